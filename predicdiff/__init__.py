@@ -1,0 +1,34 @@
+"""predicdiff: which parts of a picture made the network say that.
+
+Prediction difference analysis after L. M. Zintgraf, T. S. Cohen and M. Welling, "A New Method to Visualize Deep Neural
+Networks", 2016. The README's tour shows the names below at work.
+"""
+
+from __future__ import annotations
+
+from ._version import __version__
+from .errors import PredicdiffError
+from .explain import explain
+from .explanation import Explanation
+from .images import View, load_image
+from .nets.preprocessing import Preprocessing
+from .nets.zoo import load_net
+from .samplers.corpus import default_corpus
+from .samplers.gaussian import GaussianSampler
+from .samplers.marginal import MarginalSampler
+from .sensitivity import sensitivity
+
+__all__ = [
+    "Explanation",
+    "GaussianSampler",
+    "MarginalSampler",
+    "PredicdiffError",
+    "Preprocessing",
+    "View",
+    "__version__",
+    "default_corpus",
+    "explain",
+    "load_image",
+    "load_net",
+    "sensitivity",
+]

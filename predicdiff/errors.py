@@ -1,0 +1,63 @@
+"""Every exception of predicdiff; the command line turns each into one sentence and exit status 2."""
+
+from __future__ import annotations
+
+
+class PredicdiffError(Exception):
+    """Base of all errors that a user can mend: the message says what was wanted, what came, what to do."""
+
+
+class SettingsError(PredicdiffError, ValueError):
+    """A setting is out of its range or contradicts another (S < 1, stride > k, evidence of a score)."""
+
+
+class WindowError(SettingsError):
+    """A window, its context or its stride does not fit the image."""
+
+
+class BlobError(PredicdiffError, LookupError):
+    """The net has no such blob, or the blob no such unit."""
+
+
+class ImageError(PredicdiffError):
+    """An image cannot be read, or has the wrong shape for the net."""
+
+
+class FormatError(PredicdiffError):
+    """A prototxt, caffemodel, mean or manifest is damaged or of another kind."""
+
+
+class LayerError(FormatError):
+    """A layer is of an unknown type or its parameters contradict its input."""
+
+
+class WeightsError(PredicdiffError):
+    """Weights are missing, fail their hash, or belong to another net."""
+
+
+class DownloadError(PredicdiffError):
+    """No host gave the file."""
+
+
+class SamplerError(PredicdiffError):
+    """A sampler cannot be fitted to, or drawn for, what it was given."""
+
+
+class ExplanationError(PredicdiffError):
+    """A result or its unfinished tiles cannot be read, written or continued."""
+
+
+class DependencyError(PredicdiffError, ImportError):
+    """An optional package is not installed; the message says which command installs it."""
+
+
+class OutOfMemoryError(PredicdiffError, MemoryError):
+    """A batch did not fit into memory; `explain` halves it and tries again."""
+
+
+class ConfidenceWarning(UserWarning):
+    """The net is so sure that Laplace's correction flattens the weight of evidence."""
+
+
+class InputWarning(UserWarning):
+    """What came can be used, but perhaps not as it was meant (no mean given, images skipped)."""

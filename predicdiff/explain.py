@@ -1,0 +1,183 @@
+"""Prediction difference analysis: Algorithm 1 of Zintgraf, Cohen and Welling (2016), over tiles of windows."""
+
+from __future__ import annotations
+
+import platform
+import time
+import warnings
+from pathlib import Path
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from . import windows
+from ._version import __version__
+from .errors import ConfidenceWarning, SettingsError
+from .explanation import Explanation
+from .journal import Journal
+from .plan import Plan, evaluate_tile, make_plan
+from .protocols import Net, Sampler, UnitLike
+
+#: Above this probability Laplace's correction flattens the weight of evidence by more than half.
+CONFIDENT = 0.999
+
+Progress = Callable[[int, int], None]
+
+
+def explain(
+    net: Net,
+    image: np.ndarray,
+    sampler: Sampler,
+    *,
+    window: int = 10,
+    samples: int = 20,
+    stride: int = 1,
+    blob: str | None = None,
+    units: Sequence[UnitLike] | None = None,
+    channels: Sequence[int] | None = None,
+    top: int | None = None,
+    against: int | None = None,
+    measure: str | None = None,
+    seed: int = 0,
+    training_instances: int | None = None,
+    memory: int = 2**30,
+    batch_size: int | None = None,
+    progress: Progress | None = None,
+    checkpoint: str | Path | None = None,
+) -> Explanation:
+    """Which pixels speak for a class, or excite a unit: prediction difference analysis.
+
+    Parameters
+    ----------
+    net : Net
+        From `load_net`, or any object with the methods of `protocols.Net`.
+    image : (C, H, W) float array or (H, W, 3) array
+        Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken and to which the result
+        then knows its way back.
+    sampler : Sampler
+        What could have stood in a window: `MarginalSampler`, `GaussianSampler` or any object with their ``draw``.
+    window, samples, stride : int
+        The paper's k and S, and the step between windows (1 in the paper, at most ``window``).
+    blob : str, optional
+        Where the units lie; by default the net's probabilities.
+    units : sequence of int or (channel, row, column), optional
+    channels : sequence of int, optional
+        Maps of which the mean is explained.
+    top : int, optional
+        The n classes with the highest scores. By default, of ``units``, ``channels`` and ``top``, the predicted class.
+    against : int, optional
+        A class to hold each target against: the fall of their log-ratio, or of their scores' difference.
+    measure : {"evidence", "activation"}, optional
+        By default weight of evidence for probabilities, activation difference for any other blob.
+    seed : int
+        Each window has its own stream of random numbers, keyed by (seed, row, column).
+    training_instances : int, optional
+        N of Laplace's correction; by default the net's.
+    memory : int
+        Bytes that a batch may take; sets the batch size, where ``batch_size`` does not.
+    progress : callable, optional
+        Called with (windows done, windows in all).
+    checkpoint : path, optional
+        File that keeps finished tiles; a second call with the same settings goes on from there. It is left in place.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    PredicdiffError
+        One of its kinds, before any work is done, if something does not fit.
+
+    References
+    ----------
+    L. M. Zintgraf, T. S. Cohen, M. Welling, "A New Method to Visualize Deep Neural Networks", 2016.
+    """
+    plan = make_plan(
+        net, image, sampler, window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels,
+        top=top, against=against, measure=measure, seed=seed, training_instances=training_instances,
+    )  # fmt: skip
+    return run(plan, memory=memory, batch_size=batch_size, progress=progress, checkpoint=checkpoint)
+
+
+def run(
+    plan: Plan,
+    *,
+    memory: int = 2**30,
+    batch_size: int | None = None,
+    progress: Progress | None = None,
+    checkpoint: str | Path | None = None,
+) -> Explanation:
+    """Work through a plan's tiles, those of an interrupted run excepted; parameters as for `explain`."""
+    if batch_size is not None and batch_size < 1:
+        raise SettingsError(f"batch size {batch_size}: want at least 1.")
+    notes = _warn_if_confident(plan)
+    started = time.perf_counter()
+    state = {"batch_size": plan.batch(memory) if batch_size is None else batch_size}
+    done = 0
+    with Journal(None if checkpoint is None else Path(checkpoint), plan.identity, state) as journal:
+        batch = int(journal.state["batch_size"])
+        for number, tile in enumerate(plan.tiles):
+            if number in journal.tiles:
+                batch = int(journal.tiles[number][2])  # as it was when memory had run out
+            else:
+                difference, batch = evaluate_tile(plan, tile, batch)
+                journal.add(number, *difference, np.array(batch))
+            done += tile.stop - tile.start
+            if progress is not None:
+                progress(done, len(plan.origins))
+        tiles = [journal.tiles[number] for number in range(len(plan.tiles))]
+    seconds = time.perf_counter() - started
+    return _assemble(plan, tiles, notes, {"seconds": seconds, "batch_size": batch})
+
+
+def _warn_if_confident(plan: Plan) -> list[str]:
+    sure = plan.measure == "evidence" and plan.base.max() > CONFIDENT
+    if not sure:
+        return []
+    note = f"The net is sure (p = {plan.base.max():.5f}): Laplace's correction flattens the weight of evidence."
+    if plan.net.scores:
+        note += f" Explain the pre-softmax blob instead: blob={plan.net.scores!r}."
+    warnings.warn(note, ConfidenceWarning, stacklevel=4)
+    return [note]
+
+
+def _assemble(
+    plan: Plan, tiles: Sequence[tuple[np.ndarray, ...]], notes: list[str], effort: dict[str, Any]
+) -> Explanation:
+    values = np.concatenate([tile[0] for tile in tiles])
+    variances = np.concatenate([tile[1] for tile in tiles])
+    where: dict[str, Any] = {"window": plan.window, "shape": plan.pixels.shape[-2:]}
+    return Explanation(
+        relevance=windows.spread(values, plan.origins, **where),
+        stderr=windows.spread_error(variances, plan.origins, **where),
+        targets=plan.targets,
+        base=plan.base[: len(plan.targets)],
+        pixels=plan.pixels,
+        unit="bits" if plan.measure == "evidence" else "activation",
+        settings=plan.settings,
+        provenance={**plan.identity, **effort, "versions": versions()},
+        notes=notes + _sampler_notes(plan),
+        image=plan.image,
+        frame=plan.frame,
+    )
+
+
+def _sampler_notes(plan: Plan) -> list[str]:
+    notes = list(getattr(plan.sampler, "notes", []))
+    population = plan.population
+    if population is not None and population <= plan.samples:
+        notes.append(
+            f"Each of the {population} other images was put into each window once: for this corpus the result is "
+            "exact, and its standard error of 0 says nothing of images outside it."
+        )
+    elif population is not None:
+        notes.append(
+            f"The standard error is that of drawing from the corpus of {population} other images, not of the world."
+        )
+    return notes
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed a result."""
+    return {"predicdiff": __version__, "python": platform.python_version(), "numpy": np.__version__}

@@ -1,0 +1,250 @@
+"""Image files to RGB arrays, the part of an image that a net sees, and the way back to the original's pixels."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Sequence, Union
+
+import numpy as np
+
+from .errors import ImageError, SettingsError
+
+MODES = ("warp", "short", "crop")
+EXIF_ORIENTATION = 0x0112
+#: An enlarged image has at most so many pixels; only one that is a hair's breadth thin needs more.
+MOST_PIXELS = 2**26
+PathLike = Union[str, Path]
+
+
+def load_image(path: PathLike) -> np.ndarray:
+    """Read any image file that Pillow reads.
+
+    Turned as its EXIF tag says; grey, palette and CMYK become RGB, 16 bits become 8, what is transparent becomes white.
+    Of an animation it is the first picture.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, broken or no image.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            # Pillow's remarks on size and stray metadata: the pixels are there, or an error says why not
+            for kind in (UserWarning, RuntimeWarning):
+                warnings.simplefilter("ignore", kind)
+            with Image.open(path) as image:
+                image.load()
+                return _upright(_rgb(image), _orientation(image))
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file. Give the path of an image (PNG, JPEG, ...).") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path}: not an image that Pillow can read. Give a PNG, JPEG or the like.") from None
+    except (Image.DecompressionBombError, MemoryError):
+        raise ImageError(f"{path}: the image is too large to be read. Make it smaller.") from None
+    except Exception as error:  # Pillow raises many kinds for a damaged file
+        reason = getattr(error, "strerror", None)
+        hint = "" if reason else " It may be cut short or damaged."
+        reason = reason or (str(error) or type(error).__name__).splitlines()[0]
+        raise ImageError(f"{path}: the image cannot be read ({reason}).{hint}") from error
+
+
+def _orientation(image: Any) -> int:
+    try:
+        return int(image.getexif().get(EXIF_ORIENTATION, 1))
+    except Exception:  # damaged EXIF is common, and the pixels are there
+        return 1
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Undo a camera's turn: EXIF 2.32, tag 0x0112, says at which sides row 0 and column 0 belong."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _rgb(image: Any) -> np.ndarray:
+    from PIL import Image
+
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _grey(np.asarray(image, np.float64), floats=image.mode == "F")
+    if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa", "RGBA"):
+        over = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
+    return np.array(image.convert("RGB"))
+
+
+def _grey(values: np.ndarray, *, floats: bool) -> np.ndarray:
+    """Values of unknown range: white is the least of 1 (for floats), 255, 65535 and the maximum that none exceeds."""
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    most = values.max(initial=0.0)
+    white = next((white for white in (1.0, 255.0, 65535.0)[not floats :] if most <= white), most)
+    grey = np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the part that the net sees lies in the original image.
+
+    Attributes
+    ----------
+    original : (height, width) of the image as loaded
+    resized : (height, width) it was resized to
+    corner : (row, column) of the crop's top-left pixel in the resized image
+    size : (height, width) of the crop
+    """
+
+    original: tuple[int, int]
+    resized: tuple[int, int]
+    corner: tuple[int, int]
+    size: tuple[int, int]
+
+    def back(self, values: np.ndarray) -> np.ndarray:
+        """Bring maps from what the net saw back to the original image's pixels, bilinearly.
+
+        Parameters
+        ----------
+        values : (..., height, width) float array, shaped like the crop
+
+        Returns
+        -------
+        (..., H, W) float64 array shaped like the original image; NaN where the net did not look.
+        """
+        if values.shape[-2:] != self.size:
+            raise ImageError(
+                f"the map is {values.shape[-2:]}, the view it should come from {self.size} (height, width)."
+            )
+        values = np.asarray(values, np.float64)
+        for axis in (0, 1):
+            values = self._interpolate(values, axis)
+        return values
+
+    def _interpolate(self, values: np.ndarray, axis: int) -> np.ndarray:
+        step = self.resized[axis] / self.original[axis]
+        at = (np.arange(self.original[axis]) + 0.5) * step - 0.5 - self.corner[axis]
+        last = self.size[axis] - 1
+        low = np.clip(np.floor(at), 0, max(last - 1, 0)).astype(int)
+        part = np.clip(at - low, 0.0, 1.0)
+        lines = np.moveaxis(values, axis - 2, -1)
+        # where the weight is zero the neighbour must not count: it may be NaN
+        upper = np.where(part > 0, lines[..., np.minimum(low + 1, last)], 0.0)
+        lower = np.where(part < 1, lines[..., low], 0.0)
+        mixed = lower * (1 - part) + upper * part
+        mixed[..., (at < -0.5) | (at > last + 0.5)] = np.nan
+        return np.moveaxis(mixed, -1, axis - 2)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Frame:
+        """Undo `as_dict`."""
+        return cls(**{name: _pair(pair) for name, pair in fields.items()})
+
+
+@dataclass(frozen=True)
+class View:
+    """How an image becomes the part that a net sees: resized by ``mode``, then its centre cut out.
+
+    Attributes
+    ----------
+    mode : {"warp", "short", "crop"}
+        "warp": to ``size`` whatever the proportions, as Caffe's own classification does. "short": the short side to
+        ``size``. "crop": not resized, as in the authors' later code.
+    size : int, (height, width) or None
+        What to resize to; None is the net's input. Of two numbers, "short" takes the smaller.
+    antialias : bool
+        Smooth before shrinking. Caffe did not, in 2016, nor were its training images smoothed.
+
+    An image smaller than the net's input is enlarged until it covers it, whatever the mode.
+    """
+
+    mode: str = "warp"
+    size: int | tuple[int, int] | None = None
+    antialias: bool = False
+
+    def frame(self, original: tuple[int, int], crop: tuple[int, int]) -> Frame:
+        """Geometry of the view of an ``original`` (height, width) for a net's input ``crop`` (height, width)."""
+        if self.mode not in MODES:
+            raise SettingsError(f"view {self.mode!r} is unknown: want one of {', '.join(MODES)}.")
+        original, crop = _pair(original), _pair(crop)
+        resized = self._resized(original, crop)
+        corner = ((resized[0] - crop[0]) // 2, (resized[1] - crop[1]) // 2)
+        return Frame(original, resized, corner, crop)
+
+    def _resized(self, original: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int]:
+        size = self._size(crop)
+        if self.mode == "warp":
+            if size[0] < crop[0] or size[1] < crop[1]:
+                raise SettingsError(
+                    f"image size {size} is smaller than the net's input {crop}: want at least as large."
+                )
+            return size
+        least = max(crop[0] / original[0], crop[1] / original[1])
+        factor = max(1.0 if self.mode == "crop" else min(size) / min(original), least)
+        if factor == 1.0:
+            return original
+        height, width = (max(round(old * factor), new) for old, new in zip(original, crop))
+        if factor > 1.0 and height * width > MOST_PIXELS:
+            raise ImageError(
+                f"an image of {original[0]} x {original[1]} pixels (height, width) is too thin: to cover the net's "
+                f"input it would grow to {height} x {width}. Cut it, or use view 'warp'."
+            )
+        return (height, width)
+
+    def _size(self, crop: tuple[int, int]) -> tuple[int, int]:
+        if self.size is None:
+            return crop
+        size = np.ravel(self.size).tolist()
+        if len(size) not in (1, 2) or not all(isinstance(side, int) and side > 0 for side in size):
+            raise SettingsError(f"image size {self.size!r}: want a whole number of pixels, or (height, width).")
+        return (size[0], size[-1])
+
+    def apply(self, image: np.ndarray, crop: tuple[int, int]) -> np.ndarray:
+        """The part that the net sees.
+
+        Parameters
+        ----------
+        image : (H, W, C) array, RGB 0..255 for photographs
+        crop : (height, width) of the net's input
+
+        Returns
+        -------
+        (C, height, width) float32 array in the image's own values
+        """
+        if image.ndim != 3 or 0 in image.shape:
+            raise ImageError(f"an image has the shape (height, width, colours), this one {image.shape}.")
+        frame = self.frame(image.shape[:2], crop)
+        (top, left), (height, width) = frame.corner, frame.size
+        resized = _resize(image, frame.resized, self.antialias)[top : top + height, left : left + width]
+        return np.array(resized.transpose(2, 0, 1), np.float32, order="C")
+
+
+def _pair(values: Sequence[int]) -> tuple[int, int]:
+    return (int(values[0]), int(values[1]))
+
+
+def _resize(image: np.ndarray, size: tuple[int, int], antialias: bool) -> np.ndarray:
+    if image.shape[:2] == size:
+        return image
+    from skimage.transform import resize
+
+    shrinks = size[0] < image.shape[0] or size[1] < image.shape[1]
+    # order 1, as caffe.io.resize_image; the flag is explicit because its default changed between versions
+    return resize(
+        image.astype(np.float64), size, order=1, mode="edge", preserve_range=True, anti_aliasing=antialias and shrinks
+    )

@@ -1,0 +1,149 @@
+"""From what people see (pixels: RGB, 0..255) to what a net eats (inputs: its channel order, mean and scale)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Sequence
+
+import numpy as np
+
+from ..errors import ImageError, SettingsError
+from ..images import View
+
+ORDERS = ("rgb", "bgr")
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessing:
+    """``inputs = (pixels in the net's channel order * raw_scale / 255 - mean at its place) * scale``.
+
+    Attributes
+    ----------
+    view : View
+        How an image becomes pixels.
+    channels : {"rgb", "bgr"}
+        The net's channel order; "bgr" turns the channels round.
+    mean : None, (C,) or (C, h, w) array
+        In the net's channel order, after ``raw_scale``. A mean image is as large as the resized image or as the net's
+        input; its centre is taken, where the image's is.
+    raw_scale : float
+        255 where the net was trained on 0..255, 1 for 0..1.
+    scale : float or (C,) array
+        Applied last; 1 / standard deviation, in the net's channel order.
+    """
+
+    view: View = field(default_factory=View)
+    channels: str = "rgb"
+    mean: Sequence[float] | np.ndarray | None = None
+    raw_scale: float = 255.0
+    scale: float | Sequence[float] | np.ndarray = 1.0
+
+    def pixels(self, image: np.ndarray, input_shape: tuple[int, int, int]) -> np.ndarray:
+        """An RGB image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601)."""
+        if image.ndim == 3 and image.shape[2] == 3 and input_shape[0] == 1:
+            image = (image @ np.array([0.299, 0.587, 0.114]))[..., None]
+        if image.ndim != 3 or image.shape[2] != input_shape[0]:
+            raise ImageError(
+                f"the net takes {input_shape[0]} channels, the image has the shape {image.shape}: "
+                f"want (height, width, {input_shape[0]})."
+            )
+        return self.view.apply(image, input_shape[1:])
+
+    def encode(
+        self, pixels: np.ndarray, input_shape: tuple[int, int, int], *, origin: tuple[int, int] = (0, 0)
+    ) -> np.ndarray:
+        """Pixels -> the net's input.
+
+        Parameters
+        ----------
+        pixels : (..., C, h, w) array
+            A whole view or a patch of it.
+        origin : (row, column)
+            Where the patch's top-left pixel stands in the view: the mean image is taken there.
+
+        Returns
+        -------
+        (..., C, h, w) float32 array
+
+        Raises
+        ------
+        ImageError
+            If the pixels do not lie inside the net's input.
+        SettingsError
+            If mean, scale or channel order do not fit the net.
+        """
+        self.check(input_shape)
+        values = np.asarray(pixels, np.float32)
+        _check_inside(values.shape, input_shape, origin)
+        if self.channels == "bgr":
+            values = values[..., ::-1, :, :]
+        if self.raw_scale != 255.0:
+            values = values * np.float32(self.raw_scale / 255.0)
+        mean = self._mean_at(input_shape, origin, values.shape[-2:])
+        if mean is not None:
+            values = values - mean
+        scale = np.asarray(self.scale, np.float32)
+        if scale.ndim or scale != 1:
+            values = values * (scale[:, None, None] if scale.ndim else scale)
+        return np.array(values, np.float32, order="C")
+
+    def _mean_at(
+        self, input_shape: tuple[int, int, int], origin: tuple[int, int], size: tuple[int, ...]
+    ) -> np.ndarray | None:
+        if self.mean is None:
+            return None
+        mean = np.asarray(self.mean)
+        if mean.ndim == 1:
+            return mean[:, None, None].astype(np.float32)
+        top = (mean.shape[1] - input_shape[1]) // 2 + origin[0]
+        left = (mean.shape[2] - input_shape[2]) // 2 + origin[1]
+        return mean[:, top : top + size[0], left : left + size[1]].astype(np.float32)
+
+    def check(self, input_shape: tuple[int, int, int]) -> None:
+        """Refuse a mean or scale that does not fit a net's input (C, H, W), or an unknown channel order."""
+        if self.channels not in ORDERS:
+            raise SettingsError(f"channel order {self.channels!r} is unknown: want one of {', '.join(ORDERS)}.")
+        scale_shape = np.shape(self.scale)
+        if scale_shape not in ((), input_shape[:1]):
+            raise SettingsError(
+                f"scale has the shape {scale_shape}: want one number or one for each of {input_shape[0]} channels."
+            )
+        if self.mean is None:
+            return
+        shape = np.shape(self.mean)
+        fits = shape == input_shape[:1] or (
+            len(shape) == 3 and shape[0] == input_shape[0] and all(m >= n for m, n in zip(shape[1:], input_shape[1:]))
+        )
+        if not fits:
+            raise SettingsError(
+                f"the mean has the shape {shape}, the net's input {input_shape}: want ({input_shape[0]},) or a mean "
+                "image with as many channels, at least as large as the input."
+            )
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """For JSON: the settings, a mean image by its SHA-1."""
+        mean: Any = None
+        if self.mean is not None:
+            values = np.asarray(self.mean, np.float32)
+            mean = values.tolist() if values.ndim == 1 else "sha1:" + hashlib.sha1(values.tobytes()).hexdigest()
+        size = None if self.view.size is None else np.asarray(self.view.size).tolist()
+        view = {"mode": self.view.mode, "size": size, "antialias": bool(self.view.antialias)}
+        scale = np.asarray(self.scale, np.float64).tolist()
+        return {
+            "view": view,
+            "channels": self.channels,
+            "mean": mean,
+            "raw_scale": float(self.raw_scale),
+            "scale": scale,
+        }
+
+
+def _check_inside(shape: tuple[int, ...], input_shape: tuple[int, int, int], origin: tuple[int, int]) -> None:
+    fits = len(shape) >= 3 and shape[-3] == input_shape[0]
+    if not fits or any(o < 0 or o + n > m for o, n, m in zip(origin, shape[-2:], input_shape[1:])):
+        raise ImageError(
+            f"pixels of the shape {shape} at row {origin[0]}, column {origin[1]} are no part of the net's input "
+            f"{input_shape}: want (..., {input_shape[0]}, height, width) inside it."
+        )

@@ -1,0 +1,243 @@
+"""What an analysis is before it runs: settings, windows cut into tiles, targets, the image as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import operator
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Sequence
+
+import numpy as np
+
+from . import evidence, windows
+from .errors import OutOfMemoryError, SamplerError, SettingsError
+from .explanation import Target
+from .images import Frame
+from .protocols import Net, Sampler, Unit, UnitLike
+from .targets import resolve, see
+from .units import check_unit, lookup, read
+
+#: Evaluations in a tile, about: what an interruption can lose, and the longest batch.
+TILE_EVALUATIONS = 320
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A preset: how densely windows lie and how many samples each takes."""
+
+    stride: int
+    samples: int
+
+
+#: What `--quality` names. "paper" is the paper's own setting; the README says what the others are worth.
+QUALITIES = {"preview": Quality(8, 4), "standard": Quality(3, 8), "paper": Quality(1, 20)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked analysis, ready to run: windows, tiles, targets and what the untouched image gives."""
+
+    net: Net
+    sampler: Sampler
+    pixels: np.ndarray
+    origins: np.ndarray
+    targets: list[Target]
+    base: np.ndarray
+    measure: str
+    window: int
+    samples: int
+    stride: int
+    seed: int
+    instances: int
+    classes: int
+    against: Unit | None
+    image: np.ndarray | None
+    frame: Frame | None
+
+    @property
+    def blob(self) -> str:
+        """The observed blob."""
+        return self.targets[0].blob
+
+    @property
+    def units(self) -> list[Unit]:
+        """The units that are read: the targets' and last the one they are held against."""
+        return [tuple(target.unit) for target in self.targets] + ([] if self.against is None else [self.against])
+
+    @property
+    def tiles(self) -> list[slice]:
+        """Runs of windows, the units of work; they depend on the settings alone."""
+        return windows.tiles(len(self.origins), max(1, -(-TILE_EVALUATIONS // self.samples)))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """JSON-able: what was asked."""
+        return {
+            "window": self.window, "samples": self.samples, "stride": self.stride, "seed": self.seed, "blob": self.blob,
+            "units": [list(target.unit) for target in self.targets], "measure": self.measure,
+            "against": None if self.against is None else list(self.against),
+            "training_instances": self.instances, "classes": self.classes,
+        }  # fmt: skip
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """JSON-able: all that the values depend on, but the machine and the batch size."""
+        what = {
+            "settings": self.settings,
+            "net": self.net.provenance,
+            "sampler": getattr(self.sampler, "provenance", type(self.sampler).__name__),
+            "pixels": hashlib.sha1(np.ascontiguousarray(self.pixels).tobytes()).hexdigest(),
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(what))  # as it comes back from a file
+        return plain
+
+    @property
+    def population(self) -> int | None:
+        """Of how many patches the sampler's draws are a choice without repetition; None of infinitely many."""
+        count = getattr(self.sampler, "population", None)
+        return None if count is None else int(count(self.pixels))
+
+    def batch(self, memory: int) -> int:
+        """Inputs evaluated at once: as many as the net likes best, if they fit into ``memory`` bytes."""
+        most = min(TILE_EVALUATIONS, getattr(self.net, "preferred_batch", TILE_EVALUATIONS))
+        return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
+
+    def evaluate(self, tile: slice, batch_size: int) -> evidence.Difference:
+        """Differences (n, T) of a tile's windows."""
+        origins = self.origins[tile]
+        draws = self.sampler.draw(self.pixels, origins, window=self.window, samples=self.samples, seed=self.seed)
+        patches = self._checked(draws, len(origins))
+        values = self.net.evaluate(
+            self.pixels, origins, patches, blob=self.blob, units=self.units, batch_size=batch_size
+        )
+        return self.difference(values)
+
+    def difference(self, values: np.ndarray) -> evidence.Difference:
+        """Differences (n, T) from values (n, S, units)."""
+        population = self.population
+        sampled = 0.0 if population is None else values.shape[1] / population
+        if self.measure == "activation":
+            if self.against is None:
+                return evidence.activation_difference(self.base, values, sampled=sampled)
+            gaps = values[..., :-1] - values[..., -1:]
+            return evidence.activation_difference(self.base[:-1] - self.base[-1:], gaps, sampled=sampled)
+        scale: dict[str, Any] = {"instances": self.instances, "classes": self.classes, "sampled": sampled}
+        if self.against is None:
+            return evidence.weight_of_evidence(self.base, values, **scale)
+        base, draws = (self.base[:-1], self.base[-1:]), (values[..., :-1], values[..., -1:])
+        return evidence.evidence_against(*base, *draws, **scale)
+
+    def _checked(self, draws: np.ndarray, count: int) -> np.ndarray:
+        patches = np.asarray(draws, np.float32)
+        shape, channels, k = patches.shape, self.pixels.shape[0], self.window
+        if len(shape) != 5 or shape[:1] + shape[2:] != (count, channels, k, k) or not 1 <= shape[1] <= self.samples:
+            raise SamplerError(
+                f"{type(self.sampler).__name__}.draw gave an array {shape}: want "
+                f"({count}, 1 to {self.samples}, {channels}, {k}, {k}) for windows, samples, channels, rows, columns."
+            )
+        if not np.isfinite(patches).all():
+            raise SamplerError(f"{type(self.sampler).__name__}.draw gave NaN or infinity: want finite numbers.")
+        return patches
+
+
+def make_plan(
+    net: Net,
+    image: np.ndarray,
+    sampler: Sampler,
+    *,
+    window: int,
+    samples: int,
+    stride: int,
+    blob: str | None = None,
+    units: Sequence[UnitLike] | None = None,
+    channels: Sequence[int] | None = None,
+    top: int | None = None,
+    against: int | None = None,
+    measure: str | None = None,
+    seed: int = 0,
+    training_instances: int | None = None,
+) -> Plan:
+    """Check everything and evaluate the untouched image; parameters as for `explain`."""
+    window, samples, stride, seed = (
+        _whole(name, value)
+        for name, value in (("window k", window), ("samples S", samples), ("stride", stride), ("seed", seed))
+    )
+    if samples < 1:
+        raise SettingsError(f"samples S = {samples}: want at least 1.")
+    if not 0 <= seed < 2**64:
+        raise SettingsError(f"seed {seed} is out of range: want 0 to 2**64 - 1.")
+    pixels, original, frame = see(net, image)
+    origins = windows.grid(pixels.shape[-2:], window=window, stride=stride)
+    blob = blob or net.output or net.scores or list(net.blobs)[-1]
+    shape = lookup(net.blobs, blob)
+    measure = _measure(net, blob, measure)
+    values = net.forward(net.encode(pixels)[None], [blob])[blob]
+    targets = resolve(net, values[0], blob=blob, units=units, channels=channels, top=top, against=against)
+    other = None if against is None else check_unit(shape, against, blob=blob)
+    asked = [tuple(target.unit) for target in targets] + ([] if other is None else [other])
+    instances = _whole(
+        "training_instances N", net.training_instances if training_instances is None else training_instances
+    )
+    classes = getattr(net, "outcomes", None) or shape[0]
+    if measure == "evidence":
+        _check_probabilities(values[0], blob, instances, classes)
+    return Plan(
+        net, sampler, pixels, origins, targets, read(values, asked)[0], measure, window, samples, stride, seed,
+        instances, classes, other, original, frame,
+    )  # fmt: skip
+
+
+def _measure(net: Net, blob: str, measure: str | None) -> str:
+    probabilities = blob == net.output
+    if measure not in (None, "evidence", "activation"):
+        raise SettingsError(f"measure {measure!r} is unknown: want evidence or activation.")
+    if measure == "evidence" and not probabilities:
+        where = f"{net.output!r}" if net.output else "a blob of probabilities, which this net lacks"
+        raise SettingsError(
+            f"weight of evidence was asked of blob {blob!r}, which holds no probabilities: want {where}."
+        )
+    return measure or ("evidence" if probabilities else "activation")
+
+
+def _check_probabilities(values: np.ndarray, blob: str, instances: int, classes: int) -> None:
+    """Refuse what a net calls probabilities and is none: their log-odds would be NaN, or worse, a number."""
+    corrected = evidence.laplace(values, instances=instances, classes=classes)
+    if not (corrected.min() > 0 and corrected.max() < 1):
+        raise SettingsError(
+            f"weight of evidence was asked of blob {blob!r}, which holds values from {values.min():.4g} to "
+            f"{values.max():.4g}: want probabilities. Give measure='activation', or load the net with what it ends in."
+        )
+
+
+def _whole(name: str, value: int) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise SettingsError(f"{name} = {value!r}: want a whole number.") from None
+
+
+def evaluate_tile(plan: Plan, tile: slice, batch: int) -> tuple[evidence.Difference, int]:
+    """Evaluate a tile, with half the batch each time that memory runs out."""
+    while True:
+        try:
+            return plan.evaluate(tile, batch), batch
+        except (OutOfMemoryError, MemoryError):
+            if batch == 1:
+                raise OutOfMemoryError(
+                    "memory ran out with a single image in the batch: free some, or use a smaller net."
+                ) from None
+            batch = max(1, batch // 2)
+
+
+def seconds_needed(plan: Plan, *, memory: int = 2**30, batch_size: int | None = None) -> float:
+    """Projected seconds of a run on this machine, from evaluating part of one tile."""
+    batch = plan.batch(memory) if batch_size is None else batch_size
+    count = max(1, min(len(plan.origins), -(-2 * batch // plan.samples), 64 // plan.samples + 1))
+    probe = replace(plan, origins=plan.origins[:: max(1, len(plan.origins) // count)][:count])
+    whole = slice(0, len(probe.origins))
+    evaluate_tile(probe, slice(0, 1), batch)  # first calls set things up
+    started = time.perf_counter()
+    evaluate_tile(probe, whole, batch)
+    return (time.perf_counter() - started) / len(probe.origins) * len(plan.origins)

@@ -1,0 +1,78 @@
+"""What `explain` needs of a net and of a sampler, and no more: any object with these methods serves."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Protocol, Sequence, Tuple, Union
+
+import numpy as np
+
+#: An index into one blob of one image; what it leaves over is averaged: ``(281,)`` is a class,
+#: ``(3, 10, 12)`` one unit of a map, ``(3,)`` the mean over map 3.
+Unit = Tuple[int, ...]
+UnitLike = Union[int, Sequence[int]]
+
+
+class Net(Protocol):
+    """A classifier seen from outside: named blobs between pixels and probabilities."""
+
+    name: str
+    input_shape: tuple[int, int, int]
+    scores: str | None
+    output: str | None
+    labels: Sequence[str] | None
+    training_instances: int
+
+    @property
+    def blobs(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of all blobs, without the batch axis, in the order they are computed."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What identifies the net: engine, definition, hash of the weights, preprocessing. JSON-able."""
+
+    def view(self, image: np.ndarray) -> np.ndarray:
+        """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees."""
+
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels (..., C, H, W) -> the net's input, same shape, float32."""
+
+    def forward(self, inputs: np.ndarray, blobs: Sequence[str]) -> dict[str, np.ndarray]:
+        """Inputs (b, C, H, W) -> {blob: (b, ...)} float32."""
+
+    def gradient(self, inputs: np.ndarray, *, blob: str, unit: UnitLike) -> np.ndarray:
+        """Gradient (C, H, W) of one unit of ``blob`` with respect to one input (C, H, W)."""
+
+    def evaluate(
+        self,
+        pixels: np.ndarray,
+        origins: np.ndarray,
+        patches: np.ndarray,
+        *,
+        blob: str,
+        units: Sequence[Unit],
+        batch_size: int,
+    ) -> np.ndarray:
+        """Values (n, S, units) float64 of ``units`` with ``patches`` (n, S, C, k, k) set in at ``origins`` (n, 2)."""
+
+    def bytes_per_input(self, blob: str) -> int:
+        """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
+
+
+class Sampler(Protocol):
+    """Says what else could have stood in a window."""
+
+    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+        """Patches (n, S', C, k, k) float32 for windows at ``origins``; S' < S only where no more exist.
+
+        Each window has a random stream of its own, keyed by (seed, row, column): what is drawn for one does
+        not depend on which others are asked for at the same time.
+        """
+
+
+# A sampler may also have `population(pixels) -> int` (of how many patches its draws are a choice without repetition;
+# the standard error is corrected for it), `provenance` (a JSON-able dict of what it was fitted on) and `notes`
+# (sentences for the reader of a result). A net may also have `preprocessing` (its view knows the way back to the
+# original image), `outcomes` (K of Laplace's correction, where it is not the number of probabilities: 2 for a sigmoid)
+# and `preferred_batch` (inputs in a batch beyond which more gain nothing).
+
+__all__: list[str] = ["Net", "Sampler", "Unit", "UnitLike"]

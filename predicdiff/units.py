@@ -1,0 +1,40 @@
+"""Addresses inside a net: blobs by name, units by index."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from .errors import BlobError
+from .protocols import Unit, UnitLike
+
+
+def lookup(blobs: Mapping[str, tuple[int, ...]], blob: str) -> tuple[int, ...]:
+    """Shape of ``blob`` among ``blobs``; an unknown one is an error that lists the near names."""
+    if blob in blobs:
+        return tuple(blobs[blob])
+    near = difflib.get_close_matches(str(blob), blobs, n=5, cutoff=0.4) or list(blobs)[-5:]
+    raise BlobError(f"the net has no blob {blob!r}. Near names: {', '.join(near)}.")
+
+
+def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
+    """An index into a blob as a tuple; shorter than the blob's rank where the rest is to be averaged."""
+    given: Any = unit
+    several = isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, (str, bytes))
+    try:
+        index = tuple(operator.index(i) for i in (given if several else [given]))
+    except TypeError:
+        raise BlobError(f"unit {unit!r}: want an index, or (channel, row, column) in a map.") from None
+    if not 1 <= len(index) <= len(shape) or any(not 0 <= i < size for i, size in zip(index, shape)):
+        raise BlobError(f"unit {unit} is out of range: blob {blob!r} has the shape {shape}, indices from 0.")
+    return index
+
+
+def read(values: np.ndarray, units: Sequence[Unit]) -> np.ndarray:
+    """Values of units (b, T) float64 in a batch of one blob (b, ...)."""
+    indices: list[tuple[Any, ...]] = [(slice(None), *unit) for unit in units]
+    picked = [values[index].reshape(len(values), -1).mean(axis=1, dtype=np.float64) for index in indices]
+    return np.stack(picked, axis=1)
