@@ -1,0 +1,129 @@
+"""What every sampler asks of its input, and the fingerprint that says which data it was made of."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..errors import SamplerError, SettingsError, WindowError
+from ..windows import check_inside
+from .streams import check_seed
+
+Clip = Optional[Tuple[float, float]]
+
+
+def check_request(
+    pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The arguments of ``draw`` as arrays: pixels (C, H, W) float32, origins (n, 2) int.
+
+    Raises
+    ------
+    SamplerError
+        If the pixels have another number of axes, or are not finite.
+    WindowError
+        If a window is not inside the image.
+    SettingsError
+        If less than one sample is asked for, or the seed is out of range.
+    """
+    check_seed(seed)
+    if not whole(samples) or samples < 1:
+        raise SettingsError(f"samples S = {samples}: want a whole number, at least 1.")
+    if not whole(window) or window < 1:
+        raise WindowError(f"window k = {window}: want a whole number, at least 1.")
+    pixels = np.asarray(pixels, np.float32)
+    if pixels.ndim != 3:
+        raise SamplerError(f"pixels have the shape {pixels.shape}: want (channels, height, width).")
+    if not np.isfinite(pixels).all():
+        raise SamplerError("pixels hold values that are not finite (NaN or infinity): want an image without them.")
+    origins = np.asarray(origins)
+    if origins.size and (origins.dtype.kind not in "iu" or origins.ndim != 2 or origins.shape[1] != 2):
+        raise WindowError(
+            f"origins are {origins.dtype} {origins.shape}: want whole numbers, a (row, column) per window."
+        )
+    origins = origins.reshape(-1, 2).astype(np.int64)
+    check_inside(origins, pixels.shape[1:], window)
+    return pixels, origins
+
+
+def whole(value: Any) -> bool:
+    """Whether this is a whole number, Python's or numpy's."""
+    return isinstance(value, (int, np.integer))
+
+
+def check_finite(values: np.ndarray, what: str) -> None:
+    """Refuse NaN and infinity; ``what`` names the values in the error."""
+    if not np.isfinite(values).all():
+        raise SamplerError(f"{what} hold values that are not finite (NaN or infinity): leave those out.")
+
+
+def numeric(values: Any, what: str, dtype: type) -> np.ndarray:
+    """A copy as a contiguous array of ``dtype``; SamplerError if it cannot be one (ragged, no numbers)."""
+    try:
+        return np.array(values, dtype, order="C")
+    except (TypeError, ValueError):
+        raise SamplerError(f"{what} are no array of numbers, all of one shape: give them as one.") from None
+
+
+def fingerprint(arrays: Sequence[np.ndarray]) -> str:
+    """SHA-1 of arrays' types, shapes and bytes."""
+    digest = hashlib.sha1()
+    for values in arrays:
+        little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+        digest.update(f"{little.dtype.str}{little.shape}".encode())
+        digest.update(little.tobytes())
+    return digest.hexdigest()
+
+
+def check_gaussian(mean: np.ndarray, covariance: np.ndarray) -> None:
+    """Refuse a mean and a covariance (B, D, D) that do not belong together, are not finite or not symmetric."""
+    fits = mean.ndim == covariance.ndim == 3 and 0 not in mean.shape and mean.shape[1] == mean.shape[2]
+    if fits:
+        colours, area = len(mean), mean.shape[1] ** 2
+        fits = covariance.shape in {(1, colours * area, colours * area), (colours, area, area)}
+    if not fits:
+        raise SamplerError(
+            f"the mean has the shape {mean.shape}, the covariance {covariance.shape}: want (C, l, l) with "
+            "(C l l, C l l) or (C, l l, l l)."
+        )
+    check_finite(mean, "the mean's values")
+    check_finite(covariance, "the covariance's values")
+    gap = np.abs(covariance - covariance.transpose(0, 2, 1)).max()
+    if gap > 1e-8 * np.abs(covariance).max():
+        raise SamplerError(
+            f"the covariance is not symmetric, by as much as {gap:.3g}: want the same below the diagonal."
+        )
+
+
+def check_clip(clip: Clip) -> Clip:
+    """Bounds as floats, the lower one first, or None."""
+    if clip is None:
+        return None
+    try:
+        low, high = (float(bound) for bound in clip)
+    except (TypeError, ValueError):
+        raise SettingsError(f"clip = {clip!r}: want two numbers (low, high), or None.") from None
+    if not low < high:
+        raise SettingsError(f"clip = {clip!r}: want low < high, or None.")
+    return (low, high)
+
+
+def check_jitter(jitter: float) -> float:
+    """A finite number, not negative."""
+    if not 0 <= jitter < np.inf:
+        raise SettingsError(f"jitter = {jitter!r}: want a number >= 0, or None to have the smallest found.")
+    return float(jitter)
+
+
+def check_range(low: float, high: float, clip: Clip, whose: str) -> None:
+    """Refuse values further than a tenth of its range outside of ``clip``: no overshoot, but a net's input."""
+    if clip is None:
+        return
+    slack = 0.1 * (clip[1] - clip[0])
+    if low < clip[0] - slack or high > clip[1] + slack:
+        raise SamplerError(
+            f"{whose} values go from {low:.4g} to {high:.4g}, but draws are clipped to {clip[0]:g}..{clip[1]:g}: "
+            "give pixels (RGB, 0..255), not a net's input, or fit with clip=None."
+        )

@@ -1,0 +1,109 @@
+"""The Gaussian of a window's contents, given those of its context around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+
+from ..errors import SamplerError
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """How a window's law follows from the values around it, for one place of the window in its context.
+
+    The mean of the window's values is ``mean[inside] + gain @ (values - mean)[outside]``, their covariance
+    ``factor @ factor.T``; the same for every block of the covariance.
+
+    Attributes
+    ----------
+    inside, outside : (W,), (D - W,) int array
+        Which of a block's values lie in the window, and which around it.
+    gain : (B, W, D - W) float64 array
+    factor : (B, W, W) float32 array
+        Lower triangular; in single precision to save memory, since it is multiplied with random numbers.
+    """
+
+    inside: np.ndarray
+    outside: np.ndarray
+    gain: np.ndarray
+    factor: np.ndarray
+
+
+def condition(
+    covariance: np.ndarray, *, window: int, context: int, offset: tuple[int, int], jitter: float
+) -> Conditional:
+    """Condition a window on the rest of its context.
+
+    The Cholesky factor of the covariance, the window's values put last, holds both answers: where it is cut into
+    ``[[A, 0], [B, L]]``, the gain is ``B inv(A)`` and the window's own factor is ``L``. No covariance is subtracted
+    from another, so that it stays one however nearly the window is determined.
+
+    Parameters
+    ----------
+    covariance : (B, D, D) float64 array
+        D is a multiple of ``context`` squared; values run over channels, rows, columns.
+    offset : (row, column)
+        Of the window in its context.
+    jitter : float
+        Added to the diagonal.
+    """
+    mask = np.zeros((covariance.shape[1] // context**2, context, context), bool)
+    mask[:, offset[0] : offset[0] + window, offset[1] : offset[1] + window] = True
+    inside, outside = np.flatnonzero(mask), np.flatnonzero(~mask)
+    order, split = np.concatenate([outside, inside]), len(outside)
+    gain = np.empty((len(covariance), len(inside), split))
+    factor = np.empty((len(covariance), len(inside), len(inside)), np.float32)
+    for block, values in enumerate(covariance):
+        whole = _factor(values[np.ix_(order, order)], jitter)
+        factor[block] = whole[split:, split:]
+        if split:
+            gain[block] = solve_triangular(whole[:split, :split], whole[split:, :split].T, lower=True, trans="T").T
+    return Conditional(inside, outside, gain, factor)
+
+
+def smallest_jitter(covariance: np.ndarray) -> float:
+    """The least to add to the diagonals for full rank: 0, or a power of ten of the mean variance.
+
+    Full rank is as `numpy.linalg.matrix_rank` has it, the smallest eigenvalue above ``D * eps`` times the largest: then
+    the Cholesky factor exists in every order of the values. (In one order it may exist by the luck of rounding.)
+
+    Parameters
+    ----------
+    covariance : (B, D, D) float64 array
+        The same jitter goes to all blocks.
+
+    Returns
+    -------
+    float
+        In squared grey levels.
+
+    Raises
+    ------
+    SamplerError
+        If no jitter up to the mean variance is enough: this is no covariance.
+    """
+    spectra = np.linalg.eigvalsh(covariance)
+    least, most = spectra[:, 0], spectra[:, -1]
+    rounding = covariance.shape[1] * np.finfo(np.float64).eps
+    scale = float(np.mean(np.diagonal(covariance, axis1=1, axis2=2))) or 1.0
+    for jitter in (0.0, *(10.0**power * scale for power in range(-16, 1))):
+        if (least + jitter > rounding * (most + jitter)).all():
+            return jitter
+    raise SamplerError(
+        f"the covariance has the eigenvalue {least.min():.3g} where its mean variance is {scale:.3g}: "
+        "want none below zero, rounding apart."
+    )
+
+
+def _factor(covariance: np.ndarray, jitter: float) -> np.ndarray:
+    covariance[np.diag_indices_from(covariance)] += jitter
+    try:
+        return cholesky(covariance, lower=True, overwrite_a=True)
+    except LinAlgError:
+        raise SamplerError(
+            f"the covariance is not of full rank, even with jitter {jitter:.3g}: give a larger one, or None to "
+            "have the smallest found."
+        ) from None

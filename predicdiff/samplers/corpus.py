@@ -1,0 +1,214 @@
+"""Photographs to make samplers from: scikit-image's own, several crops of each, or a folder of the user's."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from pathlib import Path
+from typing import Callable, Sequence
+
+import numpy as np
+
+from ..errors import ImageError, InputWarning, SamplerError
+from ..images import View, load_image
+from .streams import CROP, generator
+
+#: Photographs that lie in scikit-image's wheel, from 0.18 on, and the scene that each shows.
+PHOTOGRAPHS = {
+    "chelsea": ("chelsea.png", "cat"),
+    "coffee": ("coffee.png", "cup"),
+    "astronaut": ("astronaut.png", "portrait"),
+    "rocket": ("rocket.jpg", "launch"),
+    "motorcycle_left": ("motorcycle_left.png", "garage"),
+    "motorcycle_right": ("motorcycle_right.png", "garage"),
+    "hubble_deep_field": ("hubble_deep_field.jpg", "galaxies"),
+}
+#: Crops made of each scene.
+CROPS = 8
+#: Side of the smallest crop, as a part of the largest's. Photographs shown much enlarged are smoother than what a net
+#: sees, and a Gaussian fitted to them is too sure of itself.
+SMALLEST = 0.8
+#: ITU-R 601, as a net's view has it.
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def bundled(exclude: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The photographs in scikit-image's wheel, by name; read from its folder, never from the network.
+
+    Parameters
+    ----------
+    exclude : (H, W, 3) array, optional
+        The explained image: left out where it is one of them, and with it what shows the same scene.
+
+    Returns
+    -------
+    dict of (H, W, 3) uint8 arrays
+
+    Raises
+    ------
+    SamplerError
+        If scikit-image has come without them.
+    """
+    folder = _data_folder()
+    found = {}
+    for name, (file, _) in PHOTOGRAPHS.items():
+        try:
+            found[name] = load_image(folder / file)
+        except ImageError:
+            continue
+    gone = {PHOTOGRAPHS[name][1] for name, image in found.items() if exclude is not None and _equal(image, exclude)}
+    kept = {name: image for name, image in found.items() if PHOTOGRAPHS[name][1] not in gone}
+    if not kept:
+        raise SamplerError(
+            f"no photographs in {folder}: this scikit-image came without. Give a folder with --corpus DIR."
+        )
+    return kept
+
+
+def crops(
+    image: np.ndarray, shape: tuple[int, int], *, count: int = CROPS, seed: int = 0, number: int = 0
+) -> np.ndarray:
+    """Crops of a photograph at a net's input size: other places, other scales, every second one mirrored.
+
+    The largest is as large as the photograph allows, the smallest four fifths as large, or of the net's size
+    where that is more: nothing is enlarged that need not be.
+
+    Parameters
+    ----------
+    image : (H, W, 3) array
+    shape : (height, width)
+        Of the crops; their proportions are kept.
+    seed, number : int
+        Of the random places; another number (of the photograph) gives others.
+
+    Returns
+    -------
+    (count, 3, height, width) float32 array
+        Pixels, 0..255.
+    """
+    size = np.array(image.shape[:2])
+    largest = np.min(size / shape)
+    smallest = min(largest, max(SMALLEST * largest, 1.0))
+    made = []
+    for index, scale in enumerate(np.linspace(largest, smallest, count)):
+        part = np.clip(np.rint(np.array(shape) * scale).astype(int), 1, size)
+        top, left = (generator(seed, number, index, purpose=CROP).random(2) * (size - part + 1)).astype(int)
+        piece = image[top : top + part[0], left : left + part[1]]
+        made.append(View("warp").apply(piece[:, ::-1] if index % 2 else piece, shape))
+    return np.stack(made)
+
+
+def default_corpus(
+    shape: tuple[int, int, int], exclude: np.ndarray | None = None, *, seed: int = 0
+) -> tuple[np.ndarray, list[str]]:
+    """Crops of the bundled photographs, as many of each scene, and their names.
+
+    Parameters
+    ----------
+    shape : (C, height, width)
+        The net's input: three channels, or one, which gets the luma.
+    exclude : (H, W, 3) array, optional
+        The explained image, see `bundled`.
+
+    Returns
+    -------
+    (m, C, height, width) float32 array
+        40 or 48 images.
+    list of str
+        ``"chelsea 0"``, ...
+
+    Raises
+    ------
+    SamplerError
+        If the net takes other than 1 or 3 channels, or there are no photographs.
+    """
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise SamplerError(
+            f"the net's input is {tuple(shape)}, and the bundled photographs have 3 channels, or 1: "
+            "give a corpus of your own for other arrays."
+        )
+    images, names = [], []
+    photographs = bundled(exclude)
+    scenes = [PHOTOGRAPHS[name][1] for name in photographs]
+    for number, (name, image) in enumerate(photographs.items()):
+        count = CROPS // scenes.count(scenes[number])
+        images.append(crops(image, (shape[1], shape[2]), count=count, seed=seed, number=number))
+        names += [f"{name} {index}" for index in range(count)]
+    corpus = np.concatenate(images)
+    if shape[0] == 1:
+        corpus = np.einsum("c,mchw->mhw", LUMA, corpus)[:, None].astype(np.float32)
+    return corpus, names
+
+
+def read_folder(path: str | Path, view: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, list[str], list[str]]:
+    """Every image in a folder, as a net sees it, in the order of their names.
+
+    Folders within it and hidden files are not looked at. Files that cannot be read are named in one `InputWarning`.
+
+    Parameters
+    ----------
+    path : path of the folder
+    view : callable
+        RGB image (H, W, 3) -> pixels (C, h, w), e.g. ``net.view``.
+
+    Returns
+    -------
+    (m, C, h, w) float32 array
+    list of str
+        Names of the files read.
+    list of str
+        One line for each file that was skipped: its name and why.
+
+    Raises
+    ------
+    SamplerError
+        If there is no such folder, or fewer than two images can be read.
+    """
+    path = Path(path)
+    images, names, skipped = [], [], []
+    for file in _files(path):
+        try:
+            images.append(np.asarray(view(load_image(file)), np.float32))
+            names.append(file.name)
+        except ImageError as error:
+            skipped.append(f"{file.name}: {str(error).replace(f'{file}: ', '')}")
+    if len(images) < 2:
+        raise SamplerError(
+            f"{path}: {len(images)} image(s) read, {len(skipped)} file(s) skipped{_first(skipped)}: "
+            "want a folder with at least two images."
+        )
+    if skipped:
+        warnings.warn(
+            f"{path}: {len(skipped)} of {len(names) + len(skipped)} files skipped{_first(skipped)}.",
+            InputWarning,
+            stacklevel=2,
+        )
+    return np.stack(images), names, skipped
+
+
+def _data_folder() -> Path:
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or not spec.submodule_search_locations:
+        raise SamplerError("scikit-image is not installed: `pip install scikit-image`, or give a corpus of your own.")
+    return Path(next(iter(spec.submodule_search_locations))) / "data"
+
+
+def _equal(image: np.ndarray, other: np.ndarray) -> bool:
+    return image.shape == np.shape(other) and bool((image == other).all())
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        if not path.is_dir():
+            raise SamplerError(f"{path}: no such folder. Give one that holds images, at least two.")
+        return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    except OSError as error:
+        raise SamplerError(f"{path}: the folder cannot be read ({error.strerror}).") from error
+
+
+def _first(skipped: Sequence[str], most: int = 5) -> str:
+    """The first few lines, for a message."""
+    if not skipped:
+        return ""
+    more = f"; and {len(skipped) - most} more" if len(skipped) > most else ""
+    return f" ({'; '.join(line.rstrip('.') for line in skipped[:most])}{more})"

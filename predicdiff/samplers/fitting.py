@@ -1,0 +1,188 @@
+"""Mean and covariance of patches cut from images at random places."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Iterator, Sequence, Union
+
+import numpy as np
+
+from ..errors import SamplerError, SettingsError, WindowError
+from ..windows import cut, tiles
+from .common import check_finite, whole
+from .streams import FIT, generator
+
+#: "joint": one Gaussian over all colours; "independent": one for each colour.
+CHANNELS = ("joint", "independent")
+#: Patches that are in memory at the same time.
+BLOCK = 1000
+
+Images = Union[np.ndarray, Sequence[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What was found in the patches.
+
+    Attributes
+    ----------
+    mean : (C, l, l) float64 array
+    covariance : (B, D, D) float64 array
+        One block (B = 1, D = C l l) for joint channels, one a colour (B = C, D = l l) for independent ones.
+    low, high : float
+        Smallest and largest value of those images.
+    images, skipped : int
+        How many images patches came from, and how many were smaller than the context.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    low: float
+    high: float
+    images: int
+    skipped: int
+
+
+def estimate(images: Images, context: int, *, patches: int, seed: int, channels: str) -> Estimate:
+    """Mean and covariance of ``patches`` patches of side ``context``, as many from each image, at random places.
+
+    Parameters
+    ----------
+    images : (m, C, H, W) array, or list of (H, W, 3) RGB images or (C, H, W) arrays
+        See `as_pixels`.
+
+    Raises
+    ------
+    SamplerError
+        If no image is as large as the context, or they differ in their channels or hold NaN.
+    SettingsError, WindowError
+        If a setting is out of its range.
+    """
+    _check_settings(context, patches, channels)
+    given = [as_pixels(image) for image in images]
+    large = [image for image in given if min(image.shape[1:]) >= context]
+    _check_images(given, large, context)
+    places = _places([image.shape[1:] for image in large], context, patches, seed)
+    low, high = _range(large)
+    moments = _Moments(low, high, patches, blocks=1 if channels == "joint" else len(large[0]))
+    for block in _blocks(large, places, context):
+        moments.add(block)
+    return Estimate(
+        moments.mean.reshape(len(large[0]), context, context),
+        moments.covariance,
+        low,
+        high,
+        len(large),
+        len(given) - len(large),
+    )
+
+
+def as_pixels(image: np.ndarray) -> np.ndarray:
+    """A view (C, H, W) of pixels (C, H, W) or of an RGB image (H, W, 3).
+
+    An array whose last axis is 3 long is an RGB image, unless its first one is too and its type is not uint8.
+    """
+    image = np.asarray(image)
+    if image.ndim != 3 or 0 in image.shape or image.dtype.kind not in "uif":
+        raise SamplerError(
+            f"an image has the shape {image.shape} and type {image.dtype}: want (height, width, 3) or "
+            "(channels, height, width), in numbers."
+        )
+    rgb = image.shape[2] == 3 and (image.shape[0] != 3 or image.dtype == np.uint8)
+    return np.moveaxis(image, 2, 0) if rgb else image
+
+
+class _Moments:
+    """Sums of values and of their products, exact whatever the order, the blocks, the threads and the machine.
+
+    Values are counted in steps, a power of two and a small part of ``low..high``, so that all sums are whole numbers
+    below 2**53, which float64 holds exactly. So a sampler fitted again, or elsewhere, is the same to the last bit, and
+    a run begun with the one goes on with the other.
+    """
+
+    def __init__(self, low: float, high: float, patches: int, blocks: int) -> None:
+        bits = (51 - int(patches).bit_length()) // 2
+        self.blocks = blocks
+        self.shift = (low + high) / 2
+        self.step = 2.0 ** (math.frexp(high - self.shift)[1] - bits)
+        self.count = 0
+        self.total: np.ndarray = np.zeros(1)
+        self.products: np.ndarray = np.zeros(1)
+
+    def add(self, patches: np.ndarray) -> None:
+        """Take in patches (n, C, l, l) float64."""
+        values = np.rint((patches - self.shift) / self.step).reshape(len(patches), self.blocks, -1)
+        self.count += len(values)
+        self.total = self.total + values.sum(axis=0)
+        self.products = self.products + np.matmul(values.transpose(1, 2, 0), values.transpose(1, 0, 2))
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(B, D)."""
+        mean: np.ndarray = self.shift + self.step * (self.total / self.count)
+        return mean
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(B, D, D), exactly symmetric."""
+        centre = np.rint(self.total / self.count)
+        rest = self.total - self.count * centre
+        scatter = self.products - (_outer(centre, self.total) + _outer(self.total, centre))
+        scatter += self.count * _outer(centre, centre)
+        scatter -= _outer(rest, rest) / self.count
+        covariance: np.ndarray = scatter / (self.count - 1) * self.step**2
+        return covariance
+
+
+def _outer(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return left[:, :, None] * right[:, None, :]
+
+
+def _range(images: Sequence[np.ndarray]) -> tuple[float, float]:
+    for image in images:
+        check_finite(image, "the images")
+    return min(float(image.min()) for image in images), max(float(image.max()) for image in images)
+
+
+def _places(shapes: Sequence[tuple[int, ...]], context: int, patches: int, seed: int) -> np.ndarray:
+    """Where patches are cut: (patches, 3) of image, row, column, in the images' order."""
+    places = []
+    for index, shape in enumerate(shapes):
+        count = patches // len(shapes) + (index < patches % len(shapes))
+        uniform = generator(seed, index, 0, purpose=FIT).random((count, 2))
+        corners = (uniform * (np.array(shape) - context + 1)).astype(np.int64)
+        places.append(np.column_stack([np.full(count, index), corners]))
+    return np.concatenate(places)
+
+
+def _blocks(images: Sequence[np.ndarray], places: np.ndarray, context: int) -> Iterator[np.ndarray]:
+    for part in tiles(len(places), BLOCK):
+        block = places[part]
+        pieces: list[np.ndarray] = []
+        for index in np.unique(block[:, 0]):
+            pieces.append(cut(images[index], block[block[:, 0] == index, 1:], window=context))
+        yield np.concatenate(pieces).astype(np.float64)
+
+
+def _check_settings(context: int, patches: int, channels: str) -> None:
+    if not whole(context) or context < 1:
+        raise WindowError(f"context l = {context}: want a whole number, at least 1.")
+    if not whole(patches) or patches < 2:
+        raise SettingsError(f"patches = {patches}: a covariance takes at least 2, the paper took about 25000.")
+    if channels not in CHANNELS:
+        raise SettingsError(f"channels {channels!r} is unknown: want one of {', '.join(CHANNELS)}.")
+
+
+def _check_images(given: Sequence[np.ndarray], large: Sequence[np.ndarray], context: int) -> None:
+    if not given:
+        raise SamplerError("there are no images to fit a sampler to: give at least one.")
+    if not large:
+        largest = max((image.shape[1:] for image in given), key=min)
+        raise SamplerError(
+            f"none of the {len(given)} images is as large as the context, {context} x {context}; the largest is "
+            f"{largest[0]} x {largest[1]}: give larger images or a smaller context."
+        )
+    counts = sorted({len(image) for image in large})
+    if len(counts) > 1:
+        raise SamplerError(f"the images have {' and '.join(map(str, counts))} channels: want the same number in all.")

@@ -1,0 +1,294 @@
+"""Conditional sampling: one Gaussian over a window and its context, drawn from given what stands around the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from ..errors import SamplerError
+from ..windows import contexts, cut, tiles
+from .common import Clip, check_clip, check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
+from .conditioning import Conditional, condition, smallest_jitter
+from .fitting import Images, estimate
+from .gaussian_file import read, write
+from .streams import generator
+
+#: Values drawn at once, which bounds the memory besides the result (16 bytes each).
+CHUNK = 2**20
+
+
+class GaussianSampler:
+    """Draws a window's contents from a Gaussian, given the values around it in its context.
+
+    Parameters
+    ----------
+    mean : (C, l, l) array
+        Of patches of l x l pixels, l being the context.
+    covariance : (C l l, C l l) or (C, l l, l l) array
+        Values run over channels, rows, columns. One matrix is joint over the colours; a stack has one for each colour,
+        which are drawn independently.
+    clip : (low, high) or None
+        Draws are cut off here. 0..255 suits photographs and is ours, not the paper's; None leaves draws as they are,
+        and is what other values than 0..255 want.
+    jitter : float, optional
+        Added to the diagonal of the covariance, in squared grey levels. By default the smallest that gives it full
+        rank: 0, or a power of ten of the mean variance.
+    fitted_on : mapping, optional
+        JSON-able, for the record.
+
+    Attributes
+    ----------
+    context : int
+        l.
+    channels : {"joint", "independent"}
+    notes : list of str
+        What a user should know of the fit: jitter, images left out.
+
+    Raises
+    ------
+    SamplerError
+        If the shapes do not belong together, the values are not finite, or this is no covariance.
+    SettingsError
+        If ``clip`` or ``jitter`` is out of its range.
+
+    References
+    ----------
+    L. M. Zintgraf, T. S. Cohen, M. Welling, "A New Method to Visualize Deep Neural Networks", 2016, section 3.1.
+    """
+
+    def __init__(
+        self,
+        mean: np.ndarray,
+        covariance: np.ndarray,
+        *,
+        clip: Clip = (0.0, 255.0),
+        jitter: float | None = None,
+        fitted_on: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.mean = numeric(mean, "the mean's values", np.float64)
+        self.covariance = numeric(covariance, "the covariance's values", np.float64)
+        if self.covariance.ndim == 2:
+            self.covariance = self.covariance[None]
+        check_gaussian(self.mean, self.covariance)
+        self.clip = check_clip(clip)
+        self.jitter = check_jitter(smallest_jitter(self.covariance) if jitter is None else jitter)
+        self.fitted_on = dict(fitted_on or {})
+        self._laws: dict[tuple[int, int, int], Conditional] = {}
+        for values in (self.mean, self.covariance):
+            values.flags.writeable = False
+        self._fingerprint = fingerprint([self.mean, self.covariance])
+
+    @classmethod
+    def fit(
+        cls,
+        images: Images,
+        context: int,
+        *,
+        patches: int = 25_000,
+        seed: int = 0,
+        channels: str = "joint",
+        clip: Clip = (0.0, 255.0),
+        names: Sequence[str] | None = None,
+    ) -> GaussianSampler:
+        """Take mean and covariance from patches of images, as many of each, at random places.
+
+        Parameters
+        ----------
+        images : (m, C, H, W) array of pixels, or list of (H, W, 3) RGB images or (C, H, W) pixels
+            The list's may differ in size; those smaller than the context are left out, and ``notes`` says so. An array
+            whose last axis is 3 long is an RGB image, unless its first one is too and its type is not uint8.
+        context : int
+            Side l of the patches.
+        patches : int
+            25,000 as in the paper. Far fewer than there are values in a patch leave the covariance without full rank.
+        channels : {"joint", "independent"}
+            Joint over the colours as in the paper, or each colour by itself.
+        names : sequence of str, optional
+            Where the images come from, for the record.
+
+        Raises
+        ------
+        SamplerError
+            If no image is large enough, or they differ in their channels, hold NaN, or lie outside of ``clip``.
+        SettingsError, WindowError
+            If a setting is out of its range.
+        """
+        found = estimate(images, context, patches=patches, seed=seed, channels=channels)
+        check_range(found.low, found.high, check_clip(clip), "the images'")
+        fitted_on = {
+            "images": found.images,
+            "skipped": found.skipped,
+            "names": None if names is None else [str(name) for name in names],
+            "patches": int(patches),
+            "seed": int(seed),
+        }
+        return cls(found.mean, found.covariance, clip=clip, fitted_on=fitted_on)
+
+    def __repr__(self) -> str:
+        return (
+            f"GaussianSampler(context={self.context}, colours={len(self.mean)}, channels={self.channels!r}, "
+            f"clip={self.clip}, jitter={self.jitter:.3g})"
+        )
+
+    @property
+    def context(self) -> int:
+        """Side l of the context."""
+        return self.mean.shape[-1]
+
+    @property
+    def channels(self) -> str:
+        """Whether the colours are drawn jointly or independently of each other."""
+        return "joint" if len(self.covariance) == 1 else "independent"
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of the fit."""
+        notes = []
+        if self.jitter:
+            notes.append(
+                f"The sampler's covariance is not of full rank: {self.jitter:.2g} squared grey levels were added to "
+                "its diagonal. More patches, or more varied images, may mend that."
+            )
+        skipped = self.fitted_on.get("skipped")
+        if skipped:
+            notes.append(
+                f"{skipped} image(s) smaller than the sampler's context, {self.context}, were left out of its fit."
+            )
+        return notes
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """JSON-able: the settings, what it was fitted on, and the SHA-1 of mean and covariance."""
+        return {
+            "kind": "gaussian",
+            "context": self.context,
+            "channels": self.channels,
+            "clip": None if self.clip is None else list(self.clip),
+            "jitter": self.jitter,
+            **self.fitted_on,
+            "fingerprint": self._fingerprint,
+        }
+
+    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+        """Contents of windows, drawn given what stands around them.
+
+        Parameters
+        ----------
+        pixels : (C, H, W) float array
+            The explained image. What it holds in a window has no influence on the window's draws.
+        origins : (n, 2) int array
+            Top-left ``(row, column)`` of each window.
+        window, samples, seed : int
+            k, S and 0 <= seed < 2**64. The first draws do not depend on S.
+
+        Returns
+        -------
+        (n, S, C, k, k) float32 array
+
+        Raises
+        ------
+        SamplerError
+            If the pixels have other channels than the sampler, or values far outside of ``clip``.
+        WindowError
+            If k > l, l is larger than the image, or a window reaches over the border.
+        SettingsError
+            If S < 1 or the seed is out of range.
+        """
+        pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
+        corners = self._corners(pixels, origins, window)
+        offsets = origins - corners
+        patches = np.empty((len(origins), samples, len(pixels), window, window), np.float32)
+        size = max(1, CHUNK // patches[:1].size) if len(patches) else 1
+        for offset in sorted(set(map(tuple, offsets.tolist()))):
+            law = self._law(window, offset)
+            alike = np.flatnonzero((offsets == offset).all(axis=1))
+            for part in (alike[run] for run in tiles(len(alike), size)):
+                values = _noise(origins[part], law, samples, seed)
+                values += self._means(pixels, corners[part], law)[:, :, None]
+                patches[part] = _as_patches(values, window)
+        return patches if self.clip is None else np.clip(patches, *self.clip, out=patches)
+
+    def moments(self, pixels: np.ndarray, origin: tuple[int, int], *, window: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (C, k, k) and covariance (C k k, C k k) that a window's draws have before they are clipped."""
+        pixels, origins = check_request(pixels, np.array([origin]), window=window, samples=1, seed=0)
+        corners = self._corners(pixels, origins, window)
+        row, column = (origins - corners)[0].tolist()
+        law = self._law(window, (row, column))
+        mean = self._means(pixels, corners, law)
+        factors = law.factor.astype(np.float64)
+        size = factors.shape[1]
+        covariance = np.zeros((mean.size, mean.size))
+        for block, factor in enumerate(factors):
+            own = slice(block * size, (block + 1) * size)
+            covariance[own, own] = factor @ factor.T
+        return mean.reshape(len(pixels), window, window), covariance
+
+    def save(self, path: str | Path) -> None:
+        """Write one HDF5 file, with what the sampler was fitted on, whole or not at all.
+
+        Raises
+        ------
+        SamplerError
+            If it cannot be written (read-only, disk full).
+        """
+        settings = {"clip": self.clip, "jitter": self.jitter, "fitted_on": self.fitted_on}
+        write(Path(path), {"mean": self.mean, "covariance": self.covariance}, settings)
+
+    @classmethod
+    def load(cls, path: str | Path) -> GaussianSampler:
+        """Read a file that `save` wrote.
+
+        Raises
+        ------
+        SamplerError
+            If it is missing, damaged or not a sampler.
+        """
+        arrays, settings = read(Path(path))
+        return cls(arrays["mean"], arrays["covariance"], **settings)
+
+    def _corners(self, pixels: np.ndarray, origins: np.ndarray, window: int) -> np.ndarray:
+        if len(pixels) != len(self.mean):
+            raise SamplerError(
+                f"the pixels have the shape {pixels.shape}, the sampler was fitted on {len(self.mean)} channels: "
+                f"want ({len(self.mean)}, height, width)."
+            )
+        check_range(float(pixels.min()), float(pixels.max()), self.clip, "the pixels'")
+        return contexts(origins, pixels.shape[1:], window=window, context=self.context)
+
+    def _law(self, window: int, offset: tuple[int, int]) -> Conditional:
+        """Made once for each place of a window in its context, of which there are (l - k + 1)**2, and kept."""
+        key = (window, *offset)
+        if key not in self._laws:
+            self._laws[key] = condition(
+                self.covariance, window=window, context=self.context, offset=offset, jitter=self.jitter
+            )
+        return self._laws[key]
+
+    def _means(self, pixels: np.ndarray, corners: np.ndarray, law: Conditional) -> np.ndarray:
+        """Conditional means (B, n, W) of windows that lie alike in their contexts."""
+        blocks = len(self.covariance)
+        mean = self.mean.reshape(blocks, -1)
+        values = cut(pixels, corners, window=self.context).reshape(len(corners), blocks, -1)
+        away = values[:, :, law.outside] - mean[:, law.outside]
+        means: np.ndarray = np.matmul(away.transpose(1, 0, 2), law.gain.transpose(0, 2, 1))
+        return means + mean[:, None, law.inside]
+
+
+def _noise(origins: np.ndarray, law: Conditional, samples: int, seed: int) -> np.ndarray:
+    """Factor times normal numbers (B, n, S, W), each window's from its own stream, sample by sample."""
+    blocks, size = law.factor.shape[:2]
+    # in double precision, so that after rounding no draw shows with how many others it was multiplied
+    normal = np.empty((len(origins), samples, blocks, size))
+    for numbers, (row, column) in zip(normal, origins.tolist()):
+        generator(seed, row, column).standard_normal(out=numbers)
+    rows = normal.reshape(-1, blocks, size).transpose(1, 0, 2)
+    noise: np.ndarray = np.matmul(rows, law.factor.astype(np.float64).transpose(0, 2, 1))
+    return noise.reshape(blocks, len(origins), samples, size)
+
+
+def _as_patches(values: np.ndarray, window: int) -> np.ndarray:
+    """(B, n, S, W) -> (n, S, C, k, k)."""
+    _, windows, samples, _ = values.shape
+    return values.transpose(1, 2, 0, 3).reshape(windows, samples, -1, window, window)

@@ -1,0 +1,120 @@
+"""Marginal sampling: what stood in other images at the same place."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from ..errors import SamplerError
+from .common import check_finite, check_request, fingerprint, numeric
+from .streams import generator
+
+#: Images whose values differ by less than this part of the largest are the same image: float rounding.
+SAME = 1e-5
+
+
+class MarginalSampler:
+    """Puts into a window what another image of a corpus has there, all colours together.
+
+    Parameters
+    ----------
+    images : (m, C, H, W) array
+        Pixels as the net sees them, at least two images. A copy is kept.
+    names : sequence of str, optional
+        Where the images come from, for the record.
+
+    Raises
+    ------
+    SamplerError
+        If there are fewer than two, or values that are not finite.
+    """
+
+    def __init__(self, images: np.ndarray, *, names: Sequence[str] | None = None) -> None:
+        self.images = numeric(images, "the corpus' images", np.float32)
+        self.names = None if names is None else [str(name) for name in names]
+        self._check()
+        self.images.flags.writeable = False
+        self._fingerprint = fingerprint([self.images])
+
+    def __repr__(self) -> str:
+        return f"MarginalSampler({len(self.images)} images of {self.images.shape[1:]})"
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """JSON-able: how many images, their names where given, and the SHA-1 of their pixels."""
+        return {
+            "kind": "marginal",
+            "count": len(self.images),
+            "names": self.names,
+            "fingerprint": self._fingerprint,
+        }
+
+    def population(self, pixels: np.ndarray) -> int:
+        """How many images there are besides the explained one: of so many the draws are a choice without repetition."""
+        return len(self._others(np.asarray(pixels, np.float32)))
+
+    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+        """Windows of other images at the same place.
+
+        Images are chosen at random for each window, none twice, and never the explained one, which is known by its
+        pixels. Where there are no more than ``samples`` others, each is used once, in order: equation (2) of the paper.
+
+        Parameters
+        ----------
+        pixels : (C, H, W) float array
+            The explained image, of the same shape as those of the corpus.
+        origins : (n, 2) int array
+            Top-left ``(row, column)`` of each window.
+        window, samples, seed : int
+            k, S and 0 <= seed < 2**64. The first draws do not depend on S, as long as there are more images than that.
+
+        Returns
+        -------
+        (n, min(S, others), C, k, k) float32 array
+
+        Raises
+        ------
+        SamplerError
+            If the shapes differ, or no other image is left.
+        WindowError, SettingsError
+            If a window reaches over the border, S < 1, or the seed is out of range.
+        """
+        pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
+        others = self._others(pixels)
+        patches = np.empty((len(origins), min(samples, len(others)), len(pixels), window, window), np.float32)
+        for patch, (row, column) in zip(patches, origins.tolist()):
+            chosen = others
+            if samples < len(others):
+                chosen = others[np.argsort(generator(seed, row, column).random(len(others)), kind="stable")[:samples]]
+            patch[:] = self.images[chosen, :, row : row + window, column : column + window]
+        return patches
+
+    def _others(self, pixels: np.ndarray) -> np.ndarray:
+        """Indices of the images that are not the explained one."""
+        if pixels.shape != self.images.shape[1:]:
+            raise SamplerError(
+                f"the pixels have the shape {pixels.shape}, the corpus' images {self.images.shape[1:]}: want the same. "
+                "Make the corpus with the view of the net that is explained."
+            )
+        tolerance = SAME * float(np.abs(pixels).max(initial=0.0))
+        # one row tells nearly all images apart, and is looked at in no time
+        same = np.abs(self.images[:, :, 0] - pixels[:, 0]).max(axis=(1, 2)) <= tolerance
+        for index in np.flatnonzero(same):
+            same[index] = np.abs(self.images[index] - pixels).max() <= tolerance
+        others = np.flatnonzero(~same)
+        if len(others) == 0:
+            raise SamplerError(
+                f"all {len(self.images)} images of the corpus are the explained one: want at least one other."
+            )
+        return others
+
+    def _check(self) -> None:
+        shape = self.images.shape
+        if len(shape) != 4 or 0 in shape[1:]:
+            raise SamplerError(f"the corpus has the shape {shape}: want (images, channels, height, width).")
+        if len(self.images) < 2:
+            raise SamplerError(f"the corpus has {len(self.images)} image(s): want at least two to draw from.")
+        if self.names is not None and len(self.names) != len(self.images):
+            raise SamplerError(f"{len(self.names)} names for {len(self.images)} images: want as many.")
+        check_finite(self.images, "the corpus' images")

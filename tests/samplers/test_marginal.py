@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from predicdiff.errors import SamplerError, SettingsError, WindowError
+from predicdiff.samplers import MarginalSampler
+from predicdiff.samplers.streams import generator
+
+COUNT, SHAPE = 9, (3, 7, 11)
+
+
+def corpus(count=COUNT, shape=SHAPE):
+    """Every value of every image is unique, and tells image, channel, row and column."""
+    return np.arange(count * np.prod(shape), dtype=np.float32).reshape(count, *shape)
+
+
+def stranger(shape=SHAPE):
+    return -np.ones(shape, np.float32)
+
+
+def everywhere(window, shape=SHAPE):
+    return np.array([(r, c) for r in range(shape[1] - window + 1) for c in range(shape[2] - window + 1)])
+
+
+@pytest.mark.parametrize("samples", [4, COUNT, 20])
+def test_a_draw_is_one_images_whole_window_at_the_same_place(samples):
+    images, origins = corpus(), everywhere(3)
+    patches = MarginalSampler(images).draw(stranger(), origins, window=3, samples=samples, seed=1)
+    for (row, column), drawn in zip(origins, patches):
+        for patch in drawn:
+            image = images[int(patch[0, 0, 0]) // np.prod(SHAPE)]
+            np.testing.assert_array_equal(patch, image[:, row : row + 3, column : column + 3])
+
+
+def drawn_images(sampler, pixels, *, samples, seed=0, window=2):
+    """Which images (n, S) the patches came from."""
+    patches = sampler.draw(pixels, everywhere(window), window=window, samples=samples, seed=seed)
+    return patches[:, :, 0, 0, 0].astype(int) // np.prod(SHAPE)
+
+
+def test_no_image_is_drawn_twice_in_a_window():
+    chosen = drawn_images(MarginalSampler(corpus()), stranger(), samples=6)
+    assert all(len(set(row)) == 6 for row in chosen.tolist())
+
+
+def test_images_are_chosen_by_the_order_of_the_windows_numbers():
+    patches = MarginalSampler(corpus()).draw(stranger(), [(4, 1)], window=2, samples=4, seed=11)
+    numbers = generator(11, 4, 1).random(COUNT)
+    wanted = sorted(range(COUNT), key=numbers.__getitem__)[:4]
+    assert (patches[0, :, 0, 0, 0] // np.prod(SHAPE)).tolist() == wanted
+
+
+def test_every_image_is_as_likely():
+    sampler, draws = MarginalSampler(corpus()), 100
+    chosen = np.concatenate([drawn_images(sampler, stranger(), samples=3, seed=seed) for seed in range(draws)])
+    windows = len(chosen)
+    for place in chosen.T:
+        counts = np.bincount(place, minlength=COUNT)
+        deviation = (counts - windows / COUNT) / np.sqrt(windows / COUNT * (1 - 1 / COUNT))
+        assert np.abs(deviation).max() < 4.5
+
+
+@pytest.mark.parametrize("samples", [2, COUNT - 2])
+@pytest.mark.parametrize("explained", [0, 4, COUNT - 1])
+def test_the_explained_image_is_never_drawn(explained, samples):
+    sampler = MarginalSampler(corpus())
+    chosen = drawn_images(sampler, corpus()[explained], samples=samples, seed=5)
+    assert sampler.population(corpus()[explained]) == COUNT - 1
+    assert set(chosen.ravel().tolist()) == set(range(COUNT)) - {explained}
+
+
+def test_the_explained_image_is_known_although_rounded_otherwise():
+    images = np.random.default_rng(0).uniform(0, 255, (4, *SHAPE))
+    sampler = MarginalSampler(images)
+    assert sampler.population((images[2] * (1 + 3e-7)).astype(np.float32)) == 3
+    assert sampler.population(images[2].astype(np.float32) + 1) == 4
+
+
+def test_one_row_in_common_does_not_make_images_the_same():
+    images = corpus()
+    images[:, :, 0] = 7.0
+    sampler = MarginalSampler(images)
+    assert sampler.population(images[3]) == COUNT - 1
+
+
+def test_exclusion_follows_the_pixels_of_each_call():
+    sampler, pixels = MarginalSampler(corpus()), corpus()[1].copy()
+    assert sampler.population(pixels) == COUNT - 1
+    pixels += 1.0
+    assert sampler.population(pixels) == COUNT
+    pixels[:] = corpus()[2]
+    assert set(drawn_images(sampler, pixels, samples=20).ravel().tolist()) == set(range(COUNT)) - {2}
+
+
+@pytest.mark.parametrize("samples", [COUNT - 1, 100])
+def test_few_others_are_each_used_once_in_order(samples):
+    chosen = drawn_images(MarginalSampler(corpus()), corpus()[3], samples=samples)
+    assert (chosen == [0, 1, 2, 4, 5, 6, 7, 8]).all()
+
+
+@given(samples=st.integers(1, COUNT - 1), more=st.integers(0, COUNT - 1), seed=st.integers(0, 2**64 - 1))
+@settings(deadline=None)
+def test_fewer_samples_are_the_first_of_more(samples, more, seed):
+    more = min(samples + more, COUNT - 1)
+    sampler, request = MarginalSampler(corpus()), {"window": 2, "seed": seed}
+    many = sampler.draw(stranger(), everywhere(2), samples=more, **request)
+    few = sampler.draw(stranger(), everywhere(2), samples=samples, **request)
+    np.testing.assert_array_equal(few, many[:, :samples])
+
+
+def test_draws_do_not_depend_on_what_else_is_asked_for():
+    sampler, origins = MarginalSampler(corpus()), everywhere(2)
+    whole = sampler.draw(stranger(), origins, window=2, samples=4, seed=3)
+    order = np.random.default_rng(0).permutation(len(origins))[:17]
+    np.testing.assert_array_equal(sampler.draw(stranger(), origins[order], window=2, samples=4, seed=3), whole[order])
+
+
+def test_draws_do_not_depend_on_the_windows_own_contents():
+    sampler, pixels = MarginalSampler(corpus()), stranger()
+    before = sampler.draw(pixels, [(2, 3)], window=4, samples=5, seed=0)
+    pixels[:, 2:6, 3:7] = 99.0
+    np.testing.assert_array_equal(sampler.draw(pixels, [(2, 3)], window=4, samples=5, seed=0), before)
+
+
+def test_seeds_differ():
+    sampler = MarginalSampler(corpus())
+    assert (
+        drawn_images(sampler, stranger(), samples=4, seed=0) != drawn_images(sampler, stranger(), samples=4, seed=1)
+    ).any()
+
+
+def test_input_is_kept_apart():
+    images = corpus()
+    sampler = MarginalSampler(images)
+    images[:] = 0
+    patches = sampler.draw(stranger(), [(0, 0)], window=2, samples=20, seed=0)
+    np.testing.assert_array_equal(patches[0], corpus()[:, :, :2, :2])
+    patches[:] = -5
+    np.testing.assert_array_equal(sampler.images, corpus())
+    assert patches.dtype == np.float32
+
+
+def test_no_windows_give_no_patches():
+    assert MarginalSampler(corpus()).draw(stranger(), [], window=2, samples=4, seed=0).shape == (0, 4, 3, 2, 2)
+
+
+def test_provenance():
+    names = [f"image {i}" for i in range(COUNT)]
+    found = json.loads(json.dumps(MarginalSampler(corpus(), names=names).provenance))
+    assert (found["kind"], found["count"], found["names"]) == ("marginal", COUNT, names)
+    assert found["fingerprint"] == MarginalSampler(corpus()).provenance["fingerprint"]
+    assert found["fingerprint"] != MarginalSampler(corpus() + 1).provenance["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (corpus()[:1], "has 1 image"),
+        (corpus()[:0], "has 0 image"),
+        (corpus()[0], r"shape \(3, 7, 11\): want \(images, channels"),
+        (corpus() * np.nan, "not finite"),
+        ([corpus()[0], corpus()[0, :, 1:]], "no array of numbers"),
+    ],
+)
+def test_a_bad_corpus_is_refused(images, message):
+    with pytest.raises(SamplerError, match=message):
+        MarginalSampler(images)
+
+
+def test_names_must_be_as_many():
+    with pytest.raises(SamplerError, match="2 names for 9 images"):
+        MarginalSampler(corpus(), names=["a", "b"])
+
+
+def test_other_shapes_are_refused():
+    sampler = MarginalSampler(corpus())
+    with pytest.raises(SamplerError, match=r"\(3, 11, 7\), the corpus' images \(3, 7, 11\)"):
+        sampler.draw(np.zeros((3, 11, 7)), [(0, 0)], window=2, samples=4, seed=0)
+    with pytest.raises(SamplerError, match=r"\(1, 7, 11\), the corpus' images"):
+        sampler.population(np.zeros((1, 7, 11)))
+
+
+def test_no_other_image():
+    sampler = MarginalSampler(np.repeat(corpus()[:1], 3, axis=0))
+    with pytest.raises(SamplerError, match="all 3 images of the corpus are the explained one"):
+        sampler.draw(corpus()[0], [(0, 0)], window=2, samples=4, seed=0)
+
+
+def test_bad_requests():
+    sampler = MarginalSampler(corpus())
+    with pytest.raises(WindowError, match="reaches over the border"):
+        sampler.draw(stranger(), [(6, 0)], window=2, samples=4, seed=0)
+    with pytest.raises(SettingsError, match="S = 0"):
+        sampler.draw(stranger(), [(0, 0)], window=2, samples=0, seed=0)
+    with pytest.raises(SettingsError, match="seed -1"):
+        sampler.draw(stranger(), [(0, 0)], window=2, samples=20, seed=-1)
