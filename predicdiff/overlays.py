@@ -1,0 +1,186 @@
+"""Maps as colours: red for, blue against, over the greyed image. Arrays in, arrays out; no drawing library.
+
+A map is a (H, W) float array, positive where a pixel speaks for the class. Colours are (H, W, 3) uint8 RGB.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .errors import ImageError, SettingsError
+
+#: Value in [-1, 1] -> RGB, linear in between: matplotlib's "seismic", as in the paper.
+STOPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+SEISMIC = ((0.0, 0.0, 0.3), (0.0, 0.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.5, 0.0, 0.0))
+#: The greyed image's black and white: lifted, so that dark colours stand out against it.
+GREYS = (0.3, 1.0)
+#: A map with no larger value is one of zeros: no axis can be drawn for it.
+NOTHING = 1e-100
+#: What stands for "not known" in a map without an image under it.
+MISSING = 0.85
+
+
+def picture(pixels: np.ndarray) -> np.ndarray:
+    """Pixels or an image as colours to show.
+
+    Parameters
+    ----------
+    pixels : (C, H, W) float array, or (H, W, 3) uint8 array, which is returned as it is
+        Three channels are RGB, one is grey, of any other number the mean is shown. Values that leave 0..255 are
+        stretched from their least to their largest; NaN becomes black.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+    """
+    pixels = np.asarray(pixels)
+    if pixels.ndim != 3 or 0 in pixels.shape:
+        raise ImageError(f"pixels have the shape (channels, height, width), these {pixels.shape}.")
+    if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
+        return pixels.copy()
+    values = pixels.astype(np.float64)
+    if len(values) != 3:
+        values = values.mean(axis=0, keepdims=True)
+    return np.ascontiguousarray(np.broadcast_to(_bytes(values), (3, *values.shape[1:])).transpose(1, 2, 0))
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    known = values[np.isfinite(values)]
+    low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
+    # interpolation may leave 0..255 by a rounding: that is no reason to stretch
+    if low < -0.5 or high > 255.5:
+        values = (values - low) * (255.0 / max(high - low, np.finfo(float).tiny))
+    return np.clip(np.rint(np.nan_to_num(values, nan=0.0, posinf=255.0, neginf=0.0)), 0, 255).astype(np.uint8)
+
+
+def symmetric_scale(relevance: np.ndarray, *, percentile: float = 100.0) -> float:
+    """The magnitude that gets the full colour: the largest in the map, or in all maps of a stack.
+
+    Parameters
+    ----------
+    relevance : float array of any shape; what is not finite is left out
+    percentile : float
+        Below 100 a few outliers are cut off. Maps of relevance have none, each pixel being a mean over windows;
+        gradients do.
+
+    Returns
+    -------
+    float
+        1.0 where nothing differs from zero, so that such a map can be drawn.
+    """
+    if not 0.0 < percentile <= 100.0:
+        raise SettingsError(f"percentile {percentile}: want more than 0 and at most 100.")
+    values = np.abs(np.asarray(relevance, np.float64))
+    values = values[np.isfinite(values)]
+    if values.max(initial=0.0) < NOTHING:
+        return 1.0
+    # in a map that is zero nearly everywhere the percentile is, too: then its largest value serves
+    scale = np.percentile(values, percentile)
+    return float(scale if scale >= NOTHING else values.max())
+
+
+def heat(relevance: np.ndarray, *, scale: float | None = None) -> np.ndarray:
+    """The map alone: white is zero, red for, blue against, light grey not known.
+
+    Parameters
+    ----------
+    relevance : (H, W) float array
+    scale : float, optional
+        Magnitude of the full colour; by default `symmetric_scale`.
+    """
+    level = _levels(relevance, scale)
+    colours = np.where(np.isfinite(level)[..., None], _seismic(np.nan_to_num(level)), MISSING)
+    return _eight(colours)
+
+
+def saliency(sensitivity: np.ndarray, *, scale: float | None = None) -> np.ndarray:
+    """Magnitudes, such as a gradient's, from black to white.
+
+    Parameters
+    ----------
+    sensitivity : (H, W) float array
+        Of signed values the magnitude is shown.
+    scale : float, optional
+        Magnitude of white; by default the 99.5th percentile, since single pixels of a gradient stand out.
+    """
+    level = np.nan_to_num(np.abs(_levels(sensitivity, scale, percentile=99.5)))
+    return _eight(np.repeat(level[..., None], 3, axis=2))
+
+
+def tint(relevance: np.ndarray, *, scale: float | None = None, hide: np.ndarray | None = None) -> np.ndarray:
+    """The map as a glass pane: as coloured as the influence is strong, clear where there is none.
+
+    Parameters
+    ----------
+    relevance : (H, W) float array
+    scale : float, optional
+        Magnitude of the full, opaque colour; by default `symmetric_scale`.
+    hide : (H, W) bool array, optional
+        Where to leave the pane clear all the same.
+
+    Returns
+    -------
+    (H, W, 4) uint8 array
+        RGB and opacity, not multiplied into them.
+    """
+    level = _levels(relevance, scale)
+    if hide is not None:
+        if np.shape(hide) != level.shape:
+            raise ImageError(f"what to hide has the shape {np.shape(hide)}, the map {level.shape}: want the same.")
+        level = np.where(hide, 0.0, level)
+    level = np.nan_to_num(level)
+    return _eight(np.concatenate([_seismic(level), np.abs(level)[..., None]], axis=2))
+
+
+def overlay(
+    relevance: np.ndarray, ground: np.ndarray, *, scale: float | None = None, hide: np.ndarray | None = None
+) -> np.ndarray:
+    """The map over the greyed image.
+
+    Parameters
+    ----------
+    relevance : (H, W) float array
+        Clear where it is zero or not finite.
+    ground : (C, H, W) pixels or (H, W, 3) uint8 image
+    scale, hide
+        As for `tint`.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+    """
+    pane = tint(relevance, scale=scale, hide=hide) / 255.0
+    below = greyed(ground)
+    if below.shape[:2] != pane.shape[:2]:
+        raise ImageError(
+            f"the map is {pane.shape[:2]}, the image under it {below.shape[:2]} (height, width): want the same."
+        )
+    opacity = pane[..., 3:]
+    return _eight(pane[..., :3] * opacity + below / 255.0 * (1.0 - opacity))
+
+
+def greyed(ground: np.ndarray) -> np.ndarray:
+    """The image (C, H, W) or (H, W, 3) without its colours and with its blacks lifted, (H, W, 3) uint8."""
+    luma = picture(ground) @ np.array([0.299, 0.587, 0.114]) / 255.0
+    dark, light = GREYS
+    return _eight(np.repeat((dark + (light - dark) * luma)[..., None], 3, axis=2))
+
+
+def _levels(relevance: np.ndarray, scale: float | None, percentile: float = 100.0) -> np.ndarray:
+    """The map in units of its scale, cut off at -1 and 1; NaN where it is not finite."""
+    relevance = np.asarray(relevance, np.float64)
+    if relevance.ndim != 2 or relevance.size == 0:
+        raise ImageError(f"a map has the shape (height, width), this one {relevance.shape}.")
+    if scale is None:
+        scale = symmetric_scale(relevance, percentile=percentile)
+    if not (np.isfinite(scale) and scale > 0.0):
+        raise SettingsError(f"scale {scale}: want a finite number above zero.")
+    return np.where(np.isfinite(relevance), np.clip(relevance / scale, -1.0, 1.0), np.nan)
+
+
+def _seismic(level: np.ndarray) -> np.ndarray:
+    return np.stack([np.interp(level, STOPS, channel) for channel in zip(*SEISMIC)], axis=-1)
+
+
+def _eight(colours: np.ndarray) -> np.ndarray:
+    return np.rint(colours * 255.0).astype(np.uint8)

@@ -1,0 +1,195 @@
+"""Many maps on one page: blocks of an input with rows and columns of maps beside it, as in the paper's figure 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..errors import SettingsError
+from .sheet import AGAINST, FAINT, FOR, Sheet, ramp, styled, tall, wrap
+
+#: Inches: a map, the input, margin, between maps, between blocks, room for a row's label, widest page.
+MAP, INPUT, MARGIN, GAP, APART, LABEL, PAGE = 1.8, 2.4, 0.25, 0.07, 0.35, 0.4, 16.0
+#: Inches: above the foot, and its key to the colours.
+ABOVE, KEY = 0.15, 0.3
+#: Points: titles, column labels, other text.
+TITLE, HEAD, TEXT = 11.0, 9.5, 8.5
+
+
+@dataclass(frozen=True)
+class Block:
+    """An input and its maps.
+
+    Attributes
+    ----------
+    picture : (H, W, 3) uint8 array
+    columns : sequence of str
+        What stands above each column of maps, e.g. the nets' names.
+    panels : rows of (h, w, 3) uint8 arrays, one for each column; None leaves a place empty
+    notes : rows of str, optional
+        What stands under each map, e.g. its scale; "" for nothing.
+    title, text : str
+        What stands above and below the input, e.g. the classes that the nets predict.
+    """
+
+    picture: np.ndarray
+    columns: Sequence[str]
+    panels: Sequence[Sequence[np.ndarray | None]]
+    notes: Sequence[Sequence[str]] = ()
+    title: str = ""
+    text: str = ""
+
+    @property
+    def width(self) -> float:
+        """Inches on the page."""
+        return INPUT + LABEL + len(self.columns) * (MAP + GAP) - GAP
+
+
+def grid_figure(
+    blocks: Sequence[Block],
+    row_labels: Sequence[str],
+    *,
+    caption: str = "",
+    across: int | None = None,
+    legend: bool = True,
+) -> Figure:
+    """Blocks side by side, as many as the page holds, in lines below one another; a caption under them.
+
+    Of a single block, key and caption stand under its input, where there is room.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+    row_labels : sequence of str
+        What each row of maps shows, the same for all blocks.
+    caption : str
+    across : int, optional
+        Blocks in a line; by default as many as fit into 16 inches.
+    legend : bool
+        Say which colours are for and against.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    _check(blocks, row_labels)
+    widest = max(block.width for block in blocks)
+    if across is None:
+        across = max(1, int((PAGE - 2 * MARGIN + APART) // (widest + APART)))
+    across = min(across, len(blocks))
+    bands = [_Band(blocks[start : start + across], row_labels) for start in range(0, len(blocks), across)]
+    width = 2 * MARGIN + across * (widest + APART) - APART
+    foot, narrow = _Foot(caption, legend, width - 2 * MARGIN), _Foot(caption, legend, INPUT)
+    beside = len(blocks) == 1 and narrow.height + APART <= bands[0].room
+    height = 2 * MARGIN + sum(band.height + APART for band in bands) - APART
+    with styled():
+        sheet = Sheet(width, height if beside else height + ABOVE + foot.height)
+        top = MARGIN
+        for band in bands:
+            band.draw(sheet, top, widest + APART)
+            top += band.height + APART
+        if beside:
+            narrow.draw(sheet, height - MARGIN - narrow.height)
+        else:
+            foot.draw(sheet, height - MARGIN + ABOVE)
+    return sheet.figure
+
+
+def _check(blocks: Sequence[Block], row_labels: Sequence[str]) -> None:
+    if not blocks or not row_labels:
+        raise SettingsError("no maps to draw: want at least one block and one row.")
+    for block in blocks:
+        for table in [block.panels] + ([block.notes] if block.notes else []):
+            lengths = [len(row) for row in table]
+            if lengths != [len(block.columns)] * len(row_labels) or not block.columns:
+                raise SettingsError(
+                    f"block {block.title!r} has rows of {lengths} maps or notes: "
+                    f"want {len(row_labels)} rows of {max(1, len(block.columns))}, a map for each row and column label."
+                )
+
+
+class _Band:
+    """A line of blocks, whose rows are at the same heights."""
+
+    def __init__(self, blocks: Sequence[Block], row_labels: Sequence[str]) -> None:
+        self.blocks, self.labels = blocks, row_labels
+        self.heads = [[wrap(label, MAP, HEAD, "bold") for label in block.columns] for block in blocks]
+        self.titles = [wrap(block.title, INPUT, TITLE, "bold") for block in blocks]
+        head = max(tall(text, HEAD) for texts in self.heads for text in texts)
+        self.head = max(head, max(tall(text, TITLE) for text in self.titles)) + 0.03
+        tallest = max(_proportion(panel) for block in blocks for row in block.panels for panel in row)
+        self.cell = MAP * (tallest or 1.0)
+        self.tops = self._tops()
+        inputs = max(INPUT * _proportion(block.picture) + 0.08 + _text_height(block) for block in blocks)
+        self.height = max(self.tops[-1], self.head + inputs)
+        self.room = self.height - self.head - inputs  # below the inputs
+
+    def _tops(self) -> list[float]:
+        """Where rows begin, and last where they end."""
+        tops = [self.head]
+        for row in range(len(self.labels)):
+            noted = max((tall(_note(block, row, column), TEXT) for block in self.blocks
+                         for column in range(len(block.columns))), default=0.0)  # fmt: skip
+            tops.append(tops[-1] + self.cell + (noted + 0.08 if noted else 0.0) + GAP)
+        tops[-1] -= GAP
+        return tops
+
+    def draw(self, sheet: Sheet, top: float, step: float) -> None:
+        """Put the blocks on the page, ``step`` inches apart."""
+        for number, block in enumerate(self.blocks):
+            left = MARGIN + number * step
+            self._input(sheet, block, self.titles[number], left, top)
+            for row, label in enumerate(self.labels):
+                at, words = top + self.tops[row] + self.cell / 2, wrap(label, self.cell, TEXT)
+                sheet.upright(left + INPUT + LABEL - 0.06, at, words, TEXT, ha="right")
+            for column, head in enumerate(self.heads[number]):
+                self._column(sheet, block, column, head, left + INPUT + LABEL + column * (MAP + GAP), top)
+
+    def _input(self, sheet: Sheet, block: Block, title: str, left: float, top: float) -> None:
+        height = INPUT * _proportion(block.picture)
+        sheet.text(left, top + self.head - 0.03 - tall(title, TITLE), title, TITLE, weight="bold")
+        sheet.image(block.picture, (left, top + self.head, INPUT, height))
+        sheet.text(left, top + self.head + height + 0.08, wrap(block.text, INPUT, HEAD), HEAD)
+
+    def _column(self, sheet: Sheet, block: Block, column: int, head: str, left: float, top: float) -> None:
+        middle = left + MAP / 2
+        sheet.text(middle, top + self.head - 0.03 - tall(head, HEAD), head, HEAD, weight="bold", ha="center")
+        for row, panels in enumerate(block.panels):
+            panel = panels[column]
+            if panel is not None:
+                sheet.image(panel, (left, top + self.tops[row], MAP, self.cell))
+            note = _note(block, row, column)
+            sheet.text(middle, top + self.tops[row] + self.cell + 0.04, note, TEXT, color=FAINT, ha="center")
+
+
+def _proportion(colours: np.ndarray | None) -> float:
+    return 0.0 if colours is None else colours.shape[0] / colours.shape[1]
+
+
+def _text_height(block: Block) -> float:
+    return tall(wrap(block.text, INPUT, HEAD), HEAD)
+
+
+def _note(block: Block, row: int, column: int) -> str:
+    return wrap(block.notes[row][column], MAP, TEXT) if block.notes else ""
+
+
+class _Foot:
+    """Which colours are for and against, and the caption, as wide as told."""
+
+    def __init__(self, caption: str, legend: bool, width: float) -> None:
+        self.words = wrap(caption, width, TEXT)
+        self.key = KEY if legend else 0.0
+        self.height = self.key + tall(self.words, TEXT)
+
+    def draw(self, sheet: Sheet, top: float) -> None:
+        """Put it on the page."""
+        sheet.text(MARGIN, top + self.key, self.words, TEXT)
+        if self.key:
+            sheet.text(MARGIN, top, "against", TEXT, color=AGAINST)
+            axes = sheet.image(ramp()[::-1].transpose(1, 0, 2), (MARGIN + 0.55, top + 0.01, 1.5, 0.12))
+            axes.set_aspect("auto")
+            sheet.text(MARGIN + 2.12, top, "for", TEXT, color=FOR)

@@ -1,0 +1,179 @@
+"""The figure of an explanation: the input, and each target's map over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, List, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from ..errors import ExplanationError, SettingsError
+from ..explanation import Explanation
+from ..images import Frame
+from ..overlays import overlay, picture, symmetric_scale
+from .sheet import FAINT, Box, Sheet, render, styled, tall, wrap
+
+#: Inches: longer side of a map, narrowest column, lowest row, margin, gap, colour bar, room for its labels.
+SIDE, NARROW, LOW, MARGIN, GAP, BAR, LABELS = 3.2, 1.7, 1.0, 0.2, 0.25, 0.12, 0.6
+ACROSS = 4
+Line = List["Panel"]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Colours with a title, a line in grey under it, and where they are a map its scale."""
+
+    colours: np.ndarray
+    title: str
+    value: str = ""
+    scale: float | None = None
+
+
+def figure(
+    explanation: Explanation,
+    *,
+    targets: Sequence[int] | None = None,
+    shared: bool = False,
+    sure: bool = False,
+    on_image: bool = False,
+    title: str = "",
+) -> Figure:
+    """The input, and beside it each target's map over it, with a colour bar.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    targets : sequence of int, optional
+        Which of them, by their place in ``explanation.targets``; by default all.
+    shared : bool
+        One scale for all maps instead of one each.
+    sure : bool
+        Leave clear what lies within two standard errors of zero.
+    on_image : bool
+        Draw on the original image, an outline around what the net saw of it, instead of on that part alone.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        For `save_figure`, or to go on drawing.
+
+    Raises
+    ------
+    SettingsError
+        If a target is out of range, or ``sure`` was asked of a run whose standard error is unknown.
+    ExplanationError
+        If ``on_image`` was asked and the explanation holds no image.
+    """
+    chosen = range(len(explanation)) if targets is None else targets
+    picked = [explanation.pick(target) for target in chosen]
+    if not picked:
+        raise SettingsError("no target to draw: want at least one.")
+    ground, frame = _ground(explanation, on_image)
+    maps = np.stack([_at(frame, one.relevance)[0] for one in picked])
+    common = symmetric_scale(maps) if shared else None
+    panels = [Panel(picture(ground), "input")]
+    for one, relevance in zip(picked, maps):
+        scale = common or symmetric_scale(relevance)
+        hide = ~(np.abs(relevance) >= 2.0 * _at(frame, _stderr(one))[0]) if sure else None
+        colours = overlay(relevance, ground, scale=scale, hide=hide)
+        panels.append(Panel(colours, one.targets[0].title, _value(one), scale))
+    unit = "evidence in bits" if explanation.unit == "bits" else "activation difference"
+    with styled():
+        return _lay_out(panels, frame, unit, title, _settings(explanation, sure))
+
+
+def png(explanation: Explanation, *, dpi: float = 100) -> bytes:
+    """The figure of the first target as a PNG file."""
+    return render(figure(explanation, targets=[0]), "png", dpi)
+
+
+def _ground(explanation: Explanation, on_image: bool) -> tuple[np.ndarray, Frame | None]:
+    if not on_image:
+        return explanation.pixels, None
+    if explanation.image is None or explanation.frame is None:
+        raise ExplanationError("the explanation holds no image, only what the net saw of it: draw on that instead.")
+    return explanation.image, explanation.frame
+
+
+def _at(frame: Frame | None, maps: np.ndarray) -> np.ndarray:
+    return maps if frame is None else frame.back(maps)
+
+
+def _stderr(one: Explanation) -> np.ndarray:
+    if np.isnan(one.stderr).all():
+        raise SettingsError("the standard error is unknown, since each window had one draw: want at least two samples.")
+    return one.stderr
+
+
+def _value(one: Explanation) -> str:
+    """What the net gives the untouched image."""
+    base = float(one.base[0])
+    if one.unit != "bits":
+        return f"{one.targets[0].blob} = {base:.4g}"
+    if base > 0.999995:
+        return "p > 0.99999"
+    return f"p = {base:.1e}" if base < 0.0005 else f"p = {base:.5f}" if base > 0.9995 else f"p = {base:.3f}"
+
+
+def _settings(explanation: Explanation, sure: bool) -> str:
+    named = (("window", "k"), ("samples", "S"), ("stride", "stride"))
+    told = [f"{name} = {explanation.settings[key]}" for key, name in named if key in explanation.settings]
+    return ", ".join(told + (["clear below two standard errors"] if sure else []))
+
+
+def _lay_out(panels: Line, frame: Frame | None, unit: str, title: str, settings: str) -> Figure:
+    height, width = panels[0].colours.shape[:2]
+    size = (SIDE * min(1.0, width / height), SIDE * min(1.0, height / width))
+    broad, deep = max(size[0], NARROW), max(size[1], LOW)  # room for titles and ticks, however narrow or low the map
+    rows, across = _rows(panels)
+    single = len(rows) == 1
+    # a column is as wide as its map and bar; the input needs no bar where nothing with one stands below it
+    steps = [broad + GAP + (0.0 if single and column == 0 else BAR + 0.08 + LABELS) for column in range(across)]
+    wide = 2 * MARGIN + sum(steps) - GAP
+    heading = wrap(title, wide - 2 * MARGIN, 12, "bold")
+    heads = [max(tall(wrap(p.title, broad, 9.5, "bold"), 9.5) + tall(p.value, 8.5) for p in row) for row in rows]
+    top = MARGIN + tall(heading, 12) + (0.1 if heading else 0.0)
+    high = top + sum(heads) + len(rows) * (deep + GAP + 0.03) + tall(settings, 7.5) + MARGIN - 0.05
+    sheet = Sheet(wide, high)
+    sheet.text(MARGIN, MARGIN, heading, 12, weight="bold")
+    for row, head in zip(rows, heads):
+        top += head + 0.03
+        for column, panel in enumerate(row):
+            _place(sheet, panel, (MARGIN + sum(steps[:column]), top, *size), broad, frame, unit)
+        top += deep + GAP
+    sheet.text(MARGIN, top, settings, 7.5, color=FAINT)
+    return sheet.figure
+
+
+def _rows(panels: Line) -> tuple[list[Line], int]:
+    """Panels in as few rows as may be, about equally long."""
+    count = -(-len(panels) // ACROSS)
+    across = -(-len(panels) // count)
+    return [panels[start : start + across] for start in range(0, len(panels), across)], across
+
+
+def _place(sheet: Sheet, panel: Panel, box: Box, broad: float, frame: Frame | None, unit: str) -> None:
+    left, top, _width, height = box
+    title = wrap(panel.title, broad, 9.5, "bold")
+    value = top - 0.03 - tall(panel.value, 8.5)
+    sheet.text(left, value - tall(title, 9.5), title, 9.5, weight="bold")
+    sheet.text(left, value, panel.value, 8.5, color=FAINT)
+    axes = sheet.image(panel.colours, box)
+    if frame is not None:
+        _outline(axes, frame)
+    if panel.scale is not None:
+        sheet.bar(panel.scale, unit, (left + broad + 0.08, top, BAR, max(height, LOW)))
+
+
+def _outline(axes: Any, frame: Frame) -> None:
+    """Around what the net saw of the image, where that is not all of it."""
+    (top, left), (height, width) = frame.corner, frame.size
+    if frame.size == frame.resized:
+        return
+    down, along = frame.original[0] / frame.resized[0], frame.original[1] / frame.resized[1]
+    place = ((left * along - 0.5, top * down - 0.5), width * along, height * down)
+    for colour, dashes in (("black", "solid"), ("white", (0, (4, 4)))):  # seen on any ground
+        axes.add_patch(Rectangle(*place, fill=False, linewidth=0.8, linestyle=dashes, edgecolor=colour))

@@ -1,0 +1,177 @@
+"""A page to put images and text on, in inches from its top left corner, and its way into a file.
+
+Nothing here touches pyplot or leaves a trace in matplotlib's settings, and the user's own settings do not show: the
+same explanation gives the same file.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any, Callable, ContextManager, Tuple, Union
+
+import numpy as np
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
+from matplotlib.ticker import MaxNLocator
+
+from .._version import __version__
+from ..errors import SettingsError
+from ..explanation import written_whole
+from ..overlays import overlay
+
+#: File endings, and what would make two files of one figure differ.
+FORMATS: dict[str, dict[str, Any]] = {
+    "png": {"Software": f"predicdiff {__version__}"},
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+}
+#: Most pixels of a picture: half a gigabyte while it is drawn.
+LARGEST = 2**27
+FONT = ["DejaVu Sans"]  # comes with matplotlib
+INK, FAINT, EDGE = "#1a1a1a", "#5f5f5f", "#9a9a9a"
+FOR, AGAINST = "#b00000", "#0000b0"
+MINUS = "\N{MINUS SIGN}"
+#: From one line of text to the next, in units of its size.
+LINE = 1.25
+Box = Tuple[float, float, float, float]  # left, top, width, height
+PathLike = Union[str, Path]
+
+
+def styled() -> ContextManager[None]:
+    """Matplotlib's own defaults, and ids in an SVG that do not change; in force while drawing and writing only."""
+    return style.context(["default", {"font.family": FONT, "pdf.fonttype": 42, "svg.hashsalt": "predicdiff"}])
+
+
+class Sheet:
+    """A white page of ``width`` x ``height`` inches."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width, height), facecolor="white", edgecolor="white")
+        FigureCanvasAgg(self.figure)
+
+    def image(self, colours: np.ndarray, box: Box) -> Any:
+        """Show colours (H, W, 3) in a box, their proportions kept; gives the axes."""
+        left, top, width, height = box
+        place = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
+        axes = self.figure.add_axes(place)
+        axes.imshow(colours)
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(linewidth=0.5, color=EDGE)
+        return axes
+
+    def text(self, left: float, top: float, text: str, size: float, **how: Any) -> None:
+        """Set lines below ``top``, each on its own baseline, lest letters with tails shift their neighbours."""
+        for number, line in enumerate(text.split("\n") if text else []):
+            self._letters(left, top + ((number + 0.72) * LINE) * size / 72, line, size, va="baseline", **how)
+
+    def upright(self, left: float, middle: float, text: str, size: float, **how: Any) -> None:
+        """Set lines from bottom to top, centred on a height."""
+        self._letters(left, middle, text, size, va="center", ma="center", rotation=90, linespacing=1.1, **how)
+
+    def _letters(self, left: float, down: float, text: str, size: float, **how: Any) -> None:
+        how = {"color": INK, **how}
+        plain = text.replace("$", r"\$")  # a dollar sign begins no formula
+        self.figure.text(left / self.width, 1 - down / self.height, plain, fontsize=size, **how)
+
+    def bar(self, scale: float, unit: str, box: Box) -> None:
+        """An upright colour bar with full colour at ``scale``."""
+        left, top, width, height = box
+        axes = self.image(ramp(), box)
+        axes.set_aspect("auto")
+        axes.images[0].set_extent((0, 1, -scale, scale))
+        ticks = [tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(-scale, scale) if abs(tick) <= scale]
+        axes.set(xlim=(0, 1), ylim=(-scale, scale), yticks=ticks)
+        axes.set_yticklabels([f"{tick:.4g}".replace("-", MINUS) for tick in ticks], fontsize=7, color=INK)
+        axes.yaxis.tick_right()
+        axes.tick_params(axis="y", length=2, width=0.5, color=EDGE, pad=2)
+        self.text(left + width / 2, top - 0.02 - tall("for", 7), "for", 7, color=FOR, ha="center")
+        self.text(left + width / 2, top + height + 0.03, "against", 7, color=AGAINST, ha="center")
+        self.upright(left + width + 0.5, top + height / 2, unit, 7, color=FAINT, ha="center")
+
+
+def ramp(length: int = 256) -> np.ndarray:
+    """The colours from for, on top, to against, as an overlay shows them over white: (length, 1, 3) uint8."""
+    return overlay(np.linspace(1.0, -1.0, length)[:, None], np.full((length, 1, 3), 255, np.uint8), scale=1.0)
+
+
+def wrap(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Break lines between words, else within them, so that none is wider than ``width`` inches at ``size`` points."""
+    font = FontProperties(family=FONT, size=size, weight=weight)
+    measure = TextToPath().get_text_width_height_descent
+
+    def fits(line: str) -> bool:
+        return len(line) < 2 or measure(line, font, False)[0] <= width * 72
+
+    text = text.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    return "\n".join(_broken(line, fits) for line in text.split("\n"))
+
+
+def _broken(line: str, fits: Callable[[str], bool]) -> str:
+    lines = [""]
+    for word in line.split(" "):
+        if fits(f"{lines[-1]} {word}".lstrip()):
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+            continue
+        while not fits(word):
+            part = next(n for n in range(len(word) - 1, 0, -1) if fits(word[:n]))
+            lines.append(word[:part])
+            word = word[part:]
+        lines.append(word)
+    return "\n".join(lines).lstrip("\n")
+
+
+def tall(text: str, size: float) -> float:
+    """Inches that text of ``size`` points takes, the space below it included."""
+    return (text.count("\n") + 1) * size * LINE / 72 if text else 0.0
+
+
+def save_figure(figure: Figure, path: PathLike, *, dpi: float = 150) -> Path:
+    """Write a figure as PNG, PDF or SVG, by the path's ending; whole or not at all, and each time the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : path
+    dpi : float
+        Dots an inch of a PNG.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SettingsError
+        If the ending is another, or the picture would be too large to draw.
+    ExplanationError
+        If the file cannot be written (read-only, disk full).
+    """
+    path = Path(path)
+    kind = path.suffix[1:].lower()
+    if kind not in FORMATS:
+        raise SettingsError(f"{path}: a figure ends in {', '.join('.' + known for known in FORMATS)}, not {kind!r}.")
+    drawn = render(figure, kind, dpi)
+    with written_whole(path) as part:
+        part.write_bytes(drawn)
+    return path
+
+
+def render(figure: Figure, kind: str, dpi: float) -> bytes:
+    """What `save_figure` writes."""
+    width, height = figure.get_size_inches()
+    most = min(math.sqrt(LARGEST / (width * height)), 2**16 / max(width, height))
+    if not 1.0 <= dpi <= most:
+        raise SettingsError(
+            f"{dpi} dots an inch: want 1 to {most:.0f} for this figure of {width:.1f} x {height:.1f} inches."
+        )
+    file = io.BytesIO()
+    with styled():
+        figure.savefig(file, format=kind, dpi=dpi, facecolor="white", edgecolor="white", metadata=FORMATS[kind])
+    return file.getvalue()

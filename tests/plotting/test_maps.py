@@ -1,0 +1,237 @@
+"""What figures of explanations show, read back from their pixels."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from predicdiff.errors import ExplanationError, SettingsError
+from predicdiff.explanation import Explanation, Target
+from predicdiff.images import Frame
+from predicdiff.plotting import figure, png
+from predicdiff.plotting.sheet import render
+
+#: The map's size, and where on it something speaks for the class: off the centre, on no diagonal.
+SHAPE, ROWS, COLUMNS = (24, 40), (4, 9), (22, 33)
+DPI = 200
+
+
+def explanation(maps: int = 1, **changes: Any) -> Explanation:
+    relevance = np.zeros((maps, *SHAPE))
+    relevance[:, slice(*ROWS), slice(*COLUMNS)] = 0.7 / np.arange(1, maps + 1)[:, None, None]
+    made = Explanation(
+        relevance=relevance,
+        stderr=np.full_like(relevance, 0.1),
+        targets=[Target("prob", [number], f"class {number}") for number in range(maps)],
+        base=np.full(maps, 0.25),
+        pixels=np.repeat(np.random.default_rng(0).uniform(0, 255, (1, *SHAPE)), 3, axis=0).astype(np.float32),
+        unit="bits",
+        settings={"window": 10, "samples": 20, "stride": 1},
+    )
+    return replace(made, **changes)
+
+
+def drawn(made: Figure) -> np.ndarray:
+    with Image.open(io.BytesIO(render(made, "png", DPI))) as file:
+        return np.asarray(file.convert("RGB"), int)
+
+
+def inside(made: Figure, shown: np.ndarray, axes: int) -> np.ndarray:
+    """The part of a drawn figure that lies in one of its axes, their frame left out."""
+    place = made.axes[axes].get_window_extent(made.canvas.get_renderer())
+    scale, height = DPI / made.dpi, len(shown)
+    left, right = round(place.x0 * scale) + 2, round(place.x1 * scale) - 2
+    top, bottom = height - round(place.y1 * scale) + 2, height - round(place.y0 * scale) - 2
+    return shown[top:bottom, left:right]
+
+
+def redness(colours: np.ndarray) -> np.ndarray:
+    return colours[..., 0] - colours[..., 1:].max(axis=2)
+
+
+def extent(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """First and last row and column of a mask over a drawn map, in the map's pixels."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    down, along = shape[0] / mask.shape[0], shape[1] / mask.shape[1]
+    return np.array([rows[0] * down, (rows[-1] + 1) * down, columns[0] * along, (columns[-1] + 1) * along])
+
+
+def test_what_speaks_for_the_class_is_red_in_its_place_and_nowhere_else() -> None:
+    made = figure(explanation())
+    shown = drawn(made)
+    red = redness(inside(made, shown, 1)) > 60
+    np.testing.assert_allclose(extent(red, SHAPE), [*ROWS, *COLUMNS], atol=0.5)
+    filled = (ROWS[1] - ROWS[0]) * (COLUMNS[1] - COLUMNS[0]) / (SHAPE[0] * SHAPE[1])
+    assert red.mean() == pytest.approx(filled, rel=0.1)
+    assert redness(inside(made, shown, 0)).max() == 0  # the input is grey
+
+
+def test_what_speaks_against_is_blue() -> None:
+    made = figure(explanation(relevance=-explanation().relevance))
+    colours = inside(made, drawn(made), 1)
+    np.testing.assert_allclose(extent(redness(colours[..., ::-1]) > 60, SHAPE), [*ROWS, *COLUMNS], atol=0.5)
+
+
+def test_on_the_image_the_map_lies_where_the_net_looked() -> None:
+    image = np.full((60, 90, 3), 128, np.uint8)
+    frame = Frame(original=(60, 90), resized=(30, 45), corner=(3, 2), size=SHAPE)
+    made = figure(explanation(image=image, frame=frame), on_image=True)
+    shown = drawn(made)
+    red = redness(inside(made, shown, 1)) > 60
+    # one pixel of the resized image is two of the original
+    wanted = [2 * (3 + ROWS[0]), 2 * (3 + ROWS[1]), 2 * (2 + COLUMNS[0]), 2 * (2 + COLUMNS[1])]
+    np.testing.assert_allclose(extent(red, (60, 90)), wanted, atol=1.5)
+    assert redness(inside(made, shown, 0)).max() == 0
+    (_dark, light) = made.axes[1].patches
+    assert (light.get_x() + 0.5, light.get_y() + 0.5, light.get_width(), light.get_height()) == (4, 6, 80, 48)
+
+
+def test_no_outline_where_the_net_saw_the_whole_image() -> None:
+    frame = Frame(original=(60, 90), resized=SHAPE, corner=(0, 0), size=SHAPE)
+    made = figure(explanation(image=np.zeros((60, 90, 3), np.uint8), frame=frame), on_image=True)
+    assert not made.axes[1].patches
+
+
+def test_on_the_image_needs_one() -> None:
+    with pytest.raises(ExplanationError, match="holds no image"):
+        figure(explanation(), on_image=True)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, 1e-17])
+def test_a_map_without_influence_is_drawn(value: float) -> None:
+    made = figure(explanation(relevance=np.full((1, *SHAPE), value)), sure=True)
+    assert redness(inside(made, drawn(made), 1)).max() == 0
+
+
+def test_nan_is_clear() -> None:
+    relevance = explanation().relevance.copy()
+    relevance[:, :, 30:] = np.nan
+    made = figure(explanation(relevance=relevance))
+    red = redness(inside(made, drawn(made), 1)) > 60
+    np.testing.assert_allclose(extent(red, SHAPE), [*ROWS, COLUMNS[0], 30], atol=0.5)
+
+
+def test_sure_leaves_clear_what_lies_within_two_standard_errors() -> None:
+    stderr = np.full((1, *SHAPE), 0.34)
+    stderr[..., 28:] = 0.36
+    stderr[:, ROWS[0], 22:28] = np.nan
+    made = figure(explanation(stderr=stderr), sure=True)
+    red = redness(inside(made, drawn(made), 1)) > 60
+    np.testing.assert_allclose(extent(red, SHAPE), [ROWS[0] + 1, ROWS[1], COLUMNS[0], 28], atol=0.5)
+    assert "clear below two standard errors" in words(made)
+
+
+def test_sure_needs_a_standard_error() -> None:
+    with pytest.raises(SettingsError, match="want at least two samples"):
+        figure(explanation(stderr=np.full((1, *SHAPE), np.nan)), sure=True)
+
+
+def words(made: Figure) -> str:
+    return " ".join(text.get_text() for text in made.texts).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def limits(made: Figure) -> list[float]:
+    """Full colour of each bar."""
+    return [axes.get_ylim()[1] for axes in made.axes if axes.get_ylim()[0] == -axes.get_ylim()[1]]
+
+
+def test_each_map_has_its_scale_unless_it_is_shared() -> None:
+    np.testing.assert_allclose(limits(figure(explanation(3))), [0.7, 0.35, 0.7 / 3])
+    np.testing.assert_allclose(limits(figure(explanation(3), shared=True)), [0.7, 0.7, 0.7])
+    np.testing.assert_allclose(limits(figure(explanation(3), targets=[2, 1], shared=True)), [0.35, 0.35])
+
+
+def test_a_shared_scale_pales_the_weaker_map() -> None:
+    made = figure(explanation(2), shared=True)
+    shown = drawn(made)
+    strong, weak = (inside(made, shown, axes) for axes in (1, 3))
+    # the grey below shines through where the colour is not full
+    assert strong[redness(strong) > 60][:, 1].mean() < 30 < 60 < weak[redness(weak) > 60][:, 1].mean()
+
+
+@pytest.mark.parametrize("maps", [1, 3, 4])
+def test_there_is_one_input_and_a_map_and_a_bar_for_each_target(maps: int) -> None:
+    made = figure(explanation(maps))
+    assert len(made.axes) == 1 + 2 * maps
+    assert len(limits(made)) == maps
+    for number in range(maps):
+        assert f"class {number}" in words(made)
+
+
+def test_titles_name_class_value_unit_and_settings() -> None:
+    told = words(figure(explanation(), title="cat.jpg"))
+    for part in ("cat.jpg", "input", "class 0", "p = 0.250", "evidence in bits", "k = 10, S = 20, stride = 1"):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    ("unit", "base", "wanted"),
+    [
+        ("bits", 0.99987, "p = 0.99987"),
+        ("bits", 0.9999999, "p > 0.99999"),
+        ("bits", 0.00012, "p = 1.2e-04"),
+        ("activation", 15.3123, "prob = 15.31"),
+    ],
+)
+def test_values_keep_the_digits_that_matter(unit: str, base: float, wanted: str) -> None:
+    assert wanted in words(figure(explanation(unit=unit, base=np.array([base]))))
+
+
+def test_a_name_is_no_formula() -> None:
+    made = figure(explanation(targets=[Target("prob", [0], "$x_1$ and $y$", "5 $")]))
+    assert redness(inside(made, drawn(made), 1)).max() > 60
+    assert r"\$x_1\$ and \$y\$ rather than 5 \$" in words(made)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 60), (60, 1), (40, 13)])
+def test_every_shape_is_drawn_without_overlap(shape: tuple[int, int]) -> None:
+    plain = {"relevance": np.ones((2, *shape)), "stderr": np.ones((2, *shape)), "pixels": np.ones((1, *shape))}
+    no_overlap(figure(explanation(2, **plain), title="a title"))
+
+
+def test_long_names_are_broken_and_overlap_nothing() -> None:
+    names = ["American Staffordshire terrier, pit bull terrier", "x" * 80, "a", "soft-coated wheaten terrier", "b", "c"]
+    targets = [Target("prob", [0], name, "black and gold garden spider") for name in names]
+    no_overlap(figure(replace(explanation(6), targets=targets), title="a picture with a long name " * 8))
+
+
+def no_overlap(made: Figure) -> None:
+    """Texts lie on the page, not on each other nor on a picture."""
+    renderer = made.canvas.get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in made.texts]
+    page = made.bbox
+    for number, box in enumerate(boxes):
+        assert page.x0 <= box.x0
+        assert box.x1 <= page.x1
+        assert page.y0 <= box.y0
+        assert box.y1 <= page.y1
+        others = boxes[:number] + [axes.get_window_extent(renderer) for axes in made.axes]
+        for other in others:
+            apart = box.x1 <= other.x0 or other.x1 <= box.x0 or box.y1 <= other.y0 or other.y1 <= box.y0
+            assert apart, made.texts[number].get_text()
+
+
+def test_targets_out_of_range_or_none_are_refused() -> None:
+    with pytest.raises(SettingsError, match="target 5 is out of range: the explanation has 2"):
+        figure(explanation(2), targets=[5])
+    with pytest.raises(SettingsError, match="want at least one"):
+        figure(explanation(2), targets=[])
+
+
+def test_notebooks_get_the_first_target_as_png() -> None:
+    made = explanation(3)
+    assert made._repr_png_() == png(made) == png(explanation(1))
+    assert png(made).startswith(b"\x89PNG\r\n")
+
+
+def test_the_explanation_is_not_changed() -> None:
+    made, same = explanation(2), explanation(2)
+    figure(made, sure=True, shared=True)
+    np.testing.assert_array_equal(made.relevance, same.relevance)
+    np.testing.assert_array_equal(made.pixels, same.pixels)
