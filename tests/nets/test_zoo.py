@@ -1,0 +1,175 @@
+"""The three doors of `load_net`, and what is said at each when something does not fit."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data
+from tiny_zoo import DATA, WEIGHTS, TinyZoo
+
+from predicdiff.caffe_format import read_mean
+from predicdiff.errors import BlobError, DependencyError, FormatError, SettingsError, WeightsError
+from predicdiff.images import View
+from predicdiff.nets.caffe_preprocessing import caffe_preprocessing
+from predicdiff.nets.preprocessing import Preprocessing
+from predicdiff.nets.zoo import load_labels, load_net, weights_path
+
+torch = pytest.importorskip("torch")
+
+PROTOTXT, CAFFEMODEL = DATA / "tiny_v1.prototxt", DATA / "tiny_v1.caffemodel"
+LABELS = ["cat", "dog", "cow", "hen", "pig"]
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyZoo]:
+    with TinyZoo(tmp_path, monkeypatch) as tiny:
+        yield tiny
+
+
+@pytest.fixture(scope="module")
+def golden() -> Any:
+    """What Caffe made of the tiny net."""
+    with np.load(DATA / "tiny_caffe.npz") as file:
+        return dict(file)
+
+
+def module() -> Any:
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 5, 2))
+
+
+def test_a_caffe_users_own_files(golden: Any) -> None:
+    net = load_net(str(PROTOTXT), weights=CAFFEMODEL, labels=LABELS, training_instances=5)
+    np.testing.assert_allclose(net.forward(golden["images"][:2], ["prob"])["prob"], golden["blob:prob"], atol=1e-5)  # type: ignore[attr-defined]
+    assert (net.labels, net.training_instances, net.scores, net.output) == (LABELS, 5, "fc", "prob")
+
+
+def test_a_net_of_the_manifest(zoo: TinyZoo) -> None:
+    zoo.place("tiny.caffemodel", WEIGHTS)
+    mean = zoo.place("tiny_mean.binaryproto", (DATA / "tiny_mean.binaryproto").read_bytes())
+    net = load_net("tiny")
+    assert (net.name, net.labels, net.training_instances) == ("tiny", LABELS, 77)
+    pixels = np.zeros((3, 24, 24), np.float32)
+    np.testing.assert_allclose(net.encode(pixels), -read_mean(mean))
+    assert load_net("tiny", labels=list("abcde"), training_instances=3).training_instances == 3
+
+
+def test_missing_weights_name_the_command(zoo: TinyZoo) -> None:
+    with pytest.raises(WeightsError, match="Run `predicdiff fetch tiny`"):
+        load_net("tiny")
+    zoo.place("tiny.caffemodel", WEIGHTS)
+    with pytest.raises(WeightsError, match=r"tiny_mean.npy is not there. Run `predicdiff fetch tiny`"):
+        load_net("tiny")
+
+
+def test_a_file_of_ones_own_for_a_net_of_the_manifest(zoo: TinyZoo) -> None:
+    pixels_are_inputs = Preprocessing()
+    net = load_net("tiny", weights=DATA / "tiny_v2.caffemodel", preprocessing=pixels_are_inputs)
+    ours = load_net(PROTOTXT, weights=CAFFEMODEL)
+    assert net.provenance["weights"] == ours.provenance["weights"]
+    assert net.labels == LABELS
+
+
+def test_a_changed_file_is_refused(zoo: TinyZoo) -> None:
+    zoo.place("tiny.caffemodel", WEIGHTS[::-1])
+    with pytest.raises(WeightsError, match=r"tiny.caffemodel: SHA-1 is .* want .*run `predicdiff fetch tiny`"):
+        load_net("tiny")
+
+
+def test_any_module() -> None:
+    net = load_net(module(), input_shape=[3, 4, 5], output="sigmoid", labels=["a", "b"], preprocessing=Preprocessing())
+    assert net.input_shape == (3, 4, 5)
+    assert net.output == "prob"
+    with pytest.raises(BlobError, match="conv1"):
+        net.forward(np.zeros((1, 3, 4, 5)), ["conv1"])
+
+
+def test_labels_may_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("one\ntwo\n")
+    assert load_net(module(), input_shape=(3, 4, 5), labels=tmp_path / "labels.txt").labels == ["one", "two"]
+    with pytest.raises(SettingsError, match="2 classes, but 5 labels"):
+        load_net(module(), input_shape=(3, 4, 5), labels=LABELS)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("googlenett", {}, "no net is called 'googlenett'. Do you mean 'googlenet'"),
+        (7, {}, "or a torch.nn.Module, not a int"),
+        ("googlenet", {"input_shape": (3, 4, 4)}, "input_shape and output are said of a torch module"),
+        (PROTOTXT, {"output": "sigmoid"}, "input_shape and output are said of a torch module"),
+        ("googlenet", {"engine": "caffe"}, "'caffe' .* is not part of this version: want 'torch'"),
+        ("googlenet", {"engine": "theano"}, "engine 'theano' is unknown: want 'torch'"),
+        (PROTOTXT, {"weights": CAFFEMODEL, "labels": ["one"]}, "5 classes, but 1 labels"),
+    ],
+)
+def test_settings_that_do_not_fit(source: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load_net(source, **options)
+
+
+def test_a_module_says_its_input_and_brings_its_weights() -> None:
+    with pytest.raises(SettingsError, match="give input_shape"):
+        load_net(module())
+    with pytest.raises(SettingsError, match="brings its weights along"):
+        load_net(module(), input_shape=(3, 4, 5), weights="w.pth")
+
+
+@pytest.mark.parametrize("source", ["deploy.prototxt", "nets/deploy", Path("deploy")])
+def test_a_path_without_a_file_is_no_unknown_name(source: Any) -> None:
+    with pytest.raises(FormatError, match=r"deploy.*no such file"):
+        load_net(source, weights=CAFFEMODEL)
+
+
+def test_a_prototxt_needs_weights() -> None:
+    with pytest.raises(WeightsError, match="holds the layers but no weights: give the caffemodel too"):
+        load_net(PROTOTXT)
+    with pytest.raises(FormatError, match=r"tiny_v1.caffemodel: want a prototxt"):
+        load_net(CAFFEMODEL)
+
+
+def test_files_that_are_missing(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"absent.caffemodel"):
+        load_net(PROTOTXT, weights=tmp_path / "absent.caffemodel")
+    with pytest.raises(FormatError, match=r"absent.txt: the labels cannot be read"):
+        load_net(PROTOTXT, weights=CAFFEMODEL, labels=tmp_path / "absent.txt")
+
+
+def test_torch_missing_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # what an import of a package that is not there amounts to
+    with pytest.raises(DependencyError, match=r'pip install "predicdiff\[torch\]"'):
+        load_net("googlenet")
+
+
+@pytest.mark.parametrize("side", [24, 30])
+def test_a_mean_image_is_as_large_as_the_crop_or_the_resized_image(side: int) -> None:
+    made = caffe_preprocessing(mean=np.ones((3, side, side)), image_size=30)
+    net = load_net(PROTOTXT, weights=CAFFEMODEL, preprocessing=made)
+    np.testing.assert_array_equal(net.encode(np.zeros((3, 24, 24))), -np.ones((3, 24, 24)))
+
+
+def test_a_mean_image_of_another_size_is_refused() -> None:
+    made = caffe_preprocessing(mean=np.ones((3, 28, 28)), image_size=30)
+    with pytest.raises(SettingsError, match=r"mean image is 28 x 28, .* resized to 30 x 30 and cropped to 24 x 24"):
+        load_net(PROTOTXT, weights=CAFFEMODEL, preprocessing=made)
+    with pytest.raises(SettingsError, match="mean image is 6 x 6, but images are resized to 4 x 5"):
+        load_net(module(), input_shape=(3, 4, 5), preprocessing=Preprocessing(View("warp"), mean=np.ones((3, 6, 6))))
+
+
+def test_efficientnet_runs_out_of_the_box() -> None:
+    try:
+        weights_path("efficientnet_lite0")
+    except WeightsError as error:
+        pytest.skip(str(error))
+    net = load_net("efficientnet_lite0")
+    inputs = np.stack([net.encode(net.view(image)) for image in (data.chelsea(), data.coffee())])
+    prob = net.forward(inputs, ["prob"])["prob"]
+    names = [net.labels[row.argmax()] for row in prob] if net.labels else []
+    assert names[0] in ("tabby", "tiger cat", "Egyptian cat")
+    assert names[1] == "espresso"
+    assert {"stem", "blocks.3.expand", "blocks.15", "head", "pool", "classifier", net.scores} <= set(net.blobs)
+    assert len(load_labels(Path(__file__).parents[2] / "models" / "ilsvrc12_labels.tsv")) == len(net.labels or ())
