@@ -1,0 +1,226 @@
+"""What is checked and fixed before a run: settings, tiles, batches; and a tile's evaluation."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle_nets import LinearNet, MapNet, NormalSampler, NumpyNet, photo
+
+from predicdiff import plan as planning
+from predicdiff.errors import BlobError, OutOfMemoryError, SamplerError, SettingsError, WindowError
+from predicdiff.plan import QUALITIES, Plan, evaluate_tile, make_plan, seconds_needed
+
+SHAPE = (3, 7, 9)
+
+
+def plan(net: Any = None, image: Any = None, sampler: Any = None, **settings: Any) -> Plan:
+    net = MapNet(SHAPE) if net is None else net
+    image = photo(SHAPE) if image is None else image
+    settings = {"window": 3, "samples": 4, "stride": 1, **settings}
+    return make_plan(net, image, NormalSampler() if sampler is None else sampler, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "match"),
+    [
+        ({"samples": 0}, SettingsError, "samples S = 0: want at least 1"),
+        ({"samples": 2.5}, SettingsError, r"samples S = 2.5: want a whole number"),
+        ({"window": 3.0}, SettingsError, r"window k = 3.0: want a whole number"),
+        ({"seed": "x"}, SettingsError, "seed = 'x': want a whole number"),
+        ({"seed": -1}, SettingsError, "seed -1 is out of range"),
+        ({"seed": 2**64}, SettingsError, "seed 18446744073709551616 is out of range"),
+        ({"window": 8}, WindowError, "window k = 8 does not fit: want 1 <= k <= 7"),
+        ({"window": 0}, WindowError, "window k = 0"),
+        ({"stride": 4}, WindowError, "stride = 4 with window k = 3: want 1 <= stride <= k"),
+        ({"stride": 0}, WindowError, "stride = 0"),
+        ({"blob": "score"}, BlobError, "no blob 'score'. Near names: scores"),
+        ({"blob": "scores", "measure": "evidence"}, SettingsError, "which holds no probabilities: want 'prob'"),
+        ({"measure": "bits"}, SettingsError, "measure 'bits' is unknown: want evidence or activation"),
+        ({"training_instances": 0}, SettingsError, "N >= 1 and K >= 2, not N = 0 and K = 4"),
+        ({"training_instances": 0.5}, SettingsError, "training_instances N = 0.5: want a whole number"),
+        ({"units": [4]}, BlobError, "unit 4 is out of range"),
+        ({"units": [1], "top": 1}, SettingsError, "want one of them"),
+        ({"units": [1], "against": 1}, SettingsError, "against itself"),
+    ],
+)  # fmt: skip
+def test_settings_that_are_refused(settings: dict[str, Any], error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        plan(**settings)
+
+
+@given(size=st.tuples(st.integers(4, 12), st.integers(4, 12)), samples=st.integers(1, 700), data=st.data())
+def test_tiles_hold_every_window_once(size: tuple[int, int], samples: int, data: st.DataObject) -> None:
+    window = data.draw(st.integers(1, 4))
+    made = plan(
+        LinearNet(np.ones((2, 1, *size))), np.zeros((1, *size)), window=window, samples=samples,
+        stride=data.draw(st.integers(1, window)),
+    )  # fmt: skip
+    held = [i for tile in made.tiles for i in range(tile.start, tile.stop)]
+    assert held == list(range(len(made.origins)))
+    largest = max(tile.stop - tile.start for tile in made.tiles) * samples
+    assert largest < planning.TILE_EVALUATIONS + samples
+
+
+def test_settings_are_plain_whatever_whole_numbers_came() -> None:
+    numbers = {"window": np.int64(3), "samples": np.int32(4), "stride": np.int8(2), "seed": np.uint64(2**63)}
+    made = plan(**numbers, units=np.array([2, 0]), against=np.int64(1), training_instances=np.int64(99))
+    assert json.loads(json.dumps(made.identity))["settings"] == {
+        "window": 3, "samples": 4, "stride": 2, "seed": 2**63, "blob": "prob", "units": [[2], [0]],
+        "measure": "evidence", "against": [1], "training_instances": 99, "classes": 4,
+    }  # fmt: skip
+
+
+def test_the_identity_tells_images_and_samplers_apart() -> None:
+    class Other(NormalSampler):
+        provenance: Any = {"fitted on": "cats"}  # noqa: RUF012
+
+    image = photo(SHAPE)
+    image[0, 0, 0] += 1
+    first = plan().identity
+    assert first == plan().identity
+    assert plan(image=image).identity["pixels"] != first["pixels"]
+    assert first["sampler"] == "NormalSampler"
+    assert plan(sampler=Other()).identity["sampler"] == {"fitted on": "cats"}
+
+
+def test_the_blob_is_by_default_the_probabilities_then_the_scores_then_the_last() -> None:
+    net = MapNet(SHAPE)
+    assert (plan(net).blob, plan(net).measure) == ("prob", "evidence")
+    net.output = None
+    assert (plan(net).blob, plan(net).measure) == ("scores", "activation")
+    net.scores = None
+    assert plan(net, units=[0]).blob == "prob"
+    with pytest.raises(SettingsError, match="a blob of probabilities, which this net lacks"):
+        plan(net, units=[0], measure="evidence")
+
+
+@pytest.mark.parametrize("scores", [[-2.0, 0.5], [0.5, 3.0], [-3.0, 3.0]])
+def test_what_a_net_wrongly_calls_probabilities_is_refused(scores: list[float]) -> None:
+    net = LinearNet(np.zeros((2, *SHAPE)), scores)
+    net.output = "scores"
+    with pytest.raises(
+        SettingsError, match=f"'scores', which holds values from {scores[0]:g} to {scores[1]:g}: want prob"
+    ):
+        plan(net)
+    assert plan(net, measure="activation").measure == "activation"
+
+
+def test_classes_of_laplace_are_the_nets_outcomes_where_it_says() -> None:
+    net = MapNet(SHAPE)
+    assert plan(net).classes == 4
+    net.outcomes = 2  # type: ignore[attr-defined]
+    assert plan(net).classes == 2
+
+
+@pytest.mark.parametrize(("memory", "batch"), [(0, 1), (999, 1), (1000, 1), (17_999, 17), (10**9, 320)])
+def test_batches_are_sized_from_memory_and_the_nets_liking(memory: int, batch: int) -> None:
+    net = MapNet(SHAPE)
+    assert net.bytes_per_input("prob") == 1000
+    assert plan(net).batch(memory) == batch
+    net.preferred_batch = 16  # type: ignore[attr-defined]
+    assert plan(net).batch(memory) == min(batch, 16)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (5, 4, 3, 3),
+        (6, 4, 3, 3, 3),
+        (5, 5, 3, 3, 3),
+        (5, 0, 3, 3, 3),
+        (5, 4, 1, 3, 3),
+        (5, 4, 3, 3, 2),
+        (5, 4, 3, 2, 3),
+    ],
+)
+def test_draws_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    class Wrong:
+        def draw(self, *args: Any, **settings: Any) -> np.ndarray:
+            return np.zeros(shape)
+
+    with pytest.raises(SamplerError, match=r"Wrong.draw gave an array \(.*want \(5, 1 to 4, 3, 3, 3\)"):
+        plan(sampler=Wrong()).evaluate(slice(0, 5), 8)
+
+
+def test_draws_that_are_no_numbers_are_refused() -> None:
+    class Wrong:
+        def draw(self, *args: Any, **settings: Any) -> np.ndarray:
+            return np.full((5, 4, 3, 3, 3), np.nan)
+
+    with pytest.raises(SamplerError, match=r"Wrong\.draw gave NaN or infinity"):
+        plan(sampler=Wrong()).evaluate(slice(0, 5), 8)
+
+
+def test_memory_that_runs_out_halves_the_batch() -> None:
+    net, small = MapNet(SHAPE), MapNet(SHAPE)
+    net.room = 5
+    difference, batch = evaluate_tile(plan(net), slice(0, 6), 24)
+    wanted, _ = evaluate_tile(plan(small), slice(0, 6), 3)
+    assert batch == 3  # 24, 12, 6, 3
+    np.testing.assert_array_equal(difference, wanted)
+
+
+@pytest.mark.parametrize("kind", [OutOfMemoryError, MemoryError])
+def test_memory_that_never_suffices_is_said(kind: type[Exception]) -> None:
+    class Full(MapNet):
+        def evaluate(self, *args: Any, batch_size: int, **settings: Any) -> np.ndarray:
+            self.batches.append(batch_size)
+            raise kind("no room")
+
+    net = Full(SHAPE)
+    with pytest.raises(OutOfMemoryError, match="memory ran out with a single image in the batch"):
+        evaluate_tile(plan(net), slice(0, 6), 24)
+    assert net.batches == [24, 12, 6, 3, 1]
+
+
+def test_other_errors_of_a_net_are_not_taken_for_full_memory() -> None:
+    class Broken(MapNet):
+        def evaluate(self, *args: Any, **settings: Any) -> np.ndarray:
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        evaluate_tile(plan(Broken(SHAPE)), slice(0, 6), 24)
+
+
+@pytest.mark.parametrize(("samples", "stride", "batch_size"), [(4, 1, 8), (20, 2, None), (2000, 3, None), (1, 3, 320)])
+def test_time_is_projected_from_a_part_of_the_work(
+    monkeypatch: pytest.MonkeyPatch, samples: int, stride: int, batch_size: Any
+) -> None:
+    """On a clock that ticks once for every evaluated input, a run takes as many ticks as it has evaluations."""
+    net = MapNet(SHAPE)
+    monkeypatch.setattr(planning.time, "perf_counter", lambda: float(sum(net.batches)))
+    made = plan(net, samples=samples, stride=stride)
+    assert seconds_needed(made, batch_size=batch_size) == pytest.approx(len(made.origins) * samples)
+    assert sum(net.batches) <= 2 * max(64 + samples, samples)
+
+
+def test_presets_end_with_the_papers_setting() -> None:
+    assert (QUALITIES["paper"].stride, QUALITIES["paper"].samples) == (1, 20)
+    work = [preset.samples / preset.stride**2 for preset in QUALITIES.values()]
+    assert work == sorted(work)
+
+
+def test_a_tile_is_the_net_on_patches_that_the_sampler_drew() -> None:
+    """Each draw enters at its window, and the net is asked for the targets and, last, the one they are held against."""
+    seen: dict[str, Any] = {}
+
+    class Watched(NumpyNet):
+        def compute(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
+            return {"prob": np.full((len(inputs), 3), 1 / 3)}
+
+        def evaluate(self, pixels: Any, origins: Any, patches: Any, **settings: Any) -> np.ndarray:
+            seen.update(settings, origins=origins, patches=patches)
+            return super().evaluate(pixels, origins, patches, **settings)
+
+    made = plan(Watched(SHAPE), units=[2, 1], against=0, seed=3)
+    made.evaluate(slice(30, 33), 7)
+    origins = [(r, c) for r in range(5) for c in range(7)][30:33]
+    np.testing.assert_array_equal(seen["origins"], origins)
+    wanted = NormalSampler().draw(made.pixels, np.array(origins), window=3, samples=4, seed=3)
+    np.testing.assert_array_equal(seen["patches"], wanted)
+    assert (seen["blob"], seen["units"], seen["batch_size"]) == ("prob", [(2,), (1,), (0,)], 7)

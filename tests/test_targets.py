@@ -1,0 +1,170 @@
+"""Which pixels and units a caller means, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from oracle_nets import LinearNet, MapNet, photo
+
+from predicdiff.errors import BlobError, ImageError, SettingsError
+from predicdiff.images import View
+from predicdiff.nets.preprocessing import Preprocessing
+from predicdiff.targets import resolve, see
+
+NET = MapNet((1, 5, 6))
+BASE = NET.forward(photo((1, 5, 6))[None], ["maps", "scores", "prob"])
+
+
+def ask(blob: str, net: Any = NET, **choice: Any) -> list[list[int]]:
+    return [target.unit for target in resolve_all(blob, net, **choice)]
+
+
+def resolve_all(blob: str, net: Any = NET, **choice: Any) -> list[Any]:
+    nothing = {"units": None, "channels": None, "top": None, "against": None}
+    return resolve(net, BASE[blob][0], blob=blob, **{**nothing, **choice})
+
+
+def test_the_predicted_class_is_the_default() -> None:
+    values = list(BASE["prob"][0])
+    assert ask("prob") == ask("scores") == [[values.index(max(values))]]
+
+
+def test_top_classes_come_highest_first() -> None:
+    values = list(BASE["prob"][0])
+    found = [unit[0] for unit in ask("prob", top=3)]
+    assert [values[i] for i in found] == sorted(values, reverse=True)[:3]
+
+
+def test_equal_scores_keep_the_order_of_the_classes() -> None:
+    targets = resolve(NET, np.zeros(4), blob="prob", units=None, channels=None, top=4, against=None)
+    assert [target.unit for target in targets] == [[0], [1], [2], [3]]
+
+
+def test_a_class_in_a_map_counts_with_its_mean() -> None:
+    """Fully convolutional nets end in maps: (classes, 1, 1) or larger."""
+    net = MapNet((1, 5, 6))
+    net.scores = "maps"
+    means = [float(np.mean(one)) for one in BASE["maps"][0]]
+    assert ask("maps", net) == [[means.index(max(means))]]
+
+
+@pytest.mark.parametrize("units", [[2, 0], (2, 0), [(2,), [0]], np.array([2, 0])])
+def test_units_of_a_vector(units: Any) -> None:
+    assert ask("prob", units=units) == [[2], [0]]
+
+
+def test_units_of_a_map_and_means_over_maps() -> None:
+    assert ask("maps", units=[(2, 1, 3), (0, 0, 0)]) == [[2, 1, 3], [0, 0, 0]]
+    assert ask("maps", channels=[2, 1]) == [[2], [1]]
+
+
+def test_names_are_labels_where_there_are_as_many_as_classes() -> None:
+    net = MapNet((1, 5, 6))
+    net.labels = ["cat", "dog", "cow", "hen"]
+    pair = resolve_all("prob", net, units=[3], against=1)[0]
+    assert (pair.name, pair.against, pair.title) == ("hen", "dog", "hen rather than dog")
+    assert resolve_all("maps", net, units=[(2, 1, 3)])[0].name == "maps[2, 1, 3]"
+    net.labels = ["cat", "dog"]
+    assert resolve_all("prob", net, units=[3])[0].name == "prob[3]"
+
+
+@pytest.mark.parametrize(
+    ("blob", "choice", "error", "match"),
+    [
+        ("prob", {"units": [0], "top": 2}, SettingsError, "given together: want one of them"),
+        ("maps", {"units": [(0, 0, 0)], "channels": [1]}, SettingsError, "given together: want one of them"),
+        ("maps", {"channels": [1], "top": 1}, SettingsError, "given together: want one of them"),
+        ("prob", {"channels": [1]}, SettingsError, "'prob' is a vector .* give units instead"),
+        ("maps", {}, SettingsError, "'maps' holds no classes: say which units or channels"),
+        ("maps", {"top": 2}, SettingsError, "'maps' holds no classes"),
+        ("prob", {"top": 0}, SettingsError, "top = 0 is out of range: want 1 to 4"),
+        ("prob", {"top": 5}, SettingsError, "top = 5 is out of range: want 1 to 4"),
+        ("prob", {"units": []}, SettingsError, "no unit to explain"),
+        ("maps", {"channels": []}, SettingsError, "no unit to explain"),
+        ("prob", {"units": 2}, SettingsError, r"units = 2: want a list of them, such as \[2\]"),
+        ("maps", {"channels": 2}, SettingsError, r"channels = 2: want a list of them, such as \[2\]"),
+        ("prob", {"units": [4]}, BlobError, r"unit 4 is out of range: blob 'prob' has the shape \(4,\)"),
+        ("prob", {"units": [-1]}, BlobError, "unit -1 is out of range"),
+        ("prob", {"units": [(1, 0)]}, BlobError, r"unit \(1, 0\) is out of range"),
+        ("maps", {"units": [(0, 3, 0)]}, BlobError, "out of range"),
+        ("maps", {"channels": [3]}, BlobError, "unit 3 is out of range"),
+        ("prob", {"units": [None]}, BlobError, "want an index"),
+        ("prob", {"units": [1], "against": 4}, BlobError, "unit 4 is out of range"),
+        ("prob", {"units": [0, 1], "against": 1}, SettingsError, "class 1 was to be held against itself"),
+        ("prob", {"units": [0, 1], "against": (1,)}, SettingsError, "held against itself"),
+    ],
+)
+def test_what_is_refused(blob: str, choice: dict[str, Any], error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        ask(blob, **choice)
+
+
+def test_an_unknown_blob_is_refused_with_near_names() -> None:
+    net = LinearNet(np.zeros((2, 1, 3, 3)))
+    with pytest.raises(BlobError, match=r"no blob 'score'\. Near names: scores"):
+        resolve(net, np.zeros(2), blob="score", units=None, channels=None, top=None, against=None)
+
+
+SHAPE = (3, 7, 9)
+PLAIN = LinearNet(np.zeros((2, *SHAPE)))
+
+
+class WithPreprocessing(LinearNet):
+    """A net that takes its view of an image as ours do."""
+
+    preprocessing = Preprocessing(View("warp"))
+
+    def view(self, image: np.ndarray) -> np.ndarray:
+        return self.preprocessing.pixels(image, self.input_shape)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_are_refused(bad: float) -> None:
+    image = photo(SHAPE)
+    image[1, 2, 3] = bad
+    with pytest.raises(ImageError, match="NaN, infinity"):
+        see(PLAIN, image)
+    with pytest.raises(ImageError, match="NaN, infinity"):
+        see(WithPreprocessing(np.zeros((2, *SHAPE))), np.full((5, 5, 3), bad))
+
+
+@pytest.mark.parametrize("image", [np.full(SHAPE, "x"), np.full(SHAPE, None), np.zeros(SHAPE, complex)])
+def test_what_is_no_image_is_refused(image: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="what is no number"):
+        see(PLAIN, image)
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 7), (7, 9, 3), (1, 7, 9), (7, 9), (1, 3, 7, 9)])
+def test_an_image_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ImageError, match=r"want pixels \(3, 7, 9\) as net.view gives them"):
+        see(PLAIN, np.zeros(shape))
+
+
+def test_an_image_knows_the_way_back() -> None:
+    net = WithPreprocessing(np.ones((2, *SHAPE)))
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    before = image.copy()
+    pixels, kept, frame = see(net, image)
+    image[:] = 0
+    assert frame == View("warp").frame((20, 30), (7, 9))
+    np.testing.assert_array_equal(pixels, net.view(before))
+    np.testing.assert_array_equal(kept, before)
+
+
+def test_an_image_of_floats_is_seen_but_not_kept() -> None:
+    net = WithPreprocessing(np.ones((2, *SHAPE)))
+    pixels, kept, frame = see(net, np.full((20, 30, 3), 7.5))
+    np.testing.assert_allclose(pixels, 7.5, rtol=1e-5)
+    assert kept is None
+    assert frame is not None
+
+
+def test_pixels_are_copied() -> None:
+    image = photo(SHAPE)
+    pixels, kept, frame = see(PLAIN, image)
+    np.testing.assert_array_equal(pixels, image)
+    assert pixels.dtype == np.float32
+    assert not np.shares_memory(image, pixels)
+    assert (kept, frame) == (None, None)
