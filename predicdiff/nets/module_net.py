@@ -1,0 +1,248 @@
+"""Nets given by any `torch.nn.Module`."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import BlobError, InputWarning, SettingsError
+from ..units import lookup
+from .module_trace import Recorder, Trace, trace
+from .preprocessing import Preprocessing
+from .torch_base import TorchNet, hash_of
+from .torch_device import Device, choose_device, exactly, first_line, is_full, memory_errors
+
+#: What a module may end in: the name of its own output, and of the blob of probabilities.
+OUTPUTS = {
+    "logits": ("logits", "prob"),
+    "sigmoid": ("logits", "prob"),
+    "probabilities": ("prob", "prob"),
+    "activation": ("output", None),
+}
+
+
+class ModuleNet(TorchNet):
+    """Any torch module that makes one tensor of a batch of inputs.
+
+    Blobs are the outputs of its submodules, by their names in ``module.named_modules()`` and in the order in which they
+    are computed, and the module's own output. A blob is what its submodule returned, before a later one works on it
+    in place; of a submodule that is called several times, it is the last output. Outputs that are no tensors of floats
+    with the batch first are left out, and so is a submodule that has the name of one of the net's own blobs.
+
+    The module is kept, not copied, if it is on the device asked for. It runs in evaluation mode; afterwards it is in
+    the mode it was in.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    input_shape : (C, H, W)
+    output : {"logits", "sigmoid", "probabilities", "activation"}
+        What the module returns. "logits": blob "logits", and "prob", their softmax over the first axis. "sigmoid": blob
+        "logits", and "prob", each one's sigmoid. "probabilities": blob "prob". "activation": blob "output", and the net
+        has no probabilities.
+    preprocessing : Preprocessing, optional
+        Without one, pixels are inputs.
+    labels : sequence of str, optional
+    name : str, optional
+        By default the module's class.
+    training_instances : int, optional
+        By default 1,281,167.
+    device : str, optional
+        By default a GPU if there is one.
+
+    Raises
+    ------
+    SettingsError
+        If the module does not take inputs of this shape, or returns something else than ``output`` says.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        input_shape: tuple[int, int, int],
+        output: str = "logits",
+        preprocessing: Preprocessing | None = None,
+        labels: Sequence[str] | None = None,
+        name: str | None = None,
+        training_instances: int | None = None,
+        device: Device = None,
+    ) -> None:
+        name = name or type(module).__name__
+        if output not in OUTPUTS:
+            raise SettingsError(f"output {output!r} is unknown: want one of {', '.join(OUTPUTS)}.")
+        shape = _checked_shape(input_shape)
+        self.module = _placed(module, device)
+        place = _device_of(self.module) or choose_device(device)
+        self._kind = output
+        self._own, prob = OUTPUTS[output]
+        self._trace, own = _dry_run(self.module, name, shape, place, output)
+        if own == (1,) or output == "sigmoid":
+            self.outcomes = 2
+        self._layout = self._trace.layout
+        inner = {blob: size for blob, size in self._trace.shapes.items() if blob not in (self._own, prob)}
+        super().__init__(
+            name=name,
+            input_shape=shape,
+            blobs={**inner, self._own: own, **({} if prob is None else {prob: own})},
+            scores=self._own if self._own != prob and prob is not None else None,
+            output=prob,
+            preprocessing=preprocessing,
+            labels=labels,
+            training_instances=training_instances,
+            device=place,
+        )
+
+    def bytes_per_input(self, blob: str) -> int:
+        """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""
+        lookup(self._blobs, blob)
+        # Twice, for what functions make that are no modules.
+        return 8 * self._trace.elements
+
+    def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
+        own = {self._own, self.output}
+        inner = {blob: self._trace.calls[blob] for blob in blobs if blob not in own}
+        with _evaluating(self.module), Recorder(self.module, inner, stop=not own.intersection(blobs)) as recorder:
+            result = recorder.run(inputs.contiguous(memory_format=self._layout))
+        values = recorder.values
+        if result is not None:
+            values.update(self._named(result))
+        missing = [blob for blob in blobs if blob not in values]
+        if missing:
+            raise BlobError(f"blob {missing[0]!r} of net {self.name!r} was not computed for this input.")
+        return {blob: values[blob] for blob in blobs}
+
+    def _named(self, result: Tensor) -> dict[str, Tensor]:
+        result = _with_classes(result)
+        named = {self._own: result}
+        if self._kind == "logits":
+            named["prob"] = torch.softmax(result, 1)
+        if self._kind == "sigmoid":
+            named["prob"] = torch.sigmoid(result)
+        return named
+
+    def _definition(self) -> str:
+        digest = hashlib.sha1(repr((self.module, self._kind, self._blobs)).encode()).hexdigest()
+        return f"{type(self.module).__module__}.{type(self.module).__qualname__} sha1:{digest}"
+
+    def _weights_hash(self) -> str:
+        return hash_of(value for value in self.module.state_dict().values() if isinstance(value, Tensor))
+
+
+def _dry_run(
+    module: nn.Module, name: str, shape: tuple[int, int, int], device: torch.device, output: str
+) -> tuple[Trace, tuple[int, ...]]:
+    """A trace of two black images, and the shape of the module's own output for each."""
+    zeros = torch.zeros(2, *shape, device=device)
+    with _evaluating(module), memory_errors(), exactly(), torch.inference_mode():
+        try:
+            result, returned = trace(module, zeros.clone())
+        except Exception as error:  # whatever a stranger's module raises
+            if is_full(error):
+                raise
+            raise SettingsError(f"{name} does not take inputs of shape {shape}: {first_line(error)}") from error
+        own = _checked_output(returned, name, output)
+        if device.type == "cpu" and _runs_channels_last(module, zeros):
+            result.layout = torch.channels_last
+    return result, own
+
+
+def _runs_channels_last(module: nn.Module, zeros: Tensor) -> bool:
+    """Whether channels last, faster for convolutions on the CPU, gives the same; a module that calls `view` fails."""
+    if not any(isinstance(child, nn.Conv2d) for child in module.modules()):
+        return False
+    ramp = torch.linspace(-1, 1, zeros.numel()).view_as(zeros)
+    usual = module(ramp.clone())
+    try:
+        other = module(ramp.contiguous(memory_format=torch.channels_last))
+    except Exception:
+        return False
+    return torch.allclose(usual, other, rtol=1e-3, atol=1e-4 * float(usual.abs().max()))
+
+
+def _checked_shape(shape: Any) -> tuple[int, int, int]:
+    try:
+        channels, height, width = (int(size) for size in shape)
+    except (TypeError, ValueError):
+        raise SettingsError(f"input_shape is {shape!r}: want (channels, height, width).") from None
+    if min(channels, height, width) < 1:
+        raise SettingsError(f"input_shape is {shape!r}: want (channels, height, width), each at least 1.")
+    return channels, height, width
+
+
+def _checked_output(returned: Any, name: str, output: str) -> tuple[int, ...]:
+    """Shape of the module's output without the batch axis, if it can be what ``output`` says."""
+    if not isinstance(returned, Tensor):
+        raise SettingsError(
+            f"{name} returns a {type(returned).__name__}: want one tensor. "
+            "Wrap it in a module that returns the one to explain."
+        )
+    if returned.dim() < 1 or len(returned) != 2 or not returned.is_floating_point():
+        raise SettingsError(
+            f"{name} returns a tensor {tuple(returned.shape)} of {returned.dtype} for two inputs: "
+            "want one of floats, batch first."
+        )
+    returned = _with_classes(returned)
+    _check_values(returned, name, output)
+    return tuple(returned.shape[1:])
+
+
+def _check_values(returned: Tensor, name: str, output: str) -> None:
+    """Hold what came against what ``output`` says it is: logits taken for probabilities, or the other way round."""
+    low, high = float(returned.min()), float(returned.max())
+    if output == "probabilities" and (low < -1e-4 or high > 1 + 1e-4):
+        raise SettingsError(
+            f"{name} returns values from {low:.4g} to {high:.4g}, which are no probabilities: "
+            'want output="logits", "sigmoid" or "activation".'
+        )
+    if output == "logits" and returned.shape[1] == 1:
+        raise SettingsError(f'{name} returns one logit, whose softmax is always 1: want output="sigmoid".')
+    sums = returned.sum(1)
+    if output == "logits" and low >= 0 and torch.allclose(sums, torch.ones_like(sums), atol=1e-5):
+        warnings.warn(
+            f"{name} returns numbers that add up to 1, as if a softmax had been applied already: "
+            'if so, want output="probabilities".',
+            InputWarning,
+            stacklevel=5,
+        )
+
+
+def _with_classes(result: Tensor) -> Tensor:
+    """One number for each input as a vector of length 1."""
+    return result[:, None] if result.dim() == 1 else result
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """A module in evaluation mode; afterwards each submodule is in the mode it was in."""
+    training = [child for child in module.modules() if child.training]
+    try:
+        for child in training:
+            child.training = False
+        yield
+    finally:
+        for child in training:
+            child.training = True
+
+
+def _device_of(module: nn.Module) -> torch.device | None:
+    for tensor in [*module.parameters(), *module.buffers()]:
+        return tensor.device
+    return None
+
+
+def _placed(module: nn.Module, device: Device) -> nn.Module:
+    """The module itself if it is where it should be, else a copy there."""
+    here = _device_of(module)
+    if here is None or (device is None and here.type == "cuda"):
+        return module
+    wanted = choose_device(device)
+    same = here.type == wanted.type and wanted.index in (None, here.index)
+    return module if same else copy.deepcopy(module).to(wanted)

@@ -1,0 +1,199 @@
+"""Caffe's layers on torch tensors: one function per type of `layer_types.TYPES`, with its settings as keywords.
+
+Each takes a tuple of bottoms (b, ...), the layer's weights, and gives one tensor; none changes its bottoms, but for
+`relu` where it is told that it may.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Callable, Sequence, Tuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .layers import Turn
+
+Pair = Tuple[int, int]
+Tensors = Sequence[Tensor]
+
+
+def apply(turn: Turn, bottoms: Tensors, weights: Tensors) -> tuple[Tensor, ...]:
+    """Tops of one step of a plan."""
+    step = turn.step
+    if step.layer.type == "Split":
+        return tuple(bottoms) * len(step.writes)
+    if step.layer.type in ("Flatten", "Reshape"):
+        return (bottoms[0].reshape(len(bottoms[0]), *step.shapes.tops[0]),)
+    if turn.overwrite:
+        return (relu(bottoms, weights, overwrite=True, **step.shapes.settings),)
+    return (FUNCTIONS[step.layer.type](bottoms, weights, **step.shapes.settings),)
+
+
+def convolution(bottoms: Tensors, weights: Tensors, *, stride: Pair, pad: Pair, dilation: Pair, group: int) -> Tensor:
+    """Convolution; a second array of weights is the bias."""
+    return functional.conv2d(bottoms[0], *_with_bias(weights), stride, pad, dilation, group)
+
+
+def inner_product(bottoms: Tensors, weights: Tensors, *, axis: int, transpose: bool) -> Tensor:
+    """Linear map of all axes from ``axis`` on, in C order."""
+    weight, bias = _with_bias(weights)
+    flat = bottoms[0].flatten(axis + 1) if bottoms[0].dim() > axis + 1 else bottoms[0]
+    return functional.linear(flat, weight.t() if transpose else weight, bias)
+
+
+def pooling(
+    bottoms: Tensors, weights: Tensors, *, method: str, kernel: Pair, stride: Pair, pad: Pair, size: Pair
+) -> Tensor:
+    """Maximum or mean over windows; the mean's windows reach into the padding and no further."""
+    x = bottoms[0]
+    if method == "AVE" and tuple(x.shape[2:]) == kernel and pad == (0, 0):
+        return x.mean((2, 3), keepdim=True)
+    # torch rounds as Caffe does, but takes no pad over half a kernel and no kernel over the padded input.
+    if all(2 * p <= k <= n + 2 * p for p, k, n in zip(pad, kernel, x.shape[2:])):
+        pool = functional.max_pool2d if method == "MAX" else functional.avg_pool2d
+        return pool(x, kernel, stride, pad, ceil_mode=True)
+    return _pool_padded(x, method, kernel, stride, pad, size)
+
+
+def _pool_padded(x: Tensor, method: str, kernel: Pair, stride: Pair, pad: Pair, size: Pair) -> Tensor:
+    over = [max(0, (o - 1) * s + k - n - p) for o, s, k, n, p in zip(size, stride, kernel, x.shape[2:], pad)]
+    around = (pad[1], over[1], pad[0], over[0])
+    if method == "MAX":
+        return functional.max_pool2d(functional.pad(x, around, value=-math.inf), kernel, stride)
+    total = functional.avg_pool2d(functional.pad(x, around), kernel, stride, divisor_override=1)
+    rows, columns = (
+        torch.tensor([min(k, n + 2 * p - i * s) for i in range(o)], dtype=x.dtype, device=x.device)
+        for o, s, k, n, p in zip(size, stride, kernel, x.shape[2:], pad)
+    )
+    return total / (rows[:, None] * columns)
+
+
+def lrn(bottoms: Tensors, weights: Tensors, *, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    """Normalisation across channels.
+
+    Shifted sums of squares, several times faster than torch's own pooling over channels. On the CPU image by image,
+    since a single image's maps stay in the cache.
+    """
+    x = bottoms[0]
+    if x.device.type == "cpu" and len(x) > 1 and not torch.is_grad_enabled():
+        out = torch.empty_like(x)
+        for i in range(len(x)):
+            out[i : i + 1] = _lrn(x[i : i + 1], size, alpha, beta, k)
+        return out
+    return _lrn(x, size, alpha, beta, k)
+
+
+def _lrn(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    squares = x * x
+    total = squares.clone()
+    for shift in range(1, min(size // 2, x.shape[1] - 1) + 1):
+        total[:, shift:] += squares[:, :-shift]
+        total[:, :-shift] += squares[:, shift:]
+    total = total.mul_(alpha / size).add_(k)
+    if beta != 0.75:
+        return x * total.pow(-beta)
+    root = total.rsqrt()
+    return x * root * root.sqrt()
+
+
+def relu(bottoms: Tensors, weights: Tensors, *, negative_slope: float, overwrite: bool = False) -> Tensor:
+    """Rectifier; may write into its bottom where nothing else reads that."""
+    if negative_slope == 0:
+        return torch.relu_(bottoms[0]) if overwrite else torch.relu(bottoms[0])
+    return functional.leaky_relu(bottoms[0], negative_slope, inplace=overwrite)
+
+
+def prelu(bottoms: Tensors, weights: Tensors) -> Tensor:
+    """Rectifier with learnt slopes."""
+    return functional.prelu(bottoms[0], weights[0])
+
+
+def softmax(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
+    """Softmax along an axis, the batch's not counted."""
+    return torch.softmax(bottoms[0], axis + 1)
+
+
+def concat(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
+    """Bottoms one after the other along an axis, the batch's not counted."""
+    return torch.cat(list(bottoms), axis + 1)
+
+
+def eltwise(bottoms: Tensors, weights: Tensors, *, operation: str, coefficients: Sequence[float]) -> Tensor:
+    """Sum with coefficients, product or maximum."""
+    if operation == "SUM":
+        total = bottoms[0] * coefficients[0]
+        for bottom, coefficient in zip(bottoms[1:], coefficients[1:]):
+            total = torch.add(total, bottom, alpha=coefficient)
+        return total
+    combine = torch.mul if operation == "PROD" else _larger
+    result = combine(bottoms[0], bottoms[1])
+    for bottom in bottoms[2:]:
+        result = combine(result, bottom)
+    return result
+
+
+def _larger(a: Tensor, b: Tensor) -> Tensor:
+    return torch.where(a > b, a, b)  # of equals Caffe takes the second, and sends it the gradient
+
+
+def batch_norm(bottoms: Tensors, weights: Tensors, *, eps: float) -> Tensor:
+    """Stored mean and variance taken out, both divided by the stored factor (0 counts as 1)."""
+    mean, variance, factor = weights
+    factor = torch.where(factor == 0, torch.ones_like(factor), factor)
+    deviation = (variance / factor + eps).sqrt()
+    return (bottoms[0] - _along(mean / factor, bottoms[0], 0)) / _along(deviation, bottoms[0], 0)
+
+
+def scale(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
+    """Times the first array of weights, plus the second if there is one."""
+    result = bottoms[0] * _along(weights[0], bottoms[0], axis)
+    return result + _along(weights[1], result, axis) if len(weights) > 1 else result
+
+
+def bias(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
+    """Plus the array of weights."""
+    return bottoms[0] + _along(weights[0], bottoms[0], axis)
+
+
+def power(bottoms: Tensors, weights: Tensors, *, power: float, scale: float, shift: float) -> Tensor:
+    """``(shift + scale x)^power``."""
+    linear = bottoms[0] * scale + shift
+    return linear if power == 1 else linear.pow(power)
+
+
+def _along(values: Tensor, x: Tensor, axis: int) -> Tensor:
+    """``values`` set so that their first axis is axis ``axis`` of ``x``, the batch's not counted."""
+    return values.reshape(*values.shape, *(1,) * (x.dim() - 1 - axis - values.dim()))
+
+
+def _with_bias(weights: Tensors) -> tuple[Any, Any]:
+    return weights[0], weights[1] if len(weights) > 1 else None
+
+
+def _plain(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda bottoms, weights, **settings: function(bottoms[0], **settings)
+
+
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "BatchNorm": batch_norm,
+    "Bias": bias,
+    "Concat": concat,
+    "Convolution": convolution,
+    "Dropout": _plain(lambda x: x),
+    "ELU": _plain(functional.elu),
+    "Eltwise": eltwise,
+    "InnerProduct": inner_product,
+    "LRN": lrn,
+    "PReLU": prelu,
+    "Pooling": pooling,
+    "Power": power,
+    "ReLU": relu,
+    "Scale": scale,
+    "Sigmoid": _plain(torch.sigmoid),
+    "Softmax": softmax,
+    "TanH": _plain(torch.tanh),
+}
+
+__all__: list[str] = ["FUNCTIONS", "apply"]

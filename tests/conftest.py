@@ -1,0 +1,29 @@
+"""Where tests find what they are held against."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Small recorded files that come with the tests."""
+    return Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The prototxts and labels of the checkout."""
+    return Path(__file__).parent.parent / "models"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """A folder of files that may not be copied into the project: real weights, photographs."""
+    path = os.environ.get("PREDICDIFF_SHARED")
+    if not path:
+        pytest.skip("PREDICDIFF_SHARED does not name the folder with real weights and photographs")
+    return Path(path)
