@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
@@ -13,7 +14,7 @@ import numpy as np
 from . import windows
 from ._version import __version__
 from .errors import ConfidenceWarning, SettingsError
-from .explanation import Explanation
+from .explanation import Explanation, Target
 from .journal import Journal
 from .plan import Plan, evaluate_tile, make_plan
 from .protocols import Net, Sampler, UnitLike
@@ -42,6 +43,8 @@ def explain(
     training_instances: int | None = None,
     memory: int = 2**30,
     batch_size: int | None = None,
+    start: str | None = None,
+    channels_apart: bool = False,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
 ) -> Explanation:
@@ -75,6 +78,11 @@ def explain(
         N of Laplace's correction; by default the net's.
     memory : int
         Bytes that a batch may take; sets the batch size, where ``batch_size`` does not.
+    start : str, optional
+        A hidden blob whose activations are taken away instead of pixels, equation (6). The sampler draws activations
+        (see `samplers.hidden`), windows lie on the blob's maps, and so does the relevance. Takes k = 1 on a vector.
+    channels_apart : bool
+        Take each channel of a window away alone, for a map per target and channel; with ``window=1``, each unit.
     progress : callable, optional
         Called with (windows done, windows in all).
     checkpoint : path, optional
@@ -95,7 +103,8 @@ def explain(
     """
     plan = make_plan(
         net, image, sampler, window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels,
-        top=top, against=against, measure=measure, seed=seed, training_instances=training_instances,
+        top=top, against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
+        channels_apart=channels_apart,
     )  # fmt: skip
     return run(plan, memory=memory, batch_size=batch_size, progress=progress, checkpoint=checkpoint)
 
@@ -147,12 +156,13 @@ def _assemble(
 ) -> Explanation:
     values = np.concatenate([tile[0] for tile in tiles])
     variances = np.concatenate([tile[1] for tile in tiles])
-    where: dict[str, Any] = {"window": plan.window, "shape": plan.pixels.shape[-2:]}
+    where: dict[str, Any] = {"window": plan.window, "shape": plan.ground.shape[-2:]}
+    targets = _sources(plan)
     return Explanation(
         relevance=windows.spread(values, plan.origins, **where),
         stderr=windows.spread_error(variances, plan.origins, **where),
-        targets=plan.targets,
-        base=plan.base[: len(plan.targets)],
+        targets=targets,
+        base=np.repeat(plan.base[: len(plan.targets)], len(targets) // len(plan.targets)),
         pixels=plan.pixels,
         unit="bits" if plan.measure == "evidence" else "activation",
         settings=plan.settings,
@@ -161,6 +171,16 @@ def _assemble(
         image=plan.image,
         frame=plan.frame,
     )
+
+
+def _sources(plan: Plan) -> list[Target]:
+    """A target for each map: with channels apart, each of the plan's for each channel."""
+    if plan.apart:
+        where = plan.start or "channel"
+        names: list[str | None] = [f"{where}[{channel}]" for channel in range(len(plan.ground))]
+    else:
+        names = [plan.start]
+    return [replace(target, source=name) for target in plan.targets for name in names]
 
 
 def _sampler_notes(plan: Plan) -> list[str]:

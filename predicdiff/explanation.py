@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -14,13 +15,12 @@ from typing import Any, Iterator, Union
 import numpy as np
 
 from .errors import ExplanationError, SettingsError
-from .images import Frame
+from .images import Frame, enlarge
 
 FORMAT = "predicdiff explanation"
 VERSION = 1
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
-#: No more numbers can lie in a byte of a compressed file; a damaged one may claim to, and would eat all memory.
-MOST_PER_BYTE = 1100
+SEAL = b"\npredicdiff sha256 "
 PathLike = Union[str, Path]
 
 
@@ -37,17 +37,21 @@ class Target:
         Class label or ``blob[index]``.
     against : str or None
         The class it is held against, where it is.
+    source : str or None
+        The hidden blob or channel whose share in it the map shows; None for the image's.
     """
 
     blob: str
     unit: list[int]
     name: str
     against: str | None = None
+    source: str | None = None
 
     @property
     def title(self) -> str:
-        """The name, and the class it is held against."""
-        return self.name if self.against is None else f"{self.name} rather than {self.against}"
+        """The name, the class it is held against, and whose share it is."""
+        other = "" if self.against is None else f" rather than {self.against}"
+        return self.name + other + ("" if self.source is None else f", from {self.source}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,8 @@ class Explanation:
     Attributes
     ----------
     relevance : (T, H, W) float64 array
-        In bits where ``unit`` is "bits", otherwise in the blob's activation.
+        H and W are those of the pixels, or of the hidden blob that the analysis started from. In bits where ``unit`` is
+        "bits", otherwise in the blob's activation.
     stderr : (T, H, W) float64 array
         Monte-Carlo standard error; NaN where one draw a window leaves it unknown, 0 where a corpus was used up.
     targets : list of Target
@@ -99,15 +104,17 @@ class Explanation:
         )
 
     def on_image(self) -> np.ndarray:
-        """Relevance (T, H, W) at the original image's pixels, NaN where the net did not look."""
+        """Relevance (T, H, W) at the original image's pixels, a hidden blob's enlarged; NaN where nothing was seen."""
         if self.frame is None:
             raise ExplanationError(
                 "the explanation was made from pixels, not from an image: there is no way back to one."
             )
-        return self.frame.back(self.relevance)
+        return self.frame.back(enlarge(self.relevance, self.pixels.shape[1:]))
 
     def save(self, path: PathLike) -> None:
         """Write one HDF5 file, beside its place first, so that a killed run leaves no half file.
+
+        Behind what HDF5 reads stands a SHA-256 of it, by which `load` knows a damaged file.
 
         Raises
         ------
@@ -127,7 +134,7 @@ class Explanation:
             for name, value in self._plain().items():
                 file.create_dataset(name, data=json.dumps(value), dtype=h5py.string_dtype())
         with written_whole(Path(path)) as part:
-            part.write_bytes(content.getvalue())
+            part.write_bytes(_sealed(content.getvalue()))
 
     def _plain(self) -> dict[str, Any]:
         plain = {name: getattr(self, name) for name in ("unit", "settings", "provenance", "notes")}
@@ -148,27 +155,21 @@ class Explanation:
 
         path = Path(path)
         try:
-            if not path.is_file():
-                raise ExplanationError(f"{path}: no such file. Make one with `predicdiff explain IMAGE -o {path}`.")
-            with h5py.File(str(path), "r") as file:
+            with h5py.File(io.BytesIO(_unsealed(path)), "r") as file:
                 if file.attrs.get("format") != FORMAT:
-                    raise ExplanationError(
-                        f"{path}: an HDF5 file, but not an explanation that `predicdiff explain` wrote."
-                    )
+                    raise ExplanationError(f"{path}: not an explanation, but another file of predicdiff's.")
                 if int(file.attrs["version"]) > VERSION:
                     raise ExplanationError(f"{path}: written by a newer predicdiff. Install that to read it.")
-                if sum(file[name].size for name in ARRAYS if name in file) > MOST_PER_BYTE * path.stat().st_size:
-                    raise ExplanationError(
-                        f"{path}: smaller than the arrays that it should hold. It is damaged: make it again."
-                    )
                 read = {name: file[name][()] for name in ARRAYS if name in file}
                 read.update({name: _text(file[name][()]) for name in file if name not in ARRAYS})
             return cls._from(read)
         except ExplanationError:
             raise
-        except Exception as error:  # h5py raises many kinds for a damaged file
+        except OSError as error:
+            raise ExplanationError(f"{path}: cannot be read ({error.strerror or error}).") from error
+        except Exception as error:  # h5py raises many kinds for files that are put together otherwise
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ExplanationError(f"{path}: not a whole explanation file ({reason}).") from error
+            raise ExplanationError(f"{path}: an explanation file without all its parts ({reason}).") from error
 
     @classmethod
     def _from(cls, read: dict[str, Any]) -> Explanation:
@@ -185,6 +186,29 @@ class Explanation:
         from .plotting import png
 
         return png(self)
+
+
+def _sealed(content: bytes) -> bytes:
+    return content + SEAL + hashlib.sha256(content).digest()
+
+
+def _unsealed(path: Path) -> bytes:
+    """The content of a file whose seal is whole: the HDF5 library hangs, or crashes, on many a damaged one."""
+    if not path.exists():
+        raise ExplanationError(f"{path}: no such file. Make one with `predicdiff explain IMAGE -o {path}`.")
+    length = len(_sealed(b""))
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - length))
+        ours = file.read(len(SEAL)) == SEAL
+        file.seek(0)
+        # a foreign file may be larger than memory
+        content = file.read(size - length) if ours else b""
+        if not ours or _sealed(content)[-length:] != file.read():
+            raise ExplanationError(
+                f"{path}: not a whole explanation. `predicdiff explain` did not write it, or it was cut or changed."
+            )
+    return content
 
 
 def _text(value: Any) -> Any:

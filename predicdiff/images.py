@@ -95,6 +95,14 @@ def _grey(values: np.ndarray, *, floats: bool) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
+def enlarge(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Maps (..., h, w) at another size (H, W), each pixel taking the value of the unit whose share of it is there."""
+    if values.shape[-2:] == tuple(size):
+        return values
+    rows, columns = (((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(size, values.shape[-2:]))
+    return values[..., rows[:, None], columns]
+
+
 @dataclass(frozen=True)
 class Frame:
     """Where the part that the net sees lies in the original image.

@@ -16,6 +16,7 @@ from .errors import OutOfMemoryError, SamplerError, SettingsError
 from .explanation import Target
 from .images import Frame
 from .protocols import Net, Sampler, Unit, UnitLike
+from .samplers.hidden import activations_of
 from .targets import resolve, see
 from .units import check_unit, lookup, read
 
@@ -55,6 +56,9 @@ class Plan:
     against: Unit | None
     image: np.ndarray | None
     frame: Frame | None
+    start: str | None
+    ground: np.ndarray
+    apart: bool
 
     @property
     def blob(self) -> str:
@@ -79,6 +83,7 @@ class Plan:
             "units": [list(target.unit) for target in self.targets], "measure": self.measure,
             "against": None if self.against is None else list(self.against),
             "training_instances": self.instances, "classes": self.classes,
+            "start": self.start, "channels_apart": self.apart,
         }  # fmt: skip
 
     @property
@@ -97,7 +102,7 @@ class Plan:
     def population(self) -> int | None:
         """Of how many patches the sampler's draws are a choice without repetition; None of infinitely many."""
         count = getattr(self.sampler, "population", None)
-        return None if count is None else int(count(self.pixels))
+        return None if count is None else int(count(self.ground))
 
     def batch(self, memory: int) -> int:
         """Inputs evaluated at once: as many as the net likes best, if they fit into ``memory`` bytes."""
@@ -105,14 +110,26 @@ class Plan:
         return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
 
     def evaluate(self, tile: slice, batch_size: int) -> evidence.Difference:
-        """Differences (n, T) of a tile's windows."""
+        """Differences (n, T) of a tile's windows; of channels taken apart (n, T C), target by target."""
         origins = self.origins[tile]
-        draws = self.sampler.draw(self.pixels, origins, window=self.window, samples=self.samples, seed=self.seed)
+        draws = self.sampler.draw(self.ground, origins, window=self.window, samples=self.samples, seed=self.seed)
         patches = self._checked(draws, len(origins))
-        values = self.net.evaluate(
-            self.pixels, origins, patches, blob=self.blob, units=self.units, batch_size=batch_size
+        if not self.apart:
+            return self.difference(self._values(origins, patches, batch_size))
+        whole = windows.cut(self.ground, origins, window=self.window)[:, None]
+        found = []
+        for channel in range(len(self.ground)):
+            one = np.repeat(whole, patches.shape[1], axis=1)
+            one[:, :, channel] = patches[:, :, channel]
+            found.append(self.difference(self._values(origins, one, batch_size)))
+        value, variance = (np.stack(parts, axis=2).reshape(len(origins), -1) for parts in zip(*found))
+        return evidence.Difference(value, variance)
+
+    def _values(self, origins: np.ndarray, patches: np.ndarray, batch_size: int) -> np.ndarray:
+        hidden = {} if self.start is None else {"start": self.start}
+        return self.net.evaluate(
+            self.pixels, origins, patches, blob=self.blob, units=self.units, batch_size=batch_size, **hidden
         )
-        return self.difference(values)
 
     def difference(self, values: np.ndarray) -> evidence.Difference:
         """Differences (n, T) from values (n, S, units)."""
@@ -131,7 +148,7 @@ class Plan:
 
     def _checked(self, draws: np.ndarray, count: int) -> np.ndarray:
         patches = np.asarray(draws, np.float32)
-        shape, channels, k = patches.shape, self.pixels.shape[0], self.window
+        shape, channels, k = patches.shape, self.ground.shape[0], self.window
         if len(shape) != 5 or shape[:1] + shape[2:] != (count, channels, k, k) or not 1 <= shape[1] <= self.samples:
             raise SamplerError(
                 f"{type(self.sampler).__name__}.draw gave an array {shape}: want "
@@ -158,6 +175,8 @@ def make_plan(
     measure: str | None = None,
     seed: int = 0,
     training_instances: int | None = None,
+    start: str | None = None,
+    channels_apart: bool = False,
 ) -> Plan:
     """Check everything and evaluate the untouched image; parameters as for `explain`."""
     window, samples, stride, seed = (
@@ -169,10 +188,11 @@ def make_plan(
     if not 0 <= seed < 2**64:
         raise SettingsError(f"seed {seed} is out of range: want 0 to 2**64 - 1.")
     pixels, original, frame = see(net, image)
-    origins = windows.grid(pixels.shape[-2:], window=window, stride=stride)
     blob = blob or net.output or net.scores or list(net.blobs)[-1]
     shape = lookup(net.blobs, blob)
     measure = _measure(net, blob, measure)
+    ground = _ground(net, pixels, start, blob)
+    origins = windows.grid(ground.shape[-2:], window=window, stride=stride)
     values = net.forward(net.encode(pixels)[None], [blob])[blob]
     targets = resolve(net, values[0], blob=blob, units=units, channels=channels, top=top, against=against)
     other = None if against is None else check_unit(shape, against, blob=blob)
@@ -185,8 +205,19 @@ def make_plan(
         _check_probabilities(values[0], blob, instances, classes)
     return Plan(
         net, sampler, pixels, origins, targets, read(values, asked)[0], measure, window, samples, stride, seed,
-        instances, classes, other, original, frame,
+        instances, classes, other, original, frame, start, ground, channels_apart,
     )  # fmt: skip
+
+
+def _ground(net: Net, pixels: np.ndarray, start: str | None, blob: str) -> np.ndarray:
+    """What windows lie on: the pixels, or activations (C, H, W) of a hidden blob that ``blob`` sees."""
+    if start is None:
+        return pixels
+    check = getattr(net, "check_downstream", None)
+    if check is None:
+        raise SettingsError(f"net {net.name!r} has no way in at a hidden blob: leave out start={start!r}.")
+    check(start, blob)
+    return activations_of(net, pixels[None], start)[0]
 
 
 def _measure(net: Net, blob: str, measure: str | None) -> str:

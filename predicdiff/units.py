@@ -33,6 +33,16 @@ def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
     return index
 
 
+def as_map(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Shape (C, H, W) of a blob, a vector counting as maps of one unit each; a BlobError if it has other axes."""
+    if len(shape) == 1:
+        return (int(shape[0]), 1, 1)
+    if len(shape) != 3:
+        raise BlobError(f"a blob of shape {tuple(shape)} can't be taken apart by windows: want (C, H, W) or (C,).")
+    channels, height, width = shape
+    return (int(channels), int(height), int(width))
+
+
 def read(values: np.ndarray, units: Sequence[Unit]) -> np.ndarray:
     """Values of units (b, T) float64 in a batch of one blob (b, ...)."""
     indices: list[tuple[Any, ...]] = [(slice(None), *unit) for unit in units]

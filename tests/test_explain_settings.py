@@ -107,7 +107,7 @@ def test_the_result_says_how_it_was_made() -> None:
     found = explained(net, against=1, seed=6, stride=2, training_instances=500)
     assert found.settings == {
         "window": 3, "samples": 7, "stride": 2, "seed": 6, "blob": "prob", "units": [[0], [2]], "measure": "evidence",
-        "against": [1], "training_instances": 500, "classes": 4,
+        "against": [1], "training_instances": 500, "classes": 4, "start": None, "channels_apart": False,
     }  # fmt: skip
     assert found.provenance["net"] == net.provenance
     assert found.provenance["sampler"] == "NormalSampler"

@@ -72,6 +72,7 @@ def test_settings_are_plain_whatever_whole_numbers_came() -> None:
     assert json.loads(json.dumps(made.identity))["settings"] == {
         "window": 3, "samples": 4, "stride": 2, "seed": 2**63, "blob": "prob", "units": [[2], [0]],
         "measure": "evidence", "against": [1], "training_instances": 99, "classes": 4,
+        "start": None, "channels_apart": False,
     }  # fmt: skip
 
 

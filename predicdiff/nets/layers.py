@@ -112,15 +112,17 @@ class Plan:
         bottom = self.softmax.layer.bottoms[0]
         return bottom if self.values[bottom] == self.softmax.reads[0] else None
 
-    def schedule(self, blobs: Iterable[str], *, overwrite: bool = True) -> list[Turn]:
+    def schedule(self, blobs: Iterable[str], *, overwrite: bool = True, start: str | None = None) -> list[Turn]:
         """The steps that ``blobs`` need, in order; a value is freed after its last use.
 
         A ReLU may overwrite its bottom where nothing else reads that, unless ``overwrite`` forbids it (for gradients).
+        From a ``start``, only the steps that see that blob; what else they read is to be had from a whole pass.
         """
         wanted = {self._value(blob) for blob in blobs}
+        seen = None if start is None else self.downstream(start)
         needed, steps = set(wanted), []
         for step in reversed(self.steps):
-            if needed.intersection(step.writes):
+            if needed.intersection(step.writes) and (seen is None or seen.intersection(step.reads)):
                 needed.update(step.reads)
                 steps.append(step)
         steps.reverse()
@@ -136,6 +138,14 @@ class Plan:
             Turn(step, tuple(gone), step.layer.type == "ReLU" and step.reads[0] in own)
             for step, gone in zip(steps, frees)
         ]
+
+    def downstream(self, start: str) -> set[int]:
+        """The last value of blob ``start``, and every value that is computed from it."""
+        seen = {self._value(start)}
+        for step in self.steps:
+            if seen.intersection(step.reads):
+                seen.update(step.writes)
+        return seen
 
     def live_elements(self, blob: str) -> int:
         """Most elements alive at one time on the way to ``blob``, for one input; estimated from above."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import copy
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import BlobError, InputWarning, SettingsError
 from ..units import lookup
-from .module_trace import Recorder, Trace, trace
+from .module_trace import Recorder, Replacer, Trace, trace
 from .preprocessing import Preprocessing
 from .torch_base import TorchNet, hash_of
 from .torch_device import Device, choose_device, exactly, first_line, is_full, memory_errors
@@ -107,9 +107,16 @@ class ModuleNet(TorchNet):
         return 8 * self._trace.elements
 
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
+        return self._run_with(inputs, blobs, {})
+
+    def _run_with(self, inputs: Tensor, blobs: Sequence[str], changed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Values of ``blobs`` where the last outputs of some submodules are replaced by others."""
         own = {self._own, self.output}
         inner = {blob: self._trace.calls[blob] for blob in blobs if blob not in own}
-        with _evaluating(self.module), Recorder(self.module, inner, stop=not own.intersection(blobs)) as recorder:
+        replaced = {blob: (self._trace.calls[blob], value) for blob, value in changed.items()}
+        with _evaluating(self.module), Replacer(self.module, replaced), Recorder(
+            self.module, inner, stop=not own.intersection(blobs)
+        ) as recorder:
             result = recorder.run(inputs.contiguous(memory_format=self._layout))
         values = recorder.values
         if result is not None:
@@ -118,6 +125,30 @@ class ModuleNet(TorchNet):
         if missing:
             raise BlobError(f"blob {missing[0]!r} of net {self.name!r} was not computed for this input.")
         return {blob: values[blob] for blob in blobs}
+
+    def _downstream(self, start: str, blob: str) -> bool:
+        if start == self._own:
+            return blob == self.output
+        if start == self.output:
+            return False
+        with torch.inference_mode(False), torch.enable_grad():
+            black = torch.zeros(1, *self.input_shape, device=self.device)
+            leaf = self._run(black, [start])[start].detach().requires_grad_()
+            value = self._run_with(black, [blob], {start: leaf})[blob]
+            if not value.requires_grad:
+                return False
+            return torch.autograd.grad(value.sum(), leaf, allow_unused=True)[0] is not None
+
+    def _resume(self, inputs: Tensor, start: str, blob: str) -> Callable[[Tensor], Tensor]:
+        """The whole module runs; it has no plan by which the part above ``start`` could be left out."""
+
+        def resume(changed: Tensor) -> Tensor:
+            if start == self._own:
+                return self._named(changed)[blob]
+            whole = inputs.expand(len(changed), -1, -1, -1).clone()
+            return self._run_with(whole, [blob], {start: changed})[blob]
+
+        return resume
 
     def _named(self, result: Tensor) -> dict[str, Tensor]:
         result = _with_classes(result)

@@ -134,3 +134,34 @@ class Recorder:
             self.values[name] = output.clone()  # before a module in place changes it
         if self._stop and all(left <= 0 for left in self._left.values()):
             raise _Enough
+
+
+class Replacer:
+    """Puts other values in the place of what some submodules return while a module runs.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    values : {submodule: (number of calls, value)}
+        The last of that many calls gets a copy of the value.
+    """
+
+    def __init__(self, module: nn.Module, values: Mapping[str, tuple[int, Tensor]]) -> None:
+        self._module = module
+        self._values = values
+        self._left = {name: calls for name, (calls, _) in values.items()}
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> Replacer:
+        children = dict(self._module.named_modules())
+        for name in self._values:
+            self._handles.append(children[name].register_forward_hook(lambda *_, name=name: self._replace(name)))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _replace(self, name: str) -> Tensor | None:
+        self._left[name] -= 1
+        return self._values[name][1].clone() if self._left[name] == 0 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from .. import windows
 from ..errors import BlobError, ImageError, SettingsError
 from ..protocols import Unit, UnitLike
-from ..units import check_unit, lookup
+from ..units import as_map, check_unit, lookup
 from .preprocessing import Preprocessing
 from .torch_device import exactly, memory_errors
 
@@ -182,8 +182,9 @@ class TorchNet(ABC):
         blob: str,
         units: Sequence[Unit],
         batch_size: int,
+        start: str | None = None,
     ) -> np.ndarray:
-        """Units' values with patches set into the pixels.
+        """Units' values with patches set into the pixels, or into a hidden blob.
 
         Parameters
         ----------
@@ -191,11 +192,13 @@ class TorchNet(ABC):
         origins : (n, 2) int array
             Top-left ``(row, column)`` of each window.
         patches : (n, S, C, k, k) array
-            In pixels; each is encoded where it will stand.
+            In pixels; each is encoded where it will stand. With a ``start``, in that blob's activations.
         blob : str
         units : sequence of T indices
             As for `gradient`.
         batch_size : int
+        start : str, optional
+            The hidden blob that patches are set into, a vector as (C, 1, 1). What does not see it stays as it is.
 
         Returns
         -------
@@ -204,7 +207,7 @@ class TorchNet(ABC):
         Raises
         ------
         BlobError, ImageError, OutOfMemoryError
-            As for `gradient`.
+            As for `gradient`; a BlobError too if ``blob`` does not lie downstream of ``start``.
         WindowError
             If a window reaches over the border.
         """
@@ -214,15 +217,34 @@ class TorchNet(ABC):
             raise SettingsError(f"batch size {batch_size}: want at least 1.")
         base = self._checked(pixels, self.input_shape)
         origins = np.asarray(origins, int).reshape(-1, 2)
-        patches = self._checked(patches, (len(origins), "S", self.input_shape[0], "k", "k"))
+        ground = self.input_shape if start is None else as_map(lookup(self._blobs, start))
+        patches = self._checked(patches, (len(origins), "S", ground[0], "k", "k"))
         count, samples, _, window, _ = patches.shape
-        windows.check_inside(origins, self.input_shape[1:], window)
+        windows.check_inside(origins, ground[1:], window)
         values = np.empty((count * samples, len(indices)))
         with memory_errors(), exactly(), torch.inference_mode():
-            encoded = self._encode_patches(origins, patches)
-            for batch, inputs in self._batches(self._encode(base, (0, 0)), origins, encoded, batch_size):
-                values[batch] = _read(self._run(inputs, [blob])[blob], indices).cpu().numpy()
+            untouched, run = self._runner(self._tensor(self._encode(base, (0, 0))[None]), start, blob)
+            encoded = self._encode_patches(origins, patches) if start is None else patches
+            for batch, inputs in self._batches(untouched, origins, encoded, batch_size):
+                values[batch] = _read(run(inputs), indices).cpu().numpy()
         return values.reshape(count, samples, len(indices))
+
+    def check_downstream(self, start: str, blob: str) -> None:
+        """A BlobError if ``blob`` does not depend on ``start``, or is the same."""
+        lookup(self._blobs, start)
+        lookup(self._blobs, blob)
+        if start == blob or not self._downstream(start, blob):
+            raise BlobError(f"blob {blob!r} does not lie downstream of {start!r}: perturbing that can't change it.")
+
+    def _runner(self, inputs: Tensor, start: str | None, blob: str) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Untouched values (1, C, H, W) that patches go into, and what makes ``blob`` of a changed batch of them."""
+        if start is None:
+            return inputs, lambda changed: self._run(changed, [blob])[blob]
+        self.check_downstream(start, blob)
+        shape = self._blobs[start]
+        resume = self._resume(inputs, start, blob)
+        untouched = self._run(inputs.clone(), [start])[start]
+        return untouched.reshape(1, *as_map(shape)), lambda changed: resume(changed.reshape(-1, *shape))
 
     @abstractmethod
     def bytes_per_input(self, blob: str) -> int:
@@ -231,6 +253,14 @@ class TorchNet(ABC):
     @abstractmethod
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
         """Values of ``blobs`` for a batch that nobody else reads."""
+
+    @abstractmethod
+    def _downstream(self, start: str, blob: str) -> bool:
+        """Whether ``blob`` depends on ``start``."""
+
+    @abstractmethod
+    def _resume(self, inputs: Tensor, start: str, blob: str) -> Callable[[Tensor], Tensor]:
+        """What makes ``blob`` of a batch of changed ``start``, all else being as for one input (1, C, H, W)."""
 
     @abstractmethod
     def _definition(self) -> str:
@@ -257,12 +287,12 @@ class TorchNet(ABC):
         return encoded
 
     def _batches(
-        self, base: np.ndarray, origins: np.ndarray, patches: np.ndarray, size: int
+        self, untouched: Tensor, origins: np.ndarray, patches: np.ndarray, size: int
     ) -> Iterator[tuple[slice, Tensor]]:
-        """Inputs (b, C, H, W) on the device, each the base with one patch set in."""
+        """Batches (b, C, H, W) on the device, each entry the untouched one with one patch set in."""
         count, samples, channels, window, _ = patches.shape
         flat = patches.reshape(count * samples, channels, window, window)
-        untouched = self._tensor(base[None]).contiguous(memory_format=self._layout)
+        untouched = untouched.contiguous(memory_format=self._layout)
         for start in range(0, len(flat), size):
             stop = min(start + size, len(flat))
             inputs = untouched.expand(stop - start, -1, -1, -1).clone(memory_format=self._layout)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from typing import Callable
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ..caffe_format import NetSpec
 from ..units import lookup
-from .layers import Plan, check_weights, plan
+from .layers import Plan, Turn, check_weights, plan
 from .preprocessing import Preprocessing
 from .torch_base import TorchNet, hash_of
 from .torch_device import Device, choose_device, memory_errors
@@ -88,15 +89,46 @@ class CaffeTorchNet(TorchNet):
         return 4 * (self._plan.live_elements(blob) + 2 * int(np.prod(self.input_shape)))
 
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
-        numbers = {blob: self._plan.values[blob] for blob in blobs}
         values = {self._plan.values[self._plan.inputs[0]]: inputs.contiguous(memory_format=self._layout)}
-        for turn in self._plan.schedule(blobs, overwrite=not torch.is_grad_enabled()):
+        turns = self._plan.schedule(blobs, overwrite=not torch.is_grad_enabled())
+        return self._work(turns, values, {blob: self._plan.values[blob] for blob in blobs})
+
+    def _downstream(self, start: str, blob: str) -> bool:
+        return self._plan.values[blob] in self._plan.downstream(start)
+
+    def _resume(self, inputs: Tensor, start: str, blob: str) -> Callable[[Tensor], Tensor]:
+        turns = self._plan.schedule([blob], start=start)
+        first, last = self._plan.values[start], self._plan.values[blob]
+        made = {first}.union(*(turn.step.writes for turn in turns))
+        beside = {number for turn in turns for number in turn.step.reads} - made
+        base = self._values(inputs, beside)
+
+        def resume(changed: Tensor) -> Tensor:
+            values = {number: value.expand(len(changed), *value.shape[1:]) for number, value in base.items()}
+            layout = self._layout if changed.dim() == 4 else torch.contiguous_format
+            values[first] = changed.contiguous(memory_format=layout)
+            return self._work(turns, values, {blob: last})[blob]
+
+        return resume
+
+    def _values(self, inputs: Tensor, numbers: Set[int]) -> dict[int, Tensor]:
+        """Values by number, those that a layer in place overwrites among them."""
+        values = {self._plan.values[self._plan.inputs[0]]: inputs.contiguous(memory_format=self._layout)}
+        for step in self._plan.steps:
+            if numbers - values.keys() and all(number in values for number in step.reads):
+                turn = Turn(step, (), False)
+                bottoms = [values[number] for number in step.reads]
+                values.update(zip(step.writes, apply(turn, bottoms, self._weights.get(step.layer.name, ()))))
+        return {number: values[number] for number in numbers}
+
+    def _work(self, turns: Sequence[Turn], values: dict[int, Tensor], wanted: Mapping[str, int]) -> dict[str, Tensor]:
+        for turn in turns:
             bottoms = [values[number] for number in turn.step.reads]
             tops = apply(turn, bottoms, self._weights.get(turn.step.layer.name, ()))
             values.update(zip(turn.step.writes, tops))
             for number in turn.frees:
                 del values[number]
-        return {blob: values[number] for blob, number in numbers.items()}
+        return {blob: values[number] for blob, number in wanted.items()}
 
     def _weight(self, array: np.ndarray) -> Tensor:
         tensor = self._tensor(array)

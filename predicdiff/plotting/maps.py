@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
-from ..images import Frame
+from ..images import Frame, enlarge
 from ..overlays import overlay, picture, symmetric_scale
 from .sheet import FAINT, Box, Sheet, render, styled, tall, wrap
 
@@ -72,12 +72,13 @@ def figure(
     if not picked:
         raise SettingsError("no target to draw: want at least one.")
     ground, frame = _ground(explanation, on_image)
-    maps = np.stack([_at(frame, one.relevance)[0] for one in picked])
+    size = explanation.pixels.shape[1:]
+    maps = np.stack([_at(frame, one.relevance, size)[0] for one in picked])
     common = symmetric_scale(maps) if shared else None
     panels = [Panel(picture(ground), "input")]
     for one, relevance in zip(picked, maps):
         scale = common or symmetric_scale(relevance)
-        hide = ~(np.abs(relevance) >= 2.0 * _at(frame, _stderr(one))[0]) if sure else None
+        hide = ~(np.abs(relevance) >= 2.0 * _at(frame, _stderr(one), size)[0]) if sure else None
         colours = overlay(relevance, ground, scale=scale, hide=hide)
         panels.append(Panel(colours, one.targets[0].title, _value(one), scale))
     unit = "evidence in bits" if explanation.unit == "bits" else "activation difference"
@@ -98,7 +99,9 @@ def _ground(explanation: Explanation, on_image: bool) -> tuple[np.ndarray, Frame
     return explanation.image, explanation.frame
 
 
-def _at(frame: Frame | None, maps: np.ndarray) -> np.ndarray:
+def _at(frame: Frame | None, maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Maps at the pixels of the net's view of ``size``, a hidden blob's enlarged to it, or of the original image."""
+    maps = enlarge(maps, size)
     return maps if frame is None else frame.back(maps)
 
 

@@ -1,0 +1,63 @@
+"""Samplers of hidden activations: what else a net's blob could have held, from a corpus passed through the net."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+
+from ..errors import SamplerError
+from ..protocols import Net
+from ..units import as_map, lookup
+from .gaussian import GaussianSampler
+from .marginal import MarginalSampler
+
+#: Fewer patches than this for each dimension and a covariance says more of chance than of the blob.
+PER_DIMENSION = 10
+
+
+def activations_of(net: Net, images: np.ndarray, start: str) -> np.ndarray:
+    """Activations (m, C, H, W) of blob ``start`` for pixels (m, ...); a vector's are (m, C, 1, 1)."""
+    shape = as_map(lookup(net.blobs, start))
+    return np.stack([net.forward(net.encode(image)[None], [start])[start].reshape(shape) for image in images])
+
+
+def hidden_marginal(net: Net, images: np.ndarray, start: str, *, names: Sequence[str] | None = None) -> MarginalSampler:
+    """What other images excite in a window of blob ``start``, all channels together.
+
+    Parameters
+    ----------
+    images : (m, C, H, W) array
+        A corpus in pixels.
+    """
+    return MarginalSampler(activations_of(net, images, start), names=names)
+
+
+def hidden_gaussian(
+    net: Net,
+    images: np.ndarray,
+    start: str,
+    context: int,
+    *,
+    patches: int = 25_000,
+    seed: int = 0,
+    names: Sequence[str] | None = None,
+) -> GaussianSampler:
+    """A Gaussian over ``context`` x ``context`` units of blob ``start`` and all its channels, not clipped.
+
+    Raises
+    ------
+    SamplerError
+        If the corpus has fewer than ten different patches for each of the Gaussian's dimensions.
+    """
+    values = activations_of(net, images, start)
+    count, channels, height, width = values.shape
+    dimensions = channels * context**2
+    there = count * max(0, height - context + 1) * max(0, width - context + 1)
+    if min(there, patches) < PER_DIMENSION * dimensions:
+        raise SamplerError(
+            f"a Gaussian over {channels} channels x {context} x {context} of blob {start!r} has {dimensions} dimensions, "
+            f"and there are {min(there, patches)} patches to fit it to: want {PER_DIMENSION * dimensions}. "
+            "Use the marginal sampler, a smaller context or more images."
+        )
+    return GaussianSampler.fit(values, context, patches=patches, seed=seed, clip=None, names=names)
