@@ -22,6 +22,7 @@ class Field(NamedTuple):
 
     @property
     def size(self) -> int:
+        """Bytes of the content."""
         return self.stop - self.start
 
 

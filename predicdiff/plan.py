@@ -33,7 +33,7 @@ class Quality:
 
 
 #: What `--quality` names. "paper" is the paper's own setting; the README says what the others are worth.
-QUALITIES = {"preview": Quality(8, 4), "standard": Quality(3, 8), "paper": Quality(1, 20)}
+QUALITIES = {"preview": Quality(4, 2), "standard": Quality(2, 4), "paper": Quality(1, 20)}
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,10 @@ class Plan:
 
     @property
     def population(self) -> int | None:
-        """Of how many patches the sampler's draws are a choice without repetition; None of infinitely many."""
+        """Of how many patches the sampler's draws are a choice without repetition; None of infinitely many.
+
+        0 where nothing is left to chance.
+        """
         count = getattr(self.sampler, "population", None)
         return None if count is None else int(count(self.ground))
 
@@ -134,7 +137,7 @@ class Plan:
     def difference(self, values: np.ndarray) -> evidence.Difference:
         """Differences (n, T) from values (n, S, units)."""
         population = self.population
-        sampled = 0.0 if population is None else values.shape[1] / population
+        sampled = 0.0 if population is None else values.shape[1] / max(1, population)
         if self.measure == "activation":
             if self.against is None:
                 return evidence.activation_difference(self.base, values, sampled=sampled)

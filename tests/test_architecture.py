@@ -20,18 +20,18 @@ LEVELS = (
     ("explanation", "journal", "colours", "registration", "caffe_weights"),
     ("caffe_format",),
     ("targets", "samplers", "nets"),
-    ("plan", "curves"),
-    ("explain", "sensitivity"),
+    ("plan", "deletion"),
+    ("explain", "sensitivity", "like"),
     ("baselines",),
     ("methods",),
-    ("plotting", "compare", "report"),
-    ("faithfulness", "randomisation"),
+    ("plotting", "comparison", "report"),
+    ("compare", "comparison_sheet", "faithfulness", "randomisation"),
     ("__init__",),
     ("cli",),
     ("__main__",),
 )
-# a notebook asks the result itself for its picture, and only then
-LATE = {("explanation", "plotting")}
+# a notebook asks a result itself for its picture, and only then; a comparison is asked for its page
+LATE = {("explanation", "plotting"), ("comparison", "comparison_sheet")}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

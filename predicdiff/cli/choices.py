@@ -1,0 +1,246 @@
+"""What most commands begin with: a net, an image, a sampler, each from its options."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from ..errors import InputWarning, SettingsError
+from ..images import MODES, load_image
+from ..nets.preprocessing import ORDERS, Preprocessing
+from ..protocols import Net, Sampler
+from ..samplers import GaussianSampler, MarginalSampler
+from ..samplers.corpus import bundled, default_corpus, read_folder
+from ..windows import contexts
+from .options import Decorator, gather, option
+from .values import FILE, FOLDER, SAMPLER, SIZE
+
+DEFAULT_NET = "efficientnet_lite0"
+CAT = "chelsea"
+#: Values of a Gaussian above which fitting it is slow; a context of 14 x 14 in three colours has 588.
+LARGE = 6000
+
+
+@dataclass(frozen=True)
+class NetChoice:
+    """The options that say which net, and how images become its input."""
+
+    net: str | None
+    weights: Path | None
+    mean: str | None
+    channels: str | None
+    raw_scale: float | None
+    input_scale: float | None
+    image_size: int | tuple[int, int] | None
+    view: str | None
+    labels: Path | None
+    device: str | None
+
+    def load(self) -> Net:
+        """The net, ready to be explained."""
+        from ..nets.zoo import load_net
+
+        return load_net(
+            self.net,
+            weights=self.weights,
+            preprocessing=self._preprocessing(),
+            labels=self.labels,
+            device=self.device,
+        )
+
+    @property
+    def files(self) -> tuple[Any, ...]:
+        """What is read, and must not be overwritten."""
+        return (self.net, self.weights, self.mean, self.labels)
+
+    @property
+    def needs_net(self) -> list[str]:
+        """What was given and says nothing without a net; the view and the size do."""
+        fields = ("weights", "mean", "channels", "raw_scale", "input_scale", "labels", "device")
+        return [f"--{name.replace('_', '-')}" for name in fields if getattr(self, name) is not None]
+
+    def _preprocessing(self) -> Preprocessing | None:
+        """Caffe's, or a known net's own, with what was given put in its place; None leaves all to the net."""
+        from ..nets.zoo import caffe_preprocessing, entry, known_preprocessing, names
+
+        settings = {
+            "mean": self.mean,
+            "channels": self.channels,
+            "raw_scale": self.raw_scale,
+            "scale": self.input_scale,
+            "image_size": self.image_size,
+            "view": self.view,
+        }
+        given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+        if self.net not in names():
+            # of a file that is not there nothing is said but that
+            return caffe_preprocessing(**given) if Path(str(self.net)).is_file() else None
+        if not given:
+            return None
+        known = known_preprocessing(entry(self.net))
+        made = caffe_preprocessing(**{"mean": "0", **given})
+        size = given.get("image_size", known.view.size)
+        view = replace(known.view, mode=given.get("view", known.view.mode), size=size)
+        changed = {name: getattr(made, name) for name in given if name not in ("image_size", "view")}
+        return replace(known, view=view, **changed)
+
+
+NET = "The net"
+
+
+def net_options(default: str | None = DEFAULT_NET) -> Decorator:
+    """Adds the options of `NetChoice`, handed over as ``net``."""
+    return gather(
+        "net",
+        NetChoice,
+        option(
+            "--net",
+            default=default,
+            show_default=default is not None,
+            metavar="NAME|PROTOTXT",
+            group=NET,
+            help="A net that `predicdiff nets` lists, or the deploy prototxt of one of your own.",
+        ),
+        option("--weights", type=FILE, group=NET, help="The caffemodel that goes with a prototxt."),
+        option(
+            "--mean",
+            metavar="FILE|B,G,R",
+            group=NET,
+            help="The mean that is taken away: a .binaryproto or .npy, or a number a channel; 0,0,0 if there is none.",
+        ),
+        option(
+            "--channels",
+            type=click.Choice(ORDERS),
+            group=NET,
+            help="The order of the net's colours.  [default: bgr for a prototxt]",
+        ),
+        option("--raw-scale", type=float, group=NET, help="White in the net's input: 255 or 1.  [default: 255]"),
+        option("--input-scale", type=float, group=NET, help="Factor after the mean was taken away.  [default: 1]"),
+        option(
+            "--image-size",
+            type=SIZE,
+            group=NET,
+            help="What images are resized to before their centre is cropped.  [default: 256 for a prototxt]",
+        ),
+        option(
+            "--view",
+            type=click.Choice(MODES),
+            group=NET,
+            help="Resize both sides, resize the short side, or only crop.  [default: warp for a prototxt]",
+        ),
+        option("--labels", type=FILE, group=NET, help="Names of the classes, a line each."),
+        option("--device", metavar="cpu|cuda", group=NET, help="Where to compute.  [default: a GPU if there is one]"),
+    )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An image and what to call it; ``file`` where it has one."""
+
+    image: np.ndarray
+    name: str
+    file: Path | None = None
+
+
+def subject(path: str | None) -> Subject:
+    """The image of a command, by default the cat that scikit-image brings."""
+    if path is None:
+        return Subject(bundled()[CAT], CAT)
+    return Subject(load_image(path), Path(path).stem, Path(path))
+
+
+@dataclass(frozen=True)
+class SamplerChoice:
+    """The options that say what else could have stood in a window."""
+
+    sampler: str
+    corpus: Path | None
+
+    @property
+    def name(self) -> str:
+        """For file names."""
+        return Path(self.sampler).stem if self.is_file else self.sampler
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a fitted sampler is to be loaded."""
+        return self.sampler not in SAMPLER.kinds
+
+    def make(self, net: Net, image: np.ndarray, *, window: int, context: int | None, seed: int) -> Sampler:
+        """The sampler: loaded, or made of the corpus without the explained image; ``context`` is by default k + 4."""
+        if self.is_file:
+            return self._load(net, window, context)
+        if self.sampler == "marginal":
+            images, names = self._images(net, image, seed)
+            return MarginalSampler(images, names=names)
+        context = window + 4 if context is None else context
+        _check_context(net, window, context)
+        _warn_if_large(net.input_shape[0] * context**2, context)
+        images, names = self._images(net, image, seed)
+        pixels = net.view(image)
+        kept = [i for i, other in enumerate(images) if not np.array_equal(other, pixels)]
+        return GaussianSampler.fit(images[kept], context, seed=seed, names=[names[i] for i in kept])
+
+    def _load(self, net: Net, window: int, context: int | None) -> Sampler:
+        if self.corpus is not None:
+            raise SettingsError(
+                f"--corpus {self.corpus} with the sampler {self.sampler}, which is fitted: leave one out."
+            )
+        sampler = GaussianSampler.load(self.sampler)
+        if context not in (None, sampler.context):
+            raise SettingsError(
+                f"--context {context}, but {self.sampler} was fitted with {sampler.context}: leave --context out."
+            )
+        _check_context(net, window, sampler.context)
+        return sampler
+
+    def _images(self, net: Net, image: np.ndarray, seed: int) -> tuple[np.ndarray, Any]:
+        if self.corpus is None:
+            return default_corpus(net.input_shape, exclude=image, seed=seed)
+        images, names, _ = read_folder(self.corpus, net.view)
+        return images, names
+
+
+def _check_context(net: Net, window: int, context: int) -> None:
+    contexts(np.zeros((1, 2), int), net.input_shape[1:], window=window, context=context)
+
+
+def _warn_if_large(values: int, context: int) -> None:
+    """Fitting takes the cube of the number of values in time, and about four matrices of them in memory."""
+    if values > LARGE:
+        warnings.warn(
+            f"context l = {context} makes a Gaussian of {values} values, which takes about {32e-9 * values**2:.1f} GB "
+            "and minutes or more to fit. A smaller window (-k, -l) does not, nor does --sampler marginal.",
+            InputWarning,
+            stacklevel=2,
+        )
+
+
+DRAWS = "What else could stand in a window"
+
+
+def sampler_options() -> Decorator:
+    """Adds the options of `SamplerChoice`, handed over as ``sampler``."""
+    return gather(
+        "sampler",
+        SamplerChoice,
+        option(
+            "--sampler",
+            type=SAMPLER,
+            default="conditional",
+            show_default=True,
+            group=DRAWS,
+            help="A Gaussian, given what stands around; what other images have there; or what `predicdiff fit` saved.",
+        ),
+        option(
+            "--corpus",
+            type=FOLDER,
+            group=DRAWS,
+            help="Images to draw from or to fit on.  [default: scikit-image's photographs, several crops of each]",
+        ),
+    )

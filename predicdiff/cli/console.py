@@ -1,0 +1,114 @@
+"""What the command line says and how: one sentence an error, one line a warning, a bar with the time left."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import warnings
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator
+
+import click
+from tqdm import tqdm
+
+from ..errors import ConfidenceWarning, InputWarning, PredicdiffError
+
+OURS = (ConfidenceWarning, InputWarning)
+INTERRUPTED = 130
+#: Seconds below which nobody minds.
+SOON = 5
+
+
+class Failure(click.ClickException):
+    """An error that the user can mend: one sentence on stderr, exit status 2."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """The group of commands, in the order they were added; none ends in a traceback for what a user can mend."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the help text."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; errors become sentences, warnings lines."""
+        with plain_warnings(), plain_errors(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def plain_errors(ctx: click.Context) -> Iterator[None]:
+    """Turn each expected exception into one sentence."""
+    try:
+        yield
+    except PredicdiffError as error:
+        raise Failure(str(error)) from error
+    except click.UsageError as error:
+        where = (error.ctx or ctx).command_path
+        raise Failure(f"{_sentence(error.format_message())} See `{where} --help`.") from error
+    except MemoryError as error:
+        raise Failure("memory ran out: free some, give less --memory, or use a smaller net.") from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader has gone: click ends quietly
+            raise
+        name = f"{error.filename}: " if error.filename else ""
+        raise Failure(f"{name}{error.strerror or error}.") from error
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted." if sys.stderr.isatty() else "Interrupted.", err=True)
+        ctx.exit(INTERRUPTED)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print predicdiff's own warnings as a line each; others go their way."""
+    with warnings.catch_warnings():
+        for kind in OURS:
+            warnings.simplefilter("always", kind)
+        usual: Callable[..., None] = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
+            if issubclass(category, OURS):
+                tqdm.write(f"Warning: {_sentence(str(message))}", file=sys.stderr)
+            else:
+                usual(message, category, *where, **options)
+
+        warnings.showwarning = show
+        yield
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def bar(total: int | None, *, quiet: bool, initial: int = 0, unit: str = " windows", scale: bool = False) -> tqdm:
+    """A progress bar on stderr with the time left; nothing where that is no terminal."""
+    shape = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{unit}, {elapsed} gone, {remaining} left"
+    hidden = quiet or not sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        initial=initial,
+        unit_scale=scale,
+        file=sys.stderr,
+        disable=hidden,
+        bar_format=shape.replace("{unit}", unit),
+        dynamic_ncols=True,
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < SOON:
+        return "a few seconds"
+    if seconds < 90:
+        return f"about {seconds:.0f} seconds"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} minutes"
+    return f"about {seconds / 3600:.1f} hours" if seconds < 48 * 3600 else f"about {seconds / 86400:.1f} days"
+
+
+def speaker(quiet: bool) -> Callable[[str], None]:
+    """What prints a line on stdout, or nothing."""
+    return (lambda text: None) if quiet else click.echo

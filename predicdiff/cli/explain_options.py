@@ -1,0 +1,171 @@
+"""The options of `predicdiff explain` that are its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..plan import QUALITIES
+from ..protocols import UnitLike
+from .options import Decorator, gather, option
+from .outputs import name_of
+from .values import FIGURE, MEMORY, RESULT, UNIT
+
+TARGETS, WINDOWS, EFFORT, OUTPUT = "What is explained", "Windows and samples", "Effort", "Output"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The options that say what is explained."""
+
+    blob: str | None
+    unit: tuple[UnitLike, ...]
+    map: tuple[int, ...]
+    top: int | None
+    against: int | None
+
+    def settings(self) -> dict[str, Any]:
+        """In `explain`'s words."""
+        return {
+            "blob": self.blob,
+            "units": list(self.unit) or None,
+            "channels": list(self.map) or None,
+            "top": self.top,
+            "against": self.against,
+        }
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The options that say where windows lie and how often each is drawn."""
+
+    window: int
+    context: int | None
+    samples: int | None
+    stride: int | None
+    quality: str
+    seed: int
+    training_instances: int | None
+
+    def settings(self) -> dict[str, Any]:
+        """In `explain`'s words, the preset filled in; its stride never exceeds the window."""
+        preset = QUALITIES[self.quality]
+        return {
+            "window": self.window,
+            "samples": preset.samples if self.samples is None else self.samples,
+            "stride": max(1, min(preset.stride, self.window)) if self.stride is None else self.stride,
+            "seed": self.seed,
+            "training_instances": self.training_instances,
+        }
+
+
+@dataclass(frozen=True)
+class Output:
+    """The options that say where results go."""
+
+    output: Path | None
+    figure: Path | None
+    on_image: bool
+    sure: bool
+    restart: bool
+
+    def result(self, *names: str) -> Path:
+        """The .h5 file."""
+        return self.output or Path("out") / f"{name_of(*names)}.h5"
+
+
+def explain_options() -> Decorator:
+    """All but the net's and the sampler's."""
+    targets = gather(
+        "targets",
+        Targets,
+        option("--blob", group=TARGETS, help="Where the units lie, by Caffe's name.  [default: the probabilities]"),
+        option(
+            "--unit",
+            type=UNIT,
+            multiple=True,
+            group=TARGETS,
+            help="A class such as 281, or CHANNEL,ROW,COLUMN; may be repeated.  [default: the predicted class]",
+        ),
+        option(
+            "--map",
+            type=int,
+            multiple=True,
+            group=TARGETS,
+            help="A channel, explained by its mean; may be repeated.",
+        ),
+        option("--top", type=int, metavar="N", group=TARGETS, help="The N classes with the highest scores."),
+        option("--against", type=int, metavar="CLASS", group=TARGETS, help="A class to hold each unit against."),
+    )
+    sampling = gather(
+        "sampling",
+        Sampling,
+        option(
+            "-k",
+            "--window",
+            type=int,
+            default=10,
+            show_default=True,
+            group=WINDOWS,
+            help="Side of a window, in pixels.",
+        ),
+        option(
+            "-l",
+            "--context",
+            type=int,
+            group=WINDOWS,
+            help="Side of its context, for conditional sampling.  [default: k + 4]",
+        ),
+        option("-S", "--samples", type=int, group=WINDOWS, help="Draws for each window.  [default: the quality's]"),
+        option("--stride", type=int, group=WINDOWS, help="Step between windows, at most k.  [default: the quality's]"),
+        option(
+            "--quality",
+            type=click.Choice(list(QUALITIES)),
+            default="preview",
+            show_default=True,
+            group=WINDOWS,
+            help=f"{_presets()}.",
+        ),
+        option("--seed", type=int, default=0, show_default=True, group=WINDOWS, help="Of all that is drawn."),
+        option(
+            "--training-instances",
+            type=int,
+            metavar="N",
+            group=WINDOWS,
+            help="N of Laplace's correction.  [default: the net's, or 1281167]",
+        ),
+    )
+    output = gather(
+        "out",
+        Output,
+        option("-o", "--output", type=RESULT, group=OUTPUT, help="The result.  [default: out/IMAGE_NET_SAMPLER.h5]"),
+        option("--figure", type=FIGURE, group=OUTPUT, help="The picture of it.  [default: beside the result, as PNG]"),
+        option(
+            "--on-image",
+            is_flag=True,
+            group=OUTPUT,
+            help="Draw on the whole image, not on what the net sees of it.",
+        ),
+        option("--sure", is_flag=True, group=OUTPUT, help="Leave clear what lies within two standard errors of zero."),
+        option("--restart", is_flag=True, group=OUTPUT, help="Throw away the finished tiles of an interrupted run."),
+    )
+    memory = option(
+        "--memory", type=MEMORY, default="1GB", show_default=True, group=EFFORT, help="What a batch may take."
+    )
+    batch = option(
+        "--batch-size", type=int, metavar="N", group=EFFORT, help="Inputs at once.  [default: as many as fit]"
+    )
+
+    def decorate(command: Any) -> Any:
+        for add in (output, batch, memory, sampling, targets):
+            command = add(command)
+        return command
+
+    return decorate
+
+
+def _presets() -> str:
+    return "; ".join(f"{name}: stride {preset.stride}, S = {preset.samples}" for name, preset in QUALITIES.items())

@@ -1,0 +1,146 @@
+"""`predicdiff explain`: an image and a net in, a result and a picture of it out."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable, cast
+
+import click
+import numpy as np
+
+from .. import windows
+from ..errors import SettingsError
+from ..explain import run
+from ..explanation import Explanation
+from ..journal import Journal
+from ..plan import QUALITIES, Plan, make_plan, seconds_needed
+from ..protocols import Net, Sampler
+from .choices import NetChoice, SamplerChoice, net_options, sampler_options, subject
+from .console import INTERRUPTED, SOON, bar, duration, speaker
+from .explain_options import Output, Sampling, Targets, explain_options
+from .options import Command, image_argument, quiet_option
+from .outputs import check_outputs
+from .predicting import described, table
+from .showing import note_lines, target_lines
+
+HELP = """Show what in an image speaks for and against a class.
+
+Takes away one window of the image after the other by sampling what else could have stood there, and sees how the
+prediction moves (Zintgraf, Cohen and Welling, 2016). Without an image it takes a photograph of a cat. Writes the
+result and a picture of it, red for the class and blue against it.
+
+What is finished is kept beside the result: the same command goes on after an interruption.
+
+\b
+Examples:
+  predicdiff explain
+  predicdiff explain cat.jpg --top 3 -o out/cat.h5
+  predicdiff explain cat.jpg --net googlenet --quality paper
+  predicdiff explain cat.jpg --net alexnet --blob fc8 --unit 281 --against 285
+  predicdiff explain cat.jpg --net googlenet --blob pool5/7x7_s1 --map 7
+  predicdiff explain cat.jpg --net deploy.prototxt --weights my.caffemodel
+      --mean 104,117,123 --labels words.txt
+"""
+
+
+@click.command("explain", cls=Command, help=HELP, short_help="Show what in an image speaks for and against a class.")
+@image_argument()
+@explain_options()
+@sampler_options()
+@net_options()
+@quiet_option()
+def explain(
+    image: str | None,
+    net: NetChoice,
+    sampler: SamplerChoice,
+    targets: Targets,
+    sampling: Sampling,
+    out: Output,
+    memory: int,
+    batch_size: int | None,
+    quiet: bool,
+) -> None:
+    """Check everything, say how long it will take, run, write."""
+    shown = subject(image)
+    model = net.load()
+    say = speaker(quiet)
+    result = out.result(shown.name, model.name, sampler.name)
+    picture = out.figure or result.with_suffix(".png")
+    tiles = result.with_name(result.name + ".tiles")
+    check_outputs([result, picture, tiles], [shown.file, sampler.sampler, *net.files])
+    say("\n".join([described(model, shown), *table(model, shown.image, 5)]))
+    plan = _plan(model, shown.image, sampler, targets, sampling)
+    _check_picture(plan, out)
+    if out.restart and tiles.exists():
+        tiles.unlink()
+    done = _finished(plan, tiles, memory, batch_size)
+    if not quiet:
+        _say_how_long(plan, sampling, done, seconds_needed(plan, memory=memory, batch_size=batch_size), say)
+    explanation = _run(plan, tiles, memory, batch_size, done, quiet)
+    _write(explanation, result, picture, out)
+    with suppress(OSError):  # the result is safe
+        tiles.unlink()
+    say("\n".join([*target_lines(explanation), *note_lines(explanation)]))
+    say(f"Wrote {result} and {picture}.")
+
+
+def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets, sampling: Sampling) -> Plan:
+    """All else is checked before a corpus is read and a sampler fitted."""
+    none_yet = cast(Sampler, None)
+    plan = make_plan(net, image, none_yet, **sampling.settings(), **targets.settings())
+    made = sampler.make(net, image, window=plan.window, context=sampling.context, seed=plan.seed)
+    return replace(plan, sampler=made)
+
+
+def _check_picture(plan: Plan, out: Output) -> None:
+    if out.sure and plan.samples == 1:
+        raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
+
+
+def _finished(plan: Plan, tiles: Path, memory: int, batch_size: int | None) -> int:
+    """How many windows an interrupted run has finished; an error if it was another run."""
+    if not tiles.exists():
+        return 0
+    state = {"batch_size": plan.batch(memory) if batch_size is None else batch_size}
+    with Journal(tiles, plan.identity, state) as journal:
+        return sum(tile.stop - tile.start for i, tile in enumerate(plan.tiles) if i in journal.tiles)
+
+
+def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
+    count, k = len(plan.origins), plan.window
+    names = ", ".join(target.title for target in plan.targets)
+    if done:
+        say(f"Taking up {done} finished windows of {count}.")
+    left = duration(seconds * (count - done) / count)
+    say(f"Explaining {names}: {count} windows of {k} x {k}, {plan.samples} draws each: {left} on this machine.")
+    others = []
+    for name, preset in QUALITIES.items():
+        if sampling.stride is None and sampling.samples is None and name != sampling.quality:
+            stride = min(preset.stride, k)
+            number = len(windows.grid(plan.pixels.shape[1:], window=k, stride=stride))
+            work = number * preset.samples / (count * plan.samples)
+            others.append(f"--quality {name} {duration(seconds * work)}")
+    if others and seconds > SOON:
+        say(f"({', '.join(others)}.)")
+
+
+def _run(plan: Plan, tiles: Path, memory: int, batch_size: int | None, done: int, quiet: bool) -> Explanation:
+    try:
+        with bar(len(plan.origins), initial=done, quiet=quiet) as shown:
+
+            def progress(windows_done: int, _: int) -> None:
+                shown.update(max(0, windows_done - shown.n))
+
+            return run(plan, memory=memory, batch_size=batch_size, progress=progress, checkpoint=tiles)
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted. What is finished is in {tiles}: the same command goes on from there.", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _write(explanation: Explanation, result: Path, picture: Path, out: Output) -> None:
+    from ..plotting import figure, save_figure
+
+    explanation.save(result)
+    save_figure(figure(explanation, sure=out.sure, on_image=out.on_image), picture)

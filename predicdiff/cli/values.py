@@ -1,0 +1,90 @@
+"""Types of the values that options take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+FIGURES = (".png", ".pdf", ".svg")
+RESULTS = (".h5", ".hdf5")
+
+
+class Memory(click.ParamType):
+    """An amount of memory such as 512MB, 4GB or 2GiB, in bytes."""
+
+    name = metavar = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Text -> bytes."""
+        match = re.match(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([kmgt]i?)?b?\s*$", str(value), re.IGNORECASE)
+        if match is None or float(match.group(1)) == 0:
+            self.fail(f"{value!r} is no amount of memory: want for example 512MB, 4GB or 2GiB.", param, ctx)
+        return max(1, int(float(match.group(1)) * UNITS[(match.group(2) or "").lower()]))
+
+
+class Numbers(click.ParamType):
+    """Whole numbers with commas between; ``counts`` says how many there may be, a lone one is given as an int."""
+
+    def __init__(self, name: str, counts: tuple[int, ...], example: str) -> None:
+        self.name = self.metavar = name
+        self.counts, self.example = counts, example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | tuple[int, ...]:
+        """Text -> int or tuple of int."""
+        if not isinstance(value, str):
+            return value
+        try:
+            numbers = tuple(int(part) for part in re.split("[,x]", value))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in self.counts:
+            self.fail(f"{value!r}: want {self.example}.", param, ctx)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
+class File(click.ParamType):
+    """A path; with ``suffixes``, one that ends in one of them."""
+
+    def __init__(self, name: str = "FILE", suffixes: tuple[str, ...] = ()) -> None:
+        self.name = self.metavar = name
+        self.suffixes = suffixes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Text -> path."""
+        path = Path(value)
+        if self.suffixes and path.suffix.lower() not in self.suffixes:
+            self.fail(f"{value}: want a name that ends in {_listed(self.suffixes)}.", param, ctx)
+        return path
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]])
+
+
+class SamplerName(click.ParamType):
+    """A kind of sampler, or the file of a fitted one."""
+
+    name = metavar = "conditional|marginal|FILE.h5"
+    kinds = ("conditional", "marginal")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Text -> the same text."""
+        text = str(value)
+        if text not in self.kinds and Path(text).suffix.lower() not in RESULTS and not Path(text).is_file():
+            self.fail(f"{text!r} is unknown: want {', '.join(self.kinds)} or FILE.h5.", param, ctx)
+        return text
+
+
+MEMORY = Memory()
+SAMPLER = SamplerName()
+FILE = File()
+FOLDER = File("DIR")
+UNIT = Numbers("UNIT", (1, 2, 3), "an index such as 281, or channel,row,column such as 3,10,12")
+PLACE = Numbers("ROW,COLUMN", (2,), "row,column of the window's top-left pixel, such as 60,100")
+SIZE = Numbers("SIZE", (1, 2), "one number of pixels such as 256, or HEIGHTxWIDTH")
+FIGURE = File("FILE.png|pdf|svg", FIGURES)
+RESULT = File("FILE.h5", RESULTS)

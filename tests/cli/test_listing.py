@@ -1,0 +1,101 @@
+"""`predicdiff nets` and `predicdiff fetch`, against servers on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny_zoo import WEIGHTS, TinyZoo
+
+from predicdiff.cli import listing
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyZoo]:
+    with TinyZoo(tmp_path, monkeypatch) as tiny:
+        yield tiny
+
+
+def test_nets_says_what_is_missing_and_what_brings_it(cli, zoo):
+    output = cli("nets").output
+    first, title = output.splitlines()[:2]
+    assert first.startswith("tiny  ")
+    assert first.endswith("missing tiny.caffemodel, tiny_mean.npy: predicdiff fetch tiny")
+    assert title.strip() == "a tiny net; none"
+    assert 'missing data.bin: pip install "a-package==1.0"' in output
+    assert output.splitlines()[-1] == f"Weights are kept in {zoo.cache}."
+
+
+def test_fetch_brings_a_net_and_nets_says_so(cli, zoo):
+    result = cli("fetch", "tiny")
+    folder = zoo.cache / "nets"
+    assert (result.exit_code, result.output.splitlines()) == (
+        0,
+        [f"tiny: {folder}/tiny.caffemodel fetched", f"tiny: {folder}/tiny_mean.binaryproto fetched"],
+    )
+    assert f"ready: {folder}/tiny.caffemodel" in cli("nets").output
+    again = cli("fetch", "tiny", "tiny")
+    assert again.output.splitlines()[-1] == f"tiny: {folder}/tiny_mean.binaryproto was there"
+    assert cli("fetch", "tiny", "-q").output == ""
+
+
+def test_a_fetched_net_is_used_by_its_name(cli, zoo, picture):
+    pytest.importorskip("torch")
+    assert cli("fetch", "tiny", "-q").exit_code == 0
+    result = cli("predict", picture, "--net", "tiny", "--top", 1)
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[1].split()[1] in ("cat", "dog", "cow", "hen", "pig")
+
+
+def test_a_net_that_is_not_there_says_how_to_get_it(refused, zoo, picture):
+    pytest.importorskip("torch")
+    assert "Run `predicdiff fetch tiny`" in refused("predict", picture, "--net", "tiny")
+
+
+def test_what_cannot_be_had_does_not_keep_the_others(cli, zoo):
+    result = cli("fetch", "packed", "tiny")
+    assert result.exit_code == 2
+    assert "Error: packed: data.bin is not there. Run `pip install " in result.output
+    assert (zoo.cache / "nets" / "tiny.caffemodel").read_bytes() == WEIGHTS
+
+
+def test_a_host_without_the_file(cli, zoo):
+    zoo.write("status/404")
+    result = cli("fetch", "tiny")
+    assert result.exit_code == 2
+    assert "Error: tiny.caffemodel" in result.output
+    assert "HTTP 404" in result.output
+    assert "By hand" in result.output
+    assert "Traceback" not in result.output
+    assert not (zoo.cache / "nets" / "tiny.caffemodel").exists()
+
+
+def test_an_unknown_net_is_said_before_anything_is_fetched(refused, zoo):
+    assert "no net is called 'tinny'. Do you mean 'tiny'?" in refused("fetch", "tiny", "tinny")
+    assert not (zoo.cache / "nets").exists()
+
+
+def test_bars_follow_the_files(monkeypatch):
+    made = []
+
+    class Bar:
+        def __init__(self, total, **settings):
+            self.total, self.n, self.closed = total, settings["initial"], False
+            made.append(self)
+
+        def set_description(self, text):
+            self.text = text
+
+        def update(self, count):
+            self.n += count
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setattr(listing, "bar", Bar)
+    bars = listing.Bars(quiet=False)
+    for file, received, total in [("a", 5, None), ("a", 7, 10), ("a", 10, 10), ("b", 0, 3), ("b", 3, 3)]:
+        bars(file, received, total)
+    bars.close()
+    assert [(bar.text, bar.n, bar.total, bar.closed) for bar in made] == [("a", 10, 10, True), ("b", 3, 3, True)]

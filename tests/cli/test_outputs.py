@@ -1,0 +1,58 @@
+"""Outputs are looked at before any work is done."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from predicdiff.cli.outputs import check_outputs, name_of
+from predicdiff.errors import ExplanationError, SettingsError
+
+
+def test_names_are_safe_to_be_file_names():
+    assert name_of("my cat", "a/net:1", "..") == "my-cat_a-net-1_x"
+    assert name_of("Ärger.v2") == "Ärger.v2"
+
+
+def test_nothing_is_made(tmp_path):
+    check_outputs([tmp_path / "new" / "deep" / "out.h5", tmp_path / "out.png"], [None, "no such", tmp_path / "other"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_input_is_not_overwritten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.png").write_bytes(b"cat")
+    (tmp_path / "link.png").symlink_to("cat.png")
+    for output in (tmp_path / "cat.png", tmp_path / "x" / ".." / "link.png"):
+        with pytest.raises(SettingsError, match="both read and written"):
+            check_outputs([output], ["cat.png"])
+
+
+def test_two_outputs_are_not_one_file(tmp_path):
+    with pytest.raises(SettingsError, match="both one output and another"):
+        check_outputs([tmp_path / "a.h5", tmp_path / "a.h5"], [])
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ExplanationError, match=r"file is no folder. Choose another place"):
+        check_outputs([tmp_path / "file" / "sub" / "a.h5"], [])
+    with pytest.raises(ExplanationError, match="a folder, want the name of a file"):
+        check_outputs([tmp_path], [])
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder(tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    folder.chmod(0o555)
+    with pytest.raises(ExplanationError, match="locked is read-only"):
+        check_outputs([folder / "a.h5"], [])
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a file system that is read-only to root too")
+def test_a_folder_that_not_even_root_may_fill(cli, refused, net, tmp_path):
+    error = refused("explain", *net, "-k", 8, "-S", 2, "-o", "/proc/self/predicdiff.h5")
+    assert "/proc/self/predicdiff.h5" in error
+    assert list(tmp_path.iterdir()) == []
