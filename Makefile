@@ -10,9 +10,12 @@ SEED    ?= 0
 
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
+# what every figure's target runs, with the variables above
+FIGURE = $(BIN)/python -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) \
+  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv figure1 presets test lint format clean
+.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets test lint format clean
 
 help:  ## This list
 	@echo "predicdiff: which parts of a picture speak for and against a class"
@@ -30,9 +33,25 @@ $(READY): pyproject.toml constraints.txt Makefile
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,test,lint]'
 	@touch $@
 
-figure1: $(READY)  ## The paper's figure 1: sensitivity, marginal and conditional maps (OUT/figure1.png)
-	$(BIN)/python -m reproduce.figure1 --quality $(QUALITY) --seed $(SEED) --out $(OUT) \
-	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
+figures: figure1 figure2 figure3 figure4 figure5 figure6  ## All figures of the paper, one after the other
+
+figure1: $(READY)  ## Figure 1: sensitivity, marginal and conditional maps (OUT/figure1.png, numbers in .json)
+	$(FIGURE)
+
+figure2: $(READY)  ## Figure 2: the size of the patch, k = 1 to 20
+	$(FIGURE)
+
+figure3: $(READY)  ## Figure 3: the top 5 % of pixels, sensitivity against conditional sampling with k = 1
+	$(FIGURE)
+
+figure4: $(READY)  ## Figure 4: the three top classes before and behind the softmax
+	$(FIGURE)
+
+figure5: $(READY)  ## Figure 5: feature maps of an early, a middle and a late layer
+	$(FIGURE)
+
+figure6: $(READY)  ## Figure 6: four feature maps of a middle layer over several images
+	$(FIGURE)
 
 presets: $(READY)  ## What preview and standard are worth: their maps' correlation with the paper's setting
 	$(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT)

@@ -79,6 +79,41 @@ def symmetric_scale(relevance: np.ndarray, *, percentile: float = 100.0) -> floa
     return float(scale if scale >= NOTHING else values.max())
 
 
+def top_mask(relevance: np.ndarray, *, part: float = 0.05) -> np.ndarray:
+    """The pixels with the largest magnitudes, as in the paper's figure 3.
+
+    Exactly ``part`` of all pixels, to the nearest whole number and at least one; of pixels that tie for the last places
+    those that come first by rows, then by columns.
+
+    Parameters
+    ----------
+    relevance : (H, W) float array
+    part : float
+        More than 0, at most 1.
+
+    Returns
+    -------
+    (H, W) bool array
+
+    Raises
+    ------
+    ImageError
+        If it is no map, or has fewer finite pixels than asked for.
+    SettingsError
+        If ``part`` is out of its range.
+    """
+    relevance = _as_map(relevance)
+    if not 0.0 < part <= 1.0:
+        raise SettingsError(f"part = {part}: want a part of the pixels, more than 0 and at most 1.")
+    count = max(1, round(part * relevance.size))
+    magnitudes = np.where(np.isfinite(relevance), np.abs(relevance), -1.0).ravel()
+    if (magnitudes >= 0.0).sum() < count:
+        raise ImageError(f"the map has {(magnitudes >= 0.0).sum()} pixels that are finite: want at least {count}.")
+    mask = np.zeros(relevance.size, bool)
+    mask[np.argsort(-magnitudes, kind="stable")[:count]] = True
+    return mask.reshape(relevance.shape)
+
+
 def heat(relevance: np.ndarray, *, scale: float | None = None) -> np.ndarray:
     """The map alone: white is zero, red for, blue against, light grey not known.
 
@@ -168,14 +203,19 @@ def greyed(ground: np.ndarray) -> np.ndarray:
 
 def _levels(relevance: np.ndarray, scale: float | None, percentile: float = 100.0) -> np.ndarray:
     """The map in units of its scale, cut off at -1 and 1; NaN where it is not finite."""
-    relevance = np.asarray(relevance, np.float64)
-    if relevance.ndim != 2 or relevance.size == 0:
-        raise ImageError(f"a map has the shape (height, width), this one {relevance.shape}.")
+    relevance = _as_map(relevance)
     if scale is None:
         scale = symmetric_scale(relevance, percentile=percentile)
     if not (np.isfinite(scale) and scale > 0.0):
         raise SettingsError(f"scale {scale}: want a finite number above zero.")
     return np.where(np.isfinite(relevance), np.clip(relevance / scale, -1.0, 1.0), np.nan)
+
+
+def _as_map(relevance: np.ndarray) -> np.ndarray:
+    relevance = np.asarray(relevance, np.float64)
+    if relevance.ndim != 2 or relevance.size == 0:
+        raise ImageError(f"a map has the shape (height, width), this one {relevance.shape}.")
+    return relevance
 
 
 def _seismic(level: np.ndarray) -> np.ndarray:

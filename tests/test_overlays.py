@@ -129,6 +129,30 @@ def test_saliency_goes_from_black_to_white_by_magnitude() -> None:
     assert (shown[..., 0] == shown[..., 2]).all()
 
 
+@given(seed=st.integers(0, 1000), part=st.floats(0.001, 1.0), levels=st.integers(1, 40))
+def test_top_mask_holds_exactly_so_many_of_the_largest(seed: int, part: float, levels: int) -> None:
+    relevance = np.random.default_rng(seed).integers(-levels, levels + 1, (7, 9)).astype(float)
+    mask = overlays.top_mask(relevance, part=part)
+    assert mask.sum() == max(1, round(part * 63))
+    places = sorted(np.ndindex(7, 9), key=lambda place: (-abs(relevance[place]), place))
+    assert {tuple(place) for place in np.argwhere(mask).tolist()} == set(places[: mask.sum()])
+
+
+def test_top_mask_takes_both_signs_the_first_of_equals_and_nothing_unknown() -> None:
+    relevance = np.array([[np.nan, 1.0, -2.0], [1.0, np.inf, 1.0]])
+    assert overlays.top_mask(relevance, part=0.5).tolist() == [[False, True, True], [True, False, False]]
+
+
+def test_a_part_of_the_pixels_that_cannot_be_had_is_refused() -> None:
+    for part in (0.0, 1.01, np.nan):
+        with pytest.raises(SettingsError, match="more than 0 and at most 1"):
+            overlays.top_mask(np.ones((2, 3)), part=part)
+    with pytest.raises(ImageError, match=r"has 5 pixels that are finite: want at least 6"):
+        overlays.top_mask(np.array([[1.0, 2.0, np.nan], [1.0, 2.0, 3.0]]), part=1.0)
+    with pytest.raises(ImageError, match=r"this one \(1, 2, 3\)"):
+        overlays.top_mask(np.zeros((1, 2, 3)))
+
+
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
 def test_a_scale_that_is_none_is_refused(scale: float) -> None:
     with pytest.raises(SettingsError, match="want a finite number above zero"):

@@ -1,0 +1,250 @@
+"""What the figures share: nets and their stand-in, images, samplers, maps that an interrupted run takes up."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Iterable, Sequence
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from predicdiff.errors import DownloadError, PredicdiffError, WeightsError
+from predicdiff.explain import run
+from predicdiff.explanation import Explanation, written_whole
+from predicdiff.images import load_image
+from predicdiff.nets.zoo import fetch_net, load_net
+from predicdiff.overlays import symmetric_scale
+from predicdiff.plan import QUALITIES, Plan, Quality, make_plan, seconds_needed
+from predicdiff.plotting import Block, grid_figure, save_figure
+from predicdiff.samplers.corpus import bundled, default_corpus
+from predicdiff.samplers.gaussian import GaussianSampler
+from predicdiff.samplers.marginal import MarginalSampler
+
+PAPER_NETS = ("alexnet", "googlenet", "vgg16")
+STAND_IN = "efficientnet_lite0"
+TITLES = {"alexnet": "AlexNet", "googlenet": "GoogLeNet", "vgg16": "VGG16", STAND_IN: "EfficientNet-Lite0"}
+#: "smoke" only shows that a figure can be made; its maps say little.
+CHOICES = {"smoke": Quality(10, 2), **QUALITIES}
+#: l - k throughout the paper.
+SURROUND = 4
+
+
+def say(text: str) -> None:
+    """A line of the log, on standard error like the progress bars."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every figure takes, and one sentence instead of a traceback."""
+
+    @functools.wraps(command)
+    def guarded(**options: Any) -> None:
+        warnings.showwarning = lambda message, *_args, **_kwargs: say(f"Warning: {message}")
+        try:
+            command(**options)
+        except PredicdiffError as error:
+            say(f"Error: {error}")
+            sys.exit(2)
+        except KeyboardInterrupt:
+            say("Interrupted: the same command goes on from here.")
+            sys.exit(130)
+
+    for option in (
+        click.option("--net", "nets", multiple=True, help="A net's name; repeat for more."),
+        click.option("--image", "images", multiple=True, help="An image file; repeat for more. [the bundled cat]"),
+        click.option("--quality", type=click.Choice(list(CHOICES)), default="preview", show_default=True),
+        click.option("--seed", default=0, show_default=True),
+        click.option("--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True),
+    ):
+        guarded = option(guarded)
+    return click.command(help=sys.modules[command.__module__].__doc__)(guarded)
+
+
+def nets(names: tuple[str, ...], wanted: tuple[str, ...] = PAPER_NETS) -> tuple[dict[str, Any], str]:
+    """Nets by title, and a sentence for the caption where others than ``wanted`` had to serve.
+
+    Named nets must be there. Otherwise those of ``wanted`` whose weights are there or can be fetched; where none is,
+    the stand-in.
+    """
+    if names:
+        return {TITLES.get(name, name): load_net(name) for name in names}, ""
+    loaded: dict[str, Any] = {}
+    away: dict[str, str] = {}
+    for name in wanted:
+        try:
+            fetch_net(name, unreachable=away)
+            loaded[TITLES[name]] = load_net(name)
+        except (DownloadError, WeightsError) as error:
+            say(f"{TITLES[name]} is left out: {str(error).splitlines()[0]}")
+    if loaded:
+        missing = [TITLES[name] for name in wanted if TITLES[name] not in loaded]
+        return loaded, f"Without {' and '.join(missing)}, whose weights could not be had." if missing else ""
+    note = f"{TITLES[STAND_IN]} stands in for {', '.join(TITLES[n] for n in wanted)}, whose weights could not be had."
+    say(note)
+    return {TITLES[STAND_IN]: load_net(STAND_IN)}, note
+
+
+def images(paths: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Images by name; without any, the bundled cat."""
+    if not paths:
+        return {"chelsea": bundled()["chelsea"]}
+    return {Path(path).stem: load_image(path) for path in paths}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One net before one image, each with its name."""
+
+    title: str
+    net: Any
+    name: str
+    image: np.ndarray
+
+    def path(self, out: Path, figure: int, *words: str) -> Path:
+        """Where a map is kept."""
+        name = "_".join([self.name, self.net.name, *words]).replace("/", "-")
+        return out / f"figure{figure}" / f"{name}.h5"
+
+
+def cases(names: tuple[str, ...], paths: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[list[Case], str]:
+    """Every net before every image, and the caption's sentence of `nets`."""
+    loaded, note = nets(names, wanted)
+    return [Case(*net, *image) for image in images(paths).items() for net in loaded.items()], note
+
+
+def samplers(net: Any, image: np.ndarray, *, context: int = 14, seed: int = 0) -> dict[str, Any]:
+    """The paper's two samplers over the bundled photographs, the explained one left out."""
+    corpus, names = default_corpus(net.input_shape, exclude=image)
+    return {
+        "marginal": MarginalSampler(corpus, names=names),
+        "conditional": GaussianSampler.fit(corpus, context, seed=seed, names=names),
+    }
+
+
+def conditional(case: Case, window: int, seed: int) -> GaussianSampler:
+    """The Gaussian with the paper's context, l = k + 4."""
+    corpus, names = default_corpus(case.net.input_shape, exclude=case.image)
+    return GaussianSampler.fit(corpus, window + SURROUND, seed=seed, names=names)
+
+
+@dataclass
+class Job:
+    """One map to make, kept in ``path``."""
+
+    plan: Plan
+    path: Path
+
+    @property
+    def done(self) -> Explanation | None:
+        """The map, where an earlier run with the same settings made it."""
+        if not self.path.exists():
+            return None
+        found = Explanation.load(self.path)
+        same = all(found.provenance.get(key) == value for key, value in self.plan.identity.items())
+        return found if same else None
+
+
+def job(path: Path, net: Any, image: np.ndarray, sampler: Any, quality: str, *, window: int = 10, **how: Any) -> Job:
+    """A map at a quality's stride and number of samples.
+
+    No stride is above the window: where windows must lie closer than the quality has them, fewer samples make up for
+    their number.
+    """
+    preset = CHOICES[quality]
+    stride = min(preset.stride, window)
+    samples = max(1, round(preset.samples * (stride / preset.stride) ** 2))
+    return Job(make_plan(net, image, sampler, window=window, samples=samples, stride=stride, **how), path)
+
+
+def work(title: str, jobs: list[Job]) -> list[Explanation]:
+    """Say how long it will take, then make the maps that are not there yet."""
+    found = [item.done for item in jobs]
+    open_jobs = [item for item, map_ in zip(jobs, found) if map_ is None]
+    seconds = sum(seconds_needed(item.plan) for item in open_jobs)
+    effort = f", about {duration(seconds)} on this machine" if open_jobs else ""
+    say(f"{title}: {len(open_jobs)} of {len(jobs)} maps to make{effort}")
+    return [_make(item) if map_ is None else map_ for item, map_ in zip(jobs, found)]
+
+
+def _make(item: Job) -> Explanation:
+    tiles = item.path.with_name(item.path.name + ".tiles")
+    with tqdm(total=len(item.plan.origins), unit="window", desc=item.path.stem) as bar:
+        result = run(item.plan, checkpoint=tiles, progress=lambda done, _total: bar.update(done - bar.n))
+    result.save(item.path)
+    tiles.unlink()
+    return result
+
+
+def duration(seconds: float) -> str:
+    """Rounded for people."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def settings(results: Sequence[Explanation], quality: str) -> str:
+    """Nets, k, l, S, stride, quality and seed as a sentence; of several values each once, in the maps' order."""
+    records = [facts(result) for result in results]
+    told = {key: _listed(record[key] for record in records if record[key] is not None) for key in records[0]}
+    words = [f"k = {told['window']}", f"S = {told['samples']}", f"stride {told['stride']}"]
+    if told["context"]:
+        words.insert(1, f"l = {told['context']}")
+    return f"{told['net']}; {'; '.join(words)} (quality {quality}); seed {told['seed']}."
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in values))
+
+
+def facts(result: Explanation) -> dict[str, Any]:
+    """JSON-able: the settings of maps, and the numbers of each."""
+    asked, sampler = result.settings, result.provenance["sampler"]
+    net = result.provenance["net"]["name"]
+    return {
+        "net": TITLES.get(net, net),
+        **{key: asked[key] for key in ("blob", "window", "samples", "stride", "seed", "measure")},
+        "context": sampler.get("context"),
+        "sampler": sampler["kind"],
+        "unit": result.unit,
+        "pixels_sha1": result.provenance["pixels"],
+        "notes": result.notes,
+        "maps": [_numbers(result, number) for number in range(len(result))],
+    }
+
+
+def _numbers(result: Explanation, number: int) -> dict[str, Any]:
+    target, relevance = result.targets[number], result.relevance[number]
+    stderr = float(np.median(result.stderr[number]))
+    return {
+        "target": target.title,
+        "index": target.unit,
+        "value": float(result.base[number]),
+        "lowest": float(relevance.min()),
+        "highest": float(relevance.max()),
+        "mean": float(relevance.mean()),
+        "full_colour": symmetric_scale(relevance),
+        "median_stderr": stderr if np.isfinite(stderr) else None,
+    }
+
+
+def full_colour(relevance: np.ndarray, unit: str) -> str:
+    """What a map's strongest colour stands for."""
+    return f"full colour: ±{symmetric_scale(relevance):.2g}{' bits' if unit == 'bits' else ''}"
+
+
+def page(
+    out: Path, number: int, blocks: Sequence[Block], rows: Sequence[str], caption: str, numbers: Any, **how: Any
+) -> None:
+    """Write figureN.png, and the numbers drawn beside it as figureN.json."""
+    caption = caption.strip()
+    path = save_figure(grid_figure(blocks, rows, caption=caption, **how), out / f"figure{number}.png")
+    content = {"figure": number, "caption": caption, "panels": numbers}
+    with written_whole(path.with_suffix(".json")) as part:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    say(f"Figure {number}: {path} and {path.with_suffix('.json').name}")

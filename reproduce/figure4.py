@@ -1,0 +1,60 @@
+"""The paper's figure 4: what speaks for each of the three top classes, before the softmax and behind it.
+
+Conditional sampling. The scores before the softmax (the penultimate layer) are explained by their fall, the
+probabilities by their weight of evidence.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from predicdiff.explanation import Explanation
+from predicdiff.overlays import overlay, picture
+from predicdiff.plotting import Block
+
+from . import common
+
+CLASSES = 3
+ROWS = ("penultimate layer", "output layer")
+CAPTION = (
+    "Support for the three classes with the highest scores: above in the penultimate (pre-softmax) layer, by "
+    "activation difference, below in the output layer, by weight of evidence. Red for, blue against; each map has a "
+    "scale of its own. Conditional sampling. "
+)
+
+
+def block(case: common.Case, scores: Explanation, probabilities: Explanation) -> Block:
+    """A column for each class, with its units' values."""
+    names = [target.name for target in probabilities.targets]
+    panels = [[overlay(relevance, result.pixels) for relevance in result.relevance]
+              for result in (scores, probabilities)]  # fmt: skip
+    notes = [[f"{word} {value:.3f}\n{common.full_colour(relevance, result.unit)}"
+              for value, relevance in zip(result.base, result.relevance)]
+             for word, result in (("score", scores), ("p =", probabilities))]  # fmt: skip
+    return Block(picture(scores.pixels), names, panels, notes, title=case.name, text=case.title)
+
+
+@common.figure_options
+@click.option("--window", default=10, show_default=True, help="Side k of the windows.")
+def main(nets: tuple[str, ...], images: tuple[str, ...], window: int, quality: str, seed: int, out: Path) -> None:
+    """Make the maps that are not there yet, then the page."""
+    cases, stand_in = common.cases(nets, images, ("alexnet",))
+    jobs = []
+    for case in cases:
+        net, sampler = case.net, common.conditional(case, window, seed)
+        how: dict[str, Any] = {"window": window, "seed": seed}
+        below = common.job(case.path(out, 4, "output", quality), net, case.image, sampler, quality, top=CLASSES, **how)
+        how.update(blob=net.scores, units=[target.unit for target in below.plan.targets])
+        jobs += [common.job(case.path(out, 4, "penultimate", quality), net, case.image, sampler, quality, **how), below]
+    results = common.work("Figure 4", jobs)
+    pairs = list(zip(results[::2], results[1::2]))
+    blocks = [block(case, *pair) for case, pair in zip(cases, pairs)]
+    numbers = [{"image": case.name, **common.facts(result)} for case, pair in zip(cases, pairs) for result in pair]
+    common.page(out, 4, blocks, ROWS, f"{CAPTION}{common.settings(results, quality)} {stand_in}", numbers)
+
+
+if __name__ == "__main__":
+    main()

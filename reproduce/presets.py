@@ -1,0 +1,121 @@
+"""What the quality presets are worth: how well their maps correlate with maps at the paper's setting.
+
+The paper's setting is evaluated with one seed; a second seed gives the draws of which every coarser setting takes its
+part, so that no draw is on both sides. To end in reasonable time, maps are compared on squares of the image (--square,
+--places); 0 takes the whole image.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from predicdiff import windows
+from predicdiff.plan import QUALITIES, Plan, make_plan
+
+from . import common
+
+WINDOW = 10
+STRIDES = (1, 2, 3, 4, 5, 6, 8, 10)
+SAMPLES = (1, 2, 4, 8)
+
+
+def squares(shape: tuple[int, int], side: int, places: int) -> np.ndarray:
+    """Mask of ``places`` squared squares, spread evenly; of the whole image where ``side`` is 0."""
+    if side == 0:
+        return np.ones(shape, bool)
+    mask = np.zeros(shape, bool)
+    for row in range(places):
+        for column in range(places):
+            top, left = (int((i + 0.5) / places * n - side / 2) for i, n in zip((row, column), shape))
+            mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def touching(origins: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Which windows cover a pixel of the mask."""
+    inside = np.pad(mask.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    rows, columns = origins.T
+    far = inside[rows + WINDOW, columns + WINDOW] - inside[rows, columns + WINDOW]
+    return far - inside[rows + WINDOW, columns] + inside[rows, columns] > 0
+
+
+def values(plan: Plan, origins: np.ndarray, samples: int, seed: int, title: str) -> np.ndarray:
+    """The unit's values (n, S, 1) for windows at ``origins``."""
+    batch = plan.batch(2**30)
+    found = []
+    for tile in tqdm(windows.tiles(len(origins), 16), desc=title, unit="tile"):
+        patches = plan.sampler.draw(plan.pixels, origins[tile], window=WINDOW, samples=samples, seed=seed)
+        found.append(
+            plan.net.evaluate(plan.pixels, origins[tile], patches, blob=plan.blob, units=plan.units, batch_size=batch)
+        )
+    return np.concatenate(found)
+
+
+def correlations(plan: Plan, mask: np.ndarray, seed: int, title: str) -> dict[str, float]:
+    """Pearson correlation with the paper's map inside the mask, by "stride,samples"."""
+    shape = plan.pixels.shape[-2:]
+    origins = plan.origins[touching(plan.origins, mask)]
+    paper = plan.difference(values(plan, origins, QUALITIES["paper"].samples, seed, f"{title}, paper")).value
+    other = values(plan, origins, max(SAMPLES), seed + 1, f"{title}, presets")
+    reference = windows.spread(paper, origins, window=WINDOW, shape=shape)[0]
+    table = {}
+    for stride in STRIDES:
+        grid = {tuple(origin) for origin in windows.grid(shape, window=WINDOW, stride=stride).tolist()}
+        chosen = np.array([tuple(origin) in grid for origin in origins.tolist()])
+        for samples in SAMPLES:
+            difference = plan.difference(other[chosen][:, :samples]).value
+            relevance = windows.spread(difference, origins[chosen], window=WINDOW, shape=shape)[0]
+            table[f"{stride},{samples}"] = float(np.corrcoef(reference[mask], relevance[mask])[0, 1])
+    return table
+
+
+def report(found: dict[str, dict[str, float]]) -> str:
+    """Median over the maps as a Markdown table; evaluations are those of a whole map of 224 x 224."""
+    lines = ["| stride | S | evaluations | median correlation | lowest |", "|---|---|---|---|---|"]
+    names = {(quality.stride, quality.samples): name for name, quality in QUALITIES.items()}
+    for key in next(iter(found.values())):
+        stride, samples = map(int, key.split(","))
+        cost = len(windows.positions(224, WINDOW, stride)) ** 2 * samples
+        column = [table[key] for table in found.values()]
+        name = f" **{names[stride, samples]}**" if (stride, samples) in names else ""
+        lines.append(f"| {stride} | {samples}{name} | {cost:,} | {np.median(column):.3f} | {min(column):.3f} |")
+    return "\n".join(lines)
+
+
+@common.figure_options
+@click.option("--square", default=16, show_default=True, help="Side of the squares in pixels; 0: the whole image.")
+@click.option("--places", default=2, show_default=True, help="Squares along each side.")
+@click.option("--sampler", "kinds", multiple=True, default=("conditional",), show_default=True)
+def main(
+    nets: tuple[str, ...],
+    images: tuple[str, ...],
+    seed: int,
+    out: Path,
+    square: int,
+    places: int,
+    kinds: tuple[str, ...],
+    **_: Any,
+) -> None:
+    """Measure, print the table and save it as out/presets.json."""
+    found = {}
+    for title, net in common.nets(nets or (common.STAND_IN,))[0].items():
+        for name, image in common.images(images).items():
+            samplers = common.samplers(net, image, seed=seed)
+            for kind in kinds:
+                label = f"{title}, {name}, {kind}"
+                plan = make_plan(net, image, samplers[kind], window=WINDOW, samples=20, stride=1)
+                mask = squares(plan.pixels.shape[-2:], square, places)
+                found[label] = correlations(plan, mask, seed, label)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "presets.json").write_text(json.dumps({"square": square, "places": places, "maps": found}, indent=1))
+    print(report(found))
+
+
+if __name__ == "__main__":
+    main()
