@@ -186,6 +186,8 @@ def _sources(plan: Plan) -> list[Target]:
 def _sampler_notes(plan: Plan) -> list[str]:
     notes = list(getattr(plan.sampler, "notes", []))
     population = plan.population
+    if population == 0:
+        return notes  # the sampler's own say what it took
     if population is not None and population <= plan.samples:
         notes.append(
             f"Each of the {population} other images was put into each window once: for this corpus the result is "

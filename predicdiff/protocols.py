@@ -70,9 +70,9 @@ class Sampler(Protocol):
 
 
 # A sampler may also have `population(pixels) -> int` (of how many patches its draws are a choice without repetition;
-# the standard error is corrected for it), `provenance` (a JSON-able dict of what it was fitted on) and `notes`
-# (sentences for the reader of a result). A net may also have `preprocessing` (its view knows the way back to the
-# original image), `outcomes` (K of Laplace's correction, where it is not the number of probabilities: 2 for a sigmoid)
-# and `preferred_batch` (inputs in a batch beyond which more gain nothing).
+# the standard error is corrected for it; 0 where nothing is left to chance), `provenance` (a JSON-able dict of what it
+# was fitted on) and `notes` (sentences for the reader of a result). A net may also have `preprocessing` (its view knows
+# the way back to the original image), `outcomes` (K of Laplace's correction, where it is not the number of
+# probabilities: 2 for a sigmoid) and `preferred_batch` (inputs in a batch beyond which more gain nothing).
 
 __all__: list[str] = ["Net", "Sampler", "Unit", "UnitLike"]

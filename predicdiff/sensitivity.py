@@ -15,9 +15,10 @@ import numpy as np
 from .errors import InputWarning, SettingsError
 from .protocols import Net, Unit, UnitLike
 from .targets import resolve, see
-from .units import check_unit, lookup
+from .units import check_unit, lookup, read
 
 REDUCTIONS = ("max_abs", "signed", "times_input")
+STARTS = ("one", "activation")
 
 
 def sensitivity(
@@ -27,6 +28,7 @@ def sensitivity(
     blob: str | None = None,
     unit: UnitLike | None = None,
     reduce: str = "max_abs",
+    start_from: str = "one",
 ) -> np.ndarray:
     """Gradient of a unit with respect to the net's input, brought down to one value a pixel.
 
@@ -42,12 +44,16 @@ def sensitivity(
     reduce : {"max_abs", "signed", "times_input"}
         Over the colours: the largest absolute value (Simonyan et al.), the sum, or the sum of gradient times input, the
         input being what the net eats (``net.encode(pixels)``, its mean removed).
+    start_from : {"one", "activation"}
+        What the backward pass starts from. The unit's activation, as in the authors' later code, makes it the gradient
+        of half its square: the map times a number, negative where the unit is below zero.
 
     Returns
     -------
     (H, W) float64 array
         In the blob's units per unit of the net's input, for "times_input" in the blob's units; not negative for
-        "max_abs". The order of the input's colours does not matter.
+        "max_abs". With ``start_from="activation"`` all that times the activation (its magnitude for "max_abs"). The
+        order of the input's colours does not matter.
 
     Raises
     ------
@@ -56,6 +62,8 @@ def sensitivity(
     """
     if reduce not in REDUCTIONS:
         raise SettingsError(f"reduce = {reduce!r} is unknown: want one of {', '.join(REDUCTIONS)}.")
+    if start_from not in STARTS:
+        raise SettingsError(f"start_from = {start_from!r} is unknown: want one of {', '.join(STARTS)}.")
     pixels, _, _ = see(net, image)
     inputs = net.encode(pixels)
     blob = blob or _scores(net)
@@ -67,6 +75,8 @@ def sensitivity(
             f"the gradient of {blob!r} is zero everywhere: the net is too sure. Take its scores before the softmax."
         )
         warnings.warn(message, InputWarning, stacklevel=2)
+    if start_from == "activation":
+        gradient = gradient * read(net.forward(inputs[None], [blob])[blob], [index])[0, 0]
     if reduce == "max_abs":
         return np.abs(gradient).max(axis=0)
     return (gradient if reduce == "signed" else gradient * inputs).sum(axis=0)

@@ -68,6 +68,16 @@ def test_on_request_the_signed_gradient_or_it_times_the_input() -> None:
     assert product.sum() == pytest.approx(np.vdot(net.weights[2], INPUTS), rel=1e-6)
 
 
+def test_on_request_the_pass_starts_from_the_activation() -> None:
+    net = Linear()
+    activation = float(np.vdot(net.weights[2], INPUTS))
+    for reduce, factor in (("max_abs", abs(activation)), ("signed", activation), ("times_input", activation)):
+        found = sensitivity(net, PIXELS, unit=2, reduce=reduce, start_from="activation")
+        np.testing.assert_allclose(found, factor * sensitivity(net, PIXELS, unit=2, reduce=reduce), rtol=1e-5)
+    with pytest.raises(SettingsError, match="start_from = 'two' is unknown: want one of one, activation"):
+        sensitivity(net, PIXELS, start_from="two")
+
+
 def test_by_default_the_predicted_class() -> None:
     net = Linear()
     best = int(np.argmax(np.einsum("chw,kchw->k", INPUTS, net.weights)))

@@ -12,6 +12,7 @@ from ..errors import ImageError, SettingsError
 from ..images import View
 
 ORDERS = ("rgb", "bgr")
+MEAN_PLACES = ("centre", "end")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +27,14 @@ class Preprocessing:
         The net's channel order; "bgr" turns the channels round.
     mean : None, (C,) or (C, h, w) array
         In the net's channel order, after ``raw_scale``. A mean image is as large as the resized image or as the net's
-        input; its centre is taken, where the image's is.
+        input; its centre is taken, where the image's is, unless ``mean_place`` says otherwise.
     raw_scale : float
         255 where the net was trained on 0..255, 1 for 0..1.
     scale : float or (C,) array
         Applied last; 1 / standard deviation, in the net's channel order.
+    mean_place : {"centre", "end"}
+        Which part of a mean image larger than the input is taken: "end" is its bottom right corner, wherever the image
+        was cropped, as in the authors' later code for AlexNet ([29:256] of 256).
     """
 
     view: View = field(default_factory=View)
@@ -38,6 +42,7 @@ class Preprocessing:
     mean: Sequence[float] | np.ndarray | None = None
     raw_scale: float = 255.0
     scale: float | Sequence[float] | np.ndarray = 1.0
+    mean_place: str = "centre"
 
     def pixels(self, image: np.ndarray, input_shape: tuple[int, int, int]) -> np.ndarray:
         """An RGB image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601)."""
@@ -96,14 +101,17 @@ class Preprocessing:
         mean = np.asarray(self.mean)
         if mean.ndim == 1:
             return mean[:, None, None].astype(np.float32)
-        top = (mean.shape[1] - input_shape[1]) // 2 + origin[0]
-        left = (mean.shape[2] - input_shape[2]) // 2 + origin[1]
+        part = 1 if self.mean_place == "end" else 2
+        top = (mean.shape[1] - input_shape[1]) // part + origin[0]
+        left = (mean.shape[2] - input_shape[2]) // part + origin[1]
         return mean[:, top : top + size[0], left : left + size[1]].astype(np.float32)
 
     def check(self, input_shape: tuple[int, int, int]) -> None:
-        """Refuse a mean or scale that does not fit a net's input (C, H, W), or an unknown channel order."""
+        """Refuse a mean or scale that does not fit a net's input (C, H, W), an unknown channel order or place."""
         if self.channels not in ORDERS:
             raise SettingsError(f"channel order {self.channels!r} is unknown: want one of {', '.join(ORDERS)}.")
+        if self.mean_place not in MEAN_PLACES:
+            raise SettingsError(f"mean_place {self.mean_place!r} is unknown: want one of {', '.join(MEAN_PLACES)}.")
         scale_shape = np.shape(self.scale)
         if scale_shape not in ((), input_shape[:1]):
             raise SettingsError(
@@ -137,6 +145,7 @@ class Preprocessing:
             "mean": mean,
             "raw_scale": float(self.raw_scale),
             "scale": scale,
+            "mean_place": self.mean_place,
         }
 
 

@@ -13,8 +13,9 @@ from ..windows import cut, tiles
 from .common import check_finite, whole
 from .streams import FIT, generator
 
-#: "joint": one Gaussian over all colours; "independent": one for each colour.
-CHANNELS = ("joint", "independent")
+#: "joint": one Gaussian over all colours; "independent": one for each colour; "authors": one for each, with the
+#: covariance of one colour for all, as in the authors' later code.
+CHANNELS = ("joint", "independent", "authors")
 #: Patches that are in memory at the same time.
 BLOCK = 1000
 
@@ -29,7 +30,8 @@ class Estimate:
     ----------
     mean : (C, l, l) float64 array
     covariance : (B, D, D) float64 array
-        One block (B = 1, D = C l l) for joint channels, one a colour (B = C, D = l l) for independent ones.
+        One block (B = 1, D = C l l) for joint channels, one a colour (B = C, D = l l) for independent ones; equal ones
+        for the authors'.
     low, high : float
         Smallest and largest value of those images.
     images, skipped : int
@@ -44,13 +46,15 @@ class Estimate:
     skipped: int
 
 
-def estimate(images: Images, context: int, *, patches: int, seed: int, channels: str) -> Estimate:
+def estimate(images: Images, context: int, *, patches: int, seed: int, channels: str, first: int = 0) -> Estimate:
     """Mean and covariance of ``patches`` patches of side ``context``, as many from each image, at random places.
 
     Parameters
     ----------
     images : (m, C, H, W) array, or list of (H, W, 3) RGB images or (C, H, W) arrays
         See `as_pixels`.
+    first : int
+        The colour whose covariance "authors" takes for all.
 
     Raises
     ------
@@ -65,12 +69,16 @@ def estimate(images: Images, context: int, *, patches: int, seed: int, channels:
     _check_images(given, large, context)
     places = _places([image.shape[1:] for image in large], context, patches, seed)
     low, high = _range(large)
-    moments = _Moments(low, high, patches, blocks=1 if channels == "joint" else len(large[0]))
+    colours = len(large[0])
+    if not whole(first) or not 0 <= first < colours:
+        raise SettingsError(f"first = {first!r} is out of range: want a colour, 0 to {colours - 1}.")
+    moments = _Moments(low, high, patches, blocks=1 if channels == "joint" else colours)
     for block in _blocks(large, places, context):
         moments.add(block)
+    covariance = moments.covariance
     return Estimate(
-        moments.mean.reshape(len(large[0]), context, context),
-        moments.covariance,
+        moments.mean.reshape(colours, context, context),
+        np.repeat(covariance[first : first + 1], colours, axis=0) if channels == "authors" else covariance,
         low,
         high,
         len(large),

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import SamplerError
 from ..windows import contexts, cut, tiles
-from .common import Clip, check_clip, check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
+from .clipping import CORPUS, Bounds, check_bounds, clipped, per_pixel, seen, told
+from .common import check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
 from .conditioning import Conditional, condition, smallest_jitter
 from .fitting import Images, estimate
 from .gaussian_file import read, write
@@ -31,7 +32,8 @@ class GaussianSampler:
         which are drawn independently.
     clip : (low, high) or None
         Draws are cut off here. 0..255 suits photographs and is ours, not the paper's; None leaves draws as they are,
-        and is what other values than 0..255 want.
+        and is what other values than 0..255 want. Two arrays (C, H, W) hold bounds for each pixel and colour of the
+        view, and serve images of that size only.
     jitter : float, optional
         Added to the diagonal of the covariance, in squared grey levels. By default the smallest that gives it full
         rank: 0, or a power of ten of the mean variance.
@@ -42,7 +44,7 @@ class GaussianSampler:
     ----------
     context : int
         l.
-    channels : {"joint", "independent"}
+    channels : {"joint", "independent", "authors"}
     notes : list of str
         What a user should know of the fit: jitter, images left out.
 
@@ -63,7 +65,7 @@ class GaussianSampler:
         mean: np.ndarray,
         covariance: np.ndarray,
         *,
-        clip: Clip = (0.0, 255.0),
+        clip: Bounds = (0.0, 255.0),
         jitter: float | None = None,
         fitted_on: Mapping[str, Any] | None = None,
     ) -> None:
@@ -72,7 +74,7 @@ class GaussianSampler:
         if self.covariance.ndim == 2:
             self.covariance = self.covariance[None]
         check_gaussian(self.mean, self.covariance)
-        self.clip = check_clip(clip)
+        self.clip = check_bounds(clip, len(self.mean))
         self.jitter = check_jitter(smallest_jitter(self.covariance) if jitter is None else jitter)
         self.fitted_on = dict(fitted_on or {})
         self._laws: dict[tuple[int, int, int], Conditional] = {}
@@ -89,7 +91,8 @@ class GaussianSampler:
         patches: int = 25_000,
         seed: int = 0,
         channels: str = "joint",
-        clip: Clip = (0.0, 255.0),
+        first: int = 0,
+        clip: Bounds | str = (0.0, 255.0),
         names: Sequence[str] | None = None,
     ) -> GaussianSampler:
         """Take mean and covariance from patches of images, as many of each, at random places.
@@ -103,33 +106,45 @@ class GaussianSampler:
             Side l of the patches.
         patches : int
             25,000 as in the paper. Far fewer than there are values in a patch leave the covariance without full rank.
-        channels : {"joint", "independent"}
-            Joint over the colours as in the paper, or each colour by itself.
+        channels : {"joint", "independent", "authors"}
+            Joint over the colours as in the paper, or each colour by itself. "authors": so, but with the covariance of
+            one colour for all, each around its own mean, as the authors' later code comes to do.
+        first : int
+            That colour, by its place in ``images``. Theirs is the first of the net's input, which for Caffe's nets is
+            blue: 2 of RGB pixels.
+        clip : (low, high), "corpus" or None
+            "corpus" takes the smallest and the largest value of all images, at each pixel and colour by itself; they
+            must be of one shape then. Since a net's encoding rises with each value, to clip pixels so is to clip its
+            input to the range of the encoded corpus, as the authors' later code does.
         names : sequence of str, optional
             Where the images come from, for the record.
 
         Raises
         ------
         SamplerError
-            If no image is large enough, or they differ in their channels, hold NaN, or lie outside of ``clip``.
+            If no image is large enough, or they differ in their channels, hold NaN, or lie outside of ``clip``; for
+            "corpus" also if they differ in size.
         SettingsError, WindowError
             If a setting is out of its range.
         """
-        found = estimate(images, context, patches=patches, seed=seed, channels=channels)
-        check_range(found.low, found.high, check_clip(clip), "the images'")
-        fitted_on = {
+        found = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
+        bounds = check_bounds(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(found.mean))
+        _check_values(found.low, found.high, bounds, "the images'")
+        fitted_on: dict[str, Any] = {
             "images": found.images,
             "skipped": found.skipped,
             "names": None if names is None else [str(name) for name in names],
             "patches": int(patches),
             "seed": int(seed),
         }
-        return cls(found.mean, found.covariance, clip=clip, fitted_on=fitted_on)
+        if channels == "authors":
+            fitted_on.update(channels=channels, first=int(first))
+        return cls(found.mean, found.covariance, clip=bounds, fitted_on=fitted_on)
 
     def __repr__(self) -> str:
         return (
             f"GaussianSampler(context={self.context}, colours={len(self.mean)}, channels={self.channels!r}, "
-            f"clip={self.clip}, jitter={self.jitter:.3g})"
+            f"clip={told(self.clip)}, jitter={self.jitter:.3g})"
         )
 
     @property
@@ -139,8 +154,8 @@ class GaussianSampler:
 
     @property
     def channels(self) -> str:
-        """Whether the colours are drawn jointly or independently of each other."""
-        return "joint" if len(self.covariance) == 1 else "independent"
+        """Whether the colours are drawn jointly or independently of each other, and if so whether fitted as theirs."""
+        return str(self.fitted_on.get("channels", "joint" if len(self.covariance) == 1 else "independent"))
 
     @property
     def notes(self) -> list[str]:
@@ -165,7 +180,7 @@ class GaussianSampler:
             "kind": "gaussian",
             "context": self.context,
             "channels": self.channels,
-            "clip": None if self.clip is None else list(self.clip),
+            "clip": told(self.clip),
             "jitter": self.jitter,
             **self.fitted_on,
             "fingerprint": self._fingerprint,
@@ -190,7 +205,8 @@ class GaussianSampler:
         Raises
         ------
         SamplerError
-            If the pixels have other channels than the sampler, or values far outside of ``clip``.
+            If the pixels have other channels than the sampler, or values far outside of ``clip``, or another size than
+            its arrays.
         WindowError
             If k > l, l is larger than the image, or a window reaches over the border.
         SettingsError
@@ -208,7 +224,7 @@ class GaussianSampler:
                 values = _noise(origins[part], law, samples, seed)
                 values += self._means(pixels, corners[part], law)[:, :, None]
                 patches[part] = _as_patches(values, window)
-        return patches if self.clip is None else np.clip(patches, *self.clip, out=patches)
+        return clipped(patches, origins, self.clip)
 
     def moments(self, pixels: np.ndarray, origin: tuple[int, int], *, window: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean (C, k, k) and covariance (C k k, C k k) that a window's draws have before they are clipped."""
@@ -233,8 +249,12 @@ class GaussianSampler:
         SamplerError
             If it cannot be written (read-only, disk full).
         """
+        arrays = {"mean": self.mean, "covariance": self.covariance}
         settings = {"clip": self.clip, "jitter": self.jitter, "fitted_on": self.fitted_on}
-        write(Path(path), {"mean": self.mean, "covariance": self.covariance}, settings)
+        if self.clip is not None and per_pixel(self.clip):
+            arrays["clip"] = np.stack(self.clip)
+            settings["clip"] = None
+        write(Path(path), arrays, settings)
 
     @classmethod
     def load(cls, path: str | Path) -> GaussianSampler:
@@ -246,6 +266,8 @@ class GaussianSampler:
             If it is missing, damaged or not a sampler.
         """
         arrays, settings = read(Path(path))
+        if "clip" in arrays:
+            settings["clip"] = tuple(arrays["clip"])
         return cls(arrays["mean"], arrays["covariance"], **settings)
 
     def _corners(self, pixels: np.ndarray, origins: np.ndarray, window: int) -> np.ndarray:
@@ -254,7 +276,12 @@ class GaussianSampler:
                 f"the pixels have the shape {pixels.shape}, the sampler was fitted on {len(self.mean)} channels: "
                 f"want ({len(self.mean)}, height, width)."
             )
-        check_range(float(pixels.min()), float(pixels.max()), self.clip, "the pixels'")
+        _check_values(float(pixels.min()), float(pixels.max()), self.clip, "the pixels'")
+        if self.clip is not None and per_pixel(self.clip) and np.shape(self.clip[0]) != pixels.shape:
+            raise SamplerError(
+                f"the pixels have the shape {pixels.shape}, the sampler's bounds {np.shape(self.clip[0])}: want the "
+                "same, or a sampler that is not clipped pixel by pixel."
+            )
         return contexts(origins, pixels.shape[1:], window=window, context=self.context)
 
     def _law(self, window: int, offset: tuple[int, int]) -> Conditional:
@@ -274,6 +301,12 @@ class GaussianSampler:
         away = values[:, :, law.outside] - mean[:, law.outside]
         means: np.ndarray = np.matmul(away.transpose(1, 0, 2), law.gain.transpose(0, 2, 1))
         return means + mean[:, None, law.inside]
+
+
+def _check_values(low: float, high: float, clip: Bounds, whose: str) -> None:
+    """Bounds of each pixel are what a corpus happened to hold: values outside of them are no mistake."""
+    if clip is not None and not per_pixel(clip):
+        check_range(low, high, (float(clip[0]), float(clip[1])), whose)
 
 
 def _noise(origins: np.ndarray, law: Conditional, samples: int, seed: int) -> np.ndarray:

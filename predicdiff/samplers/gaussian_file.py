@@ -21,16 +21,18 @@ MAGIC = b"predicdiff gaussian sampler "
 VERSION = 1
 HEAD = 512
 ARRAYS = ("mean", "covariance")
+#: Bounds of each pixel (2, C, H, W), where the sampler has them.
+OPTIONAL = ("clip",)
 SETTINGS = ("clip", "jitter", "fitted_on")
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
-    """Write ``ARRAYS`` and ``SETTINGS``, the whole file or nothing; SamplerError if that fails."""
+    """Write arrays (``OPTIONAL`` ones if given) and ``SETTINGS``, the whole file or nothing, or raise SamplerError."""
     import h5py
 
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", userblock_size=HEAD) as file:
-        for name in ARRAYS:
+        for name in (*ARRAYS, *(name for name in OPTIONAL if name in arrays)):
             file.create_dataset(name, data=arrays[name])
         file.create_dataset("settings", data=json.dumps(dict(settings)), dtype=h5py.string_dtype())
     body = buffer.getvalue()[HEAD:]
@@ -48,7 +50,8 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     content = _sealed(path)
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            arrays = {name: np.asarray(file[name][()], np.float64) for name in ARRAYS}
+            there = (*ARRAYS, *(name for name in OPTIONAL if name in file))
+            arrays = {name: np.asarray(file[name][()], np.float64) for name in there}
             text = file["settings"][()]
         found = json.loads(text.decode() if isinstance(text, bytes) else text)
         return arrays, {name: found[name] for name in SETTINGS}

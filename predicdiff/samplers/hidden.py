@@ -56,7 +56,7 @@ def hidden_gaussian(
     there = count * max(0, height - context + 1) * max(0, width - context + 1)
     if min(there, patches) < PER_DIMENSION * dimensions:
         raise SamplerError(
-            f"a Gaussian over {channels} channels x {context} x {context} of blob {start!r} has {dimensions} dimensions, "
+            f"a Gaussian over {channels} x {context} x {context} units of blob {start!r} has {dimensions} dimensions, "
             f"and there are {min(there, patches)} patches to fit it to: want {PER_DIMENSION * dimensions}. "
             "Use the marginal sampler, a smaller context or more images."
         )

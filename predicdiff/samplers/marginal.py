@@ -6,12 +6,14 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from ..errors import SamplerError
+from ..errors import SamplerError, SettingsError
 from .common import check_finite, check_request, fingerprint, numeric
 from .streams import generator
 
 #: Images whose values differ by less than this part of the largest are the same image: float rounding.
 SAME = 1e-5
+#: How images are chosen for a window: at random, or always those that stand first in the corpus.
+CHOICES = ("random", "first")
 
 
 class MarginalSampler:
@@ -23,14 +25,23 @@ class MarginalSampler:
         Pixels as the net sees them, at least two images. A copy is kept.
     names : sequence of str, optional
         Where the images come from, for the record.
+    choice : {"random", "first"}
+        "first" gives every window the first S images of the corpus, the explained one too if it is among them, as the
+        authors' later code does. Nothing is drawn then, whatever the seed: the Monte-Carlo standard error is 0, and
+        says nothing of what other images would give, which `notes` tells the reader.
 
     Raises
     ------
     SamplerError
         If there are fewer than two, or values that are not finite.
+    SettingsError
+        If ``choice`` is unknown.
     """
 
-    def __init__(self, images: np.ndarray, *, names: Sequence[str] | None = None) -> None:
+    def __init__(self, images: np.ndarray, *, names: Sequence[str] | None = None, choice: str = "random") -> None:
+        if choice not in CHOICES:
+            raise SettingsError(f"choice {choice!r} is unknown: want one of {', '.join(CHOICES)}.")
+        self.choice = choice
         self.images = numeric(images, "the corpus' images", np.float32)
         self.names = None if names is None else [str(name) for name in names]
         self._check()
@@ -38,20 +49,38 @@ class MarginalSampler:
         self._fingerprint = fingerprint([self.images])
 
     def __repr__(self) -> str:
-        return f"MarginalSampler({len(self.images)} images of {self.images.shape[1:]})"
+        how = "" if self.choice == "random" else ", the first ones"
+        return f"MarginalSampler({len(self.images)} images of {self.images.shape[1:]}{how})"
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """JSON-able: how many images, their names where given, and the SHA-1 of their pixels."""
+        """JSON-able: how many images, how chosen, their names where given, and the SHA-1 of their pixels."""
         return {
             "kind": "marginal",
             "count": len(self.images),
+            "choice": self.choice,
             "names": self.names,
             "fingerprint": self._fingerprint,
         }
 
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of the draws."""
+        if self.choice == "random":
+            return []
+        return [
+            "Every window was given what the first images of the corpus have there, perhaps the explained one itself: "
+            "nothing was drawn, and the standard error of 0 says nothing of other images."
+        ]
+
     def population(self, pixels: np.ndarray) -> int:
-        """How many images there are besides the explained one: of so many the draws are a choice without repetition."""
+        """How many images there are besides the explained one: of so many the draws are a choice without repetition.
+
+        0 where always the first ones are taken: nothing is left to chance.
+        """
+        if self.choice == "first":
+            self._check_shape(np.asarray(pixels))
+            return 0
         return len(self._others(np.asarray(pixels, np.float32)))
 
     def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
@@ -59,6 +88,7 @@ class MarginalSampler:
 
         Images are chosen at random for each window, none twice, and never the explained one, which is known by its
         pixels. Where there are no more than ``samples`` others, each is used once, in order: equation (2) of the paper.
+        With ``choice="first"``: always the first S images.
 
         Parameters
         ----------
@@ -72,6 +102,7 @@ class MarginalSampler:
         Returns
         -------
         (n, min(S, others), C, k, k) float32 array
+            With ``choice="first"`` (n, min(S, images), C, k, k).
 
         Raises
         ------
@@ -81,7 +112,7 @@ class MarginalSampler:
             If a window reaches over the border, S < 1, or the seed is out of range.
         """
         pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
-        others = self._others(pixels)
+        others = self._candidates(pixels, samples)
         patches = np.empty((len(origins), min(samples, len(others)), len(pixels), window, window), np.float32)
         for patch, (row, column) in zip(patches, origins.tolist()):
             chosen = others
@@ -90,13 +121,16 @@ class MarginalSampler:
             patch[:] = self.images[chosen, :, row : row + window, column : column + window]
         return patches
 
+    def _candidates(self, pixels: np.ndarray, samples: int) -> np.ndarray:
+        """Indices of the images that may be put into a window."""
+        if self.choice == "random":
+            return self._others(pixels)
+        self._check_shape(pixels)
+        return np.arange(min(samples, len(self.images)))
+
     def _others(self, pixels: np.ndarray) -> np.ndarray:
         """Indices of the images that are not the explained one."""
-        if pixels.shape != self.images.shape[1:]:
-            raise SamplerError(
-                f"the pixels have the shape {pixels.shape}, the corpus' images {self.images.shape[1:]}: want the same. "
-                "Make the corpus with the view of the net that is explained."
-            )
+        self._check_shape(pixels)
         tolerance = SAME * float(np.abs(pixels).max(initial=0.0))
         # one row tells nearly all images apart, and is looked at in no time
         same = np.abs(self.images[:, :, 0] - pixels[:, 0]).max(axis=(1, 2)) <= tolerance
@@ -108,6 +142,13 @@ class MarginalSampler:
                 f"all {len(self.images)} images of the corpus are the explained one: want at least one other."
             )
         return others
+
+    def _check_shape(self, pixels: np.ndarray) -> None:
+        if pixels.shape != self.images.shape[1:]:
+            raise SamplerError(
+                f"the pixels have the shape {pixels.shape}, the corpus' images {self.images.shape[1:]}: want the same. "
+                "Make the corpus with the view of the net that is explained."
+            )
 
     def _check(self) -> None:
         shape = self.images.shape

@@ -95,6 +95,16 @@ def test_the_mean_image_is_cropped_at_its_centre_as_the_image_is() -> None:
     np.testing.assert_allclose(preprocessing.encode(seen, SHAPE), np.zeros(SHAPE), atol=1e-5)
 
 
+def test_on_request_the_mean_images_bottom_right_corner_is_taken() -> None:
+    """The authors' later code: [29:256] of AlexNet's mean image, whatever part of the image is seen."""
+    mean, pixels = mean_image(256, 256), pixels_of(3, 227, 227)
+    preprocessing = Preprocessing(mean=mean, mean_place="end")
+    wanted = pixels - mean[:, 29:256, 29:256]
+    np.testing.assert_array_equal(preprocessing.encode(pixels, (3, 227, 227)), wanted)
+    patch = preprocessing.encode(pixels[:, 3:9, 220:], (3, 227, 227), origin=(3, 220))
+    np.testing.assert_array_equal(patch, wanted[:, 3:9, 220:])
+
+
 @settings(deadline=None)
 @given(st.sampled_from(CASES), st.data())
 def test_a_patch_is_encoded_as_where_it_stands(case: dict, data: st.DataObject) -> None:
@@ -178,6 +188,7 @@ def test_pixels_are_rgb_whatever_the_nets_order() -> None:
     ("settings_", "message"),
     [
         ({"channels": "gbr"}, "channel order 'gbr' is unknown: want one of rgb, bgr"),
+        ({"mean_place": "top"}, "mean_place 'top' is unknown: want one of centre, end"),
         ({"scale": (1.0, 2.0)}, r"scale has the shape \(2,\): want one number or one for each of 3 channels"),
         ({"scale": np.ones((3, 1, 1))}, r"scale has the shape \(3, 1, 1\)"),
         ({"mean": (1.0, 2.0)}, r"the mean has the shape \(2,\), the net's input \(3, 10, 14\): want \(3,\) or a mean"),
@@ -229,6 +240,8 @@ def test_images_of_other_channels_than_the_nets(shape: tuple) -> None:
 def test_provenance_is_json_and_tells_settings_apart() -> None:
     seen = set()
     cases = [{}, *CASES, {"view": View("warp", 256)}, {"view": View("warp", (256, 300))}, {"view": View("short", 256)}]
+    cases.append({"mean": mean_image(16, 16), "mean_place": "end"})
+    cases.append({"mean": mean_image(16, 16)})
     for case in [*cases, {"view": View("warp", np.int64(9))}, {"raw_scale": np.float32(1)}]:  # type: ignore[arg-type]
         provenance = Preprocessing(**case).provenance  # type: ignore[arg-type]
         assert json.loads(json.dumps(provenance)) == provenance

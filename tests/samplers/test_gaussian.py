@@ -234,6 +234,80 @@ def test_draws_are_clipped_on_request_only():
     np.testing.assert_array_equal(cut.draw(images[0], **request), np.clip(unbound, 0, 255))
 
 
+def test_draws_are_clipped_to_what_the_corpus_holds_at_each_pixel():
+    images = np.random.default_rng(0).uniform(0, 255, (4, 2, 9, 12)).astype(np.float32)
+    free, cut = (GaussianSampler.fit(images, 5, patches=2000, clip=clip) for clip in (None, "corpus"))
+    request = {"origins": everywhere(3, 9, 12), "window": 3, "samples": 6, "seed": 0}
+    unbound, found = free.draw(images[0], **request), cut.draw(images[0], **request)
+    assert (found != unbound).any()
+    for number, (row, column) in enumerate(request["origins"]):
+        for channel, down, right in np.ndindex(2, 3, 3):
+            seen = images[:, channel, row + down, column + right]
+            wanted = [min(max(value, seen.min()), seen.max()) for value in unbound[number, :, channel, down, right]]
+            np.testing.assert_array_equal(found[number, :, channel, down, right], wanted)
+
+
+def test_bounds_of_each_pixel_are_no_range_that_pixels_must_keep():
+    images = np.random.default_rng(0).uniform(100, 120, (4, 3, 9, 9))
+    sampler = GaussianSampler.fit(images, 4, patches=400, clip="corpus")
+    drawn = sampler.draw(np.full((3, 9, 9), 250.0), [(0, 0)], window=2, samples=2, seed=0)
+    assert 100 <= drawn.min() <= drawn.max() <= 120
+    with pytest.raises(SamplerError, match=r"shape \(3, 9, 8\), the sampler's bounds \(3, 9, 9\)"):
+        sampler.draw(images[0, :, :, :8], [(0, 0)], window=2, samples=2, seed=0)
+
+
+def test_bounds_of_each_pixel_are_kept_apart_and_recorded():
+    images = [np.random.default_rng(seed).integers(0, 256, (9, 9, 3)).astype(np.uint8) for seed in range(3)]
+    sampler = GaussianSampler.fit(images, 4, patches=400, clip="corpus")
+    np.testing.assert_array_equal(sampler.clip[1], np.max(images, axis=0).transpose(2, 0, 1))
+    assert sampler.provenance["clip"].startswith("per pixel, sha1:")
+    assert "per pixel" in repr(sampler)
+    low, high = np.zeros((1, 4, 4), np.float32), np.ones((1, 4, 4), np.float32)
+    other = GaussianSampler(np.zeros((1, 2, 2)), np.eye(4), clip=(low, high))
+    high[:] = -1
+    assert other.clip[1].min() == 1
+    assert other.provenance["clip"] != sampler.provenance["clip"]
+
+
+@pytest.mark.parametrize(
+    ("clip", "kind", "message"),
+    [
+        ("pixels", SettingsError, "clip = 'pixels': want two numbers or arrays, or None; a fit takes 'corpus'"),
+        (
+            (np.zeros((1, 4, 4)), np.ones((1, 4, 5))),
+            SamplerError,
+            r"and \(1, 4, 5\): want \(1, height",
+        ),
+        ((np.zeros((2, 4, 4)), np.ones((2, 4, 4))), SamplerError, r"want \(1, height, width\) for both"),
+        ((np.zeros((1, 4, 4)), 255.0), SamplerError, r"shapes \(1, 4, 4\) and \(\)"),
+        ((np.zeros((1, 4, 4)), np.full((1, 4, 4), np.nan)), SamplerError, "not finite"),
+        ((np.ones((1, 4, 4)), np.zeros((1, 4, 4))), SettingsError, "its lower bound lies above the upper one"),
+    ],
+)
+def test_bad_bounds(clip, kind, message):
+    with pytest.raises(kind, match=message):
+        GaussianSampler(np.zeros((1, 2, 2)), np.eye(4), clip=clip)
+
+
+def test_a_corpus_of_many_sizes_has_no_range_at_each_pixel():
+    with pytest.raises(SamplerError, match=r"clip='corpus' was asked of \(1, 8, 9\) and \(1, 9, 9\)"):
+        GaussianSampler.fit([np.ones((1, 9, 9)), np.ones((1, 8, 9))], 4, patches=10, clip="corpus")
+
+
+def test_one_colours_covariance_for_all_each_around_its_own_mean():
+    images = np.random.default_rng(0).uniform(0, 255, (4, 3, 12, 12)) * np.array([1.0, 0.5, 0.25])[:, None, None]
+    apart = GaussianSampler.fit(images, 3, patches=500, channels="independent")
+    for first in range(3):
+        sampler = GaussianSampler.fit(images, 3, patches=500, channels="authors", first=first)
+        np.testing.assert_array_equal(sampler.mean, apart.mean)
+        np.testing.assert_array_equal(sampler.covariance, [apart.covariance[first]] * 3)
+        assert sampler.channels == sampler.provenance["channels"] == "authors"
+        assert sampler.provenance["first"] == first
+    for first in (3, -1, 0.5):
+        with pytest.raises(SettingsError, match=f"first = {first} is out of range: want a colour, 0 to 2"):
+            GaussianSampler.fit(images, 3, patches=500, channels="authors", first=first)
+
+
 def test_full_rank_is_not_touched():
     sampler = GaussianSampler.fit(np.random.default_rng(0).uniform(0, 255, (5, 1, 30, 30)), 4, patches=2000)
     assert (sampler.jitter, sampler.notes) == (0.0, [])

@@ -40,6 +40,17 @@ def test_what_is_saved_comes_back(path, change):
     np.testing.assert_array_equal(loaded.draw(IMAGES[0], **request), saved.draw(IMAGES[0], **request))
 
 
+def test_bounds_of_each_pixel_come_back(path):
+    saved = sampler(clip="corpus", channels="authors", first=2)
+    saved.save(path)
+    loaded = GaussianSampler.load(path)
+    assert loaded.provenance == saved.provenance
+    assert loaded.channels == "authors"
+    np.testing.assert_array_equal(np.stack(loaded.clip), np.stack(saved.clip))
+    request = {"origins": [(0, 0), (5, 5)], "window": 2, "samples": 30, "seed": 1}
+    np.testing.assert_array_equal(loaded.draw(IMAGES[0], **request), saved.draw(IMAGES[0], **request))
+
+
 def test_a_folder_is_made_and_a_file_replaced_and_nothing_else_left(tmp_path):
     path = tmp_path / "new" / "sampler.h5"
     sampler(seed=1).save(path)

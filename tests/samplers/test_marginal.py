@@ -172,6 +172,31 @@ def test_a_bad_corpus_is_refused(images, message):
         MarginalSampler(images)
 
 
+@pytest.mark.parametrize(
+    ("samples", "wanted"), [(1, [0]), (4, [0, 1, 2, 3]), (COUNT, list(range(COUNT))), (20, list(range(COUNT)))]
+)
+def test_on_request_always_the_first_images_the_explained_one_among_them(samples, wanted):
+    sampler = MarginalSampler(corpus(), choice="first")
+    for seed in (0, 1):
+        chosen = drawn_images(sampler, corpus()[2], samples=samples, seed=seed)
+        assert (chosen == wanted).all()
+    assert sampler.population(corpus()[2]) == 0
+    assert "first images of the corpus" in sampler.notes[0]
+    assert "the first ones" in repr(sampler)
+
+
+def test_the_choice_is_recorded_and_checked():
+    first, random = (MarginalSampler(corpus(), choice=choice) for choice in ("first", "random"))
+    assert (first.provenance["choice"], random.provenance["choice"]) == ("first", "random")
+    assert random.notes == []
+    with pytest.raises(SettingsError, match="choice 'last' is unknown: want one of random, first"):
+        MarginalSampler(corpus(), choice="last")
+    with pytest.raises(SamplerError, match=r"\(3, 11, 7\), the corpus' images"):
+        first.draw(np.zeros((3, 11, 7)), [(0, 0)], window=2, samples=4, seed=0)
+    with pytest.raises(SamplerError, match=r"\(3, 11, 7\), the corpus' images"):
+        first.population(np.zeros((3, 11, 7)))
+
+
 def test_names_must_be_as_many():
     with pytest.raises(SamplerError, match="2 names for 9 images"):
         MarginalSampler(corpus(), names=["a", "b"])
