@@ -7,6 +7,7 @@ import click
 from .._version import __version__
 from .console import Commands
 from .explaining import explain
+from .judging import compare_command, faithfulness_command, randomisation_command
 from .listing import fetch, nets
 from .predicting import predict
 from .sampling import fit, samples
@@ -32,5 +33,8 @@ def main() -> None:
     """Run `predicdiff`."""
 
 
-for command in (explain, show, predict, sensitivity_command, samples, fit, nets, fetch):
+for command in (
+    explain, show, predict, sensitivity_command, samples, fit, compare_command, faithfulness_command,
+    randomisation_command, nets, fetch,
+):  # fmt: skip
     main.add_command(command)

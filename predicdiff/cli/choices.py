@@ -12,10 +12,13 @@ import numpy as np
 
 from ..errors import InputWarning, SettingsError
 from ..images import MODES, load_image
+from ..like import Like
 from ..nets.preprocessing import ORDERS, Preprocessing
 from ..protocols import Net, Sampler
-from ..samplers import GaussianSampler, MarginalSampler
+from ..samplers import GaussianSampler
 from ..samplers.corpus import bundled, default_corpus, read_folder
+from ..samplers.hidden import hidden_gaussian, hidden_marginal
+from ..units import as_map, lookup
 from ..windows import contexts
 from .options import Decorator, gather, option
 from .values import FILE, FOLDER, SAMPLER, SIZE
@@ -41,17 +44,25 @@ class NetChoice:
     labels: Path | None
     device: str | None
 
-    def load(self) -> Net:
-        """The net, ready to be explained."""
+    def load(self, like: Like | None = None) -> Net:
+        """The net, ready to be explained; its view is ``like``'s, where none was given."""
         from ..nets.zoo import load_net
 
+        preprocessing = self._preprocessing()
         return load_net(
             self.net,
             weights=self.weights,
-            preprocessing=self._preprocessing(),
+            preprocessing=preprocessing if like is None else self._as(like, preprocessing),
             labels=self.labels,
             device=self.device,
         )
+
+    def _as(self, like: Like, given: Preprocessing | None) -> Preprocessing | None:
+        from ..nets.zoo import entry, known_preprocessing, names
+
+        known = known_preprocessing(entry(self.net)) if given is None and self.net in names() else given
+        made = like.preprocessing(known)
+        return made if known is None or made is None or self.view is None else replace(made, view=known.view)
 
     @property
     def files(self) -> tuple[Any, ...]:
@@ -171,22 +182,41 @@ class SamplerChoice:
         """Whether a fitted sampler is to be loaded."""
         return self.sampler not in SAMPLER.kinds
 
-    def make(self, net: Net, image: np.ndarray, *, window: int, context: int | None, seed: int) -> Sampler:
-        """The sampler: loaded, or made of the corpus without the explained image; ``context`` is by default k + 4."""
-        if self.is_file:
-            return self._load(net, window, context)
-        if self.sampler == "marginal":
-            images, names = self._images(net, image, seed)
-            return MarginalSampler(images, names=names)
-        context = window + 4 if context is None else context
-        _check_context(net, window, context)
-        _warn_if_large(net.input_shape[0] * context**2, context)
-        images, names = self._images(net, image, seed)
-        pixels = net.view(image)
-        kept = [i for i, other in enumerate(images) if not np.array_equal(other, pixels)]
-        return GaussianSampler.fit(images[kept], context, seed=seed, names=[names[i] for i in kept])
+    def make(
+        self,
+        net: Net,
+        image: np.ndarray,
+        *,
+        window: int,
+        context: int | None,
+        seed: int,
+        start: str | None = None,
+        like: Like | None = None,
+    ) -> Sampler:
+        """The sampler: loaded, or made of the corpus without the explained image; ``context`` is by default k + 4.
 
-    def _load(self, net: Net, window: int, context: int | None) -> Sampler:
+        With a ``start`` it draws that blob's activations; with a ``like`` it is made as there.
+        """
+        ground = net.input_shape if start is None else as_map(lookup(net.blobs, start))
+        if self.is_file:
+            return self._load(ground, window, context)
+        if self.sampler != "marginal":
+            context = window + 4 if context is None else context
+            _check_context(ground, window, context)
+            _warn_if_large(ground[0] * context**2, context)
+        images, names = self._images(net, image, seed)
+        like = like or Like("ours")
+        if start is None:
+            order = getattr(getattr(net, "preprocessing", None), "channels", "rgb")
+            return like.sampler(
+                self.sampler, images, net.view(image), context=context, order=order, names=names, seed=seed
+            )
+        images, names = like.corpus(images, net.view(image), names)
+        if context is None or self.sampler == "marginal":
+            return hidden_marginal(net, images, start, names=names)
+        return hidden_gaussian(net, images, start, context, seed=seed, names=names)
+
+    def _load(self, ground: tuple[int, int, int], window: int, context: int | None) -> Sampler:
         if self.corpus is not None:
             raise SettingsError(
                 f"--corpus {self.corpus} with the sampler {self.sampler}, which is fitted: leave one out."
@@ -196,7 +226,7 @@ class SamplerChoice:
             raise SettingsError(
                 f"--context {context}, but {self.sampler} was fitted with {sampler.context}: leave --context out."
             )
-        _check_context(net, window, sampler.context)
+        _check_context(ground, window, sampler.context)
         return sampler
 
     def _images(self, net: Net, image: np.ndarray, seed: int) -> tuple[np.ndarray, Any]:
@@ -206,8 +236,8 @@ class SamplerChoice:
         return images, names
 
 
-def _check_context(net: Net, window: int, context: int) -> None:
-    contexts(np.zeros((1, 2), int), net.input_shape[1:], window=window, context=context)
+def _check_context(ground: tuple[int, int, int], window: int, context: int) -> None:
+    contexts(np.zeros((1, 2), int), ground[1:], window=window, context=context)
 
 
 def _warn_if_large(values: int, context: int) -> None:

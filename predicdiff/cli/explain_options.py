@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..like import LIKES, Like
 from ..plan import QUALITIES
 from ..protocols import UnitLike
 from .options import Decorator, gather, option
 from .outputs import name_of
 from .values import FIGURE, MEMORY, RESULT, UNIT
 
+METHODS = ("difference", "occlusion")
 TARGETS, WINDOWS, EFFORT, OUTPUT = "What is explained", "Windows and samples", "Effort", "Output"
 
 
@@ -26,6 +28,14 @@ class Targets:
     map: tuple[int, ...]
     top: int | None
     against: int | None
+    start: str | None
+    channels_apart: bool
+    method: str
+
+    @property
+    def occludes(self) -> bool:
+        """Whether a grey patch takes the place of draws."""
+        return self.method == METHODS[1]
 
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words."""
@@ -35,6 +45,9 @@ class Targets:
             "channels": list(self.map) or None,
             "top": self.top,
             "against": self.against,
+            "start": self.start,
+            "channels_apart": self.channels_apart,
+            **({"measure": "activation", "samples": 1} if self.occludes else {}),
         }
 
 
@@ -47,11 +60,29 @@ class Sampling:
     samples: int | None
     stride: int | None
     quality: str
+    like: str | None
     seed: int
     training_instances: int | None
 
+    @property
+    def presets(self) -> bool:
+        """Whether a quality alone says where windows lie and how often each is drawn."""
+        return self.like is None and self.stride is None and self.samples is None
+
+    @property
+    def model(self) -> Like | None:
+        """Whose settings are to be taken, those that were given put in their place."""
+        if self.like is None:
+            return None
+        like = LIKES[self.like]
+        settings = {"samples": self.samples, "stride": self.stride, "training_instances": self.training_instances}
+        given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+        return replace(like, window=self.window, **given)
+
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words, the preset filled in; its stride never exceeds the window."""
+        if self.model is not None:
+            return {**self.model.explaining, "seed": self.seed}
         preset = QUALITIES[self.quality]
         return {
             "window": self.window,
@@ -99,6 +130,26 @@ def explain_options() -> Decorator:
         ),
         option("--top", type=int, metavar="N", group=TARGETS, help="The N classes with the highest scores."),
         option("--against", type=int, metavar="CLASS", group=TARGETS, help="A class to hold each unit against."),
+        option(
+            "--start",
+            metavar="BLOB",
+            group=TARGETS,
+            help="A hidden blob that windows are taken away from, instead of the image.",
+        ),
+        option(
+            "--channels-apart",
+            is_flag=True,
+            group=TARGETS,
+            help="Take each channel of a window away alone: a map for each; with -k 1 each unit.",
+        ),
+        option(
+            "--method",
+            type=click.Choice(METHODS),
+            default=METHODS[0],
+            show_default=True,
+            group=TARGETS,
+            help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014).",
+        ),
     )
     sampling = gather(
         "sampling",
@@ -128,6 +179,12 @@ def explain_options() -> Decorator:
             show_default=True,
             group=WINDOWS,
             help=f"{_presets()}.",
+        ),
+        option(
+            "--like",
+            type=click.Choice(list(LIKES)),
+            group=WINDOWS,
+            help="All settings as in the paper, or as in its authors' later code; --quality says nothing then.",
         ),
         option("--seed", type=int, default=0, show_default=True, group=WINDOWS, help="Of all that is drawn."),
         option(

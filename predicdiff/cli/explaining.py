@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from .. import windows
+from ..baselines import GreyPatch
 from ..errors import SettingsError
 from ..explain import run
 from ..explanation import Explanation
@@ -40,6 +41,9 @@ Examples:
   predicdiff explain cat.jpg --net googlenet --quality paper
   predicdiff explain cat.jpg --net alexnet --blob fc8 --unit 281 --against 285
   predicdiff explain cat.jpg --net googlenet --blob pool5/7x7_s1 --map 7
+  predicdiff explain cat.jpg --net alexnet --start pool2 --sampler marginal -k 3
+  predicdiff explain cat.jpg --method occlusion
+  predicdiff explain cat.jpg --net alexnet --like authors
   predicdiff explain cat.jpg --net deploy.prototxt --weights my.caffemodel
       --mean 104,117,123 --labels words.txt
 """
@@ -64,9 +68,9 @@ def explain(
 ) -> None:
     """Check everything, say how long it will take, run, write."""
     shown = subject(image)
-    model = net.load()
+    model = net.load(sampling.model)
     say = speaker(quiet)
-    result = out.result(shown.name, model.name, sampler.name)
+    result = out.result(shown.name, model.name, targets.method if targets.occludes else sampler.name)
     picture = out.figure or result.with_suffix(".png")
     tiles = result.with_name(result.name + ".tiles")
     check_outputs([result, picture, tiles], [shown.file, sampler.sampler, *net.files])
@@ -79,6 +83,8 @@ def explain(
     if not quiet:
         _say_how_long(plan, sampling, done, seconds_needed(plan, memory=memory, batch_size=batch_size), say)
     explanation = _run(plan, tiles, memory, batch_size, done, quiet)
+    if sampling.model is not None:
+        explanation = sampling.model.finish(explanation)
     _write(explanation, result, picture, out)
     with suppress(OSError):  # the result is safe
         tiles.unlink()
@@ -89,8 +95,12 @@ def explain(
 def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets, sampling: Sampling) -> Plan:
     """All else is checked before a corpus is read and a sampler fitted."""
     none_yet = cast(Sampler, None)
-    plan = make_plan(net, image, none_yet, **sampling.settings(), **targets.settings())
-    made = sampler.make(net, image, window=plan.window, context=sampling.context, seed=plan.seed)
+    plan = make_plan(net, image, none_yet, **{**sampling.settings(), **targets.settings()})
+    if targets.occludes:
+        return replace(plan, sampler=GreyPatch())
+    made = sampler.make(
+        net, image, window=plan.window, context=sampling.context, seed=plan.seed, start=plan.start, like=sampling.model
+    )
     return replace(plan, sampler=made)
 
 
@@ -117,9 +127,9 @@ def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say
     say(f"Explaining {names}: {count} windows of {k} x {k}, {plan.samples} draws each: {left} on this machine.")
     others = []
     for name, preset in QUALITIES.items():
-        if sampling.stride is None and sampling.samples is None and name != sampling.quality:
+        if sampling.presets and name != sampling.quality:
             stride = min(preset.stride, k)
-            number = len(windows.grid(plan.pixels.shape[1:], window=k, stride=stride))
+            number = len(windows.grid(plan.ground.shape[1:], window=k, stride=stride))
             work = number * preset.samples / (count * plan.samples)
             others.append(f"--quality {name} {duration(seconds * work)}")
     if others and seconds > SOON:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ..like import LIKES
 from ..overlays import heat, picture, saliency, symmetric_scale
 from ..protocols import Net, UnitLike
 from ..sensitivity import REDUCTIONS, sensitivity
@@ -46,6 +47,11 @@ CAPTIONS = {
     show_default=True,
     help="Over the colours: the largest magnitude, the sum, or the sum of gradient times input.",
 )
+@option(
+    "--like",
+    type=click.Choice(list(LIKES)),
+    help="As in the paper, or as in its authors' later code, which starts from the unit's activation.",
+)
 @option("-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_sensitivity.png]")
 @net_options()
 def sensitivity_command(
@@ -54,20 +60,22 @@ def sensitivity_command(
     blob: str | None,
     unit: UnitLike | None,
     kind: str,
+    like: str | None,
     output: Path | None,
 ) -> None:
     """Take the gradient and draw it."""
     from ..plotting import save_figure
 
     shown = subject(image)
-    model = net.load()
+    settings = LIKES[like or "paper"]
+    model = net.load(None if like is None else settings)
     output = output or Path("out") / f"{name_of(shown.name, model.name, 'sensitivity')}.png"
     check_outputs([output], [shown.file, *net.files])
     click.echo("\n".join([described(model, shown), *table(model, shown.image, 5)]))
     blob = blob or model.scores or model.output
     if unit is None and blob in (model.scores, model.output):
         unit = top_classes(model, shown.image, 1)[0].number
-    found = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=kind)
+    found = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=kind, **settings.sensing)
     caption = (
         f"Sensitivity of {_named(model, str(blob), () if unit is None else unit)}, {model.name}: {CAPTIONS[kind]}."
     )

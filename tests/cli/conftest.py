@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from predicdiff.cli import main
+from predicdiff.nets.zoo import caffe_preprocessing, load_net
 from predicdiff.samplers import GaussianSampler
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,3 +110,11 @@ def program(tmp_path: Path) -> Callable[..., Any]:
         return subprocess.Popen(command, cwd=tmp_path, env=environment, universal_newlines=True, **streams)
 
     return start
+
+
+@pytest.fixture
+def model(data: Path) -> Any:
+    """The tiny net from Python, as the options of `net` give it."""
+    pytest.importorskip("torch")
+    preprocessing = caffe_preprocessing(mean=[104.0, 117.0, 123.0], image_size=24)
+    return load_net(data / "tiny_v1.prototxt", weights=data / "tiny_v1.caffemodel", preprocessing=preprocessing)

@@ -14,20 +14,12 @@ from predicdiff.caffe_format import read_prototxt
 from predicdiff.explain import explain
 from predicdiff.explanation import Explanation
 from predicdiff.images import load_image
-from predicdiff.nets.zoo import caffe_preprocessing, load_net
 from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import default_corpus, read_folder
 
 torch = pytest.importorskip("torch")
 
 QUICK = ["-k", 8, "--stride", 8, "-S", 2]
-
-
-@pytest.fixture
-def model(data: Path):
-    """The tiny net from Python."""
-    preprocessing = caffe_preprocessing(mean=[104.0, 117.0, 123.0], image_size=24)
-    return load_net(data / "tiny_v1.prototxt", weights=data / "tiny_v1.caffemodel", preprocessing=preprocessing)
 
 
 def same(path: Path, expected: Explanation) -> None:
