@@ -7,6 +7,8 @@ Networks", 2016. The README's tour shows the names below at work.
 from __future__ import annotations
 
 from ._version import __version__
+from .baselines import occlusion, univariate
+from .compare import compare
 from .errors import PredicdiffError
 from .explain import explain
 from .explanation import Explanation
@@ -26,9 +28,12 @@ __all__ = [
     "Preprocessing",
     "View",
     "__version__",
+    "compare",
     "default_corpus",
     "explain",
     "load_image",
     "load_net",
+    "occlusion",
     "sensitivity",
+    "univariate",
 ]
