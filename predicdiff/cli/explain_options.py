@@ -33,6 +33,11 @@ class Targets:
     method: str
 
     @property
+    def places(self) -> list[str]:
+        """What tells results of other blobs apart, for file names."""
+        return ([f"from-{self.start}"] if self.start else []) + ([self.blob] if self.blob else [])
+
+    @property
     def occludes(self) -> bool:
         """Whether a grey patch takes the place of draws."""
         return self.method == METHODS[1]

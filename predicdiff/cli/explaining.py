@@ -70,7 +70,8 @@ def explain(
     shown = subject(image)
     model = net.load(sampling.model)
     say = speaker(quiet)
-    result = out.result(shown.name, model.name, targets.method if targets.occludes else sampler.name)
+    method = targets.method if targets.occludes else sampler.name
+    result = out.result(shown.name, model.name, method, *targets.places)
     picture = out.figure or result.with_suffix(".png")
     tiles = result.with_name(result.name + ".tiles")
     check_outputs([result, picture, tiles], [shown.file, sampler.sampler, *net.files])

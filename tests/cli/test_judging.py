@@ -132,3 +132,25 @@ def test_a_blob_that_does_not_see_the_start(cli, net, picture, tmp_path):
     assert result.exit_code == 2
     assert "does not lie downstream" in result.output
     assert not (tmp_path / "x.h5").exists()
+
+
+def test_results_of_other_blobs_get_names_of_their_own(cli, net, picture, tmp_path):
+    options = [
+        "--sampler",
+        "marginal",
+        "-k",
+        2,
+        "--stride",
+        2,
+        "-S",
+        2,
+        "--start",
+        "pool1",
+        "--blob",
+        "fc",
+        "--unit",
+        1,
+    ]
+    result = cli("explain", picture, *net, *options, "-q")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.suffix for path in (tmp_path / "out").glob("*_marginal_from-pool1_fc.*")) == [".h5", ".png"]
