@@ -28,6 +28,7 @@ class Targets:
     map: tuple[int, ...]
     top: int | None
     against: int | None
+    measure: str | None
     start: str | None
     channels_apart: bool
     method: str
@@ -52,7 +53,8 @@ class Targets:
             "against": self.against,
             "start": self.start,
             "channels_apart": self.channels_apart,
-            **({"measure": "activation", "samples": 1} if self.occludes else {}),
+            "measure": (self.measure or "activation") if self.occludes else self.measure,
+            **({"samples": 1} if self.occludes else {}),
         }
 
 
@@ -135,6 +137,12 @@ def explain_options() -> Decorator:
         ),
         option("--top", type=int, metavar="N", group=TARGETS, help="The N classes with the highest scores."),
         option("--against", type=int, metavar="CLASS", group=TARGETS, help="A class to hold each unit against."),
+        option(
+            "--measure",
+            type=click.Choice(["evidence", "activation"]),
+            group=TARGETS,
+            help="Fall of the log-odds in bits, or of the value itself.  [default: evidence for probabilities]",
+        ),
         option(
             "--start",
             metavar="BLOB",

@@ -24,7 +24,8 @@ from .values import FIGURE, FOLDER
 
 COMPARE_HELP = """Compare an explanation with another, or with a picture of one such as a panel cut from the paper.
 
-A picture's red and blue are turned back into signed relevance, and it is laid over the map where the two fit best.
+A picture must be the map's panel alone, without axes, title or colour bar. Its red and blue are turned back into
+signed relevance, and it is laid over the map where the two fit best.
 Maps of other images (--null) say what the figures are worth: each is laid out in the same way.
 
 \b

@@ -154,3 +154,15 @@ def test_results_of_other_blobs_get_names_of_their_own(cli, net, picture, tmp_pa
     result = cli("explain", picture, *net, *options, "-q")
     assert result.exit_code == 0, result.output
     assert sorted(path.suffix for path in (tmp_path / "out").glob("*_marginal_from-pool1_fc.*")) == [".h5", ".png"]
+
+
+def test_evidence_of_a_blob_without_probabilities(cli, net, picture, tmp_path):
+    result = cli("explain", picture, *net, "--blob", "fc", "--measure", "evidence", "-o", "x.h5")
+    assert result.exit_code == 2
+    assert "holds no probabilities: want 'prob'" in result.output
+    assert not (tmp_path / "x.h5").exists()
+
+
+def test_the_plain_difference_of_a_probability(cli, net, fitted, picture, tmp_path):
+    assert cli("explain", picture, *net, *fitted, *QUICK, "--measure", "activation", "-o", "m.h5", "-q").exit_code == 0
+    assert Explanation.load(tmp_path / "m.h5").unit == "activation"
