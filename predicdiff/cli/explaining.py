@@ -41,7 +41,8 @@ Examples:
   predicdiff explain cat.jpg --net googlenet --quality paper
   predicdiff explain cat.jpg --net alexnet --blob fc8 --unit 281 --against 285
   predicdiff explain cat.jpg --net googlenet --blob pool5/7x7_s1 --map 7
-  predicdiff explain cat.jpg --net alexnet --start pool2 --sampler marginal -k 3
+  predicdiff explain cat.jpg --net alexnet --start pool2 --sampler marginal
+      -k 3
   predicdiff explain cat.jpg --method occlusion
   predicdiff explain cat.jpg --net alexnet --like authors
   predicdiff explain cat.jpg --net deploy.prototxt --weights my.caffemodel

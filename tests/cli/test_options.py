@@ -13,7 +13,9 @@ from predicdiff._version import __version__
 from predicdiff.cli import main
 from predicdiff.cli.options import Command, gather, option
 
-COMMANDS = ["explain", "show", "predict", "sensitivity", "samples", "fit", "nets", "fetch"]
+COMMANDS = [
+    "explain", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets", "fetch",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
