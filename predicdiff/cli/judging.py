@@ -31,7 +31,8 @@ Maps of other images (--null) say what the figures are worth: each is laid out i
 \b
 Examples:
   predicdiff compare out/cat_alexnet.h5 out/cat_googlenet.h5
-  predicdiff compare out/cat.h5 panel.jpg --null out/dog.h5 --null out/cup.h5 -o compared.png
+  predicdiff compare out/cat.h5 panel.jpg --null out/dog.h5 --null out/cup.h5
+      -o compared.png
 """
 FAITHFULNESS_HELP = """Hold methods against each other over a folder of images: deletion and insertion curves.
 
@@ -41,7 +42,7 @@ falls, or rises, the better the map knows what the net looks at. Take dozens of 
 \b
 Examples:
   predicdiff faithfulness PHOTOS
-  predicdiff faithfulness PHOTOS --net googlenet --stride 5 -S 8 -o out/faithfulness.png
+  predicdiff faithfulness PHOTOS --net googlenet --stride 5 -o out/curves.png
 """
 RANDOMISATION_HELP = """Randomise a net's weights from the last layer down, and see whether its maps change.
 

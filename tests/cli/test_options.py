@@ -14,7 +14,8 @@ from predicdiff.cli import main
 from predicdiff.cli.options import Command, gather, option
 
 COMMANDS = [
-    "explain", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets", "fetch",
+    "explain", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets",
+    "fetch",
 ]  # fmt: skip
 
 
