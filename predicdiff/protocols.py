@@ -73,6 +73,7 @@ class Sampler(Protocol):
 # the standard error is corrected for it; 0 where nothing is left to chance), `provenance` (a JSON-able dict of what it
 # was fitted on) and `notes` (sentences for the reader of a result). A net may also have `preprocessing` (its view knows
 # the way back to the original image), `outcomes` (K of Laplace's correction, where it is not the number of
-# probabilities: 2 for a sigmoid) and `preferred_batch` (inputs in a batch beyond which more gain nothing).
+# probabilities: 2 for a sigmoid), `preferred_batch` (inputs in a batch beyond which more gain nothing) and, for
+# analyses that start at a hidden blob, `check_downstream(start, blob)` and a keyword `start` of `evaluate`.
 
 __all__: list[str] = ["Net", "Sampler", "Unit", "UnitLike"]
