@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputWarning, SettingsError
 from ..images import MODES, load_image
-from ..like import Like
+from ..like import OURS, Like
 from ..nets.preprocessing import ORDERS, Preprocessing
 from ..protocols import Net, Sampler
 from ..samplers import GaussianSampler
@@ -205,7 +205,7 @@ class SamplerChoice:
             _check_context(ground, window, context)
             _warn_if_large(ground[0] * context**2, context)
         images, names = self._images(net, image, seed)
-        like = like or Like("ours")
+        like = like or OURS
         if start is None:
             order = getattr(getattr(net, "preprocessing", None), "channels", "rgb")
             return like.sampler(
