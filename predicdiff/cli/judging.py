@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -75,7 +76,8 @@ def compare_command(first: str, second: str, nulls: tuple[str, ...], target: int
     found = compare(one, load(second), nulls=[Explanation.load(null) for null in nulls], target=target)
     click.echo("\n".join(found.lines()))
     if output is not None:
-        save_figure(found.figure(), output)
+        named = [f"{Path(path).stem}: {title}" for path, title in zip((first, second), found.titles)]
+        save_figure(replace(found, titles=(named[0], named[1])).figure(), output)
         click.echo(f"Wrote {output}.")
 
 
