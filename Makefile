@@ -15,7 +15,7 @@ FIGURE = $(BIN)/python -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out
   $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets test lint format clean
+.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets timing test lint format clean
 
 help:  ## This list
 	@echo "predicdiff: which parts of a picture speak for and against a class"
@@ -55,6 +55,9 @@ figure6: $(READY)  ## Figure 6: four feature maps of a middle layer over several
 
 presets: $(READY)  ## What preview and standard are worth: their maps' correlation with the paper's setting
 	$(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT)
+
+timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
+	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(foreach net,$(NETS),--net $(net))
 
 test: $(READY)  ## The test suite, with a coverage figure
 	$(BIN)/python -m pytest --cov=predicdiff --cov-report=term:skip-covered

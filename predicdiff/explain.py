@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 import time
 import warnings
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Sequence
@@ -13,10 +15,10 @@ import numpy as np
 
 from . import windows
 from ._version import __version__
-from .errors import ConfidenceWarning, SettingsError
+from .errors import ConfidenceWarning, OutOfMemoryError, SettingsError
 from .explanation import Explanation, Target
 from .journal import Journal
-from .plan import Plan, evaluate_tile, make_plan
+from .plan import MEMORY, Plan, evaluate_tile, make_plan
 from .protocols import Net, Sampler, UnitLike
 
 #: Above this probability Laplace's correction flattens the weight of evidence by more than half.
@@ -41,7 +43,7 @@ def explain(
     measure: str | None = None,
     seed: int = 0,
     training_instances: int | None = None,
-    memory: int = 2**30,
+    memory: int = MEMORY,
     batch_size: int | None = None,
     start: str | None = None,
     channels_apart: bool = False,
@@ -77,7 +79,8 @@ def explain(
     training_instances : int, optional
         N of Laplace's correction; by default the net's.
     memory : int
-        Bytes that a batch may take; sets the batch size, where ``batch_size`` does not.
+        Bytes that the run may take, the program itself and the sampler apart; sets the batch size, where
+        ``batch_size`` does not.
     start : str, optional
         A hidden blob whose activations are taken away instead of pixels, equation (6). The sampler draws activations
         (see `samplers.hidden`), windows lie on the blob's maps, and so does the relevance. Takes k = 1 on a vector.
@@ -112,7 +115,7 @@ def explain(
 def run(
     plan: Plan,
     *,
-    memory: int = 2**30,
+    memory: int = MEMORY,
     batch_size: int | None = None,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
@@ -122,22 +125,68 @@ def run(
         raise SettingsError(f"batch size {batch_size}: want at least 1.")
     notes = _warn_if_confident(plan)
     started = time.perf_counter()
-    state = {"batch_size": plan.batch(memory) if batch_size is None else batch_size}
+    before = _work(plan)
+    state = first_state(plan, memory, batch_size)
     done = 0
-    with Journal(None if checkpoint is None else Path(checkpoint), plan.identity, state) as journal:
+    kept = Journal(None if checkpoint is None else Path(checkpoint), plan.identity, state)
+    with kept as journal, ThreadPoolExecutor(1) as pool:
         batch = int(journal.state["batch_size"])
-        for number, tile in enumerate(plan.tiles):
+        tiles = plan.tiles(int(journal.state["tile"]))
+        ahead = _Ahead(pool, plan, [tile for number, tile in enumerate(tiles) if number not in journal.tiles])
+        for number, tile in enumerate(tiles):
             if number in journal.tiles:
                 batch = int(journal.tiles[number][2])  # as it was when memory had run out
             else:
-                difference, batch = evaluate_tile(plan, tile, batch)
+                difference, batch = evaluate_tile(plan, tile, batch, ahead.next())
                 journal.add(number, *difference, np.array(batch))
             done += tile.stop - tile.start
             if progress is not None:
                 progress(done, len(plan.origins))
-        tiles = [journal.tiles[number] for number in range(len(plan.tiles))]
+        found = [journal.tiles[number] for number in range(len(tiles))]
     seconds = time.perf_counter() - started
-    return _assemble(plan, tiles, notes, {"seconds": seconds, "batch_size": batch})
+    return _assemble(plan, found, notes, {"seconds": seconds, "batch_size": batch, **_effort(plan, before)})
+
+
+def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, int]:
+    """How a run is cut up, which a continued one takes over: the batch size, and evaluations in a tile."""
+    return {"batch_size": plan.batch(memory) if batch_size is None else batch_size, "tile": plan.tile(memory)}
+
+
+def _work(plan: Plan) -> tuple[float, float]:
+    """Multiply-adds that the net has done so far, and those of dense passes; 0 where it does not count them."""
+    work = getattr(plan.net, "work", None)
+    return (0.0, 0.0) if work is None else (work.done, work.dense)
+
+
+def _effort(plan: Plan, before: tuple[float, float]) -> dict[str, Any]:
+    """JSON-able: how a net that counts its work has evaluated, and the part of dense passes' multiply-adds it did."""
+    done, dense = (after - start for after, start in zip(_work(plan), before))
+    if dense <= 0:
+        return {}
+    return {"evaluation": plan.net.evaluation(plan.blob, start=plan.start), "work_share": done / dense}  # type: ignore[attr-defined]
+
+
+class _Ahead:
+    """Draws of tile after tile, each made by another thread while the one before it is evaluated."""
+
+    def __init__(self, pool: ThreadPoolExecutor, plan: Plan, tiles: Sequence[slice]) -> None:
+        self._pool, self._plan = pool, plan
+        self._left = iter(tiles)
+        self._coming: Future[np.ndarray] | None = None
+        self._start()
+
+    def next(self) -> np.ndarray | None:
+        """The next tile's; None where memory ran out, so that they are made again with nothing beside them."""
+        drawn, coming = None, self._coming
+        if coming is not None:
+            with suppress(OutOfMemoryError, MemoryError):
+                drawn = coming.result()
+        self._start()
+        return drawn
+
+    def _start(self) -> None:
+        tile = next(self._left, None)
+        self._coming = None if tile is None else self._pool.submit(self._plan.draw, tile)
 
 
 def _warn_if_confident(plan: Plan) -> list[str]:

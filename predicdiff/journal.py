@@ -21,7 +21,7 @@ import numpy as np
 
 from .errors import ExplanationError
 
-MAGIC = b"predicdiff tiles 1\n"
+MAGIC = b"predicdiff tiles 2\n"
 HEAD = struct.Struct("<QI")
 
 
@@ -35,7 +35,7 @@ class Journal:
     run : dict
         JSON-able; everything that the tiles' values depend on.
     state : dict
-        JSON-able; what a continued run takes over as it was (the batch size).
+        JSON-able; what a continued run takes over as it was (the batch size, the size of tiles).
 
     Raises
     ------

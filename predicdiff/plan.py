@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import operator
@@ -20,8 +21,16 @@ from .samplers.hidden import activations_of
 from .targets import resolve, see
 from .units import check_unit, lookup, read
 
-#: Evaluations in a tile, about: what an interruption can lose, and the longest batch.
+#: Evaluations in a tile, at least: what an interruption can lose, and the longest batch of a net that asks for none.
 TILE_EVALUATIONS = 320
+#: Batches in a tile of a net that says how long it likes them.
+TILE_BATCHES = 32
+#: Of the memory that a run may take, what draws get: those of one tile are made while another's are evaluated.
+DRAWS_SHARE = 0.1
+
+
+#: Bytes that a run may take by default: what the paper's machine had.
+MEMORY = 4 * 10**9
 
 
 @dataclass(frozen=True)
@@ -70,10 +79,9 @@ class Plan:
         """The units that are read: the targets' and last the one they are held against."""
         return [tuple(target.unit) for target in self.targets] + ([] if self.against is None else [self.against])
 
-    @property
-    def tiles(self) -> list[slice]:
-        """Runs of windows, the units of work; they depend on the settings alone."""
-        return windows.tiles(len(self.origins), max(1, -(-TILE_EVALUATIONS // self.samples)))
+    def tiles(self, evaluations: int = TILE_EVALUATIONS) -> list[slice]:
+        """Runs of windows, the units of work, each of about so many evaluations."""
+        return windows.tiles(len(self.origins), max(1, -(-evaluations // self.samples)))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -108,15 +116,42 @@ class Plan:
         return None if count is None else int(count(self.ground))
 
     def batch(self, memory: int) -> int:
-        """Inputs evaluated at once: as many as the net likes best, if they fit into ``memory`` bytes."""
-        most = min(TILE_EVALUATIONS, getattr(self.net, "preferred_batch", TILE_EVALUATIONS))
-        return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
+        """Inputs evaluated at once: as many as the net likes best, if they fit into ``memory`` bytes.
 
-    def evaluate(self, tile: slice, batch_size: int) -> evidence.Difference:
-        """Differences (n, T) of a tile's windows; of channels taken apart (n, T C), target by target."""
+        Raises
+        ------
+        SettingsError
+            If the net knows that not even one does.
+        """
+        most = getattr(self.net, "preferred_batch", TILE_EVALUATIONS)
+        needed = getattr(self.net, "bytes_needed", None)
+        if needed is None:
+            return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
+        fixed, each = needed(self.blob, start=self.start, window=self.window)
+        room = int(memory * (1 - DRAWS_SHARE)) - fixed
+        if room < each:
+            least = (fixed + each) / (1 - DRAWS_SHARE) / 1e9
+            raise SettingsError(
+                f"memory of {memory / 1e9:.3g} GB is too little for net {self.net.name!r}, whose weights and one input "
+                f"take more: want at least {least:.2g} GB."
+            )
+        return int(np.clip(room // each, 1, most))
+
+    def tile(self, memory: int) -> int:
+        """Evaluations in a tile: many batches, if their draws fit into their part of ``memory`` bytes."""
+        liked = TILE_BATCHES * getattr(self.net, "preferred_batch", 0)
+        room = memory * DRAWS_SHARE / (8 * len(self.ground) * self.window**2)  # float32, and made ahead
+        return max(TILE_EVALUATIONS, int(min(liked, room)))
+
+    def draw(self, tile: slice) -> np.ndarray:
+        """Patches (n, S, C, k, k) for a tile's windows."""
         origins = self.origins[tile]
         draws = self.sampler.draw(self.ground, origins, window=self.window, samples=self.samples, seed=self.seed)
-        patches = self._checked(draws, len(origins))
+        return self._checked(draws, len(origins))
+
+    def evaluate(self, tile: slice, patches: np.ndarray, batch_size: int) -> evidence.Difference:
+        """Differences (n, T) of a tile's windows for these draws; of channels apart (n, T C), target by target."""
+        origins = self.origins[tile]
         if not self.apart:
             return self.difference(self._values(origins, patches, batch_size))
         whole = windows.cut(self.ground, origins, window=self.window)[:, None]
@@ -252,11 +287,14 @@ def _whole(name: str, value: int) -> int:
         raise SettingsError(f"{name} = {value!r}: want a whole number.") from None
 
 
-def evaluate_tile(plan: Plan, tile: slice, batch: int) -> tuple[evidence.Difference, int]:
-    """Evaluate a tile, with half the batch each time that memory runs out."""
+def evaluate_tile(
+    plan: Plan, tile: slice, batch: int, patches: np.ndarray | None = None
+) -> tuple[evidence.Difference, int]:
+    """Evaluate a tile, with half the batch each time that memory runs out; ``patches`` may have been drawn before."""
     while True:
         try:
-            return plan.evaluate(tile, batch), batch
+            patches = plan.draw(tile) if patches is None else patches
+            return plan.evaluate(tile, patches, batch), batch
         except (OutOfMemoryError, MemoryError):
             if batch == 1:
                 raise OutOfMemoryError(
@@ -265,7 +303,23 @@ def evaluate_tile(plan: Plan, tile: slice, batch: int) -> tuple[evidence.Differe
             batch = max(1, batch // 2)
 
 
-def seconds_needed(plan: Plan, *, memory: int = 2**30, batch_size: int | None = None) -> float:
+def precision_gap(plan: Plan, *, count: int = 16) -> tuple[float, float]:
+    """What a net's precision changes: the largest difference from float32 in windows' relevance, and the largest of it.
+
+    Measured on ``count`` windows spread over the image, with the same draws.
+    """
+    origins = plan.origins[:: max(1, len(plan.origins) // count)][:count]
+    probe, exact = replace(plan, origins=origins), copy.copy(plan.net)
+    exact.precision = "float32"  # type: ignore[attr-defined]
+    base = read(exact.forward(exact.encode(plan.pixels)[None], [plan.blob])[plan.blob], plan.units)[0]
+    whole = slice(0, len(origins))
+    patches, batch = probe.draw(whole), plan.batch(MEMORY)
+    found = probe.evaluate(whole, patches, batch).value
+    reference = replace(probe, net=exact, base=base).evaluate(whole, patches, batch).value
+    return float(np.abs(found - reference).max()), float(np.abs(reference).max())
+
+
+def seconds_needed(plan: Plan, *, memory: int = MEMORY, batch_size: int | None = None) -> float:
     """Projected seconds of a run on this machine, from evaluating part of one tile."""
     batch = plan.batch(memory) if batch_size is None else batch_size
     count = max(1, min(len(plan.origins), -(-2 * batch // plan.samples), 64 // plan.samples + 1))

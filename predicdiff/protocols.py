@@ -11,6 +11,9 @@ import numpy as np
 Unit = Tuple[int, ...]
 UnitLike = Union[int, Sequence[int]]
 
+#: How products are computed: as IEEE has it; with TF32's 11 bits on a GPU's tensor cores; in bfloat16's 8.
+PRECISIONS = ("float32", "tf32", "bfloat16")
+
 
 class Net(Protocol):
     """A classifier seen from outside: named blobs between pixels and probabilities."""
@@ -73,7 +76,8 @@ class Sampler(Protocol):
 # the standard error is corrected for it; 0 where nothing is left to chance), `provenance` (a JSON-able dict of what it
 # was fitted on) and `notes` (sentences for the reader of a result). A net may also have `preprocessing` (its view knows
 # the way back to the original image), `outcomes` (K of Laplace's correction, where it is not the number of
-# probabilities: 2 for a sigmoid), `preferred_batch` (inputs in a batch beyond which more gain nothing) and, for
-# analyses that start at a hidden blob, `check_downstream(start, blob)` and a keyword `start` of `evaluate`.
+# probabilities: 2 for a sigmoid), `preferred_batch` (inputs in a batch beyond which more gain nothing),
+# `bytes_needed(blob, start=, window=)` (what `evaluate` takes once, and for each input of a batch) and, for analyses
+# that start at a hidden blob, `check_downstream(start, blob)` and a keyword `start` of `evaluate`.
 
-__all__: list[str] = ["Net", "Sampler", "Unit", "UnitLike"]
+__all__: list[str] = ["PRECISIONS", "Net", "Sampler", "Unit", "UnitLike"]

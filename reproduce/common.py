@@ -18,6 +18,7 @@ from predicdiff.errors import DownloadError, PredicdiffError, WeightsError
 from predicdiff.explain import run
 from predicdiff.explanation import Explanation, written_whole
 from predicdiff.images import load_image
+from predicdiff.nets.torch_device import keep_freed_memory
 from predicdiff.nets.zoo import fetch_net, load_net
 from predicdiff.overlays import symmetric_scale
 from predicdiff.plan import QUALITIES, Plan, Quality, make_plan, seconds_needed
@@ -45,6 +46,7 @@ def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def guarded(**options: Any) -> None:
+        keep_freed_memory()
         warnings.showwarning = lambda message, *_args, **_kwargs: say(f"Warning: {message}")
         try:
             command(**options)

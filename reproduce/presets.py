@@ -2,7 +2,8 @@
 
 The paper's setting is evaluated with one seed; a second seed gives the draws of which every coarser setting takes its
 part, so that no draw is on both sides. To end in reasonable time, maps are compared on squares of the image (--square,
---places); 0 takes the whole image.
+--places); 0 takes the whole image. What is in OUT/presets.json already stays there and is in the table, if it was
+measured on the same squares, so that nets may be measured one after the other.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff import windows
-from predicdiff.plan import QUALITIES, Plan, make_plan
+from predicdiff.explanation import written_whole
+from predicdiff.nets.zoo import caffe_preprocessing, load_net
+from predicdiff.plan import MEMORY, QUALITIES, Plan, make_plan
 
 from . import common
 
 WINDOW = 10
-STRIDES = (1, 2, 3, 4, 5, 6, 8, 10)
+STRIDES = (2, 3, 4, 5, 6, 8, 10)
 SAMPLES = (1, 2, 4, 8)
+#: A preset is the cheapest setting whose maps correlate so well with the paper's, in the median.
+WORTH = {"preview": 0.95, "standard": 0.99}
 
 
 def squares(shape: tuple[int, int], side: int, places: int) -> np.ndarray:
@@ -47,7 +52,7 @@ def touching(origins: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def values(plan: Plan, origins: np.ndarray, samples: int, seed: int, title: str) -> np.ndarray:
     """The unit's values (n, S, 1) for windows at ``origins``."""
-    batch = plan.batch(2**30)
+    batch = plan.batch(MEMORY)
     found = []
     for tile in tqdm(windows.tiles(len(origins), 16), desc=title, unit="tile"):
         patches = plan.sampler.draw(plan.pixels, origins[tile], window=WINDOW, samples=samples, seed=seed)
@@ -62,36 +67,65 @@ def correlations(plan: Plan, mask: np.ndarray, seed: int, title: str) -> dict[st
     shape = plan.pixels.shape[-2:]
     origins = plan.origins[touching(plan.origins, mask)]
     paper = plan.difference(values(plan, origins, QUALITIES["paper"].samples, seed, f"{title}, paper")).value
-    other = values(plan, origins, max(SAMPLES), seed + 1, f"{title}, presets")
+    grids = {
+        stride: {tuple(origin) for origin in windows.grid(shape, window=WINDOW, stride=stride).tolist()}
+        for stride in STRIDES
+    }
+    coarse = np.array([origin for origin in origins.tolist() if any(tuple(origin) in grid for grid in grids.values())])
+    other = values(plan, coarse, max(SAMPLES), seed + 1, f"{title}, presets")
     reference = windows.spread(paper, origins, window=WINDOW, shape=shape)[0]
     table = {}
-    for stride in STRIDES:
-        grid = {tuple(origin) for origin in windows.grid(shape, window=WINDOW, stride=stride).tolist()}
-        chosen = np.array([tuple(origin) in grid for origin in origins.tolist()])
+    for stride, grid in grids.items():
+        chosen = np.array([tuple(origin) in grid for origin in coarse.tolist()])
         for samples in SAMPLES:
             difference = plan.difference(other[chosen][:, :samples]).value
-            relevance = windows.spread(difference, origins[chosen], window=WINDOW, shape=shape)[0]
+            relevance = windows.spread(difference, coarse[chosen], window=WINDOW, shape=shape)[0]
             table[f"{stride},{samples}"] = float(np.corrcoef(reference[mask], relevance[mask])[0, 1])
     return table
 
 
 def report(found: dict[str, dict[str, float]]) -> str:
-    """Median over the maps as a Markdown table; evaluations are those of a whole map of 224 x 224."""
+    """Median over the maps as a Markdown table, cheapest first; evaluations are those of a whole map of 224 x 224."""
     lines = ["| stride | S | evaluations | median correlation | lowest |", "|---|---|---|---|---|"]
     names = {(quality.stride, quality.samples): name for name, quality in QUALITIES.items()}
-    for key in next(iter(found.values())):
+    for key in sorted(next(iter(found.values())), key=cost):
         stride, samples = map(int, key.split(","))
-        cost = len(windows.positions(224, WINDOW, stride)) ** 2 * samples
         column = [table[key] for table in found.values()]
         name = f" **{names[stride, samples]}**" if (stride, samples) in names else ""
-        lines.append(f"| {stride} | {samples}{name} | {cost:,} | {np.median(column):.3f} | {min(column):.3f} |")
-    return "\n".join(lines)
+        lines.append(f"| {stride} | {samples}{name} | {cost(key):,} | {np.median(column):.3f} | {min(column):.3f} |")
+    return "\n".join([*lines, "", *(f"{name}: {cheapest(found, worth)}" for name, worth in WORTH.items())])
+
+
+def cost(key: str) -> int:
+    """Evaluations of a whole map of 224 x 224 at "stride,samples"."""
+    stride, samples = map(int, key.split(","))
+    return len(windows.positions(224, WINDOW, stride)) ** 2 * samples
+
+
+def cheapest(found: dict[str, dict[str, float]], worth: float) -> str:
+    """The setting with the fewest evaluations whose median correlation is at least ``worth``, as text."""
+    keys = [key for key in next(iter(found.values())) if np.median([table[key] for table in found.values()]) >= worth]
+    if not keys:
+        return f"none of these settings reaches a median correlation of {worth}"
+    stride, samples = min(keys, key=cost).split(",")
+    return f"stride {stride}, S = {samples} is the cheapest with a median correlation of at least {worth}"
+
+
+def earlier(path: Path, squares_: dict[str, int]) -> dict[str, dict[str, float]]:
+    """Maps that an earlier call measured on the same squares."""
+    if not path.exists():
+        return {}
+    record = json.loads(path.read_text())
+    maps: dict[str, dict[str, float]] = record["maps"]
+    return maps if all(record.get(key) == value for key, value in squares_.items()) else {}
 
 
 @common.figure_options
 @click.option("--square", default=16, show_default=True, help="Side of the squares in pixels; 0: the whole image.")
 @click.option("--places", default=2, show_default=True, help="Squares along each side.")
 @click.option("--sampler", "kinds", multiple=True, default=("conditional",), show_default=True)
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights of the one --net, a deploy prototxt.")
+@click.option("--mean", help="Its mean: a file, or b,g,r.")
 def main(
     nets: tuple[str, ...],
     images: tuple[str, ...],
@@ -100,20 +134,30 @@ def main(
     square: int,
     places: int,
     kinds: tuple[str, ...],
+    weights: Path | None,
+    mean: str | None,
     **_: Any,
 ) -> None:
     """Measure, print the table and save it as out/presets.json."""
-    found = {}
-    for title, net in common.nets(nets or (common.STAND_IN,))[0].items():
+    path, where = out / "presets.json", {"square": square, "places": places}
+    out.mkdir(parents=True, exist_ok=True)
+    found = earlier(path, where)
+    if weights is not None:
+        own = load_net(nets[0], weights=weights, preprocessing=caffe_preprocessing(mean=mean))
+        loaded = {Path(nets[0]).stem: own}
+    else:
+        loaded = common.nets(nets or (common.STAND_IN,))[0]
+    for title, net in loaded.items():
         for name, image in common.images(images).items():
-            samplers = common.samplers(net, image, seed=seed)
             for kind in kinds:
                 label = f"{title}, {name}, {kind}"
-                plan = make_plan(net, image, samplers[kind], window=WINDOW, samples=20, stride=1)
-                mask = squares(plan.pixels.shape[-2:], square, places)
-                found[label] = correlations(plan, mask, seed, label)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "presets.json").write_text(json.dumps({"square": square, "places": places, "maps": found}, indent=1))
+                if label not in found:
+                    sampler = common.samplers(net, image, seed=seed)[kind]
+                    plan = make_plan(net, image, sampler, window=WINDOW, samples=20, stride=1)
+                    mask = squares(plan.pixels.shape[-2:], square, places)
+                    found[label] = correlations(plan, mask, seed, label)
+                    with written_whole(path) as part:
+                        part.write_text(json.dumps({**where, "maps": found}, indent=1))
     print(report(found))
 
 

@@ -89,9 +89,9 @@ def test_the_same_settings_give_the_same_bits() -> None:
 
 def test_tiles_in_any_order_give_the_same_bits() -> None:
     plan = make_plan(single(), IMAGE, NormalSampler(), window=2, samples=7, stride=1)
-    assert len(plan.tiles) == 2
-    forth = [evaluate_tile(plan, tile, 16)[0] for tile in plan.tiles]
-    back = [evaluate_tile(plan, tile, 16)[0] for tile in reversed(plan.tiles)][::-1]
+    assert len(plan.tiles()) == 2
+    forth = [evaluate_tile(plan, tile, 16)[0] for tile in plan.tiles()]
+    back = [evaluate_tile(plan, tile, 16)[0] for tile in reversed(plan.tiles())][::-1]
     for one, other in zip(forth, back):
         assert one.value.tobytes() == other.value.tobytes()
         assert one.variance.tobytes() == other.variance.tobytes()

@@ -147,6 +147,25 @@ def test_a_batch_that_was_halved_stays_so(tmp_path: Path) -> None:
     assert bits(found) == bits(explained(batch_size=8))
 
 
+@pytest.mark.parametrize(("first", "second", "rest"), [(64, None, [26, 4]), (None, 64, [4] * 13), (64, 640, [26, 4])])
+def test_tiles_stay_as_large_as_the_first_run_made_them(
+    tmp_path: Path, first: Any, second: Any, rest: list[int]
+) -> None:
+    """320 evaluations, or 32 of the batches that a net prefers: 4 windows, 26, and all 56 at once."""
+    path = tmp_path / "cat.tiles"
+    before, after = Interrupted(after=1), MapNet(SHAPE, dtype=np.float32)
+    for net, preferred in ((before, first), (after, second)):
+        if preferred is not None:
+            net.preferred_batch = preferred  # type: ignore[attr-defined]
+    with pytest.raises(KeyboardInterrupt, match="by the keyboard"):
+        explained(before, checkpoint=path)
+    told: list[tuple[int, int]] = []
+    found = explained(after, checkpoint=path, progress=lambda *done: told.append(done))
+    assert after.calls == rest
+    assert told[-1] == (WINDOWS, WINDOWS)
+    assert bits(found) == bits(explained())
+
+
 @pytest.mark.parametrize(
     ("other", "match"),
     [

@@ -210,7 +210,7 @@ def test_a_refused_journal_does_not_take_up_the_others_state(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "content", [b"my thesis\n", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, b"predicdiff tiles 2\n{}\n", b"\0" * 50]
+    "content", [b"my thesis\n", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, b"predicdiff tiles 1\n{}\n", b"\0" * 50]
 )
 def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "cat.tiles"

@@ -60,10 +60,12 @@ def test_tiles_hold_every_window_once(size: tuple[int, int], samples: int, data:
         LinearNet(np.ones((2, 1, *size))), np.zeros((1, *size)), window=window, samples=samples,
         stride=data.draw(st.integers(1, window)),
     )  # fmt: skip
-    held = [i for tile in made.tiles for i in range(tile.start, tile.stop)]
-    assert held == list(range(len(made.origins)))
-    largest = max(tile.stop - tile.start for tile in made.tiles) * samples
-    assert largest < planning.TILE_EVALUATIONS + samples
+    for evaluations in (planning.TILE_EVALUATIONS, data.draw(st.integers(1, 2000))):
+        tiles = made.tiles(evaluations)
+        held = [i for tile in tiles for i in range(tile.start, tile.stop)]
+        assert held == list(range(len(made.origins)))
+        assert max(tile.stop - tile.start for tile in tiles) * samples < evaluations + samples
+    assert made.tiles() == made.tiles(planning.TILE_EVALUATIONS)
 
 
 def test_settings_are_plain_whatever_whole_numbers_came() -> None:
@@ -125,6 +127,63 @@ def test_batches_are_sized_from_memory_and_the_nets_liking(memory: int, batch: i
     assert plan(net).batch(memory) == batch
     net.preferred_batch = 16  # type: ignore[attr-defined]
     assert plan(net).batch(memory) == min(batch, 16)
+    net.preferred_batch = 1280  # type: ignore[attr-defined]
+    assert plan(net).batch(10**9) == 1280
+
+
+class Frugal(MapNet):
+    """Says what `evaluate` takes: something once, and something for each input of a batch."""
+
+    preferred_batch = 16
+    asked: Any = None
+
+    def bytes_needed(self, blob: str, *, start: Any, window: int) -> tuple[int, int]:
+        self.asked = (blob, start, window)
+        return 50_000, 1000
+
+
+# nine tenths of the memory are the net's, the rest is for draws
+@pytest.mark.parametrize(("memory", "batch"), [(56_667, 1), (57_777, 1), (57_778, 2), (70_000, 13), (10**9, 16)])
+def test_what_is_needed_once_is_taken_off_the_memory(memory: int, batch: int) -> None:
+    net = Frugal(SHAPE)
+    assert plan(net).batch(memory) == batch
+    assert net.asked == ("prob", None, 3)
+
+
+@pytest.mark.parametrize("memory", [0, 50_000, 56_666])
+def test_memory_too_small_for_one_input_is_refused(memory: int) -> None:
+    with pytest.raises(SettingsError, match=r"is too little for net 'numpy', .*: want at least 5\.7e-05 GB"):
+        plan(Frugal(SHAPE)).batch(memory)
+
+
+@pytest.mark.parametrize("memory", [0, 10**6, 3 * 10**6, 10**12])
+@pytest.mark.parametrize("preferred", [None, 1, 16, 1280])
+def test_a_tile_is_many_batches_if_their_draws_fit(memory: int, preferred: int | None) -> None:
+    net = MapNet(SHAPE)
+    if preferred is not None:
+        net.preferred_batch = preferred  # type: ignore[attr-defined]
+    found = plan(net).tile(memory)
+    draws = 2 * found * 4 * 3 * 3 * 3  # this tile's and the next one's: float32, three channels, 3 x 3
+    assert found == planning.TILE_EVALUATIONS or draws <= memory * planning.DRAWS_SHARE
+    assert found == planning.TILE_EVALUATIONS or found <= planning.TILE_BATCHES * (preferred or 0)
+    if memory == 10**12:
+        assert found == max(planning.TILE_EVALUATIONS, planning.TILE_BATCHES * (preferred or 0))
+
+
+def test_draws_made_before_are_not_made_again() -> None:
+    class Counted(NormalSampler):
+        count = 0
+
+        def draw(self, *args: Any, **settings: Any) -> np.ndarray:
+            self.count += 1
+            return super().draw(*args, **settings)
+
+    sampler, tile = Counted(), slice(2, 8)
+    made = plan(sampler=sampler)
+    wanted, _ = evaluate_tile(made, tile, 8)
+    found, _ = evaluate_tile(made, tile, 8, made.draw(tile))
+    assert sampler.count == 2
+    np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +204,7 @@ def test_draws_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
             return np.zeros(shape)
 
     with pytest.raises(SamplerError, match=r"Wrong.draw gave an array \(.*want \(5, 1 to 4, 3, 3, 3\)"):
-        plan(sampler=Wrong()).evaluate(slice(0, 5), 8)
+        plan(sampler=Wrong()).draw(slice(0, 5))
 
 
 def test_draws_that_are_no_numbers_are_refused() -> None:
@@ -154,7 +213,7 @@ def test_draws_that_are_no_numbers_are_refused() -> None:
             return np.full((5, 4, 3, 3, 3), np.nan)
 
     with pytest.raises(SamplerError, match=r"Wrong\.draw gave NaN or infinity"):
-        plan(sampler=Wrong()).evaluate(slice(0, 5), 8)
+        plan(sampler=Wrong()).draw(slice(0, 5))
 
 
 def test_memory_that_runs_out_halves_the_batch() -> None:
@@ -219,7 +278,7 @@ def test_a_tile_is_the_net_on_patches_that_the_sampler_drew() -> None:
             return super().evaluate(pixels, origins, patches, **settings)
 
     made = plan(Watched(SHAPE), units=[2, 1], against=0, seed=3)
-    made.evaluate(slice(30, 33), 7)
+    made.evaluate(slice(30, 33), made.draw(slice(30, 33)), 7)
     origins = [(r, c) for r in range(5) for c in range(7)][30:33]
     np.testing.assert_array_equal(seen["origins"], origins)
     wanted = NormalSampler().draw(made.pixels, np.array(origins), window=3, samples=4, seed=3)

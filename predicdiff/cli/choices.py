@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ..errors import InputWarning, SettingsError
 from ..images import MODES, load_image
 from ..like import OURS, Like
 from ..nets.preprocessing import ORDERS, Preprocessing
-from ..protocols import Net, Sampler
+from ..protocols import PRECISIONS, Net, Sampler
 from ..samplers import GaussianSampler
 from ..samplers.corpus import bundled, default_corpus, read_folder
 from ..samplers.hidden import hidden_gaussian, hidden_marginal
@@ -43,11 +44,13 @@ class NetChoice:
     view: str | None
     labels: Path | None
     device: str | None
+    precision: str = "float32"
 
     def load(self, like: Like | None = None) -> Net:
         """The net, ready to be explained; its view is ``like``'s, where none was given."""
         from ..nets.zoo import load_net
 
+        _settle()
         preprocessing = self._preprocessing()
         return load_net(
             self.net,
@@ -55,6 +58,7 @@ class NetChoice:
             preprocessing=preprocessing if like is None else self._as(like, preprocessing),
             labels=self.labels,
             device=self.device,
+            precision=self.precision,
         )
 
     def _as(self, like: Like, given: Preprocessing | None) -> Preprocessing | None:
@@ -99,6 +103,14 @@ class NetChoice:
         view = replace(known.view, mode=given.get("view", known.view.mode), size=size)
         changed = {name: getattr(made, name) for name in given if name not in ("image_size", "view")}
         return replace(known, view=view, **changed)
+
+
+def _settle() -> None:
+    """What a program may do and a library may not; without torch, `load_net` has the word."""
+    with suppress(ImportError):
+        from ..nets.torch_device import keep_freed_memory
+
+        keep_freed_memory()
 
 
 NET = "The net"
@@ -146,6 +158,14 @@ def net_options(default: str | None = DEFAULT_NET) -> Decorator:
         ),
         option("--labels", type=FILE, group=NET, help="Names of the classes, a line each."),
         option("--device", metavar="cpu|cuda", group=NET, help="Where to compute.  [default: a GPU if there is one]"),
+        option(
+            "--precision",
+            type=click.Choice(PRECISIONS),
+            default=PRECISIONS[0],
+            show_default=True,
+            group=NET,
+            help="Of products, less than float32 for speed on a GPU.",
+        ),
     )
 
 

@@ -223,7 +223,7 @@ def explain_options() -> Decorator:
         option("--restart", is_flag=True, group=OUTPUT, help="Throw away the finished tiles of an interrupted run."),
     )
     memory = option(
-        "--memory", type=MEMORY, default="1GB", show_default=True, group=EFFORT, help="What a batch may take."
+        "--memory", type=MEMORY, default="4GB", show_default=True, group=EFFORT, help="What the run may take."
     )
     batch = option(
         "--batch-size", type=int, metavar="N", group=EFFORT, help="Inputs at once.  [default: as many as fit]"

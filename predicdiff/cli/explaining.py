@@ -13,10 +13,10 @@ import numpy as np
 from .. import windows
 from ..baselines import GreyPatch
 from ..errors import SettingsError
-from ..explain import run
+from ..explain import first_state, run
 from ..explanation import Explanation
 from ..journal import Journal
-from ..plan import QUALITIES, Plan, make_plan, seconds_needed
+from ..plan import QUALITIES, Plan, make_plan, precision_gap, seconds_needed
 from ..protocols import Net, Sampler
 from .choices import NetChoice, SamplerChoice, net_options, sampler_options, subject
 from .console import INTERRUPTED, SOON, bar, duration, speaker
@@ -84,13 +84,15 @@ def explain(
     done = _finished(plan, tiles, memory, batch_size)
     if not quiet:
         _say_how_long(plan, sampling, done, seconds_needed(plan, memory=memory, batch_size=batch_size), say)
+    if net.precision != "float32":
+        say(_less_precise(plan, net.precision))
     explanation = _run(plan, tiles, memory, batch_size, done, quiet)
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
     _write(explanation, result, picture, out)
     with suppress(OSError):  # the result is safe
         tiles.unlink()
-    say("\n".join([*target_lines(explanation), *note_lines(explanation)]))
+    say("\n".join([*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation)]))
     say(f"Wrote {result} and {picture}.")
 
 
@@ -115,9 +117,9 @@ def _finished(plan: Plan, tiles: Path, memory: int, batch_size: int | None) -> i
     """How many windows an interrupted run has finished; an error if it was another run."""
     if not tiles.exists():
         return 0
-    state = {"batch_size": plan.batch(memory) if batch_size is None else batch_size}
-    with Journal(tiles, plan.identity, state) as journal:
-        return sum(tile.stop - tile.start for i, tile in enumerate(plan.tiles) if i in journal.tiles)
+    with Journal(tiles, plan.identity, first_state(plan, memory, batch_size)) as journal:
+        every = plan.tiles(int(journal.state["tile"]))
+        return sum(tile.stop - tile.start for i, tile in enumerate(every) if i in journal.tiles)
 
 
 def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
@@ -136,6 +138,21 @@ def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say
             others.append(f"--quality {name} {duration(seconds * work)}")
     if others and seconds > SOON:
         say(f"({', '.join(others)}.)")
+
+
+def effort_lines(explanation: Explanation) -> list[str]:
+    """How it was computed, of a net that says so."""
+    made = explanation.provenance
+    if "work_share" not in made:
+        return []
+    evaluation = str(made["evaluation"])
+    return [f"{evaluation[:1].upper()}{evaluation[1:]}: {made['work_share']:.0%} of the multiply-adds of dense passes."]
+
+
+def _less_precise(plan: Plan, precision: str) -> str:
+    gap, most = precision_gap(plan)
+    unit = "bit" if plan.measure == "evidence" else "activation"
+    return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
 
 
 def _run(plan: Plan, tiles: Path, memory: int, batch_size: int | None, done: int, quiet: bool) -> Explanation:

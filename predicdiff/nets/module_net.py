@@ -7,16 +7,18 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Callable
+from typing import Any, ContextManager
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import BlobError, InputWarning, SettingsError
 from ..units import lookup
+from .graph import Graph, Node
+from .module_graph import UntraceableError, module_graph
 from .module_trace import Recorder, Replacer, Trace, trace
 from .preprocessing import Preprocessing
-from .torch_base import TorchNet, hash_of
+from .torch_base import TorchNet
 from .torch_device import Device, choose_device, exactly, first_line, is_full, memory_errors
 
 #: What a module may end in: the name of its own output, and of the blob of probabilities.
@@ -25,6 +27,15 @@ OUTPUTS = {
     "sigmoid": ("logits", "prob"),
     "probabilities": ("prob", "prob"),
     "activation": ("output", None),
+}
+
+
+#: What makes probabilities of a module's own output.
+ENDS = {
+    "logits": lambda values: torch.softmax(values, 1),
+    "sigmoid": torch.sigmoid,
+    "probabilities": None,
+    "activation": None,
 }
 
 
@@ -87,6 +98,7 @@ class ModuleNet(TorchNet):
         if own == (1,) or output == "sigmoid":
             self.outcomes = 2
         self._layout = self._trace.layout
+        self._traced, self.dense_because = _traced(self.module, shape, place, own, output)
         inner = {blob: size for blob, size in self._trace.shapes.items() if blob not in (self._own, prob)}
         super().__init__(
             name=name,
@@ -131,6 +143,9 @@ class ModuleNet(TorchNet):
             return blob == self.output
         if start == self.output:
             return False
+        traced = self._traced
+        if traced is not None and start in traced.values and blob in traced.values:
+            return traced.sees(traced.values[start], traced.values[blob])
         with torch.inference_mode(False), torch.enable_grad():
             black = torch.zeros(1, *self.input_shape, device=self.device)
             leaf = self._run(black, [start])[start].detach().requires_grad_()
@@ -139,32 +154,74 @@ class ModuleNet(TorchNet):
                 return False
             return torch.autograd.grad(value.sum(), leaf, allow_unused=True)[0] is not None
 
-    def _resume(self, inputs: Tensor, start: str, blob: str) -> Callable[[Tensor], Tensor]:
-        """The whole module runs; it has no plan by which the part above ``start`` could be left out."""
+    def evaluation(self, blob: str, *, start: str | None = None) -> str:
+        """How `evaluate` works for this blob, in words, and why where it is dense."""
+        if self._traced is None:
+            return f"dense, since {self.dense_because}"
+        return super().evaluation(blob, start=start)
 
-        def resume(changed: Tensor) -> Tensor:
-            if start == self._own:
-                return self._named(changed)[blob]
-            whole = inputs.expand(len(changed), -1, -1, -1).clone()
-            return self._run_with(whole, [blob], {start: changed})[blob]
+    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+        """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
+        fixed, each = super().bytes_needed(blob, start=start, window=window)
+        return (fixed, each) if self._traced is not None else (fixed, each + 8 * self._trace.elements)
 
-        return resume
+    def _ready(self) -> ContextManager[None]:
+        return _evaluating(self.module)
+
+    def _graph(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
+        if self._traced is None or blob not in self._traced.values or start not in {None, *self._traced.values}:
+            return self._as_one(start, blob)  # of submodules of torch's own modules a trace knows nothing
+        values = self._traced.values
+        return self._traced, self._traced.input if start is None else values[start], values[blob]
+
+    def _as_one(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
+        """The whole module as one function, since what happens inside is not known."""
+        shapes = {0: self.input_shape, 2: self._blobs[blob]}
+        if start is None:
+            run = Node(blob, "module", (0,), 2, lambda given: self._run(given[0], [blob])[blob])
+            return Graph((run,), shapes, 0, {}), 0, 2
+        shapes[1] = self._blobs[start]
+        first = Node(start, "module", (0,), 1, lambda given: self._run(given[0].clone(), [start])[start])
+        if start == self._own:
+            run = Node(blob, "module", (1,), 2, lambda given: self._named(given[0])[blob])
+        else:
+            run = Node(
+                blob, "module", (0, 1), 2,
+                lambda given: self._run_with(given[0].clone(), [blob], {start: given[1]})[blob],
+            )  # fmt: skip
+        return Graph((first, run), shapes, 0, {}), 1, 2
 
     def _named(self, result: Tensor) -> dict[str, Tensor]:
         result = _with_classes(result)
         named = {self._own: result}
-        if self._kind == "logits":
-            named["prob"] = torch.softmax(result, 1)
-        if self._kind == "sigmoid":
-            named["prob"] = torch.sigmoid(result)
+        end = ENDS[self._kind]
+        if end is not None:
+            named["prob"] = end(result)
         return named
 
     def _definition(self) -> str:
         digest = hashlib.sha1(repr((self.module, self._kind, self._blobs)).encode()).hexdigest()
         return f"{type(self.module).__module__}.{type(self.module).__qualname__} sha1:{digest}"
 
-    def _weights_hash(self) -> str:
-        return hash_of(value for value in self.module.state_dict().values() if isinstance(value, Tensor))
+    def _tensors(self) -> Iterator[Tensor]:
+        return (value for value in self.module.state_dict().values() if isinstance(value, Tensor))
+
+
+def _traced(
+    module: nn.Module, shape: tuple[int, int, int], device: torch.device, own: tuple[int, ...], output: str
+) -> tuple[Graph | None, str | None]:
+    """The module's graph, its own blobs included, or why there is none."""
+    zeros = torch.zeros(2, *shape, device=device)
+    with _evaluating(module), memory_errors(), exactly(), torch.inference_mode():
+        try:
+            traced = module_graph(module, zeros)
+        except UntraceableError as error:
+            return None, str(error)
+        ramp = torch.linspace(-1, 1, zeros.numel(), device=device).view_as(zeros)
+        usual = module(ramp.clone())
+        if not _alike(usual, traced.run(ramp.clone())):
+            return None, "its trace gives other values"
+    return traced.named(own, OUTPUTS[output], ENDS[output]), None
 
 
 def _dry_run(
@@ -195,7 +252,13 @@ def _runs_channels_last(module: nn.Module, zeros: Tensor) -> bool:
         other = module(ramp.contiguous(memory_format=torch.channels_last))
     except Exception:
         return False
-    return torch.allclose(usual, other, rtol=1e-3, atol=1e-4 * float(usual.abs().max()))
+    return _alike(usual, other)
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    """Whether two outputs are the same, rounding apart, NaN and infinities included."""
+    largest = float(a.nan_to_num(0.0, 0.0, 0.0).abs().max())
+    return torch.allclose(a, b, rtol=1e-3, atol=1e-4 * largest, equal_nan=True)
 
 
 def _checked_shape(shape: Any) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Sequence
 
 import numpy as np
@@ -92,6 +92,21 @@ class Preprocessing:
         if scale.ndim or scale != 1:
             values = values * (scale[:, None, None] if scale.ndim else scale)
         return np.array(values, np.float32, order="C")
+
+    def encode_patches(self, patches: np.ndarray, origins: np.ndarray, input_shape: tuple[int, int, int]) -> np.ndarray:
+        """Patches (n, S, C, k, k) of pixels as parts of the net's input, each encoded where it will stand.
+
+        ``origins`` (n, 2) are the places of their top-left pixels, inside the input.
+        """
+        if self.mean is None or np.ndim(self.mean) == 1:
+            return self.encode(patches, input_shape)
+        whole = np.asarray(self._mean_at(input_shape, (0, 0), input_shape[1:]))
+        flat = replace(self, mean=None, scale=1.0).encode(patches, input_shape)
+        rows, columns = (corner[:, None] + np.arange(patches.shape[-1]) for corner in origins.T)
+        flat -= whole[:, rows[:, :, None], columns[:, None]].swapaxes(0, 1)[:, None]
+        scale = np.asarray(self.scale, np.float32)
+        encoded: np.ndarray = flat * (scale[:, None, None] if scale.ndim else scale)
+        return encoded
 
     def _mean_at(
         self, input_shape: tuple[int, int, int], origin: tuple[int, int], size: tuple[int, ...]

@@ -88,7 +88,7 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
 
 
 def _caffe(net: CaffeTorchNet, streams: dict[str, np.random.Generator], draw: Draw) -> CaffeTorchNet:
-    weights = {name: [blob.cpu().numpy() for blob in blobs] for name, blobs in net._weights.items()}
+    weights: dict[str, list[np.ndarray]] = net.weights
     for name, stream in streams.items():
         weights[name] = [draw(blob, stream) for blob in weights[name]]
     plan = net._plan

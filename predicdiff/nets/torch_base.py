@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Callable
+from contextlib import nullcontext
+from typing import Any, ContextManager
 
 import numpy as np
 import torch
@@ -15,8 +16,12 @@ from .. import windows
 from ..errors import BlobError, ImageError, SettingsError
 from ..protocols import Unit, UnitLike
 from ..units import as_map, check_unit, lookup
+from .folding import folded
+from .graph import Graph
+from .incremental import Incremental, Work
 from .preprocessing import Preprocessing
-from .torch_device import exactly, memory_errors
+from .route import SHARE, Route
+from .torch_device import check_precision, computing, exactly, memory_errors
 
 #: Laplace's N where nothing else is said: the training images of ILSVRC 2012.
 TRAINING_INSTANCES = 1_281_167
@@ -43,6 +48,9 @@ class TorchNet(ABC):
 
     #: K of Laplace's correction, where it is not the number of probabilities.
     outcomes: int | None = None
+
+    #: Whether `evaluate` computes only what a window changes; the values are the same, rounding apart.
+    incremental: bool = True
 
     #: In which order batches lie in memory.
     _layout: torch.memory_format = torch.contiguous_format
@@ -77,12 +85,25 @@ class TorchNet(ABC):
         self.labels: Sequence[str] | None = None if labels is None else list(labels)
         self.training_instances = TRAINING_INSTANCES if training_instances is None else training_instances
         self.device = device
+        self._precision = "float32"
         self._blobs = dict(blobs)
+        #: Multiply-adds of all calls of `evaluate` so far.
+        self.work = Work()
 
     @property
     def blobs(self) -> dict[str, tuple[int, ...]]:
         """Shapes of all blobs, without the batch axis, in the order they are computed."""
         return dict(self._blobs)
+
+    @property
+    def precision(self) -> str:
+        """In what products are computed: float32, tf32 (on a GPU) or bfloat16. Gradients are always float32."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, name: str) -> None:
+        """Refuse what the device has not."""
+        self._precision = check_precision(name, self.device)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -91,6 +112,7 @@ class TorchNet(ABC):
             "name": self.name,
             "engine": "torch",
             "engine_version": str(torch.__version__),
+            **({} if self.precision == "float32" else {"precision": self.precision}),
             "definition": self._definition(),
             "weights": self._weights_hash(),
             "preprocessing": None if self.preprocessing is None else self.preprocessing.provenance,
@@ -99,7 +121,7 @@ class TorchNet(ABC):
     @property
     def preferred_batch(self) -> int:
         """Inputs in a batch beyond which more gain nothing; on the CPU more are slower (their maps leave the cache)."""
-        return 16 if self.device.type == "cpu" else 256
+        return 20 if self.device.type == "cpu" else 1280
 
     def view(self, image: np.ndarray) -> np.ndarray:
         """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees."""
@@ -139,9 +161,9 @@ class TorchNet(ABC):
         """
         self._look_up(blobs)
         array = self._checked(inputs, ("b", *self.input_shape))
-        with memory_errors(), exactly(), torch.inference_mode():
+        with memory_errors(), computing(self.precision, self.device), torch.inference_mode():
             values = self._run(self._tensor(array), list(blobs))
-            return {blob: np.array(values[blob].to("cpu").contiguous().numpy(), np.float32) for blob in blobs}
+            return {blob: np.array(values[blob].to("cpu", torch.float32).contiguous().numpy()) for blob in blobs}
 
     def gradient(self, inputs: np.ndarray, *, blob: str, unit: UnitLike) -> np.ndarray:
         """Gradient of one unit with respect to one input.
@@ -219,15 +241,21 @@ class TorchNet(ABC):
         origins = np.asarray(origins, int).reshape(-1, 2)
         ground = self.input_shape if start is None else as_map(lookup(self._blobs, start))
         patches = self._checked(patches, (len(origins), "S", ground[0], "k", "k"))
-        count, samples, _, window, _ = patches.shape
-        windows.check_inside(origins, ground[1:], window)
-        values = np.empty((count * samples, len(indices)))
-        with memory_errors(), exactly(), torch.inference_mode():
-            untouched, run = self._runner(self._tensor(self._encode(base, (0, 0))[None]), start, blob)
-            encoded = self._encode_patches(origins, patches) if start is None else patches
-            for batch, inputs in self._batches(untouched, origins, encoded, batch_size):
-                values[batch] = _read(run(inputs), indices).cpu().numpy()
-        return values.reshape(count, samples, len(indices))
+        windows.check_inside(origins, ground[1:], patches.shape[-1])
+        if start is not None:
+            self.check_downstream(start, blob)
+        channels = None
+        if len(shape) > 1:
+            channels, indices = _of_channels(indices)
+        values = np.empty((*patches.shape[:2], len(indices)))
+        with memory_errors(), computing(self.precision, self.device), torch.inference_mode(), self._ready():
+            engine = self._engine(base, start, blob)
+            given = self._tensor(self._encode_patches(origins, patches) if start is None else patches)
+            for (rows, draws), batch in engine.evaluate(origins, given, batch_size, channels=channels):
+                found = _read(batch, indices).cpu().numpy()
+                values[rows, draws] = found.reshape(len(rows), -1, len(indices))
+        self.work.add(engine.work)
+        return values
 
     def check_downstream(self, start: str, blob: str) -> None:
         """A BlobError if ``blob`` does not depend on ``start``, or is the same."""
@@ -236,15 +264,31 @@ class TorchNet(ABC):
         if start == blob or not self._downstream(start, blob):
             raise BlobError(f"blob {blob!r} does not lie downstream of {start!r}: perturbing that can't change it.")
 
-    def _runner(self, inputs: Tensor, start: str | None, blob: str) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """Untouched values (1, C, H, W) that patches go into, and what makes ``blob`` of a changed batch of them."""
-        if start is None:
-            return inputs, lambda changed: self._run(changed, [blob])[blob]
-        self.check_downstream(start, blob)
-        shape = self._blobs[start]
-        resume = self._resume(inputs, start, blob)
-        untouched = self._run(inputs.clone(), [start])[start]
-        return untouched.reshape(1, *as_map(shape)), lambda changed: resume(changed.reshape(-1, *shape))
+    def _ready(self) -> ContextManager[None]:
+        """What has to hold while a graph runs."""
+        return nullcontext()
+
+    def _engine(self, pixels: np.ndarray, start: str | None, blob: str) -> Incremental:
+        inputs = self._tensor(self._encode(pixels, (0, 0))[None]).contiguous(memory_format=self._layout)
+        return Incremental(self._route(start, blob), inputs, layout=self._layout)
+
+    def _route(self, start: str | None, blob: str) -> Route:
+        graph, source, target = self._graph(start, blob)
+        return Route(folded(graph, {source, target}), source, target, share=SHARE if self.incremental else 0.0)
+
+    def evaluation(self, blob: str, *, start: str | None = None) -> str:
+        """How `evaluate` works for this blob, in words: up to which layer it computes only what changes."""
+        if not self.incremental:
+            return "dense"
+        node = self._route(start, blob).whole_from
+        return "incremental" if node is None else f"incremental up to {node.name} ({node.operation})"
+
+    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+        """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
+        route = self._route(start, blob)
+        weights = sum(tensor.numel() * tensor.element_size() for tensor in self._tensors())
+        patch = self._blobs[start][0] if start is not None else self.input_shape[0]
+        return weights + 4 * route.fixed_elements(), 4 * (route.elements(window) + 2 * patch * window**2)
 
     @abstractmethod
     def bytes_per_input(self, blob: str) -> int:
@@ -259,16 +303,20 @@ class TorchNet(ABC):
         """Whether ``blob`` depends on ``start``."""
 
     @abstractmethod
-    def _resume(self, inputs: Tensor, start: str, blob: str) -> Callable[[Tensor], Tensor]:
-        """What makes ``blob`` of a batch of changed ``start``, all else being as for one input (1, C, H, W)."""
+    def _graph(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
+        """A graph, and in it the numbers of ``start``, by default the input, and of ``blob``."""
 
     @abstractmethod
     def _definition(self) -> str:
         """What tells nets of other layers apart."""
 
     @abstractmethod
+    def _tensors(self) -> Iterator[Tensor]:
+        """All weights, in the net's order."""
+
     def _weights_hash(self) -> str:
-        """SHA-1 of all weights, in the net's order."""
+        """SHA-1 of all weights."""
+        return hash_of(self._tensors())
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self.device)
@@ -281,27 +329,7 @@ class TorchNet(ABC):
     def _encode_patches(self, origins: np.ndarray, patches: np.ndarray) -> np.ndarray:
         if self.preprocessing is None:
             return patches
-        encoded = np.empty_like(patches)
-        for i, (row, column) in enumerate(origins.tolist()):
-            encoded[i] = self._encode(patches[i], (row, column))
-        return encoded
-
-    def _batches(
-        self, untouched: Tensor, origins: np.ndarray, patches: np.ndarray, size: int
-    ) -> Iterator[tuple[slice, Tensor]]:
-        """Batches (b, C, H, W) on the device, each entry the untouched one with one patch set in."""
-        count, samples, channels, window, _ = patches.shape
-        flat = patches.reshape(count * samples, channels, window, window)
-        untouched = untouched.contiguous(memory_format=self._layout)
-        for start in range(0, len(flat), size):
-            stop = min(start + size, len(flat))
-            inputs = untouched.expand(stop - start, -1, -1, -1).clone(memory_format=self._layout)
-            drawn = self._tensor(flat[start:stop])
-            for i in range(start // samples, (stop - 1) // samples + 1):
-                of_window = slice(max(i * samples, start) - start, min((i + 1) * samples, stop) - start)
-                row, column = origins[i].tolist()
-                inputs[of_window, :, row : row + window, column : column + window] = drawn[of_window]
-            yield slice(start, stop), inputs
+        return self.preprocessing.encode_patches(patches, origins, self.input_shape)
 
     def _checked(self, values: Any, wanted: tuple[Any, ...]) -> np.ndarray:
         """``values`` as float32, if they have the shape ``wanted``, in which a letter is any size from 1."""
@@ -341,6 +369,12 @@ def _read(values: Tensor, units: Sequence[Unit]) -> Tensor:
         index: tuple[Any, ...] = (slice(None), *torch.tensor(units, device=values.device).t())
         return values[index].double()
     return torch.stack([_at(values, unit).double().reshape(len(values), -1).mean(1) for unit in units], 1)
+
+
+def _of_channels(units: Sequence[Unit]) -> tuple[list[int], list[Unit]]:
+    """Which channels of maps units lie in, and their indices among these alone."""
+    channels = sorted({unit[0] for unit in units})
+    return channels, [(channels.index(unit[0]), *unit[1:]) for unit in units]
 
 
 def _at(values: Tensor, unit: Unit) -> Tensor:

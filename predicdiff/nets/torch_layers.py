@@ -7,7 +7,7 @@ Each takes a tuple of bottoms (b, ...), the layer's weights, and gives one tenso
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Sequence, Tuple
+from typing import Any, Callable, Mapping, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,10 @@ from .layers import Turn
 
 Pair = Tuple[int, int]
 Tensors = Sequence[Tensor]
+
+
+#: Elements of maps that a processor's cache is taken to hold.
+CACHED = 2**16
 
 
 def apply(turn: Turn, bottoms: Tensors, weights: Tensors) -> tuple[Tensor, ...]:
@@ -40,7 +44,12 @@ def inner_product(bottoms: Tensors, weights: Tensors, *, axis: int, transpose: b
     """Linear map of all axes from ``axis`` on, in C order."""
     weight, bias = _with_bias(weights)
     flat = bottoms[0].flatten(axis + 1) if bottoms[0].dim() > axis + 1 else bottoms[0]
-    return functional.linear(flat, weight.t() if transpose else weight, bias)
+    if not weight.is_mkldnn:
+        return functional.linear(flat, weight.t() if transpose else weight, bias)
+    if torch.is_grad_enabled() or transpose:
+        return functional.linear(flat, weight.to_dense().t() if transpose else weight.to_dense(), bias)
+    product = functional.linear(flat.float().contiguous().to_mkldnn(), weight).to_dense()
+    return product if bias is None else product.add_(bias)
 
 
 def pooling(
@@ -73,14 +82,15 @@ def _pool_padded(x: Tensor, method: str, kernel: Pair, stride: Pair, pad: Pair, 
 def lrn(bottoms: Tensors, weights: Tensors, *, size: int, alpha: float, beta: float, k: float) -> Tensor:
     """Normalisation across channels.
 
-    Shifted sums of squares, several times faster than torch's own pooling over channels. On the CPU image by image,
-    since a single image's maps stay in the cache.
+    Shifted sums of squares, several times faster than torch's own pooling over channels. On the CPU as many images at
+    a time as stay in the cache.
     """
     x = bottoms[0]
-    if x.device.type == "cpu" and len(x) > 1 and not torch.is_grad_enabled():
+    at_a_time = max(1, CACHED // x[0].numel())
+    if x.device.type == "cpu" and len(x) > at_a_time and not torch.is_grad_enabled():
         out = torch.empty_like(x)
-        for i in range(len(x)):
-            out[i : i + 1] = _lrn(x[i : i + 1], size, alpha, beta, k)
+        for part, made in zip(x.split(at_a_time), out.split(at_a_time)):
+            made.copy_(_lrn(part, size, alpha, beta, k))
         return out
     return _lrn(x, size, alpha, beta, k)
 
@@ -140,10 +150,14 @@ def _larger(a: Tensor, b: Tensor) -> Tensor:
 
 def batch_norm(bottoms: Tensors, weights: Tensors, *, eps: float) -> Tensor:
     """Stored mean and variance taken out, both divided by the stored factor (0 counts as 1)."""
+    mean, deviation = _moments(weights, eps)
+    return (bottoms[0] - _along(mean, bottoms[0], 0)) / _along(deviation, bottoms[0], 0)
+
+
+def _moments(weights: Tensors, eps: float) -> tuple[Tensor, Tensor]:
     mean, variance, factor = weights
     factor = torch.where(factor == 0, torch.ones_like(factor), factor)
-    deviation = (variance / factor + eps).sqrt()
-    return (bottoms[0] - _along(mean / factor, bottoms[0], 0)) / _along(deviation, bottoms[0], 0)
+    return mean / factor, (variance / factor + eps).sqrt()
 
 
 def scale(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
@@ -196,4 +210,21 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "TanH": _plain(torch.tanh),
 }
 
-__all__: list[str] = ["FUNCTIONS", "apply"]
+
+def _affine_norm(weights: Tensors, settings: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    mean, deviation = _moments(weights, settings["eps"])
+    return 1 / deviation, -mean / deviation
+
+
+def _affine_scale(weights: Tensors, settings: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    return weights[0], weights[1] if len(weights) > 1 else torch.zeros_like(weights[0])
+
+
+#: Types that scale and shift each channel: from weights and settings to the gain and the shift.
+AFFINE: dict[str, Callable[[Tensors, Mapping[str, Any]], tuple[Tensor, Tensor]]] = {
+    "BatchNorm": _affine_norm,
+    "Bias": lambda weights, settings: (torch.ones_like(weights[0]), weights[0]),
+    "Scale": _affine_scale,
+}
+
+__all__: list[str] = ["AFFINE", "FUNCTIONS", "apply"]

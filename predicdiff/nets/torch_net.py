@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence, Set
-from typing import Callable
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,9 +12,11 @@ from torch import Tensor
 
 from ..caffe_format import NetSpec
 from ..units import lookup
+from .caffe_graph import caffe_graph
+from .graph import Graph
 from .layers import Plan, Turn, check_weights, plan
 from .preprocessing import Preprocessing
-from .torch_base import TorchNet, hash_of
+from .torch_base import TorchNet
 from .torch_device import Device, choose_device, memory_errors
 from .torch_layers import apply
 
@@ -80,7 +81,11 @@ class CaffeTorchNet(TorchNet):
         self._layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
         arrays = check_weights(self._plan, weights, source=source)
         with memory_errors():
-            self._weights = {layer: [self._weight(array) for array in blobs] for layer, blobs in arrays.items()}
+            linear = {step.layer.name for step in self._plan.steps if step.layer.type == "InnerProduct"}
+            self._weights = {
+                layer: [self._weight(array, layer in linear) for array in blobs] for layer, blobs in arrays.items()
+            }
+        self._whole: Graph | None = None
         self._hash: str | None = None
 
     def bytes_per_input(self, blob: str) -> int:
@@ -89,37 +94,18 @@ class CaffeTorchNet(TorchNet):
         return 4 * (self._plan.live_elements(blob) + 2 * int(np.prod(self.input_shape)))
 
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
-        values = {self._plan.values[self._plan.inputs[0]]: inputs.contiguous(memory_format=self._layout)}
+        values = {0: inputs.contiguous(memory_format=self._layout)}  # whatever a layer in place makes of it later
         turns = self._plan.schedule(blobs, overwrite=not torch.is_grad_enabled())
         return self._work(turns, values, {blob: self._plan.values[blob] for blob in blobs})
 
     def _downstream(self, start: str, blob: str) -> bool:
         return self._plan.values[blob] in self._plan.downstream(start)
 
-    def _resume(self, inputs: Tensor, start: str, blob: str) -> Callable[[Tensor], Tensor]:
-        turns = self._plan.schedule([blob], start=start)
-        first, last = self._plan.values[start], self._plan.values[blob]
-        made = {first}.union(*(turn.step.writes for turn in turns))
-        beside = {number for turn in turns for number in turn.step.reads} - made
-        base = self._values(inputs, beside)
-
-        def resume(changed: Tensor) -> Tensor:
-            values = {number: value.expand(len(changed), *value.shape[1:]) for number, value in base.items()}
-            layout = self._layout if changed.dim() == 4 else torch.contiguous_format
-            values[first] = changed.contiguous(memory_format=layout)
-            return self._work(turns, values, {blob: last})[blob]
-
-        return resume
-
-    def _values(self, inputs: Tensor, numbers: Set[int]) -> dict[int, Tensor]:
-        """Values by number, those that a layer in place overwrites among them."""
-        values = {self._plan.values[self._plan.inputs[0]]: inputs.contiguous(memory_format=self._layout)}
-        for step in self._plan.steps:
-            if numbers - values.keys() and all(number in values for number in step.reads):
-                turn = Turn(step, (), False)
-                bottoms = [values[number] for number in step.reads]
-                values.update(zip(step.writes, apply(turn, bottoms, self._weights.get(step.layer.name, ()))))
-        return {number: values[number] for number in numbers}
+    def _graph(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
+        if self._whole is None:
+            self._whole = caffe_graph(self._plan, self._weights, self.device)
+        source = self._whole.input if start is None else self._plan.values[start]
+        return self._whole, source, self._plan.values[blob]
 
     def _work(self, turns: Sequence[Turn], values: dict[int, Tensor], wanted: Mapping[str, int]) -> dict[str, Tensor]:
         for turn in turns:
@@ -130,8 +116,10 @@ class CaffeTorchNet(TorchNet):
                 del values[number]
         return {blob: values[number] for blob, number in wanted.items()}
 
-    def _weight(self, array: np.ndarray) -> Tensor:
+    def _weight(self, array: np.ndarray, linear: bool) -> Tensor:
         tensor = self._tensor(array)
+        if linear and tensor.dim() == 2 and self.device.type == "cpu" and torch.backends.mkldnn.is_available():
+            return tensor.to_mkldnn()  # 1.3 to 2 times as fast as MKL on a processor that is not Intel's
         return tensor.contiguous(memory_format=self._layout) if tensor.dim() == 4 else tensor
 
     def _definition(self) -> str:
@@ -142,7 +130,19 @@ class CaffeTorchNet(TorchNet):
         text = json.dumps([inputs, records], sort_keys=True, default=dict)
         return "sha1:" + hashlib.sha1(text.encode()).hexdigest()
 
+    @property
+    def weights(self) -> dict[str, list[np.ndarray]]:
+        """Copies of each layer's weights, or views of them."""
+        return {layer: [_plain(tensor).cpu().numpy() for tensor in blobs] for layer, blobs in self._weights.items()}
+
+    def _tensors(self) -> Iterator[Tensor]:
+        return (_plain(tensor) for blobs in self._weights.values() for tensor in blobs)
+
     def _weights_hash(self) -> str:
         if self._hash is None:
-            self._hash = hash_of(tensor for blobs in self._weights.values() for tensor in blobs)
+            self._hash = super()._weights_hash()
         return self._hash
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.to_dense() if tensor.is_mkldnn else tensor

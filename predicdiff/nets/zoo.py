@@ -51,6 +51,7 @@ def load_net(
     labels: PathLike | Sequence[str] | None = None,
     training_instances: int | None = None,
     device: str | None = None,
+    precision: str = "float32",
 ) -> Net:
     """A classifier, ready to be explained.
 
@@ -74,6 +75,8 @@ def load_net(
         N of Laplace's correction; otherwise the manifest's, or 1,281,167.
     device : str, optional
         As torch names it.
+    precision : {"float32", "tf32", "bfloat16"}
+        In what products are computed; the others are for speed on a GPU. `plan.precision_gap` says what they change.
 
     Raises
     ------
@@ -92,6 +95,20 @@ def load_net(
         "training_instances": training_instances,
         "device": device,
     }
+    net: Net = _load(source, weights, preprocessing, input_shape, output, common)
+    if precision != "float32":
+        net.precision = precision  # type: ignore[attr-defined]
+    return net
+
+
+def _load(
+    source: Any,
+    weights: PathLike | None,
+    preprocessing: Preprocessing | None,
+    input_shape: Sequence[int] | None,
+    output: str,
+    common: dict[str, Any],
+) -> Any:
     if _is_module(source):
         return _from_module(source, weights, preprocessing, input_shape, output, common)
     if not isinstance(source, (str, os.PathLike)):

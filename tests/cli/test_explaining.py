@@ -142,7 +142,7 @@ def test_finished_tiles_are_taken_up(cli, net, fitted, picture, tmp_path):
     assert tiles.exists()
     assert not (tmp_path / "part.h5").exists()
     result = cli(*common)
-    assert "Taking up 16 finished windows of 36." in result.output
+    assert "Taking up 32 finished windows of 36." in result.output
     np.testing.assert_array_equal(Explanation.load(tmp_path / "part.h5").relevance, whole.relevance)
     assert not tiles.exists()
 

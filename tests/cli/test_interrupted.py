@@ -36,7 +36,7 @@ main(sys.argv[3:], prog_name="predicdiff")
 
 @pytest.fixture
 def long(net, fitted, picture):
-    """A run of 121 windows in 8 tiles."""
+    """A run of 121 windows in 4 tiles."""
     return ["explain", picture, *net, *fitted, "-k", 4, "--stride", 2, "-S", 20, "--batch-size", 16]
 
 
@@ -46,13 +46,13 @@ def left(folder):
 
 
 def test_killed_it_goes_on_to_the_same_bits(program, cli, long, tmp_path):
-    process = program([5, int(signal.SIGKILL), *long, "-o", "a.h5"], code=STOPPED)
+    process = program([2, int(signal.SIGKILL), *long, "-o", "a.h5"], code=STOPPED)
     _, errors = process.communicate()
     assert (process.returncode, errors) == (-signal.SIGKILL, "")
     assert left(tmp_path) == ["a.h5.tiles"]
     result = cli(*long, "-o", "a.h5")
     assert result.exit_code == 0, result.output
-    assert "Taking up 80 finished windows of 121." in result.output
+    assert "Taking up 64 finished windows of 121." in result.output
     assert left(tmp_path) == ["a.h5", "a.png"]
     assert cli(*long, "-o", "whole.h5", "-q").exit_code == 0
     found, expected = Explanation.load(tmp_path / "a.h5"), Explanation.load(tmp_path / "whole.h5")

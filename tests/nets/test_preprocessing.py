@@ -117,6 +117,24 @@ def test_a_patch_is_encoded_as_where_it_stands(case: dict, data: st.DataObject) 
     np.testing.assert_array_equal(found, preprocessing.encode(whole, SHAPE)[here])
 
 
+@settings(deadline=None)
+@given(st.sampled_from([{}, *CASES, {"mean": mean_image(16, 20), "mean_place": "end"}]), st.data())
+def test_patches_are_encoded_each_where_it_will_stand(case: dict, data: st.DataObject) -> None:
+    preprocessing = Preprocessing(**case)
+    count, samples, k = data.draw(st.integers(0, 4)), data.draw(st.integers(1, 3)), data.draw(st.integers(1, 10))
+    origins = np.array(
+        [[data.draw(st.integers(0, 10 - k)), data.draw(st.integers(0, 14 - k))] for _ in range(count)], int
+    )
+    patches = pixels_of(count, samples, 3, k, k)
+    before = patches.copy()
+    found = preprocessing.encode_patches(patches, origins.reshape(-1, 2), SHAPE)
+    assert (found.shape, found.dtype) == (patches.shape, np.float32)
+    for of_window, draws, origin in zip(found, patches, origins):
+        for one, patch in zip(of_window, draws):
+            np.testing.assert_array_equal(one, preprocessing.encode(patch, SHAPE, origin=tuple(origin)))
+    np.testing.assert_array_equal(patches, before)
+
+
 @pytest.mark.parametrize("leading", [(2,), (4, 5), (0,)])
 def test_stacks_are_encoded_each_by_itself(leading: tuple) -> None:
     preprocessing = Preprocessing(**CASES[6])  # type: ignore[arg-type]

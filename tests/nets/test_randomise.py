@@ -54,7 +54,7 @@ def forked() -> ModuleNet:
 
 
 def caffe_weights(made: Any) -> dict[str, list[np.ndarray]]:
-    return {name: [blob.numpy().copy() for blob in blobs] for name, blobs in made._weights.items()}
+    return {name: [blob.copy() for blob in blobs] for name, blobs in made.weights.items()}
 
 
 def module_weights(made: Any) -> dict[str, list[np.ndarray]]:

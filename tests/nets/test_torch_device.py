@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import platform
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from predicdiff.errors import OutOfMemoryError, SettingsError  # noqa: E402
-from predicdiff.nets.torch_device import choose_device, exactly, first_line, memory_errors  # noqa: E402
+from predicdiff.nets.torch_device import (  # noqa: E402
+    choose_device,
+    exactly,
+    first_line,
+    keep_freed_memory,
+    memory_errors,
+)
 
 
 def test_devices() -> None:
@@ -50,3 +58,7 @@ def test_other_errors_pass_through() -> None:
 
 def test_first_line() -> None:
     assert (first_line(ValueError("\none\ntwo")), first_line(ValueError())) == ("one", "ValueError")
+
+
+def test_freed_memory_is_kept_where_glibc_is() -> None:
+    assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")

@@ -85,3 +85,11 @@ def test_provenance_tells_nets_apart() -> None:
     other = CaffeTorchNet(NetSpec("net", {"data": SHAPE}, layers), weights(), device="cpu").provenance
     assert {key for key in usual if usual[key] != other[key]} == {"definition"}
     assert make(preprocessing=Preprocessing(channels="bgr")).provenance["preprocessing"]["channels"] == "bgr"
+
+
+def test_a_layer_in_place_on_the_input() -> None:
+    """The input's name stands for what the layer made of it."""
+    twice = layer("Power", "data", "data", name="twice", scale=2)
+    made, inputs = CaffeTorchNet(net(SHAPE, twice), {}, device="cpu"), images(2, *SHAPE)
+    np.testing.assert_allclose(made.forward(inputs, ["data"])["data"], 2 * inputs)
+    np.testing.assert_array_equal(made.gradient(inputs[0], blob="data", unit=(0, 0, 0)).sum(), 2)

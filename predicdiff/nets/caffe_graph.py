@@ -1,0 +1,128 @@
+"""A Caffe net's plan as a graph: what each layer does, and which places of its bottom it joins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .geometry import Reach
+from .graph import CONCAT, LOCAL, POINTWISE, WHOLE, Graph, Kernel, Node
+from .layers import Plan, Step, Turn
+from .torch_layers import AFFINE, apply
+
+#: Types that do at a place what depends on that place alone.
+PLACEWISE = frozenset(
+    {"BatchNorm", "Bias", "Dropout", "ELU", "Eltwise", "LRN", "PReLU", "Power", "ReLU", "Scale", "Sigmoid", "TanH"}
+)
+#: Types whose tops share their bottom's memory.
+SHARING = frozenset({"Dropout", "Flatten", "Reshape", "Split"})
+
+
+def caffe_graph(plan: Plan, weights: Mapping[str, Sequence[Tensor]], device: torch.device) -> Graph:
+    """The graph of a checked net with its weights (tensors on ``device``)."""
+    nodes = [node for step in plan.steps for node in _nodes(step, weights.get(step.layer.name, ()), device)]
+    # value 0 is the input as it was given; its name may stand for what a layer in place made of it
+    return Graph(tuple(nodes), dict(enumerate(plan.sizes)), 0, dict(plan.values))
+
+
+def _nodes(step: Step, weights: Sequence[Tensor], device: torch.device) -> list[Node]:
+    layer = step.layer
+    turn = Turn(step, (), False)
+    node = Node(
+        name=layer.name,
+        operation=layer.type,
+        reads=step.reads,
+        writes=step.writes[0],
+        run=lambda bottoms: apply(turn, bottoms, weights)[0],
+        kind=_kind(step, weights),
+        fresh=layer.type not in SHARING,
+    )
+    if layer.type == "ReLU":
+        over = Turn(step, (), True)
+        node = replace(node, over=lambda bottoms: apply(over, bottoms, weights)[0])
+    if node.kind == POINTWISE and layer.type in AFFINE:
+        gain, shift = (
+            values.expand(step.bottoms[0][0]) for values in AFFINE[layer.type](weights, step.shapes.settings)
+        )
+        node = replace(node, affine=lambda: (gain, shift))
+    if layer.type == "Convolution":
+        node = _convolution(node, step, weights)
+    if layer.type == "Pooling":
+        node = _pooling(node, step, device)
+    if layer.type == "InnerProduct":
+        node = replace(node, work=math.prod(step.shapes.weights[0]))
+    return [replace(node, writes=number) for number in step.writes]
+
+
+def _kind(step: Step, weights: Sequence[Tensor]) -> str:
+    settings = step.shapes.settings
+    by_channel = settings.get("axis", 0) == 0 and all(array.dim() <= 1 for array in weights)
+    if len(step.shapes.tops[0]) != 3:
+        return WHOLE
+    if step.layer.type == "Concat":
+        return CONCAT if settings["axis"] == 0 else WHOLE
+    if step.layer.type == "Split":
+        return POINTWISE
+    return POINTWISE if step.layer.type in PLACEWISE and by_channel else WHOLE
+
+
+def _reach(
+    step: Step, kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int], dilation: Sequence[int] = (1, 1)
+) -> tuple[Reach, Reach]:
+    rows, columns = (
+        Reach(k, s, p, length, size, d)
+        for k, s, p, length, size, d in zip(kernel, stride, pad, step.bottoms[0][1:], step.shapes.tops[0][1:], dilation)
+    )
+    return rows, columns
+
+
+def _convolution(node: Node, step: Step, weights: Sequence[Tensor]) -> Node:
+    settings = dict(step.shapes.settings)
+    pad, stride, dilation, group = (settings[name] for name in ("pad", "stride", "dilation", "group"))
+    reach = _reach(step, weights[0].shape[2:], stride, pad, dilation)
+
+    def make(weight: Tensor, bias: Tensor | None) -> Node:
+        return replace(
+            node,
+            run=lambda bottoms: functional.conv2d(bottoms[0], weight, bias, stride, pad, dilation, group),
+            kind=LOCAL,
+            reach=reach,
+            cut=lambda pieces: functional.conv2d(pieces[0], weight, bias, stride, 0, dilation, group),
+            work=weight.numel(),
+        )
+
+    own = weights[0], weights[1] if len(weights) > 1 else None
+    return replace(make(*own), kernel=Kernel(lambda: own, make))
+
+
+def _pooling(node: Node, step: Step, device: torch.device) -> Node:
+    method, kernel, stride, pad = (step.shapes.settings[name] for name in ("method", "kernel", "stride", "pad"))
+    reach = _reach(step, kernel, stride, pad)
+    if method == "MAX":
+        return replace(
+            node,
+            kind=LOCAL,
+            reach=reach,
+            cut=lambda pieces: functional.max_pool2d(pieces[0], kernel, stride),
+            fill=-math.inf,
+        )
+    counts = [
+        torch.tensor([min(k, n + 2 * p - i * s) for i in range(o)], dtype=torch.float32, device=device)
+        for o, s, k, n, p in zip(step.shapes.tops[0][1:], stride, kernel, step.bottoms[0][1:], pad)
+    ]
+    return replace(
+        node,
+        kind=LOCAL,
+        reach=reach,
+        cut=lambda pieces: functional.avg_pool2d(pieces[0], kernel, stride, divisor_override=1),
+        scale=(counts[0][:, None] * counts[1])[None, None],
+    )
+
+
+__all__: list[Any] = ["caffe_graph"]

@@ -1,0 +1,139 @@
+"""A net as a list of functions on numbered values, each with what is known of which places of a map it joins.
+
+Both Caffe's layer records and torch modules are turned into one, and `incremental` runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Callable, Tuple
+
+from torch import Tensor
+
+from .geometry import Reach
+
+Shape = Tuple[int, ...]
+Function = Callable[[Sequence[Tensor]], Tensor]
+
+#: Kinds of nodes: what of its inputs a place of the output depends on.
+#: WHOLE, anything; POINTWISE, the same place of each input, in any channel; CONCAT, so too, one input's channels after
+#: the other's; LOCAL, what lies around it (`Node.reach`).
+WHOLE, POINTWISE, CONCAT, LOCAL = "whole", "pointwise", "concat", "local"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What a convolution's node is made of, so that it can be made with other weights.
+
+    Attributes
+    ----------
+    weights : callable
+        Gives the weights (out, ...) and the bias (out,) or None, as they are now.
+    make : callable
+        From such weights to the node.
+    """
+
+    weights: Callable[[], tuple[Tensor, Tensor | None]]
+    make: Callable[[Tensor, Tensor | None], Node]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One function of a net.
+
+    Attributes
+    ----------
+    name, operation : str
+        For reports: which layer it is and what it does.
+    reads, writes : numbers of values
+    run : callable
+        From batches (b, ...) of its inputs to its output (b, ...).
+    kind : {WHOLE, POINTWISE, CONCAT, LOCAL}
+    fresh : bool
+        Whether the result shares no memory with an input.
+    over : callable, optional
+        As ``run``, but may write into its first input.
+    reach : (rows, columns), optional
+        Of a LOCAL node.
+    cut : callable, optional
+        Of a LOCAL node: as ``run``, of a piece of a map that has what lies around it, so without padding.
+    fill : float
+        Of a LOCAL node: what lies beyond the map's border.
+    scale : Tensor (1, 1, H, W), optional
+        Of a LOCAL node: what each place is divided by after ``cut``; means over windows that the border clips.
+    kernel : Kernel, optional
+        Of a convolution.
+    affine : callable, optional
+        Of a node that scales and shifts each channel: gives both, (C,) each, as they are now.
+    work : int
+        Multiply-adds for each place of the output; for all of it in a WHOLE node.
+    """
+
+    name: str
+    operation: str
+    reads: tuple[int, ...]
+    writes: int
+    run: Function
+    kind: str = WHOLE
+    fresh: bool = True
+    over: Function | None = None
+    reach: tuple[Reach, Reach] | None = None
+    cut: Function | None = None
+    fill: float = 0.0
+    scale: Tensor | None = None
+    kernel: Kernel | None = None
+    affine: Callable[[], tuple[Tensor, Tensor]] | None = None
+    work: int = 0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Functions in an order in which they can be run.
+
+    Attributes
+    ----------
+    nodes : tuple of Node
+    shapes : {value: shape without the batch axis}
+    input : int
+        The value that the net's input is.
+    values : {blob: value}
+    """
+
+    nodes: tuple[Node, ...]
+    shapes: Mapping[int, Shape]
+    input: int
+    values: Mapping[str, int]
+
+    def path(self, source: int, target: int) -> list[Node]:
+        """The nodes that ``target`` needs and that see ``source``, in order."""
+        seen = self._seeing(source)
+        needed, nodes = {target}, []
+        for node in reversed(self.nodes):
+            if node.writes in needed and node.writes in seen and node.writes != source:
+                nodes.append(node)
+                needed.update(node.reads)
+        return nodes[::-1]
+
+    def sees(self, source: int, target: int) -> bool:
+        """Whether ``target`` depends on ``source``, or is it."""
+        return target in self._seeing(source)
+
+    def run(self, inputs: Tensor, wanted: Sequence[int]) -> dict[int, Tensor]:
+        """Values of a batch of inputs, each left as it was computed."""
+        needed = set(wanted)
+        for node in reversed(self.nodes):
+            if node.writes in needed:
+                needed.update(node.reads)
+        values = {self.input: inputs}
+        for node in self.nodes:
+            if node.writes in needed:
+                values[node.writes] = node.run([values[number] for number in node.reads])
+        return {number: values[number] for number in wanted}
+
+    def _seeing(self, source: int) -> set[int]:
+        seen = {source}
+        for node in self.nodes:
+            if seen.intersection(node.reads):
+                seen.add(node.writes)
+        return seen

@@ -1,0 +1,240 @@
+"""How long an evaluation takes, ours and others', in one process, in turns, and what that makes for a whole image.
+
+Windows at random places of the bundled cat, at the paper's setting (k = 10, S = 20, stride 1, conditional sampling). In
+every round each way has its turn: torch as anyone would write it, our dense pass, incremental evaluation, Captum's
+Occlusion and pycaffe where they are installed, and a matrix product to hold the arithmetic against. The first round
+warms up and is not counted. Sampling is part of all times but Captum's. All compute in float32 as IEEE has it, whatever
+torch would do by default. The slow ways take fewer of the windows than the incremental one, since where a window lies
+makes no difference to them. Writes OUT/timing.json after each net; a record worth keeping goes into reproduce/timings,
+from which `python -m reproduce.timing_table` makes the README's table.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Callable, Iterable
+
+import click
+import numpy as np
+import torch
+
+from predicdiff.errors import PredicdiffError, SettingsError
+from predicdiff.explanation import written_whole
+from predicdiff.nets.torch_device import choose_device, exactly
+from predicdiff.plan import QUALITIES, make_plan
+
+from . import common
+from .timing_machine import machine, peak_memory, reset_peak, versions
+from .timing_nets import Timed, definition, load
+from .timing_table import details, summary
+from .timing_ways import Run, Subject, check_agreement, evaluators, runs
+
+NETS = ("alexnet", "googlenet", "vgg16", "squeezenet", "efficientnet_lite0")
+WINDOW = 10
+SAMPLES = QUALITIES["paper"].samples
+#: Windows that are timed by default. On a processor as many as an analysis takes at once; a GPU needs more to be full.
+WINDOWS = {"cpu": 32, "cuda": 512}
+#: How many of them the slow ways take on a processor: of light nets whole batches of 32, of heavy ones the fewest.
+FEW, FEWEST = 8, 2
+#: Multiply-adds from which a net is heavy.
+HEAVY = 4e9
+#: Side of the matrices that are multiplied.
+SIDE = 2048
+#: Operations that a profile lists.
+LISTED = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured; goes into the record as it is."""
+
+    windows: int
+    rounds: int
+    seed: int
+    window: int = WINDOW
+    samples: int = SAMPLES
+    stride: int = 1
+    context: int = WINDOW + common.SURROUND
+    precision: str = "float32"
+
+
+def measure(timed: Timed, settings: Settings, *, profile: bool = False) -> dict[str, Any]:
+    """One net's record.
+
+    Raises
+    ------
+    SettingsError
+        If there are not so many windows.
+    DisagreementError
+        If the ways give different values; nothing is timed then.
+    """
+    image = common.images(())["chelsea"]
+    sampler = common.conditional(common.Case(timed.name, timed.net, "chelsea", image), WINDOW, settings.seed)
+    plan = make_plan(timed.net, image, sampler, window=WINDOW, samples=SAMPLES, stride=1, seed=settings.seed)
+    count = len(plan.origins)
+    if settings.windows > count:
+        raise SettingsError(f"--windows {settings.windows}: {timed.name} has {count} on its image, want at most these.")
+    chosen = np.random.default_rng(settings.seed).choice(count, settings.windows, replace=False)
+    plan = replace(plan, origins=plan.origins[chosen])
+    with exactly():
+        evaluate, missing = evaluators(timed, plan)
+        worst = check_agreement(timed.name, plan, evaluate)
+        subject = Subject(timed, plan, 1)
+        work = multiply_adds(timed.net, subject.sampled(evaluate["incremental"], 1))
+        subject = replace(subject, few=few(settings.windows, work["dense"], timed.net.device.type))
+        turns, more = runs(subject, evaluate)
+        work = multiply_adds(timed.net, turns["incremental"])
+        times, product = rounds(turns, settings.rounds, timed.net.device)
+        costly = costliest(turns["incremental"], timed.net.device) if profile else []
+    return {
+        "weights": timed.weights,
+        "input": list(timed.net.input_shape),
+        "evaluations": count * SAMPLES,
+        "multiply_adds": work,
+        "agreement": worst,
+        "product": product,
+        "product_multiply_adds": SIDE**3,
+        "ways": times,
+        "missing": {**missing, **more},
+        **({"profile": costly} if profile else {}),
+    }
+
+
+def few(windows: int, dense: float, kind: str) -> int:
+    """How many of the windows the slow ways take, by a dense pass's multiply-adds; on a GPU all."""
+    return windows if kind != "cpu" else min(windows, FEW if dense < HEAVY else FEWEST)
+
+
+def rounds(turns: dict[str, Run], count: int, device: torch.device) -> tuple[dict[str, Any], list[float]]:
+    """Each way's seconds an evaluation and most memory, and a product's seconds, in ``count`` rounds after a first."""
+    matrix = torch.ones(SIDE, SIDE, device=device)
+    seconds: dict[str, list[float]] = {way: [] for way in turns}
+    evaluations: dict[str, int] = {}
+    peaks: dict[str, list[int]] = {way: [] for way in turns}
+    product: list[float] = []
+    for _ in range(count + 1):
+        for way, run in turns.items():
+            reset_peak(device)
+            taken, evaluations[way] = _timed(run, device)
+            seconds[way].append(taken / evaluations[way])
+            peak = peak_memory(device)
+            peaks[way] += [] if peak is None else [peak]
+        product.append(_timed(lambda: torch.mm(matrix, matrix), device)[0])
+    ways = {
+        way: {
+            "seconds": seconds[way][1:],
+            "evaluations": evaluations[way],
+            "peak_memory": max(peaks[way], default=None),
+        }
+        for way in turns
+    }
+    return ways, product[1:]
+
+
+def _timed(function: Callable[[], Any], device: torch.device) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = function()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started, result
+
+
+def multiply_adds(net: Any, run: Run) -> dict[str, float]:
+    """An evaluation's: those that a way does, and those of the dense pass; 0 where the net does not know."""
+    before = replace(net.work)
+    evaluations = run()
+    return {
+        "done": (net.work.done - before.done) / evaluations,
+        "dense": (net.work.dense - before.dense) / evaluations,
+    }
+
+
+def costliest(run: Run, device: torch.device) -> list[dict[str, Any]]:
+    """The operations that take the most time themselves: name, part of the whole, and number of calls."""
+    from torch.profiler import ProfilerActivity, profile
+
+    activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device.type == "cuda" else [])
+    with profile(activities=activities) as profiler:
+        run()
+    found = profiler.key_averages()
+    on = "cpu" if device.type == "cpu" else "device" if hasattr(found[0], "self_device_time_total") else "cuda"
+    times = sorted(((getattr(row, f"self_{on}_time_total"), row) for row in found), key=lambda pair: -pair[0])
+    total = sum(taken for taken, _ in times) or 1
+    return [{"operation": row.key, "part": taken / total, "calls": row.count} for taken, row in times[:LISTED]]
+
+
+def save(path: Path, record: dict[str, Any]) -> None:
+    """Write a record whole, with what is derived from it beside what was measured."""
+    kind = record["machine"]["kind"]
+    derived = {name: summary(name, net, kind) for name, net in record["nets"].items()}
+    content = {**record, "summary": derived}
+    with written_whole(path) as part:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def report(record: dict[str, Any], name: str) -> str:
+    """What is printed of one net."""
+    net = record["nets"][name]
+    lines = [details(name, net, record["machine"]["kind"])]
+    for row in net.get("profile", ()):
+        lines.append(f"    {row['part']:6.1%} {row['calls']:7d} calls  {row['operation']}")
+    return "\n".join(lines)
+
+
+@click.command(help=__doc__)
+@click.option("--net", "names", multiple=True, default=NETS, help="A net's name; repeat for more. [five nets]")
+@click.option("--windows", type=click.IntRange(min=1), help="Windows that are timed. [32, on a GPU 512]")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds that count.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of windows, draws and weights.")
+@click.option("--device", help="As torch names it. [a GPU if there is one]")
+@click.option("--profile", is_flag=True, help="Also list the operations that cost most in incremental evaluation.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
+def main(
+    names: tuple[str, ...],
+    windows: int | None,
+    rounds: int,
+    seed: int,
+    device: str | None,
+    profile: bool,
+    out: Path,
+) -> None:
+    """Measure, print and save."""
+    try:
+        chosen = choose_device(device)
+        settings = Settings(windows or WINDOWS.get(chosen.type, WINDOWS["cuda"]), rounds, seed)
+        _run(dict.fromkeys(names), settings, chosen, out / "timing.json", profile=profile)
+    except PredicdiffError as error:
+        common.say(f"Error: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        common.say(f"Interrupted: the nets that were finished are in {out / 'timing.json'}.")
+        sys.exit(130)
+
+
+def _run(names: Iterable[str], settings: Settings, device: torch.device, path: Path, *, profile: bool) -> None:
+    for name in names:
+        definition(name)  # a mistyped name is to be told now, not after the nets before it
+    nets: dict[str, Any] = {}
+    record = {
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "machine": machine(device),
+        "versions": versions(),
+        "settings": asdict(settings),
+        "nets": nets,
+    }
+    save(path, record)
+    for name in names:
+        timed = load(name, seed=settings.seed, device=str(device))
+        nets[name] = measure(timed, settings, profile=profile)
+        save(path, record)
+        print(report(record, name), flush=True)
+    common.say(f"Written to {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""The nets that are timed, each also as anyone would write it in torch: one plain function after the other, NCHW."""
+
+from __future__ import annotations
+
+import copy
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from predicdiff.caffe_format import read_prototxt
+from predicdiff.errors import SettingsError
+from predicdiff.images import View
+from predicdiff.nets import layers, zoo
+from predicdiff.nets.preprocessing import Preprocessing
+from predicdiff.nets.torch_net import CaffeTorchNet
+
+#: Nets whose architecture is timed though the manifest does not have them.
+UNLISTED = {"squeezenet": "squeezenet.prototxt"}
+#: From images to inputs where weights are seeded: Caffe's usual way.
+USUAL = Preprocessing(view=View(mode="warp", size=256), channels="bgr", mean=np.array([104.0, 117.0, 123.0]))
+#: How much smaller weights are that read pixels, so that activations stay near 1.
+PIXELS = 60.0
+
+#: A blob's values (b, ...) from a batch (b, C, H, W) of encoded inputs.
+Forward = Callable[[Tensor, str], Tensor]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A net, where its weights come from ("own" or "seeded"), and its prototxt if it is Caffe's."""
+
+    name: str
+    net: Any
+    weights: str
+    prototxt: Path | None
+
+
+def load(name: str, *, seed: int, device: str | None) -> Timed:
+    """A net of the manifest or of `UNLISTED`; Caffe's nets get seeded weights where they have none of their own.
+
+    Speed does not depend on what the weights are.
+
+    Raises
+    ------
+    SettingsError
+        If no net has this name, or the device cannot be used.
+    WeightsError
+        If the weights of a net that is not Caffe's are missing, or any are damaged.
+    """
+    prototxt = definition(name)
+    there = name not in UNLISTED and not next(net for net in zoo.status() if net.name == name).missing
+    if there or prototxt is None:
+        return Timed(name, zoo.load_net(name, device=device), "own", prototxt)
+    spec = read_prototxt(prototxt)
+    net = CaffeTorchNet(
+        spec, seeded(layers.plan(spec), seed), name=name, preprocessing=USUAL, device=device, source="the seeded ones"
+    )
+    return Timed(name, net, "seeded", prototxt)
+
+
+def definition(name: str) -> Path | None:
+    """A net's prototxt; None of a torch module. A SettingsError if no net has this name."""
+    file = UNLISTED[name] if name in UNLISTED else zoo.entry(name).prototxt
+    return None if file is None else zoo.models_dir() / file
+
+
+def seeded(net: layers.Plan, seed: int) -> dict[str, list[np.ndarray]]:
+    """Normal numbers: weights scaled as He et al. do, biases with a standard deviation of 0.01."""
+    first = net.values[net.inputs[0]]
+    weights = {}
+    for step in net.steps:
+        generator = np.random.default_rng([seed, zlib.crc32(step.layer.name.encode())])
+        blobs = [generator.standard_normal(shape, dtype=np.float32) for shape in step.shapes.weights]
+        for blob in blobs:
+            smaller = PIXELS if first in step.reads else 1.0
+            blob *= np.sqrt(2 / blob[0].size) / smaller if blob.ndim > 1 else 0.01
+        weights[step.layer.name] = blobs
+    return weights
+
+
+def plain(timed: Timed) -> Forward:
+    """The net in plain torch: of a Caffe net its layers one by one, of a module the module itself, NCHW."""
+    net = timed.net
+    if timed.prototxt is not None:
+        return PlainNet(layers.plan(read_prototxt(timed.prototxt)), net.weights, net.device)
+    module = copy.deepcopy(net.module).to(memory_format=torch.contiguous_format)
+    return lambda inputs, blob: module(inputs) if blob == net.scores else functional.softmax(module(inputs), 1)
+
+
+class PlainNet:
+    """A Caffe net's layers on torch, each by the function of torch that one would look up for it.
+
+    Parameters
+    ----------
+    net : layers.Plan
+    weights : {layer: arrays}
+    device : torch.device
+
+    Raises
+    ------
+    SettingsError
+        If a layer's type is none of `LAYERS`.
+    """
+
+    def __init__(self, net: layers.Plan, weights: Mapping[str, Sequence[np.ndarray]], device: torch.device) -> None:
+        unknown = [step.layer for step in net.steps if step.layer.type not in LAYERS]
+        if unknown:
+            raise SettingsError(
+                f"layer {unknown[0].name!r} ({unknown[0].type}) has no plain counterpart here: "
+                f"want a net of {', '.join(sorted(LAYERS))}."
+            )
+        self.net = net
+        self.weights = {
+            layer: [torch.tensor(array, dtype=torch.float32, device=device) for array in arrays]
+            for layer, arrays in weights.items()
+        }
+
+    def __call__(self, inputs: Tensor, blob: str) -> Tensor:
+        """Values (b, ...) of a blob."""
+        values = {self.net.values[self.net.inputs[0]]: inputs}
+        for turn in self.net.schedule([blob], overwrite=False):
+            step = turn.step
+            bottoms = [values[number] for number in step.reads]
+            weights = self.weights.get(step.layer.name, ())
+            values[step.writes[0]] = LAYERS[step.layer.type](bottoms, weights, **step.shapes.settings)
+            for number in turn.frees:
+                del values[number]
+        return values[self.net.values[blob]]
+
+
+def _convolution(x: Sequence[Tensor], weights: Sequence[Tensor], **settings: Any) -> Tensor:
+    stride, pad, dilation, group = (settings[name] for name in ("stride", "pad", "dilation", "group"))
+    bias = weights[1] if len(weights) > 1 else None
+    return functional.conv2d(x[0], weights[0], bias, stride, pad, dilation, group)
+
+
+def _linear(x: Sequence[Tensor], weights: Sequence[Tensor], *, axis: int, transpose: bool) -> Tensor:
+    weight, *bias = weights
+    return functional.linear(x[0].flatten(axis + 1), weight.t() if transpose else weight, *bias)
+
+
+def _pooling(x: Sequence[Tensor], weights: Sequence[Tensor], *, method: str, **settings: Any) -> Tensor:
+    pool = functional.max_pool2d if method == "MAX" else functional.avg_pool2d
+    result: Tensor = pool(x[0], settings["kernel"], settings["stride"], settings["pad"], ceil_mode=True)
+    return result
+
+
+LAYERS: dict[str, Callable[..., Tensor]] = {
+    "Concat": lambda x, weights, *, axis: torch.cat(x, axis + 1),
+    "Convolution": _convolution,
+    "Dropout": lambda x, weights: x[0],
+    "InnerProduct": _linear,
+    "LRN": lambda x, weights, **settings: functional.local_response_norm(x[0], **settings),
+    "Pooling": _pooling,
+    "ReLU": lambda x, weights, *, negative_slope: (
+        functional.leaky_relu(x[0], negative_slope) if negative_slope else functional.relu(x[0])
+    ),
+    "Softmax": lambda x, weights, *, axis: functional.softmax(x[0], axis + 1),
+}

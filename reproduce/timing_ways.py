@@ -1,0 +1,243 @@
+"""The ways of evaluating an image with windows replaced that are held against each other, and whether they agree."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from typing import Any, Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from predicdiff.errors import PredicdiffError
+from predicdiff.plan import MEMORY, Plan
+
+from .timing_nets import Forward, Timed, plain
+
+#: Inputs in a batch of all ways but ours.
+BATCH = 32
+#: By how much scores may differ, as a part of the largest score and of the largest change that a window makes.
+SCORES, CHANGES = 1e-3, 0.1
+#: Windows, and draws of each, on which the ways are compared.
+COMPARED, DRAWS = 2, 4
+
+#: Units' values (n, S, T) of a blob, from corners (n, 2), patches (n, S, C, k, k) in pixels, blob and units.
+Evaluate = Callable[[np.ndarray, np.ndarray, str, Sequence[Any]], np.ndarray]
+#: Does its work once and says how many evaluations that were.
+Run = Callable[[], int]
+
+
+class DisagreementError(PredicdiffError):
+    """Two ways of evaluating the same inputs give different values."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A net before an image: ``plan`` has the windows that are timed, of which the slow ways take ``few``."""
+
+    timed: Timed
+    plan: Plan
+    few: int
+
+    def sampled(self, evaluate: Evaluate, count: int) -> Run:
+        """Draw for the first ``count`` windows and evaluate them, as an analysis does."""
+
+        def run() -> int:
+            patches = self.plan.draw(slice(0, count))
+            evaluate(self.plan.origins[:count], patches, self.plan.blob, self.plan.units)
+            return count * patches.shape[1]
+
+        return run
+
+
+def evaluators(timed: Timed, plan: Plan) -> tuple[dict[str, Evaluate], dict[str, str]]:
+    """Ways to evaluate given patches, and of those that there are not, why."""
+    found: dict[str, Evaluate] = {
+        "naive": pasted(plan, plain_values(plain(timed)), timed.net.device),
+        "dense": ours(plan, incremental=False),
+        "incremental": ours(plan, incremental=True),
+    }
+    caffe = caffe_values(timed)
+    if isinstance(caffe, str):
+        return found, {"pycaffe": caffe}
+    return {**found, "pycaffe": pasted(plan, caffe, "cpu")}, {}
+
+
+def runs(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Run], dict[str, str]]:
+    """What is timed, in the order of the rounds, and of those ways that there are not, why."""
+    many = len(subject.plan.origins)
+    found = {way: subject.sampled(function, many if way == "incremental" else subject.few)
+             for way, function in evaluate.items()}  # fmt: skip
+    found["sampling"] = subject.sampled(lambda *_: np.empty(0), many)
+    captum = occlusion(subject)
+    if isinstance(captum, str):
+        return found, {"captum": captum}
+    return {**found, "captum": captum}, {}
+
+
+def ours(plan: Plan, *, incremental: bool) -> Evaluate:
+    """Our net, with the batches that an analysis gives it."""
+
+    def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
+        net: Any = plan.net
+        net.incremental = incremental
+        values: np.ndarray = net.evaluate(
+            plan.pixels, origins, patches, blob=blob, units=units, batch_size=plan.batch(MEMORY)
+        )
+        return values
+
+    return evaluate
+
+
+def pasted(plan: Plan, values: Callable[[Tensor, str], np.ndarray], device: Any) -> Evaluate:
+    """Patches set into copies of the input, batch by batch, and all of each copy evaluated.
+
+    ``values`` are a blob's (b, channels) for a batch of encoded inputs on ``device``.
+    """
+    net: Any = plan.net
+    whole = torch.from_numpy(net.encode(plan.pixels)).to(device)
+
+    def encoded(patches: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
+        if net.preprocessing is None:
+            return patches
+        result: np.ndarray = net.preprocessing.encode(patches, net.input_shape, origin=corner)
+        return result
+
+    def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
+        k, places = patches.shape[-1], [(row, column) for row, column in origins.tolist()]
+        corners = [place for place in places for _ in range(patches.shape[1])]
+        pieces = torch.from_numpy(np.concatenate(list(map(encoded, patches, places)))).to(device)
+        found = []
+        for start in range(0, len(corners), BATCH):
+            part = slice(start, start + BATCH)
+            batch = whole.repeat(len(corners[part]), 1, 1, 1)
+            for copy, piece, (row, column) in zip(batch, pieces[part], corners[part]):
+                copy[:, row : row + k, column : column + k] = piece
+            found.append(values(batch, blob)[:, [unit[0] for unit in units]])
+        return np.concatenate(found).reshape(*patches.shape[:2], len(units))
+
+    return evaluate
+
+
+def plain_values(forward: Forward) -> Callable[[Tensor, str], np.ndarray]:
+    """A blob's values (b, channels) by plain torch."""
+
+    def values(batch: Tensor, blob: str) -> np.ndarray:
+        with torch.inference_mode():
+            found: np.ndarray = _by_channel(forward(batch, blob)).cpu().numpy()
+        return found
+
+    return values
+
+
+def caffe_values(timed: Timed) -> Callable[[Tensor, str], np.ndarray] | str:
+    """The same by Caffe, with the same weights; a string where it can't be had."""
+    if timed.prototxt is None:
+        return "not a Caffe net"
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    try:
+        caffe: Any = importlib.import_module("caffe")
+    except ImportError:
+        return "not installed"
+    caffe.set_mode_gpu() if timed.net.device.type == "cuda" else caffe.set_mode_cpu()
+    net = caffe.Net(str(timed.prototxt), caffe.TEST)
+    for layer, arrays in timed.net.weights.items():
+        for blob, array in zip(net.params[layer], arrays):
+            blob.data[...] = np.reshape(array, blob.data.shape)
+    data = net.blobs[net.inputs[0]]
+
+    def values(batch: Tensor, blob: str) -> np.ndarray:
+        data.reshape(*batch.shape)
+        data.data[...] = batch.numpy()
+        net.forward()
+        found = np.array(net.blobs[blob].data)
+        return found.reshape(*found.shape[:2], -1).mean(2)
+
+    return values
+
+
+def occlusion(subject: Subject) -> Run | str:
+    """Captum's Occlusion with plain torch and a grid of about as many windows; a string where it isn't installed."""
+    try:
+        captum: Any = importlib.import_module("captum.attr")
+    except ImportError:
+        return "not installed"
+    plan, timed = subject.plan, subject.timed
+    forward, net = plain(timed), timed.net
+    seen: list[int] = []
+    method = captum.Occlusion(_counting(forward, plan.blob, seen))
+    colours, *size = net.input_shape
+    stride = [grid_stride(length, plan.window, subject.few * plan.samples) for length in size]
+    # Captum wants windows without gaps between them; how large they are makes no difference to its time.
+    shape = [max(plan.window, step) for step in stride]
+
+    def run() -> int:
+        seen.clear()
+        inputs = torch.from_numpy(net.encode(plan.pixels)[None]).to(net.device)
+        with torch.no_grad():
+            found = method.attribute(
+                inputs,
+                sliding_window_shapes=(colours, *shape),
+                strides=(colours, *stride),
+                baselines=0,
+                target=int(plan.units[0][0]),
+                perturbations_per_eval=BATCH,
+            )
+        found.cpu()
+        return sum(seen)
+
+    return run
+
+
+def grid_stride(length: int, window: int, evaluations: int) -> int:
+    """The stride of a square grid of about ``evaluations`` windows on an image of this side."""
+    return max(1, int((length - window) / max(1.0, np.sqrt(evaluations) - 1)))
+
+
+def check_agreement(name: str, plan: Plan, evaluate: dict[str, Evaluate]) -> dict[str, float]:
+    """How far scores of all ways lie from those of plain torch, at most.
+
+    Returns
+    -------
+    {"scores": , "changes": }
+        As a part of the largest score, and of the largest change that a window makes of any score.
+
+    Raises
+    ------
+    DisagreementError
+        If that is more than rounding can be.
+    """
+    net: Any = plan.net
+    blob = net.scores or net.output
+    units = [(channel,) for channel in range(net.blobs[blob][0])]
+    origins, patches = plan.origins[:COMPARED], plan.draw(slice(0, COMPARED))[:, :DRAWS]
+    base = net.forward(net.encode(plan.pixels)[None], [blob])[blob].reshape(len(units), -1).mean(1)
+    values = {way: function(origins, patches, blob, units) for way, function in evaluate.items()}
+    usual = values.pop("naive")
+    largest = {"scores": float(np.abs(usual).max()), "changes": float(np.abs(usual - base).max())}
+    worst = {"scores": 0.0, "changes": 0.0}
+    for way, found in values.items():
+        gap = float(np.abs(found - usual).max())
+        for of, most in (("scores", SCORES), ("changes", CHANGES)):
+            part = gap / largest[of] if gap else 0.0
+            if not part <= most:
+                raise DisagreementError(
+                    f"{name}: {way} evaluation differs from plain torch's by {part:.2g} of the largest of the {of}, "
+                    f"want at most {most:g}: no time is reported for wrong values."
+                )
+            worst[of] = max(worst[of], part)
+    return worst
+
+
+def _counting(forward: Forward, blob: str, seen: list[int]) -> Callable[[Tensor], Tensor]:
+    def counted(inputs: Tensor) -> Tensor:
+        seen.append(len(inputs))
+        return _by_channel(forward(inputs, blob))
+
+    return counted
+
+
+def _by_channel(values: Tensor) -> Tensor:
+    return values.flatten(2).mean(2) if values.dim() > 2 else values

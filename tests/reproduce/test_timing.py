@@ -1,0 +1,204 @@
+"""The measurement as a whole, on a net of a few hundred weights. How long things take is not tested."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from predicdiff.nets import manifest, zoo
+
+torch = pytest.importorskip("torch")
+
+ROOT = Path(__file__).parents[2]
+MANIFEST = """
+[tiny]
+title = "a tiny net"
+kind = "caffe"
+prototxt = "tiny.prototxt"
+scores = "fc"
+output = "prob"
+labels = "labels.txt"
+training_instances = 77
+licence = "none"
+citation = "nobody"
+preprocessing = {{ view = {{ mode = "warp", size = 24 }}, channels = "bgr" }}
+
+[tiny.weights]
+file = "tiny.caffemodel"
+sha1 = "{sha1}"
+size = {size}
+"""
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"reproduce.{name}")
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path) -> Iterator[Path]:
+    """The weights' file of a manifest that has the tiny net alone."""
+    content, models, nets = (data / "tiny_v1.caffemodel").read_bytes(), tmp_path / "models", tmp_path / "cache" / "nets"
+    models.mkdir()
+    nets.mkdir(parents=True)
+    (nets / "tiny.caffemodel").write_bytes(content)
+    (models / "tiny.prototxt").write_bytes((data / "tiny_v1.prototxt").read_bytes())
+    (models / "labels.txt").write_text("cat\ndog\ncow\nhen\npig\n")
+    sha1 = hashlib.sha1(content).hexdigest()
+    (models / "manifest.toml").write_text(MANIFEST.format(sha1=sha1, size=len(content)))
+    monkeypatch.setenv("PREDICDIFF_CACHE", str(tmp_path / "cache"))
+    for part in (manifest, zoo):
+        monkeypatch.setattr(part, "models_dir", lambda: models)
+    manifest.manifest.cache_clear()
+    yield nets / "tiny.caffemodel"
+    manifest.manifest.cache_clear()
+
+
+@pytest.fixture
+def timing(module: Callable[[str], Any], weights: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command's module, with a small matrix product and without what may be installed besides."""
+    found = module("timing")
+    monkeypatch.setattr(found, "SIDE", 16)
+    for name in ("caffe", "captum", "captum.attr"):
+        monkeypatch.setitem(sys.modules, name, None)
+    return found
+
+
+def run(timing: Any, out: Path, *arguments: str, code: int = 0) -> tuple[dict[str, Any], str]:
+    command = ["--net", "tiny", "--windows", "3", "--rounds", "2", "--device", "cpu", "--out", str(out), *arguments]
+    result = CliRunner().invoke(timing.main, command)
+    assert result.exit_code == code, (result.output, result.exception)
+    path = out / "timing.json"
+    return json.loads(path.read_text()) if path.exists() else {}, result.output
+
+
+def test_a_run_leaves_a_whole_record(timing: Any, module: Callable[[str], Any], tmp_path: Path) -> None:
+    record, output = run(timing, tmp_path / "out", "--profile", "--seed", "4")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", record["date"])
+    assert {"kind", "device", "processor", "cores", "threads", "system"} <= set(record["machine"])
+    assert set(record["versions"]) == {"python", "numpy", "torch", "predicdiff"}
+    assert record["settings"] == {
+        **{"windows": 3, "rounds": 2, "seed": 4, "window": 10, "samples": 20, "stride": 1, "context": 14},
+        "precision": "float32",
+    }
+    net = record["nets"]["tiny"]
+    assert (net["weights"], net["input"], net["evaluations"]) == ("own", [3, 24, 24], 15 * 15 * 20)
+    assert net["missing"] == {"pycaffe": "not installed", "captum": "not installed"}
+    assert net["product_multiply_adds"] == 16**3
+    assert len(net["product"]) == 2
+    assert set(net["ways"]) == {"naive", "dense", "incremental", "sampling"}
+    for way in net["ways"].values():
+        assert way["evaluations"] == 60
+        assert len(way["seconds"]) == 2
+        assert min(way["seconds"]) > 0
+    assert 0 < net["multiply_adds"]["done"] < net["multiply_adds"]["dense"]
+    assert len(net["profile"]) == 10
+    assert sum(row["part"] for row in net["profile"]) <= 1
+    table = module("timing_table")
+    assert record["summary"]["tiny"] == json.loads(json.dumps(table.summary("tiny", net, "cpu")))
+    assert table.read(tmp_path / "out" / "timing.json") == record
+    assert "times as fast" in output
+    assert output.count(" calls ") == 10
+
+
+def test_a_caffe_net_without_weights_gets_seeded_ones(timing: Any, weights: Path, tmp_path: Path) -> None:
+    weights.unlink()
+    record, output = run(timing, tmp_path / "out")
+    assert record["nets"]["tiny"]["weights"] == "seeded"
+    assert "tiny (seeded weights)" in output
+
+
+def test_nothing_is_timed_where_values_differ(
+    timing: Any, module: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nets = module("timing_nets")
+    wrong = dict(nets.LAYERS, ReLU=lambda x, weights, **_: x[0].abs())
+    monkeypatch.setattr(nets, "LAYERS", wrong)
+    record, output = run(timing, tmp_path / "out", code=2)
+    assert record["nets"] == {}
+    assert "Error: tiny: dense evaluation differs from plain torch's by" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--net", "tinny"], "Error: no net is called 'tinny'. Do you mean 'tiny'?"),
+        (["--windows", "226"], "Error: --windows 226: tiny has 225 on its image"),
+        (["--device", "abacus"], "Error: device 'abacus' cannot be used"),
+        (["--windows", "0"], "Invalid value for '--windows'"),
+        (["--rounds", "0"], "Invalid value for '--rounds'"),
+        (["--seed", "-1"], "Invalid value for '--seed'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(arguments: list[str], message: str, timing: Any, tmp_path: Path) -> None:
+    _, output = run(timing, tmp_path / "out", *arguments, code=2)
+    assert message in output
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_timed(timing: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    _, output = run(timing, tmp_path / "file" / "out", code=2)
+    assert "cannot be written" in output
+    assert "tiny (" not in output
+
+
+def test_an_interruption_leaves_what_was_finished(timing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(timing, "measure", interrupted)
+    record, output = run(timing, tmp_path / "out", code=130)
+    assert record["nets"] == {}
+    assert "Interrupted: the nets that were finished are in" in output
+
+
+def test_windows_of_the_slow_ways(timing: Any) -> None:
+    assert timing.few(32, 7e8, "cpu") == 8
+    assert timing.few(32, 1.5e10, "cpu") == 2
+    assert timing.few(4, 7e8, "cpu") == 4
+    assert timing.few(1, 1.5e10, "cpu") == 1
+    assert timing.few(512, 1.5e10, "cuda") == 512
+
+
+def test_rounds_take_turns_and_leave_out_the_first(timing: Any) -> None:
+    turns: list[str] = []
+
+    def turn(way: str) -> Callable[[], int]:
+        return lambda: turns.append(way) or 5  # type: ignore[func-returns-value]
+
+    ways, product = timing.rounds({"one": turn("one"), "other": turn("other")}, 3, torch.device("cpu"))
+    assert turns == ["one", "other"] * 4
+    assert [len(way["seconds"]) for way in ways.values()] == [3, 3]
+    assert [way["evaluations"] for way in ways.values()] == [5, 5]
+    assert len(product) == 3
+
+
+def test_most_memory_in_use_is_counted_anew(module: Callable[[str], Any]) -> None:
+    machine = module("timing_machine")
+    cpu = torch.device("cpu")
+    if machine.peak_memory(cpu) is None or not machine.RESET.exists():
+        pytest.skip("this system does not tell")
+    machine.reset_peak(cpu)
+    before = machine.peak_memory(cpu)
+    block = np.ones(2**27, np.uint8)
+    during = machine.peak_memory(cpu)
+    assert during - before > 2**26
+    del block
+    machine.reset_peak(cpu)
+    assert machine.peak_memory(cpu) < during - 2**26
+
+
+def test_the_makefile_measures() -> None:
+    text = (ROOT / "Makefile").read_text()
+    assert re.search(r"^timing: \$\(READY\)  ## .*\n\t.*-m reproduce\.timing .*--seed.*--out", text, re.MULTILINE)

@@ -1,0 +1,210 @@
+"""The ways that are timed, held against explicit loops and each other."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+
+from predicdiff.caffe_format import read_caffemodel, read_prototxt
+from predicdiff.images import View
+from predicdiff.nets.preprocessing import Preprocessing
+from predicdiff.plan import Plan, make_plan
+from predicdiff.samplers.marginal import MarginalSampler
+
+torch = pytest.importorskip("torch")
+
+from predicdiff.nets.torch_net import CaffeTorchNet  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+SHAPE = (3, 24, 24)
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"reproduce.{name}")
+
+
+@pytest.fixture
+def ways(module: Callable[[str], Any]) -> Any:
+    return module("timing_ways")
+
+
+def tiny(data: Path) -> CaffeTorchNet:
+    """A net whose mean differs from place to place, so that a patch encoded elsewhere shows."""
+    mean = np.random.default_rng(5).uniform(90, 130, SHAPE).astype(np.float32)
+    return CaffeTorchNet(
+        read_prototxt(data / "tiny_v1.prototxt"),
+        read_caffemodel(data / "tiny_v1.caffemodel"),
+        preprocessing=Preprocessing(view=View(mode="warp", size=24), channels="bgr", mean=mean),
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def timed(module: Callable[[str], Any], data: Path) -> Any:
+    return module("timing_nets").Timed("tiny", tiny(data), "own", data / "tiny_v1.prototxt")
+
+
+@pytest.fixture
+def plan(timed: Any) -> Plan:
+    random = np.random.default_rng(6)
+    pixels = random.uniform(0, 255, SHAPE).astype(np.float32)
+    sampler = MarginalSampler(random.uniform(0, 255, (9, *SHAPE)).astype(np.float32))
+    made = make_plan(timed.net, pixels, sampler, window=10, samples=7, stride=1)
+    return replace(made, origins=made.origins[[0, 224, 101, 17, 43, 200]])
+
+
+def by_loops(plan: Plan, patches: np.ndarray, blob: str) -> np.ndarray:
+    """All units' values (n, S, T), one image at a time."""
+    net: Any = plan.net
+    values = np.empty((*patches.shape[:2], 5))
+    for i, (row, column) in enumerate(plan.origins[: len(patches)].tolist()):
+        for s, patch in enumerate(patches[i]):
+            pixels = plan.pixels.copy()
+            pixels[:, row : row + 10, column : column + 10] = patch
+            values[i, s] = net.forward(net.encode(pixels)[None], [blob])[blob][0]
+    return values
+
+
+@pytest.mark.parametrize("way", ["naive", "dense", "incremental"])
+def test_each_way_gives_what_loops_give(way: str, ways: Any, timed: Any, plan: Plan) -> None:
+    evaluate, missing = ways.evaluators(timed, plan)
+    patches = plan.draw(slice(0, 6))  # 42 evaluations: a whole batch, and part of one
+    found = evaluate[way](plan.origins, patches, "fc", [(unit,) for unit in range(5)])
+    wanted = by_loops(plan, patches, "fc")
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+    assert missing in ({}, {"pycaffe": "not installed"})
+
+
+def test_the_dense_way_does_all_multiply_adds_and_the_incremental_one_fewer(
+    ways: Any, module: Callable[[str], Any], timed: Any, plan: Plan
+) -> None:
+    timing = module("timing")
+    evaluate, _ = ways.evaluators(timed, plan)
+    subject = ways.Subject(timed, plan, 2)
+    runs, _ = ways.runs(subject, evaluate)
+    dense, mine = (timing.multiply_adds(timed.net, runs[way]) for way in ("dense", "incremental"))
+    convolutions = 8 * 75 * 100 + 6 * 36 * 25 + 4 * 8 * 25  # outputs x weights of each x places
+    assert dense["done"] == dense["dense"] == mine["dense"] == convolutions + 5 * 90
+    assert 0 < mine["done"] < mine["dense"]
+
+
+def test_slow_ways_take_fewer_windows(ways: Any, timed: Any, plan: Plan) -> None:
+    evaluate, _ = ways.evaluators(timed, plan)
+    runs, _ = ways.runs(ways.Subject(timed, plan, 2), evaluate)
+    counts = {way: runs[way]() for way in ("naive", "dense", "incremental", "sampling")}
+    assert counts == {"naive": 14, "dense": 14, "incremental": 42, "sampling": 42}
+
+
+def test_agreement_is_within_rounding(ways: Any, timed: Any, plan: Plan) -> None:
+    evaluate, _ = ways.evaluators(timed, plan)
+    worst = ways.check_agreement("tiny", plan, evaluate)
+    assert 0 <= worst["scores"] < 1e-5
+    assert 0 <= worst["changes"] < 1e-3
+
+
+def shifted(values: np.ndarray) -> np.ndarray:
+    return values + 0.01 * np.abs(values).max()
+
+
+def lost(values: np.ndarray) -> np.ndarray:
+    return values * np.nan
+
+
+@pytest.mark.parametrize("wrong", [shifted, lost])
+def test_another_way_that_disagrees_is_refused(wrong: Any, ways: Any, timed: Any, plan: Plan) -> None:
+    evaluate, _ = ways.evaluators(timed, plan)
+    right = evaluate["incremental"]
+    evaluate["incremental"] = lambda *given: wrong(right(*given))
+    with pytest.raises(ways.DisagreementError, match=r"tiny: incremental .* largest of the scores, .* no time is"):
+        ways.check_agreement("tiny", plan, evaluate)
+
+
+def test_a_way_that_sees_no_windows_is_refused_though_they_change_little(ways: Any, timed: Any, plan: Plan) -> None:
+    net: Any = timed.net
+    base = net.forward(net.encode(plan.pixels)[None], ["fc"])["fc"]
+    evaluate, _ = ways.evaluators(timed, plan)
+
+    def faint(origins: np.ndarray, patches: np.ndarray, blob: str, units: Any) -> np.ndarray:
+        values: np.ndarray = base + 1e-5 * (by_loops(plan, patches, blob) - base)
+        return values
+
+    blind = {"naive": faint, "dense": lambda _, patches, *__: np.broadcast_to(base, (*patches.shape[:2], 5))}
+    with pytest.raises(ways.DisagreementError, match=r"dense .* of the largest of the changes"):
+        ways.check_agreement("tiny", plan, {**evaluate, **blind})
+
+
+class StandIn:
+    """Of pycaffe what is used: parameters to fill, blobs to shape and fill, and a pass, which torch runs."""
+
+    TEST = 1
+
+    class Blob:
+        def __init__(self, shape: tuple[int, ...]) -> None:
+            self.data = np.zeros(shape, np.float32)
+
+        def reshape(self, *shape: int) -> None:
+            self.data = np.zeros(shape, np.float32)
+
+    class Net:
+        def __init__(self, path: str, phase: int) -> None:
+            self.spec = read_prototxt(path)
+            self.inputs = list(self.spec.inputs)
+            self.blobs = {"data": StandIn.Blob((1, *SHAPE)), "fc": StandIn.Blob((1, 5)), "prob": StandIn.Blob((1, 5))}
+            weights = read_caffemodel(Path(path).with_name("tiny_v1.caffemodel"))
+            self.params = {layer: [StandIn.Blob(array.shape) for array in arrays] for layer, arrays in weights.items()}
+
+        def forward(self) -> None:
+            weights = {layer: [blob.data for blob in blobs] for layer, blobs in self.params.items()}
+            found = CaffeTorchNet(self.spec, weights, device="cpu").forward(self.blobs["data"].data, ["fc", "prob"])
+            for name, values in found.items():
+                self.blobs[name].data = values
+
+    @staticmethod
+    def set_mode_cpu() -> None: ...
+
+
+def test_caffe_gets_the_weights_and_the_inputs(
+    ways: Any, timed: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "caffe", StandIn)
+    evaluate, missing = ways.evaluators(timed, plan)
+    assert missing == {}
+    assert ways.check_agreement("tiny", plan, evaluate)["scores"] < 1e-5
+    patches = plan.draw(slice(0, 6))
+    found = evaluate["pycaffe"](plan.origins, patches, "prob", [(3,), (1,)])
+    np.testing.assert_allclose(found, by_loops(plan, patches, "prob")[..., [3, 1]], rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_not_there_is_said(ways: Any, timed: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("caffe", "captum", "captum.attr"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert ways.caffe_values(timed) == "not installed"
+    assert ways.caffe_values(SimpleNamespace(prototxt=None)) == "not a Caffe net"
+    assert ways.occlusion(ways.Subject(timed, plan, 2)) == "not installed"
+
+
+def test_captum_takes_about_as_many_evaluations(ways: Any, timed: Any, plan: Plan) -> None:
+    pytest.importorskip("captum")
+    for few in (1, 2, 6):
+        run = ways.occlusion(ways.Subject(timed, plan, few))
+        assert few * 7 <= run() <= 4 * few * 7
+        assert run() == run()
+
+
+@pytest.mark.parametrize("evaluations", [1, 2, 40, 160, 640, 10_000, 10**6])
+@pytest.mark.parametrize("length", [11, 24, 224, 227])
+def test_a_grid_has_about_as_many_windows_as_asked(length: int, evaluations: int, ways: Any) -> None:
+    stride = ways.grid_stride(length, 10, evaluations)
+    assert stride >= 1
+    side = -(-(length - max(10, stride)) // stride) + 1  # as Captum lays them
+    wanted = min(np.sqrt(evaluations), length - 10 + 1)
+    assert wanted - 1 < side <= 2 * wanted + 1
