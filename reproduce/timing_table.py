@@ -149,7 +149,7 @@ def _row(name: str, net: Mapping[str, Any], kind: str) -> str:
     cells = [
         NAMES.get(name, name) + (" (seeded weights)" if net["weights"] == "seeded" else ""),
         *(_milliseconds(found["ways"][way]["ms"]) for way in ("naive", "dense", "incremental")),
-        duration(found["image"]["seconds"]) + _asked(found["image"], " s"),
+        duration(found["image"]["seconds"]),
         *(_times(found, net, way) for way in AGAINST),
         _percent(found["multiply_adds_left"]),
         "" if memory is None else f"{memory / 1e9:.2f} GB",
@@ -159,7 +159,7 @@ def _row(name: str, net: Mapping[str, Any], kind: str) -> str:
 
 def _times(found: Mapping[str, Any], net: Mapping[str, Any], way: str) -> str:
     ratio = found["times_as_fast"].get(way)
-    return str(net["missing"].get(way, "")) if ratio is None else f"{ratio['median']:.2f}{_asked(ratio)}"
+    return str(net["missing"].get(way, "")) if ratio is None else f"{ratio['median']:.2f}"
 
 
 def _asked(found: Mapping[str, Any], unit: str = "") -> str:
