@@ -54,7 +54,8 @@ figure6: $(READY)  ## Figure 6: four feature maps of a middle layer over several
 	$(FIGURE)
 
 presets: $(READY)  ## What preview and standard are worth: their maps' correlation with the paper's setting
-	$(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT)
+	$(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT) \
+	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
 	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(foreach net,$(NETS),--net $(net))

@@ -154,16 +154,18 @@ def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, in
 
 def _work(plan: Plan) -> tuple[float, float]:
     """Multiply-adds that the net has done so far, and those of dense passes; 0 where it does not count them."""
-    work = getattr(plan.net, "work", None)
+    work = getattr(plan.net, "work", None) if hasattr(plan.net, "evaluation") else None
     return (0.0, 0.0) if work is None else (work.done, work.dense)
 
 
 def _effort(plan: Plan, before: tuple[float, float]) -> dict[str, Any]:
     """JSON-able: how a net that counts its work has evaluated, and the part of dense passes' multiply-adds it did."""
-    done, dense = (after - start for after, start in zip(_work(plan), before))
-    if dense <= 0:
+    evaluation = getattr(plan.net, "evaluation", None)
+    if evaluation is None:
         return {}
-    return {"evaluation": plan.net.evaluation(plan.blob, start=plan.start), "work_share": done / dense}  # type: ignore[attr-defined]
+    done, dense = (after - start for after, start in zip(_work(plan), before))
+    made = {"evaluation": evaluation(plan.blob, start=plan.start)}
+    return {**made, "work_share": done / dense} if dense > 0 else made
 
 
 class _Ahead:
@@ -172,21 +174,25 @@ class _Ahead:
     def __init__(self, pool: ThreadPoolExecutor, plan: Plan, tiles: Sequence[slice]) -> None:
         self._pool, self._plan = pool, plan
         self._left = iter(tiles)
+        self._tile: slice | None = None
         self._coming: Future[np.ndarray] | None = None
         self._start()
 
     def next(self) -> np.ndarray | None:
-        """The next tile's; None where memory ran out, so that they are made again with nothing beside them."""
-        drawn, coming = None, self._coming
-        if coming is not None:
-            with suppress(OutOfMemoryError, MemoryError):
+        """The next tile's; where memory ran out made again with nothing beside them, None where that fails too."""
+        drawn, tile, coming = None, self._tile, self._coming
+        if tile is not None and coming is not None:
+            try:
                 drawn = coming.result()
+            except (OutOfMemoryError, MemoryError):
+                with suppress(OutOfMemoryError, MemoryError):
+                    drawn = self._plan.draw(tile)
         self._start()
         return drawn
 
     def _start(self) -> None:
-        tile = next(self._left, None)
-        self._coming = None if tile is None else self._pool.submit(self._plan.draw, tile)
+        self._tile = next(self._left, None)
+        self._coming = None if self._tile is None else self._pool.submit(self._plan.draw, self._tile)
 
 
 def _warn_if_confident(plan: Plan) -> list[str]:

@@ -21,7 +21,7 @@ from .samplers.hidden import activations_of
 from .targets import resolve, see
 from .units import check_unit, lookup, read
 
-#: Evaluations in a tile, at least: what an interruption can lose, and the longest batch of a net that asks for none.
+#: Evaluations in a tile, at least, and the longest batch of a net that asks for none; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
 #: Batches in a tile of a net that says how long it likes them.
 TILE_BATCHES = 32
@@ -42,7 +42,7 @@ class Quality:
 
 
 #: What `--quality` names. "paper" is the paper's own setting; the README says what the others are worth.
-QUALITIES = {"preview": Quality(4, 2), "standard": Quality(2, 4), "paper": Quality(1, 20)}
+QUALITIES = {"preview": Quality(4, 2), "standard": Quality(2, 2), "paper": Quality(1, 20)}
 
 
 @dataclass(frozen=True)
@@ -303,29 +303,40 @@ def evaluate_tile(
             batch = max(1, batch // 2)
 
 
-def precision_gap(plan: Plan, *, count: int = 16) -> tuple[float, float]:
+def precision_gap(plan: Plan, batch: int, *, count: int = 16) -> tuple[float, float]:
     """What a net's precision changes: the largest difference from float32 in windows' relevance, and the largest of it.
 
-    Measured on ``count`` windows spread over the image, with the same draws.
+    Measured on ``count`` windows spread over the image, with the same draws, in batches of ``batch``.
     """
     origins = plan.origins[:: max(1, len(plan.origins) // count)][:count]
     probe, exact = replace(plan, origins=origins), copy.copy(plan.net)
     exact.precision = "float32"  # type: ignore[attr-defined]
     base = read(exact.forward(exact.encode(plan.pixels)[None], [plan.blob])[plan.blob], plan.units)[0]
     whole = slice(0, len(origins))
-    patches, batch = probe.draw(whole), plan.batch(MEMORY)
-    found = probe.evaluate(whole, patches, batch).value
-    reference = replace(probe, net=exact, base=base).evaluate(whole, patches, batch).value
-    return float(np.abs(found - reference).max()), float(np.abs(reference).max())
+    patches = probe.draw(whole)
+    found, batch = evaluate_tile(probe, whole, batch, patches)
+    reference, _ = evaluate_tile(replace(probe, net=exact, base=base), whole, batch, patches)
+    return float(np.abs(found.value - reference.value).max()), float(np.abs(reference.value).max())
 
 
 def seconds_needed(plan: Plan, *, memory: int = MEMORY, batch_size: int | None = None) -> float:
-    """Projected seconds of a run on this machine, from evaluating part of one tile."""
+    """Projected seconds of a run on this machine, from evaluating part of one tile.
+
+    What a call takes once, such as the pass of the untouched image, is left out, as far as two sizes tell it apart.
+    """
     batch = plan.batch(memory) if batch_size is None else batch_size
     count = max(1, min(len(plan.origins), -(-2 * batch // plan.samples), 64 // plan.samples + 1))
     probe = replace(plan, origins=plan.origins[:: max(1, len(plan.origins) // count)][:count])
     whole = slice(0, len(probe.origins))
     evaluate_tile(probe, slice(0, 1), batch)  # first calls set things up
+    each = _seconds(probe, whole, batch) / len(probe.origins)
+    if len(probe.origins) > 1:
+        more = len(probe.origins) * each - _seconds(probe, slice(0, 1), batch)
+        each = max(more / (len(probe.origins) - 1), each / 4)  # where the clock is disturbed, nothing absurd
+    return each * len(plan.origins)
+
+
+def _seconds(plan: Plan, tile: slice, batch: int) -> float:
     started = time.perf_counter()
-    evaluate_tile(probe, whole, batch)
-    return (time.perf_counter() - started) / len(probe.origins) * len(plan.origins)
+    evaluate_tile(plan, tile, batch)
+    return time.perf_counter() - started

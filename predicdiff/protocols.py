@@ -72,11 +72,13 @@ class Sampler(Protocol):
         """
 
 
+# `draw` is called from another thread than `evaluate`, and at the same time, but never twice at once.
 # A sampler may also have `population(pixels) -> int` (of how many patches its draws are a choice without repetition;
 # the standard error is corrected for it; 0 where nothing is left to chance), `provenance` (a JSON-able dict of what it
 # was fitted on) and `notes` (sentences for the reader of a result). A net may also have `preprocessing` (its view knows
 # the way back to the original image), `outcomes` (K of Laplace's correction, where it is not the number of
 # probabilities: 2 for a sigmoid), `preferred_batch` (inputs in a batch beyond which more gain nothing),
+# `evaluation(blob, start=)` (how `evaluate` works, in words) with `work` (its multiply-adds, `incremental.Work`),
 # `bytes_needed(blob, start=, window=)` (what `evaluate` takes once, and for each input of a batch) and, for analyses
 # that start at a hidden blob, `check_downstream(start, blob)` and a keyword `start` of `evaluate`.
 

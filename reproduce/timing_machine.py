@@ -27,7 +27,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "processor": processor(),
         "cores": cores,
         "threads": torch.get_num_threads(),
-        "system": platform.platform(),
+        "system": platform.system(),
     }
 
 

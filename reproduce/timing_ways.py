@@ -79,13 +79,12 @@ def runs(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Run
 
 def ours(plan: Plan, *, incremental: bool) -> Evaluate:
     """Our net, with the batches that an analysis gives it."""
+    batch = plan.batch(MEMORY)
 
     def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
         net: Any = plan.net
         net.incremental = incremental
-        values: np.ndarray = net.evaluate(
-            plan.pixels, origins, patches, blob=blob, units=units, batch_size=plan.batch(MEMORY)
-        )
+        values: np.ndarray = net.evaluate(plan.pixels, origins, patches, blob=blob, units=units, batch_size=batch)
         return values
 
     return evaluate

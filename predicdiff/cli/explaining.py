@@ -84,8 +84,8 @@ def explain(
     done = _finished(plan, tiles, memory, batch_size)
     if not quiet:
         _say_how_long(plan, sampling, done, seconds_needed(plan, memory=memory, batch_size=batch_size), say)
-    if net.precision != "float32":
-        say(_less_precise(plan, net.precision))
+    if net.precision != "float32" and not quiet:
+        say(_less_precise(plan, net.precision, plan.batch(memory) if batch_size is None else batch_size))
     explanation = _run(plan, tiles, memory, batch_size, done, quiet)
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
@@ -143,14 +143,16 @@ def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say
 def effort_lines(explanation: Explanation) -> list[str]:
     """How it was computed, of a net that says so."""
     made = explanation.provenance
-    if "work_share" not in made:
+    if "evaluation" not in made:
         return []
     evaluation = str(made["evaluation"])
-    return [f"{evaluation[:1].upper()}{evaluation[1:]}: {made['work_share']:.0%} of the multiply-adds of dense passes."]
+    told = f"{evaluation[:1].upper()}{evaluation[1:]}"
+    share = made.get("work_share")
+    return [f"{told}." if share is None else f"{told}: {share:.0%} of the multiply-adds of dense passes."]
 
 
-def _less_precise(plan: Plan, precision: str) -> str:
-    gap, most = precision_gap(plan)
+def _less_precise(plan: Plan, precision: str, batch: int) -> str:
+    gap, most = precision_gap(plan, batch)
     unit = "bit" if plan.measure == "evidence" else "activation"
     return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
 

@@ -112,17 +112,15 @@ class Plan:
         bottom = self.softmax.layer.bottoms[0]
         return bottom if self.values[bottom] == self.softmax.reads[0] else None
 
-    def schedule(self, blobs: Iterable[str], *, overwrite: bool = True, start: str | None = None) -> list[Turn]:
+    def schedule(self, blobs: Iterable[str], *, overwrite: bool = True) -> list[Turn]:
         """The steps that ``blobs`` need, in order; a value is freed after its last use.
 
         A ReLU may overwrite its bottom where nothing else reads that, unless ``overwrite`` forbids it (for gradients).
-        From a ``start``, only the steps that see that blob; what else they read is to be had from a whole pass.
         """
         wanted = {self._value(blob) for blob in blobs}
-        seen = None if start is None else self.downstream(start)
         needed, steps = set(wanted), []
         for step in reversed(self.steps):
-            if needed.intersection(step.writes) and (seen is None or seen.intersection(step.reads)):
+            if needed.intersection(step.writes):
                 needed.update(step.reads)
                 steps.append(step)
         steps.reverse()

@@ -143,8 +143,8 @@ class ModuleNet(TorchNet):
             return blob == self.output
         if start == self.output:
             return False
-        traced = self._traced
-        if traced is not None and start in traced.values and blob in traced.values:
+        traced = self._known(start, blob)
+        if traced is not None:
             return traced.sees(traced.values[start], traced.values[blob])
         with torch.inference_mode(False), torch.enable_grad():
             black = torch.zeros(1, *self.input_shape, device=self.device)
@@ -156,29 +156,35 @@ class ModuleNet(TorchNet):
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words, and why where it is dense."""
-        if self._traced is None:
-            return f"dense, since {self.dense_because}"
+        if self._known(start, blob) is None:
+            return f"dense, since {self.dense_because or f'{start or blob} lies inside of a module of torch'}"
         return super().evaluation(blob, start=start)
 
     def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
         fixed, each = super().bytes_needed(blob, start=start, window=window)
-        return (fixed, each) if self._traced is not None else (fixed, each + 8 * self._trace.elements)
+        known = self._known(start, blob) is not None
+        return (fixed, each) if known else (fixed, each + 8 * self._trace.elements)
 
     def _ready(self) -> ContextManager[None]:
         return _evaluating(self.module)
 
     def _graph(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
-        if self._traced is None or blob not in self._traced.values or start not in {None, *self._traced.values}:
-            return self._as_one(start, blob)  # of submodules of torch's own modules a trace knows nothing
-        values = self._traced.values
-        return self._traced, self._traced.input if start is None else values[start], values[blob]
+        traced = self._known(start, blob)
+        if traced is None:
+            return self._as_one(start, blob)
+        return traced, traced.input if start is None else traced.values[start], traced.values[blob]
+
+    def _known(self, start: str | None, blob: str) -> Graph | None:
+        """The trace, if it knows both; of what is inside of torch's own modules it does not."""
+        known = self._traced is not None and {blob, start} <= {None, *self._traced.values}
+        return self._traced if known else None
 
     def _as_one(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
         """The whole module as one function, since what happens inside is not known."""
         shapes = {0: self.input_shape, 2: self._blobs[blob]}
         if start is None:
-            run = Node(blob, "module", (0,), 2, lambda given: self._run(given[0], [blob])[blob])
+            run = Node(blob, "module", (0,), 2, lambda given: self._run(given[0].clone(), [blob])[blob])
             return Graph((run,), shapes, 0, {}), 0, 2
         shapes[1] = self._blobs[start]
         first = Node(start, "module", (0,), 1, lambda given: self._run(given[0].clone(), [start])[start])

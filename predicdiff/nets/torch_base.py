@@ -286,7 +286,7 @@ class TorchNet(ABC):
     def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
         route = self._route(start, blob)
-        weights = sum(tensor.numel() * tensor.element_size() for tensor in self._tensors())
+        weights = self._weight_bytes()
         patch = self._blobs[start][0] if start is not None else self.input_shape[0]
         return weights + 4 * route.fixed_elements(), 4 * (route.elements(window) + 2 * patch * window**2)
 
@@ -313,6 +313,9 @@ class TorchNet(ABC):
     @abstractmethod
     def _tensors(self) -> Iterator[Tensor]:
         """All weights, in the net's order."""
+
+    def _weight_bytes(self) -> int:
+        return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors())
 
     def _weights_hash(self) -> str:
         """SHA-1 of all weights."""

@@ -138,6 +138,9 @@ class CaffeTorchNet(TorchNet):
     def _tensors(self) -> Iterator[Tensor]:
         return (_plain(tensor) for blobs in self._weights.values() for tensor in blobs)
 
+    def _weight_bytes(self) -> int:
+        return sum(4 * tensor.numel() for blobs in self._weights.values() for tensor in blobs)
+
     def _weights_hash(self) -> str:
         if self._hash is None:
             self._hash = super()._weights_hash()

@@ -74,7 +74,7 @@ def test_a_fitted_sampler_blobs_and_maps(cli, net, model, picture, folder, tmp_p
     ("arguments", "stride", "samples"),
     [
         ([], 4, 2),
-        (["--quality", "standard"], 2, 4),
+        (["--quality", "standard"], 2, 2),
         (["--quality", "paper", "--stride", "8", "-S", "3"], 8, 3),
         (["--quality", "standard", "-S", "2"], 2, 2),
         (["-k", "3"], 3, 2),

@@ -66,9 +66,9 @@ def test_the_gap_is_measured() -> None:
     net, image = make(), images(*SHAPE)
     corpus = MarginalSampler(images(9, *SHAPE, seed=5))
     plan = make_plan(net, image, corpus, window=2, samples=3, stride=1, blob="fc", units=[1])
-    assert precision_gap(plan)[0] == 0
+    assert precision_gap(plan, 8)[0] == 0
     net.precision = "bfloat16"
-    gap, most = precision_gap(make_plan(net, image, corpus, window=2, samples=3, stride=1, blob="fc", units=[1]))
+    gap, most = precision_gap(make_plan(net, image, corpus, window=2, samples=3, stride=1, blob="fc", units=[1]), 8)
     assert 0 < gap < 0.1 * most
 
 
