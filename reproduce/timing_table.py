@@ -136,8 +136,8 @@ def table(record: Mapping[str, Any]) -> str:
         f"{record['date']}; k = {settings['window']}, S = {settings['samples']}, "
         f"medians of {settings['rounds']} rounds",
         "",
-        "| net | plain torch | our dense | incremental | an image | against plain torch | against our dense | Captum "
-        "| pycaffe | multiply-adds left | peak memory |",
+        "| net | an evaluation: plain torch | our dense | incremental | an image | times as fast as: plain torch "
+        "| our dense | Captum | pycaffe | multiply-adds left | peak memory |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     return "\n".join(lines + [_row(name, net, machine["kind"]) for name, net in record["nets"].items()])

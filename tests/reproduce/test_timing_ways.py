@@ -142,40 +142,8 @@ def test_a_way_that_sees_no_windows_is_refused_though_they_change_little(ways: A
         ways.check_agreement("tiny", plan, {**evaluate, **blind})
 
 
-class StandIn:
-    """Of pycaffe what is used: parameters to fill, blobs to shape and fill, and a pass, which torch runs."""
-
-    TEST = 1
-
-    class Blob:
-        def __init__(self, shape: tuple[int, ...]) -> None:
-            self.data = np.zeros(shape, np.float32)
-
-        def reshape(self, *shape: int) -> None:
-            self.data = np.zeros(shape, np.float32)
-
-    class Net:
-        def __init__(self, path: str, phase: int) -> None:
-            self.spec = read_prototxt(path)
-            self.inputs = list(self.spec.inputs)
-            self.blobs = {"data": StandIn.Blob((1, *SHAPE)), "fc": StandIn.Blob((1, 5)), "prob": StandIn.Blob((1, 5))}
-            weights = read_caffemodel(Path(path).with_name("tiny_v1.caffemodel"))
-            self.params = {layer: [StandIn.Blob(array.shape) for array in arrays] for layer, arrays in weights.items()}
-
-        def forward(self) -> None:
-            weights = {layer: [blob.data for blob in blobs] for layer, blobs in self.params.items()}
-            found = CaffeTorchNet(self.spec, weights, device="cpu").forward(self.blobs["data"].data, ["fc", "prob"])
-            for name, values in found.items():
-                self.blobs[name].data = values
-
-    @staticmethod
-    def set_mode_cpu() -> None: ...
-
-
-def test_caffe_gets_the_weights_and_the_inputs(
-    ways: Any, timed: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "caffe", StandIn)
+def test_caffe_gets_the_weights_and_the_inputs(ways: Any, timed: Any, plan: Plan) -> None:
+    pytest.importorskip("caffe")
     evaluate, missing = ways.evaluators(timed, plan)
     assert missing == {}
     assert ways.check_agreement("tiny", plan, evaluate)["scores"] < 1e-5
