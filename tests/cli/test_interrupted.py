@@ -45,6 +45,17 @@ def left(folder):
     return sorted(path.name for path in folder.iterdir() if path.name.startswith((".", "a.")))
 
 
+@pytest.fixture
+def one_thread():
+    """As many as `program` has, since products of several threads differ in the last bit from those of one."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_killed_it_goes_on_to_the_same_bits(program, cli, long, tmp_path):
     process = program([2, int(signal.SIGKILL), *long, "-o", "a.h5"], code=STOPPED)
     _, errors = process.communicate()
