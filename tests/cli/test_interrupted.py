@@ -17,8 +17,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX sig
 
 #: Runs the command line in a process that sends itself a signal in the middle of a tile.
 STOPPED = """
-import importlib, os, sys
+import importlib, os, signal as signals, sys
 from predicdiff.cli import main
+
+signals.signal(signals.SIGINT, signals.default_int_handler)  # ignored by what a shell starts in the background
 
 module = importlib.import_module("predicdiff.explain")
 evaluate, left, signal = module.evaluate_tile, [int(sys.argv[1])], int(sys.argv[2])
