@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.nets import geometry
@@ -152,5 +152,5 @@ def test_overlap_is_the_part_of_a_run_that_lies_inside(offset: int, size: int, l
     assert list(zip(range(limit)[there], range(size)[part])) == inside
     assert there.start >= 0
     assert there.stop - there.start == len(inside)
-    assume(inside)
-    assert (part.start, part.stop) == (inside[0][1], inside[-1][1] + 1)
+    if inside:
+        assert (part.start, part.stop) == (inside[0][1], inside[-1][1] + 1)
