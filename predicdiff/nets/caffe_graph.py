@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,6 +109,3 @@ def _pooling(node: Node, step: Step, device: torch.device) -> Node:
         cut=lambda pieces: functional.avg_pool2d(pieces[0], kernel, stride, divisor_override=1),
         scale=divisors(reach).to(device),
     )
-
-
-__all__: list[Any] = ["caffe_graph"]

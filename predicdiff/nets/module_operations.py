@@ -50,11 +50,10 @@ Pair = Tuple[int, int]
 
 @dataclass(frozen=True)
 class Operation:
-    """One call: fields as of `graph.Node`; without ``run``, it is made as it stands."""
+    """What is known of a call, which itself is made as it stands: fields as of `graph.Node`."""
 
     name: str
     kind: str = WHOLE
-    run: Function | None = None
     over: Function | None = None
     fresh: bool = False
     reach: tuple[Reach, Reach] | None = None
@@ -150,9 +149,7 @@ def _convolution(module: nn.Conv2d, given: Shape, output: Shape) -> Operation | 
         LOCAL,
         fresh=True,
         reach=reaches(kernel, stride, before, given[1:], output[1:], dilation),
-        cut=lambda pieces: functional.conv2d(
-            pieces[0], module.weight, module.bias, module.stride, 0, module.dilation, module.groups
-        ),
+        cut=lambda pieces: _convolved(module, module.weight, module.bias)[1](pieces),
         work=_work(module, output),
         weights=lambda: (module.weight, module.bias),
         with_weights=lambda weight, bias: _convolved(module, weight, bias),
