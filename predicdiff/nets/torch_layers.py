@@ -147,15 +147,15 @@ def _larger(a: Tensor, b: Tensor) -> Tensor:
 
 
 def batch_norm(bottoms: Tensors, weights: Tensors, *, eps: float) -> Tensor:
-    """Stored mean and variance taken out, both divided by the stored factor (0 counts as 1)."""
+    """Stored mean and variance taken out, both divided by the stored factor; with a factor of 0 both count as 0."""
     mean, deviation = _moments(weights, eps)
     return (bottoms[0] - _along(mean, bottoms[0], 0)) / _along(deviation, bottoms[0], 0)
 
 
 def _moments(weights: Tensors, eps: float) -> tuple[Tensor, Tensor]:
     mean, variance, factor = weights
-    factor = torch.where(factor == 0, torch.ones_like(factor), factor)
-    return mean / factor, (variance / factor + eps).sqrt()
+    part = torch.where(factor == 0, factor, 1 / factor)
+    return mean * part, (variance * part + eps).sqrt()
 
 
 def scale(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
