@@ -62,7 +62,7 @@ class CaffeNet(BlobNet):
     """
 
     #: Inputs in a batch beyond which more gain nothing: Caffe convolves one after the other.
-    preferred_batch = 32
+    preferred_batch = 20
 
     def __init__(
         self,

@@ -20,8 +20,15 @@ from typing import Any
 
 from ..errors import DependencyError, FormatError, LayerError, SettingsError
 
-#: Builds a net in a process that may end, which is how Caffe says that it can't.
-TRIAL = "import sys, caffe; caffe.set_mode_cpu(); caffe.Net(sys.argv[1], caffe.TEST)"
+#: Builds a net in a process that may end, which is how Caffe says no. Of pycaffe the compiled part is enough.
+TRIAL = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("_caffe", sys.argv[1])
+caffe = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(caffe)
+caffe.set_mode_cpu()
+caffe.Net(sys.argv[2], 1)
+"""
 #: A function that only builds with CUDA have: caffe::caffe_gpu_memcpy(unsigned long, void const*, void*).
 OF_CUDA = "_ZN5caffe15caffe_gpu_memcpyEmPKvPv"
 
@@ -134,7 +141,7 @@ def _objection(text: str) -> str | None:
     """What Caffe says when it can't build a net; None if it can."""
     with _file(text) as path:
         tried = subprocess.run(
-            [sys.executable, "-c", TRIAL, path],
+            [sys.executable, "-c", TRIAL, import_caffe()._caffe.__file__, path],
             env={**os.environ, "GLOG_minloglevel": "2"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -151,5 +158,11 @@ def _objection(text: str) -> str | None:
 def _file(text: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="predicdiff-") as folder:
         path = Path(folder) / "net.prototxt"
-        path.write_text(text, encoding="utf-8")
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(
+                f"Caffe reads the net from a temporary file, which cannot be written ({error.strerror}): "
+                f"want room in {tempfile.gettempdir()}, or another place in TMPDIR."
+            ) from None
         yield str(path)
