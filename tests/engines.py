@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from prototxt import prototxt
 
 from predicdiff.caffe_format import NetSpec
+
+os.environ.setdefault("GLOG_minloglevel", "2")  # Caffe's log, before any test imports it
 
 #: Those that are installed.
 ENGINES = [name for name in ("torch", "caffe") if importlib.util.find_spec(name)]

@@ -142,6 +142,7 @@ class CaffeNet(BlobNet):
         return {blob: np.array(self._net.blobs[blob].data, np.float32) for blob in blobs}
 
     def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
+        _check_backwards(self._plan)
         end = self._last(blob)
         self._run(inputs[None], end)
         for other in self._net.blobs.values():
@@ -237,6 +238,16 @@ def _check_in_place(net: Plan) -> None:
                     f"layer {step.layer.name!r} ({step.layer.type}) works in place on blob {top!r}, which another "
                     "layer reads as it was before, and Caffe can't do that: want a top of its own, or --engine torch."
                 )
+
+
+def _check_backwards(net: Plan) -> None:
+    """Refuse a gradient that Caffe gets wrong: its Power layer overwrites in place what it still has to read."""
+    for step in net.steps:
+        if step.layer.type == "Power" and step.layer.bottoms == step.layer.tops:
+            raise LayerError(
+                f"layer {step.layer.name!r} (Power) works in place, and there Caffe's gradient is wrong: want a top of "
+                "its own, or --engine torch."
+            )
 
 
 def _size(shape: Sequence[int]) -> int:

@@ -169,6 +169,7 @@ def _caffe_net(
     if engine == "caffe":
         from .caffe_net import CaffeNet
 
+        read_prototxt(path)  # if it is none, that is the thing to say
         net: Any = CaffeNet(path, read_caffemodel(weights), **about)
     else:
         from .torch_net import CaffeTorchNet
