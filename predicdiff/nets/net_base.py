@@ -1,0 +1,294 @@
+"""What all nets have in common, whatever computes them: pixels in, named blobs out, gradients, windows' values."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import windows
+from ..errors import BlobError, ImageError, SettingsError
+from ..protocols import Unit, UnitLike
+from ..units import as_map, check_unit, lookup
+from .preprocessing import Preprocessing
+
+#: Laplace's N where nothing else is said: the training images of ILSVRC 2012.
+TRAINING_INSTANCES = 1_281_167
+
+
+class BlobNet(ABC):
+    """A net with named blobs; its kinds say what computes them.
+
+    What is asked is checked here, so that every engine answers alike: `forward`, `gradient` and `evaluate` hand sound
+    requests on to `_forward`, `_gradient` and `_evaluate`.
+
+    Parameters
+    ----------
+    name : str
+    input_shape : (C, H, W)
+    blobs : {name: shape without the batch axis}, in the order in which they are computed
+    scores, output : str or None
+        Names of the pre-softmax blob and of the probabilities.
+    preprocessing : Preprocessing, optional
+        Without one, pixels are inputs.
+    labels : sequence of str, optional
+        One for each class.
+    training_instances : int
+        N of Laplace's correction.
+    """
+
+    #: K of Laplace's correction, where it is not the number of probabilities.
+    outcomes: int | None = None
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        input_shape: tuple[int, int, int],
+        blobs: Mapping[str, tuple[int, ...]],
+        scores: str | None,
+        output: str | None,
+        preprocessing: Preprocessing | None,
+        labels: Sequence[str] | None,
+        training_instances: int | None,
+    ) -> None:
+        if preprocessing is not None:
+            preprocessing.check(input_shape)
+        classes = blobs[output][0] if output is not None else None
+        if labels is not None and classes is not None and len(labels) != classes:
+            raise SettingsError(
+                f"net {name!r} has {classes} classes, but {len(labels)} labels came: want one for each."
+            )
+        if training_instances is not None and training_instances < 1:
+            raise SettingsError(f"training_instances = {training_instances}: want at least 1.")
+        self.name = name
+        self.input_shape = input_shape
+        self.scores = scores
+        self.output = output
+        self.preprocessing = preprocessing
+        self.labels: Sequence[str] | None = None if labels is None else list(labels)
+        self.training_instances = TRAINING_INSTANCES if training_instances is None else training_instances
+        self._blobs = dict(blobs)
+
+    @property
+    def blobs(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of all blobs, without the batch axis, in the order they are computed."""
+        return dict(self._blobs)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Engine, definition, hash of the weights and preprocessing; JSON-able."""
+        return {
+            "name": self.name,
+            **self._engine_provenance(),
+            "definition": self._definition(),
+            "weights": self._weights_hash(),
+            "preprocessing": None if self.preprocessing is None else self.preprocessing.provenance,
+        }
+
+    def view(self, image: np.ndarray) -> np.ndarray:
+        """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees."""
+        return (self.preprocessing or Preprocessing()).pixels(image, self.input_shape)
+
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels (..., C, H, W) -> the net's input, same shape, float32."""
+        pixels = np.asarray(pixels)
+        if pixels.shape[-3:] != self.input_shape:
+            raise ImageError(f"net {self.name!r} takes pixels (..., {_inside(self.input_shape)}), not {pixels.shape}.")
+        return self._encode(pixels, (0, 0))
+
+    def preprocess(self, image: np.ndarray) -> np.ndarray:
+        """RGB image (H, W, 3) -> the net's input (C, H, W): `view`, then `encode`."""
+        return self.encode(self.view(image))
+
+    def forward(self, inputs: np.ndarray, blobs: Sequence[str]) -> dict[str, np.ndarray]:
+        """Blobs of a batch of inputs; only what they need is computed.
+
+        Parameters
+        ----------
+        inputs : (b, C, H, W) array
+        blobs : sequence of str
+
+        Returns
+        -------
+        {blob: (b, ...) float32 array}
+            Copies.
+
+        Raises
+        ------
+        BlobError
+            If the net has no such blob.
+        ImageError
+            If the inputs have another shape, are no numbers or not finite.
+        OutOfMemoryError
+        """
+        self._look_up(blobs)
+        return self._forward(self._checked(inputs, ("b", *self.input_shape)), list(blobs))
+
+    def gradient(self, inputs: np.ndarray, *, blob: str, unit: UnitLike) -> np.ndarray:
+        """Gradient of one unit with respect to one input.
+
+        Parameters
+        ----------
+        inputs : (C, H, W) array
+        blob : str
+        unit : int or sequence of int
+            An index into the blob; what it leaves over is averaged.
+
+        Returns
+        -------
+        (C, H, W) float32 array
+
+        Raises
+        ------
+        BlobError, ImageError, OutOfMemoryError
+            As for `forward`; a BlobError too if the unit is out of range or has no gradient.
+        """
+        index = check_unit(lookup(self._blobs, blob), unit, blob=blob)
+        return self._gradient(self._checked(inputs, self.input_shape), blob, index)
+
+    def evaluate(
+        self,
+        pixels: np.ndarray,
+        origins: np.ndarray,
+        patches: np.ndarray,
+        *,
+        blob: str,
+        units: Sequence[Unit],
+        batch_size: int,
+        start: str | None = None,
+    ) -> np.ndarray:
+        """Units' values with patches set into the pixels, or into a hidden blob.
+
+        Parameters
+        ----------
+        pixels : (C, H, W) array
+        origins : (n, 2) int array
+            Top-left ``(row, column)`` of each window.
+        patches : (n, S, C, k, k) array
+            In pixels; each is encoded where it will stand. With a ``start``, in that blob's activations.
+        blob : str
+        units : sequence of T indices
+            As for `gradient`.
+        batch_size : int
+        start : str, optional
+            The hidden blob that patches are set into, a vector as (C, 1, 1). What does not see it stays as it is.
+
+        Returns
+        -------
+        (n, S, T) float64 array
+
+        Raises
+        ------
+        BlobError, ImageError, OutOfMemoryError
+            As for `gradient`; a BlobError too if ``blob`` does not lie downstream of ``start``.
+        WindowError
+            If a window reaches over the border.
+        """
+        shape = lookup(self._blobs, blob)
+        indices = [check_unit(shape, unit, blob=blob) for unit in units]
+        if batch_size < 1:
+            raise SettingsError(f"batch size {batch_size}: want at least 1.")
+        base = self._checked(pixels, self.input_shape)
+        origins = np.asarray(origins, int).reshape(-1, 2)
+        ground = self.input_shape if start is None else as_map(lookup(self._blobs, start))
+        patches = self._checked(patches, (len(origins), "S", ground[0], "k", "k"))
+        windows.check_inside(origins, ground[1:], patches.shape[-1])
+        if start is not None:
+            self.check_downstream(start, blob)
+        return self._evaluate(base, origins, patches, blob, indices, batch_size, start)
+
+    def check_downstream(self, start: str, blob: str) -> None:
+        """A BlobError if ``blob`` does not depend on ``start``, or is the same."""
+        lookup(self._blobs, start)
+        lookup(self._blobs, blob)
+        if start == blob or not self._downstream(start, blob):
+            raise BlobError(f"blob {blob!r} does not lie downstream of {start!r}: perturbing that can't change it.")
+
+    @abstractmethod
+    def bytes_per_input(self, blob: str) -> int:
+        """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
+
+    @abstractmethod
+    def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
+        """Copies of ``blobs`` of a checked batch."""
+
+    @abstractmethod
+    def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
+        """Gradient (C, H, W) of a checked unit for one checked input."""
+
+    @abstractmethod
+    def _evaluate(
+        self,
+        pixels: np.ndarray,
+        origins: np.ndarray,
+        patches: np.ndarray,
+        blob: str,
+        units: list[Unit],
+        batch_size: int,
+        start: str | None,
+    ) -> np.ndarray:
+        """Values (n, S, T) of checked units, patches and windows."""
+
+    @abstractmethod
+    def _downstream(self, start: str, blob: str) -> bool:
+        """Whether ``blob`` depends on ``start``."""
+
+    @abstractmethod
+    def _engine_provenance(self) -> dict[str, Any]:
+        """What computes, and how; JSON-able."""
+
+    @abstractmethod
+    def _definition(self) -> str:
+        """What tells nets of other layers apart."""
+
+    @abstractmethod
+    def _weights_hash(self) -> str:
+        """SHA-1 of all weights."""
+
+    def _encode(self, pixels: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
+        if self.preprocessing is None:
+            return np.array(pixels, np.float32)
+        return self.preprocessing.encode(pixels, self.input_shape, origin=origin)
+
+    def _encode_patches(self, origins: np.ndarray, patches: np.ndarray) -> np.ndarray:
+        if self.preprocessing is None:
+            return patches
+        return self.preprocessing.encode_patches(patches, origins, self.input_shape)
+
+    def _checked(self, values: Any, wanted: tuple[Any, ...]) -> np.ndarray:
+        """``values`` as float32, if they have the shape ``wanted``, in which a letter is any size from 1."""
+        array = np.asarray(values)
+        sizes = dict(zip(wanted, array.shape))  # of a letter that is there twice the last
+        fits = array.ndim == len(wanted) and all(
+            size == (sizes[wish] if isinstance(wish, str) else wish) and (size > 0 or wish == 0)
+            for size, wish in zip(array.shape, wanted)
+        )
+        if not fits:
+            raise ImageError(f"net {self.name!r} wants an array ({_inside(wanted)}), not one of shape {array.shape}.")
+        if array.dtype.kind not in "fiub":
+            raise ImageError(f"net {self.name!r} wants numbers, not an array of {array.dtype}.")
+        with np.errstate(over="ignore"):
+            array = np.asarray(array, np.float32)
+        if not np.isfinite(array).all():
+            raise ImageError(f"net {self.name!r} wants finite numbers, not NaN or infinity.")
+        return array
+
+    def _look_up(self, blobs: Iterable[str]) -> None:
+        for blob in blobs:
+            lookup(self._blobs, blob)
+
+
+def hash_of(arrays: Iterable[np.ndarray]) -> str:
+    """SHA-1 of arrays' bytes, in C order."""
+    digest = hashlib.sha1()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return "sha1:" + digest.hexdigest()
+
+
+def _inside(shape: Sequence[Any]) -> str:
+    return ", ".join(map(str, shape))
