@@ -106,6 +106,40 @@ WORKDIR /src
 ENTRYPOINT ["pytest", "-p", "no:cacheprovider"]
 CMD ["-q"]
 
+# ---------------------------------------------------------------- torch
+FROM ${PYTHON_BASE} AS torch
+RUN useradd --uid 1000 --create-home predicdiff \
+ && mkdir -m 1777 /cache /out
+COPY constraints.txt /tmp/constraints.txt
+COPY --from=wheel /wheels /tmp/wheels
+RUN python3 -m pip install --no-cache-dir --constraint /tmp/constraints.txt \
+      "$(echo /tmp/wheels/predicdiff-*.whl)[torch]" \
+ && rm -r /tmp/constraints.txt /tmp/wheels
+COPY reproduce /opt/predicdiff/reproduce
+ENV HOME=/tmp \
+    MPLCONFIGDIR=/tmp/matplotlib \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    NVIDIA_VISIBLE_DEVICES=all \
+    PREDICDIFF_CACHE=/cache \
+    PREDICDIFF_ENGINE=torch \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=/opt/predicdiff \
+    PYTHONUNBUFFERED=1
+ARG NETS=
+RUN for net in ${NETS}; do predicdiff fetch "${net}" || exit 1; done \
+ && chmod -R a+rX /cache
+ARG VERSION=
+ARG SOURCE=
+LABEL org.opencontainers.image.title="predicdiff" \
+      org.opencontainers.image.description="Which parts of a picture speak for and against a class, with torch" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.source="${SOURCE}"
+WORKDIR /
+USER 1000
+ENTRYPOINT ["predicdiff"]
+CMD ["--help"]
+
 # ---------------------------------------------------------------- CUDA pycaffe from Debian's source package
 # non-free of the release alone: the driver's libraries, which come along, are replaced often among the security updates
 FROM debian AS caffe-cuda
@@ -139,3 +173,43 @@ RUN cmake -S caffe -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_SKIP_RPATH=ON \
       -DBUILD_python_layer=ON -Dpython_version=3 \
       -DCUDA_ARCH_NAME=Manual "-DCUDA_ARCH_BIN=50 60 70 75 80 86" -DCUDA_ARCH_PTX=86 \
  && make -C build -j"$(nproc)" caffe pycaffe
+# what is needed to run it, where Debian's package of the CPU kind would put it; without build paths inside
+RUN python=/install/usr/local/lib/python3.9/dist-packages \
+ && mkdir -p "${python}" \
+ && cp build/lib/libcaffe.so.1.0.0 /install/usr/local/lib/ \
+ && cp -rL caffe/python/caffe "${python}/caffe" \
+ && rm -r "${python}/caffe/_caffe.cpp" "${python}/caffe/test" \
+ && strip --strip-unneeded /install/usr/local/lib/libcaffe.so.1.0.0 "${python}/caffe/_caffe.so"
+
+# ---------------------------------------------------------------- cuda, without libcaffe1: its soname is the same
+FROM runtime AS cuda
+RUN sed -i 's/ bullseye main$/ bullseye main contrib non-free/' /etc/apt/sources.list \
+ && apt-get update \
+ && apt-get install -y --no-install-recommends \
+      libboost-filesystem1.74.0=1.74.0-9 \
+      libboost-python1.74.0=1.74.0-9 \
+      libboost-thread1.74.0=1.74.0-9 \
+      libcublas11=11.4.1.1043~11.2.2-3+deb11u3 \
+      libcudart11.0=11.2.152~11.2.2-3+deb11u3 \
+      libcurand10=11.1.1+~10.2.3.152~11.2.2-3+deb11u3 \
+      libgflags2.2=2.2.2-2 \
+      libgoogle-glog0v5=0.4.0-4 \
+      libhdf5-103-1=1.10.6+repack-4+deb11u1 \
+      libhdf5-hl-100=1.10.6+repack-4+deb11u1 \
+      libprotobuf23=3.12.4-1+deb11u1 \
+      libpython3.9=3.9.2-1+deb11u7 \
+ && apt-get clean && rm -rf /var/lib/apt/lists/*
+ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    NVIDIA_VISIBLE_DEVICES=all
+COPY --from=caffe-cuda /install /
+RUN ldconfig
+COPY --from=wheel /install /
+COPY reproduce /opt/predicdiff/reproduce
+ARG NETS=
+RUN for net in ${NETS}; do predicdiff fetch "${net}" || exit 1; done \
+ && chmod -R a+rX /cache
+ARG VERSION=
+ARG SOURCE=
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.source="${SOURCE}"
+USER 1000

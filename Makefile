@@ -13,6 +13,7 @@ ENGINE       ?= docker
 TARGET       ?= cuda
 BASE         ?=
 BAKE         ?=
+SOURCE       ?=
 CACHE        ?= predicdiff-cache
 DOCKER_BUILD ?=
 DOCKER_RUN   ?=
@@ -24,7 +25,7 @@ FIGURE = $(BIN)/python -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out
   $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' predicdiff/_version.py)
 BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--build-arg NETS="$(BAKE)") \
-  --build-arg VERSION=$(VERSION) $(DOCKER_BUILD)
+  --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets timing test lint format clean
@@ -33,7 +34,7 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
 help:  ## This list
 	@echo "predicdiff: which parts of a picture speak for and against a class"
 	@echo
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-21s %s\n", $$1, $$2 }'
 	@echo
 	@echo "Variables: NETS=\"alexnet googlenet vgg16\"  IMAGES=\"cat.jpg dog.jpg\"  QUALITY=preview|standard|paper  SEED=0"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
