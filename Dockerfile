@@ -199,7 +199,9 @@ RUN sed -i 's/ bullseye main$/ bullseye main contrib non-free/' /etc/apt/sources
       libprotobuf23=3.12.4-1+deb11u1 \
       libpython3.9=3.9.2-1+deb11u7 \
  && apt-get clean && rm -rf /var/lib/apt/lists/*
-ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+# without a GPU this Caffe says twice that it has no cuBLAS, which the CPU does not need: fatal lines only
+ENV GLOG_minloglevel=3 \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     NVIDIA_VISIBLE_DEVICES=all
 COPY --from=caffe-cuda /install /
 RUN ldconfig

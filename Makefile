@@ -90,7 +90,7 @@ docker-figure1:  ## Figure 1 inside predicdiff:TARGET, into OUT (`make docker` f
 	@mkdir -p $(OUT)
 	$(ENGINE) run --rm --user "$$(id -u):$$(id -g)" --volume "$(abspath $(OUT)):/out" --volume "$(CACHE):/cache" \
 	  $(foreach image,$(IMAGES),--volume "$(abspath $(image)):$(abspath $(image)):ro") $(DOCKER_RUN) \
-	  --entrypoint python3 predicdiff:$(TARGET) -m reproduce.figure1 --quality $(QUALITY) --seed $(SEED) \
+	  $(if $(NET_ENGINE),--env PREDICDIFF_ENGINE=$(NET_ENGINE)) --entrypoint python3 predicdiff:$(TARGET) -m reproduce.figure1 --quality $(QUALITY) --seed $(SEED) \
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(abspath $(image)))
 
 lint: $(READY)  ## ruff and mypy
