@@ -20,6 +20,8 @@ from .torch_layers import AFFINE, apply
 PLACEWISE = frozenset(
     {"BatchNorm", "Bias", "Dropout", "ELU", "Eltwise", "LRN", "PReLU", "Power", "ReLU", "Scale", "Sigmoid", "TanH"}
 )
+#: Types that take every channel by itself, and all alike.
+BY_CHANNEL = frozenset({"Dropout", "ELU", "Pooling", "Power", "ReLU", "Sigmoid", "Split", "TanH"})
 #: Types whose tops share their bottom's memory.
 SHARING = frozenset({"Dropout", "Flatten", "Reshape", "Split"})
 
@@ -42,6 +44,7 @@ def _nodes(step: Step, weights: Sequence[Tensor], device: torch.device) -> list[
         run=lambda bottoms: apply(turn, bottoms, weights)[0],
         kind=_kind(step, weights),
         fresh=layer.type not in SHARING,
+        by_channel=layer.type in BY_CHANNEL,
     )
     if layer.type == "ReLU":
         over = Turn(step, (), True)
@@ -56,7 +59,7 @@ def _nodes(step: Step, weights: Sequence[Tensor], device: torch.device) -> list[
     if layer.type == "Pooling":
         node = _pooling(node, step, device)
     if layer.type == "InnerProduct":
-        node = replace(node, work=math.prod(step.shapes.weights[0]))
+        node = _linear(node, step, weights)
     return [replace(node, writes=number) for number in step.writes]
 
 
@@ -89,6 +92,24 @@ def _convolution(node: Node, step: Step, weights: Sequence[Tensor]) -> Node:
 
     own = weights[0], weights[1] if len(weights) > 1 else None
     return replace(make(*own), kernel=Kernel(lambda: own, make))
+
+
+def _linear(node: Node, step: Step, weights: Sequence[Tensor]) -> Node:
+    node = replace(node, work=math.prod(step.shapes.weights[0]))
+    if step.shapes.settings["axis"] != 0:  # one output for each of several rows
+        return node
+
+    def own() -> tuple[Tensor, Tensor | None]:
+        weight = weights[0].to_dense() if weights[0].is_mkldnn else weights[0]
+        turned = weight.t() if step.shapes.settings["transpose"] else weight
+        return turned, weights[1] if len(weights) > 1 else None
+
+    def make(weight: Tensor, bias: Tensor | None) -> Node:
+        return replace(
+            node, run=lambda bottoms: functional.linear(bottoms[0].flatten(1), weight, bias), work=weight.numel()
+        )
+
+    return replace(node, kernel=Kernel(own, make))
 
 
 def _pooling(node: Node, step: Step, device: torch.device) -> Node:

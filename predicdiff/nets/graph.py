@@ -24,7 +24,7 @@ WHOLE, POINTWISE, CONCAT, LOCAL = "whole", "pointwise", "concat", "local"
 
 @dataclass(frozen=True)
 class Kernel:
-    """What a convolution's node is made of, so that it can be made with other weights.
+    """What the node of a convolution or linear layer is made of, so that it can be made with other weights.
 
     Attributes
     ----------
@@ -63,11 +63,15 @@ class Node:
     scale : Tensor (1, 1, H, W), optional
         Of a LOCAL node: what each place is divided by after ``cut``; means over windows that the border clips.
     kernel : Kernel, optional
-        Of a convolution.
+        Of a convolution or a linear layer.
     affine : callable, optional
         Of a node that scales and shifts each channel: gives both, (C,) each, as they are now.
     work : int
         Multiply-adds for each place of the output; for all of it in a WHOLE node.
+    spared : int
+        How many more these would be for all channels, where only some were asked for.
+    by_channel : bool
+        Whether each channel of the output is the same function of that channel of the one input.
     """
 
     name: str
@@ -85,6 +89,8 @@ class Node:
     kernel: Kernel | None = None
     affine: Callable[[], tuple[Tensor, Tensor]] | None = None
     work: int = 0
+    spared: int = 0
+    by_channel: bool = False
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class Incremental:
         """Keep account of the multiply-adds."""
         places = math.prod(self.route.shape(node.writes)[1:]) if node.kind != WHOLE else 1
         part = places if box is None or (node.kind == WHOLE and box is not NOTHING) else box.height * box.width
-        self.work.dense += node.work * inputs * places
+        self.work.dense += (node.work + node.spared) * inputs * places
         self.work.done += node.work * inputs * part
 
 

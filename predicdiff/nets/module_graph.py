@@ -39,14 +39,18 @@ class Traced:
     def named(self, shape: Shape, names: tuple[str, str | None], end: Callable[[Tensor], Tensor] | None) -> Graph:
         """The graph with two blobs more: what the module returns, as ``shape``, and probabilities, made by ``end``."""
         own, prob = names
-        steps: list[tuple[str, Callable[[Tensor], Tensor]]] = [(own, lambda values: values.reshape(-1, *shape))]
+        same = self.graph.shapes[self.output] == shape
+        steps: list[tuple[str, Callable[[Tensor], Tensor]]] = [
+            (own, (lambda values: values) if same else (lambda values: values.reshape(-1, *shape)))
+        ]
         if prob is not None and end is not None:
             steps.append((prob, end))
         nodes, shapes, values = list(self.graph.nodes), dict(self.graph.shapes), dict(self.graph.values)
         last = self.output
         for name, run in steps:
             number = len(shapes)
-            nodes.append(Node(name, name, (last,), number, _of_one(run), fresh=name != own))
+            by_channel = same if name == own else run is torch.sigmoid
+            nodes.append(Node(name, name, (last,), number, _of_one(run), fresh=name != own, by_channel=by_channel))
             shapes[number] = shape
             values[name] = last = number
         return Graph(tuple(nodes), shapes, self.graph.input, values)
@@ -182,9 +186,9 @@ class _Builder:
         made = Node(
                 str(node.target) if node.op == "call_module" else node.name, operation.name, numbers, number, run,
                 operation.kind, operation.fresh or operation.in_place, over, operation.reach, operation.cut,
-                operation.fill, scale, affine=operation.affine, work=operation.work,
+                operation.fill, scale, affine=operation.affine, work=operation.work, by_channel=operation.by_channel,
             )  # fmt: skip
-        self.nodes.append(_convolution(made, operation))
+        self.nodes.append(_with_kernel(made, operation))
         target = node.args[0] if operation.in_place else None
         if isinstance(target, fx.Node):
             self._moved(target, number)
@@ -206,15 +210,15 @@ class _Builder:
         return lambda values: interpreter.call(node, dict(zip(reads, values)))
 
 
-def _convolution(node: Node, operation: Operation) -> Node:
-    """The node with what it is made of, where it is a convolution."""
+def _with_kernel(node: Node, operation: Operation) -> Node:
+    """The node with what it is made of, where it is a convolution or a linear layer."""
     weights, functions = operation.weights, operation.with_weights
     if weights is None or functions is None:
         return node
 
     def make(weight: Tensor, bias: Tensor | None) -> Node:
         run, cut = functions(weight, bias)
-        return replace(node, run=run, cut=cut)
+        return replace(node, run=run, cut=cut, work=weight.numel())
 
     return replace(node, kernel=Kernel(weights, make))
 

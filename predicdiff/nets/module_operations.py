@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Mapping, Sequence, Tuple
 
 import torch
@@ -42,6 +42,8 @@ POINTWISE_METHODS = frozenset(
 )  # fmt: skip
 #: Of these the result may be the input itself.
 SHARING = (nn.Dropout, nn.Dropout2d, nn.Identity, functional.dropout, "detach", "float")
+#: Of those above, the ones that do not take every channel by itself, and all alike.
+ACROSS = frozenset({nn.BatchNorm2d, nn.LocalResponseNorm, nn.PReLU, functional.local_response_norm})
 #: Python's operators on the left side's memory.
 IN_PLACE = frozenset({operator.iadd, operator.imul, operator.isub, operator.itruediv})
 
@@ -62,10 +64,11 @@ class Operation:
     scale: Tensor | None = None
     work: int = 0
     in_place: bool = False
-    #: Of a convolution: its weights as they are now, and from others to ``run`` and ``cut``.
+    #: Of a convolution or linear layer: its weights as they are now, and from others to ``run`` and ``cut``.
     weights: Callable[[], tuple[Tensor, Tensor | None]] | None = None
-    with_weights: Callable[[Tensor, Tensor | None], tuple[Function, Function]] | None = None
+    with_weights: Callable[[Tensor, Tensor | None], tuple[Function, Function | None]] | None = None
     affine: Callable[[], tuple[Tensor, Tensor]] | None = None
+    by_channel: bool = False
 
 
 def describe(
@@ -86,13 +89,15 @@ def describe(
     if node.op == "call_module":
         module = root.get_submodule(str(node.target))
         name = type(module).__name__
-        operation = _of_module(module, inputs, output)
+        operation = _of_module(module, inputs, output) or _of_vectors(module, inputs, output)
         return operation or Operation(
             name, in_place=bool(getattr(module, "inplace", False)), work=_work(module, output)
         )
     name = str(getattr(node.target, "__name__", node.target))
     operation = _of_function(node, name, inputs, output) if all(map(_same_everywhere, beside)) else None
-    return operation or Operation(name, in_place=_in_place(node))
+    operation = operation or Operation(name, in_place=_in_place(node))
+    alone = len(inputs) == 1 and inputs[0] == output and not beside
+    return replace(operation, by_channel=True) if alone and _by_channel(node, name) else operation
 
 
 def _of_module(module: nn.Module, inputs: Sequence[Shape], output: Shape) -> Operation | None:
@@ -110,8 +115,26 @@ def _of_module(module: nn.Module, inputs: Sequence[Shape], output: Shape) -> Ope
         in_place = bool(getattr(module, "inplace", False))
         affine = functools.partial(_norm, module) if isinstance(module, nn.BatchNorm2d) else None
         return Operation(
-            name, POINTWISE, over=_over(module), fresh=kind not in SHARING, in_place=in_place, affine=affine
+            name, POINTWISE, over=_over(module), fresh=kind not in SHARING, in_place=in_place, affine=affine,
+            by_channel=kind not in ACROSS,
+        )  # fmt: skip
+    return None
+
+
+def _of_vectors(module: nn.Module, inputs: Sequence[Shape], output: Shape) -> Operation | None:
+    """What linear layers and functions of single numbers do to a vector; to anything else it is not known."""
+    name, kind = type(module).__name__, type(module)
+    if len(inputs) != 1 or len(inputs[0]) != 1 or len(output) != 1 or _hooked(module):
+        return None
+    if isinstance(module, nn.Linear) and kind is nn.Linear:
+        return Operation(
+            name,
+            work=_work(module, output),
+            weights=lambda: (module.weight, module.bias),
+            with_weights=lambda weight, bias: (lambda values: functional.linear(values[0], weight, bias), None),
         )
+    if kind in POINTWISE_MODULES and kind not in ACROSS:
+        return Operation(name, in_place=bool(getattr(module, "inplace", False)), by_channel=True)
     return None
 
 
@@ -165,6 +188,13 @@ def _convolved(module: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> tuple[
     )
 
 
+def _by_channel(node: fx.Node, name: str) -> bool:
+    """Whether a call with one tensor, of one shape with what it gives, takes every number by itself."""
+    known = POINTWISE_METHODS if node.op == "call_method" else POINTWISE_FUNCTIONS | IN_PLACE
+    what = _plain(name, node.target)
+    return what in known and what not in ACROSS
+
+
 def _norm(module: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """What a batch norm multiplies each channel with, and what it adds."""
     gain = 1 / (module.running_var.double() + module.eps).sqrt()  # type: ignore[union-attr]
@@ -187,11 +217,11 @@ def _pooling(name: str, settings: Mapping[str, Any], given: Shape, output: Shape
         if settings.get("return_indices"):
             return None
         return Operation(
-            name, LOCAL, fresh=True, reach=reach, fill=-math.inf,
+            name, LOCAL, fresh=True, reach=reach, fill=-math.inf, by_channel=True,
             cut=lambda pieces: functional.max_pool2d(pieces[0], kernel, stride, 0, dilation),
         )  # fmt: skip
     return Operation(
-        name, LOCAL, fresh=True, reach=reach, scale=_divisors(settings, reach),
+        name, LOCAL, fresh=True, reach=reach, scale=_divisors(settings, reach), by_channel=True,
         cut=lambda pieces: functional.avg_pool2d(pieces[0], kernel, stride, divisor_override=1),
     )  # fmt: skip
 
@@ -210,7 +240,9 @@ def _padding(name: str, pad: Any, value: float, given: Shape, output: Shape) -> 
     if min(around) < 0 or len(around) > 4:
         return None
     reach = reaches((1, 1), (1, 1), (around[2], around[0]), given[1:], output[1:])
-    return Operation(name, LOCAL, fresh=True, reach=reach, fill=value, cut=lambda pieces: pieces[0].clone())
+    return Operation(
+        name, LOCAL, fresh=True, reach=reach, fill=value, by_channel=True, cut=lambda pieces: pieces[0].clone()
+    )
 
 
 def _over(module: nn.Module) -> Function | None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import BlobError
 from ..protocols import Unit
+from .asked import only
 from .folding import folded
 from .graph import Graph
 from .incremental import Incremental, Work
@@ -136,26 +137,33 @@ class TorchNet(BlobNet):
         batch_size: int,
         start: str | None,
     ) -> np.ndarray:
-        channels = None
-        if len(self._blobs[blob]) > 1:
-            channels, units = _of_channels(units)
+        channels, inside = _of_channels(units)
         values = np.empty((*patches.shape[:2], len(units)))
         with memory_errors(), computing(self.precision, self.device), torch.inference_mode(), self._ready():
-            engine = self._engine(pixels, start, blob)
+            engine = self._engine(pixels, start, blob, channels)
+            selected = None
+            if engine.route.shape(engine.route.target)[0] == len(channels):  # no others are computed
+                units = inside
+            elif len(self._blobs[blob]) > 1:
+                units, selected = inside, channels
             given = self._tensor(self._encode_patches(origins, patches) if start is None else patches)
-            for (rows, draws), batch in engine.evaluate(origins, given, batch_size, channels=channels):
+            for (rows, draws), batch in engine.evaluate(origins, given, batch_size, channels=selected):
                 found = _read(batch, units).cpu().numpy()
                 values[rows, draws] = found.reshape(len(rows), -1, len(units))
         self.work.add(engine.work)
         return values
 
-    def _engine(self, pixels: np.ndarray, start: str | None, blob: str) -> Incremental:
+    def _engine(self, pixels: np.ndarray, start: str | None, blob: str, channels: Sequence[int]) -> Incremental:
         inputs = self._tensor(self._encode(pixels, (0, 0))[None]).contiguous(memory_format=self._layout)
-        return Incremental(self._route(start, blob), inputs, layout=self._layout)
+        return Incremental(self._route(start, blob, channels), inputs, layout=self._layout)
 
-    def _route(self, start: str | None, blob: str) -> Route:
+    def _route(self, start: str | None, blob: str, channels: Sequence[int] | None = None) -> Route:
+        """The way to a blob, or where that can be had to some of its channels alone."""
         graph, source, target = self._graph(start, blob)
-        return Route(folded(graph, {source, target}), source, target, share=SHARE if self.incremental else 0.0)
+        graph = folded(graph, {source, target})
+        if channels is not None:
+            graph = only(graph, source, target, channels)
+        return Route(graph, source, target, share=SHARE if self.incremental else 0.0)
 
     def _engine_provenance(self) -> dict[str, Any]:
         precision = {} if self.precision == "float32" else {"precision": self.precision}

@@ -208,6 +208,7 @@ def test_nothing_that_was_given_is_changed() -> None:
 def test_work_as_counted_by_hand() -> None:
     """A 3 x 3 window changes 5 x 5 places (4 x 4 in the corner) of 8 x 9, then the linear layer reads all."""
     case = chosen(CONV, layer("InnerProduct", "c", "f", num_output=3))
+    case.units = [(0,), (1,), (2,)]
     case.origins, case.patches = np.array([[2, 3]]), case.patches[:1]
     case.found()
     convolution, linear = 2 * 2 * 9, 3 * 2 * 72
