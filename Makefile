@@ -7,6 +7,8 @@ NETS    ?=
 IMAGES  ?=
 QUALITY ?= preview
 SEED    ?= 0
+# a Python with pycaffe; this one is made on first use
+CAFFE_PYTHON ?= tests/caffe-python
 
 # containers: ENGINE=podman serves as well; CACHE is a volume's name or a folder's absolute path
 ENGINE       ?= docker
@@ -28,7 +30,7 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
   --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets timing test lint format clean
+.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets timing test test-caffe lint format clean
 .PHONY: docker docker-test docker-figure1
 
 help:  ## This list
@@ -93,6 +95,10 @@ docker-figure1:  ## Figure 1 inside predicdiff:TARGET, into OUT (`make docker` f
 	  $(if $(NET_ENGINE),--env PREDICDIFF_ENGINE=$(NET_ENGINE)) --entrypoint python3 predicdiff:$(TARGET) -m reproduce.figure1 --quality $(QUALITY) --seed $(SEED) \
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(abspath $(image)))
 
+test-caffe: $(READY)  ## The test suite under Caffe itself (Debian 11's, made by root in .caffe), and its maps against torch's
+	$(CAFFE_PYTHON) -m pytest -p no:cacheprovider -q
+	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v tests/test_two_engines.py
+
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -102,5 +108,5 @@ format: $(READY)  ## Put the code in ruff's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## Remove .venv and caches (results in OUT stay)
-	rm -rf $(VENV) build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+clean:  ## Remove .venv, .caffe and caches (results in OUT stay)
+	rm -rf $(VENV) .caffe build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
