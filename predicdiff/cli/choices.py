@@ -21,6 +21,7 @@ from ..samplers.corpus import bundled, default_corpus, read_folder
 from ..samplers.hidden import hidden_gaussian, hidden_marginal
 from ..units import as_map, lookup
 from ..windows import contexts
+from .listing import fetch_missing
 from .options import Decorator, gather, option
 from .values import FILE, FOLDER, SAMPLER, SIZE
 
@@ -47,6 +48,7 @@ class NetChoice:
     gpu: int | None = None
     engine: str = ENGINES[0]
     precision: str = "float32"
+    fetch: bool = False
 
     def load(self, like: Like | None = None) -> Net:
         """The net, ready to be explained; its view is ``like``'s, where none was given."""
@@ -56,6 +58,8 @@ class NetChoice:
         if self.gpu is not None and self.device is not None:
             raise SettingsError(f"--gpu {self.gpu} and --device {self.device} both say where to compute: want one.")
         preprocessing = self._preprocessing()
+        if self.fetch and self.weights is None:
+            fetch_missing(str(self.net))
         return load_net(
             self.net,
             weights=self.weights,
@@ -180,6 +184,13 @@ def net_options(default: str | None = DEFAULT_NET) -> Decorator:
             show_default=True,
             group=NET,
             help="Of products, less than float32 for speed on a GPU.",
+        ),
+        option(
+            "--fetch",
+            is_flag=True,
+            envvar="PREDICDIFF_FETCH",
+            group=NET,
+            help="Download first the weights that a net of the list lacks.",
         ),
     )
 

@@ -63,6 +63,16 @@ def fetch(names: tuple[str, ...], quiet: bool) -> None:
         raise click.exceptions.Exit(Failure.exit_code)
 
 
+def fetch_missing(name: str) -> None:
+    """Download what a net of the manifest lacks; other nets have their files named."""
+    if any(net.name == name and net.missing for net in status()):
+        bars = Bars(quiet=False)
+        try:
+            fetch_net(name, progress=bars)
+        finally:
+            bars.close()
+
+
 class Bars:
     """A progress bar for each file that comes."""
 

@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT / "tests" / "nets"))  # the net on a server of this 
 
 @pytest.fixture(autouse=True)
 def engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands take the engine that is installed, Caffe where there is no torch."""
+    """Commands take the engine that is installed, Caffe where there is no torch; nothing is fetched unasked."""
+    monkeypatch.delenv("PREDICDIFF_FETCH", raising=False)
     monkeypatch.setenv("PREDICDIFF_ENGINE", ENGINES[0] if ENGINES else "torch")
 
 

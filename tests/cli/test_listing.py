@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from engines import needed
 from tiny_zoo import WEIGHTS, TinyZoo
 
 from predicdiff.cli import listing
@@ -51,6 +52,17 @@ def test_a_fetched_net_is_used_by_its_name(cli, zoo, picture):
 def test_a_net_that_is_not_there_says_how_to_get_it(refused, zoo, picture):
     pytest.importorskip("torch")
     assert "Run `predicdiff fetch tiny`" in refused("predict", picture, "--net", "tiny")
+
+
+@needed
+def test_a_net_that_is_not_there_is_fetched_where_that_is_asked(cli, refused, zoo, picture, monkeypatch):
+    monkeypatch.setenv("PREDICDIFF_FETCH", "1")
+    assert cli("predict", picture, "--net", "tiny").exit_code == 0
+    assert (zoo.cache / "nets" / "tiny.caffemodel").read_bytes() == WEIGHTS
+    asked = len(zoo.files.ranges())
+    assert cli("predict", picture, "--net", "tiny", "--fetch").exit_code == 0
+    assert len(zoo.files.ranges()) == asked
+    assert "Run `pip install" in refused("predict", picture, "--net", "packed")
 
 
 def test_what_cannot_be_had_does_not_keep_the_others(cli, zoo):
