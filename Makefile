@@ -8,22 +8,38 @@ IMAGES  ?=
 QUALITY ?= preview
 SEED    ?= 0
 
+# containers: ENGINE=podman serves as well; CACHE is a volume's name or a folder's absolute path
+ENGINE       ?= docker
+TARGET       ?= cuda
+BASE         ?=
+BAKE         ?=
+SOURCE       ?=
+CACHE        ?= predicdiff-cache
+DOCKER_BUILD ?=
+DOCKER_RUN   ?=
+
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 # what every figure's target runs, with the variables above
 FIGURE = $(BIN)/python -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) \
   $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' predicdiff/_version.py)
+BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--build-arg NETS="$(BAKE)") \
+  --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets timing test lint format clean
+.PHONY: docker docker-test docker-figure1
 
 help:  ## This list
 	@echo "predicdiff: which parts of a picture speak for and against a class"
 	@echo
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-21s %s\n", $$1, $$2 }'
 	@echo
 	@echo "Variables: NETS=\"alexnet googlenet vgg16\"  IMAGES=\"cat.jpg dog.jpg\"  QUALITY=preview|standard|paper  SEED=0"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
+	@echo "Containers: ENGINE=docker|podman  TARGET=cuda|cpu|torch  BASE=debian:bullseye-slim  BAKE=\"googlenet\" (weights in"
+	@echo "           the image)  CACHE=predicdiff-cache (a volume or folder of weights)  DOCKER_RUN=\"--gpus all\""
 
 venv: $(READY)  ## Set up .venv (every target does so by itself)
 
@@ -62,6 +78,20 @@ timing: $(READY)  ## How long an evaluation and an image take, against plain tor
 
 test: $(READY)  ## The test suite, with a coverage figure
 	$(BIN)/python -m pytest --cov=predicdiff --cov-report=term:skip-covered
+
+docker:  ## The image predicdiff:TARGET, called predicdiff as well
+	$(BUILD) --target $(TARGET) --tag predicdiff:$(TARGET) --tag predicdiff .
+
+docker-test:  ## The test suite under real Caffe, in a container on top of TARGET=cpu
+	$(BUILD) --target test --tag predicdiff:test .
+	$(ENGINE) run --rm $(DOCKER_RUN) predicdiff:test
+
+docker-figure1:  ## Figure 1 inside predicdiff:TARGET, into OUT (`make docker` first)
+	@mkdir -p $(OUT)
+	$(ENGINE) run --rm --user "$$(id -u):$$(id -g)" --volume "$(abspath $(OUT)):/out" --volume "$(CACHE):/cache" \
+	  $(foreach image,$(IMAGES),--volume "$(abspath $(image)):$(abspath $(image)):ro") $(DOCKER_RUN) \
+	  $(if $(NET_ENGINE),--env PREDICDIFF_ENGINE=$(NET_ENGINE)) --entrypoint python3 predicdiff:$(TARGET) -m reproduce.figure1 --quality $(QUALITY) --seed $(SEED) \
+	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(abspath $(image)))
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -11,6 +11,9 @@ import numpy as np
 Unit = Tuple[int, ...]
 UnitLike = Union[int, Sequence[int]]
 
+#: What runs a Caffe net.
+ENGINES = ("torch", "caffe")
+
 #: How products are computed: as IEEE has it; with TF32's 11 bits on a GPU's tensor cores; in bfloat16's 8.
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
@@ -84,4 +87,4 @@ class Sampler(Protocol):
 # `bytes_needed(blob, start=, window=)` (what `evaluate` takes once, and for each input of a batch) and, for analyses
 # that start at a hidden blob, `check_downstream(start, blob)` and a keyword `start` of `evaluate`.
 
-__all__: list[str] = ["PRECISIONS", "Net", "Sampler", "Unit", "UnitLike"]
+__all__: list[str] = ["ENGINES", "PRECISIONS", "Net", "Sampler", "Unit", "UnitLike"]

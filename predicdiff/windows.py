@@ -105,6 +105,15 @@ def sliding(images: np.ndarray, *, window: int) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(images, shape, strides, writeable=False)
 
 
+def paste(images: np.ndarray, patches: np.ndarray, origins: np.ndarray) -> None:
+    """Set patches (n, C, k, k) into images (n, C, H, W), one into each, in place; the way back of `cut`."""
+    rows, columns = (corner[:, None] + np.arange(patches.shape[-1]) for corner in np.asarray(origins).T)
+    which = np.arange(len(images))[:, None, None, None]
+    images[which, np.arange(images.shape[1])[:, None, None], rows[:, None, :, None], columns[:, None, None, :]] = (
+        patches
+    )
+
+
 def spread(values: np.ndarray, origins: np.ndarray, *, window: int, shape: tuple[int, int]) -> np.ndarray:
     """Average over the windows that cover each pixel.
 

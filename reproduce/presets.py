@@ -3,7 +3,7 @@
 The paper's setting is evaluated with one seed; a second seed gives the draws of which every coarser setting takes its
 part, so that no draw is on both sides. To end in reasonable time, maps are compared on squares of the image (--square,
 --places); 0 takes the whole image. What is in OUT/presets.json already stays there and is in the table, if it was
-measured on the same squares, so that nets may be measured one after the other.
+measured on the same squares with the same seed, so that nets may be measured one after the other.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff import windows
+from predicdiff.errors import FormatError, SettingsError
 from predicdiff.explanation import written_whole
 from predicdiff.nets.zoo import caffe_preprocessing, load_net
 from predicdiff.plan import MEMORY, QUALITIES, Plan, make_plan
@@ -26,6 +27,8 @@ from . import common
 WINDOW = 10
 STRIDES = (2, 3, 4, 5, 6, 8, 10)
 SAMPLES = (1, 2, 4, 8)
+#: A map's correlations, by "stride,samples".
+SETTINGS = tuple(f"{stride},{samples}" for stride in STRIDES for samples in SAMPLES)
 #: A preset is the cheapest setting whose maps correlate so well with the paper's, in the median.
 WORTH = {"preview": 0.95, "standard": 0.99}
 
@@ -111,13 +114,25 @@ def cheapest(found: dict[str, dict[str, float]], worth: float) -> str:
     return f"stride {stride}, S = {samples} is the cheapest with a median correlation of at least {worth}"
 
 
-def earlier(path: Path, squares_: dict[str, int]) -> dict[str, dict[str, float]]:
-    """Maps that an earlier call measured on the same squares."""
+def earlier(path: Path, where: dict[str, int]) -> dict[str, dict[str, float]]:
+    """Maps that an earlier call measured on the same squares with the same seed; a FormatError if the file is damaged.
+
+    Parameters
+    ----------
+    path : Path
+    where : {"square", "places", "seed"}
+    """
     if not path.exists():
         return {}
-    record = json.loads(path.read_text())
-    maps: dict[str, dict[str, float]] = record["maps"]
-    return maps if all(record.get(key) == value for key, value in squares_.items()) else {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        maps = {label: {key: float(table[key]) for key in SETTINGS} for label, table in record["maps"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"{path}: cannot be read as a record of `make presets` ({type(error).__name__}: {error}). "
+            "Delete it to measure its maps anew."
+        ) from error
+    return maps if all(record.get(key) == value for key, value in where.items()) else {}
 
 
 @common.figure_options
@@ -139,7 +154,9 @@ def main(
     **_: Any,
 ) -> None:
     """Measure, print the table and save it as out/presets.json."""
-    path, where = out / "presets.json", {"square": square, "places": places}
+    if weights is not None and len(nets) != 1:
+        raise SettingsError(f"--weights are those of one deploy prototxt: want one --net with them, not {len(nets)}.")
+    path, where = out / "presets.json", {"square": square, "places": places, "seed": seed}
     out.mkdir(parents=True, exist_ok=True)
     found = earlier(path, where)
     if weights is not None:

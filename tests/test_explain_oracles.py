@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines import tiny_net
 from oracle_nets import LinearNet, photo
 
 from predicdiff.explain import explain
@@ -134,10 +135,7 @@ class Replay:
 @pytest.mark.parametrize("run", ["authors_marginal.npz", "authors_conditional.npz"])
 def test_the_authors_own_run(run: str, blob: str) -> None:
     """Fed with their draws, the same maps, but for their float16 and for the window that they count twice."""
-    pytest.importorskip("torch")
-    from predicdiff.nets.zoo import load_net
-
-    net = load_net(DATA / "tiny_v1.prototxt", weights=DATA / "tiny_v1.caffemodel")
+    net = tiny_net()
     with np.load(DATA / run) as file:
         data = {name: file[name] for name in file.files}
     found = explain(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engines import tiny_net
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle_nets import LinearNet, MapNet, NormalSampler, photo
@@ -67,10 +68,7 @@ def test_the_authors_draws(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", ["marginal", "conditional"])
 def test_the_authors_own_run_with_all_its_ways(kind: str, blob: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their maps from their corpus, Gaussian and normal numbers; float16 and the window counted twice included."""
-    pytest.importorskip("torch")
-    from predicdiff.nets.zoo import load_net
-
-    net = load_net(DATA / "tiny_v1.prototxt", weights=DATA / "tiny_v1.caffemodel")
+    net = tiny_net()
     run = recorded(f"authors_{kind}.npz")
     asked = {**AUTHORS.explaining, "window": 4, "samples": 6}
     sampler = authors_sampler(kind, monkeypatch)
@@ -246,10 +244,7 @@ def test_always_the_first_images_leave_nothing_to_chance() -> None:
 
 
 def test_the_authors_sensitivity_map_is_the_gradient_times_the_activation() -> None:
-    pytest.importorskip("torch")
-    from predicdiff.nets.zoo import load_net
-
-    net = load_net(DATA / "tiny_v1.prototxt", weights=DATA / "tiny_v1.caffemodel")
+    net = tiny_net()
     run = recorded("tiny_caffe.npz")
     for image, gradient, activations in zip(run["images"], run["grad_fc2"], run["blob:fc"]):
         found = sensitivity(net, image, blob="fc", unit=2, **AUTHORS.sensing)

@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 import numpy as np
 import pytest
+from engines import tiny_net
 from oracle_nets import LinearNet, NumpyNet, photo, softmax
 from scipy import ndimage
 
@@ -41,15 +42,12 @@ SIZE = (3, 24, 24)
 
 
 def caffe_net(preprocessing: Preprocessing) -> Any:
-    from predicdiff.nets.zoo import load_net
-
-    return load_net(DATA / "tiny_v1.prototxt", weights=DATA / "tiny_v1.caffemodel", preprocessing=preprocessing), "data"
+    return tiny_net(preprocessing=preprocessing), "data"
 
 
 def module_net(preprocessing: Preprocessing) -> Any:
     """A module that hands its input through, as a blob to look at."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     from predicdiff.nets.zoo import load_net
 
     class Seen(torch.nn.Module):
@@ -85,7 +83,6 @@ PREPROCESSINGS = {
 @pytest.mark.parametrize("sampler", ["marginal", "conditional"])
 def test_a_red_corpus_gives_red_patches_in_every_nets_input(net: Callable[..., Any], kind: str, sampler: str) -> None:
     """At the pixels of a window, and there alone, the input becomes what the net makes of red at that place."""
-    pytest.importorskip("torch")
     preprocessing, encoded = PREPROCESSINGS[kind]
     made, blob = net(preprocessing)
     red = np.zeros((4, *SIZE), np.float32)

@@ -15,7 +15,7 @@ from ..errors import InputWarning, SettingsError
 from ..images import MODES, load_image
 from ..like import OURS, Like
 from ..nets.preprocessing import ORDERS, Preprocessing
-from ..protocols import PRECISIONS, Net, Sampler
+from ..protocols import ENGINES, PRECISIONS, Net, Sampler
 from ..samplers import GaussianSampler
 from ..samplers.corpus import bundled, default_corpus, read_folder
 from ..samplers.hidden import hidden_gaussian, hidden_marginal
@@ -44,6 +44,8 @@ class NetChoice:
     view: str | None
     labels: Path | None
     device: str | None
+    gpu: int | None = None
+    engine: str = ENGINES[0]
     precision: str = "float32"
 
     def load(self, like: Like | None = None) -> Net:
@@ -51,13 +53,16 @@ class NetChoice:
         from ..nets.zoo import load_net
 
         _settle()
+        if self.gpu is not None and self.device is not None:
+            raise SettingsError(f"--gpu {self.gpu} and --device {self.device} both say where to compute: want one.")
         preprocessing = self._preprocessing()
         return load_net(
             self.net,
             weights=self.weights,
             preprocessing=preprocessing if like is None else self._as(like, preprocessing),
             labels=self.labels,
-            device=self.device,
+            engine=self.engine,
+            device=self.device if self.gpu is None else f"cuda:{self.gpu}",
             precision=self.precision,
         )
 
@@ -76,7 +81,7 @@ class NetChoice:
     @property
     def needs_net(self) -> list[str]:
         """What was given and says nothing without a net; the view and the size do."""
-        fields = ("weights", "mean", "channels", "raw_scale", "input_scale", "labels", "device")
+        fields = ("weights", "mean", "channels", "raw_scale", "input_scale", "labels", "device", "gpu")
         return [f"--{name.replace('_', '-')}" for name in fields if getattr(self, name) is not None]
 
     def _preprocessing(self) -> Preprocessing | None:
@@ -157,7 +162,17 @@ def net_options(default: str | None = DEFAULT_NET) -> Decorator:
             help="Resize both sides, resize the short side, or only crop.  [default: warp for a prototxt]",
         ),
         option("--labels", type=FILE, group=NET, help="Names of the classes, a line each."),
+        option(
+            "--engine",
+            type=click.Choice(ENGINES),
+            default=ENGINES[0],
+            show_default=True,
+            envvar="PREDICDIFF_ENGINE",
+            group=NET,
+            help="What runs a Caffe net: torch, by far the faster, or Caffe itself.",
+        ),
         option("--device", metavar="cpu|cuda", group=NET, help="Where to compute.  [default: a GPU if there is one]"),
+        option("--gpu", type=click.IntRange(0), metavar="N", group=NET, help="The same as --device cuda:N."),
         option(
             "--precision",
             type=click.Choice(PRECISIONS),

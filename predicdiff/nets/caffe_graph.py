@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .geometry import Reach
+from .geometry import reaches
 from .graph import CONCAT, LOCAL, POINTWISE, WHOLE, Graph, Kernel, Node
 from .layers import Plan, Step, Turn
+from .pooling import divisors
 from .torch_layers import AFFINE, apply
 
 #: Types that do at a place what depends on that place alone.
@@ -75,20 +75,10 @@ def _kind(step: Step, weights: Sequence[Tensor]) -> str:
     return POINTWISE if step.layer.type in PLACEWISE and by_channel else WHOLE
 
 
-def _reach(
-    step: Step, kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int], dilation: Sequence[int] = (1, 1)
-) -> tuple[Reach, Reach]:
-    rows, columns = (
-        Reach(k, s, p, length, size, d)
-        for k, s, p, length, size, d in zip(kernel, stride, pad, step.bottoms[0][1:], step.shapes.tops[0][1:], dilation)
-    )
-    return rows, columns
-
-
 def _convolution(node: Node, step: Step, weights: Sequence[Tensor]) -> Node:
     settings = dict(step.shapes.settings)
     pad, stride, dilation, group = (settings[name] for name in ("pad", "stride", "dilation", "group"))
-    reach = _reach(step, weights[0].shape[2:], stride, pad, dilation)
+    reach = reaches(weights[0].shape[2:], stride, pad, step.bottoms[0][1:], step.shapes.tops[0][1:], dilation)
 
     def make(weight: Tensor, bias: Tensor | None) -> Node:
         return replace(
@@ -124,7 +114,7 @@ def _linear(node: Node, step: Step, weights: Sequence[Tensor]) -> Node:
 
 def _pooling(node: Node, step: Step, device: torch.device) -> Node:
     method, kernel, stride, pad = (step.shapes.settings[name] for name in ("method", "kernel", "stride", "pad"))
-    reach = _reach(step, kernel, stride, pad)
+    reach = reaches(kernel, stride, pad, step.bottoms[0][1:], step.shapes.tops[0][1:])
     if method == "MAX":
         return replace(
             node,
@@ -133,17 +123,10 @@ def _pooling(node: Node, step: Step, device: torch.device) -> Node:
             cut=lambda pieces: functional.max_pool2d(pieces[0], kernel, stride),
             fill=-math.inf,
         )
-    counts = [
-        torch.tensor([min(k, n + 2 * p - i * s) for i in range(o)], dtype=torch.float32, device=device)
-        for o, s, k, n, p in zip(step.shapes.tops[0][1:], stride, kernel, step.bottoms[0][1:], pad)
-    ]
     return replace(
         node,
         kind=LOCAL,
         reach=reach,
         cut=lambda pieces: functional.avg_pool2d(pieces[0], kernel, stride, divisor_override=1),
-        scale=(counts[0][:, None] * counts[1])[None, None],
+        scale=divisors(reach).to(device),
     )
-
-
-__all__: list[Any] = ["caffe_graph"]

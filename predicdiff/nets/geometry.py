@@ -94,6 +94,27 @@ class Reach:
         return (size - 1) * self.stride + self.extent
 
 
+def reaches(
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+    given: Sequence[int],
+    output: Sequence[int],
+    dilation: Sequence[int] = (1, 1),
+) -> tuple[Reach, Reach]:
+    """How a layer's outputs see its inputs, along rows and along columns.
+
+    Parameters
+    ----------
+    kernel, stride, before, dilation : (rows, columns)
+        As of `Reach`.
+    given, output : (height, width)
+        Of the layer's input and of its output.
+    """
+    rows, columns = (Reach(*along) for along in zip(kernel, stride, before, given, output, dilation))
+    return rows, columns
+
+
 def everything(count: int, shape: tuple[int, int]) -> Rectangles:
     """The whole map, for each of ``count`` windows."""
     return Rectangles(*(Span(np.zeros(count, int), np.full(count, length)) for length in shape))

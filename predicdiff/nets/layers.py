@@ -7,6 +7,8 @@ further value, and a blob's name stands for the last one, as in Caffe after a fu
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -234,6 +236,15 @@ def _check_names(steps: Sequence[Step]) -> None:
         raise LayerError(
             f"{count[twice[0]]} layers with weights have the name {twice[0]!r}: want a name of its own for each."
         )
+
+
+def definition(net: Plan) -> str:
+    """SHA-1 of a net's inputs, layers and their settings: what tells nets apart, whatever runs them."""
+    steps = net.steps
+    records = [(s.layer.name, s.layer.type, s.layer.bottoms, s.layer.tops, s.shapes.settings) for s in steps]
+    inputs = {name: net.sizes[net.values[name]] for name in net.inputs}
+    text = json.dumps([inputs, records], sort_keys=True, default=dict)
+    return "sha1:" + hashlib.sha1(text.encode()).hexdigest()
 
 
 def check_weights(

@@ -176,8 +176,8 @@ class _Builder:
         operation = describe(
             node, self.module, [self.shapes[other] or () for other in reads], self.shapes[node] or (), beside
         )
-        run, over = operation.run or self._call(node, reads), operation.over
-        if operation.in_place and operation.run is None:
+        run, over = self._call(node, reads), operation.over
+        if operation.in_place:
             if not node.args or reads[:1] != [node.args[0]]:
                 raise UntraceableError(f"{operation.name} works in place on what is no single tensor")
             run, over = _on_copy(run), over or run

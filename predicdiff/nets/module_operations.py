@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from .geometry import Reach
+from .geometry import Reach, reaches
 from .graph import CONCAT, LOCAL, POINTWISE, WHOLE, Function, Shape
+from .pooling import divisors
 
 #: Modules that do at a place what depends on that place alone; in evaluation mode.
 POINTWISE_MODULES = (
@@ -51,11 +52,10 @@ Pair = Tuple[int, int]
 
 @dataclass(frozen=True)
 class Operation:
-    """One call: fields as of `graph.Node`; without ``run``, it is made as it stands."""
+    """What is known of a call, which itself is made as it stands: fields as of `graph.Node`."""
 
     name: str
     kind: str = WHOLE
-    run: Function | None = None
     over: Function | None = None
     fresh: bool = False
     reach: tuple[Reach, Reach] | None = None
@@ -171,10 +171,8 @@ def _convolution(module: nn.Conv2d, given: Shape, output: Shape) -> Operation | 
         type(module).__name__,
         LOCAL,
         fresh=True,
-        reach=_reach(kernel, stride, before, given, output, dilation),
-        cut=lambda pieces: functional.conv2d(
-            pieces[0], module.weight, module.bias, module.stride, 0, module.dilation, module.groups
-        ),
+        reach=reaches(kernel, stride, before, given[1:], output[1:], dilation),
+        cut=lambda pieces: _convolved(module, module.weight, module.bias)[1](pieces),
         work=_work(module, output),
         weights=lambda: (module.weight, module.bias),
         with_weights=lambda weight, bias: _convolved(module, weight, bias),
@@ -214,7 +212,7 @@ def _pooling(name: str, settings: Mapping[str, Any], given: Shape, output: Shape
     kernel = _pair(settings["kernel_size"])
     stride = _pair(settings.get("stride") or kernel)
     pad, dilation = _pair(settings.get("padding", 0)), _pair(settings.get("dilation", 1))
-    reach = _reach(kernel, stride, pad, given, output, dilation)
+    reach = reaches(kernel, stride, pad, given[1:], output[1:], dilation)
     if "max" in name.lower():
         if settings.get("return_indices"):
             return None
@@ -222,25 +220,18 @@ def _pooling(name: str, settings: Mapping[str, Any], given: Shape, output: Shape
             name, LOCAL, fresh=True, reach=reach, fill=-math.inf, by_channel=True,
             cut=lambda pieces: functional.max_pool2d(pieces[0], kernel, stride, 0, dilation),
         )  # fmt: skip
-    scale = _counts(settings, kernel, reach)
     return Operation(
-        name, LOCAL, fresh=True, reach=reach, scale=scale, by_channel=True,
+        name, LOCAL, fresh=True, reach=reach, scale=_divisors(settings, reach), by_channel=True,
         cut=lambda pieces: functional.avg_pool2d(pieces[0], kernel, stride, divisor_override=1),
     )  # fmt: skip
 
 
-def _counts(settings: Mapping[str, Any], kernel: Pair, reach: tuple[Reach, Reach]) -> Tensor:
-    """How many inputs each mean is over (1, 1, H, W): those in the map, or in its padding too."""
+def _divisors(settings: Mapping[str, Any], reach: tuple[Reach, Reach]) -> Tensor:
+    """What each sum is divided by (1, 1, H, W)."""
     override = settings.get("divisor_override")
     if override:
         return torch.full((1, 1, reach[0].size, reach[1].size), float(override))
-    sides = []
-    for along in reach:
-        border = along.before if settings.get("count_include_pad", True) else 0
-        starts = torch.arange(along.size) * along.stride - along.before
-        stops = (starts + along.kernel).clamp(max=along.length + border)
-        sides.append((stops - starts.clamp(min=-border)).float())
-    return (sides[0][:, None] * sides[1])[None, None]
+    return divisors(reach, padded=settings.get("count_include_pad", True))
 
 
 def _padding(name: str, pad: Any, value: float, given: Shape, output: Shape) -> Operation | None:
@@ -248,21 +239,10 @@ def _padding(name: str, pad: Any, value: float, given: Shape, output: Shape) -> 
     around += [0] * (4 - len(around))
     if min(around) < 0 or len(around) > 4:
         return None
-    reach = _reach((1, 1), (1, 1), (around[2], around[0]), given, output)
+    reach = reaches((1, 1), (1, 1), (around[2], around[0]), given[1:], output[1:])
     return Operation(
         name, LOCAL, fresh=True, reach=reach, fill=value, by_channel=True, cut=lambda pieces: pieces[0].clone()
     )
-
-
-def _reach(
-    kernel: Sequence[int], stride: Sequence[int], before: Sequence[int], given: Shape, output: Shape,
-    dilation: Sequence[int] = (1, 1),
-) -> tuple[Reach, Reach]:  # fmt: skip
-    rows, columns = (
-        Reach(k, s, p, length, size, d)
-        for k, s, p, length, size, d in zip(kernel, stride, before, given[1:], output[1:], dilation)
-    )
-    return rows, columns
 
 
 def _over(module: nn.Module) -> Function | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -290,6 +291,14 @@ class BlobNet(ABC):
     def _look_up(self, blobs: Iterable[str]) -> None:
         for blob in blobs:
             lookup(self._blobs, blob)
+
+
+def hash_of(arrays: Iterable[np.ndarray]) -> str:
+    """SHA-1 of arrays' bytes, in C order."""
+    digest = hashlib.sha1()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return "sha1:" + digest.hexdigest()
 
 
 def _inside(shape: Sequence[Any]) -> str:

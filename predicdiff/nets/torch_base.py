@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, ContextManager
 
@@ -20,7 +19,7 @@ from .asked import only
 from .folding import folded
 from .graph import Graph
 from .incremental import Incremental, Work
-from .net_base import BlobNet
+from .net_base import BlobNet, hash_of
 from .preprocessing import Preprocessing
 from .route import SHARE, Route
 from .torch_device import check_precision, computing, exactly, memory_errors
@@ -194,19 +193,14 @@ class TorchNet(BlobNet):
         return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors())
 
     def _weights_hash(self) -> str:
-        return hash_of(self._tensors())
+        return hash_of(map(_bytes, self._tensors()))
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self.device)
 
 
-def hash_of(tensors: Iterable[Tensor]) -> str:
-    """SHA-1 of tensors' bytes, in C order."""
-    digest = hashlib.sha1()
-    for tensor in tensors:
-        flat = tensor.detach().to("cpu").contiguous().reshape(-1)
-        digest.update(flat.view(torch.uint8).numpy().data)
-    return "sha1:" + digest.hexdigest()
+def _bytes(tensor: Tensor) -> np.ndarray:
+    return np.asarray(tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy())
 
 
 def _read(values: Tensor, units: Sequence[Unit]) -> Tensor:

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .geometry import reaches
 from .layers import Turn
+from .pooling import divisors
 
 Pair = Tuple[int, int]
 Tensors = Sequence[Tensor]
@@ -67,16 +69,12 @@ def pooling(
 
 
 def _pool_padded(x: Tensor, method: str, kernel: Pair, stride: Pair, pad: Pair, size: Pair) -> Tensor:
-    over = [max(0, (o - 1) * s + k - n - p) for o, s, k, n, p in zip(size, stride, kernel, x.shape[2:], pad)]
-    around = (pad[1], over[1], pad[0], over[0])
+    reach = reaches(kernel, stride, pad, x.shape[2:], size)
+    around = (pad[1], reach[1].after, pad[0], reach[0].after)
     if method == "MAX":
         return functional.max_pool2d(functional.pad(x, around, value=-math.inf), kernel, stride)
     total = functional.avg_pool2d(functional.pad(x, around), kernel, stride, divisor_override=1)
-    rows, columns = (
-        torch.tensor([min(k, n + 2 * p - i * s) for i in range(o)], dtype=x.dtype, device=x.device)
-        for o, s, k, n, p in zip(size, stride, kernel, x.shape[2:], pad)
-    )
-    return total / (rows[:, None] * columns)
+    return total / divisors(reach).to(x)
 
 
 def lrn(bottoms: Tensors, weights: Tensors, *, size: int, alpha: float, beta: float, k: float) -> Tensor:
@@ -149,15 +147,15 @@ def _larger(a: Tensor, b: Tensor) -> Tensor:
 
 
 def batch_norm(bottoms: Tensors, weights: Tensors, *, eps: float) -> Tensor:
-    """Stored mean and variance taken out, both divided by the stored factor (0 counts as 1)."""
+    """Stored mean and variance taken out, both divided by the stored factor; with a factor of 0 both count as 0."""
     mean, deviation = _moments(weights, eps)
     return (bottoms[0] - _along(mean, bottoms[0], 0)) / _along(deviation, bottoms[0], 0)
 
 
 def _moments(weights: Tensors, eps: float) -> tuple[Tensor, Tensor]:
     mean, variance, factor = weights
-    factor = torch.where(factor == 0, torch.ones_like(factor), factor)
-    return mean / factor, (variance / factor + eps).sqrt()
+    part = torch.where(factor == 0, factor, 1 / factor)
+    return mean * part, (variance * part + eps).sqrt()
 
 
 def scale(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:

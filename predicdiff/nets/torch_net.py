@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -14,7 +12,7 @@ from ..caffe_format import NetSpec
 from ..units import lookup
 from .caffe_graph import caffe_graph
 from .graph import Graph
-from .layers import Plan, Turn, check_weights, plan
+from .layers import Plan, Turn, check_weights, definition, plan
 from .preprocessing import Preprocessing
 from .torch_base import TorchNet
 from .torch_device import Device, choose_device, memory_errors
@@ -123,12 +121,7 @@ class CaffeTorchNet(TorchNet):
         return tensor.contiguous(memory_format=self._layout) if tensor.dim() == 4 else tensor
 
     def _definition(self) -> str:
-        records = [
-            (s.layer.name, s.layer.type, s.layer.bottoms, s.layer.tops, s.shapes.settings) for s in self._plan.steps
-        ]
-        inputs = {name: self._plan.sizes[self._plan.values[name]] for name in self._plan.inputs}
-        text = json.dumps([inputs, records], sort_keys=True, default=dict)
-        return "sha1:" + hashlib.sha1(text.encode()).hexdigest()
+        return definition(self._plan)
 
     @property
     def weights(self) -> dict[str, list[np.ndarray]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
-from typing import Any, Callable, Sequence, Union
+from typing import Any, Callable, Sequence, Union, cast
 
 import numpy as np
 
 from ..caffe_format import read_caffemodel, read_mean, read_prototxt
 from ..errors import DependencyError, SettingsError, WeightsError
 from ..images import View
-from ..protocols import Net
+from ..protocols import ENGINES, Net
 from .caffe_preprocessing import caffe_preprocessing
 from .labels import load_labels
 from .manifest import Entry, entry, manifest, models_dir, names
@@ -64,7 +65,8 @@ def load_net(
     preprocessing : Preprocessing, optional
         From images to inputs. Without one a net of the manifest takes its own; for others pixels are inputs. See
         `caffe_preprocessing` for Caffe's words.
-    engine : {"torch"}
+    engine : {"torch", "caffe"}
+        What computes a Caffe net: torch, by far the faster, or Caffe itself through pycaffe.
     input_shape : (C, H, W)
         Of a module's input; a prototxt says so itself.
     output : {"logits", "sigmoid", "probabilities"}
@@ -74,7 +76,7 @@ def load_net(
     training_instances : int, optional
         N of Laplace's correction; otherwise the manifest's, or 1,281,167.
     device : str, optional
-        As torch names it.
+        As torch names it: cpu, cuda or cuda:1; by default a GPU if there is one.
     precision : {"float32", "tf32", "bfloat16"}
         In what products are computed; the others are for speed on a GPU. `plan.precision_gap` says what they change.
 
@@ -87,15 +89,15 @@ def load_net(
     FormatError
         If a file cannot be read.
     DependencyError
-        If torch is not installed.
+        If the engine is not installed.
     """
-    _check_engine(engine)
+    _check_engine(engine, precision)
     common = {
         "labels": load_labels(labels) if isinstance(labels, (str, os.PathLike)) else labels,
         "training_instances": training_instances,
         "device": device,
     }
-    net: Net = _load(source, weights, preprocessing, input_shape, output, common)
+    net: Net = _load(source, engine, weights, preprocessing, input_shape, output, common)
     if precision != "float32":
         net.precision = precision  # type: ignore[attr-defined]
     return net
@@ -103,6 +105,7 @@ def load_net(
 
 def _load(
     source: Any,
+    engine: str,
     weights: PathLike | None,
     preprocessing: Preprocessing | None,
     input_shape: Sequence[int] | None,
@@ -110,6 +113,7 @@ def _load(
     common: dict[str, Any],
 ) -> Any:
     if _is_module(source):
+        _check_torch(engine, type(source).__name__)
         return _from_module(source, weights, preprocessing, input_shape, output, common)
     if not isinstance(source, (str, os.PathLike)):
         raise SettingsError(
@@ -118,8 +122,8 @@ def _load(
     if input_shape is not None or output != "logits":
         raise SettingsError(f"input_shape and output are said of a torch module; {source} knows its own.")
     if _is_path(source):
-        return _from_prototxt(Path(source), weights, preprocessing, common)
-    return _from_manifest(entry(str(source)), weights, preprocessing, common)
+        return _from_prototxt(Path(source), engine, weights, preprocessing, common)
+    return _from_manifest(entry(str(source)), engine, weights, preprocessing, common)
 
 
 def known_preprocessing(net: Entry) -> Preprocessing:
@@ -133,8 +137,10 @@ def known_preprocessing(net: Entry) -> Preprocessing:
 
 
 def _from_manifest(
-    net: Entry, weights: PathLike | None, preprocessing: Preprocessing | None, common: dict[str, Any]
+    net: Entry, engine: str, weights: PathLike | None, preprocessing: Preprocessing | None, common: dict[str, Any]
 ) -> Net:
+    if net.prototxt is None:
+        _check_torch(engine, net.name)
     path = weights_path(net.name) if weights is None else Path(weights)
     preprocessing = preprocessing or known_preprocessing(net)
     if common["labels"] is None:
@@ -142,27 +148,35 @@ def _from_manifest(
     if common["training_instances"] is None:
         common = dict(common, training_instances=net.training_instances)
     if net.prototxt is not None:
-        return _caffe_net(models_dir() / net.prototxt, path, preprocessing, dict(common, name=net.name))
+        return _caffe_net(models_dir() / net.prototxt, engine, path, preprocessing, dict(common, name=net.name))
     module = MODULES[net.module or ""](path)
     return _from_module(module, None, preprocessing, net.input_shape, "logits", dict(common, name=net.name))
 
 
 def _from_prototxt(
-    path: Path, weights: PathLike | None, preprocessing: Preprocessing | None, common: dict[str, Any]
+    path: Path, engine: str, weights: PathLike | None, preprocessing: Preprocessing | None, common: dict[str, Any]
 ) -> Net:
     if weights is None:
         read_prototxt(path)  # if it is none, that is the thing to say
         raise WeightsError(f"{path} holds the layers but no weights: give the caffemodel too (weights=..., --weights).")
-    return _caffe_net(path, Path(weights), preprocessing, common)
+    return _caffe_net(path, engine, Path(weights), preprocessing, common)
 
 
-def _caffe_net(path: Path, weights: Path, preprocessing: Preprocessing | None, common: dict[str, Any]) -> Net:
-    from .torch_net import CaffeTorchNet
+def _caffe_net(
+    path: Path, engine: str, weights: Path, preprocessing: Preprocessing | None, common: dict[str, Any]
+) -> Net:
+    about = dict(common, preprocessing=preprocessing, source=weights.name)
+    if engine == "caffe":
+        from .caffe_net import CaffeNet
 
-    spec = read_prototxt(path)
-    net = CaffeTorchNet(spec, read_caffemodel(weights), preprocessing=preprocessing, source=weights.name, **common)
+        read_prototxt(path)  # if it is none, that is the thing to say
+        net: Any = CaffeNet(path, read_caffemodel(weights), **about)
+    else:
+        from .torch_net import CaffeTorchNet
+
+        net = CaffeTorchNet(read_prototxt(path), read_caffemodel(weights), **about)
     _check_mean_image(preprocessing, net.input_shape)
-    return net
+    return cast(Net, net)
 
 
 def _from_module(
@@ -197,23 +211,34 @@ def _check_mean_image(preprocessing: Preprocessing | None, input_shape: tuple[in
         )
 
 
-def _check_engine(engine: str) -> None:
+def _check_engine(engine: str, precision: str) -> None:
+    """Refuse an engine that is unknown or not installed, before anything is read or fetched."""
     if engine == "caffe":
-        raise SettingsError(
-            "engine 'caffe' (pycaffe) is not part of this version: want 'torch'; it reads the same files."
-        )
+        if precision != "float32":
+            raise SettingsError(f"precision {precision} is torch's: with the engine caffe want float32.")
+        from .caffe_process import import_caffe
+
+        import_caffe()
+        return
     if engine != "torch":
-        raise SettingsError(f"engine {engine!r} is unknown: want 'torch'.")
+        raise SettingsError(f"engine {engine!r} is unknown: want one of {', '.join(ENGINES)}.")
     try:
         import torch  # noqa: F401
     except ImportError as error:
-        raise DependencyError(f'torch is not installed ({error}): pip install "predicdiff[torch]".') from error
+        raise DependencyError(
+            f'torch is not installed ({error}): pip install "predicdiff[torch]", or where there is pycaffe take the '
+            "engine caffe (--engine caffe)."
+        ) from error
+
+
+def _check_torch(engine: str, name: str) -> None:
+    if engine != "torch":
+        raise SettingsError(f"{name} is a torch module, which Caffe can't run: want the engine torch, or a Caffe net.")
 
 
 def _is_module(source: Any) -> bool:
-    from torch import nn
-
-    return isinstance(source, nn.Module)
+    torch = sys.modules.get("torch")  # who has a module has imported torch
+    return torch is not None and isinstance(source, torch.nn.Module)
 
 
 def _is_path(source: str | os.PathLike[str]) -> bool:

@@ -11,20 +11,26 @@ from typing import Any, Callable, Sequence
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from engines import ENGINES, tiny_net
 from PIL import Image
 
 from predicdiff.cli import main
-from predicdiff.nets.zoo import caffe_preprocessing, load_net
+from predicdiff.nets.zoo import caffe_preprocessing
 from predicdiff.samplers import GaussianSampler
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "nets"))  # the net on a server of this machine
 
 
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands take the engine that is installed, Caffe where there is no torch."""
+    monkeypatch.setenv("PREDICDIFF_ENGINE", ENGINES[0] if ENGINES else "torch")
+
+
 @pytest.fixture(scope="session")
 def tiny(data: Path) -> list[str]:
     """Options that give the tiny net, its mean left out."""
-    pytest.importorskip("torch")
     weights = str(data / "tiny_v1.caffemodel")
     return ["--net", str(data / "tiny_v1.prototxt"), "--weights", weights, "--image-size", "24"]
 
@@ -115,6 +121,4 @@ def program(tmp_path: Path) -> Callable[..., Any]:
 @pytest.fixture
 def model(data: Path) -> Any:
     """The tiny net from Python, as the options of `net` give it."""
-    pytest.importorskip("torch")
-    preprocessing = caffe_preprocessing(mean=[104.0, 117.0, 123.0], image_size=24)
-    return load_net(data / "tiny_v1.prototxt", weights=data / "tiny_v1.caffemodel", preprocessing=preprocessing)
+    return tiny_net(preprocessing=caffe_preprocessing(mean=[104.0, 117.0, 123.0], image_size=24))

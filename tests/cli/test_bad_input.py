@@ -6,11 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from engines import needed
 
 from predicdiff.caffe_format import read_caffemodel
+from predicdiff.nets.caffe_process import gpu_count
 from predicdiff.samplers import GaussianSampler
 
-torch = pytest.importorskip("torch")
+pytestmark = needed
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_unknown_nets_and_layers(no, data, tmp_path):
 
 def test_torch_that_is_not_installed(no, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    error = no()
+    error = no("--engine", "torch")
     assert "torch is not installed" in error
     assert 'pip install "predicdiff[torch]"' in error
 
@@ -143,7 +145,7 @@ def test_means_labels_and_devices(no, data, tiny, tmp_path):
     assert "raw scale = 0" in no("--raw-scale", 0)
     assert "scale = nan" in no("--input-scale", "nan")
     assert "toaster" in no("--device", "toaster")
-    if not torch.cuda.is_available():
+    if not gpu_count():
         assert "cuda" in no("--device", "cuda")
 
 

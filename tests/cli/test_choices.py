@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines import ENGINES, needed
 from tiny_zoo import MEAN, WEIGHTS, TinyZoo
 
 from predicdiff.cli import choices
@@ -15,12 +16,12 @@ from predicdiff.errors import FormatError, InputWarning, SamplerError, SettingsE
 from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import bundled
 
-torch = pytest.importorskip("torch")
+pytestmark = needed
 
 
 def choice(net, **given):
     names = ("weights", "mean", "channels", "raw_scale", "input_scale", "image_size", "view", "labels", "device")
-    return NetChoice(net=net, **{name: given.get(name) for name in names})
+    return NetChoice(net=net, engine=ENGINES[0], **{name: given.get(name) for name in names})
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines import needed
 from PIL import Image
 
 from predicdiff.caffe_format import read_prototxt
@@ -17,7 +18,7 @@ from predicdiff.images import load_image
 from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import default_corpus, read_folder
 
-torch = pytest.importorskip("torch")
+pytestmark = needed
 
 QUICK = ["-k", 8, "--stride", 8, "-S", 2]
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from engines import needed
 from PIL import Image
 
 from predicdiff.baselines import occlusion
@@ -17,7 +18,7 @@ from predicdiff.like import LIKES
 from predicdiff.samplers.corpus import default_corpus, read_folder
 from predicdiff.samplers.hidden import hidden_marginal
 
-torch = pytest.importorskip("torch")
+pytestmark = needed
 QUICK = ["-k", 8, "--stride", 8, "-S", 2]
 
 
@@ -84,6 +85,7 @@ def test_faithfulness_as_from_python(cli, net, model, folder, tmp_path):
 
 
 def test_randomisation_tells_its_verdict(cli, net, folder):
+    pytest.importorskip("torch")
     result = cli("randomisation", folder, *net, "--method", "sensitivity", "-q")
     assert result.exit_code == 0, result.output
     assert "random layers" in result.output

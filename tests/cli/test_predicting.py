@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
+from engines import needed
 
 from predicdiff.cli.choices import Subject
 from predicdiff.cli.predicting import described, top_classes
 
-torch = pytest.importorskip("torch")
+pytestmark = needed
 
 
 class Scores:

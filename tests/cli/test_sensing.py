@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
+from engines import needed
 from PIL import Image
 
-torch = pytest.importorskip("torch")
+pytestmark = needed
 
 
 def test_the_predicted_class(cli, net, picture, tmp_path):

@@ -1,14 +1,14 @@
-"""A net of four layers, for what all nets on torch have in common."""
+"""A net of four layers, for what all nets have in common, whatever runs them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from engines import net_of
 from records import layer, net
 
 from predicdiff.caffe_format import NetSpec
-from predicdiff.nets.torch_net import CaffeTorchNet
 
 SHAPE = (3, 6, 5)
 
@@ -32,8 +32,8 @@ def weights(shape: tuple[int, ...] = SHAPE, seed: int = 0) -> dict[str, list[np.
     }
 
 
-def make(shape: tuple[int, ...] = SHAPE, **settings: Any) -> CaffeTorchNet:
-    return CaffeTorchNet(definition(shape), weights(shape), device="cpu", **settings)
+def make(shape: tuple[int, ...] = SHAPE, **settings: Any) -> Any:
+    return net_of(definition(shape), weights(shape), **settings)
 
 
 def images(*shape: int, seed: int = 1) -> np.ndarray:

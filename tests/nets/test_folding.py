@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from records import layer, net  # noqa: E402
 from torch import nn  # noqa: E402
 
 from predicdiff.nets.folding import folded  # noqa: E402
-from predicdiff.nets.graph import Graph  # noqa: E402
+from predicdiff.nets.graph import Graph, Node  # noqa: E402
 from predicdiff.nets.module_net import ModuleNet  # noqa: E402
 from predicdiff.nets.torch_net import CaffeTorchNet  # noqa: E402
 
@@ -94,6 +95,31 @@ def test_what_is_kept_or_read_twice_stays() -> None:
     weights = {"conv": [np.ones((2, 3, 1, 1)), np.ones(2)], "scaled": [np.ones(2)]}
     twice, source, target = whole(CaffeTorchNet(spec, weights), "sum")
     assert len(folded(twice, {source, target}).nodes) == 3
+
+
+def test_weights_are_asked_for_once_and_not_before_a_graph_runs() -> None:
+    graph, source, target = whole(caffe(), "bias")
+    asked = []
+
+    def noted(node: Node) -> Node:
+        affine = node.affine
+        return node if affine is None else replace(node, affine=lambda: (asked.append(node.operation), affine())[1])
+
+    fewer = folded(replace(graph, nodes=tuple(map(noted, graph.nodes))), {source, target})
+    assert asked == []
+    for _ in range(2):
+        fewer.run(torch.randn(2, *SHAPE), [target])
+    assert asked == ["BatchNorm", "Scale", "Bias"]
+
+
+def test_estimates_are_those_of_the_folded_graph() -> None:
+    """A convolution's own output is not kept where a norm is folded into it."""
+    made = ModuleNet(module(), input_shape=SHAPE, device="cpu")
+    fixed, _ = made.bytes_needed("logits", start=None, window=2)
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in made.module.state_dict().values())
+    maps = 3 * 7 * 6 + 2 * 4 * 7 * 6 + 4 * 3 * 2 + 24 + 2 * 3  # the input, two maps, one behind a stride, vectors
+    bordered = 3 * 9 * 8 + 4 * 7 * 6
+    assert fixed == weights + 4 * (maps + bordered)
 
 
 def test_a_module_that_is_changed_is_folded_anew() -> None:

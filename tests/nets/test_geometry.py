@@ -66,6 +66,14 @@ def test_how_far_the_last_output_looks_over_the_border(reach: Reach) -> None:
     assert reach.after == max(0, seen(reach, reach.size - 1)[-1] + 1 - reach.length)
 
 
+def test_a_layers_reaches_are_those_along_rows_and_along_columns() -> None:
+    rows, columns = geometry.reaches((3, 5), (1, 2), (0, 4), (9, 8), (7, 6))
+    assert rows == Reach(kernel=3, stride=1, before=0, length=9, size=7, dilation=1)
+    assert columns == Reach(kernel=5, stride=2, before=4, length=8, size=6, dilation=1)
+    rows, columns = geometry.reaches((3, 5), (1, 2), (0, 4), (9, 8), (7, 6), (2, 3))
+    assert (rows.dilation, columns.dilation) == (2, 3)
+
+
 @given(areas=rectangles(), rows=reaches(), columns=reaches())
 def test_rows_and_columns_do_not_mix(areas: Rectangles, rows: Reach, columns: Reach) -> None:
     found = geometry.affected(areas, (rows, columns))

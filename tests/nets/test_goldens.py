@@ -10,25 +10,24 @@ import numpy as np
 import pytest
 import seeded
 import skimage.data
+from engines import ENGINES, needed, net_of
 
-torch = pytest.importorskip("torch")
+from predicdiff.caffe_format import read_caffemodel, read_prototxt
+from predicdiff.nets.layers import plan
 
-from predicdiff.caffe_format import read_caffemodel, read_prototxt  # noqa: E402
-from predicdiff.nets.layers import plan  # noqa: E402
-from predicdiff.nets.torch_net import CaffeTorchNet  # noqa: E402
-
+pytestmark = needed
 SEEDED = ("alexnet", "googlenet", "vgg16")
 
 
-def seeded_net(definition: Path) -> CaffeTorchNet:
+def seeded_net(definition: Path, engine: str) -> Any:
     """A net with the weights that the recorded pass had."""
     spec = read_prototxt(definition)
     steps = [step for step in plan(spec).steps if step.shapes.weights]
     weights = {step.layer.name: seeded.weights(step.layer.name, step.shapes.weights) for step in steps}
-    return CaffeTorchNet(spec, weights, device="cpu")
+    return net_of(spec, weights, engine=engine)
 
 
-def check_against(recorded: Any, net: CaffeTorchNet) -> None:
+def check_against(recorded: Any, net: Any) -> None:
     """Within 1e-5 of each blob's largest value, probabilities within 1e-5; gradients as near as they can be.
 
     Caffe on two BLAS builds differs from itself by 1e-6, and by 2e-5 in its probabilities.
@@ -56,16 +55,17 @@ def check_against(recorded: Any, net: CaffeTorchNet) -> None:
     assert np.linalg.norm(gradient) == pytest.approx(float(recorded["grad_norm"]), rel=2e-2)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", SEEDED)
-def test_seeded_weights(name: str, data: Path, models: Path) -> None:
-    check_against(np.load(data / f"{name}_caffe.npz"), seeded_net(models / f"{name}.prototxt"))
+def test_seeded_weights(name: str, engine: str, data: Path, models: Path) -> None:
+    check_against(np.load(data / f"{name}_caffe.npz"), seeded_net(models / f"{name}.prototxt", engine))
 
 
-def test_squeezenet_with_its_real_weights(data: Path, shared: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_squeezenet_with_its_real_weights(engine: str, data: Path, shared: Path) -> None:
     weights = shared / "nets" / "squeezenet_v1.0.caffemodel"
-    net = CaffeTorchNet(
-        squeezenet(shared / "nets" / "squeezenet_v1.0.layers.json"), read_caffemodel(weights), device="cpu"
-    )
+    spec = squeezenet(shared / "nets" / "squeezenet_v1.0.layers.json")
+    net = net_of(spec, read_caffemodel(weights), engine=engine)
     recorded = np.load(data / "squeezenet_caffe.npz")
     check_against(recorded, net)
     assert recorded["prob"][0].argmax() == 281
@@ -88,7 +88,7 @@ def squeezenet(path: Path) -> Any:
 
 @pytest.mark.parametrize("weights", ["tiny_v1.caffemodel", "tiny_v2.caffemodel", "tiny.caffemodel.h5"])
 def test_tiny_net_to_the_last_digits(weights: str, data: Path) -> None:
-    net = CaffeTorchNet(read_prototxt(data / "tiny_v1.prototxt"), read_caffemodel(data / weights), device="cpu")
+    net = net_of(read_prototxt(data / "tiny_v1.prototxt"), read_caffemodel(data / weights))
     recorded = np.load(data / "tiny_caffe.npz")
     names = [key[5:] for key in recorded.files if key.startswith("blob:") and "_split_" not in key]
     values = net.forward(recorded["images"][:2], names)

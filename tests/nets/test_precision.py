@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_net import SHAPE, images, make
 
 torch = pytest.importorskip("torch")
+
+from small_net import SHAPE, images, make  # noqa: E402
 
 from predicdiff.errors import SettingsError  # noqa: E402
 from predicdiff.nets.torch_device import check_precision, computing  # noqa: E402

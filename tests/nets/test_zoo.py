@@ -102,8 +102,8 @@ def test_labels_may_be_a_file(tmp_path: Path) -> None:
         (7, {}, "or a torch.nn.Module, not a int"),
         ("googlenet", {"input_shape": (3, 4, 4)}, "input_shape and output are said of a torch module"),
         (PROTOTXT, {"output": "sigmoid"}, "input_shape and output are said of a torch module"),
-        ("googlenet", {"engine": "caffe"}, "'caffe' .* is not part of this version: want 'torch'"),
-        ("googlenet", {"engine": "theano"}, "engine 'theano' is unknown: want 'torch'"),
+        ("googlenet", {"engine": "caffe", "precision": "bfloat16"}, "precision bfloat16 is torch's"),
+        ("googlenet", {"engine": "theano"}, "engine 'theano' is unknown: want one of torch, caffe"),
         (PROTOTXT, {"weights": CAFFEMODEL, "labels": ["one"]}, "5 classes, but 1 labels"),
     ],
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -15,56 +14,12 @@ from click.testing import CliRunner
 
 from predicdiff.caffe_format import read_prototxt
 from predicdiff.images import load_image
-from predicdiff.nets import layers, manifest, zoo
+from predicdiff.nets import layers, zoo
 
 pytest.importorskip("torch")
 
 ROOT = Path(__file__).parents[2]
-MANIFEST = """
-[tiny]
-title = "a tiny net"
-kind = "caffe"
-prototxt = "tiny.prototxt"
-scores = "fc"
-output = "prob"
-labels = "labels.txt"
-training_instances = 77
-licence = "none"
-citation = "nobody"
-preprocessing = {{ view = {{ mode = "warp", size = 24 }}, channels = "bgr" }}
-
-[tiny.weights]
-file = "tiny.caffemodel"
-sha1 = "{sha1}"
-size = {size}
-"""
 Make = Callable[..., Any]
-
-
-@pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path) -> Iterator[Path]:
-    """A manifest of the tiny net alone, and a folder to work in."""
-    weights, models, nets = (data / "tiny_v1.caffemodel").read_bytes(), tmp_path / "models", tmp_path / "cache" / "nets"
-    models.mkdir()
-    nets.mkdir(parents=True)
-    (nets / "tiny.caffemodel").write_bytes(weights)
-    (models / "tiny.prototxt").write_bytes((data / "tiny_v1.prototxt").read_bytes())
-    (models / "labels.txt").write_text("cat\ndog\ncow\nhen\npig\n")
-    sha1 = hashlib.sha1(weights).hexdigest()
-    (models / "manifest.toml").write_text(MANIFEST.format(sha1=sha1, size=len(weights)))
-    monkeypatch.setenv("PREDICDIFF_CACHE", str(tmp_path / "cache"))
-    for module in (manifest, zoo):
-        monkeypatch.setattr(module, "models_dir", lambda: models)
-    manifest.manifest.cache_clear()
-    yield tmp_path
-    manifest.manifest.cache_clear()
-
-
-@pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """A module of ``reproduce``, which is no part of the package."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"reproduce.{name}")
 
 
 @pytest.fixture

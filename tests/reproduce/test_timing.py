@@ -2,70 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from predicdiff.nets import manifest, zoo
-
 torch = pytest.importorskip("torch")
 
 ROOT = Path(__file__).parents[2]
-MANIFEST = """
-[tiny]
-title = "a tiny net"
-kind = "caffe"
-prototxt = "tiny.prototxt"
-scores = "fc"
-output = "prob"
-labels = "labels.txt"
-training_instances = 77
-licence = "none"
-citation = "nobody"
-preprocessing = {{ view = {{ mode = "warp", size = 24 }}, channels = "bgr" }}
-
-[tiny.weights]
-file = "tiny.caffemodel"
-sha1 = "{sha1}"
-size = {size}
-"""
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"reproduce.{name}")
-
-
-@pytest.fixture
-def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path) -> Iterator[Path]:
-    """The weights' file of a manifest that has the tiny net alone."""
-    content, models, nets = (data / "tiny_v1.caffemodel").read_bytes(), tmp_path / "models", tmp_path / "cache" / "nets"
-    models.mkdir()
-    nets.mkdir(parents=True)
-    (nets / "tiny.caffemodel").write_bytes(content)
-    (models / "tiny.prototxt").write_bytes((data / "tiny_v1.prototxt").read_bytes())
-    (models / "labels.txt").write_text("cat\ndog\ncow\nhen\npig\n")
-    sha1 = hashlib.sha1(content).hexdigest()
-    (models / "manifest.toml").write_text(MANIFEST.format(sha1=sha1, size=len(content)))
-    monkeypatch.setenv("PREDICDIFF_CACHE", str(tmp_path / "cache"))
-    for part in (manifest, zoo):
-        monkeypatch.setattr(part, "models_dir", lambda: models)
-    manifest.manifest.cache_clear()
-    yield nets / "tiny.caffemodel"
-    manifest.manifest.cache_clear()
-
-
-@pytest.fixture
-def timing(module: Callable[[str], Any], weights: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def timing(module: Callable[[str], Any], tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The command's module, with a small matrix product and without what may be installed besides."""
     found = module("timing")
     monkeypatch.setattr(found, "SIDE", 16)
@@ -111,9 +64,9 @@ def test_a_run_leaves_a_whole_record(timing: Any, module: Callable[[str], Any], 
     assert output.count(" calls ") == 10
 
 
-def test_a_caffe_net_without_weights_gets_seeded_ones(timing: Any, weights: Path, tmp_path: Path) -> None:
-    weights.unlink()
-    record, output = run(timing, tmp_path / "out")
+def test_a_caffe_net_without_weights_gets_seeded_ones(timing: Any, tiny: Path) -> None:
+    (tiny / "cache" / "nets" / "tiny.caffemodel").unlink()
+    record, output = run(timing, tiny / "out")
     assert record["nets"]["tiny"]["weights"] == "seeded"
     assert "tiny (seeded weights)" in output
 

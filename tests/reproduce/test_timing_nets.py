@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -20,13 +19,10 @@ torch = pytest.importorskip("torch")
 from predicdiff.nets.module_net import ModuleNet  # noqa: E402
 from predicdiff.nets.torch_net import CaffeTorchNet  # noqa: E402
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
-def nets(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT))
-    return importlib.import_module("reproduce.timing_nets")
+def nets(module: Callable[[str], Any]) -> Any:
+    return module("timing_nets")
 
 
 def draw(*shape: int, seed: int = 0) -> np.ndarray:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from click.testing import CliRunner
@@ -14,8 +13,6 @@ from click.testing import CliRunner
 from predicdiff.errors import FormatError
 
 pytest.importorskip("torch")
-
-ROOT = Path(__file__).parents[2]
 
 
 def way(*seconds: float, evaluations: int = 160) -> dict[str, Any]:
@@ -47,9 +44,8 @@ RECORD: dict[str, Any] = {
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT))
-    return importlib.import_module("reproduce.timing_table")
+def table(module: Callable[[str], Any]) -> Any:
+    return module("timing_table")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,14 +21,7 @@ torch = pytest.importorskip("torch")
 
 from predicdiff.nets.torch_net import CaffeTorchNet  # noqa: E402
 
-ROOT = Path(__file__).parents[2]
 SHAPE = (3, 24, 24)
-
-
-@pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"reproduce.{name}")
 
 
 @pytest.fixture

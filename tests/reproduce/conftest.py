@@ -1,0 +1,58 @@
+"""Modules of ``reproduce``, and a manifest of a net of a few hundred weights on images of 24 x 24."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from predicdiff.nets import manifest, zoo
+
+ROOT = Path(__file__).parents[2]
+MANIFEST = """
+[tiny]
+title = "a tiny net"
+kind = "caffe"
+prototxt = "tiny.prototxt"
+scores = "fc"
+output = "prob"
+labels = "labels.txt"
+training_instances = 77
+licence = "none"
+citation = "nobody"
+preprocessing = {{ view = {{ mode = "warp", size = 24 }}, channels = "bgr" }}
+
+[tiny.weights]
+file = "tiny.caffemodel"
+sha1 = "{sha1}"
+size = {size}
+"""
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """A module of ``reproduce``, which is no part of the package."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"reproduce.{name}")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path) -> Iterator[Path]:
+    """A folder to work in, where the manifest has the tiny net alone; its weights lie in ``cache/nets``."""
+    weights, models, nets = (data / "tiny_v1.caffemodel").read_bytes(), tmp_path / "models", tmp_path / "cache" / "nets"
+    models.mkdir()
+    nets.mkdir(parents=True)
+    (nets / "tiny.caffemodel").write_bytes(weights)
+    (models / "tiny.prototxt").write_bytes((data / "tiny_v1.prototxt").read_bytes())
+    (models / "labels.txt").write_text("cat\ndog\ncow\nhen\npig\n")
+    sha1 = hashlib.sha1(weights).hexdigest()
+    (models / "manifest.toml").write_text(MANIFEST.format(sha1=sha1, size=len(weights)))
+    monkeypatch.setenv("PREDICDIFF_CACHE", str(tmp_path / "cache"))
+    for part in (manifest, zoo):
+        monkeypatch.setattr(part, "models_dir", lambda: models)
+    manifest.manifest.cache_clear()
+    yield tmp_path
+    manifest.manifest.cache_clear()
