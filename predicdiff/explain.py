@@ -18,7 +18,7 @@ from ._version import __version__
 from .errors import ConfidenceWarning, OutOfMemoryError, SettingsError
 from .explanation import Explanation, Target
 from .journal import Journal
-from .plan import MEMORY, Plan, evaluate_tile, make_plan
+from .plan import MEMORY, Draws, Plan, evaluate_tile, make_plan
 from .protocols import Net, Sampler, UnitLike
 
 #: Above this probability Laplace's correction flattens the weight of evidence by more than half.
@@ -175,10 +175,10 @@ class _Ahead:
         self._pool, self._plan = pool, plan
         self._left = iter(tiles)
         self._tile: slice | None = None
-        self._coming: Future[np.ndarray] | None = None
+        self._coming: Future[Draws] | None = None
         self._start()
 
-    def next(self) -> np.ndarray | None:
+    def next(self) -> Draws | None:
         """The next tile's; where memory ran out made again with nothing beside them, None where that fails too."""
         drawn, tile, coming = None, self._tile, self._coming
         if tile is not None and coming is not None:
@@ -186,13 +186,13 @@ class _Ahead:
                 drawn = coming.result()
             except (OutOfMemoryError, MemoryError):
                 with suppress(OutOfMemoryError, MemoryError):
-                    drawn = self._plan.draw(tile)
+                    drawn = self._plan.sample(tile)
         self._start()
         return drawn
 
     def _start(self) -> None:
         self._tile = next(self._left, None)
-        self._coming = None if self._tile is None else self._pool.submit(self._plan.draw, self._tile)
+        self._coming = None if self._tile is None else self._pool.submit(self._plan.sample, self._tile)
 
 
 def _warn_if_confident(plan: Plan) -> list[str]:

@@ -8,7 +8,7 @@ import json
 import operator
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Sequence
+from typing import Any, Sequence, Union
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from . import evidence, windows
 from .errors import OutOfMemoryError, SamplerError, SettingsError
 from .explanation import Target
 from .images import Frame
+from .noise import Noise, noise_of
 from .protocols import Net, Sampler, Unit, UnitLike
 from .samplers.hidden import activations_of
 from .targets import resolve, see
@@ -27,6 +28,9 @@ TILE_EVALUATIONS = 320
 TILE_BATCHES = 32
 #: Of the memory that a run may take, what draws get: those of one tile are made while another's are evaluated.
 DRAWS_SHARE = 0.1
+
+#: What is set in at a tile's windows: patches (n, S, C, k, k), or what a net makes them of.
+Draws = Union[np.ndarray, Noise]
 
 #: Bytes that a run may take by default: what the paper's machine had.
 MEMORY = 4 * 10**9
@@ -146,13 +150,26 @@ class Plan:
         """Patches (n, S, C, k, k) for a tile's windows."""
         origins = self.origins[tile]
         draws = self.sampler.draw(self.ground, origins, window=self.window, samples=self.samples, seed=self.seed)
-        return self._checked(draws, len(origins))
+        patches = np.asarray(draws, np.float32)
+        self._check("draw", patches.shape, len(origins), patches)
+        return patches
 
-    def evaluate(self, tile: slice, patches: np.ndarray, batch_size: int) -> evidence.Difference:
+    def sample(self, tile: slice) -> Draws:
+        """What `evaluate` takes for a tile: `draw`'s patches, or the noise of which the net makes them itself."""
+        make = noise_of(self.sampler)
+        if make is None or self.apart or not getattr(self.net, "takes_noise", False):
+            return self.draw(tile)
+        origins = self.origins[tile]
+        noise: Noise = make(self.ground, origins, window=self.window, samples=self.samples, seed=self.seed)
+        self._check("noise", noise.shape, len(origins), noise.means, noise.normal)
+        return noise
+
+    def evaluate(self, tile: slice, patches: Draws, batch_size: int) -> evidence.Difference:
         """Differences (n, T) of a tile's windows for these draws; of channels apart (n, T C), target by target."""
         origins = self.origins[tile]
         if not self.apart:
             return self.difference(self._values(origins, patches, batch_size))
+        patches = patches.patches() if isinstance(patches, Noise) else patches
         whole = windows.cut(self.ground, origins, window=self.window)[:, None]
         found = []
         for channel in range(len(self.ground)):
@@ -162,8 +179,8 @@ class Plan:
         value, variance = (np.stack(parts, axis=2).reshape(len(origins), -1) for parts in zip(*found))
         return evidence.Difference(value, variance)
 
-    def _values(self, origins: np.ndarray, patches: np.ndarray, batch_size: int) -> np.ndarray:
-        hidden = {} if self.start is None else {"start": self.start}
+    def _values(self, origins: np.ndarray, patches: Any, batch_size: int) -> np.ndarray:
+        hidden: dict[str, Any] = {} if self.start is None else {"start": self.start}
         return self.net.evaluate(
             self.pixels, origins, patches, blob=self.blob, units=self.units, batch_size=batch_size, **hidden
         )
@@ -183,17 +200,15 @@ class Plan:
         base, draws = (self.base[:-1], self.base[-1:]), (values[..., :-1], values[..., -1:])
         return evidence.evidence_against(*base, *draws, **scale)
 
-    def _checked(self, draws: np.ndarray, count: int) -> np.ndarray:
-        patches = np.asarray(draws, np.float32)
-        shape, channels, k = patches.shape, self.ground.shape[0], self.window
+    def _check(self, method: str, shape: tuple[int, ...], count: int, *arrays: np.ndarray) -> None:
+        channels, k, name = self.ground.shape[0], self.window, type(self.sampler).__name__
         if len(shape) != 5 or shape[:1] + shape[2:] != (count, channels, k, k) or not 1 <= shape[1] <= self.samples:
             raise SamplerError(
-                f"{type(self.sampler).__name__}.draw gave an array {shape}: want "
+                f"{name}.{method} gave an array {shape}: want "
                 f"({count}, 1 to {self.samples}, {channels}, {k}, {k}) for windows, samples, channels, rows, columns."
             )
-        if not np.isfinite(patches).all():
-            raise SamplerError(f"{type(self.sampler).__name__}.draw gave NaN or infinity: want finite numbers.")
-        return patches
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise SamplerError(f"{name}.{method} gave NaN or infinity: want finite numbers.")
 
 
 def make_plan(
@@ -286,13 +301,11 @@ def _whole(name: str, value: int) -> int:
         raise SettingsError(f"{name} = {value!r}: want a whole number.") from None
 
 
-def evaluate_tile(
-    plan: Plan, tile: slice, batch: int, patches: np.ndarray | None = None
-) -> tuple[evidence.Difference, int]:
+def evaluate_tile(plan: Plan, tile: slice, batch: int, patches: Draws | None = None) -> tuple[evidence.Difference, int]:
     """Evaluate a tile, with half the batch each time that memory runs out; ``patches`` may have been drawn before."""
     while True:
         try:
-            patches = plan.draw(tile) if patches is None else patches
+            patches = plan.sample(tile) if patches is None else patches
             return plan.evaluate(tile, patches, batch), batch
         except (OutOfMemoryError, MemoryError):
             if batch == 1:
@@ -312,7 +325,7 @@ def precision_gap(plan: Plan, batch: int, *, count: int = 16) -> tuple[float, fl
     exact.precision = "float32"  # type: ignore[attr-defined]
     base = read(exact.forward(exact.encode(plan.pixels)[None], [plan.blob])[plan.blob], plan.units)[0]
     whole = slice(0, len(origins))
-    patches = probe.draw(whole)
+    patches = probe.sample(whole)
     found, batch = evaluate_tile(probe, whole, batch, patches)
     reference, _ = evaluate_tile(replace(probe, net=exact, base=base), whole, batch, patches)
     return float(np.abs(found.value - reference.value).max()), float(np.abs(reference.value).max())

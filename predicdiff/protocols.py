@@ -76,6 +76,8 @@ class Sampler(Protocol):
 
 
 # `draw` is called from another thread than `evaluate`, and at the same time, but never twice at once.
+# A sampler may also have `noise`, called as `draw` is: it gives a `noise.Noise`, of which a net makes the same patches
+# by itself if its `takes_noise` is true; then its `evaluate` takes one in their place.
 # A sampler may also have `population(pixels) -> int` (of how many patches its draws are a choice without repetition;
 # the standard error is corrected for it; 0 where nothing is left to chance), `provenance` (a JSON-able dict of what it
 # was fitted on) and `notes` (sentences for the reader of a result). A net may also have `preprocessing` (its view knows

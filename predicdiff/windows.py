@@ -94,9 +94,15 @@ def cut(images: np.ndarray, origins: np.ndarray, *, window: int) -> np.ndarray:
     (n, ..., C, k, k) array
     """
     check_inside(origins, images.shape[-2:], window)
-    if len(origins) == 0:
-        return np.empty((0, *images.shape[:-2], window, window), images.dtype)
-    return np.stack([images[..., r : r + window, c : c + window] for r, c in origins])
+    rows, columns = np.asarray(origins, np.int64).reshape(-1, 2).T
+    return np.ascontiguousarray(np.moveaxis(sliding(images, window=window)[..., rows, columns, :, :], -3, 0))
+
+
+def sliding(images: np.ndarray, *, window: int) -> np.ndarray:
+    """All windows of images (..., H, W) as a view (..., H - k + 1, W - k + 1, k, k) that cannot be written to."""
+    height, width = (length - window + 1 for length in images.shape[-2:])
+    shape, strides = (*images.shape[:-2], height, width, window, window), images.strides + images.strides[-2:]
+    return np.lib.stride_tricks.as_strided(images, shape, strides, writeable=False)
 
 
 def paste(images: np.ndarray, patches: np.ndarray, origins: np.ndarray) -> None:

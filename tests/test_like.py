@@ -33,29 +33,21 @@ def recorded(name: str) -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files}
 
 
-class Numbers:
+def their_numbers() -> Any:
     """The normal numbers of the authors' run: NumPy's legacy stream from seed 0, window by window and colour by colour.
 
     A colour's are 16 values by 6 samples, of which the values run slowest.
     """
-
-    def __init__(self) -> None:
-        stream = np.random.RandomState(0)
-        self.numbers = stream.normal(size=(21, 21, 3, 16, 6)).transpose(0, 1, 4, 2, 3)
-
-    def __call__(self, seed: int, row: int, column: int) -> Any:
-        self.at = self.numbers[row, column]
-        return self
-
-    def standard_normal(self, out: np.ndarray) -> None:
-        out[:] = self.at
+    stream = np.random.RandomState(0)
+    numbers = stream.normal(size=(21, 21, 3, 16, 6)).transpose(0, 1, 4, 2, 3)
+    return lambda seed, origins, shape, **_: numbers[tuple(origins.T)].reshape(len(origins), *shape)
 
 
 def authors_sampler(kind: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     if kind == "marginal":
         return MarginalSampler(recorded("tiny_caffe.npz")["images"][1:], choice="first")
     run = recorded("authors_conditional.npz")
-    monkeypatch.setattr(gaussian, "generator", Numbers())
+    monkeypatch.setattr(gaussian, "normals", their_numbers())
     covariance = np.repeat(run["cov"][:1], 3, axis=0)
     return GaussianSampler(run["mean"].reshape(3, 8, 8), covariance, clip=tuple(run["minmax"]))
 

@@ -13,6 +13,7 @@ from oracle_nets import LinearNet, MapNet, NormalSampler, NumpyNet, photo
 
 from predicdiff import plan as planning
 from predicdiff.errors import BlobError, OutOfMemoryError, SamplerError, SettingsError, WindowError
+from predicdiff.noise import Noise
 from predicdiff.plan import QUALITIES, Plan, evaluate_tile, make_plan, seconds_needed
 
 SHAPE = (3, 7, 9)
@@ -205,6 +206,66 @@ def test_draws_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
     with pytest.raises(SamplerError, match=r"Wrong.draw gave an array \(.*want \(5, 1 to 4, 3, 3, 3\)"):
         plan(sampler=Wrong()).draw(slice(0, 5))
+
+
+def noise_of(windows: int, value: float = 1.0) -> Noise:
+    """Four draws for each window, all of them ``value``."""
+    law = np.zeros((1, 27, 27))
+    return Noise(np.ones((windows, 4, 1, 27)), np.full((windows, 1, 27), value), np.zeros(windows, int), (law,), 3)
+
+
+class Noisy(NormalSampler):
+    def noise(self, pixels: np.ndarray, origins: np.ndarray, **settings: Any) -> Noise:
+        return noise_of(len(origins))
+
+
+class Taking(MapNet):
+    takes_noise = True
+
+    def evaluate(self, pixels: np.ndarray, origins: np.ndarray, patches: Any, **settings: Any) -> np.ndarray:
+        patches = patches.patches() if isinstance(patches, Noise) else patches
+        return super().evaluate(pixels, origins, patches, **settings)
+
+
+def test_noise_is_for_nets_that_take_it_and_samplers_that_have_it() -> None:
+    assert isinstance(plan(Taking(SHAPE), sampler=Noisy()).sample(slice(0, 5)), Noise)
+    assert isinstance(plan(sampler=Noisy()).sample(slice(0, 5)), np.ndarray)
+    assert isinstance(plan(Taking(SHAPE)).sample(slice(0, 5)), np.ndarray)
+    assert isinstance(plan(Taking(SHAPE), sampler=Noisy(), channels_apart=True).sample(slice(0, 5)), np.ndarray)
+
+    class Changed(Noisy):
+        def draw(self, *args: Any, **settings: Any) -> np.ndarray:
+            return super().draw(*args, **settings) / 2
+
+    assert isinstance(plan(Taking(SHAPE), sampler=Changed()).sample(slice(0, 5)), np.ndarray), "noise is not halved"
+
+
+def test_noise_is_evaluated_as_the_patches_it_makes() -> None:
+    class Ones(NormalSampler):
+        def draw(self, *args: Any, **settings: Any) -> np.ndarray:
+            return np.ones_like(super().draw(*args, **settings))
+
+    found, _ = evaluate_tile(plan(Taking(SHAPE), sampler=Noisy()), slice(2, 8), 8)
+    wanted, _ = evaluate_tile(plan(sampler=Ones()), slice(2, 8), 8)
+    np.testing.assert_array_equal(found, wanted)
+    apart = plan(Taking(SHAPE), sampler=Noisy(), channels_apart=True)
+    found = apart.evaluate(slice(2, 8), noise_of(6), 8)
+    np.testing.assert_array_equal(found, apart.evaluate(slice(2, 8), noise_of(6).patches(), 8))
+
+
+def test_noise_of_another_shape_or_of_no_numbers_is_refused() -> None:
+    class Short(Noisy):
+        def noise(self, *args: Any, **settings: Any) -> Noise:
+            return noise_of(4)
+
+    class Wrong(Noisy):
+        def noise(self, *args: Any, **settings: Any) -> Noise:
+            return noise_of(5, np.nan)
+
+    with pytest.raises(SamplerError, match=r"Short\.noise gave an array \(4, .*: want \(5, 1 to 4, 3, 3, 3\)"):
+        plan(Taking(SHAPE), sampler=Short()).sample(slice(0, 5))
+    with pytest.raises(SamplerError, match=r"Wrong\.noise gave NaN or infinity"):
+        plan(Taking(SHAPE), sampler=Wrong()).sample(slice(0, 5))
 
 
 def test_draws_that_are_no_numbers_are_refused() -> None:

@@ -175,6 +175,17 @@ def test_cut_copies_and_keeps_the_type() -> None:
     assert not image.any()
 
 
+def test_sliding_is_a_view_of_all_windows_that_cannot_be_written_to() -> None:
+    images = random_values(2, 3, 5, 7).transpose(0, 1, 3, 2)
+    found = windows.sliding(images, window=3)
+    assert found.shape == (2, 3, 5, 3, 3, 3)
+    assert np.shares_memory(found, images)
+    for row, column in windows.grid((7, 5), window=3):
+        np.testing.assert_array_equal(found[:, :, row, column], images[..., row : row + 3, column : column + 3])
+    with pytest.raises(ValueError, match="read-only"):
+        found[:] = 0
+
+
 def test_cut_of_no_windows() -> None:
     patches = windows.cut(np.zeros((2, 3, 5, 6), np.float32), np.empty((0, 2), int), window=4)
     assert patches.shape == (0, 2, 3, 4, 4)

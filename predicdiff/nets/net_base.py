@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import windows
 from ..errors import BlobError, ImageError, SettingsError
+from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..units import as_map, check_unit, lookup
 from .preprocessing import Preprocessing
@@ -42,6 +43,9 @@ class BlobNet(ABC):
 
     #: K of Laplace's correction, where it is not the number of probabilities.
     outcomes: int | None = None
+
+    #: Whether a sampler's `Noise` is made patches of where the net computes; otherwise numpy does it.
+    takes_noise: bool = False
 
     def __init__(
         self,
@@ -154,7 +158,7 @@ class BlobNet(ABC):
         self,
         pixels: np.ndarray,
         origins: np.ndarray,
-        patches: np.ndarray,
+        patches: np.ndarray | Noise,
         *,
         blob: str,
         units: Sequence[Unit],
@@ -168,7 +172,7 @@ class BlobNet(ABC):
         pixels : (C, H, W) array
         origins : (n, 2) int array
             Top-left ``(row, column)`` of each window.
-        patches : (n, S, C, k, k) array
+        patches : (n, S, C, k, k) array, or Noise
             In pixels; each is encoded where it will stand. With a ``start``, in that blob's activations.
         blob : str
         units : sequence of T indices
@@ -195,7 +199,11 @@ class BlobNet(ABC):
         base = self._checked(pixels, self.input_shape)
         origins = np.asarray(origins, int).reshape(-1, 2)
         ground = self.input_shape if start is None else as_map(lookup(self._blobs, start))
-        patches = self._checked(patches, (len(origins), "S", ground[0], "k", "k"))
+        wanted = (len(origins), "S", ground[0], "k", "k")
+        if isinstance(patches, Noise):
+            self._check_shape(patches.shape, wanted)
+        if not isinstance(patches, Noise) or not self.takes_noise:
+            patches = self._checked(patches.patches() if isinstance(patches, Noise) else patches, wanted)
         windows.check_inside(origins, ground[1:], patches.shape[-1])
         if start is not None:
             self.check_downstream(start, blob)
@@ -225,13 +233,13 @@ class BlobNet(ABC):
         self,
         pixels: np.ndarray,
         origins: np.ndarray,
-        patches: np.ndarray,
+        patches: Any,
         blob: str,
         units: list[Unit],
         batch_size: int,
         start: str | None,
     ) -> np.ndarray:
-        """Values (n, S, T) of checked units, patches and windows."""
+        """Values (n, S, T) of checked units, patches and windows; only nets that take it are given `Noise`."""
 
     @abstractmethod
     def _downstream(self, start: str, blob: str) -> bool:
@@ -262,13 +270,7 @@ class BlobNet(ABC):
     def _checked(self, values: Any, wanted: tuple[Any, ...]) -> np.ndarray:
         """``values`` as float32, if they have the shape ``wanted``, in which a letter is any size from 1."""
         array = np.asarray(values)
-        sizes = dict(zip(wanted, array.shape))  # of a letter that is there twice the last
-        fits = array.ndim == len(wanted) and all(
-            size == (sizes[wish] if isinstance(wish, str) else wish) and (size > 0 or wish == 0)
-            for size, wish in zip(array.shape, wanted)
-        )
-        if not fits:
-            raise ImageError(f"net {self.name!r} wants an array ({_inside(wanted)}), not one of shape {array.shape}.")
+        self._check_shape(array.shape, wanted)
         if array.dtype.kind not in "fiub":
             raise ImageError(f"net {self.name!r} wants numbers, not an array of {array.dtype}.")
         with np.errstate(over="ignore"):
@@ -276,6 +278,15 @@ class BlobNet(ABC):
         if not np.isfinite(array).all():
             raise ImageError(f"net {self.name!r} wants finite numbers, not NaN or infinity.")
         return array
+
+    def _check_shape(self, shape: tuple[int, ...], wanted: tuple[Any, ...]) -> None:
+        sizes = dict(zip(wanted, shape))  # of a letter that is there twice the last
+        fits = len(shape) == len(wanted) and all(
+            size == (sizes[wish] if isinstance(wish, str) else wish) and (size > 0 or wish == 0)
+            for size, wish in zip(shape, wanted)
+        )
+        if not fits:
+            raise ImageError(f"net {self.name!r} wants an array ({_inside(wanted)}), not one of shape {shape}.")
 
     def _look_up(self, blobs: Iterable[str]) -> None:
         for blob in blobs:

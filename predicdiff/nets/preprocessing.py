@@ -98,15 +98,19 @@ class Preprocessing:
 
         ``origins`` (n, 2) are the places of their top-left pixels, inside the input.
         """
-        if self.mean is None or np.ndim(self.mean) == 1:
+        whole = self.mean_of(input_shape)
+        if whole is None or whole.shape[1:] == (1, 1):
             return self.encode(patches, input_shape)
-        whole = np.asarray(self._mean_at(input_shape, (0, 0), input_shape[1:]))
         flat = replace(self, mean=None, scale=1.0).encode(patches, input_shape)
         rows, columns = (corner[:, None] + np.arange(patches.shape[-1]) for corner in origins.T)
         flat -= whole[:, rows[:, :, None], columns[:, None]].swapaxes(0, 1)[:, None]
         scale = np.asarray(self.scale, np.float32)
         encoded: np.ndarray = flat * (scale[:, None, None] if scale.ndim else scale)
         return encoded
+
+    def mean_of(self, input_shape: tuple[int, int, int]) -> np.ndarray | None:
+        """What is taken from a net's input (C, H, W): a mean image as large, or means (C, 1, 1)."""
+        return self._mean_at(input_shape, (0, 0), input_shape[1:])
 
     def _mean_at(
         self, input_shape: tuple[int, int, int], origin: tuple[int, int], size: tuple[int, ...]

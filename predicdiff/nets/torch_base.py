@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from ..errors import BlobError
+from ..noise import Noise
 from ..protocols import Unit
+from . import device_draws
 from .asked import only
 from .folding import folded
 from .graph import Graph
@@ -63,6 +65,7 @@ class TorchNet(BlobNet):
             training_instances=training_instances,
         )
         self.device = device
+        self._draws_on_device = device.type == "cuda"
         self._precision = "float32"
         #: Multiply-adds of all calls of `evaluate` so far.
         self.work = Work()
@@ -76,6 +79,11 @@ class TorchNet(BlobNet):
     def precision(self, name: str) -> None:
         """Refuse what the device has not."""
         self._precision = check_precision(name, self.device)
+
+    @property
+    def takes_noise(self) -> bool:  # type: ignore[override]
+        """Whether a sampler's `Noise` is made patches of on the device: on a GPU. On the CPU numpy does the same."""
+        return self._draws_on_device
 
     @property
     def preferred_batch(self) -> int:
@@ -131,7 +139,7 @@ class TorchNet(BlobNet):
         self,
         pixels: np.ndarray,
         origins: np.ndarray,
-        patches: np.ndarray,
+        patches: np.ndarray | Noise,
         blob: str,
         units: list[Unit],
         batch_size: int,
@@ -146,12 +154,24 @@ class TorchNet(BlobNet):
                 units = inside
             elif len(self._blobs[blob]) > 1:
                 units, selected = inside, channels
-            given = self._tensor(self._encode_patches(origins, patches) if start is None else patches)
+            given = self._given(origins, patches, encode=start is None)
             for (rows, draws), batch in engine.evaluate(origins, given, batch_size, channels=selected):
                 found = _read(batch, units).cpu().numpy()
                 values[rows, draws] = found.reshape(len(rows), -1, len(units))
         self.work.add(engine.work)
         return values
+
+    def _given(self, origins: np.ndarray, patches: np.ndarray | Noise, *, encode: bool) -> Tensor:
+        """Patches (n, S, C, k, k) as they are set in, drawn and encoded on the device if it is a GPU."""
+        if isinstance(patches, Noise):
+            given = device_draws.drawn(patches, self.device)
+        elif encode and not self._draws_on_device:
+            return self._tensor(self._encode_patches(origins, patches))
+        else:
+            given = self._tensor(patches)
+        if not encode or self.preprocessing is None:
+            return given
+        return device_draws.encoded(given, origins, self.preprocessing, self.input_shape)
 
     def _engine(self, pixels: np.ndarray, start: str | None, blob: str, channels: Sequence[int]) -> Incremental:
         inputs = self._tensor(self._encode(pixels, (0, 0))[None]).contiguous(memory_format=self._layout)

@@ -7,6 +7,7 @@ from typing import Any, Optional, Tuple, Union
 import numpy as np
 
 from ..errors import SamplerError, SettingsError
+from ..noise import Limits
 from ..windows import cut
 from .common import check_clip, check_finite, fingerprint, numeric
 from .fitting import Images, as_pixels
@@ -69,16 +70,12 @@ def seen(images: Images) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def clipped(patches: np.ndarray, origins: np.ndarray, clip: Bounds) -> np.ndarray:
-    """Patches (n, S, C, k, k), changed in place: cut off at the bounds, at those of their own pixels if they have."""
-    if clip is None:
-        return patches
-    low, high = clip
-    if per_pixel(clip):
-        window = patches.shape[-1]
-        low, high = (cut(np.asarray(bound), origins, window=window)[:, None] for bound in clip)
-    np.clip(patches, low, high, out=patches)
-    return patches
+def limits_at(clip: Bounds, origins: np.ndarray, window: int) -> Limits:
+    """The bounds of windows' draws: of each pixel by itself (n, C, k, k), or two numbers for all."""
+    if clip is None or not per_pixel(clip):
+        return clip
+    low, high = (cut(np.asarray(bound), origins, window=window) for bound in clip)
+    return low, high
 
 
 def told(clip: Bounds) -> Any:

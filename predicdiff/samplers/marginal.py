@@ -7,8 +7,9 @@ from typing import Any, Sequence
 import numpy as np
 
 from ..errors import SamplerError, SettingsError
+from ..windows import sliding
 from .common import check_finite, check_request, fingerprint, numeric
-from .streams import generator
+from .streams import generators
 
 #: Images whose values differ by less than this part of the largest are the same image: float rounding.
 SAME = 1e-5
@@ -113,13 +114,12 @@ class MarginalSampler:
         """
         pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
         others = self._candidates(pixels, samples)
-        patches = np.empty((len(origins), min(samples, len(others)), len(pixels), window, window), np.float32)
-        for patch, (row, column) in zip(patches, origins.tolist()):
-            chosen = others
-            if samples < len(others):
-                chosen = others[np.argsort(generator(seed, row, column).random(len(others)), kind="stable")[:samples]]
-            patch[:] = self.images[chosen, :, row : row + window, column : column + window]
-        return patches
+        chosen = np.tile(others[:samples], (len(origins), 1))
+        if samples < len(others):
+            for choice, stream in zip(chosen, generators(seed, origins)):
+                choice[:] = others[np.argsort(stream.random(len(others)), kind="stable")[:samples]]
+        rows, columns = origins.T[..., None]
+        return sliding(self.images, window=window)[chosen, :, rows, columns]
 
     def _candidates(self, pixels: np.ndarray, samples: int) -> np.ndarray:
         """Indices of the images that may be put into a window."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import operator
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Iterator
 
 import numpy as np
 
@@ -40,6 +43,49 @@ def generator(seed: int, row: int, column: int, *, purpose: int = DRAW) -> np.ra
     key = np.array((check_seed(seed), purpose), np.uint64)
     counter = np.array((0, 0, row, column), np.uint64)
     return np.random.Generator(np.random.Philox(counter=counter, key=key))
+
+
+def generators(seed: int, origins: np.ndarray) -> Iterator[np.random.Generator]:
+    """For each window at ``origins`` (n, 2) its stream, as `generator` makes it, until the next one is asked for.
+
+    It is one object, set anew: that took 1.5 microseconds, to make one 10, to draw a window's 6,000 numbers 80.
+    """
+    stream = generator(seed, 0, 0)
+    bits = stream.bit_generator
+    state: Any = bits.state
+    for row, column in origins.tolist():
+        state["state"]["counter"][:] = (0, 0, row, column)
+        bits.state = state
+        yield stream
+
+
+def normals(
+    seed: int, origins: np.ndarray, shape: tuple[int, ...], *, dtype: type = np.float32, threads: int = 1
+) -> np.ndarray:
+    """Standard normal numbers (n, *shape), each window's from its own stream; the same from any number of threads."""
+    found: np.ndarray = np.empty((len(origins), *shape), dtype)
+
+    def fill(part: slice) -> None:
+        numbers = np.empty(shape)
+        for window, stream in zip(found[part], generators(seed, origins[part])):
+            stream.standard_normal(out=numbers)  # of the interpreter's lock it is free meanwhile
+            window[...] = numbers
+
+    size = max(1, -(-len(origins) // threads))
+    parts = [slice(start, start + size) for start in range(0, len(origins), size)]
+    if len(parts) < 2:
+        fill(slice(None))
+        return found
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(fill, parts))
+    return found
+
+
+def threads_beside() -> int:
+    """How many threads may draw while another one keeps a GPU busy."""
+    allowed = getattr(os, "sched_getaffinity", None)  # not on every system
+    cores = len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+    return max(1, cores - 1)
 
 
 def check_seed(seed: int) -> int:

@@ -124,6 +124,25 @@ def test_draws_are_the_same_whatever_else_is_asked_for(blocks, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("clip", [None, (-1.0, 0.5)])
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_noise_gives_the_same_patches_to_the_rounding_of_its_numbers(blocks, clip):
+    # bounds as arrays, so that pixels may lie outside of them
+    bounds = None if clip is None else tuple(np.full((2, 7, 10), bound) for bound in clip)
+    sampler, pixels, origins = random_sampler(blocks=blocks, clip=bounds), random_pixels(), everywhere(3)
+    request = {"window": 3, "samples": 4, "seed": 9}
+    noise, wanted = sampler.noise(pixels, origins, **request), sampler.draw(pixels, origins, **request)
+    assert noise.normal.dtype == np.float32
+    assert (noise.shape, len(noise.factors)) == (wanted.shape, 9)
+    found = noise.patches()
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6)
+    if clip is not None:
+        assert (found.min(), found.max()) == clip
+    assert sampler.noise(pixels, [], **request).patches().shape == (0, 4, 2, 3, 3)
+    with pytest.raises(SettingsError, match="samples S = 0"):
+        sampler.noise(pixels, origins, window=3, samples=0, seed=0)
+
+
 def test_draws_of_a_standard_gaussian_are_the_numbers_of_the_windows_stream():
     sampler = GaussianSampler(np.zeros((2, 3, 3)), np.eye(18), clip=None)
     patches = sampler.draw(random_pixels(), [(4, 1), (2, 6)], window=2, samples=5, seed=11)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predicdiff.errors import SettingsError
-from predicdiff.samplers.streams import CROP, DRAW, FIT, generator
+from predicdiff.samplers.streams import CROP, DRAW, FIT, generator, generators, normals, threads_beside
 
 WORD = 2**64
 
@@ -46,6 +46,41 @@ def test_a_stream_counts_in_the_lower_half_only():
     stream = generator(1, 3, 5)
     stream.random(100_000)
     assert stream.bit_generator.state["state"]["counter"].tolist() == [25_000, 0, 3, 5]
+
+
+ORIGINS = np.array([[3, 5], [0, 0], [3, 6], [10**6, 2], [3, 5]])
+
+
+def test_one_object_set_anew_gives_each_windows_stream():
+    """Whatever was drawn before, half of a word or of four words included."""
+    for (row, column), stream in zip(ORIGINS, generators(7, ORIGINS)):
+        own = generator(7, row, column)
+        np.testing.assert_array_equal(stream.standard_normal(13), own.standard_normal(13))
+        np.testing.assert_array_equal(stream.random(3), own.random(3))
+        np.testing.assert_array_equal(stream.random(1, np.float32), own.random(1, np.float32))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 9])
+def test_normal_numbers_of_windows_whatever_the_threads(threads):
+    found = normals(11, ORIGINS, (3, 2), dtype=np.float64, threads=threads)
+    wanted = [generator(11, row, column).standard_normal((3, 2)) for row, column in ORIGINS]
+    np.testing.assert_array_equal(found, wanted)
+    rounded = normals(11, ORIGINS, (3, 2), threads=threads)
+    assert rounded.dtype == np.float32
+    np.testing.assert_array_equal(rounded, found.astype(np.float32))
+
+
+def test_no_windows_have_no_numbers():
+    assert normals(0, np.empty((0, 2), int), (3, 2), threads=4).shape == (0, 3, 2)
+
+
+def test_an_error_in_a_thread_comes_out():
+    with pytest.raises(SettingsError, match="seed -1 is out of range"):
+        normals(-1, ORIGINS, (3, 2), threads=2)
+
+
+def test_some_thread_draws_beside_a_gpu():
+    assert threads_beside() >= 1
 
 
 @pytest.mark.parametrize("seed", [-1, WORD, np.int64(-5)])

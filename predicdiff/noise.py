@@ -1,0 +1,76 @@
+"""Draws before they are made: normal numbers, and what makes patches of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Optional, Tuple, Union
+
+import numpy as np
+
+#: Where draws are cut off: at two numbers, or at two arrays (n, C, k, k), a bound for each value.
+Limits = Optional[Tuple[Union[float, np.ndarray], Union[float, np.ndarray]]]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Draws of n windows, S for each, of which a device may make the patches: ``means + factor @ normal``, cut off.
+
+    The values of a window come in B blocks of W, which are independent of each other; blocks and values run over
+    channels, rows, columns.
+
+    Attributes
+    ----------
+    normal : (n, S, B, W) float array
+        Standard normal numbers.
+    means : (n, B, W) float64 array
+    laws : (n,) int array
+        Which factor is a window's.
+    factors : tuple of (B, W, W) arrays
+    window : int
+        k.
+    limits : (low, high) or None
+    """
+
+    normal: np.ndarray
+    means: np.ndarray
+    laws: np.ndarray
+    factors: tuple[np.ndarray, ...]
+    window: int
+    limits: Limits = None
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """What the patches have, (n, S, C, k, k)."""
+        count, samples, blocks, size = self.normal.shape
+        return count, samples, blocks * size // self.window**2, self.window, self.window
+
+    def patches(self) -> np.ndarray:
+        """Patches (n, S, C, k, k) float32.
+
+        Products are in double precision, so that after rounding no draw shows with how many others it was multiplied.
+        """
+        patches = np.empty(self.shape, np.float32)
+        for law, factor in enumerate(self.factors):
+            # not copied where there is one law only
+            alike = slice(None) if len(self.factors) == 1 else np.flatnonzero(self.laws == law)
+            normal, means = self.normal[alike], self.means[alike]
+            count, samples, blocks, size = normal.shape
+            rows = normal.reshape(-1, blocks, size).transpose(1, 0, 2)
+            values = np.matmul(rows, factor.astype(np.float64).transpose(0, 2, 1)).reshape(blocks, count, samples, size)
+            values += means.transpose(1, 0, 2)[:, :, None]
+            patches[alike] = values.transpose(1, 2, 0, 3).reshape(count, *self.shape[1:])
+        if self.limits is not None:
+            low, high = (np.asarray(limit)[:, None] if np.ndim(limit) else limit for limit in self.limits)
+            np.clip(patches, low, high, out=patches)
+        return patches
+
+
+def noise_of(sampler: Any) -> Callable[..., Noise] | None:
+    """A sampler's method ``noise``, if it has one and no subclass has changed ``draw`` alone."""
+    for kind in type(sampler).__mro__:
+        if "noise" in vars(kind):
+            found: Callable[..., Noise] = sampler.noise
+            return found
+        if "draw" in vars(kind):
+            return None
+    return None

@@ -1,0 +1,87 @@
+"""Patches made of normal numbers, held against explicit sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from predicdiff.noise import Noise, noise_of
+
+WINDOWS, SAMPLES, K = 7, 3, 2
+
+
+def noise(blocks: int = 1, size: int = 12, laws: int = 3, **change: Any) -> Noise:
+    """Three channels, in one block or three, and windows of several laws in no order."""
+    draw = np.random.default_rng(0).standard_normal
+    factors = tuple(np.tril(draw((blocks, size, size))).astype(np.float32) for _ in range(laws))
+    which = np.arange(WINDOWS) * 5 % laws
+    return Noise(draw((WINDOWS, SAMPLES, blocks, size)), draw((WINDOWS, blocks, size)), which, factors, K, **change)
+
+
+def by_hand(given: Noise) -> np.ndarray:
+    """Value by value."""
+    found = np.zeros(given.normal.shape)
+    for window, sample, block, row in np.ndindex(found.shape):
+        factor = given.factors[given.laws[window]][block, row].astype(float)
+        products = [a * b for a, b in zip(factor, given.normal[window, sample, block])]
+        found[window, sample, block, row] = given.means[window, block, row] + sum(products)
+    return found.reshape(WINDOWS, SAMPLES, 3, K, K)
+
+
+@pytest.mark.parametrize("laws", [1, 3])
+@pytest.mark.parametrize(("blocks", "size"), [(1, 12), (3, 4)])
+def test_patches_equal_explicit_sums(blocks: int, size: int, laws: int) -> None:
+    given = noise(blocks, size, laws)
+    found = given.patches()
+    assert (found.shape, found.dtype) == (given.shape, np.float32)
+    assert given.shape == (WINDOWS, SAMPLES, 3, K, K)
+    np.testing.assert_allclose(found, by_hand(given), rtol=1e-6, atol=1e-6)
+
+
+def test_patches_are_cut_off_at_two_numbers() -> None:
+    found = noise(limits=(-0.5, 1.0)).patches()
+    np.testing.assert_array_equal(found, np.clip(noise().patches(), -0.5, 1.0))
+    assert (found.min(), found.max()) == (-0.5, 1.0)
+
+
+def test_patches_are_cut_off_at_each_values_own_bounds() -> None:
+    low = np.random.default_rng(1).standard_normal((WINDOWS, 3, K, K)).astype(np.float32) - 1
+    found, free = noise(limits=(low, low + 1)).patches(), noise().patches()
+    for window, sample, *value in np.ndindex(found.shape):
+        bounds = low[(window, *value)], low[(window, *value)] + np.float32(1)
+        assert found[(window, sample, *value)] == min(max(free[(window, sample, *value)], bounds[0]), bounds[1])
+
+
+def test_no_windows() -> None:
+    empty = Noise(np.empty((0, 4, 1, 12)), np.empty((0, 1, 12)), np.empty(0, int), (), K)
+    assert empty.patches().shape == (0, 4, 3, K, K)
+
+
+def test_numbers_stay_as_they_are() -> None:
+    given, again = noise(limits=(0.0, 1.0)), noise(limits=(0.0, 1.0))
+    given.patches()
+    np.testing.assert_array_equal(given.normal, again.normal)
+    np.testing.assert_array_equal(given.means, again.means)
+
+
+def test_noise_belongs_to_the_draws_of_its_class() -> None:
+    class Plain:
+        def draw(self) -> None: ...
+
+    class Noisy(Plain):
+        def noise(self) -> str:
+            return "noise"
+
+    class Changed(Noisy):
+        def draw(self) -> None: ...
+
+    class Named(Noisy): ...
+
+    class Both(Changed):
+        def noise(self) -> str:
+            return "another"
+
+    assert [noise_of(kind()) for kind in (Plain, Changed, object)] == [None, None, None]
+    assert [noise_of(kind())() for kind in (Noisy, Named, Both)] == ["noise", "noise", "another"]
