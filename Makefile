@@ -5,6 +5,9 @@ VENV    ?= .venv
 OUT     ?= out
 NETS    ?=
 IMAGES  ?=
+WEIGHTS ?=
+MEAN    ?=
+NET_ENGINE ?=
 QUALITY ?= preview
 SEED    ?= 0
 # a Python with pycaffe; this one is made on first use
@@ -23,8 +26,13 @@ DOCKER_RUN   ?=
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 # what every figure's target runs, with the variables above
-FIGURE = $(BIN)/python -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) \
+FIGURE = $(NET_PYTHON) -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \
   $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
+OWN = $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(MEAN),--mean $(MEAN))
+# with Caffe the Python that has it, with torch the one of .venv
+NET_PYTHON = $(if $(filter caffe,$(NET_ENGINE)),$(CAFFE_PYTHON),$(BIN)/python)
+# a file by its absolute path, a name as it is
+place   = $(if $(wildcard $1),$(abspath $1),$1)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' predicdiff/_version.py)
 BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--build-arg NETS="$(BAKE)") \
   --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
@@ -39,6 +47,8 @@ help:  ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-21s %s\n", $$1, $$2 }'
 	@echo
 	@echo "Variables: NETS=\"alexnet googlenet vgg16\"  IMAGES=\"cat.jpg dog.jpg\"  QUALITY=preview|standard|paper  SEED=0"
+	@echo "           NET_ENGINE=torch|caffe (Caffe itself: CAFFE_PYTHON=tests/caffe-python); a net of your own:"
+	@echo "           NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
 	@echo "Containers: ENGINE=docker|podman  TARGET=cuda|cpu|torch  BASE=debian:bullseye-slim  BAKE=\"googlenet\" (weights in"
 	@echo "           the image)  CACHE=predicdiff-cache (a volume or folder of weights)  DOCKER_RUN=\"--gpus all\""
@@ -91,9 +101,11 @@ docker-test:  ## The test suite under real Caffe, in a container on top of TARGE
 docker-figure1:  ## Figure 1 inside predicdiff:TARGET, into OUT (`make docker` first)
 	@mkdir -p $(OUT)
 	$(ENGINE) run --rm --user "$$(id -u):$$(id -g)" --volume "$(abspath $(OUT)):/out" --volume "$(CACHE):/cache" \
-	  $(foreach image,$(IMAGES),--volume "$(abspath $(image)):$(abspath $(image)):ro") $(DOCKER_RUN) \
-	  $(if $(NET_ENGINE),--env PREDICDIFF_ENGINE=$(NET_ENGINE)) --entrypoint python3 predicdiff:$(TARGET) -m reproduce.figure1 --quality $(QUALITY) --seed $(SEED) \
-	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(abspath $(image)))
+	  $(foreach file,$(wildcard $(NETS) $(WEIGHTS) $(MEAN)) $(IMAGES),--volume "$(abspath $(file)):$(abspath $(file)):ro") \
+	  $(if $(NET_ENGINE),--env PREDICDIFF_ENGINE=$(NET_ENGINE)) $(DOCKER_RUN) --entrypoint python3 predicdiff:$(TARGET) \
+	  -m reproduce.figure1 --quality $(QUALITY) --seed $(SEED) $(foreach net,$(NETS),--net $(call place,$(net))) \
+	  $(if $(WEIGHTS),--weights $(abspath $(WEIGHTS))) $(if $(MEAN),--mean $(call place,$(MEAN))) \
+	  $(foreach image,$(IMAGES),--image $(abspath $(image)))
 
 test-caffe: $(READY)  ## The test suite under Caffe itself (Debian 11's, made by root in .caffe), and its maps against torch's
 	$(CAFFE_PYTHON) -m pytest -p no:cacheprovider -q

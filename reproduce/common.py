@@ -6,6 +6,7 @@ import functools
 import json
 import sys
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
@@ -14,15 +15,15 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from predicdiff.errors import DownloadError, PredicdiffError, WeightsError
+from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, WeightsError
 from predicdiff.explain import run
 from predicdiff.explanation import Explanation, written_whole
 from predicdiff.images import load_image
-from predicdiff.nets.torch_device import keep_freed_memory
-from predicdiff.nets.zoo import fetch_net, load_net
+from predicdiff.nets.zoo import caffe_preprocessing, fetch_net, load_labels, load_net, models_dir
 from predicdiff.overlays import symmetric_scale
 from predicdiff.plan import QUALITIES, Plan, Quality, make_plan, seconds_needed
 from predicdiff.plotting import Block, grid_figure, save_figure
+from predicdiff.protocols import ENGINES
 from predicdiff.samplers.corpus import bundled, default_corpus
 from predicdiff.samplers.gaussian import GaussianSampler
 from predicdiff.samplers.marginal import MarginalSampler
@@ -41,14 +42,37 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The options that say which nets, and what runs them."""
+
+    names: tuple[str, ...] = ()
+    engine: str = ENGINES[0]
+    weights: Path | None = None
+    mean: str | None = None
+
+    def load(self, name: str) -> Any:
+        """A net by its name; with ``weights`` by its prototxt, where a thousand classes are taken for ILSVRC's."""
+        if self.weights is None:
+            return load_net(name, engine=self.engine)
+        preprocessing = caffe_preprocessing(mean=self.mean)
+        net = load_net(name, engine=self.engine, weights=self.weights, preprocessing=preprocessing)
+        if net.output is not None and net.blobs[net.output] == (1000,):
+            net.labels = load_labels(models_dir() / "ilsvrc12_labels.tsv")
+        return net
+
+
 def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every figure takes, and one sentence instead of a traceback."""
 
     @functools.wraps(command)
-    def guarded(**options: Any) -> None:
-        keep_freed_memory()
+    def guarded(engine: str, weights: str | None, mean: str | None, out: str, **options: Any) -> None:
         warnings.showwarning = lambda message, *_args, **_kwargs: say(f"Warning: {message}")
         try:
+            own = None if weights is None else Path(weights)
+            options.update(nets=_checked(Choice(tuple(options["nets"]), engine, own, mean)), out=Path(out))
+            if engine == "torch":
+                _settle()
             command(**options)
         except PredicdiffError as error:
             say(f"Error: {error}")
@@ -58,38 +82,67 @@ def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(130)
 
     for option in (
-        click.option("--net", "nets", multiple=True, help="A net's name; repeat for more."),
+        click.option("--net", "nets", multiple=True, help="A net's name; repeat for more. With --weights a prototxt."),
+        click.option(
+            "--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True, envvar="PREDICDIFF_ENGINE",
+            help="What runs Caffe nets.",
+        ),
+        click.option("--weights", type=click.Path(), help="Weights of the one --net, a deploy prototxt."),
+        click.option("--mean", help="Its mean: a file, or b,g,r."),
         click.option("--image", "images", multiple=True, help="An image file; repeat for more. [the bundled cat]"),
         click.option("--quality", type=click.Choice(list(CHOICES)), default="preview", show_default=True),
         click.option("--seed", default=0, show_default=True),
-        click.option("--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True),
-    ):
+        click.option("--out", type=click.Path(), default="out", show_default=True),
+    ):  # fmt: skip
         guarded = option(guarded)
     return click.command(help=sys.modules[command.__module__].__doc__)(guarded)
 
 
-def nets(names: tuple[str, ...], wanted: tuple[str, ...] = PAPER_NETS) -> tuple[dict[str, Any], str]:
+def _checked(choice: Choice) -> Choice:
+    count = len(choice.names)
+    if choice.weights is not None and count != 1:
+        raise SettingsError(f"--weights are those of one deploy prototxt: want one --net with them, not {count}.")
+    if choice.mean is not None and choice.weights is None:
+        raise SettingsError("--mean is that of a deploy prototxt: want --net and --weights with it.")
+    return choice
+
+
+def _settle() -> None:
+    """What a program may do and a library may not; without torch, `load_net` has the word."""
+    with suppress(ImportError):
+        from predicdiff.nets.torch_device import keep_freed_memory
+
+        keep_freed_memory()
+
+
+def nets(choice: Choice, wanted: tuple[str, ...] = PAPER_NETS) -> tuple[dict[str, Any], str]:
     """Nets by title, and a sentence for the caption where others than ``wanted`` had to serve.
 
     Named nets must be there. Otherwise those of ``wanted`` whose weights are there or can be fetched; where none is,
-    the stand-in.
+    the stand-in, a torch module, which with Caffe can't serve: a WeightsError there.
     """
-    if names:
-        return {TITLES.get(name, name): load_net(name) for name in names}, ""
+    if choice.names:
+        return {TITLES.get(name, Path(name).stem): choice.load(name) for name in choice.names}, ""
     loaded: dict[str, Any] = {}
     away: dict[str, str] = {}
     for name in wanted:
         try:
             fetch_net(name, unreachable=away)
-            loaded[TITLES[name]] = load_net(name)
+            loaded[TITLES[name]] = choice.load(name)
         except (DownloadError, WeightsError) as error:
             say(f"{TITLES[name]} is left out: {str(error).splitlines()[0]}")
     if loaded:
         missing = [TITLES[name] for name in wanted if TITLES[name] not in loaded]
         return loaded, f"Without {' and '.join(missing)}, whose weights could not be had." if missing else ""
+    if choice.engine != "torch":
+        raise WeightsError(
+            f"the weights of {', '.join(TITLES[name] for name in wanted)} are not there, and {TITLES[STAND_IN]}, which "
+            f"stands in for them with torch, is no Caffe net. Get them with `predicdiff fetch {' '.join(wanted)}`, or "
+            "give a net of your own: NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123."
+        )
     note = f"{TITLES[STAND_IN]} stands in for {', '.join(TITLES[n] for n in wanted)}, whose weights could not be had."
     say(note)
-    return {TITLES[STAND_IN]: load_net(STAND_IN)}, note
+    return {TITLES[STAND_IN]: choice.load(STAND_IN)}, note
 
 
 def images(paths: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -114,9 +167,9 @@ class Case:
         return out / f"figure{figure}" / f"{name}.h5"
 
 
-def cases(names: tuple[str, ...], paths: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[list[Case], str]:
+def cases(choice: Choice, paths: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[list[Case], str]:
     """Every net before every image, and the caption's sentence of `nets`."""
-    loaded, note = nets(names, wanted)
+    loaded, note = nets(choice, wanted)
     return [Case(*net, *image) for image in images(paths).items() for net in loaded.items()], note
 
 

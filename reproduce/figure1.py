@@ -46,7 +46,7 @@ def column(net: Any, marginal: Explanation, conditional: Explanation) -> tuple[l
 
 
 @common.figure_options
-def main(nets: tuple[str, ...], images: tuple[str, ...], quality: str, seed: int, out: Path) -> None:
+def main(nets: common.Choice, images: tuple[str, ...], quality: str, seed: int, out: Path) -> None:
     """Make the maps that are not there yet, then the page."""
     loaded, stand_in = common.nets(nets)
     pictures = common.images(images)

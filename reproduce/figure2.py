@@ -42,7 +42,7 @@ def block(case: common.Case, results: list[Explanation]) -> Block:
 @common.figure_options
 @click.option("--window", "sizes", type=int, multiple=True, help="Side k; repeat for more. [1, 5, 10, 15, 20]")
 def main(
-    nets: tuple[str, ...], images: tuple[str, ...], sizes: tuple[int, ...], quality: str, seed: int, out: Path
+    nets: common.Choice, images: tuple[str, ...], sizes: tuple[int, ...], quality: str, seed: int, out: Path
 ) -> None:
     """Make the maps that are not there yet, then the page."""
     cases, stand_in = common.cases(nets, images, ("alexnet",))

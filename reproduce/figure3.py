@@ -56,9 +56,7 @@ def block(case: common.Case, result: Explanation) -> tuple[Block, dict[str, Any]
 
 @common.figure_options
 @click.option("--window", type=int, help="Side k of the windows. [1; 5 for smoke]")
-def main(
-    nets: tuple[str, ...], images: tuple[str, ...], window: int | None, quality: str, seed: int, out: Path
-) -> None:
+def main(nets: common.Choice, images: tuple[str, ...], window: int | None, quality: str, seed: int, out: Path) -> None:
     """Make the maps that are not there yet, then the page."""
     cases, stand_in = common.cases(nets, images, ("alexnet",))
     k = (5 if quality == "smoke" else 1) if window is None else window

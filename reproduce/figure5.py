@@ -41,7 +41,7 @@ def block(case: common.Case, results: list[Explanation]) -> Block:
 
 @common.figure_options
 @click.option("--window", default=10, show_default=True, help="Side k of the windows.")
-def main(nets: tuple[str, ...], images: tuple[str, ...], window: int, quality: str, seed: int, out: Path) -> None:
+def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str, seed: int, out: Path) -> None:
     """Make the maps that are not there yet, then the page."""
     cases, stand_in = common.cases(nets, images, ("googlenet",))
     jobs = []

@@ -45,7 +45,7 @@ def block(case: common.Case, result: Explanation, scales: Sequence[float]) -> Bl
 
 @common.figure_options
 @click.option("--window", default=10, show_default=True, help="Side k of the windows.")
-def main(nets: tuple[str, ...], images: tuple[str, ...], window: int, quality: str, seed: int, out: Path) -> None:
+def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str, seed: int, out: Path) -> None:
     """Make the maps that are not there yet, then the page."""
     given = common.images(images)
     if len(given) < 2:

@@ -9,6 +9,7 @@ measured on the same squares with the same seed, so that nets may be measured on
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,8 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff import windows
-from predicdiff.errors import FormatError, SettingsError
+from predicdiff.errors import FormatError
 from predicdiff.explanation import written_whole
-from predicdiff.nets.zoo import caffe_preprocessing, load_net
 from predicdiff.plan import MEMORY, QUALITIES, Plan, make_plan
 
 from . import common
@@ -139,31 +139,21 @@ def earlier(path: Path, where: dict[str, int]) -> dict[str, dict[str, float]]:
 @click.option("--square", default=16, show_default=True, help="Side of the squares in pixels; 0: the whole image.")
 @click.option("--places", default=2, show_default=True, help="Squares along each side.")
 @click.option("--sampler", "kinds", multiple=True, default=("conditional",), show_default=True)
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights of the one --net, a deploy prototxt.")
-@click.option("--mean", help="Its mean: a file, or b,g,r.")
 def main(
-    nets: tuple[str, ...],
+    nets: common.Choice,
     images: tuple[str, ...],
     seed: int,
     out: Path,
     square: int,
     places: int,
     kinds: tuple[str, ...],
-    weights: Path | None,
-    mean: str | None,
     **_: Any,
 ) -> None:
     """Measure, print the table and save it as out/presets.json."""
-    if weights is not None and len(nets) != 1:
-        raise SettingsError(f"--weights are those of one deploy prototxt: want one --net with them, not {len(nets)}.")
     path, where = out / "presets.json", {"square": square, "places": places, "seed": seed}
     out.mkdir(parents=True, exist_ok=True)
     found = earlier(path, where)
-    if weights is not None:
-        own = load_net(nets[0], weights=weights, preprocessing=caffe_preprocessing(mean=mean))
-        loaded = {Path(nets[0]).stem: own}
-    else:
-        loaded = common.nets(nets or (common.STAND_IN,))[0]
+    loaded, _note = common.nets(nets if nets.names else replace(nets, names=(common.STAND_IN,)))
     for title, net in loaded.items():
         for name, image in common.images(images).items():
             for kind in kinds:

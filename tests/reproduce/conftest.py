@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+from engines import ENGINES
 
 from predicdiff.nets import manifest, zoo
 
@@ -30,6 +31,12 @@ file = "tiny.caffemodel"
 sha1 = "{sha1}"
 size = {size}
 """
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures take the engine that is installed, Caffe where there is no torch."""
+    monkeypatch.setenv("PREDICDIFF_ENGINE", ENGINES[0] if ENGINES else "torch")
 
 
 @pytest.fixture

@@ -11,12 +11,14 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from engines import ENGINES, needed
 
 from predicdiff.caffe_format import read_prototxt
+from predicdiff.errors import WeightsError
 from predicdiff.images import load_image
 from predicdiff.nets import layers, zoo
 
-pytest.importorskip("torch")
+pytestmark = needed
 
 ROOT = Path(__file__).parents[2]
 Make = Callable[..., Any]
@@ -101,7 +103,7 @@ def test_figure_4_explains_the_same_three_classes_in_both_layers(make: Make) -> 
     scores, probabilities = numbers["panels"]
     assert (scores["blob"], probabilities["blob"]) == ("fc", "prob")
     assert (scores["unit"], probabilities["unit"]) == ("activation", "bits")
-    net = zoo.load_net("tiny")
+    net = zoo.load_net("tiny", engine=ENGINES[0])
     image = importlib.import_module("reproduce.common").images(())["chelsea"]
     values = net.forward(net.encode(net.view(image))[None], ["fc", "prob"])
     best = sorted(range(5), key=lambda unit: -values["fc"][0, unit])[:3]
@@ -114,7 +116,7 @@ def test_figure_4_explains_the_same_three_classes_in_both_layers(make: Make) -> 
 
 def test_figure_5_shows_the_most_active_maps(make: Make) -> None:
     numbers, _ = make(5, "--window", "5")
-    net = zoo.load_net("tiny")
+    net = zoo.load_net("tiny", engine=ENGINES[0])
     image = importlib.import_module("reproduce.common").images(())["chelsea"]
     for panel in numbers["panels"]:
         blob = net.forward(net.encode(net.view(image))[None], [panel["blob"]])[panel["blob"]][0]
@@ -127,7 +129,7 @@ def test_figure_5_shows_the_most_active_maps(make: Make) -> None:
 def test_figure_6_shows_the_maps_that_vary_most_on_one_scale(make: Make, photographs: list[str]) -> None:
     numbers, _ = make(6, "--window", "5", *photographs)
     one, other = numbers["panels"]
-    net = zoo.load_net("tiny")
+    net = zoo.load_net("tiny", engine=ENGINES[0])
     means = []
     for path in photographs[1::2]:
         blob = net.forward(net.encode(net.view(load_image(path)))[None], [one["blob"]])[one["blob"]][0]
@@ -168,7 +170,7 @@ def test_each_quality_takes_about_as_many_evaluations_for_every_window(
     from predicdiff.samplers.marginal import MarginalSampler
 
     common = module("common")
-    net = zoo.load_net("tiny")
+    net = zoo.load_net("tiny", engine=ENGINES[0])
     pixels = np.zeros(net.input_shape, np.float32)
     sampler = MarginalSampler(np.ones((30, *net.input_shape), np.float32))
     plan = common.job(tiny / "map.h5", net, pixels, sampler, quality, window=window).plan
@@ -194,6 +196,34 @@ def test_layers_of_the_stand_in_are_maps_behind_a_relu(module: Callable[[str], A
     assert [net.blobs[layer][1:] for layer in named] == [(112, 112), (28, 28), (7, 7)]
     found = net.forward(np.zeros((1, *net.input_shape), np.float32), named)
     assert all(values.min() >= 0 for values in found.values())
+
+
+def test_a_net_of_ones_own(make: Make, data: Path) -> None:
+    own = ["--net", str(data / "tiny_v1.prototxt"), "--weights", str(data / "tiny_v1.caffemodel"), "--mean", "0,0,0"]
+    _, log = make(1, *own, code=2)
+    assert "Error: --weights are those of one deploy prototxt: want one --net with them, not 2." in log
+    _, log = make(1, "--mean", "0,0,0", code=2)
+    assert "Error: --mean is that of a deploy prototxt" in log
+
+
+def test_a_deploy_prototxt_gets_its_weights_mean_and_engine(module: Callable[[str], Any], data: Path) -> None:
+    common = module("common")
+    choice = common.Choice(
+        (str(data / "tiny_v1.prototxt"),), ENGINES[0], weights=data / "tiny_v1.caffemodel", mean="104,117,123"
+    )
+    loaded, note = common.nets(choice)
+    (net,) = loaded.values()
+    assert (list(loaded), note, net.labels) == (["tiny_v1"], "", None)
+    assert net.provenance["engine"] == ENGINES[0]
+    assert list(net.preprocessing.mean) == [104, 117, 123]
+
+
+def test_no_torch_module_stands_in_for_a_caffe_net(tiny: Path, module: Callable[[str], Any], monkeypatch: Any) -> None:
+    common = module("common")
+    monkeypatch.setitem(common.TITLES, "tiny", "the tiny net")
+    (tiny / "cache" / "nets" / "tiny.caffemodel").unlink()
+    with pytest.raises(WeightsError, match=r"is no Caffe net. Get them with `predicdiff fetch tiny`"):
+        common.nets(common.Choice(engine="caffe"), ("tiny",))
 
 
 def test_the_makefile_makes_every_figure() -> None:
