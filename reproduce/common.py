@@ -57,7 +57,7 @@ class Choice:
             return load_net(name, engine=self.engine)
         preprocessing = caffe_preprocessing(mean=self.mean)
         net = load_net(name, engine=self.engine, weights=self.weights, preprocessing=preprocessing)
-        if net.output is not None and net.blobs[net.output] == (1000,):
+        if net.output is not None and net.blobs[net.output][0] == 1000:
             net.labels = load_labels(models_dir() / "ilsvrc12_labels.tsv")
         return net
 
@@ -263,6 +263,7 @@ def facts(result: Explanation) -> dict[str, Any]:
     net = result.provenance["net"]["name"]
     return {
         "net": TITLES.get(net, net),
+        "engine": result.provenance["net"].get("engine"),
         **{key: asked[key] for key in ("blob", "window", "samples", "stride", "seed", "measure")},
         "context": sampler.get("context"),
         "sampler": sampler["kind"],

@@ -234,7 +234,7 @@ def _check_engine(engine: str, precision: str) -> None:
 def _check_torch(engine: str, name: str) -> None:
     if engine != "torch":
         raise SettingsError(
-            f"{name} is a torch module, which Caffe can't run: want the engine torch, or a Caffe net such as googlenet."
+            f"{name} is a torch module, which Caffe can't run: want the engine torch, or a Caffe net (--net googlenet)."
         )
 
 
