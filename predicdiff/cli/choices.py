@@ -59,7 +59,7 @@ class NetChoice:
             raise SettingsError(f"--gpu {self.gpu} and --device {self.device} both say where to compute: want one.")
         preprocessing = self._preprocessing()
         if self.fetch and self.weights is None:
-            fetch_missing(str(self.net))
+            fetch_missing(str(self.net), self.engine)
         return load_net(
             self.net,
             weights=self.weights,

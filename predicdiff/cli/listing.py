@@ -63,9 +63,10 @@ def fetch(names: tuple[str, ...], quiet: bool) -> None:
         raise click.exceptions.Exit(Failure.exit_code)
 
 
-def fetch_missing(name: str) -> None:
-    """Download what a net of the manifest lacks; other nets have their files named."""
-    if any(net.name == name and net.missing for net in status()):
+def fetch_missing(name: str, engine: str) -> None:
+    """Download what a net of the manifest lacks, if the engine can run it; other nets have their files named."""
+    lacking = any(net.name == name and net.missing for net in status())
+    if lacking and (engine == "torch" or entry(name).prototxt is not None):
         bars = Bars(quiet=False)
         try:
             fetch_net(name, progress=bars)
