@@ -8,6 +8,7 @@ IMAGES  ?=
 WEIGHTS ?=
 MEAN    ?=
 NET_ENGINE ?=
+PRECISION ?=
 QUALITY ?= preview
 SEED    ?= 0
 # a Python with pycaffe; this one is made on first use
@@ -47,6 +48,7 @@ help:  ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-21s %s\n", $$1, $$2 }'
 	@echo
 	@echo "Variables: NETS=\"alexnet googlenet vgg16\"  IMAGES=\"cat.jpg dog.jpg\"  QUALITY=preview|standard|paper  SEED=0"
+	@echo "           PRECISION=tf32|bfloat16 (make timing on a GPU)"
 	@echo "           NET_ENGINE=torch|caffe (Caffe itself: CAFFE_PYTHON=tests/caffe-python); a net of your own:"
 	@echo "           NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
@@ -86,7 +88,7 @@ presets: $(READY)  ## What preview and standard are worth: their maps' correlati
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
-	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(foreach net,$(NETS),--net $(net))
+	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) $(foreach net,$(NETS),--net $(net))
 
 test: $(READY)  ## The test suite, with a coverage figure
 	$(BIN)/python -m pytest --cov=predicdiff --cov-report=term:skip-covered

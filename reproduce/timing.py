@@ -25,8 +25,9 @@ import torch
 
 from predicdiff.errors import PredicdiffError, SettingsError
 from predicdiff.explanation import written_whole
-from predicdiff.nets.torch_device import choose_device, exactly
-from predicdiff.plan import QUALITIES, make_plan
+from predicdiff.nets.torch_device import check_precision, choose_device, exactly
+from predicdiff.plan import MEMORY, QUALITIES, make_plan, precision_gap
+from predicdiff.protocols import PRECISIONS
 
 from . import common
 from .timing_machine import machine, peak_memory, reset_peak, versions
@@ -84,6 +85,7 @@ def measure(timed: Timed, settings: Settings, *, profile: bool = False) -> dict[
     with exactly():
         evaluate, missing = evaluators(timed, plan)
         worst = check_agreement(timed.name, plan, evaluate)
+        timed.net.precision = settings.precision  # of our ways alone, once they were found to agree
         subject = Subject(timed, plan, 1)
         work = multiply_adds(timed.net, subject.sampled(evaluate["incremental"], 1))
         subject = replace(subject, few=few(settings.windows, work["dense"], timed.net.device.type))
@@ -91,6 +93,8 @@ def measure(timed: Timed, settings: Settings, *, profile: bool = False) -> dict[
         work = multiply_adds(timed.net, turns["incremental"])
         times, product = rounds(turns, settings.rounds, timed.net.device)
         costly = costliest(turns["incremental"], timed.net.device) if profile else []
+        less = settings.precision != "float32"
+        gap = dict(zip(("most", "largest"), precision_gap(plan, plan.batch(MEMORY)))) if less else {}
     return {
         "weights": timed.weights,
         "input": list(timed.net.input_shape),
@@ -101,6 +105,7 @@ def measure(timed: Timed, settings: Settings, *, profile: bool = False) -> dict[
         "product_multiply_adds": SIDE**3,
         "ways": times,
         "missing": {**missing, **more},
+        **({"precision_gap": gap} if less else {}),
         **({"profile": costly} if profile else {}),
     }
 
@@ -192,6 +197,9 @@ def report(record: dict[str, Any], name: str) -> str:
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds that count.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of windows, draws and weights.")
 @click.option("--device", help="As torch names it. [a GPU if there is one]")
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), default=PRECISIONS[0], show_default=True, help="Of our own products."
+)
 @click.option("--profile", is_flag=True, help="Also list the operations that cost most in incremental evaluation.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
 def main(
@@ -200,6 +208,7 @@ def main(
     rounds: int,
     seed: int,
     device: str | None,
+    precision: str,
     profile: bool,
     out: Path,
 ) -> None:
@@ -207,6 +216,7 @@ def main(
     try:
         chosen = choose_device(device)
         settings = Settings(windows or WINDOWS.get(chosen.type, WINDOWS["cuda"]), rounds, seed)
+        settings = replace(settings, precision=check_precision(precision, chosen))
         _run(dict.fromkeys(names), settings, chosen, out / "timing.json", profile=profile)
     except PredicdiffError as error:
         common.say(f"Error: {error}")

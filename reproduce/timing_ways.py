@@ -29,6 +29,10 @@ Evaluate = Callable[[np.ndarray, np.ndarray, str, Sequence[Any]], np.ndarray]
 Run = Callable[[], int]
 
 
+#: Ways of our own, which take what an analysis gives them.
+OWN = frozenset({"dense", "incremental"})
+
+
 class DisagreementError(PredicdiffError):
     """Two ways of evaluating the same inputs give different values."""
 
@@ -41,13 +45,13 @@ class Subject:
     plan: Plan
     few: int
 
-    def sampled(self, evaluate: Evaluate, count: int) -> Run:
-        """Draw for the first ``count`` windows and evaluate them, as an analysis does."""
+    def sampled(self, evaluate: Evaluate, count: int, *, own: bool = False) -> Run:
+        """Draw for the first ``count`` windows and evaluate them; our ``own`` ways have a GPU make its draws itself."""
 
         def run() -> int:
-            patches = self.plan.draw(slice(0, count))
-            evaluate(self.plan.origins[:count], patches, self.plan.blob, self.plan.units)
-            return count * patches.shape[1]
+            draws: Any = (self.plan.sample if own else self.plan.draw)(slice(0, count))
+            evaluate(self.plan.origins[:count], draws, self.plan.blob, self.plan.units)
+            return count * draws.shape[1]
 
         return run
 
@@ -68,9 +72,9 @@ def evaluators(timed: Timed, plan: Plan) -> tuple[dict[str, Evaluate], dict[str,
 def runs(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Run], dict[str, str]]:
     """What is timed, in the order of the rounds, and of those ways that there are not, why."""
     many = len(subject.plan.origins)
-    found = {way: subject.sampled(function, many if way == "incremental" else subject.few)
+    found = {way: subject.sampled(function, many if way == "incremental" else subject.few, own=way in OWN)
              for way, function in evaluate.items()}  # fmt: skip
-    found["sampling"] = subject.sampled(lambda *_: np.empty(0), many)
+    found["sampling"] = subject.sampled(lambda *_: np.empty(0), many, own=True)
     captum = occlusion(subject)
     if isinstance(captum, str):
         return found, {"captum": captum}

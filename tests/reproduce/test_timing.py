@@ -64,6 +64,16 @@ def test_a_run_leaves_a_whole_record(timing: Any, module: Callable[[str], Any], 
     assert output.count(" calls ") == 10
 
 
+def test_less_than_float32_is_timed_with_what_it_changes(timing: Any, tmp_path: Path) -> None:
+    record, _ = run(timing, tmp_path / "out", "--precision", "bfloat16")
+    assert record["settings"]["precision"] == "bfloat16"
+    gap = record["nets"]["tiny"]["precision_gap"]
+    assert 0 < gap["most"] < gap["largest"]
+    _, output = run(timing, tmp_path / "none", "--precision", "tf32", code=2)
+    assert output.startswith("Error: precision tf32 is a GPU's, and the device is cpu")
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_caffe_net_without_weights_gets_seeded_ones(timing: Any, tiny: Path) -> None:
     (tiny / "cache" / "nets" / "tiny.caffemodel").unlink()
     record, output = run(timing, tiny / "out")
