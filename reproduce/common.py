@@ -6,7 +6,6 @@ import functools
 import json
 import sys
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
@@ -15,6 +14,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
+from predicdiff.cli.choices import settle
 from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, WeightsError
 from predicdiff.explain import run
 from predicdiff.explanation import Explanation, written_whole
@@ -71,8 +71,7 @@ def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             own = None if weights is None else Path(weights)
             options.update(nets=_checked(Choice(tuple(options["nets"]), engine, own, mean)), out=Path(out))
-            if engine == "torch":
-                _settle()
+            settle()
             command(**options)
         except PredicdiffError as error:
             say(f"Error: {error}")
@@ -105,14 +104,6 @@ def _checked(choice: Choice) -> Choice:
     if choice.mean is not None and choice.weights is None:
         raise SettingsError("--mean is that of a deploy prototxt: want --net and --weights with it.")
     return choice
-
-
-def _settle() -> None:
-    """What a program may do and a library may not; without torch, `load_net` has the word."""
-    with suppress(ImportError):
-        from predicdiff.nets.torch_device import keep_freed_memory
-
-        keep_freed_memory()
 
 
 def nets(choice: Choice, wanted: tuple[str, ...] = PAPER_NETS) -> tuple[dict[str, Any], str]:

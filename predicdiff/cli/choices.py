@@ -54,7 +54,7 @@ class NetChoice:
         """The net, ready to be explained; its view is ``like``'s, where none was given."""
         from ..nets.zoo import load_net
 
-        _settle()
+        settle()
         if self.gpu is not None and self.device is not None:
             raise SettingsError(f"--gpu {self.gpu} and --device {self.device} both say where to compute: want one.")
         preprocessing = self._preprocessing()
@@ -114,7 +114,7 @@ class NetChoice:
         return replace(known, view=view, **changed)
 
 
-def _settle() -> None:
+def settle() -> None:
     """What a program may do and a library may not; without torch, `load_net` has the word."""
     with suppress(ImportError):
         from ..nets.torch_device import keep_freed_memory
