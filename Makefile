@@ -11,7 +11,8 @@ NET_ENGINE ?=
 PRECISION ?=
 QUALITY ?= preview
 SEED    ?= 0
-# a Python with pycaffe; this one is made on first use
+# a Python with pycaffe; this one is made on first use, but only where Caffe is asked for
+CAFFE_GIVEN  := $(CAFFE_PYTHON)
 CAFFE_PYTHON ?= tests/caffe-python
 
 # containers: ENGINE=podman serves as well; CACHE is a volume's name or a folder's absolute path
@@ -48,7 +49,7 @@ help:  ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-21s %s\n", $$1, $$2 }'
 	@echo
 	@echo "Variables: NETS=\"alexnet googlenet vgg16\"  IMAGES=\"cat.jpg dog.jpg\"  QUALITY=preview|standard|paper  SEED=0"
-	@echo "           PRECISION=tf32|bfloat16 (make timing on a GPU)"
+	@echo "           PRECISION=tf32|bfloat16 (make timing on a GPU)  CAFFE_PYTHON=tests/caffe-python (and against Caffe)"
 	@echo "           NET_ENGINE=torch|caffe (Caffe itself: CAFFE_PYTHON=tests/caffe-python); a net of your own:"
 	@echo "           NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
@@ -88,7 +89,8 @@ presets: $(READY)  ## What preview and standard are worth: their maps' correlati
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
-	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) $(foreach net,$(NETS),--net $(net))
+	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) \
+	  $(if $(CAFFE_GIVEN),--caffe-python "$(CAFFE_PYTHON)") $(foreach net,$(NETS),--net $(net))
 
 test: $(READY)  ## The test suite, with a coverage figure
 	$(BIN)/python -m pytest --cov=predicdiff --cov-report=term:skip-covered
@@ -111,7 +113,7 @@ docker-figure1:  ## Figure 1 inside predicdiff:TARGET, into OUT (`make docker` f
 
 test-caffe: $(READY)  ## The test suite under Caffe itself (Debian 11's, made by root in .caffe), and its maps against torch's
 	$(CAFFE_PYTHON) -m pytest -p no:cacheprovider -q
-	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v tests/test_two_engines.py
+	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v tests/test_two_engines.py tests/reproduce/test_timing*.py
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

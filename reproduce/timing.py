@@ -1,23 +1,25 @@
-"""How long an evaluation takes, ours and others', in one process, in turns, and what that makes for a whole image.
+"""How long an evaluation takes, ours and others', in turns, and what that makes for a whole image.
 
 Windows at random places of the bundled cat, at the paper's setting (k = 10, S = 20, stride 1, conditional sampling). In
 every round each way has its turn: torch as anyone would write it, our dense pass, incremental evaluation, Captum's
-Occlusion and pycaffe where they are installed, and a matrix product to hold the arithmetic against. The first round
-warms up and is not counted. Sampling is part of all times but Captum's. All compute in float32 as IEEE has it, whatever
-torch would do by default. The slow ways take fewer of the windows than the incremental one, since where a window lies
-makes no difference to them. Writes OUT/timing.json after each net; a record worth keeping goes into reproduce/timings,
-from which `python -m reproduce.timing_table` makes the README's table.
+Occlusion where it is installed, Caffe itself where a Python has it (in a process beside this one), and a matrix product
+to hold the arithmetic against. The first round warms up and is not counted. Sampling is part of all times but
+Captum's. All compute in float32 as IEEE has it, whatever torch does by default. The slow ways take fewer windows than
+the incremental one, since where a window lies makes no difference to them. Writes OUT/timing.json after each net;
+a record worth keeping goes into reproduce/timings, from which `python -m reproduce.timing_table` makes the README's
+table.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import shlex
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Sequence
 
 import click
 import numpy as np
@@ -33,7 +35,7 @@ from . import common
 from .timing_machine import machine, peak_memory, reset_peak, versions
 from .timing_nets import Timed, definition, load
 from .timing_table import details, summary
-from .timing_ways import Run, Subject, check_agreement, evaluators, runs
+from .timing_ways import ELSEWHERE, Run, Subject, caffe_there, check_agreement, evaluators, runs
 
 NETS = ("alexnet", "googlenet", "vgg16", "squeezenet", "efficientnet_lite0")
 WINDOW = 10
@@ -64,13 +66,17 @@ class Settings:
     precision: str = "float32"
 
 
-def measure(timed: Timed, settings: Settings, *, profile: bool = False) -> dict[str, Any]:
-    """One net's record.
+def measure(
+    timed: Timed, settings: Settings, *, caffe_python: Sequence[str] | None = None, profile: bool = False
+) -> dict[str, Any]:
+    """One net's record; ``caffe_python`` is the command of a Python with pycaffe, by default this one.
 
     Raises
     ------
     SettingsError
         If there are not so many windows.
+    DependencyError
+        If ``caffe_python`` is no Python with pycaffe.
     DisagreementError
         If the ways give different values; nothing is timed then.
     """
@@ -82,8 +88,8 @@ def measure(timed: Timed, settings: Settings, *, profile: bool = False) -> dict[
         raise SettingsError(f"--windows {settings.windows}: {timed.name} has {count} on its image, want at most these.")
     chosen = np.random.default_rng(settings.seed).choice(count, settings.windows, replace=False)
     plan = replace(plan, origins=plan.origins[chosen])
-    with exactly():
-        evaluate, missing = evaluators(timed, plan)
+    with exactly(), caffe_there(timed, caffe_python) as caffe:
+        evaluate, missing = evaluators(timed, plan, caffe)
         worst = check_agreement(timed.name, plan, evaluate)
         timed.net.precision = settings.precision  # of our ways alone, once they were found to agree
         subject = Subject(timed, plan, 1)
@@ -105,6 +111,7 @@ def measure(timed: Timed, settings: Settings, *, profile: bool = False) -> dict[
         "product_multiply_adds": SIDE**3,
         "ways": times,
         "missing": {**missing, **more},
+        **({} if isinstance(caffe, str) else {"pycaffe": caffe.versions}),
         **({"precision_gap": gap} if less else {}),
         **({"profile": costly} if profile else {}),
     }
@@ -127,7 +134,7 @@ def rounds(turns: dict[str, Run], count: int, device: torch.device) -> tuple[dic
             reset_peak(device)
             taken, evaluations[way] = _timed(run, device)
             seconds[way].append(taken / evaluations[way])
-            peak = peak_memory(device)
+            peak = None if way in ELSEWHERE else peak_memory(device)
             peaks[way] += [] if peak is None else [peak]
         product.append(_timed(lambda: torch.mm(matrix, matrix), device)[0])
     ways = {
@@ -200,6 +207,7 @@ def report(record: dict[str, Any], name: str) -> str:
 @click.option(
     "--precision", type=click.Choice(PRECISIONS), default=PRECISIONS[0], show_default=True, help="Of our own products."
 )
+@click.option("--caffe-python", metavar="COMMAND", help="Of a Python with pycaffe. [this one, if it has pycaffe]")
 @click.option("--profile", is_flag=True, help="Also list the operations that cost most in incremental evaluation.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
 def main(
@@ -209,6 +217,7 @@ def main(
     seed: int,
     device: str | None,
     precision: str,
+    caffe_python: str | None,
     profile: bool,
     out: Path,
 ) -> None:
@@ -217,7 +226,8 @@ def main(
         chosen = choose_device(device)
         settings = Settings(windows or WINDOWS.get(chosen.type, WINDOWS["cuda"]), rounds, seed)
         settings = replace(settings, precision=check_precision(precision, chosen))
-        _run(dict.fromkeys(names), settings, chosen, out / "timing.json", profile=profile)
+        more: dict[str, Any] = {"caffe_python": caffe_python and shlex.split(caffe_python), "profile": profile}
+        _run(dict.fromkeys(names), settings, chosen, out / "timing.json", **more)
     except PredicdiffError as error:
         common.say(f"Error: {error}")
         sys.exit(2)
@@ -226,7 +236,7 @@ def main(
         sys.exit(130)
 
 
-def _run(names: Iterable[str], settings: Settings, device: torch.device, path: Path, *, profile: bool) -> None:
+def _run(names: Iterable[str], settings: Settings, device: torch.device, path: Path, **more: Any) -> None:
     for name in names:
         definition(name)  # a mistyped name is to be told now, not after the nets before it
     nets: dict[str, Any] = {}
@@ -240,7 +250,7 @@ def _run(names: Iterable[str], settings: Settings, device: torch.device, path: P
     save(path, record)
     for name in names:
         timed = load(name, seed=settings.seed, device=str(device))
-        nets[name] = measure(timed, settings, profile=profile)
+        nets[name] = measure(timed, settings, **more)
         save(path, record)
         print(report(record, name), flush=True)
     common.say(f"Written to {path}")

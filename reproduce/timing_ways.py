@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
+import importlib.util
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 from predicdiff.errors import PredicdiffError
 from predicdiff.plan import MEMORY, Plan
 
+from .timing_caffe import CaffeProcess
 from .timing_nets import Forward, Timed, plain
 
 #: Inputs in a batch of all ways but ours.
@@ -28,9 +31,10 @@ Evaluate = Callable[[np.ndarray, np.ndarray, str, Sequence[Any]], np.ndarray]
 #: Does its work once and says how many evaluations that were.
 Run = Callable[[], int]
 
-
 #: Ways of our own, which take what an analysis gives them.
 OWN = frozenset({"dense", "incremental"})
+#: Ways that compute in a process of their own.
+ELSEWHERE = frozenset({"pycaffe"})
 
 
 class DisagreementError(PredicdiffError):
@@ -56,17 +60,16 @@ class Subject:
         return run
 
 
-def evaluators(timed: Timed, plan: Plan) -> tuple[dict[str, Evaluate], dict[str, str]]:
-    """Ways to evaluate given patches, and of those that there are not, why."""
+def evaluators(timed: Timed, plan: Plan, caffe: CaffeProcess | str) -> tuple[dict[str, Evaluate], dict[str, str]]:
+    """Ways to evaluate given patches, and of those that there are not, why; ``caffe`` as `caffe_there` has it."""
     found: dict[str, Evaluate] = {
-        "naive": pasted(plan, plain_values(plain(timed)), timed.net.device),
+        "naive": pasted(plan, plain_values(plain(timed))),
         "dense": ours(plan, incremental=False),
         "incremental": ours(plan, incremental=True),
     }
-    caffe = caffe_values(timed)
     if isinstance(caffe, str):
         return found, {"pycaffe": caffe}
-    return {**found, "pycaffe": pasted(plan, caffe, "cpu")}, {}
+    return {**found, "pycaffe": by_caffe(plan, caffe)}, {}
 
 
 def runs(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Run], dict[str, str]]:
@@ -94,24 +97,18 @@ def ours(plan: Plan, *, incremental: bool) -> Evaluate:
     return evaluate
 
 
-def pasted(plan: Plan, values: Callable[[Tensor, str], np.ndarray], device: Any) -> Evaluate:
+def pasted(plan: Plan, values: Callable[[Tensor, str], np.ndarray]) -> Evaluate:
     """Patches set into copies of the input, batch by batch, and all of each copy evaluated.
 
-    ``values`` are a blob's (b, channels) for a batch of encoded inputs on ``device``.
+    ``values`` are a blob's (b, channels) for a batch of encoded inputs on the net's device.
     """
     net: Any = plan.net
-    whole = torch.from_numpy(net.encode(plan.pixels)).to(device)
-
-    def encoded(patches: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
-        if net.preprocessing is None:
-            return patches
-        result: np.ndarray = net.preprocessing.encode(patches, net.input_shape, origin=corner)
-        return result
+    whole = torch.from_numpy(net.encode(plan.pixels)).to(net.device)
 
     def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
-        k, places = patches.shape[-1], [(row, column) for row, column in origins.tolist()]
-        corners = [place for place in places for _ in range(patches.shape[1])]
-        pieces = torch.from_numpy(np.concatenate(list(map(encoded, patches, places)))).to(device)
+        samples, k = patches.shape[1], patches.shape[-1]
+        corners = np.repeat(origins, samples, axis=0).tolist()
+        pieces = torch.from_numpy(np.concatenate(encoded(net, origins, patches))).to(net.device)
         found = []
         for start in range(0, len(corners), BATCH):
             part = slice(start, start + BATCH)
@@ -119,9 +116,17 @@ def pasted(plan: Plan, values: Callable[[Tensor, str], np.ndarray], device: Any)
             for copy, piece, (row, column) in zip(batch, pieces[part], corners[part]):
                 copy[:, row : row + k, column : column + k] = piece
             found.append(values(batch, blob)[:, [unit[0] for unit in units]])
-        return np.concatenate(found).reshape(*patches.shape[:2], len(units))
+        return np.concatenate(found).reshape(-1, samples, len(units))
 
     return evaluate
+
+
+def encoded(net: Any, origins: np.ndarray, patches: np.ndarray) -> np.ndarray:
+    """Patches (n, S, C, k, k) in pixels as parts of the net's input at their places."""
+    if net.preprocessing is None:
+        return patches
+    found: np.ndarray = net.preprocessing.encode_patches(patches, origins, net.input_shape)
+    return found
 
 
 def plain_values(forward: Forward) -> Callable[[Tensor, str], np.ndarray]:
@@ -135,30 +140,31 @@ def plain_values(forward: Forward) -> Callable[[Tensor, str], np.ndarray]:
     return values
 
 
-def caffe_values(timed: Timed) -> Callable[[Tensor, str], np.ndarray] | str:
-    """The same by Caffe, with the same weights; a string where it can't be had."""
+@contextmanager
+def caffe_there(timed: Timed, command: Sequence[str] | None) -> Iterator[CaffeProcess | str]:
+    """The net with the same weights in a Python that has Caffe; a string where there is none.
+
+    ``command`` starts that Python; by default it is this one, if pycaffe is installed here.
+    """
     if timed.prototxt is None:
-        return "not a Caffe net"
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    try:
-        caffe: Any = importlib.import_module("caffe")
-    except ImportError:
-        return "not installed"
-    caffe.set_mode_gpu() if timed.net.device.type == "cuda" else caffe.set_mode_cpu()
-    net = caffe.Net(str(timed.prototxt), caffe.TEST)
-    for layer, arrays in timed.net.weights.items():
-        for blob, array in zip(net.params[layer], arrays):
-            blob.data[...] = np.reshape(array, blob.data.shape)
-    data = net.blobs[net.inputs[0]]
+        yield "not a Caffe net"
+    elif command is None and importlib.util.find_spec("caffe") is None:
+        yield "not installed"
+    else:
+        text = timed.prototxt.read_text(encoding="utf-8")
+        with CaffeProcess(command or [sys.executable], text, timed.net.weights, str(timed.net.device)) as caffe:
+            yield caffe
 
-    def values(batch: Tensor, blob: str) -> np.ndarray:
-        data.reshape(*batch.shape)
-        data.data[...] = batch.numpy()
-        net.forward()
-        found = np.array(net.blobs[blob].data)
-        return found.reshape(*found.shape[:2], -1).mean(2)
 
-    return values
+def by_caffe(plan: Plan, caffe: CaffeProcess) -> Evaluate:
+    """Caffe's values, for patches that are encoded here."""
+    net: Any = plan.net
+    inputs = net.encode(plan.pixels)
+
+    def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
+        return caffe.evaluate(inputs, origins, encoded(net, origins, patches), blob, [int(unit[0]) for unit in units])
+
+    return evaluate
 
 
 def occlusion(subject: Subject) -> Run | str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -44,6 +47,15 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     """A module of ``reproduce``, which is no part of the package."""
     monkeypatch.syspath_prepend(str(ROOT))
     return lambda name: importlib.import_module(f"reproduce.{name}")
+
+
+@pytest.fixture
+def caffe_python() -> list[str]:
+    """The command of a Python with pycaffe: ``PREDICDIFF_CAFFE_PYTHON``'s, or this one."""
+    named = os.environ.get("PREDICDIFF_CAFFE_PYTHON")
+    if named is None and "caffe" not in ENGINES:
+        pytest.skip("no pycaffe here, and PREDICDIFF_CAFFE_PYTHON names no Python with it")
+    return shlex.split(named) if named else [sys.executable]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Callable
@@ -22,7 +23,7 @@ def timing(module: Callable[[str], Any], tiny: Path, monkeypatch: pytest.MonkeyP
     """The command's module, with a small matrix product and without what may be installed besides."""
     found = module("timing")
     monkeypatch.setattr(found, "SIDE", 16)
-    for name in ("caffe", "captum", "captum.attr"):
+    for name in ("captum", "captum.attr"):
         monkeypatch.setitem(sys.modules, name, None)
     return found
 
@@ -64,6 +65,16 @@ def test_a_run_leaves_a_whole_record(timing: Any, module: Callable[[str], Any], 
     assert output.count(" calls ") == 10
 
 
+def test_caffe_has_its_turn_where_a_python_has_it(timing: Any, tmp_path: Path, caffe_python: list[str]) -> None:
+    record, output = run(timing, tmp_path / "out", "--caffe-python", shlex.join(caffe_python))
+    net = record["nets"]["tiny"]
+    assert "pycaffe" not in net["missing"]
+    assert net["ways"]["pycaffe"]["evaluations"] == 60
+    assert net["ways"]["pycaffe"]["peak_memory"] is None
+    assert set(net["pycaffe"]) == {"caffe", "python", "numpy"}
+    assert "incremental against pycaffe: " in output
+
+
 def test_less_than_float32_is_timed_with_what_it_changes(timing: Any, tmp_path: Path) -> None:
     record, _ = run(timing, tmp_path / "out", "--precision", "bfloat16")
     assert record["settings"]["precision"] == "bfloat16"
@@ -99,6 +110,8 @@ def test_nothing_is_timed_where_values_differ(
         (["--net", "tinny"], "Error: no net is called 'tinny'. Do you mean 'tiny'?"),
         (["--windows", "226"], "Error: --windows 226: tiny has 225 on its image"),
         (["--device", "abacus"], "Error: device 'abacus' cannot be used"),
+        (["--caffe-python", "false"], "Error: false: ended without an answer, status 1"),
+        (["--caffe-python", "no-such-python"], "Error: no-such-python: cannot be started (No such file"),
         (["--windows", "0"], "Invalid value for '--windows'"),
         (["--rounds", "0"], "Invalid value for '--rounds'"),
         (["--seed", "-1"], "Invalid value for '--seed'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -68,19 +69,19 @@ def by_loops(plan: Plan, patches: np.ndarray, blob: str) -> np.ndarray:
 
 @pytest.mark.parametrize("way", ["naive", "dense", "incremental"])
 def test_each_way_gives_what_loops_give(way: str, ways: Any, timed: Any, plan: Plan) -> None:
-    evaluate, missing = ways.evaluators(timed, plan)
+    evaluate, missing = ways.evaluators(timed, plan, "not installed")
     patches = plan.draw(slice(0, 6))  # 42 evaluations: a whole batch, and part of one
     found = evaluate[way](plan.origins, patches, "fc", [(unit,) for unit in range(5)])
     wanted = by_loops(plan, patches, "fc")
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
-    assert missing in ({}, {"pycaffe": "not installed"})
+    assert missing == {"pycaffe": "not installed"}
 
 
 def test_the_dense_way_does_all_multiply_adds_and_the_incremental_one_fewer(
     ways: Any, module: Callable[[str], Any], timed: Any, plan: Plan
 ) -> None:
     timing = module("timing")
-    evaluate, _ = ways.evaluators(timed, plan)
+    evaluate, _ = ways.evaluators(timed, plan, "not installed")
     subject = ways.Subject(timed, plan, 2)
     runs, _ = ways.runs(subject, evaluate)
     dense, mine = (timing.multiply_adds(timed.net, runs[way]) for way in ("dense", "incremental"))
@@ -90,14 +91,14 @@ def test_the_dense_way_does_all_multiply_adds_and_the_incremental_one_fewer(
 
 
 def test_slow_ways_take_fewer_windows(ways: Any, timed: Any, plan: Plan) -> None:
-    evaluate, _ = ways.evaluators(timed, plan)
+    evaluate, _ = ways.evaluators(timed, plan, "not installed")
     runs, _ = ways.runs(ways.Subject(timed, plan, 2), evaluate)
     counts = {way: runs[way]() for way in ("naive", "dense", "incremental", "sampling")}
     assert counts == {"naive": 14, "dense": 14, "incremental": 42, "sampling": 42}
 
 
 def test_agreement_is_within_rounding(ways: Any, timed: Any, plan: Plan) -> None:
-    evaluate, _ = ways.evaluators(timed, plan)
+    evaluate, _ = ways.evaluators(timed, plan, "not installed")
     worst = ways.check_agreement("tiny", plan, evaluate)
     assert 0 <= worst["scores"] < 1e-5
     assert 0 <= worst["changes"] < 1e-3
@@ -113,7 +114,7 @@ def lost(values: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("wrong", [shifted, lost])
 def test_another_way_that_disagrees_is_refused(wrong: Any, ways: Any, timed: Any, plan: Plan) -> None:
-    evaluate, _ = ways.evaluators(timed, plan)
+    evaluate, _ = ways.evaluators(timed, plan, "not installed")
     right = evaluate["incremental"]
     evaluate["incremental"] = lambda *given: wrong(right(*given))
     with pytest.raises(ways.DisagreementError, match=r"tiny: incremental .* largest of the scores, .* no time is"):
@@ -123,7 +124,7 @@ def test_another_way_that_disagrees_is_refused(wrong: Any, ways: Any, timed: Any
 def test_a_way_that_sees_no_windows_is_refused_though_they_change_little(ways: Any, timed: Any, plan: Plan) -> None:
     net: Any = timed.net
     base = net.forward(net.encode(plan.pixels)[None], ["fc"])["fc"]
-    evaluate, _ = ways.evaluators(timed, plan)
+    evaluate, _ = ways.evaluators(timed, plan, "not installed")
 
     def faint(origins: np.ndarray, patches: np.ndarray, blob: str, units: Any) -> np.ndarray:
         values: np.ndarray = base + 1e-5 * (by_loops(plan, patches, blob) - base)
@@ -134,21 +135,24 @@ def test_a_way_that_sees_no_windows_is_refused_though_they_change_little(ways: A
         ways.check_agreement("tiny", plan, {**evaluate, **blind})
 
 
-def test_caffe_gets_the_weights_and_the_inputs(ways: Any, timed: Any, plan: Plan) -> None:
-    pytest.importorskip("caffe")
-    evaluate, missing = ways.evaluators(timed, plan)
-    assert missing == {}
-    assert ways.check_agreement("tiny", plan, evaluate)["scores"] < 1e-5
-    patches = plan.draw(slice(0, 6))
-    found = evaluate["pycaffe"](plan.origins, patches, "prob", [(3,), (1,)])
+def test_caffe_gets_the_weights_and_the_inputs(ways: Any, timed: Any, plan: Plan, caffe_python: list[str]) -> None:
+    with ways.caffe_there(timed, caffe_python) as caffe:
+        evaluate, missing = ways.evaluators(timed, plan, caffe)
+        assert missing == {}
+        assert ways.check_agreement("tiny", plan, evaluate)["scores"] < 1e-5
+        patches = plan.draw(slice(0, 6))
+        found = evaluate["pycaffe"](plan.origins, patches, "prob", [(3,), (1,)])
     np.testing.assert_allclose(found, by_loops(plan, patches, "prob")[..., [3, 1]], rtol=1e-4, atol=1e-6)
 
 
 def test_what_is_not_there_is_said(ways: Any, timed: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("caffe", "captum", "captum.attr"):
+    for name in ("captum", "captum.attr"):
         monkeypatch.setitem(sys.modules, name, None)
-    assert ways.caffe_values(timed) == "not installed"
-    assert ways.caffe_values(SimpleNamespace(prototxt=None)) == "not a Caffe net"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with ways.caffe_there(timed, None) as caffe:
+        assert caffe == "not installed"
+    with ways.caffe_there(SimpleNamespace(prototxt=None), ["false"]) as caffe:
+        assert caffe == "not a Caffe net"
     assert ways.occlusion(ways.Subject(timed, plan, 2)) == "not installed"
 
 
