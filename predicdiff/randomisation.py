@@ -14,9 +14,10 @@ from typing import Any, Callable, Mapping, Sequence
 import numpy as np
 
 from .deletion import observed, predicted
-from .errors import DependencyError, SettingsError
+from .errors import SettingsError
 from .explain import versions
 from .methods import DIFFERENCE, Method, Prepared, prepare
+from .nets.randomise import randomised, weighted_layers
 from .protocols import Net, Sampler, Unit
 from .similarity import similarity
 from .targets import see
@@ -137,7 +138,8 @@ def randomisation(
 
     Parameters
     ----------
-    net : CaffeTorchNet or ModuleNet
+    net : Net
+        From `load_net`.
     images : {name: (C, H, W) float array or (H, W, 3) array}
         Pixels as ``net.view`` gives them, or RGB images.
     method : str or function
@@ -161,10 +163,6 @@ def randomisation(
     PredicdiffError
         One of its kinds, if something does not fit.
     """
-    try:
-        from .nets.randomise import randomised, weighted_layers
-    except ImportError as error:
-        raise DependencyError("torch is not installed: `pip install 'predicdiff[torch]'`.") from error
     if not images:
         raise SettingsError("no image came: want at least one.")
     if not 0 <= seed < 2**64 - 1:

@@ -14,7 +14,7 @@ from ..errors import LayerError
 from ..protocols import Unit
 from ..units import as_map, lookup, read
 from ..windows import paste
-from .caffe_process import build, choose_gpu, import_caffe, use
+from .caffe_process import build, choose_gpu, import_caffe, text_file, use
 from .layers import Plan, check_weights, definition, plan
 from .net_base import BlobNet, hash_of
 from .preprocessing import Preprocessing
@@ -79,6 +79,7 @@ class CaffeNet(BlobNet):
         import_caffe()
         self._gpu = choose_gpu(device)
         spec = read_prototxt(prototxt)
+        self._prototxt = Path(prototxt).read_text(encoding="utf-8")
         self._plan: Plan = plan(spec)
         _check_in_place(self._plan)
         super().__init__(
@@ -107,6 +108,11 @@ class CaffeNet(BlobNet):
         return "cpu" if self._gpu is None else f"cuda:{self._gpu}"
 
     @property
+    def learnt(self) -> list[str]:
+        """Names of the layers that have learnt weights, in the order in which they are computed; no statistics."""
+        return self._plan.learnt
+
+    @property
     def weights(self) -> dict[str, list[np.ndarray]]:
         """Copies of each layer's weights."""
         steps = [step for step in self._plan.steps if step.shapes.weights]
@@ -117,6 +123,11 @@ class CaffeNet(BlobNet):
             ]
             for step in steps
         }
+
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeNet:
+        """A copy of the net with other weights in these layers."""
+        with text_file(self._prototxt) as path:
+            return type(self)(path, {**self.weights, **weights}, device=self.device, **self._about())
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words."""

@@ -114,11 +114,32 @@ def build(prototxt: Path) -> Any:
         If Caffe can't build the net, in its own words.
     """
     caffe = import_caffe()
-    with _file(_with_gradients(prototxt)) as path:
+    with text_file(_with_gradients(prototxt)) as path:
         reason = _objection(Path(path).read_text())
         if reason is not None:
             raise LayerError(f"Caffe can't build {prototxt}: {reason} Or take --engine torch.")
         return caffe.Net(path, caffe.TEST)
+
+
+@contextmanager
+def text_file(text: str) -> Iterator[str]:
+    """The path of a prototxt with this text, for as long as the context lasts; Caffe reads nets from files alone.
+
+    Raises
+    ------
+    SettingsError
+        If there is no room for temporary files.
+    """
+    with tempfile.TemporaryDirectory(prefix="predicdiff-") as folder:
+        path = Path(folder) / "net.prototxt"
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(
+                f"Caffe reads the net from a temporary file, which cannot be written ({error.strerror}): "
+                f"want room in {tempfile.gettempdir()}, or another place in TMPDIR."
+            ) from None
+        yield str(path)
 
 
 def _with_gradients(prototxt: Path) -> str:
@@ -139,7 +160,7 @@ def _with_gradients(prototxt: Path) -> str:
 @functools.lru_cache(maxsize=None)
 def _objection(text: str) -> str | None:
     """What Caffe says when it can't build a net; None if it can."""
-    with _file(text) as path:
+    with text_file(text) as path:
         tried = subprocess.run(
             [sys.executable, "-c", TRIAL, import_caffe()._caffe.__file__, path],
             env={**os.environ, "GLOG_minloglevel": "2"},
@@ -152,17 +173,3 @@ def _objection(text: str) -> str | None:
         return None
     fatal = re.search(r"^F.*?\] (.*)$", tried.stderr.decode(errors="replace"), re.MULTILINE)
     return fatal.group(1).strip() if fatal else f"its process ended with status {tried.returncode}."
-
-
-@contextmanager
-def _file(text: str) -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="predicdiff-") as folder:
-        path = Path(folder) / "net.prototxt"
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(
-                f"Caffe reads the net from a temporary file, which cannot be written ({error.strerror}): "
-                f"want room in {tempfile.gettempdir()}, or another place in TMPDIR."
-            ) from None
-        yield str(path)

@@ -78,6 +78,11 @@ class Plan:
     inputs: tuple[str, ...]
 
     @property
+    def learnt(self) -> list[str]:
+        """Names of the layers with learnt weights; Caffe's BatchNorm layers hold statistics."""
+        return [step.layer.name for step in self.steps if step.shapes.weights and step.layer.type != "BatchNorm"]
+
+    @property
     def blobs(self) -> dict[str, Shape]:
         """Shape of every blob."""
         return {name: self.sizes[value] for name, value in self.values.items()}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ContextManager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -112,6 +113,29 @@ class ModuleNet(TorchNet):
             device=place,
         )
 
+    @property
+    def learnt(self) -> list[str]:
+        """Names of the submodules that have weights of their own, in the order of their first call, "" the module."""
+        own = _own_weights(self.module)
+        return [name for name in dict.fromkeys((*self._trace.calls, "")) if own[name]]
+
+    @property
+    def weights(self) -> dict[str, list[np.ndarray]]:
+        """Copies of the weights that each submodule has by itself, or views of them; "" is the module."""
+        own = _own_weights(self.module)
+        return {name: [_array(weight) for weight in weights] for name, weights in own.items() if weights}
+
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> ModuleNet:
+        """A copy of the net, module and all, with other weights in these submodules."""
+        module = copy.deepcopy(self.module)
+        own = _own_weights(module)
+        with torch.no_grad():
+            for name, arrays in weights.items():
+                for weight, array in zip(own[name], arrays):
+                    weight.copy_(torch.from_numpy(np.asarray(array)))
+        about = {"input_shape": self.input_shape, "output": self._kind, "device": self.device, **self._about()}
+        return self._set_like(type(self)(module, **about))
+
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""
         lookup(self._blobs, blob)
@@ -211,6 +235,20 @@ class ModuleNet(TorchNet):
 
     def _tensors(self) -> Iterator[Tensor]:
         return (value for value in self.module.state_dict().values() if isinstance(value, Tensor))
+
+
+def _own_weights(module: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """Weights of floats that each submodule has by itself, not in its submodules; "" is the module."""
+    return {
+        name: [weight for weight in child.parameters(recurse=False) if weight.is_floating_point() and weight.numel()]
+        for name, child in module.named_modules()
+    }
+
+
+def _array(weight: Tensor) -> np.ndarray:
+    """As numpy has it, which knows no bfloat16."""
+    found: np.ndarray = weight.detach().to("cpu", torch.promote_types(weight.dtype, torch.float32)).numpy()
+    return found
 
 
 def _traced(

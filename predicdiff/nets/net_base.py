@@ -216,6 +216,20 @@ class BlobNet(ABC):
         if start == blob or not self._downstream(start, blob):
             raise BlobError(f"blob {blob!r} does not lie downstream of {start!r}: perturbing that can't change it.")
 
+    @property
+    @abstractmethod
+    def learnt(self) -> list[str]:
+        """Names of the layers that have learnt weights, in the order in which they are computed; no statistics."""
+
+    @property
+    @abstractmethod
+    def weights(self) -> dict[str, list[np.ndarray]]:
+        """Copies of each layer's weights, or views of them."""
+
+    @abstractmethod
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
+        """A copy of the net with other weights in these layers."""
+
     @abstractmethod
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
@@ -256,6 +270,15 @@ class BlobNet(ABC):
     @abstractmethod
     def _weights_hash(self) -> str:
         """SHA-1 of all weights."""
+
+    def _about(self) -> dict[str, Any]:
+        """What a copy is told besides its layers, weights and device."""
+        return {
+            "name": self.name,
+            "preprocessing": self.preprocessing,
+            "labels": self.labels,
+            "training_instances": self.training_instances,
+        }
 
     def _encode(self, pixels: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
         if self.preprocessing is None:

@@ -8,20 +8,15 @@ arXiv:1810.03292.
 
 from __future__ import annotations
 
-import copy
 import operator
 import zlib
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
-import torch
-from torch import nn
 
-from ..caffe_format import NetSpec
 from ..errors import SettingsError
 from ..protocols import Net
-from .module_net import ModuleNet
-from .torch_net import CaffeTorchNet
+from .net_base import BlobNet
 
 Draw = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -29,28 +24,15 @@ Draw = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 def weighted_layers(net: Net) -> list[str]:
     """Names of the layers that have learnt weights, from the input up.
 
-    Statistics are no weights: Caffe's BatchNorm layers are not among them.
-
     Raises
     ------
     SettingsError
-        If the net is neither a `CaffeTorchNet` nor a `ModuleNet`, or has no such layer.
+        If the net is none that `load_net` gives, or has no such layer.
     """
-    if isinstance(net, CaffeTorchNet):
-        steps = net._plan.steps
-        names = [step.layer.name for step in steps if step.shapes.weights and step.layer.type != "BatchNorm"]
-    elif isinstance(net, ModuleNet):
-        names = [name for name, child in _called(net).items() if _own(child)]
-    else:
-        raise SettingsError(
-            f"{type(net).__name__} cannot be randomised: want a net on torch (CaffeTorchNet, ModuleNet)."
-        )
-    if not names:
-        raise SettingsError(f"net {net.name!r} has no layer with weights: there is nothing to randomise.")
-    return names
+    return _checked(net).learnt
 
 
-def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") -> Net:
+def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") -> BlobNet:
     """A copy of a net in which the weights of the topmost layers are random.
 
     A layer's new weights depend on its name and the seed alone, so that the copy with n + 1 random layers has n of them
@@ -58,8 +40,8 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
 
     Parameters
     ----------
-    net : CaffeTorchNet or ModuleNet
-        Left as it is.
+    net : Net
+        From `load_net`; left as it is.
     layers : int
         How many, of `weighted_layers`, from the top; 0 gives a plain copy.
     seed : int
@@ -71,7 +53,8 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
     SettingsError
         If the net is of another kind, or a setting out of its range.
     """
-    names = weighted_layers(net)
+    given = _checked(net)
+    names = given.learnt
     count, start = _whole("layers", layers), _whole("seed", seed)
     if not 0 <= count <= len(names):
         raise SettingsError(f"layers = {count}: want 0 to {len(names)}, the number of layers with weights.")
@@ -79,55 +62,20 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
         raise SettingsError(f"seed {start} is out of range: want at least 0.")
     if how not in DRAWS:
         raise SettingsError(f"how = {how!r} is unknown: want {' or '.join(DRAWS)}.")
-    streams = {name: np.random.default_rng([start, zlib.crc32(name.encode())]) for name in names[len(names) - count :]}
-    if isinstance(net, CaffeTorchNet):
-        return _caffe(net, streams, DRAWS[how])
-    if isinstance(net, ModuleNet):
-        return _module(net, streams, DRAWS[how])
-    raise SettingsError(f"{type(net).__name__} cannot be randomised.")
+    weights, draw = given.weights, DRAWS[how]
+    changed = {}
+    for name in names[len(names) - count :]:
+        stream = np.random.default_rng([start, zlib.crc32(name.encode())])
+        changed[name] = [draw(array, stream) for array in weights[name]]
+    return given.with_weights(changed)
 
 
-def _caffe(net: CaffeTorchNet, streams: dict[str, np.random.Generator], draw: Draw) -> CaffeTorchNet:
-    weights: dict[str, list[np.ndarray]] = net.weights
-    for name, stream in streams.items():
-        weights[name] = [draw(blob, stream) for blob in weights[name]]
-    plan = net._plan
-    inputs = dict(zip(plan.inputs, plan.sizes))
-    spec = NetSpec(plan.name, inputs, tuple(step.layer for step in plan.steps))
-    return type(net)(spec, weights, **_common(net))
-
-
-def _module(net: ModuleNet, streams: dict[str, np.random.Generator], draw: Draw) -> ModuleNet:
-    module = copy.deepcopy(net.module)
-    children = dict(module.named_modules())
-    with torch.no_grad():
-        for name, stream in streams.items():
-            for weight in _own(children[name]):
-                values = draw(weight.detach().cpu().numpy(), stream)
-                weight.copy_(torch.from_numpy(values))
-    return type(net)(module, input_shape=net.input_shape, output=net._kind, **_common(net))
-
-
-def _common(net: CaffeTorchNet | ModuleNet) -> dict[str, Any]:
-    """What both constructors take besides the weights."""
-    return {
-        "preprocessing": net.preprocessing,
-        "name": net.name,
-        "labels": net.labels,
-        "training_instances": net.training_instances,
-        "device": net.device,
-    }
-
-
-def _called(net: ModuleNet) -> dict[str, nn.Module]:
-    """Submodules in the order in which they are first called, and last the module itself."""
-    children = dict(net.module.named_modules())
-    return {**{name: children[name] for name in net._trace.calls}, "": net.module}
-
-
-def _own(module: nn.Module) -> list[nn.Parameter]:
-    """Weights of floats that a module has by itself, not in its submodules."""
-    return [weight for weight in module.parameters(recurse=False) if weight.is_floating_point() and weight.numel()]
+def _checked(net: Net) -> BlobNet:
+    if not isinstance(net, BlobNet):
+        raise SettingsError(f"{type(net).__name__} cannot be randomised: want a net that load_net gives.")
+    if not net.learnt:
+        raise SettingsError(f"net {net.name!r} has no layer with weights: there is nothing to randomise.")
+    return net
 
 
 def _permuted(values: np.ndarray, stream: np.random.Generator) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, ContextManager
+from typing import Any, ContextManager, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from .net_base import BlobNet, hash_of
 from .preprocessing import Preprocessing
 from .route import SHARE, Route
 from .torch_device import check_precision, computing, exactly, memory_errors
+
+Net = TypeVar("Net", bound="TorchNet")
 
 
 class TorchNet(BlobNet):
@@ -184,6 +186,11 @@ class TorchNet(BlobNet):
         if channels is not None:
             graph = only(graph, source, target, channels)
         return Route(graph, source, target, share=SHARE if self.incremental else 0.0)
+
+    def _set_like(self, made: Net) -> Net:
+        """A copy that computes as this net was told to."""
+        made.incremental, made.precision = self.incremental, self.precision
+        return made
 
     def _engine_provenance(self) -> dict[str, Any]:
         precision = {} if self.precision == "float32" else {"precision": self.precision}

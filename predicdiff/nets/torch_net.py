@@ -62,6 +62,7 @@ class CaffeTorchNet(TorchNet):
         device: Device = None,
         source: str = "the weights",
     ) -> None:
+        self._spec = spec
         self._plan: Plan = plan(spec)
         super().__init__(
             name=name or spec.name,
@@ -122,6 +123,16 @@ class CaffeTorchNet(TorchNet):
 
     def _definition(self) -> str:
         return definition(self._plan)
+
+    @property
+    def learnt(self) -> list[str]:
+        """Names of the layers that have learnt weights, in the order in which they are computed; no statistics."""
+        return self._plan.learnt
+
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeTorchNet:
+        """A copy of the net with other weights in these layers."""
+        made = type(self)(self._spec, {**self.weights, **weights}, device=self.device, **self._about())
+        return self._set_like(made)
 
     @property
     def weights(self) -> dict[str, list[np.ndarray]]:

@@ -85,7 +85,6 @@ def test_faithfulness_as_from_python(cli, net, model, folder, tmp_path):
 
 
 def test_randomisation_tells_its_verdict(cli, net, folder):
-    pytest.importorskip("torch")
     result = cli("randomisation", folder, *net, "--method", "sensitivity", "-q")
     assert result.exit_code == 0, result.output
     assert "random layers" in result.output

@@ -2,70 +2,58 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from engines import ENGINES, needed, net_of, tiny_net
+from oracle_nets import LinearNet
+from records import layer, net
+from small_net import images, make
 
-torch = pytest.importorskip("torch")
+from predicdiff.errors import SettingsError
+from predicdiff.nets.preprocessing import Preprocessing
+from predicdiff.nets.randomise import randomised, weighted_layers
 
-from oracle_nets import LinearNet  # noqa: E402
-from records import layer, net  # noqa: E402
-from small_net import images, make  # noqa: E402
-
-from predicdiff.caffe_format import read_caffemodel, read_prototxt  # noqa: E402
-from predicdiff.errors import SettingsError  # noqa: E402
-from predicdiff.nets.module_net import ModuleNet  # noqa: E402
-from predicdiff.nets.preprocessing import Preprocessing  # noqa: E402
-from predicdiff.nets.randomise import randomised, weighted_layers  # noqa: E402
-from predicdiff.nets.torch_net import CaffeTorchNet  # noqa: E402
-
-DATA = Path(__file__).parent.parent / "data"
+pytestmark = needed
 
 
-def tiny() -> CaffeTorchNet:
-    return CaffeTorchNet(
-        read_prototxt(DATA / "tiny_v1.prototxt"), read_caffemodel(DATA / "tiny_v1.caffemodel"), device="cpu"
-    )
+def tiny() -> Any:
+    return tiny_net(device="cpu")
 
 
-class Forked(torch.nn.Module):
+def forked() -> Any:
     """Its submodules are called in another order than they are made, one of them never, one twice."""
+    torch = pytest.importorskip("torch")
+    from predicdiff.nets.module_net import ModuleNet
 
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.last = torch.nn.Linear(20, 5)
-        self.unused = torch.nn.Linear(3, 3)
-        self.inner = torch.nn.Conv2d(4, 4, 3, padding=1)
-        self.norm = torch.nn.BatchNorm2d(4)
-        self.norm.weight.data, self.norm.bias.data = torch.rand(4), torch.rand(4)
-        self.first = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())
-        self.gain = torch.nn.Parameter(torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]))
+    class Forked(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.last = torch.nn.Linear(20, 5)
+            self.unused = torch.nn.Linear(3, 3)
+            self.inner = torch.nn.Conv2d(4, 4, 3, padding=1)
+            self.norm = torch.nn.BatchNorm2d(4)
+            self.norm.weight.data, self.norm.bias.data = torch.rand(4), torch.rand(4)
+            self.first = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())
+            self.gain = torch.nn.Parameter(torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]))
 
-    def forward(self, x: Any) -> Any:
-        x = self.norm(self.inner(self.inner(self.first(x))))
-        return self.last(x.mean(3).flatten(1)) * self.gain
+        def forward(self, x: Any) -> Any:
+            x = self.norm(self.inner(self.inner(self.first(x))))
+            return self.last(x.mean(3).flatten(1)) * self.gain
 
-
-def forked() -> ModuleNet:
     return ModuleNet(Forked(), input_shape=(3, 7, 6), device="cpu", labels=list("abcde"), training_instances=77)
 
 
-def caffe_weights(made: Any) -> dict[str, list[np.ndarray]]:
-    return {name: [blob.copy() for blob in blobs] for name, blobs in made.weights.items()}
-
-
-def module_weights(made: Any) -> dict[str, list[np.ndarray]]:
+def weights(made: Any) -> dict[str, list[np.ndarray]]:
+    """Copies; of a module as the module itself has them."""
+    if not hasattr(made, "module"):
+        return {name: [blob.copy() for blob in blobs] for name, blobs in made.weights.items()}
     return {
         name: [weight.detach().numpy().copy() for weight in child.parameters(recurse=False)]
         for name, child in made.module.named_modules()
     }
-
-
-def weights(made: Any) -> dict[str, list[np.ndarray]]:
-    return caffe_weights(made) if isinstance(made, CaffeTorchNet) else module_weights(made)
 
 
 def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
@@ -78,10 +66,16 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 def test_layers_in_the_order_in_which_they_are_computed() -> None:
     assert weighted_layers(tiny()) == ["conv1", "conv2a", "conv2b", "fc"]
+
+
+def test_submodules_in_the_order_in_which_they_are_first_called() -> None:
     assert weighted_layers(forked()) == ["first.0", "inner", "norm", "last", ""]
 
 
 def test_a_module_that_is_a_single_layer() -> None:
+    torch = pytest.importorskip("torch")
+    from predicdiff.nets.module_net import ModuleNet
+
     module = torch.nn.Conv2d(1, 5, 3)
     single = ModuleNet(module, input_shape=(1, 3, 3), output="activation", device="cpu")
     assert weighted_layers(single) == [""]
@@ -100,7 +94,7 @@ def test_statistics_of_caffe_are_no_weights() -> None:
         "norm": [np.arange(3.0), np.arange(1.0, 4.0), np.ones(1)],
         "scaled": [np.arange(3.0), np.arange(3.0, 6.0)],
     }
-    made = CaffeTorchNet(spec, blobs, device="cpu")
+    made = net_of(spec, blobs)
     assert weighted_layers(made) == ["conv", "scaled"]
     assert same(weights(randomised(made, layers=2))["norm"], weights(made)["norm"])
 
@@ -127,12 +121,9 @@ def test_shuffled_weights_are_the_same_numbers_elsewhere(kind: str) -> None:
 
 
 def test_drawn_weights_have_the_moments_of_those_they_replace() -> None:
-    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(300, 100))
-    with torch.no_grad():
-        module[1].weight.copy_(torch.rand(100, 300) * 2 + 3)
-        module[1].bias.fill_(7.0)
-    found = randomised(ModuleNet(module, input_shape=(3, 10, 10), device="cpu"), layers=1, how="normal")
-    values, bias = weights(found)["1"]
+    spec = net((3, 10, 10), layer("InnerProduct", "data", "fc", num_output=100))
+    blobs = [np.random.default_rng(0).random((100, 300)) * 2 + 3, np.full(100, 7.0)]
+    values, bias = weights(randomised(net_of(spec, {"fc": blobs}), layers=1, how="normal"))["fc"]
     assert values.mean() == pytest.approx(4, abs=0.02)
     assert values.std() == pytest.approx(2 / 12**0.5, abs=0.01)
     assert (np.abs(values - 4) > 1.2).any()  # none of a uniform distribution's
@@ -188,6 +179,9 @@ def test_a_copy_with_no_random_layer_is_the_same_net(kind: str) -> None:
 def test_preprocessing_and_kind_of_output_go_with_the_copy() -> None:
     preprocessing = Preprocessing(channels="bgr", mean=(1.0, 2.0, 3.0))
     assert randomised(make(preprocessing=preprocessing), layers=1).preprocessing is preprocessing
+    torch = pytest.importorskip("torch")
+    from predicdiff.nets.module_net import ModuleNet
+
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
     twin: Any = randomised(ModuleNet(module, input_shape=(3, 2, 2), output="sigmoid", device="cpu"), layers=1)
     assert twin.outcomes == 2
@@ -219,8 +213,37 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: st
 
 
 def test_nets_that_cannot_be_randomised_are_refused() -> None:
-    with pytest.raises(SettingsError, match="LinearNet cannot be randomised: want a net on torch"):
+    with pytest.raises(SettingsError, match="LinearNet cannot be randomised: want a net that load_net gives"):
         randomised(LinearNet(np.ones((2, 1, 2, 2))), layers=1)
-    plain = ModuleNet(torch.nn.AvgPool2d(2), input_shape=(1, 4, 4), output="activation", device="cpu")
-    with pytest.raises(SettingsError, match="'AvgPool2d' has no layer with weights"):
+    plain = net_of(net((1, 4, 4), layer("ReLU", "data", "out")), {})
+    with pytest.raises(SettingsError, match="has no layer with weights"):
         weighted_layers(plain)
+
+
+def test_a_copy_computes_as_its_net_was_told_to() -> None:
+    if ENGINES[0] != "torch":
+        pytest.skip("Caffe knows one way")
+    made = tiny()
+    made.precision, made.incremental = "bfloat16", False
+    twin: Any = randomised(made, layers=1)
+    assert (twin.precision, twin.incremental, twin.device) == ("bfloat16", False, made.device)
+
+
+def test_a_module_of_less_than_float32_is_randomised_too() -> None:
+    torch = pytest.importorskip("torch")
+    from predicdiff.nets.module_net import ModuleNet
+
+    class Rounded(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = torch.nn.Linear(12, 3, dtype=torch.bfloat16)
+
+        def forward(self, x: Any) -> Any:
+            return self.last(x.flatten(1).bfloat16()).float()
+
+    made = ModuleNet(Rounded(), input_shape=(3, 2, 2), device="cpu")
+    twin: Any = randomised(made, layers=1)
+    before, found = made.module.last.weight.detach(), twin.module.last.weight.detach()
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(before.float().flatten().sort()[0], found.float().flatten().sort()[0])
+    assert not torch.equal(before, found)
