@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines import needed, tiny_net
 
 from predicdiff.errors import BlobError, SamplerError, WindowError
 from predicdiff.explain import explain
 from predicdiff.nets.zoo import load_net
 from predicdiff.samplers.hidden import activations_of, hidden_gaussian, hidden_marginal
 
-torch = pytest.importorskip("torch")
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
-def tiny(data: Path):
-    return load_net(data / "tiny_v1.prototxt", weights=data / "tiny_v1.caffemodel")
+def tiny():
+    return tiny_net()
 
 
 @pytest.fixture(scope="module")
@@ -25,19 +26,23 @@ def images(data: Path) -> np.ndarray:
     return np.load(data / "tiny_caffe.npz")["images"]
 
 
-class Branches(torch.nn.Module):
+def branches():
     """Two branches that meet again; one of them is perturbed."""
+    torch = pytest.importorskip("torch")
 
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.left = torch.nn.Conv2d(3, 4, 3, padding=1)
-        self.right = torch.nn.Conv2d(3, 4, 5, padding=2)
-        self.relu = torch.nn.ReLU(inplace=True)
-        self.last = torch.nn.Linear(4 * 6 * 6, 5)
+    class Branches(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.left = torch.nn.Conv2d(3, 4, 3, padding=1)
+            self.right = torch.nn.Conv2d(3, 4, 5, padding=2)
+            self.relu = torch.nn.ReLU(inplace=True)
+            self.last = torch.nn.Linear(4 * 6 * 6, 5)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.last((self.relu(self.left(x)) * self.right(x)).flatten(1))
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last((self.relu(self.left(x)) * self.right(x)).flatten(1))
+
+    return Branches()
 
 
 def by_hand(finish, ground, draws, origins, window, unit):
@@ -94,6 +99,7 @@ def test_caffe_net_from_a_hidden_blob_equals_explicit_loops(tiny, images, start)
 
 def torch_tail(net, image, start, values):
     """fc of the tiny net with one blob given, layer by layer in plain torch."""
+    torch = pytest.importorskip("torch")
     functional = torch.nn.functional
     weights = {name: [torch.tensor(np.array(blob)) for blob in blobs] for name, blobs in raw_weights(net).items()}
     known = {start: torch.tensor(values)[None]}
@@ -114,12 +120,13 @@ def raw_weights(net):
     from predicdiff.caffe_format import read_caffemodel
 
     found = read_caffemodel(Path(__file__).parent / "data" / "tiny_v2.caffemodel")
-    return {name: [blob.reshape(w.shape) for blob, w in zip(found[name], net._weights[name])] for name in found}
+    return {name: [blob.reshape(w.shape) for blob, w in zip(found[name], net.weights[name])] for name in found}
 
 
 @pytest.mark.parametrize("start", ["left", "relu", "right"])
 def test_module_from_a_hidden_blob_equals_explicit_loops(start):
-    module = Branches().eval()
+    torch = pytest.importorskip("torch")
+    module = branches().eval()
     net = load_net(module, input_shape=(3, 6, 6), output="logits")
     image = np.random.default_rng(1).normal(size=(3, 6, 6)).astype(np.float32)
     x = torch.tensor(image)[None]
@@ -202,7 +209,7 @@ def test_a_blob_that_does_not_see_the_start_is_refused(tiny, images, start, blob
 
 
 def test_a_modules_branch_that_does_not_see_the_start_is_refused():
-    net = load_net(Branches(), input_shape=(3, 6, 6), output="logits")
+    net = load_net(branches(), input_shape=(3, 6, 6), output="logits")
     with pytest.raises(BlobError, match="does not lie downstream"):
         net.check_downstream("left", "right")
     net.check_downstream("left", "prob")

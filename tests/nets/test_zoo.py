@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engines import ENGINES, needed
 from skimage import data
 from tiny_zoo import DATA, WEIGHTS, TinyZoo
 
 from predicdiff.caffe_format import read_mean
 from predicdiff.errors import BlobError, DependencyError, FormatError, SettingsError, WeightsError
 from predicdiff.images import View
+from predicdiff.nets import zoo as doors
 from predicdiff.nets.caffe_preprocessing import caffe_preprocessing
 from predicdiff.nets.preprocessing import Preprocessing
-from predicdiff.nets.zoo import load_labels, load_net, weights_path
+from predicdiff.nets.zoo import load_labels, weights_path
 
-torch = pytest.importorskip("torch")
+pytestmark = needed
 
 PROTOTXT, CAFFEMODEL = DATA / "tiny_v1.prototxt", DATA / "tiny_v1.caffemodel"
 LABELS = ["cat", "dog", "cow", "hen", "pig"]
@@ -38,13 +40,19 @@ def golden() -> Any:
         return dict(file)
 
 
+def load_net(source: Any, **settings: Any) -> Any:
+    """By the engine that is installed, torch if both are."""
+    return doors.load_net(source, **{"engine": ENGINES[0], **settings})
+
+
 def module() -> Any:
+    torch = pytest.importorskip("torch")
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 5, 2))
 
 
 def test_a_caffe_users_own_files(golden: Any) -> None:
     net = load_net(str(PROTOTXT), weights=CAFFEMODEL, labels=LABELS, training_instances=5)
-    np.testing.assert_allclose(net.forward(golden["images"][:2], ["prob"])["prob"], golden["blob:prob"], atol=1e-5)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(net.forward(golden["images"][:2], ["prob"])["prob"], golden["blob:prob"], atol=1e-5)
     assert (net.labels, net.training_instances, net.scores, net.output) == (LABELS, 5, "fc", "prob")
 
 
@@ -142,7 +150,7 @@ def test_files_that_are_missing(tmp_path: Path) -> None:
 def test_torch_missing_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)  # what an import of a package that is not there amounts to
     with pytest.raises(DependencyError, match=r'pip install "predicdiff\[torch\]"'):
-        load_net("googlenet")
+        load_net("googlenet", engine="torch")
 
 
 @pytest.mark.parametrize("side", [24, 30])
@@ -161,6 +169,7 @@ def test_a_mean_image_of_another_size_is_refused() -> None:
 
 
 def test_efficientnet_runs_out_of_the_box() -> None:
+    pytest.importorskip("torch")
     try:
         weights_path("efficientnet_lite0")
     except WeightsError as error:
