@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
@@ -14,14 +15,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from predicdiff.caffe_format import read_prototxt
-from predicdiff.errors import SettingsError
+from predicdiff.errors import DependencyError, SettingsError
 from predicdiff.images import View
 from predicdiff.nets import layers, zoo
+from predicdiff.nets.module_net import ModuleNet
 from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.nets.torch_net import CaffeTorchNet
 
 #: Nets whose architecture is timed though the manifest does not have them.
 UNLISTED = {"squeezenet": "squeezenet.prototxt"}
+#: Nets of torchvision, timed on request where it is installed, with their inputs' sides: others report times of them.
+TORCHVISION = {"resnet18": 224, "inception_v3": 299}
 #: From images to inputs where weights are seeded: Caffe's usual way.
 USUAL = Preprocessing(view=View(mode="warp", size=256), channels="bgr", mean=np.array([104.0, 117.0, 123.0]))
 #: How much smaller weights are that read pixels, so that activations stay near 1.
@@ -42,7 +46,7 @@ class Timed:
 
 
 def load(name: str, *, seed: int, device: str | None) -> Timed:
-    """A net of the manifest or of `UNLISTED`; Caffe's nets get seeded weights where they have none of their own.
+    """A net of the manifest, of `UNLISTED` or `TORCHVISION`; where a net has no weights of its own, seeded ones.
 
     Speed does not depend on what the weights are.
 
@@ -54,6 +58,8 @@ def load(name: str, *, seed: int, device: str | None) -> Timed:
         If the weights of a net that is not Caffe's are missing, or any are damaged.
     """
     prototxt = definition(name)
+    if name in TORCHVISION:
+        return Timed(name, _of_torchvision(name, seed, device), "seeded", None)
     there = name not in UNLISTED and not next(net for net in zoo.status() if net.name == name).missing
     if there or prototxt is None:
         return Timed(name, zoo.load_net(name, device=device), "own", prototxt)
@@ -65,7 +71,18 @@ def load(name: str, *, seed: int, device: str | None) -> Timed:
 
 
 def definition(name: str) -> Path | None:
-    """A net's prototxt; None of a torch module. A SettingsError if no net has this name."""
+    """A net's prototxt; None of a torch module.
+
+    Raises
+    ------
+    SettingsError
+        If no net has this name.
+    DependencyError
+        If it is torchvision's, which is not installed.
+    """
+    if name in TORCHVISION:
+        _torchvision(name)
+        return None
     file = UNLISTED[name] if name in UNLISTED else zoo.entry(name).prototxt
     return None if file is None else zoo.models_dir() / file
 
@@ -82,6 +99,33 @@ def seeded(net: layers.Plan, seed: int) -> dict[str, list[np.ndarray]]:
             blob *= np.sqrt(2 / blob[0].size) / smaller if blob.ndim > 1 else 0.01
         weights[step.layer.name] = blobs
     return weights
+
+
+def seeded_module(module: torch.nn.Module, seed: int) -> torch.nn.Module:
+    """The module itself with normal numbers for weights, scaled as in `seeded`; its convolutions have pixels first."""
+    generator = torch.Generator().manual_seed(seed)
+    smaller = PIXELS
+    for child in module.modules():
+        if isinstance(child, (torch.nn.Conv2d, torch.nn.Linear)):
+            weight = torch.randn(child.weight.shape, generator=generator)
+            child.weight.data = weight * (2 / weight[0].numel()) ** 0.5 / smaller
+            smaller = 1.0
+    return module.eval()
+
+
+def _of_torchvision(name: str, seed: int, device: str | None) -> ModuleNet:
+    side = TORCHVISION[name]
+    options = {"init_weights": False} if name == "inception_v3" else {}
+    module = seeded_module(getattr(_torchvision(name), name)(weights=None, **options), seed)
+    preprocessing = replace(USUAL, view=View(mode="warp"))
+    return ModuleNet(module, input_shape=(3, side, side), preprocessing=preprocessing, name=name, device=device)
+
+
+def _torchvision(name: str) -> Any:
+    try:
+        return importlib.import_module("torchvision.models")
+    except ImportError:
+        raise DependencyError(f"{name} is torchvision's, which is not installed: pip install torchvision.") from None
 
 
 def plain(timed: Timed) -> Forward:

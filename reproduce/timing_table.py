@@ -41,7 +41,7 @@ TARGETS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
 }
 #: Seconds that a whole image is to take at the paper's setting on an H100 with TF32.
 SECONDS: Mapping[str, Mapping[str, float]] = {"cuda": {"alexnet": 10, "googlenet": 30, "vgg16": 90}}
-NAMES = {**TITLES, "squeezenet": "SqueezeNet"}
+NAMES = {**TITLES, "squeezenet": "SqueezeNet", "resnet18": "ResNet18", "inception_v3": "Inception3"}
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

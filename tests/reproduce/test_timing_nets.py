@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from predicdiff.caffe_format import Layer, NetSpec, read_caffemodel, read_prototxt
-from predicdiff.errors import SettingsError
+from predicdiff.errors import DependencyError, SettingsError
 from predicdiff.nets import layers
 
 torch = pytest.importorskip("torch")
@@ -143,3 +144,32 @@ def test_squeezenet_has_the_recorded_layers(models: Path, shared: Path) -> None:
         for layer in read_prototxt(models / "squeezenet.prototxt").layers
     ]
     assert found == facts["layers"]
+
+
+def test_a_modules_seeded_weights_keep_activations_near_one(nets: Any) -> None:
+    def made(seed: int) -> Any:
+        module = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 40, 5), torch.nn.ReLU(), torch.nn.Conv2d(40, 40, 5), torch.nn.BatchNorm2d(40),
+            torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(40 * 64, 100),
+        )  # fmt: skip
+        return nets.seeded_module(module, seed)
+
+    one, again, other = made(3), made(3), made(4)
+    assert torch.equal(one[2].weight, again[2].weight)
+    assert not torch.equal(one[2].weight, other[2].weight)
+    assert not one.training
+    with torch.inference_mode():
+        found = one(torch.from_numpy(draw(4, 3, 16, 16)) * nets.PIXELS)
+    assert 0.5 < float(found.std()) < 3
+
+
+def test_torchvisions_nets(nets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    with pytest.raises(DependencyError, match="resnet18 is torchvision's, which is not installed: pip install torchv"):
+        nets.definition("resnet18")
+    monkeypatch.undo()
+    pytest.importorskip("torchvision.models")
+    assert nets.definition("resnet18") is None
+    timed = nets.load("resnet18", seed=0, device="cpu")
+    assert (timed.net.input_shape, timed.weights) == ((3, 224, 224), "seeded")
+    assert timed.net.blobs["layer4.1"] == (512, 7, 7)
