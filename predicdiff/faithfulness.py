@@ -17,7 +17,8 @@ import numpy as np
 from .bootstrap import RESAMPLES, interval
 from .deletion import MODES, areas, curve, observed, predicted
 from .errors import SettingsError
-from .explain import CONFIDENT, versions
+from .evidence import kept
+from .explain import LEFT, versions
 from .infills import InfillLike, find
 from .methods import DIFFERENCE, METHODS, Methods, prepare
 from .protocols import Net, Sampler
@@ -226,10 +227,13 @@ def _check(images: Mapping[str, np.ndarray], seed: int, infill: InfillLike) -> N
 
 
 def _notes(net: Net, blob: str, base: np.ndarray) -> list[str]:
-    sure = int((base > CONFIDENT).sum()) if blob == net.output else 0
+    if blob != net.output:
+        return []
+    classes = getattr(net, "outcomes", None) or net.blobs[blob][0]
+    sure = int((kept(base, instances=net.training_instances, classes=classes) < LEFT).sum())
     if not sure:
         return []
-    return [f"Of {sure} of {len(base)} images the net is sure (p > {CONFIDENT}): Laplace flattens their evidence."]
+    return [f"Of {sure} of {len(base)} images the net is so sure that Laplace's correction flattens the evidence."]
 
 
 def _checked(mode: str) -> str:
