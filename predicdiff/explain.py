@@ -21,8 +21,8 @@ from .journal import Journal
 from .plan import MEMORY, Draws, Plan, evaluate_tile, make_plan
 from .protocols import Net, Sampler, UnitLike
 
-#: Of a class that the net is sure of a reader is warned where Laplace's correction leaves less than this of small changes
-#: in the evidence: with ILSVRC's N and K above a probability of 0.9988.
+#: A reader is warned of a class that the net is sure of where Laplace's correction leaves less than this of small
+#: changes in the evidence: with ILSVRC's N and K above a probability of 0.9988.
 LEFT = 0.6
 
 Progress = Callable[[int, int], None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import operator
 import zlib
-from typing import Any, Callable
+from typing import Any, Callable, Union, cast
 
 import numpy as np
 import torch
@@ -80,11 +80,10 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
     if how not in DRAWS:
         raise SettingsError(f"how = {how!r} is unknown: want {' or '.join(DRAWS)}.")
     streams = {name: np.random.default_rng([start, zlib.crc32(name.encode())]) for name in names[len(names) - count :]}
-    if isinstance(net, CaffeTorchNet):
-        return _caffe(net, streams, DRAWS[how])
-    if isinstance(net, ModuleNet):
-        return _module(net, streams, DRAWS[how])
-    raise SettingsError(f"{type(net).__name__} cannot be randomised.")
+    own = cast(Union[CaffeTorchNet, ModuleNet], net)  # `weighted_layers` has refused others
+    made = _caffe(own, streams, DRAWS[how]) if isinstance(own, CaffeTorchNet) else _module(own, streams, DRAWS[how])
+    made.precision, made.incremental = own.precision, own.incremental
+    return made
 
 
 def _caffe(net: CaffeTorchNet, streams: dict[str, np.random.Generator], draw: Draw) -> CaffeTorchNet:

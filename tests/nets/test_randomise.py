@@ -194,6 +194,15 @@ def test_preprocessing_and_kind_of_output_go_with_the_copy() -> None:
     assert twin.forward(images(1, 3, 2, 2), ["prob"])["prob"].sum() != pytest.approx(1)
 
 
+@each_kind
+def test_the_copy_computes_as_the_net_does(kind: str) -> None:
+    """So that its maps differ by their weights alone."""
+    made: Any = KINDS[kind]()
+    made.precision, made.incremental = "bfloat16", False
+    twin: Any = randomised(made, layers=1)
+    assert (twin.precision, twin.incremental) == ("bfloat16", False)
+
+
 def test_layers_below_the_random_ones_compute_what_they_did() -> None:
     made = tiny()
     x = images(2, *made.input_shape)
