@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from predicdiff import windows
 from predicdiff.errors import FormatError
-from predicdiff.explanation import written_whole
+from predicdiff.files import written_whole
 from predicdiff.plan import MEMORY, QUALITIES, Plan, make_plan
 
 from . import common

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "predicdiff"
 # rooms from the ground up: a module imports from the rows above its own, and from its own sub-package
 LEVELS = (
     ("errors", "protocols", "_version"),
-    ("units", "windows", "images", "evidence", "overlays", "bootstrap", "infills", "noise"),
+    ("units", "windows", "images", "evidence", "files", "overlays", "bootstrap", "infills", "noise"),
     ("similarity", "caffe_schema", "caffe_wire"),
     ("explanation", "journal", "colours", "registration", "caffe_weights"),
     ("caffe_format",),
