@@ -13,6 +13,8 @@ from .errors import ImageError, SettingsError
 
 MODES = ("warp", "short", "crop")
 EXIF_ORIENTATION = 0x0112
+#: How much of each colour there is in a grey (ITU-R 601).
+LUMA = np.array([0.299, 0.587, 0.114])
 #: An enlarged image has at most so many pixels; only one that is a hair's breadth thin needs more.
 MOST_PIXELS = 2**26
 PathLike = Union[str, Path]

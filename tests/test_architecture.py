@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).parent.parent / "predicdiff"
 # rooms from the ground up: a module imports from the rows above its own, and from its own sub-package
 LEVELS = (
     ("errors", "protocols", "_version"),
-    ("units", "windows", "images", "evidence", "files", "overlays", "bootstrap", "infills", "noise"),
-    ("similarity", "caffe_schema", "caffe_wire"),
+    ("units", "windows", "images", "evidence", "files", "bootstrap", "infills", "noise"),
+    ("similarity", "overlays", "caffe_schema", "caffe_wire"),
     ("explanation", "journal", "colours", "registration", "caffe_weights"),
     ("caffe_format",),
     ("targets", "samplers", "nets"),

@@ -220,6 +220,7 @@ def test_matplotlib_is_imported_for_the_figure_alone() -> None:
     [
         ({"images": {}}, "no image came"),
         ({"seed": -1}, "seed -1 is out of range"),
+        ({"seed": 1.5}, "seed 1.5 is no whole number"),
         ({"infill": "grey"}, "infill 'grey' is unknown"),
         ({"methods": ["guess"]}, "method 'guess' is unknown"),
         ({"methods": {}}, "no method came"),

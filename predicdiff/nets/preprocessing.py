@@ -9,7 +9,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from ..errors import ImageError, SettingsError
-from ..images import View
+from ..images import LUMA, View
 
 ORDERS = ("rgb", "bgr")
 MEAN_PLACES = ("centre", "end")
@@ -47,7 +47,7 @@ class Preprocessing:
     def pixels(self, image: np.ndarray, input_shape: tuple[int, int, int]) -> np.ndarray:
         """An RGB image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601)."""
         if image.ndim == 3 and image.shape[2] == 3 and input_shape[0] == 1:
-            image = (image @ np.array([0.299, 0.587, 0.114]))[..., None]
+            image = (image @ LUMA)[..., None]
         if image.ndim != 3 or image.shape[2] != input_shape[0]:
             raise ImageError(
                 f"the net takes {input_shape[0]} channels, the image has the shape {image.shape}: "
