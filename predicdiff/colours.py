@@ -17,10 +17,10 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinat
 from scipy.spatial import cKDTree
 
 from .errors import ImageError, SettingsError
+from .images import LUMA
 from .overlays import heat, overlay
 
 STYLES = ("auto", "plain", "overlay", "hsv", "blend")
-LUMA = np.array([0.299, 0.587, 0.114])
 #: From -1 to 1, as fine as 8-bit colours tell apart, 0 among them.
 LEVELS = np.linspace(-1.0, 1.0, 1021)
 #: Pixels over which colour is averaged: JPEG keeps one for each 2 x 2.

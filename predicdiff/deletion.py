@@ -20,7 +20,7 @@ import numpy as np
 from .errors import OutOfMemoryError, SettingsError
 from .infills import InfillLike, find
 from .protocols import Net, Unit, UnitLike
-from .targets import resolve, see
+from .targets import observed, predicted, see
 from .units import check_unit, lookup, read
 
 MODES = ("deletion", "insertion")
@@ -128,22 +128,6 @@ def turns_of(relevance: np.ndarray, *, block: int) -> np.ndarray:
     place = np.empty(len(means), int)
     place[np.argsort(-means, kind="stable")] = np.arange(len(means))
     return place[number]
-
-
-def observed(net: Net) -> str:
-    """The blob that is looked at by default: the probabilities, else the scores."""
-    blob = net.output or net.scores
-    if not blob:
-        raise SettingsError(f"net {net.name!r} names neither probabilities nor scores: say which blob to take.")
-    return blob
-
-
-def predicted(net: Net, pixels: np.ndarray, blob: str) -> Unit:
-    """The unit of ``blob`` that is highest for the untouched picture, as `explain` takes it."""
-    lookup(net.blobs, blob)
-    values = net.forward(net.encode(pixels)[None], [blob])[blob][0]
-    (target,) = resolve(net, values, blob=blob, units=None, channels=None, top=1, against=None)
-    return tuple(target.unit)
 
 
 def _counts(blocks: int, steps: int) -> np.ndarray:

@@ -45,6 +45,17 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
     return np.log2(probability) - np.log2(1.0 - probability)
 
 
+def kept(probability: np.ndarray, *, instances: int, classes: int) -> np.ndarray:
+    """What Laplace's correction leaves of small changes of the log-odds, from 1, all, to 0, nothing.
+
+    Half is left at a probability of about ``1 - K / N`` and of about ``1 / N``; parameters as for `laplace`.
+    """
+    probability = np.asarray(probability, np.float64)
+    corrected = laplace(probability, instances=instances, classes=classes)
+    slope = instances / (instances + classes)
+    return slope * probability * (1 - probability) / (corrected * (1 - corrected))
+
+
 def weight_of_evidence(
     base: np.ndarray, draws: np.ndarray, *, instances: int, classes: int, sampled: float = 0.0
 ) -> Difference:

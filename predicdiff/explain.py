@@ -13,7 +13,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from . import windows
+from . import evidence, windows
 from ._version import __version__
 from .errors import ConfidenceWarning, OutOfMemoryError, SettingsError
 from .explanation import Explanation, Target
@@ -21,8 +21,9 @@ from .journal import Journal
 from .plan import MEMORY, Draws, Plan, evaluate_tile, make_plan
 from .protocols import Net, Sampler, UnitLike
 
-#: Above this probability Laplace's correction flattens the weight of evidence by more than half.
-CONFIDENT = 0.999
+#: A reader is warned of a class that the net is sure of where Laplace's correction leaves less than this of small
+#: changes in the evidence: with ILSVRC's N and K above a probability of 0.9988.
+LEFT = 0.6
 
 Progress = Callable[[int, int], None]
 
@@ -123,7 +124,7 @@ def run(
     """Work through a plan's tiles, those of an interrupted run excepted; parameters as for `explain`."""
     if batch_size is not None and batch_size < 1:
         raise SettingsError(f"batch size {batch_size}: want at least 1.")
-    notes = _warn_if_confident(plan)
+    notes = _warn_if_flattened(plan)
     started = time.perf_counter()
     before = _work(plan)
     state = first_state(plan, memory, batch_size)
@@ -195,11 +196,13 @@ class _Ahead:
         self._coming = None if self._tile is None else self._pool.submit(self._plan.sample, self._tile)
 
 
-def _warn_if_confident(plan: Plan) -> list[str]:
-    sure = plan.measure == "evidence" and plan.base.max() > CONFIDENT
-    if not sure:
+def _warn_if_flattened(plan: Plan) -> list[str]:
+    if plan.measure != "evidence" or plan.against is not None:  # the log of a probability near 1 is left as it is
         return []
-    note = f"The net is sure (p = {plan.base.max():.5f}): Laplace's correction flattens the weight of evidence."
+    highest = plan.base.max()
+    if highest < 0.5 or evidence.kept(highest, instances=plan.instances, classes=plan.classes) >= LEFT:
+        return []
+    note = f"The net is sure (p = {highest:.5f}): Laplace's correction flattens the weight of evidence."
     if plan.net.scores:
         note += f" Explain the pre-softmax blob instead: blob={plan.net.scores!r}."
     warnings.warn(note, ConfidenceWarning, stacklevel=4)

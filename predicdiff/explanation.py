@@ -1,26 +1,19 @@
-"""The result of an analysis: maps, settings, provenance; one HDF5 file, written whole or not at all."""
+"""The result of an analysis: maps, settings, provenance."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import os
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Iterator, Union
+from typing import Any, Union
 
 import numpy as np
 
 from .errors import ExplanationError, SettingsError
+from .files import Kind, read, write
 from .images import Frame, enlarge
 
-FORMAT = "predicdiff explanation"
-VERSION = 1
+KIND = Kind("explanation", 1, "predicdiff explain IMAGE", ExplanationError)
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
-SEAL = b"\npredicdiff sha256 "
 PathLike = Union[str, Path]
 
 
@@ -112,35 +105,18 @@ class Explanation:
         return self.frame.back(enlarge(self.relevance, self.pixels.shape[1:]))
 
     def save(self, path: PathLike) -> None:
-        """Write one HDF5 file, beside its place first, so that a killed run leaves no half file.
-
-        Behind what HDF5 reads stands a SHA-256 of it, by which `load` knows a damaged file.
+        """Write one HDF5 file, whole or not at all.
 
         Raises
         ------
         ExplanationError
             If it cannot be written (read-only, disk full).
         """
-        import h5py
-
-        # made in memory: when the disk is full, HDF5 prints pages of its own and may take the process down
-        content = io.BytesIO()
-        with h5py.File(content, "w") as file:
-            file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
-            for name in ARRAYS:
-                values = getattr(self, name)
-                if values is not None:
-                    file.create_dataset(name, data=values, compression="gzip", shuffle=True)
-            for name, value in self._plain().items():
-                file.create_dataset(name, data=json.dumps(value), dtype=h5py.string_dtype())
-        with written_whole(Path(path)) as part:
-            part.write_bytes(_sealed(content.getvalue()))
-
-    def _plain(self) -> dict[str, Any]:
-        plain = {name: getattr(self, name) for name in ("unit", "settings", "provenance", "notes")}
-        plain["targets"] = [vars(target) for target in self.targets]
-        plain["frame"] = None if self.frame is None else self.frame.as_dict()
-        return plain
+        arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
+        texts = {name: getattr(self, name) for name in ("unit", "settings", "provenance", "notes")}
+        texts["targets"] = [vars(target) for target in self.targets]
+        texts["frame"] = None if self.frame is None else self.frame.as_dict()
+        write(Path(path), KIND, arrays, texts)
 
     @classmethod
     def load(cls, path: PathLike) -> Explanation:
@@ -151,25 +127,7 @@ class Explanation:
         ExplanationError
             If it is missing, damaged or not an explanation.
         """
-        import h5py
-
-        path = Path(path)
-        try:
-            with h5py.File(io.BytesIO(_unsealed(path)), "r") as file:
-                if file.attrs.get("format") != FORMAT:
-                    raise ExplanationError(f"{path}: not an explanation, but another file of predicdiff's.")
-                if int(file.attrs["version"]) > VERSION:
-                    raise ExplanationError(f"{path}: written by a newer predicdiff. Install that to read it.")
-                read = {name: file[name][()] for name in ARRAYS if name in file}
-                read.update({name: _text(file[name][()]) for name in file if name not in ARRAYS})
-            return cls._from(read)
-        except ExplanationError:
-            raise
-        except OSError as error:
-            raise ExplanationError(f"{path}: cannot be read ({error.strerror or error}).") from error
-        except Exception as error:  # h5py raises many kinds for files that are put together otherwise
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ExplanationError(f"{path}: an explanation file without all its parts ({reason}).") from error
+        return read(Path(path), KIND, cls._from)
 
     @classmethod
     def _from(cls, read: dict[str, Any]) -> Explanation:
@@ -186,69 +144,3 @@ class Explanation:
         from .plotting import png
 
         return png(self)
-
-
-def _sealed(content: bytes) -> bytes:
-    return content + SEAL + hashlib.sha256(content).digest()
-
-
-def _unsealed(path: Path) -> bytes:
-    """The content of a file whose seal is whole: the HDF5 library hangs, or crashes, on many a damaged one."""
-    if not path.exists():
-        raise ExplanationError(f"{path}: no such file. Make one with `predicdiff explain IMAGE -o {path}`.")
-    length = len(_sealed(b""))
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - length))
-        ours = file.read(len(SEAL)) == SEAL
-        file.seek(0)
-        # a foreign file may be larger than memory
-        content = file.read(size - length) if ours else b""
-        if not ours or _sealed(content)[-length:] != file.read():
-            raise ExplanationError(
-                f"{path}: not a whole explanation. `predicdiff explain` did not write it, or it was cut or changed."
-            )
-    return content
-
-
-def _text(value: Any) -> Any:
-    return json.loads(value.decode() if isinstance(value, bytes) else value)
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a name beside ``path`` to write to; it gets the real name only when all went well.
-
-    Raises
-    ------
-    ExplanationError
-        If the folder cannot be made or written to, or the disk is full.
-    """
-    part: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".part{path.suffix}", dir=path.parent)
-        os.close(handle)
-        part = Path(name)
-        yield part
-        part.chmod(0o666 & ~_umask())
-        _to_disk(part)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]
-        raise ExplanationError(f"{path}: cannot be written ({reason}). Choose another place or make room.") from error
-    finally:
-        if part is not None and part.exists():
-            part.unlink()
-
-
-def _to_disk(path: Path) -> None:
-    """Some file systems report a full disk only now; and the name must not be there before the content."""
-    with open(path, "r+b") as file:
-        os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

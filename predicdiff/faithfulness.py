@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping
 import numpy as np
 
 from .bootstrap import RESAMPLES, interval
-from .deletion import MODES, areas, curve, observed, predicted
+from .deletion import MODES, areas, curve
 from .errors import SettingsError
-from .explain import CONFIDENT, versions
+from .evidence import kept
+from .explain import LEFT, versions
 from .infills import InfillLike, find
 from .methods import DIFFERENCE, METHODS, Methods, prepare
 from .protocols import Net, Sampler
+from .samplers.streams import check_seed
 from .targets import name as unit_name
-from .targets import see
+from .targets import observed, predicted, see
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -220,16 +222,18 @@ def faithfulness(
 def _check(images: Mapping[str, np.ndarray], seed: int, infill: InfillLike) -> None:
     if not images:
         raise SettingsError("no image came: want at least one, better dozens.")
-    if not 0 <= seed < 2**64:
-        raise SettingsError(f"seed {seed} is out of range: want 0 to 2**64 - 1.")
+    check_seed(seed)
     find(infill)
 
 
 def _notes(net: Net, blob: str, base: np.ndarray) -> list[str]:
-    sure = int((base > CONFIDENT).sum()) if blob == net.output else 0
+    if blob != net.output:
+        return []
+    classes = getattr(net, "outcomes", None) or net.blobs[blob][0]
+    sure = int((kept(base, instances=net.training_instances, classes=classes) < LEFT).sum())
     if not sure:
         return []
-    return [f"Of {sure} of {len(base)} images the net is sure (p > {CONFIDENT}): Laplace flattens their evidence."]
+    return [f"Of {sure} of {len(base)} images the net is so sure that Laplace's correction flattens the evidence."]
 
 
 def _checked(mode: str) -> str:

@@ -13,6 +13,8 @@ from .errors import ImageError, SettingsError
 
 MODES = ("warp", "short", "crop")
 EXIF_ORIENTATION = 0x0112
+#: How much of each colour there is in a grey (ITU-R 601).
+LUMA = np.array([0.299, 0.587, 0.114])
 #: An enlarged image has at most so many pixels; only one that is a hair's breadth thin needs more.
 MOST_PIXELS = 2**26
 PathLike = Union[str, Path]
@@ -252,7 +254,8 @@ def _resize(image: np.ndarray, size: tuple[int, int], antialias: bool) -> np.nda
     from skimage.transform import resize
 
     shrinks = size[0] < image.shape[0] or size[1] < image.shape[1]
-    # order 1, as caffe.io.resize_image; the flag is explicit because its default changed between versions
+    # order 1, as caffe.io.resize_image; the flag is explicit because its default changed between versions. Caffe's
+    # mode, "constant", differs where images are enlarged alone: it darkens their outermost pixels
     return resize(
         image.astype(np.float64), size, order=1, mode="edge", preserve_range=True, anti_aliasing=antialias and shrinks
     )

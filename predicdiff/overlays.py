@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import ImageError, SettingsError
+from .images import LUMA
 
 #: Value in [-1, 1] -> RGB, linear in between: matplotlib's "seismic", as in the paper.
 STOPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -196,7 +197,7 @@ def overlay(
 
 def greyed(ground: np.ndarray) -> np.ndarray:
     """The image (C, H, W) or (H, W, 3) without its colours and with its blacks lifted, (H, W, 3) uint8."""
-    luma = picture(ground) @ np.array([0.299, 0.587, 0.114]) / 255.0
+    luma = picture(ground) @ LUMA / 255.0
     dark, light = GREYS
     return _eight(np.repeat((dark + (light - dark) * luma)[..., None], 3, axis=2))
 

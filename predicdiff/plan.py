@@ -19,6 +19,7 @@ from .images import Frame
 from .noise import Noise, noise_of
 from .protocols import Net, Sampler, Unit, UnitLike
 from .samplers.hidden import activations_of
+from .samplers.streams import check_seed
 from .targets import resolve, see
 from .units import check_unit, lookup, read
 
@@ -231,14 +232,12 @@ def make_plan(
     channels_apart: bool = False,
 ) -> Plan:
     """Check everything and evaluate the untouched image; parameters as for `explain`."""
-    window, samples, stride, seed = (
-        _whole(name, value)
-        for name, value in (("window k", window), ("samples S", samples), ("stride", stride), ("seed", seed))
+    window, samples, stride = (
+        _whole(name, value) for name, value in (("window k", window), ("samples S", samples), ("stride", stride))
     )
     if samples < 1:
         raise SettingsError(f"samples S = {samples}: want at least 1.")
-    if not 0 <= seed < 2**64:
-        raise SettingsError(f"seed {seed} is out of range: want 0 to 2**64 - 1.")
+    seed = check_seed(seed)
     pixels, original, frame = see(net, image)
     blob = blob or net.output or net.scores or list(net.blobs)[-1]
     shape = lookup(net.blobs, blob)

@@ -80,7 +80,8 @@ class Sampler(Protocol):
 # by itself if its `takes_noise` is true; then its `evaluate` takes one in their place.
 # A sampler may also have `population(pixels) -> int` (of how many patches its draws are a choice without repetition;
 # the standard error is corrected for it; 0 where nothing is left to chance), `provenance` (a JSON-able dict of what it
-# was fitted on) and `notes` (sentences for the reader of a result). A net may also have `preprocessing` (its view knows
+# was fitted on; without it a checkpoint knows a sampler by its class alone, and goes on with another one's draws) and
+# `notes` (sentences for the reader of a result). A net may also have `preprocessing` (its view knows
 # the way back to the original image), `outcomes` (K of Laplace's correction, where it is not the number of
 # probabilities: 2 for a sigmoid), `preferred_batch` (inputs in a batch beyond which more gain nothing),
 # `evaluation(blob, start=)` (how `evaluate` works, in words) with `work` (its multiply-adds, `incremental.Work`),

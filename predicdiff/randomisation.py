@@ -13,14 +13,13 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from .deletion import observed, predicted
 from .errors import SettingsError
 from .explain import versions
 from .methods import DIFFERENCE, Method, Prepared, prepare
 from .nets.randomise import randomised, weighted_layers
 from .protocols import Net, Sampler, Unit
 from .similarity import similarity
-from .targets import see
+from .targets import observed, predicted, see
 
 Progress = Callable[[int, int], None]
 #: How many depths are looked at by default, from the topmost layer alone to all.

@@ -13,8 +13,8 @@ import warnings
 import numpy as np
 
 from .errors import InputWarning, SettingsError
-from .protocols import Net, Unit, UnitLike
-from .targets import resolve, see
+from .protocols import Net, UnitLike
+from .targets import predicted, see
 from .units import check_unit, lookup, read
 
 REDUCTIONS = ("max_abs", "signed", "times_input")
@@ -68,7 +68,7 @@ def sensitivity(
     inputs = net.encode(pixels)
     blob = blob or _scores(net)
     shape = lookup(net.blobs, blob)
-    index = _predicted(net, inputs, blob) if unit is None else check_unit(shape, unit, blob=blob)
+    index = predicted(net, pixels, blob) if unit is None else check_unit(shape, unit, blob=blob)
     gradient = np.asarray(net.gradient(inputs, blob=blob, unit=index), np.float64)
     if blob == net.output and not gradient.any():
         message = (
@@ -90,9 +90,3 @@ def _scores(net: Net) -> str:
     message = f"net {net.name!r} names no scores before the softmax: the gradient is that of its output {net.output!r}."
     warnings.warn(message, InputWarning, stacklevel=3)
     return net.output
-
-
-def _predicted(net: Net, inputs: np.ndarray, blob: str) -> Unit:
-    values = net.forward(inputs[None], [blob])[blob][0]
-    (target,) = resolve(net, values, blob=blob, units=None, channels=None, top=1, against=None)
-    return tuple(target.unit)

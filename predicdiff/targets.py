@@ -82,6 +82,22 @@ def _top(base: np.ndarray, count: int, blob: str, classes: bool) -> list[UnitLik
     return [int(i) for i in np.argsort(-per_class, kind="stable")[:count]]
 
 
+def observed(net: Net) -> str:
+    """The blob that is looked at by default: the probabilities, else the scores."""
+    blob = net.output or net.scores
+    if not blob:
+        raise SettingsError(f"net {net.name!r} names neither probabilities nor scores: say which blob to take.")
+    return blob
+
+
+def predicted(net: Net, pixels: np.ndarray, blob: str) -> Unit:
+    """The unit of ``blob`` that is highest for the untouched picture, as `explain` takes it."""
+    lookup(net.blobs, blob)
+    values = net.forward(net.encode(pixels)[None], [blob])[blob][0]
+    (target,) = resolve(net, values, blob=blob, units=None, channels=None, top=1, against=None)
+    return tuple(target.unit)
+
+
 def name(net: Net, blob: str, unit: Unit) -> str:
     """A class's label, or ``blob[index]``."""
     labels: Any = net.labels

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from predicdiff.cli.choices import settle
 from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, WeightsError
 from predicdiff.explain import run
-from predicdiff.explanation import Explanation, written_whole
+from predicdiff.explanation import Explanation
+from predicdiff.files import written_whole
 from predicdiff.images import load_image
 from predicdiff.nets.zoo import caffe_preprocessing, fetch_net, load_labels, load_net, models_dir
 from predicdiff.overlays import symmetric_scale

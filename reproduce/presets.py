@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from predicdiff import windows
 from predicdiff.errors import FormatError
-from predicdiff.explanation import written_whole
+from predicdiff.files import written_whole
 from predicdiff.plan import MEMORY, QUALITIES, Plan, make_plan
 
 from . import common
@@ -106,8 +106,12 @@ def cost(key: str) -> int:
 
 
 def cheapest(found: dict[str, dict[str, float]], worth: float) -> str:
-    """The setting with the fewest evaluations whose median correlation is at least ``worth``, as text."""
-    keys = [key for key in next(iter(found.values())) if np.median([table[key] for table in found.values()]) >= worth]
+    """The setting with the fewest evaluations whose median correlation is at least ``worth``, as text.
+
+    Of those that have a standard error, which takes two draws.
+    """
+    several = [key for key in next(iter(found.values())) if not key.endswith(",1")]
+    keys = [key for key in several if np.median([table[key] for table in found.values()]) >= worth]
     if not keys:
         return f"none of these settings reaches a median correlation of {worth}"
     stride, samples = min(keys, key=cost).split(",")

@@ -16,6 +16,7 @@ from predicdiff.errors import SettingsError
 from predicdiff.evidence import (
     activation_difference,
     evidence_against,
+    kept,
     laplace,
     log_odds,
     weight_of_evidence,
@@ -137,6 +138,21 @@ def test_windows_and_targets_do_not_mix() -> None:
         alone = weight_of_evidence(base[[target]], draws[[window]][..., [target]], **SMALL)
         assert together.value[window, target] == pytest.approx(alone.value[0, 0], rel=1e-12)
         assert together.variance[window, target] == pytest.approx(alone.variance[0, 0], rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [ILSVRC, SMALL, {"instances": 1_281_167, "classes": 2}])
+@pytest.mark.parametrize("p", [1e-8, 1e-6, 0.01, 0.5, 0.97, 0.999, 0.99999])
+def test_what_laplace_leaves_of_small_changes_by_finite_differences(p: float, scale: dict) -> None:
+    low, high = (Fraction(p) + sign * Fraction(min(p, 1 - p)) / 10**6 for sign in (-1, 1))
+    corrected = [exact_laplace(one, **scale) for one in (low, high)]
+    falls = [float(exact_odds(more) / exact_odds(less) - 1) for less, more in (corrected, (low, high))]
+    wanted = math.log1p(falls[0]) / math.log1p(falls[1])
+    assert kept(array(p), **scale)[0] == pytest.approx(wanted, rel=1e-4)
+
+
+def test_half_is_left_where_the_docstring_says() -> None:
+    np.testing.assert_allclose(kept(array(1 - 1000 / 1_281_167, 1 / 1_281_167), **ILSVRC), 0.5, atol=1e-3)
+    np.testing.assert_array_equal(kept(array(0, 1), **ILSVRC), [0, 0])
 
 
 # one class against another

@@ -60,9 +60,13 @@ def test_a_progress_that_stops_the_run_stops_it() -> None:
 # ------------------------------------------------------------------------------------- a confident net
 
 
-def sure(p: float) -> LinearNet:
-    """A net that gives its class 1 the probability p on the image of zeros."""
-    return LinearNet(np.zeros((2, *SHAPE)), [0.0, np.log(p / (1 - p))])
+def sure(p: float, classes: int = 1000) -> LinearNet:
+    """A net that gives class 1 the probability p, and others their part of the rest; K and N are those of ILSVRC."""
+    bias = np.zeros(classes)
+    bias[1] = np.log(p / (1 - p) * (classes - 1))
+    net = LinearNet(np.zeros((classes, *SHAPE)), bias)
+    net.training_instances = 1_281_167
+    return net
 
 
 def test_a_confident_net_is_told_and_shown_the_way() -> None:
@@ -84,6 +88,11 @@ def test_a_confident_net_without_scores_is_told_too() -> None:
         explained(net, units=[1])
 
 
+def test_few_training_instances_flatten_what_many_leave() -> None:
+    with pytest.warns(ConfidenceWarning, match="flattens"):
+        explained(sure(0.97, classes=100), units=[1], training_instances=1000)
+
+
 @pytest.mark.parametrize(
     ("net", "asked"),
     [
@@ -91,12 +100,15 @@ def test_a_confident_net_without_scores_is_told_too() -> None:
         (sure(0.9995), {"units": [0]}),
         (sure(0.9995), {"units": [1], "blob": "scores"}),
         (sure(0.9995), {"units": [1], "measure": "activation"}),
+        (sure(0.9995, classes=2), {"units": [1]}),  # of two classes, Laplace's correction takes next to nothing
+        (sure(0.9995), {"units": [1], "against": 0}),  # nor of a ratio of probabilities, at this end
+        (sure(0.97, classes=100), {"units": [1]}),
     ],
 )
 def test_no_warning_without_need(net: Any, asked: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert explained(net, **asked).notes == []
+        assert explained(net, **{"units": [0], **asked}).notes == []
 
 
 # ------------------------------------------------------------------------------------- what the result says

@@ -165,9 +165,19 @@ def test_the_caption_says_all_that_matters(result: Faithfulness) -> None:
 
 def test_images_of_which_the_net_is_sure_are_counted() -> None:
     found = faithfulness(Spot(gain=1.0), pictures(3), sampler=NormalSampler(), **SMALL)
-    assert found.notes == ["Of 3 of 3 images the net is sure (p > 0.999): Laplace flattens their evidence."]
+    assert found.notes == ["Of 3 of 3 images the net is so sure that Laplace's correction flattens the evidence."]
     assert found.notes[0] in found.caption()
     assert not faithfulness(Spot(gain=1.0), pictures(3), methods=["random"], **SMALL).notes
+
+
+def test_a_probability_that_laplace_leaves_alone_is_not_counted() -> None:
+    """0.9995 of two classes after a million training instances is flattened by two thousandths."""
+    net, picture = Spot(), pictures(1)
+    net.bias[0] = float((net.weights[1] * picture["picture 0"]).sum()) - np.log(0.9995 / 0.0005)
+    net.training_instances = 10**6
+    found = faithfulness(net, picture, sampler=NormalSampler(), **SMALL)
+    assert found.base == pytest.approx(0.9995, abs=1e-5)
+    assert not found.notes
 
 
 def test_all_of_it_goes_into_json(result: Faithfulness) -> None:
@@ -210,6 +220,7 @@ def test_matplotlib_is_imported_for_the_figure_alone() -> None:
     [
         ({"images": {}}, "no image came"),
         ({"seed": -1}, "seed -1 is out of range"),
+        ({"seed": 1.5}, "seed 1.5 is no whole number"),
         ({"infill": "grey"}, "infill 'grey' is unknown"),
         ({"methods": ["guess"]}, "method 'guess' is unknown"),
         ({"methods": {}}, "no method came"),

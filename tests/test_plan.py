@@ -32,7 +32,7 @@ def plan(net: Any = None, image: Any = None, sampler: Any = None, **settings: An
         ({"samples": 0}, SettingsError, "samples S = 0: want at least 1"),
         ({"samples": 2.5}, SettingsError, r"samples S = 2.5: want a whole number"),
         ({"window": 3.0}, SettingsError, r"window k = 3.0: want a whole number"),
-        ({"seed": "x"}, SettingsError, "seed = 'x': want a whole number"),
+        ({"seed": "x"}, SettingsError, "seed 'x' is no whole number"),
         ({"seed": -1}, SettingsError, "seed -1 is out of range"),
         ({"seed": 2**64}, SettingsError, "seed 18446744073709551616 is out of range"),
         ({"window": 8}, WindowError, "window k = 8 does not fit: want 1 <= k <= 7"),

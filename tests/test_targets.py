@@ -11,7 +11,7 @@ from oracle_nets import LinearNet, MapNet, photo
 from predicdiff.errors import BlobError, ImageError, SettingsError
 from predicdiff.images import View
 from predicdiff.nets.preprocessing import Preprocessing
-from predicdiff.targets import resolve, see
+from predicdiff.targets import observed, predicted, resolve, see
 
 NET = MapNet((1, 5, 6))
 BASE = NET.forward(photo((1, 5, 6))[None], ["maps", "scores", "prob"])
@@ -168,3 +168,16 @@ def test_pixels_are_copied() -> None:
     assert pixels.dtype == np.float32
     assert not np.shares_memory(image, pixels)
     assert (kept, frame) == (None, None)
+
+
+def test_what_is_looked_at_where_nothing_is_said() -> None:
+    net, image = MapNet((2, 6, 7), seed=4), photo((2, 6, 7), 5)
+    best = int(net.forward(image[None], ["prob"])["prob"].argmax())
+    assert (observed(net), predicted(net, image, "prob")) == ("prob", (best,))
+    with pytest.raises(BlobError, match="no blob 'fc9'"):
+        predicted(net, image, "fc9")
+    net.output = None
+    assert observed(net) == "scores"
+    net.scores = None
+    with pytest.raises(SettingsError, match="names neither probabilities nor scores: say which blob to take"):
+        observed(net)

@@ -253,9 +253,8 @@ class SamplerChoice:
         images, names = self._images(net, image, seed)
         like = like or OURS
         if start is None:
-            order = getattr(getattr(net, "preprocessing", None), "channels", "rgb")
             return like.sampler(
-                self.sampler, images, net.view(image), context=context, order=order, names=names, seed=seed
+                self.sampler, images, net.view(image), context=context, order=channel_order(net), names=names, seed=seed
             )
         images, names = like.corpus(images, net.view(image), names)
         if context is None or self.sampler == "marginal":
@@ -280,6 +279,11 @@ class SamplerChoice:
             return default_corpus(net.input_shape, exclude=image, seed=seed)
         images, names, _ = read_folder(self.corpus, net.view)
         return images, names
+
+
+def channel_order(net: Net) -> str:
+    """Of a net's input."""
+    return str(getattr(getattr(net, "preprocessing", None), "channels", ORDERS[0]))
 
 
 def _check_context(ground: tuple[int, int, int], window: int, context: int) -> None:

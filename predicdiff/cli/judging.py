@@ -11,8 +11,9 @@ import numpy as np
 
 from ..compare import compare, load
 from ..errors import ImageError
-from ..explanation import Explanation, written_whole
+from ..explanation import Explanation
 from ..faithfulness import Faithfulness, faithfulness
+from ..files import written_whole
 from ..methods import DIFFERENCE, METHODS
 from ..protocols import Net
 from ..randomisation import randomisation

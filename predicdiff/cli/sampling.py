@@ -14,7 +14,7 @@ from ..overlays import picture
 from ..samplers import GaussianSampler
 from ..samplers.corpus import default_corpus, read_folder
 from ..samplers.fitting import CHANNELS
-from .choices import NetChoice, SamplerChoice, net_options, sampler_options, subject
+from .choices import NetChoice, SamplerChoice, channel_order, net_options, sampler_options, subject
 from .options import Command, image_argument, option
 from .outputs import check_outputs
 from .values import FIGURE, FOLDER, PLACE, RESULT
@@ -64,12 +64,15 @@ def fit(
 ) -> None:
     """Read images, fit, save."""
     check_outputs([output], net.files)
-    shape, view = _seen(net)
+    shape, view, order = _seen(net)
     if folder is None:
         images, names = default_corpus(shape, seed=seed)
     else:
         images, names, _ = read_folder(folder, view)
-    sampler = GaussianSampler.fit(images, context, patches=patches, seed=seed, channels=channels_mode, names=names)
+    sampler = GaussianSampler.fit(
+        images, context, patches=patches, seed=seed, channels=channels_mode, names=names,
+        first=shape[0] - 1 if order == "bgr" else 0,
+    )  # fmt: skip
     sampler.save(output)
     for note in sampler.notes:
         click.echo(f"Note: {note}")
@@ -77,11 +80,11 @@ def fit(
     click.echo(f"Wrote {output}.")
 
 
-def _seen(net: NetChoice) -> tuple[tuple[int, int, int], Callable[[np.ndarray], np.ndarray]]:
-    """What the net sees: shape and view; without one, the middle of images whose short side is 224."""
+def _seen(net: NetChoice) -> tuple[tuple[int, int, int], Callable[[np.ndarray], np.ndarray], str]:
+    """What a net sees: shape, view and channel order; of none the middle of images whose short side is 224, and BGR."""
     if net.net is not None:
         model = net.load()
-        return model.input_shape, model.view
+        return model.input_shape, model.view, channel_order(model)
     if net.needs_net:
         raise SettingsError(
             f"{' and '.join(net.needs_net)} without a net that it belongs to: give --net too, or leave it out."
@@ -89,7 +92,7 @@ def _seen(net: NetChoice) -> tuple[tuple[int, int, int], Callable[[np.ndarray], 
     size = net.image_size or 224
     height, width = (size, size) if isinstance(size, int) else size
     view = View(net.view or "short", (height, width), antialias=True)
-    return (3, height, width), lambda image: view.apply(image, (height, width))
+    return (3, height, width), lambda image: view.apply(image, (height, width)), "bgr"
 
 
 @click.command("samples", cls=Command, help=SAMPLES_HELP, short_help="Draw what a sampler puts into a window.")

@@ -21,7 +21,7 @@ from matplotlib.ticker import MaxNLocator
 
 from .._version import __version__
 from ..errors import SettingsError
-from ..explanation import written_whole
+from ..files import written_whole
 from ..overlays import overlay
 
 #: File endings, and what would make two files of one figure differ.

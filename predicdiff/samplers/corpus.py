@@ -10,7 +10,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ..errors import ImageError, InputWarning, SamplerError
-from ..images import View, load_image
+from ..images import LUMA, View, load_image
 from .streams import CROP, generator
 
 #: Photographs that lie in scikit-image's wheel, from 0.18 on, and the scene that each shows.
@@ -28,8 +28,6 @@ CROPS = 8
 #: Side of the smallest crop, as a part of the largest's. Photographs shown much enlarged are smoother than what a net
 #: sees, and a Gaussian fitted to them is too sure of itself.
 SMALLEST = 0.8
-#: ITU-R 601, as a net's view has it.
-LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def bundled(exclude: np.ndarray | None = None) -> dict[str, np.ndarray]:

@@ -8,13 +8,14 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from ..errors import SamplerError
+from ..files import write
 from ..noise import Noise
 from ..windows import contexts, tiles
 from .clipping import CORPUS, Bounds, check_bounds, limits_at, per_pixel, seen, told
 from .common import check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
 from .conditioning import smallest_jitter
 from .fitting import Images, estimate
-from .gaussian_file import read, write
+from .gaussian_file import KIND, read
 from .laws import Laws
 from .streams import normals, threads_beside
 
@@ -260,11 +261,12 @@ class GaussianSampler:
             If it cannot be written (read-only, disk full).
         """
         arrays = {"mean": self.mean, "covariance": self.covariance}
-        settings = {"clip": self.clip, "jitter": self.jitter, "fitted_on": self.fitted_on}
+        texts = {"jitter": self.jitter, "fitted_on": self.fitted_on}
         if self.clip is not None and per_pixel(self.clip):
             arrays["clip"] = np.stack(self.clip)
-            settings["clip"] = None
-        write(Path(path), arrays, settings)
+        else:
+            texts["clip"] = self.clip
+        write(Path(path), KIND, arrays, texts)
 
     @classmethod
     def load(cls, path: str | Path) -> GaussianSampler:
@@ -275,10 +277,14 @@ class GaussianSampler:
         SamplerError
             If it is missing, damaged or not a sampler.
         """
-        arrays, settings = read(Path(path))
-        if "clip" in arrays:
-            settings["clip"] = tuple(arrays["clip"])
-        return cls(arrays["mean"], arrays["covariance"], **settings)
+        return read(Path(path), cls._from)
+
+    @classmethod
+    def _from(cls, read: dict[str, Any]) -> GaussianSampler:
+        names = ("mean", "covariance", "clip", "jitter", "fitted_on")
+        mean, covariance, clip, jitter, fitted_on = (read[name] for name in names)
+        bounds = None if clip is None else (clip[0], clip[1])
+        return cls(mean, covariance, clip=bounds, jitter=jitter, fitted_on=fitted_on)
 
     def _corners(self, pixels: np.ndarray, origins: np.ndarray, window: int) -> np.ndarray:
         if len(pixels) != len(self.mean):

@@ -32,6 +32,17 @@ def test_a_net_says_how_images_are_seen(cli, net, folder, photographs, tmp_path)
     np.testing.assert_array_equal(GaussianSampler.load(tmp_path / "s.h5").mean, expected.mean)
 
 
+def test_the_authors_covariance_is_that_of_the_nets_first_colour(cli, net, folder, photographs, tmp_path):
+    """Blue for a net of Caffe, and where there is none; red for one that takes RGB."""
+    options = ["-l", 5, "--patches", 300, "--channels-mode", "authors"]
+    for others, first in ((net, 2), (["--image-size", 24], 2), ([*net, "--channels", "rgb"], 0)):
+        assert cli("fit", folder, "-o", "s.h5", *options, *others).exit_code == 0
+        found = GaussianSampler.load(tmp_path / "s.h5")
+        apart = GaussianSampler.fit(list(photographs[1:]), 5, patches=300, channels="independent")
+        assert found.fitted_on["first"] == first
+        np.testing.assert_array_equal(found.covariance, [apart.covariance[first]] * 3)
+
+
 def test_without_a_folder_it_is_the_bundled_photographs(cli, tmp_path):
     result = cli("fit", "-o", "s.h5", "-l", 6, "--patches", 900, "--image-size", "40x50")
     assert result.exit_code == 0, result.output

@@ -1,0 +1,134 @@
+"""Files written whole or not at all, and HDF5 files of arrays and JSON with a SHA-256 of themselves at their end.
+
+The HDF5 library hangs, or crashes, on many a damaged file: the hash is looked at before it sees one. What stands behind
+its own content it passes over, so that any HDF5 program reads these files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, TypeVar
+
+import numpy as np
+
+from .errors import ExplanationError, PredicdiffError
+
+SEAL = b"\npredicdiff sha256 "
+T = TypeVar("T")
+
+
+class Kind(NamedTuple):
+    """What files hold, in words for their errors, which are of type ``error``; ``command`` makes them."""
+
+    noun: str
+    version: int
+    command: str
+    error: type[PredicdiffError]
+
+
+def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mapping[str, Any]) -> None:
+    """Write arrays, and what JSON can hold, by name; an error of the kind's if it cannot be (read-only, disk full)."""
+    import h5py
+
+    # made in memory: when the disk is full, HDF5 prints pages of its own and may take the process down
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.attrs["format"], file.attrs["version"] = f"predicdiff {kind.noun}", kind.version
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values, compression="gzip", shuffle=True)
+        for name, value in texts.items():
+            file.create_dataset(name, data=json.dumps(value), dtype=h5py.string_dtype())
+    with written_whole(path, error=kind.error) as part:
+        part.write_bytes(_sealed(content.getvalue()))
+
+
+def read(path: Path, kind: Kind, make: Callable[[dict[str, Any]], T]) -> T:
+    """What ``make`` makes of all that `write` wrote, by name; an error of the kind's if the file is not as it was."""
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(_unsealed(path, kind)), "r") as file:
+            if file.attrs.get("format") != f"predicdiff {kind.noun}":
+                raise kind.error(f"{path}: not a whole {kind.noun}, but another file of predicdiff's.")
+            if int(file.attrs["version"]) > kind.version:
+                raise kind.error(f"{path}: written by a newer predicdiff. Install that to read it.")
+            found = {name: _plain(values[()]) for name, values in file.items()}
+        return make(found)
+    except PredicdiffError:
+        raise
+    except FileNotFoundError:
+        raise kind.error(f"{path}: no such file. Make one with `{kind.command} -o {path}`.") from None
+    except OSError as error:
+        raise kind.error(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except Exception as error:  # h5py raises many kinds for files that are put together otherwise
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise kind.error(f"{path}: {kind.noun} without all its parts ({reason}).") from error
+
+
+def _plain(value: Any) -> Any:
+    """An array as it is, a text as what it is JSON of."""
+    return value if isinstance(value, np.ndarray) else json.loads(value)
+
+
+def _sealed(content: bytes) -> bytes:
+    return content + SEAL + hashlib.sha256(content).digest()
+
+
+def _unsealed(path: Path, kind: Kind) -> bytes:
+    """The content of a file whose seal is whole."""
+    length = len(_sealed(b""))
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - length))
+        ours = file.read(len(SEAL)) == SEAL
+        file.seek(0)
+        # a foreign file may be larger than memory
+        content = file.read(size - length) if ours else b""
+        if not ours or _sealed(content)[-length:] != file.read():
+            raise kind.error(f"{path}: not a whole {kind.noun}. predicdiff did not write it, or it was cut or changed.")
+    return content
+
+
+@contextmanager
+def written_whole(path: Path, *, error: type[PredicdiffError] = ExplanationError) -> Iterator[Path]:
+    """Give a name beside ``path`` to write to; it gets the real name only when all went well.
+
+    Raises
+    ------
+    ExplanationError, or ``error``
+        If the folder cannot be made or written to, or the disk is full.
+    """
+    part: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".part{path.suffix}", dir=path.parent)
+        os.close(handle)
+        part = Path(name)
+        yield part
+        part.chmod(0o666 & ~_umask())
+        _to_disk(part)
+        os.replace(part, path)
+    except (OSError, RuntimeError) as wrong:
+        reason = getattr(wrong, "strerror", None) or (str(wrong) or type(wrong).__name__).splitlines()[0]
+        raise error(f"{path}: cannot be written ({reason}). Choose another place or make room.") from wrong
+    finally:
+        if part is not None and part.exists():
+            part.unlink()
+
+
+def _to_disk(path: Path) -> None:
+    """Some file systems report a full disk only now; and the name must not be there before the content."""
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
