@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from predicdiff.errors import PredicdiffError
+from predicdiff.nets.caffe_process import has_cuda
 from predicdiff.plan import MEMORY, Plan
 
 from .timing_nets import Forward, Timed, plain
@@ -83,10 +84,11 @@ def runs(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Run
 
 def ours(plan: Plan, *, incremental: bool) -> Evaluate:
     """Our net, with the batches that an analysis gives it."""
+    net: Any = plan.net
+    net.incremental = incremental  # a dense pass takes many times the memory
     batch = plan.batch(MEMORY)
 
     def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
-        net: Any = plan.net
         net.incremental = incremental
         values: np.ndarray = net.evaluate(plan.pixels, origins, patches, blob=blob, units=units, batch_size=batch)
         return values
@@ -144,6 +146,8 @@ def caffe_values(timed: Timed) -> Callable[[Tensor, str], np.ndarray] | str:
         caffe: Any = importlib.import_module("caffe")
     except ImportError:
         return "not installed"
+    if timed.net.device.type == "cuda" and not has_cuda():
+        return "built for the CPU alone"  # asked for a GPU, it would end the process
     caffe.set_mode_gpu() if timed.net.device.type == "cuda" else caffe.set_mode_cpu()
     net = caffe.Net(str(timed.prototxt), caffe.TEST)
     for layer, arrays in timed.net.weights.items():

@@ -131,7 +131,8 @@ def test_windows_of_the_slow_ways(timing: Any) -> None:
     assert timing.few(32, 1.5e10, "cpu") == 2
     assert timing.few(4, 7e8, "cpu") == 4
     assert timing.few(1, 1.5e10, "cpu") == 1
-    assert timing.few(512, 1.5e10, "cuda") == 512
+    assert timing.few(4096, 1.5e10, "cuda") == 512
+    assert timing.few(40, 7e8, "cuda") == 40
 
 
 def test_rounds_take_turns_and_leave_out_the_first(timing: Any) -> None:
