@@ -83,7 +83,7 @@ class Incremental:
         route = self.route
         where = route.rectangles(origins, patches.shape[-1])
         rectangles = geometry.stack(list(where.values())) if where else None
-        chosen = None if channels is None else sent(np.array(channels), patches.device)
+        chosen = None if channels is None else sent(np.array(channels, np.int64), patches.device)
         batch_size = min(batch_size, max(1, INDEXED // route.elements(patches.shape[-1])))
         waiting: list[tuple[Chunk, list[Tensor]]] = []
         most = self._collected(batch_size)

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
+from logical_gpu import gpu  # noqa: E402
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -72,6 +74,17 @@ def test_less_than_float32_is_timed_with_what_it_changes(timing: Any, tmp_path: 
     _, output = run(timing, tmp_path / "none", "--precision", "tf32", code=2)
     assert output.startswith("Error: precision tf32 is a GPU's, and the device is cpu")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_on_a_gpu(precision: str, timing: Any, tmp_path: Path) -> None:
+    with gpu():
+        record, output = run(timing, tmp_path / "out", "--device", "cuda", "--precision", precision)
+    assert (record["machine"]["kind"], record["settings"]["precision"]) == ("cuda", precision)
+    net = record["nets"]["tiny"]
+    assert all(way["peak_memory"] == 1 for way in net["ways"].values())
+    assert net["ways"]["naive"]["evaluations"] == net["ways"]["incremental"]["evaluations"]
+    assert "times as fast" in output
 
 
 def test_a_caffe_net_without_weights_gets_seeded_ones(timing: Any, tiny: Path) -> None:

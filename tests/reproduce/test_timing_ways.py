@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, Callable
 
 import numpy as np
@@ -150,6 +150,33 @@ def test_what_is_not_there_is_said(ways: Any, timed: Any, plan: Plan, monkeypatc
     assert ways.caffe_values(timed) == "not installed"
     assert ways.caffe_values(SimpleNamespace(prototxt=None)) == "not a Caffe net"
     assert ways.occlusion(ways.Subject(timed, plan, 2)) == "not installed"
+
+
+def test_caffe_without_cuda_is_not_asked_for_a_gpu(ways: Any, timed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would end the process."""
+
+    class Ending(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            raise SystemExit(name)
+
+    monkeypatch.setitem(sys.modules, "caffe", Ending("caffe"))
+    monkeypatch.setattr(ways, "has_cuda", lambda: False)
+    timed.net.device = torch.device("cuda")
+    assert ways.caffe_values(timed) == "built for the CPU alone"
+
+
+def test_dense_passes_get_the_batch_that_their_memory_allows(
+    ways: Any, timed: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+    monkeypatch.setattr(CaffeTorchNet, "preferred_batch", 10**6)
+    monkeypatch.setattr(
+        CaffeTorchNet, "evaluate", lambda net, *_, batch_size, **__: seen.update({net.incremental: batch_size})
+    )
+    evaluate, _ = ways.evaluators(timed, plan)
+    for way in ("dense", "incremental"):
+        evaluate[way](plan.origins, None, "fc", [])
+    assert seen[False] < seen[True]
 
 
 def test_captum_takes_about_as_many_evaluations(ways: Any, timed: Any, plan: Plan) -> None:
