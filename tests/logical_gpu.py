@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -26,6 +27,9 @@ ANSWERS = {
     "get_device_name": "logical", "is_available": True, "is_bf16_supported": True, "max_memory_allocated": 1,
     "reset_peak_memory_stats": None, "synchronize": None,
 }  # fmt: skip
+
+#: For a fixture: the logical GPU, and a real one where there is one.
+KINDS = ["logical", pytest.param("real", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
 #: How often somebody read from the GPU, waited for a copy to it, or sent one and went on.
 TRAFFIC: Counter[str] = Counter()
@@ -56,9 +60,12 @@ def gpu() -> Iterator[Counter[str]]:
     """While it lasts, torch has one GPU; what is copied to and from it is counted anew."""
     autocast, overwrite = torch.autocast, torch.__future__.set_overwrite_module_params_on_conversion
     TRAFFIC.clear()
+    if isinstance(torch.cuda.is_available, mock.NonCallableMock):  # there already
+        yield TRAFFIC
+        return
     with contextlib.ExitStack() as stack:
         for name, answer in ANSWERS.items():
-            stack.enter_context(mock.patch.object(torch.cuda, name, lambda *_, answer=answer: answer))
+            stack.enter_context(mock.patch.object(torch.cuda, name, return_value=answer))
         stack.enter_context(mock.patch.object(torch, "autocast", lambda _, kind: autocast("cpu", kind)))
         stack.callback(overwrite, torch.__future__.get_overwrite_module_params_on_conversion())
         overwrite(True)  # so that a module's weights become tensors of another class

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from logical_gpu import gpu  # noqa: E402
+from logical_gpu import KINDS, gpu  # noqa: E402
 
 from predicdiff.nets.patches import alike, cut_out, narrowed, paste  # noqa: E402
 
@@ -34,11 +34,11 @@ def corners(draw: st.DrawFn, least: int, most: int) -> np.ndarray:
     return np.array(draw(st.lists(st.tuples(*[st.integers(least, most)] * 2), min_size=count, max_size=count)))
 
 
-@pytest.fixture(scope="module", params=["cpu", "gpu"])
+@pytest.fixture(scope="module", params=["cpu", *KINDS])
 def place(request: pytest.FixtureRequest) -> Any:
-    """The CPU, and a logical GPU, on which all windows are done at once."""
-    with gpu() if request.param == "gpu" else nullcontext():
-        yield "cuda" if request.param == "gpu" else "cpu"
+    """The CPU, and a GPU, on which all windows are done at once."""
+    with gpu() if request.param == "logical" else nullcontext():
+        yield "cpu" if request.param == "cpu" else "cuda"
 
 
 @settings(deadline=None)
