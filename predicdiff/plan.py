@@ -33,6 +33,9 @@ DRAWS_SHARE = 0.1
 #: What is set in at a tile's windows: patches (n, S, C, k, k), or what a net makes them of.
 Draws = Union[np.ndarray, Noise]
 
+#: Evaluations from which a run's time is projected, or about one batch of a net that likes longer ones.
+PROBE = 64
+
 #: Bytes that a run may take by default: what the paper's machine had.
 MEMORY = 4 * 10**9
 
@@ -336,10 +339,12 @@ def seconds_needed(plan: Plan, *, memory: int = MEMORY, batch_size: int | None =
     What a call takes once, such as the pass of the untouched image, is left out, as far as two sizes tell it apart.
     """
     batch = plan.batch(memory) if batch_size is None else batch_size
-    count = max(1, min(len(plan.origins), -(-2 * batch // plan.samples), 64 // plan.samples + 1))
+    liked = getattr(plan.net, "preferred_batch", 0)
+    count = max(1, min(len(plan.origins), -(-2 * batch // plan.samples), max(PROBE, liked) // plan.samples + 1))
     probe = replace(plan, origins=plan.origins[:: max(1, len(plan.origins) // count)][:count])
     whole = slice(0, len(probe.origins))
-    evaluate_tile(probe, slice(0, 1), batch)  # first calls set things up
+    # first calls set things up: on a GPU for each size of a batch anew
+    evaluate_tile(probe, whole if liked > PROBE else slice(0, 1), batch)
     each = _seconds(probe, whole, batch) / len(probe.origins)
     if len(probe.origins) > 1:
         more = len(probe.origins) * each - _seconds(probe, slice(0, 1), batch)

@@ -40,10 +40,12 @@ from .timing_ways import ELSEWHERE, Run, Subject, caffe_there, check_agreement, 
 NETS = ("alexnet", "googlenet", "vgg16", "squeezenet", "efficientnet_lite0")
 WINDOW = 10
 SAMPLES = QUALITIES["paper"].samples
-#: Windows that are timed by default. On a processor as many as an analysis takes at once; a GPU needs more to be full.
-WINDOWS = {"cpu": 32, "cuda": 512}
+#: Windows that are timed by default: as many as an analysis takes at once.
+WINDOWS = {"cpu": 32, "cuda": 4096}
 #: How many of them the slow ways take on a processor: of light nets whole batches of 32, of heavy ones the fewest.
 FEW, FEWEST = 8, 2
+#: And on a GPU.
+FEW_THERE = 512
 #: Multiply-adds from which a net is heavy.
 HEAVY = 4e9
 #: Side of the matrices that are multiplied.
@@ -111,15 +113,15 @@ def measure(
         "product_multiply_adds": SIDE**3,
         "ways": times,
         "missing": {**missing, **more},
-        **({} if isinstance(caffe, str) else {"pycaffe": caffe.versions}),
+        **({} if isinstance(caffe, str) else {"pycaffe": caffe.about}),
         **({"precision_gap": gap} if less else {}),
         **({"profile": costly} if profile else {}),
     }
 
 
 def few(windows: int, dense: float, kind: str) -> int:
-    """How many of the windows the slow ways take, by a dense pass's multiply-adds; on a GPU all."""
-    return windows if kind != "cpu" else min(windows, FEW if dense < HEAVY else FEWEST)
+    """How many of the windows the slow ways take, by a dense pass's multiply-adds; on a GPU more."""
+    return min(windows, FEW_THERE if kind != "cpu" else FEW if dense < HEAVY else FEWEST)
 
 
 def rounds(turns: dict[str, Run], count: int, device: torch.device) -> tuple[dict[str, Any], list[float]]:
@@ -168,12 +170,14 @@ def multiply_adds(net: Any, run: Run) -> dict[str, float]:
 
 def costliest(run: Run, device: torch.device) -> list[dict[str, Any]]:
     """The operations that take the most time themselves: name, part of the whole, and number of calls."""
+    from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
 
     activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device.type == "cuda" else [])
     with profile(activities=activities) as profiler:
         run()
-    found = profiler.key_averages()
+    # a GPU's kernels are listed beside the operations that launch them, whose time is theirs
+    found = [row for row in profiler.key_averages() if row.device_type == DeviceType.CPU]
     on = "cpu" if device.type == "cpu" else "device" if hasattr(found[0], "self_device_time_total") else "cuda"
     times = sorted(((getattr(row, f"self_{on}_time_total"), row) for row in found), key=lambda pair: -pair[0])
     total = sum(taken for taken, _ in times) or 1
@@ -200,7 +204,7 @@ def report(record: dict[str, Any], name: str) -> str:
 
 @click.command(help=__doc__)
 @click.option("--net", "names", multiple=True, default=NETS, help="A net's name; repeat for more. [five nets]")
-@click.option("--windows", type=click.IntRange(min=1), help="Windows that are timed. [32, on a GPU 512]")
+@click.option("--windows", type=click.IntRange(min=1), help="Windows that are timed. [32, on a GPU 4096]")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds that count.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of windows, draws and weights.")
 @click.option("--device", help="As torch names it. [a GPU if there is one]")

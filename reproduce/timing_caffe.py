@@ -56,8 +56,14 @@ class CaffeProcess:
     prototxt : str
         Its text.
     weights : {layer: list of arrays}
-    device : {"cpu", "cuda", "cuda:N"}
         Pixels are inputs: who asks has encoded them.
+    device : {"cpu", "cuda", "cuda:N"}, optional
+        By default a GPU, if Caffe there can use one.
+
+    Attributes
+    ----------
+    about : {"caffe", "python", "numpy", "device": str}
+        What computes there.
 
     Raises
     ------
@@ -68,7 +74,7 @@ class CaffeProcess:
     """
 
     def __init__(
-        self, command: Sequence[str], prototxt: str, weights: Mapping[str, Sequence[np.ndarray]], device: str
+        self, command: Sequence[str], prototxt: str, weights: Mapping[str, Sequence[np.ndarray]], device: str | None
     ) -> None:
         self.command = " ".join(command)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -87,8 +93,7 @@ class CaffeProcess:
         except BaseException:
             self.__exit__()
             raise
-        #: Of Caffe, and of Python and numpy there.
-        self.versions: dict[str, str] = found["versions"]
+        self.about: dict[str, str] = found["about"]
 
     def evaluate(
         self, inputs: np.ndarray, origins: np.ndarray, patches: np.ndarray, blob: str, channels: Sequence[int]
@@ -132,8 +137,9 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         path.write_text(what["prototxt"], encoding="utf-8")
         net = CaffeNet(path, weights, device=what["device"])
     del arrays, weights
-    versions = {"caffe": str(import_caffe().__version__), "python": sys.version.split()[0], "numpy": np.__version__}
-    send(sink, {"versions": versions})
+    caffe = str(import_caffe().__version__)
+    about = {"caffe": caffe, "python": sys.version.split()[0], "numpy": np.__version__, "device": net.device}
+    send(sink, {"about": about})
     while True:
         try:
             what, (inputs, origins, patches) = receive(source)

@@ -86,10 +86,11 @@ def runs(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Run
 
 def ours(plan: Plan, *, incremental: bool) -> Evaluate:
     """Our net, with the batches that an analysis gives it."""
+    net: Any = plan.net
+    net.incremental = incremental  # a dense pass takes many times the memory
     batch = plan.batch(MEMORY)
 
     def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
-        net: Any = plan.net
         net.incremental = incremental
         values: np.ndarray = net.evaluate(plan.pixels, origins, patches, blob=blob, units=units, batch_size=batch)
         return values
@@ -152,8 +153,10 @@ def caffe_there(timed: Timed, command: Sequence[str] | None) -> Iterator[CaffePr
         yield "not installed"
     else:
         text = timed.prototxt.read_text(encoding="utf-8")
-        with CaffeProcess(command or [sys.executable], text, timed.net.weights, str(timed.net.device)) as caffe:
-            yield caffe
+        device = "cpu" if timed.net.device.type == "cpu" else None
+        with CaffeProcess(command or [sys.executable], text, timed.net.weights, device) as caffe:
+            alike = caffe.about["device"].startswith(timed.net.device.type)
+            yield caffe if alike else "built for the CPU alone"
 
 
 def by_caffe(plan: Plan, caffe: CaffeProcess) -> Evaluate:

@@ -320,6 +320,16 @@ def test_time_is_projected_from_a_part_of_the_work(
     assert sum(net.batches) <= 2 * max(64 + samples, samples)
 
 
+def test_a_net_that_likes_long_batches_is_timed_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = MapNet(SHAPE)
+    net.preferred_batch = 640  # type: ignore[attr-defined]
+    monkeypatch.setattr(planning.time, "perf_counter", lambda: float(sum(net.batches)))
+    made = plan(net, samples=40, stride=1)
+    assert seconds_needed(made) == pytest.approx(len(made.origins) * 40)
+    assert max(net.batches) == 640
+    assert net.batches[0] == 640, "first calls of that size are not what is timed"
+
+
 def test_presets_end_with_the_papers_setting() -> None:
     assert (QUALITIES["paper"].stride, QUALITIES["paper"].samples) == (1, 20)
     work = [preset.samples / preset.stride**2 for preset in QUALITIES.values()]

@@ -56,7 +56,7 @@ class Batch:
                 if route.last[number] == i:
                     self.patches.pop(number, None)
 
-    def whole(self, value: int, channels: Sequence[int] | None = None) -> Tensor:
+    def whole(self, value: int, channels: Tensor | None = None) -> Tensor:
         """All of a value (n S, ...), or some of its channels."""
         patch = self.patches.get(value)
         base = self.engine.base[value]

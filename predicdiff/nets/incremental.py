@@ -22,12 +22,15 @@ from . import geometry
 from .batch import NOTHING, Batch
 from .geometry import Box, Rectangles
 from .graph import WHOLE, Node
+from .patches import sent
 from .route import Route
 
 #: Vectors up to this long are collected before linear layers, which read all their weights for every batch.
 SMALL = 2**15
 #: How many are collected at most.
 COLLECTED = 160
+#: Elements alive at most: CUDA's kernels count those of one map in 32 bits, or did until not long ago.
+INDEXED = 2**31 - 1
 
 Chunk = Tuple[np.ndarray, slice]
 
@@ -80,18 +83,20 @@ class Incremental:
         route = self.route
         where = route.rectangles(origins, patches.shape[-1])
         rectangles = geometry.stack(list(where.values())) if where else None
+        chosen = None if channels is None else sent(np.array(channels, np.int64), patches.device)
+        batch_size = min(batch_size, max(1, INDEXED // route.elements(patches.shape[-1])))
         waiting: list[tuple[Chunk, list[Tensor]]] = []
         most = self._collected(batch_size)
         for windows, draws in _chunks(rectangles, len(origins), patches.shape[1], batch_size):
             boxes = {} if rectangles is None else route.boxes(list(where), rectangles.of(windows))
             batch = Batch(self, boxes, len(windows))
-            batch.run(origins[windows], patches[torch.from_numpy(windows).to(patches.device)][:, draws].flatten(0, 1))
-            made = [batch.whole(number, channels if number == route.target else None) for number in route.frontier]
+            batch.run(origins[windows], patches[sent(windows, patches.device)][:, draws].flatten(0, 1))
+            made = [batch.whole(number, chosen if number == route.target else None) for number in route.frontier]
             waiting.append(((windows, draws), made))
             if sum(len(values[0]) for _, values in waiting) + batch_size > most:
-                yield from self._finish(waiting, channels)
+                yield from self._finish(waiting, chosen)
                 waiting = []
-        yield from self._finish(waiting, channels)
+        yield from self._finish(waiting, chosen)
 
     def bordered(self, value: int, border: tuple[int, int, int, int], fill: float) -> Tensor:
         """What the image gives, with ``fill`` (left, right, above, below) around it; kept."""
@@ -110,7 +115,7 @@ class Incremental:
         return max(batch_size, COLLECTED) if collect else batch_size
 
     def _finish(
-        self, waiting: Sequence[tuple[Chunk, list[Tensor]]], channels: Sequence[int] | None
+        self, waiting: Sequence[tuple[Chunk, list[Tensor]]], channels: Tensor | None
     ) -> Iterator[tuple[Chunk, Tensor]]:
         """Run the tail on what was collected, and hand it out again."""
         if not waiting:

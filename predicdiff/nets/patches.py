@@ -30,8 +30,8 @@ def cut_out(
             part = batch[i * samples : (i + 1) * samples]
             part.copy_(_slice(base, top, left, size).expand_as(part))
     else:  # one kernel for all, of a view in which rectangles are elements
-        corners = [torch.from_numpy(corner).to(base.device) for corner in (row, column)]
-        found = base[0].unfold(1, height, 1).unfold(2, width, 1)[:, corners[0], corners[1]]
+        rows, columns = sent(np.stack([row, column]), base.device)
+        found = base[0].unfold(1, height, 1).unfold(2, width, 1)[:, rows, columns]
         batch.unflatten(0, (count, samples)).copy_(found.movedim(1, 0)[:, None])
     return batch
 
@@ -40,11 +40,13 @@ def paste(batch: Tensor, values: Tensor, row: np.ndarray, column: np.ndarray) ->
     """Set rectangles (n S, C, p, q) into a batch (n S, C, h, w), each at its window's corner; the rest is lost."""
     if alike(row) and alike(column):
         _set(batch, values, int(row[0]), int(column[0]))
-        return
-    samples = len(batch) // len(row)
-    for i, (top, left) in enumerate(zip(row.tolist(), column.tolist())):
-        draws = slice(i * samples, (i + 1) * samples)
-        _set(batch[draws], values[draws], top, left)
+    elif batch.device.type == "cpu":
+        samples = len(batch) // len(row)
+        for i, (top, left) in enumerate(zip(row.tolist(), column.tolist())):
+            draws = slice(i * samples, (i + 1) * samples)
+            _set(batch[draws], values[draws], top, left)
+    else:
+        _set_each(batch, values, row, column)
 
 
 def narrowed(values: Tensor, row: np.ndarray, column: np.ndarray, size: tuple[int, int]) -> Tensor | None:
@@ -55,6 +57,12 @@ def narrowed(values: Tensor, row: np.ndarray, column: np.ndarray, size: tuple[in
     height, width = size
     inside = top >= 0 and top + height <= values.shape[2] and left >= 0 and left + width <= values.shape[3]
     return values[:, :, top : top + height, left : left + width] if inside else None
+
+
+def sent(array: np.ndarray, device: torch.device) -> Tensor:
+    """A small array on a device; a GPU goes on with what it has to do meanwhile, and nobody waits for it."""
+    tensor = torch.from_numpy(array)
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
 def alike(corners: np.ndarray) -> bool:
@@ -70,3 +78,21 @@ def _set(batch: Tensor, values: Tensor, top: int, left: int) -> None:
     rows, from_rows = overlap(top, values.shape[2], batch.shape[2])
     columns, from_columns = overlap(left, values.shape[3], batch.shape[3])
     batch[:, :, rows, columns] = values[:, :, from_rows, from_columns]
+
+
+def _set_each(batch: Tensor, values: Tensor, row: np.ndarray, column: np.ndarray) -> None:
+    """Each window's rectangles at its own corner, by as many kernels for all windows as for one.
+
+    Every place of the batch looks up where in the rectangle it lies; those that lie outside keep what they have.
+    """
+    (height, width), (p, q) = batch.shape[2:], values.shape[2:]
+    outside = -2 * p * q  # below zero whatever is added
+    rows, columns = np.arange(height) - row[:, None], np.arange(width) - column[:, None]
+    rows = np.where((rows >= 0) & (rows < p), rows * q, outside)
+    columns = np.where((columns >= 0) & (columns < q), columns, outside)
+    places = sent(np.concatenate([rows, columns], 1), batch.device)
+    places = places[:, :height, None] + places[:, None, height:]
+    whole = batch.unflatten(0, (len(row), -1))
+    flat = values.reshape(len(row), -1, p * q)
+    found = flat.gather(2, places.clamp(min=0).view(len(row), 1, -1).expand(-1, flat.shape[1], -1))
+    torch.where((places >= 0)[:, None, None], found.view(whole.shape).to(batch.dtype), whole, out=whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, ContextManager, TypeVar
+from typing import Any, Callable, ContextManager, TypeVar
 
 import numpy as np
 import torch
@@ -18,11 +18,14 @@ from . import device_draws
 from .asked import only
 from .folding import folded
 from .graph import Graph
-from .incremental import Incremental, Work
+from .incremental import Chunk, Incremental, Work
 from .net_base import BlobNet, hash_of
 from .preprocessing import Preprocessing
 from .route import SHARE, Route
 from .torch_device import check_precision, computing, exactly, memory_errors
+
+#: Values that are left on the device at most, before they are read.
+HELD = 2**22
 
 Net = TypeVar("Net", bound="TorchNet")
 
@@ -90,7 +93,8 @@ class TorchNet(BlobNet):
     @property
     def preferred_batch(self) -> int:
         """Inputs in a batch beyond which more gain nothing; on the CPU more are slower (their maps leave the cache)."""
-        return 20 if self.device.type == "cpu" else 1280
+        # to launch a batch's hundreds of kernels takes Python some 10 ms, however long the batch is
+        return 20 if self.device.type == "cpu" else 2560
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words: up to which layer it computes only what changes."""
@@ -149,6 +153,7 @@ class TorchNet(BlobNet):
     ) -> np.ndarray:
         channels, inside = _of_channels(units)
         values = np.empty((*patches.shape[:2], len(units)))
+        late = _Late(values)
         with memory_errors(), computing(self.precision, self.device), torch.inference_mode(), self._ready():
             engine = self._engine(pixels, start, blob, channels)
             selected = None
@@ -157,9 +162,10 @@ class TorchNet(BlobNet):
             elif len(self._blobs[blob]) > 1:
                 units, selected = inside, channels
             given = self._given(origins, patches, encode=start is None)
-            for (rows, draws), batch in engine.evaluate(origins, given, batch_size, channels=selected):
-                found = _read(batch, units).cpu().numpy()
-                values[rows, draws] = found.reshape(len(rows), -1, len(units))
+            read = _reader(units, len(self._blobs[blob]), self.device)
+            for chunk, batch in engine.evaluate(origins, given, batch_size, channels=selected):
+                late.add(chunk, read(batch))
+            late.fetch()
         self.work.add(engine.work)
         return values
 
@@ -210,12 +216,36 @@ def _bytes(tensor: Tensor) -> np.ndarray:
     return np.asarray(tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy())
 
 
-def _read(values: Tensor, units: Sequence[Unit]) -> Tensor:
-    """Values (b, T) float64 of units in a batch of one blob (b, ...)."""
-    if all(len(unit) == values.dim() - 1 for unit in units):  # single units, all at one stroke
-        index: tuple[Any, ...] = (slice(None), *torch.tensor(units, device=values.device).t())
-        return values[index].double()
-    return torch.stack([_at(values, unit).double().reshape(len(values), -1).mean(1) for unit in units], 1)
+def _reader(units: Sequence[Unit], dimensions: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """What reads values (b, T) float64 of units in a batch (b, ...); ``dimensions`` without the batch's."""
+    if all(len(unit) == dimensions for unit in units):  # single units, all at one stroke
+        index: tuple[Any, ...] = (slice(None), *torch.tensor(units, device=device).t())
+        return lambda values: values[index].double()
+    return lambda values: torch.stack(
+        [_at(values, unit).double().reshape(len(values), -1).mean(1) for unit in units], 1
+    )
+
+
+class _Late:
+    """Takes values into an array (n, S, T), of many batches at once: a GPU that is read has to stand still."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self._waiting: list[tuple[Chunk, Tensor]] = []
+        self._held = 0
+
+    def add(self, chunk: Chunk, found: Tensor) -> None:
+        """Keep what was read in a chunk, (windows draws, T), on the device."""
+        self._waiting.append((chunk, found))
+        self._held += found.numel()
+        if self._held > HELD:
+            self.fetch()
+
+    def fetch(self) -> None:
+        """Put all that is kept in its place."""
+        for (rows, draws), found in self._waiting:
+            self.values[rows, draws] = found.cpu().numpy().reshape(len(rows), -1, self.values.shape[2])
+        self._waiting, self._held = [], 0
 
 
 def _of_channels(units: Sequence[Unit]) -> tuple[list[int], list[Unit]]:

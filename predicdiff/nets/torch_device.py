@@ -17,8 +17,11 @@ Device = Optional[Union[str, torch.device]]
 #: glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD (at most 2**25): bytes from which memory is given back.
 MALLOC = {-1: 2**30, -3: 2**25}
 
-#: What allocators say when they have nothing left, each in its own words.
-FULL = ("can't allocate memory", "out of memory", "alloc_failed", "bad_alloc", "could not allocate")
+#: What allocators say when they have nothing left, each in its own words, and cuDNN when it found no room to work in.
+FULL = (
+    "can't allocate memory", "out of memory", "alloc_failed", "bad_alloc", "could not allocate",
+    "unable to find an engine to execute",
+)  # fmt: skip
 
 
 def check_precision(precision: str, device: torch.device) -> str:
@@ -27,6 +30,8 @@ def check_precision(precision: str, device: torch.device) -> str:
         raise SettingsError(f"precision {precision!r} is unknown: want one of {', '.join(PRECISIONS)}.")
     if precision == "tf32" and device.type != "cuda":
         raise SettingsError(f"precision tf32 is a GPU's, and the device is {device.type}: want float32 or bfloat16.")
+    if precision == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise SettingsError("precision bfloat16 is not known to this GPU: want float32.")
     return precision
 
 

@@ -94,16 +94,17 @@ def lrn(bottoms: Tensors, weights: Tensors, *, size: int, alpha: float, beta: fl
 
 
 def _lrn(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    squares = x * x
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))  # sums, of whatever products were rounded to
+    squares = wide * wide
     total = squares.clone()
     for shift in range(1, min(size // 2, x.shape[1] - 1) + 1):
         total[:, shift:] += squares[:, :-shift]
         total[:, :-shift] += squares[:, shift:]
     total = total.mul_(alpha / size).add_(k)
     if beta != 0.75:
-        return x * total.pow(-beta)
+        return (wide * total.pow(-beta)).to(x.dtype)
     root = total.rsqrt()
-    return x * root * root.sqrt()
+    return (wide * root * root.sqrt()).to(x.dtype)
 
 
 def relu(bottoms: Tensors, weights: Tensors, *, negative_slope: float, overwrite: bool = False) -> Tensor:

@@ -135,10 +135,24 @@ def test_a_missing_mean_is_warned_of_in_a_line(cli, tiny, fitted, picture):
 
 
 def test_finished_tiles_are_taken_up(cli, net, fitted, picture, tmp_path):
-    cli("explain", picture, *net, *fitted, "-k", 4, "--stride", 4, "-S", 40, "-o", "whole.h5", "-q")
+    run = [
+        "explain",
+        picture,
+        *net,
+        *fitted,
+        "-k",
+        4,
+        "--stride",
+        4,
+        "-S",
+        40,
+        "--device",
+        "cpu",
+    ]  # a GPU's is one tile
+    cli(*run, "-o", "whole.h5", "-q")
     whole = Explanation.load(tmp_path / "whole.h5")
     tiles = tmp_path / "part.h5.tiles"
-    common = ["explain", picture, *net, *fitted, "-k", 4, "--stride", 4, "-S", 40, "-o", "part.h5"]
+    common = [*run, "-o", "part.h5"]
     interrupted_after(tmp_path, 2, common, cli)
     assert tiles.exists()
     assert not (tmp_path / "part.h5").exists()
@@ -149,7 +163,7 @@ def test_finished_tiles_are_taken_up(cli, net, fitted, picture, tmp_path):
 
 
 def test_tiles_of_other_settings_are_not_taken_up(cli, refused, net, fitted, picture, tmp_path):
-    common = ["explain", picture, *net, *fitted, "-k", 4, "--stride", 4, "-S", 40, "-o", "part.h5"]
+    common = ["explain", picture, *net, *fitted, "-k", 4, "--stride", 4, "-S", 40, "-o", "part.h5", "--device", "cpu"]
     interrupted_after(tmp_path, 1, common, cli)
     error = refused(*common, "--seed", 1)
     assert "part.h5.tiles: tiles of a run with other settings" in error

@@ -39,8 +39,9 @@ main(sys.argv[3:], prog_name="predicdiff")
 
 @pytest.fixture
 def long(net, fitted, picture):
-    """A run of 121 windows in 4 tiles."""
-    return ["explain", picture, *net, *fitted, "-k", 4, "--stride", 2, "-S", 20, "--batch-size", 16]
+    """A run of 121 windows in 4 tiles; on a GPU it would be one."""
+    windows = ["-k", 4, "--stride", 2, "-S", 20, "--batch-size", 16]
+    return ["explain", picture, *net, *fitted, *windows, "--device", "cpu"]
 
 
 def left(folder):

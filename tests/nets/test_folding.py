@@ -40,7 +40,8 @@ def caffe(*, bias: bool = True) -> CaffeTorchNet:
         "top": [draw((2, 4, 1, 1)), draw(2)],
         "bias": [draw(2)],
     }
-    return CaffeTorchNet(spec, {name: [a.astype(np.float32) for a in arrays] for name, arrays in weights.items()})
+    arrays = {name: [array.astype(np.float32) for array in blobs] for name, blobs in weights.items()}
+    return CaffeTorchNet(spec, arrays, device="cpu")
 
 
 def module() -> nn.Module:
@@ -93,7 +94,7 @@ def test_what_is_kept_or_read_twice_stays() -> None:
         layer("Eltwise", "conv scaled", "sum"),
     )
     weights = {"conv": [np.ones((2, 3, 1, 1)), np.ones(2)], "scaled": [np.ones(2)]}
-    twice, source, target = whole(CaffeTorchNet(spec, weights), "sum")
+    twice, source, target = whole(CaffeTorchNet(spec, weights, device="cpu"), "sum")
     assert len(folded(twice, {source, target}).nodes) == 3
 
 

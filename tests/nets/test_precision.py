@@ -27,6 +27,13 @@ def test_names() -> None:
         make().precision = "tf32"
 
 
+def test_a_gpu_that_is_too_old_for_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    with pytest.raises(SettingsError, match="bfloat16 is not known to this GPU: want float32"):
+        check_precision("bfloat16", torch.device("cuda"))
+    assert check_precision("bfloat16", CPU) == "bfloat16"
+
+
 def test_products_are_rounded_as_asked() -> None:
     values = torch.full((1, 2), 1 + 2**-10)
     with computing("bfloat16", CPU):

@@ -47,6 +47,12 @@ def test_memory_that_runs_out() -> None:
         torch.empty(2**50)
     with pytest.raises(OutOfMemoryError, match=r"memory ran out \(MemoryError\)"), memory_errors():
         raise MemoryError
+    for words in (
+        "CUDA out of memory. Tried to allocate",
+        "GET was unable to find an engine to execute this computation",
+    ):
+        with pytest.raises(OutOfMemoryError, match="memory ran out"), memory_errors():
+            raise RuntimeError(words)
 
 
 def test_other_errors_pass_through() -> None:

@@ -119,6 +119,15 @@ def test_lrn(shape: Any, size: int, beta: float, k: float, alpha: float, batch: 
     check(found, [loops.lrn(image.astype(np.float64), size, alpha, beta, k) for image in x])
 
 
+@pytest.mark.parametrize("beta", [0.75, 0.5])
+def test_lrn_of_half_precision_is_rounded_once(beta: float) -> None:
+    x = torch.tensor(10 * draw((3, 7, 4, 5))).bfloat16()
+    found = FUNCTIONS["LRN"]([x], (), size=5, alpha=0.5, beta=beta, k=1.0)
+    assert found.dtype == torch.bfloat16
+    wanted = np.array([loops.lrn(image, 5, 0.5, beta, 1.0) for image in x.double().numpy()])
+    np.testing.assert_allclose(found.double().numpy(), wanted, rtol=2**-8)
+
+
 def test_lrn_has_the_same_gradient_by_difference_quotients() -> None:
     x = torch.tensor(draw((2, 6, 1, 2)), dtype=torch.float64, requires_grad=True)
     turn = plan(net((6, 1, 2), layer("LRN", "data", "top", alpha=0.5))).schedule(["top"])[0]

@@ -15,6 +15,8 @@ from click.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
+from logical_gpu import gpu  # noqa: E402
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -71,7 +73,7 @@ def test_caffe_has_its_turn_where_a_python_has_it(timing: Any, tmp_path: Path, c
     assert "pycaffe" not in net["missing"]
     assert net["ways"]["pycaffe"]["evaluations"] == 60
     assert net["ways"]["pycaffe"]["peak_memory"] is None
-    assert set(net["pycaffe"]) == {"caffe", "python", "numpy"}
+    assert set(net["pycaffe"]) == {"caffe", "python", "numpy", "device"}
     assert "incremental against pycaffe: " in output
 
 
@@ -83,6 +85,17 @@ def test_less_than_float32_is_timed_with_what_it_changes(timing: Any, tmp_path: 
     _, output = run(timing, tmp_path / "none", "--precision", "tf32", code=2)
     assert output.startswith("Error: precision tf32 is a GPU's, and the device is cpu")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_on_a_gpu(precision: str, timing: Any, tmp_path: Path) -> None:
+    with gpu():
+        record, output = run(timing, tmp_path / "out", "--device", "cuda", "--precision", precision)
+    assert (record["machine"]["kind"], record["settings"]["precision"]) == ("cuda", precision)
+    net = record["nets"]["tiny"]
+    assert all(way["peak_memory"] == 1 for way in net["ways"].values())
+    assert net["ways"]["naive"]["evaluations"] == net["ways"]["incremental"]["evaluations"]
+    assert "times as fast" in output
 
 
 def test_a_caffe_net_without_weights_gets_seeded_ones(timing: Any, tiny: Path) -> None:
@@ -144,7 +157,8 @@ def test_windows_of_the_slow_ways(timing: Any) -> None:
     assert timing.few(32, 1.5e10, "cpu") == 2
     assert timing.few(4, 7e8, "cpu") == 4
     assert timing.few(1, 1.5e10, "cpu") == 1
-    assert timing.few(512, 1.5e10, "cuda") == 512
+    assert timing.few(4096, 1.5e10, "cuda") == 512
+    assert timing.few(40, 7e8, "cuda") == 40
 
 
 def test_rounds_take_turns_and_leave_out_the_first(timing: Any) -> None:

@@ -57,7 +57,7 @@ def test_values_are_those_that_caffe_itself_gave(there: Any, caffe_python: list[
         scores = recorded["blob:fc"]
         images = recorded["images"][: len(scores)]
     with there.CaffeProcess(caffe_python, prototxt, weights, "cpu") as caffe:
-        assert set(caffe.versions) == {"caffe", "python", "numpy"}
+        assert set(caffe.about) == {"caffe", "python", "numpy", "device"}
         origins = np.zeros((len(images), 2), int)
         for _ in range(2):
             found = caffe.evaluate(np.zeros(images.shape[1:]), origins, images[:, None], "fc", [3, 0])

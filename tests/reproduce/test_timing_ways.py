@@ -156,6 +156,26 @@ def test_what_is_not_there_is_said(ways: Any, timed: Any, plan: Plan, monkeypatc
     assert ways.occlusion(ways.Subject(timed, plan, 2)) == "not installed"
 
 
+def test_caffe_on_the_cpu_is_not_held_against_a_gpu(ways: Any, timed: Any, caffe_python: list[str]) -> None:
+    timed.net.device = torch.device("cuda")
+    with ways.caffe_there(timed, caffe_python) as caffe:
+        assert caffe == "built for the CPU alone"
+
+
+def test_dense_passes_get_the_batch_that_their_memory_allows(
+    ways: Any, timed: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+    monkeypatch.setattr(CaffeTorchNet, "preferred_batch", 10**6)
+    monkeypatch.setattr(
+        CaffeTorchNet, "evaluate", lambda net, *_, batch_size, **__: seen.update({net.incremental: batch_size})
+    )
+    evaluate, _ = ways.evaluators(timed, plan, "not installed")
+    for way in ("dense", "incremental"):
+        evaluate[way](plan.origins, None, "fc", [])
+    assert seen[False] < seen[True]
+
+
 def test_captum_takes_about_as_many_evaluations(ways: Any, timed: Any, plan: Plan) -> None:
     pytest.importorskip("captum")
     for few in (1, 2, 6):
