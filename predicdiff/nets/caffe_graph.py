@@ -14,7 +14,7 @@ from .geometry import reaches
 from .graph import CONCAT, LOCAL, POINTWISE, WHOLE, Graph, Kernel, Node
 from .layers import Plan, Step, Turn
 from .pooling import divisors
-from .torch_layers import AFFINE, apply
+from .torch_layers import AFFINE, apply, sound
 
 #: Types that do at a place what depends on that place alone.
 PLACEWISE = frozenset(
@@ -83,7 +83,7 @@ def _convolution(node: Node, step: Step, weights: Sequence[Tensor]) -> Node:
     def make(weight: Tensor, bias: Tensor | None) -> Node:
         return replace(
             node,
-            run=lambda bottoms: functional.conv2d(bottoms[0], weight, bias, stride, pad, dilation, group),
+            run=lambda bottoms: functional.conv2d(sound(bottoms[0]), weight, bias, stride, pad, dilation, group),
             kind=LOCAL,
             reach=reach,
             cut=lambda pieces: functional.conv2d(pieces[0], weight, bias, stride, 0, dilation, group),

@@ -15,6 +15,7 @@ from torch.nn import functional
 from .geometry import Reach, reaches
 from .graph import CONCAT, LOCAL, POINTWISE, WHOLE, Function, Shape
 from .pooling import divisors
+from .torch_layers import sound
 
 #: Modules that do at a place what depends on that place alone; in evaluation mode.
 POINTWISE_MODULES = (
@@ -183,7 +184,7 @@ def _convolved(module: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> tuple[
     """A convolution with other weights: of a map, and of a piece that has what lies around it."""
     stride, dilation, groups = module.stride, module.dilation, module.groups
     return (
-        lambda values: functional.conv2d(values[0], weight, bias, stride, module.padding, dilation, groups),
+        lambda values: functional.conv2d(sound(values[0]), weight, bias, stride, module.padding, dilation, groups),
         lambda pieces: functional.conv2d(pieces[0], weight, bias, stride, 0, dilation, groups),
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -74,6 +76,33 @@ def test_convolution(
     record = layer("Convolution", "data", "top", num_output=out * group, group=group, bias_term=bias, **fields)
     found = run(x, record, weight, *([offset] if bias else []), layout=layout)
     check(found, [loops.convolution(image, weight, offset, stride, pad, dilation, group) for image in x])
+
+
+NARROW = """
+import numpy as np
+from predicdiff.caffe_format import parse_prototxt
+from predicdiff.nets.torch_net import CaffeTorchNet
+
+TEXT = '''
+input: "data" input_dim: 1 input_dim: 2 input_dim: 7 input_dim: 1
+layer {
+  name: "top" type: "Convolution" bottom: "data" top: "top"
+  convolution_param {
+    num_output: 4 group: 2 kernel_h: 3 kernel_w: 2 stride_h: 3 stride_w: 2 pad_h: 0 pad_w: 3 dilation: 1 dilation: 2
+  }
+}'''
+net = CaffeTorchNet(parse_prototxt(TEXT, "narrow"), {"top": [np.ones((4, 1, 3, 2)), np.ones(4)]}, device="cpu")
+image = np.ones((2, 7, 1), np.float32)
+for _ in range(300):
+    net.forward(np.stack([image, image]), ["top"])
+    net.evaluate(image, np.zeros((2, 2), int), np.zeros((2, 1, 2, 1, 1)), blob="top", units=[(0,)], batch_size=2)
+"""
+
+
+def test_a_map_one_column_wide_does_not_end_the_process() -> None:
+    """Of such torch 2.13 reads beyond its memory, if the channels are said to come last."""
+    done = subprocess.run([sys.executable, "-c", NARROW], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @settings(max_examples=150, deadline=None)
