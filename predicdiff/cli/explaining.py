@@ -41,11 +41,11 @@ Examples:
   predicdiff explain cat.jpg --net googlenet --quality paper
   predicdiff explain cat.jpg --net alexnet --blob fc8 --unit 281 --against 285
   predicdiff explain cat.jpg --net googlenet --blob pool5/7x7_s1 --map 7
-  predicdiff explain cat.jpg --net alexnet --start pool2 --sampler marginal
+  predicdiff explain cat.jpg --net alexnet --start pool2 --sampler marginal \\
       -k 3
   predicdiff explain cat.jpg --method occlusion
   predicdiff explain cat.jpg --net alexnet --like authors
-  predicdiff explain cat.jpg --net deploy.prototxt --weights my.caffemodel
+  predicdiff explain cat.jpg --net deploy.prototxt --weights my.caffemodel \\
       --mean 104,117,123 --labels words.txt
 """
 
@@ -128,7 +128,7 @@ def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say
     if done:
         say(f"Taking up {done} finished windows of {count}.")
     left = duration(seconds * (count - done) / count)
-    say(f"Explaining {names}: {count} windows of {k} x {k}, {plan.samples} draws each: {left} on this machine.")
+    say(f"Explaining {names}: {count} windows of {k} x {k}, {plan.samples} draw{'s' * (plan.samples > 1)} each: {left} on this machine.")
     others = []
     for name, preset in QUALITIES.items():
         if sampling.presets and name != sampling.quality:
