@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import windows
 from ..baselines import GreyPatch
-from ..errors import SettingsError
+from ..errors import ExplanationError, SettingsError
 from ..explain import first_state, run
 from ..explanation import Explanation
 from ..journal import Journal
@@ -22,7 +22,7 @@ from .choices import NetChoice, SamplerChoice, net_options, sampler_options, sub
 from .console import INTERRUPTED, SOON, bar, duration, speaker
 from .explain_options import Output, Sampling, Targets, explain_options
 from .options import Command, image_argument, quiet_option
-from .outputs import check_outputs
+from .outputs import check_outputs, numbered
 from .predicting import described, table
 from .showing import note_lines, target_lines
 
@@ -72,13 +72,17 @@ def explain(
     model = net.load(sampling.model)
     say = speaker(quiet)
     method = targets.method if targets.occludes else sampler.name
-    result = out.result(shown.name, model.name, method, *targets.places)
-    picture = out.figure or result.with_suffix(".png")
-    tiles = result.with_name(result.name + ".tiles")
-    check_outputs([result, picture, tiles], [shown.file, sampler.sampler, *net.files])
+    first = out.result(shown.name, model.name, method, *targets.places)
+    inputs = [shown.file, sampler.sampler, *net.files]
+    check_outputs(out.files(first), inputs)
     say("\n".join([described(model, shown), *table(model, shown.image, 5)]))
     plan = _plan(model, shown.image, sampler, targets, sampling)
     _check_picture(plan, out)
+    mine = first if out.output else numbered(first, lambda path: _is_of(path, plan, sampling))
+    result, picture, tiles = out.files(mine)
+    if result != first:
+        check_outputs([result, picture, tiles], inputs)
+        say(f"{first} holds another explanation, which stays: this one goes into {result}.")
     if out.restart and tiles.exists():
         tiles.unlink()
     done = _finished(plan, tiles, memory, batch_size)
@@ -108,6 +112,16 @@ def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets,
     return replace(plan, sampler=made)
 
 
+def _is_of(path: Path, plan: Plan, sampling: Sampling) -> bool:
+    """Whether a file holds what the plan will make."""
+    try:
+        found = Explanation.load(path)
+    except ExplanationError:
+        return False
+    same = all(found.provenance.get(name) == value for name, value in plan.identity.items())
+    return same and found.settings.get("like") == sampling.like
+
+
 def _check_picture(plan: Plan, out: Output) -> None:
     if out.sure and plan.samples == 1:
         raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
@@ -128,7 +142,8 @@ def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say
     if done:
         say(f"Taking up {done} finished windows of {count}.")
     left = duration(seconds * (count - done) / count)
-    say(f"Explaining {names}: {count} windows of {k} x {k}, {plan.samples} draw{'s' * (plan.samples > 1)} each: {left} on this machine.")
+    draws = "1 draw" if plan.samples == 1 else f"{plan.samples} draws"
+    say(f"Explaining {names}: {count} windows of {k} x {k}, {draws} each: {left} on this machine.")
     others = []
     for name, preset in QUALITIES.items():
         if sampling.presets and name != sampling.quality:
