@@ -25,6 +25,7 @@ from .options import Command, image_argument, quiet_option
 from .outputs import check_outputs, numbered
 from .predicting import described, table
 from .showing import note_lines, target_lines
+from .values import KINDS
 
 HELP = """Show what in an image speaks for and against a class.
 
@@ -105,11 +106,20 @@ def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets,
     none_yet = cast(Sampler, None)
     plan = make_plan(net, image, none_yet, **{**sampling.settings(), **targets.settings()})
     if targets.occludes:
+        _check_idle(sampler, sampling)
         return replace(plan, sampler=GreyPatch())
     made = sampler.make(
         net, image, window=plan.window, context=sampling.context, seed=plan.seed, start=plan.start, like=sampling.model
     )
     return replace(plan, sampler=made)
+
+
+def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
+    """Refuse what says how draws are made where none are."""
+    given = {"--sampler": sampler.name != KINDS[0], "--corpus": sampler.corpus, "-l": sampling.context}
+    idle = [name for name, value in {**given, "-S": sampling.samples}.items() if value]
+    if idle:
+        raise SettingsError(f"--method occlusion draws nothing, and {' and '.join(idle)} would: leave one of them out.")
 
 
 def _is_of(path: Path, plan: Plan, sampling: Sampling) -> bool:
