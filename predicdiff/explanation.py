@@ -20,6 +20,7 @@ from .images import Frame, enlarge
 FORMAT = "predicdiff explanation"
 VERSION = 1
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
+SHOWN = ("window", "samples", "stride")
 SEAL = b"\npredicdiff sha256 "
 PathLike = Union[str, Path]
 
@@ -54,7 +55,7 @@ class Target:
         return self.name + other + ("" if self.source is None else f", from {self.source}")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """Signed maps of what in an image speaks for (positive) and against (negative) each target.
 
@@ -93,6 +94,14 @@ class Explanation:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def __repr__(self) -> str:
+        names = ", ".join(target.title for target in self.targets[:3]) + (", ..." if len(self) > 3 else "")
+        asked = ", ".join(f"{name} {self.settings[name]}" for name in SHOWN if name in self.settings)
+        return (
+            f"<Explanation of {names}: relevance {self.relevance.shape} in {self.unit}, from "
+            f"{np.nanmin(self.relevance):.3g} to {np.nanmax(self.relevance):.3g}{asked and '; ' + asked}>"
+        )
 
     def pick(self, target: int) -> Explanation:
         """The explanation of one target alone."""

@@ -10,6 +10,8 @@ from typing import Iterator
 
 import pytest
 
+import predicdiff
+
 PACKAGE = Path(__file__).parent.parent / "predicdiff"
 
 # rooms from the ground up: a module imports from the rows above its own, and from its own sub-package
@@ -192,3 +194,7 @@ def test_exceptions_are_ours(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name):
             assert node.exc.func.id not in {"Exception", "BaseException", "AssertionError", "RuntimeError"}, node.lineno
+
+
+def test_completion_offers_the_public_names() -> None:
+    assert sorted(dir(predicdiff)) == sorted(predicdiff.__all__)
