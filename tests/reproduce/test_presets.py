@@ -130,7 +130,7 @@ def test_a_damaged_record_is_left_as_it_is(run: Run, tiny: Path) -> None:
         (["--square", -1], "x>=0"),
         (["--places", 0], "x>=1"),
         (["--square", 13, "--places", 2], "do not fit beside each other: want at most 24 pixels together"),
-        (["--square", 4], "lie in one and the same windows at stride 10: want larger ones"),
+        (["--square", 4], "lie in one and the same windows at stride 5: want larger ones"),
         (["--out", "presets.py"], "is no folder"),
     ],
 )
