@@ -124,7 +124,11 @@ def explain_options() -> Decorator:
     targets = gather(
         "targets",
         Targets,
-        option("--blob", group=TARGETS, help="Where the units lie, by Caffe's name.  [default: the probabilities]"),
+        option(
+            "--blob",
+            group=TARGETS,
+            help="Where the units lie, by a name of `predicdiff blobs`.  [default: the probabilities]",
+        ),
         option(
             "--unit",
             type=UNIT,

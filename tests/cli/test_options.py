@@ -15,7 +15,7 @@ from predicdiff.cli.options import Command, gather, option
 
 COMMANDS = [
     "explain", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets",
-    "fetch",
+    "blobs", "fetch",
 ]  # fmt: skip
 
 
