@@ -37,3 +37,8 @@ __all__ = [
     "sensitivity",
     "univariate",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the public names, not the modules behind them."""
+    return list(__all__)

@@ -13,8 +13,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
-from scipy.spatial import cKDTree
 
 from .errors import ImageError, SettingsError
 from .images import LUMA
@@ -110,6 +108,8 @@ def _excess(colours: np.ndarray) -> np.ndarray:
 
 
 def _soft(values: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter  # SciPy is slow to import, and only pictures of maps need these
+
     return gaussian_filter(values, BLUR)
 
 
@@ -145,6 +145,8 @@ def _plain(colours: np.ndarray) -> np.ndarray:
 
 def _nearest(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance to the nearest of the map's colours, and which that is; each colour of the picture is looked up once."""
+    from scipy.spatial import cKDTree
+
     eight = np.rint(colours.reshape(-1, 3) * 255.0).astype(np.int64)
     found, place = np.unique(eight @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
     each = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1) / 255.0
@@ -172,6 +174,8 @@ def _hsv(colours: np.ndarray) -> np.ndarray:
 
 def _blend(colours: np.ndarray) -> np.ndarray:
     """The mean level of all overlays, over any grey, that would give about this colour and lightness."""
+    from scipy.ndimage import map_coordinates
+
     table = _blends()
     at = _seen(_soft(_signed(colours)), colours @ LUMA) * np.reshape(table.shape, (2, 1, 1)) - 0.5
     return map_coordinates(table, at, order=1, mode="nearest")
@@ -185,6 +189,8 @@ def _seen(signed: np.ndarray, light: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _blends() -> np.ndarray:
     """Mean level by R - B and lightness, (201, 101), from drawing every level over every grey."""
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
+
     greys = np.arange(0, 256, 2, dtype=np.uint8)
     ground = np.repeat(np.repeat(greys[:, None, None], len(LEVELS), axis=1), 3, axis=2)
     levels = np.repeat(LEVELS[None], len(greys), axis=0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import evidence, windows
 from ._version import __version__
-from .errors import ConfidenceWarning, OutOfMemoryError, SettingsError
+from .errors import ConfidenceWarning, OutOfMemoryError, SamplerError, SettingsError
 from .explanation import Explanation, Target
 from .journal import Journal
 from .plan import MEMORY, Draws, Plan, evaluate_tile, make_plan
@@ -122,8 +122,13 @@ def run(
     checkpoint: str | Path | None = None,
 ) -> Explanation:
     """Work through a plan's tiles, those of an interrupted run excepted; parameters as for `explain`."""
-    if batch_size is not None and batch_size < 1:
-        raise SettingsError(f"batch size {batch_size}: want at least 1.")
+    _check_effort(memory, batch_size)
+    if isinstance(plan.sampler, type) or not callable(getattr(plan.sampler, "draw", None)):
+        kind = plan.sampler.__name__ if isinstance(plan.sampler, type) else type(plan.sampler).__name__
+        raise SamplerError(
+            f"the sampler is {'the class' if isinstance(plan.sampler, type) else 'a'} {kind}: want a MarginalSampler, "
+            "a GaussianSampler or another object with their method draw."
+        )
     notes = _warn_if_flattened(plan)
     started = time.perf_counter()
     before = _work(plan)
@@ -146,6 +151,13 @@ def run(
         found = [journal.tiles[number] for number in range(len(tiles))]
     seconds = time.perf_counter() - started
     return _assemble(plan, found, notes, {"seconds": seconds, "batch_size": batch, **_effort(plan, before)})
+
+
+def _check_effort(memory: int, batch_size: int | None) -> None:
+    if not isinstance(memory, (int, float, np.number)):
+        raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
+    if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
+        raise SettingsError(f"batch size {batch_size!r}: want at least 1.")
 
 
 def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, int]:

@@ -14,6 +14,7 @@ from .images import Frame, enlarge
 
 KIND = Kind("explanation", 1, "predicdiff explain IMAGE", ExplanationError)
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
+SHOWN = ("window", "samples", "stride")
 PathLike = Union[str, Path]
 
 
@@ -47,7 +48,7 @@ class Target:
         return self.name + other + ("" if self.source is None else f", from {self.source}")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """Signed maps of what in an image speaks for (positive) and against (negative) each target.
 
@@ -86,6 +87,14 @@ class Explanation:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def __repr__(self) -> str:
+        names = ", ".join(target.title for target in self.targets[:3]) + (", ..." if len(self) > 3 else "")
+        asked = ", ".join(f"{name} {self.settings[name]}" for name in SHOWN if name in self.settings)
+        return (
+            f"<Explanation of {names}: relevance {self.relevance.shape} in {self.unit}, from "
+            f"{np.nanmin(self.relevance):.3g} to {np.nanmax(self.relevance):.3g}{asked and '; ' + asked}>"
+        )
 
     def pick(self, target: int) -> Explanation:
         """The explanation of one target alone."""

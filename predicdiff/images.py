@@ -37,6 +37,8 @@ def load_image(path: PathLike) -> np.ndarray:
     """
     from PIL import Image, UnidentifiedImageError
 
+    if "://" in str(path):
+        raise ImageError(f"{path}: an address, want the path of a file. Download it first.")
     path = Path(path)
     try:
         with warnings.catch_warnings():

@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import Callable, Union
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .errors import SettingsError
 
@@ -36,6 +35,8 @@ def blurred(pixels: np.ndarray) -> Fill:
     ----------
     pixels : (C, H, W) array
     """
+    from scipy.ndimage import gaussian_filter  # slow to import, and only this needs it
+
     sigma = BLUR * max(pixels.shape[1:])
     smooth = np.stack([gaussian_filter(np.asarray(channel, np.float32), sigma, mode="nearest") for channel in pixels])
     return lambda gone: smooth

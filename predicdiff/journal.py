@@ -123,7 +123,7 @@ class Journal:
             if before != self.run:
                 raise ExplanationError(
                     f"{path}: tiles of a run with other settings ({_changes(before, self.run)}). "
-                    "Give another output, repeat those settings, or delete the file to start afresh."
+                    "Give another output, repeat those settings, or delete the file (--restart) to start afresh."
                 )
             self.state = state
             end = file.tell()

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.optimize import minimize
-from scipy.signal import fftconvolve
 
 from .errors import ImageError
 from .similarity import pearson, varies
@@ -73,6 +70,8 @@ class Placement:
     def _along(self, values: np.ndarray, axis: int, size: int) -> np.ndarray:
         step, start, last = self.scale[axis], self.offset[axis], values.shape[axis] - 1
         if step > 1.0:
+            from scipy.ndimage import gaussian_filter1d
+
             values = gaussian_filter1d(values, (step - 1.0) / 2.0, axis=axis, mode="nearest")
         at = (np.arange(size) + 0.5) * step + start - 0.5
         inside = (at >= -0.5) & (at <= last + 0.5)
@@ -175,6 +174,8 @@ def _correlations(panel: np.ndarray, relevance: np.ndarray) -> np.ndarray:
 
     0 where that is too little or does not vary.
     """
+    from scipy.signal import fftconvolve  # SciPy is slow to import, and only a comparison needs these
+
     a, b = np.isfinite(panel).astype(float), np.isfinite(relevance).astype(float)
     p, r = _standard(panel), _standard(relevance)
 
@@ -201,6 +202,8 @@ def _standard(values: np.ndarray) -> np.ndarray:
 
 def _refined(place: np.ndarray, sign: int, panel: np.ndarray, relevance: np.ndarray) -> np.ndarray:
     """Downhill from a place to the best one near it."""
+    from scipy.optimize import minimize
+
     low = np.array([SCALES[0], SCALES[0], -SHIFT, -SHIFT])
     high = np.array([SCALES[1], SCALES[1], SHIFT, SHIFT])
 

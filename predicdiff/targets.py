@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
+import os
+import warnings
 from typing import Any, Sequence
 
 import numpy as np
 
-from .errors import ImageError, SettingsError
+from .errors import ImageError, InputWarning, SettingsError
 from .explanation import Target
 from .images import Frame
 from .protocols import Net, Unit, UnitLike
@@ -15,10 +18,11 @@ from .units import check_unit, lookup
 
 def see(net: Net, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
     """Pixels as the net sees them, and for an image the image itself and where in it they lie."""
-    image = np.asarray(image)
-    if image.dtype.kind not in "biuf" or not np.isfinite(image).all():
-        raise ImageError("the image holds NaN, infinity or what is no number: want finite numbers.")
+    if not hasattr(net, "input_shape"):
+        raise SettingsError(f"the net is a {type(net).__name__}: want what `load_net` gives.")
+    image = _finite(image)
     wanted = tuple(net.input_shape)
+    _warn_if_no_pixels(net, image)
     if image.shape == wanted:
         return np.array(image, np.float32), None, None
     preprocessing = getattr(net, "preprocessing", None)
@@ -26,8 +30,40 @@ def see(net: Net, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Fra
         frame = preprocessing.view.frame(image.shape[:2], wanted[1:])
         rgb = image.copy() if image.shape[2] == 3 and image.dtype == np.uint8 else None
         return net.view(image), rgb, frame
-    other = "" if preprocessing is None else ", or an RGB image (height, width, 3)"
+    other = (
+        "; a net that was loaded with preprocessing= takes images of any size"
+        if preprocessing is None
+        else ", or an RGB image (height, width, 3)"
+    )
     raise ImageError(f"the image has the shape {image.shape}: want pixels {wanted} as net.view gives them{other}.")
+
+
+def _finite(image: Any) -> np.ndarray:
+    if isinstance(image, (str, bytes, os.PathLike)):
+        raise ImageError(f"the image is {image!r}: want an array. `load_image` reads a file.")
+    try:
+        array = np.asarray(image)
+    except Exception as error:  # whatever a stranger's array raises, such as a tensor with a gradient
+        raise ImageError(f"the image is a {type(image).__name__}, and no array is made of it ({error}).") from error
+    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        raise ImageError("the image holds NaN, infinity or what is no number: want finite numbers.")
+    if array.size == 0:
+        raise ImageError(f"the image has the shape {array.shape}, and no pixels.")
+    return array
+
+
+def _warn_if_no_pixels(net: Net, image: np.ndarray) -> None:
+    """Of a net with preprocessing pixels are 0 to 255: 0 to 1, or what is encoded already, would be encoded again."""
+    if image.dtype.kind != "f" or getattr(net, "preprocessing", None) is None:
+        return
+    low, high = float(image.min()), float(image.max())
+    if low < -1 or 0 < high <= 1:
+        warnings.warn(
+            f"the image's values lie between {low:.3g} and {high:.3g}, but pixels are 0 to 255: "
+            "the net's preprocessing does the rest.",
+            InputWarning,
+            stacklevel=5,
+        )
 
 
 def resolve(
@@ -77,6 +113,10 @@ def _top(base: np.ndarray, count: int, blob: str, classes: bool) -> list[UnitLik
     if not classes:
         raise SettingsError(f"blob {blob!r} holds no classes: say which units or channels of it to explain.")
     per_class = base.reshape(len(base), -1).mean(axis=1)
+    try:
+        count = operator.index(count)
+    except TypeError:
+        raise SettingsError(f"top = {count!r}: want a whole number.") from None
     if not 1 <= count <= len(per_class):
         raise SettingsError(f"top = {count} is out of range: want 1 to {len(per_class)} classes.")
     return [int(i) for i in np.argsort(-per_class, kind="stable")[:count]]

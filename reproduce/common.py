@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff.cli.choices import settle
+from predicdiff.cli.outputs import check_outputs
 from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, WeightsError
 from predicdiff.explain import run
 from predicdiff.explanation import Explanation
@@ -72,6 +73,7 @@ def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             own = None if weights is None else Path(weights)
             options.update(nets=_checked(Choice(tuple(options["nets"]), engine, own, mean)), out=Path(out))
+            check_outputs([Path(out) / "figure.png"], [])
             settle()
             command(**options)
         except PredicdiffError as error:
@@ -90,9 +92,14 @@ def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--weights", type=click.Path(), help="Weights of the one --net, a deploy prototxt."),
         click.option("--mean", help="Its mean: a file, or b,g,r."),
         click.option("--image", "images", multiple=True, help="An image file; repeat for more. [the bundled cat]"),
-        click.option("--quality", type=click.Choice(list(CHOICES)), default="preview", show_default=True),
-        click.option("--seed", default=0, show_default=True),
-        click.option("--out", type=click.Path(), default="out", show_default=True),
+        click.option(
+            "--quality", type=click.Choice(list(CHOICES)), default="preview", show_default=True,
+            help="How close windows lie and how often each is drawn, as in `predicdiff explain --help`.",
+        ),
+        click.option("--seed", default=0, show_default=True, help="Of all that is drawn."),
+        click.option(
+            "--out", type=click.Path(), default="out", show_default=True, help="The folder that results go to.",
+        ),
     ):  # fmt: skip
         guarded = option(guarded)
     return click.command(help=sys.modules[command.__module__].__doc__)(guarded)

@@ -18,7 +18,8 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff import windows
-from predicdiff.errors import FormatError
+from predicdiff.cli.values import KINDS
+from predicdiff.errors import FormatError, SettingsError
 from predicdiff.files import written_whole
 from predicdiff.plan import MEMORY, QUALITIES, Plan, make_plan
 
@@ -37,6 +38,11 @@ def squares(shape: tuple[int, int], side: int, places: int) -> np.ndarray:
     """Mask of ``places`` squared squares, spread evenly; of the whole image where ``side`` is 0."""
     if side == 0:
         return np.ones(shape, bool)
+    if side * places > min(shape):
+        raise SettingsError(
+            f"--places {places} squares of --square {side} pixels do not fit beside each other: want at most "
+            f"{min(shape)} pixels together, the size of what the net sees."
+        )
     mask = np.zeros(shape, bool)
     for row in range(places):
         for column in range(places):
@@ -68,6 +74,7 @@ def values(plan: Plan, origins: np.ndarray, samples: int, seed: int, title: str)
 def correlations(plan: Plan, mask: np.ndarray, seed: int, title: str) -> dict[str, float]:
     """Pearson correlation with the paper's map inside the mask, by "stride,samples"."""
     shape = plan.pixels.shape[-2:]
+    _check_resolved(mask)
     origins = plan.origins[touching(plan.origins, mask)]
     paper = plan.difference(values(plan, origins, QUALITIES["paper"].samples, seed, f"{title}, paper")).value
     grids = {
@@ -85,6 +92,20 @@ def correlations(plan: Plan, mask: np.ndarray, seed: int, title: str) -> dict[st
             relevance = windows.spread(difference, coarse[chosen], window=WINDOW, shape=shape)[0]
             table[f"{stride},{samples}"] = float(np.corrcoef(reference[mask], relevance[mask])[0, 1])
     return table
+
+
+def _check_resolved(mask: np.ndarray) -> None:
+    """Refuse squares in which a coarse map has one value everywhere, so that it correlates with nothing."""
+    for stride in STRIDES:
+        origins = windows.grid(mask.shape, window=WINDOW, stride=stride)
+        any_map = windows.spread(
+            np.random.default_rng(0).random(len(origins)), origins, window=WINDOW, shape=mask.shape
+        )
+        if np.ptp(any_map[mask]) == 0:
+            raise SettingsError(
+                f"the squares lie in one and the same windows at stride {stride}: want larger ones (--square), or more "
+                "of them (--places)."
+            )
 
 
 def report(found: dict[str, dict[str, float]]) -> str:
@@ -140,9 +161,23 @@ def earlier(path: Path, where: dict[str, int]) -> dict[str, dict[str, float]]:
 
 
 @common.figure_options
-@click.option("--square", default=16, show_default=True, help="Side of the squares in pixels; 0: the whole image.")
-@click.option("--places", default=2, show_default=True, help="Squares along each side.")
-@click.option("--sampler", "kinds", multiple=True, default=("conditional",), show_default=True)
+@click.option(
+    "--square",
+    type=click.IntRange(0),
+    default=16,
+    show_default=True,
+    help="Side of the squares in pixels; 0: the whole image.",
+)
+@click.option("--places", type=click.IntRange(1), default=2, show_default=True, help="Squares along each side.")
+@click.option(
+    "--sampler",
+    "kinds",
+    type=click.Choice(KINDS),
+    multiple=True,
+    default=KINDS[:1],
+    show_default=True,
+    help="What draws; repeat for both.",
+)
 def main(
     nets: common.Choice,
     images: tuple[str, ...],

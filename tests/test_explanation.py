@@ -90,6 +90,13 @@ def test_what_may_be_missing_or_other(tmp_path: Path, changes: dict) -> None:
     assert_same(Explanation.load(tmp_path / "cat.h5"), wanted)
 
 
+def test_it_is_told_in_a_line() -> None:
+    one = example(settings={"window": 4, "stride": 2})
+    low, high = np.nanmin(one.relevance), np.nanmax(one.relevance)
+    told = f"relevance {one.relevance.shape} in {one.unit}, from {low:.3g} to {high:.3g}; window 4, stride 2>"
+    assert repr(one) == f"<Explanation of {', '.join(target.title for target in one.targets)}: {told}"
+
+
 def test_one_target_alone(tmp_path: Path) -> None:
     wanted = example().pick(1)
     wanted.save(str(tmp_path / "one.h5"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from oracle_nets import LinearNet, MapNet, photo
 
-from predicdiff.errors import BlobError, ImageError, SettingsError
+from predicdiff.errors import BlobError, ImageError, InputWarning, SettingsError
 from predicdiff.images import View
 from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.targets import observed, predicted, resolve, see
@@ -181,3 +181,45 @@ def test_what_is_looked_at_where_nothing_is_said() -> None:
     net.scores = None
     with pytest.raises(SettingsError, match="names neither probabilities nor scores: say which blob to take"):
         observed(net)
+
+
+@pytest.mark.parametrize("net", ["alexnet", None, 3])
+def test_what_is_no_net_is_said(net: Any) -> None:
+    with pytest.raises(SettingsError, match=r"the net is a .*: want what `load_net` gives"):
+        see(net, photo((1, 5, 6)))
+
+
+class Stubborn:
+    def __array__(self, *_given: Any, **_named: Any) -> Any:
+        raise RuntimeError("it requires grad")
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ("cat.jpg", r"'cat\.jpg': want an array\. `load_image` reads a file"),
+        (Stubborn(), r"a Stubborn, and no array is made of it \(it requires grad\)"),
+        (np.zeros((0, 0, 3)), "no pixels"),
+        (np.zeros((4, 4, 3)), "a net that was loaded with preprocessing= takes images of any size"),
+    ],
+)
+def test_what_is_no_image_is_said(image: Any, words: str) -> None:
+    with pytest.raises(ImageError, match=words):
+        see(NET, image)
+
+
+@pytest.mark.parametrize("factor", [1 / 255, -1.0])
+def test_values_that_are_no_pixels_are_warned_of(factor: float) -> None:
+    net = MapNet((3, 5, 6))
+    image = photo((3, 5, 6)) * factor
+    see(net, image)  # without preprocessing they are what the user says
+    net.preprocessing = Preprocessing()
+    see(net, photo((3, 5, 6)))
+    see(net, np.zeros((3, 5, 6)))
+    with pytest.warns(InputWarning, match="but pixels are 0 to 255"):
+        see(net, image)
+
+
+def test_top_is_a_whole_number() -> None:
+    with pytest.raises(SettingsError, match=r"top = 1\.5: want a whole number"):
+        ask("prob", top=1.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .._version import __version__
+from .blobs import blobs
 from .console import Commands
 from .explaining import explain
 from .judging import compare_command, faithfulness_command, randomisation_command
@@ -35,6 +36,6 @@ def main() -> None:
 
 for command in (
     explain, show, predict, sensitivity_command, samples, fit, compare_command, faithfulness_command,
-    randomisation_command, nets, fetch,
+    randomisation_command, nets, blobs, fetch,
 ):  # fmt: skip
     main.add_command(command)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import click
 import numpy as np
 
-from ..errors import InputWarning, SettingsError
+from ..errors import ImageError, InputWarning, SamplerError, SettingsError
 from ..images import MODES, load_image
 from ..like import OURS, Like
 from ..nets.preprocessing import ORDERS, Preprocessing
@@ -208,6 +208,8 @@ def subject(path: str | None) -> Subject:
     """The image of a command, by default the cat that scikit-image brings."""
     if path is None:
         return Subject(bundled()[CAT], CAT)
+    if not path:
+        raise ImageError("the image's name is empty: give the path of an image (PNG, JPEG, ...).")
     return Subject(load_image(path), Path(path).stem, Path(path))
 
 
@@ -246,20 +248,24 @@ class SamplerChoice:
         ground = net.input_shape if start is None else as_map(lookup(net.blobs, start))
         if self.is_file:
             return self._load(ground, window, context)
+        if self.sampler == "marginal" and context is not None:
+            raise SettingsError(f"--context {context} is the conditional sampler's: leave it out with marginal.")
         if self.sampler != "marginal":
             context = window + 4 if context is None else context
             _check_context(ground, window, context)
             _warn_if_large(ground[0] * context**2, context)
         images, names = self._images(net, image, seed)
         like = like or OURS
-        if start is None:
-            return like.sampler(
-                self.sampler, images, net.view(image), context=context, order=channel_order(net), names=names, seed=seed
-            )
-        images, names = like.corpus(images, net.view(image), names)
-        if context is None or self.sampler == "marginal":
-            return hidden_marginal(net, images, start, names=names)
-        return hidden_gaussian(net, images, start, context, seed=seed, names=names)
+        with _fitting(context):
+            if start is None:
+                return like.sampler(
+                    self.sampler, images, net.view(image),
+                    context=context, order=channel_order(net), names=names, seed=seed,
+                )  # fmt: skip
+            images, names = like.corpus(images, net.view(image), names)
+            if context is None or self.sampler == "marginal":
+                return hidden_marginal(net, images, start, names=names)
+            return hidden_gaussian(net, images, start, context, seed=seed, names=names)
 
     def _load(self, ground: tuple[int, int, int], window: int, context: int | None) -> Sampler:
         if self.corpus is not None:
@@ -288,6 +294,20 @@ def channel_order(net: Net) -> str:
 
 def _check_context(ground: tuple[int, int, int], window: int, context: int) -> None:
     contexts(np.zeros((1, 2), int), ground[1:], window=window, context=context)
+
+
+@contextmanager
+def _fitting(context: int | None) -> Iterator[None]:
+    """Say what is too large where a Gaussian does not fit into memory."""
+    try:
+        yield
+    except MemoryError as error:
+        if context is None:
+            raise
+        raise SamplerError(
+            f"memory ran out while a Gaussian with context l = {context} was fitted: take a smaller window or context "
+            "(-k, -l), or --sampler marginal."
+        ) from error
 
 
 def _warn_if_large(values: int, context: int) -> None:

@@ -56,7 +56,7 @@ def plain_errors(ctx: click.Context) -> Iterator[None]:
         name = f"{error.filename}: " if error.filename else ""
         raise Failure(f"{name}{error.strerror or error}.") from error
     except KeyboardInterrupt:
-        click.echo("\nInterrupted." if sys.stderr.isatty() else "Interrupted.", err=True)
+        click.echo("\nInterrupted." if _seen() else "Interrupted.", err=True)
         ctx.exit(INTERRUPTED)
 
 
@@ -86,7 +86,7 @@ def _sentence(text: str) -> str:
 def bar(total: int | None, *, quiet: bool, initial: int = 0, unit: str = " windows", scale: bool = False) -> tqdm:
     """A progress bar on stderr with the time left; nothing where that is no terminal."""
     shape = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{unit}, {elapsed} gone, {remaining} left"
-    hidden = quiet or not sys.stderr.isatty()
+    hidden = quiet or not _seen()
     return tqdm(
         total=total,
         initial=initial,
@@ -96,6 +96,11 @@ def bar(total: int | None, *, quiet: bool, initial: int = 0, unit: str = " windo
         bar_format=shape.replace("{unit}", unit),
         dynamic_ncols=True,
     )
+
+
+def _seen() -> bool:
+    """Whether stderr is a terminal; a process without one has no stderr at all."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def duration(seconds: float) -> str:

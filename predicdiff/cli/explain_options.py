@@ -114,13 +114,21 @@ class Output:
         """The .h5 file."""
         return self.output or Path("out") / f"{name_of(*names)}.h5"
 
+    def files(self, result: Path) -> tuple[Path, Path, Path]:
+        """The .h5 file, the picture, and the finished tiles of a run."""
+        return result, self.figure or result.with_suffix(".png"), result.with_name(result.name + ".tiles")
+
 
 def explain_options() -> Decorator:
     """All but the net's and the sampler's."""
     targets = gather(
         "targets",
         Targets,
-        option("--blob", group=TARGETS, help="Where the units lie, by Caffe's name.  [default: the probabilities]"),
+        option(
+            "--blob",
+            group=TARGETS,
+            help="Where the units lie, by a name of `predicdiff blobs`.  [default: the probabilities]",
+        ),
         option(
             "--unit",
             type=UNIT,
@@ -211,7 +219,13 @@ def explain_options() -> Decorator:
     output = gather(
         "out",
         Output,
-        option("-o", "--output", type=RESULT, group=OUTPUT, help="The result.  [default: out/IMAGE_NET_SAMPLER.h5]"),
+        option(
+            "-o",
+            "--output",
+            type=RESULT,
+            group=OUTPUT,
+            help="The result.  [default: out/IMAGE_NET_SAMPLER.h5, with a number if taken]",
+        ),
         option("--figure", type=FIGURE, group=OUTPUT, help="The picture of it.  [default: beside the result, as PNG]"),
         option(
             "--on-image",

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import windows
 from ..baselines import GreyPatch
-from ..errors import SettingsError
+from ..errors import ExplanationError, SettingsError
 from ..explain import first_state, run
 from ..explanation import Explanation
 from ..journal import Journal
@@ -22,9 +22,10 @@ from .choices import NetChoice, SamplerChoice, net_options, sampler_options, sub
 from .console import INTERRUPTED, SOON, bar, duration, speaker
 from .explain_options import Output, Sampling, Targets, explain_options
 from .options import Command, image_argument, quiet_option
-from .outputs import check_outputs
+from .outputs import check_outputs, numbered
 from .predicting import described, table
 from .showing import note_lines, target_lines
+from .values import KINDS
 
 HELP = """Show what in an image speaks for and against a class.
 
@@ -41,11 +42,11 @@ Examples:
   predicdiff explain cat.jpg --net googlenet --quality paper
   predicdiff explain cat.jpg --net alexnet --blob fc8 --unit 281 --against 285
   predicdiff explain cat.jpg --net googlenet --blob pool5/7x7_s1 --map 7
-  predicdiff explain cat.jpg --net alexnet --start pool2 --sampler marginal
+  predicdiff explain cat.jpg --net alexnet --start pool2 --sampler marginal \\
       -k 3
   predicdiff explain cat.jpg --method occlusion
   predicdiff explain cat.jpg --net alexnet --like authors
-  predicdiff explain cat.jpg --net deploy.prototxt --weights my.caffemodel
+  predicdiff explain cat.jpg --net deploy.prototxt --weights my.caffemodel \\
       --mean 104,117,123 --labels words.txt
 """
 
@@ -72,13 +73,17 @@ def explain(
     model = net.load(sampling.model)
     say = speaker(quiet)
     method = targets.method if targets.occludes else sampler.name
-    result = out.result(shown.name, model.name, method, *targets.places)
-    picture = out.figure or result.with_suffix(".png")
-    tiles = result.with_name(result.name + ".tiles")
-    check_outputs([result, picture, tiles], [shown.file, sampler.sampler, *net.files])
+    first = out.result(shown.name, model.name, method, *targets.places)
+    inputs = [shown.file, sampler.sampler, *net.files]
+    check_outputs(out.files(first), inputs)
     say("\n".join([described(model, shown), *table(model, shown.image, 5)]))
     plan = _plan(model, shown.image, sampler, targets, sampling)
     _check_picture(plan, out)
+    mine = first if out.output else numbered(first, lambda path: _is_of(path, plan, sampling))
+    result, picture, tiles = out.files(mine)
+    if result != first:
+        check_outputs([result, picture, tiles], inputs)
+        say(f"{first} holds another explanation, which stays: this one goes into {result}.")
     if out.restart and tiles.exists():
         tiles.unlink()
     done = _finished(plan, tiles, memory, batch_size)
@@ -101,11 +106,30 @@ def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets,
     none_yet = cast(Sampler, None)
     plan = make_plan(net, image, none_yet, **{**sampling.settings(), **targets.settings()})
     if targets.occludes:
+        _check_idle(sampler, sampling)
         return replace(plan, sampler=GreyPatch())
     made = sampler.make(
         net, image, window=plan.window, context=sampling.context, seed=plan.seed, start=plan.start, like=sampling.model
     )
     return replace(plan, sampler=made)
+
+
+def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
+    """Refuse what says how draws are made where none are."""
+    given = {"--sampler": sampler.name != KINDS[0], "--corpus": sampler.corpus, "-l": sampling.context}
+    idle = [name for name, value in {**given, "-S": sampling.samples}.items() if value]
+    if idle:
+        raise SettingsError(f"--method occlusion draws nothing, and {' and '.join(idle)} would: leave one of them out.")
+
+
+def _is_of(path: Path, plan: Plan, sampling: Sampling) -> bool:
+    """Whether a file holds what the plan will make."""
+    try:
+        found = Explanation.load(path)
+    except ExplanationError:
+        return False
+    same = all(found.provenance.get(name) == value for name, value in plan.identity.items())
+    return same and found.settings.get("like") == sampling.like
 
 
 def _check_picture(plan: Plan, out: Output) -> None:
@@ -128,7 +152,8 @@ def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say
     if done:
         say(f"Taking up {done} finished windows of {count}.")
     left = duration(seconds * (count - done) / count)
-    say(f"Explaining {names}: {count} windows of {k} x {k}, {plan.samples} draws each: {left} on this machine.")
+    draws = "1 draw" if plan.samples == 1 else f"{plan.samples} draws"
+    say(f"Explaining {names}: {count} windows of {k} x {k}, {draws} each: {left} on this machine.")
     others = []
     for name, preset in QUALITIES.items():
         if sampling.presets and name != sampling.quality:

@@ -33,8 +33,8 @@ Maps of other images (--null) say what the figures are worth: each is laid out i
 \b
 Examples:
   predicdiff compare out/cat_alexnet.h5 out/cat_googlenet.h5
-  predicdiff compare out/cat.h5 panel.jpg --null out/dog.h5 --null out/cup.h5
-      -o compared.png
+  predicdiff compare out/cat.h5 panel.jpg --null out/dog.h5 \\
+      --null out/cup.h5 -o compared.png
 """
 FAITHFULNESS_HELP = """Hold methods against each other over a folder of images: deletion and insertion curves.
 

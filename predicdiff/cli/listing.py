@@ -26,7 +26,7 @@ Examples:
 NETS_HELP = """List the nets known by name, and whether their weights are there."""
 
 
-@click.command("nets", cls=Command, help=NETS_HELP)
+@click.command("nets", cls=Command, help=NETS_HELP, short_help="List the nets known by name.")
 def nets() -> None:
     """Print a table."""
     found = status()

@@ -9,8 +9,9 @@ from typing import Any, Callable
 import click
 
 Callback = Callable[..., Any]
-#: The heading of what belongs under no other; it comes last.
+#: The heading of what belongs under no other: a command's own options, which come first, or what all commands have.
 OTHER = "Options"
+COMMON = {"--quiet", "--help"}
 Decorator = Callable[[Callback], Callback]
 
 
@@ -26,13 +27,16 @@ class Command(click.Command):
     """A command whose help text shows its options under their headings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one section for each heading, in the order in which they first appear."""
+        """Write one section for each heading, in the order in which they first appear, the command's own first."""
         sections: dict[str, list[tuple[str, str]]] = {}
+        own = False
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
-                sections.setdefault(getattr(param, "group", OTHER), []).append(record)
-        for heading, records in sorted(sections.items(), key=lambda section: section[0] == OTHER):
+                heading = getattr(param, "group", OTHER)
+                sections.setdefault(heading, []).append(record)
+                own = own or (heading == OTHER and COMMON.isdisjoint(param.opts))
+        for heading, records in sorted(sections.items(), key=lambda section: (section[0] == OTHER) != own):
             with formatter.section(heading):
                 formatter.write_dl(records)
 

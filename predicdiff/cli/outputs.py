@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Iterable
+from typing import Callable, Iterable
 
 from ..errors import ExplanationError, SettingsError
 
@@ -13,6 +13,15 @@ from ..errors import ExplanationError, SettingsError
 def name_of(*parts: str) -> str:
     """A file name made of parts: letters, digits, dots and dashes stay, anything else becomes a dash."""
     return "_".join(re.sub(r"[^\w.-]+", "-", part).strip("-.") or "x" for part in parts)
+
+
+def numbered(path: Path, mine: Callable[[Path], bool]) -> Path:
+    """The path or, where a file stands that is not ``mine``, the first of path-2, path-3, ... that is free or mine."""
+    found, number = path, 1
+    while found.exists() and not mine(found):
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[object]) -> None:

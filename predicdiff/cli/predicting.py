@@ -21,7 +21,7 @@ Without an image it takes a photograph of a cat.
 Examples:
   predicdiff predict
   predicdiff predict *.jpg --net googlenet --top 1
-  predicdiff predict cat.jpg --net deploy.prototxt --weights my.caffemodel
+  predicdiff predict cat.jpg --net deploy.prototxt --weights my.caffemodel \\
       --mean 104,117,123
 """
 

@@ -55,6 +55,8 @@ class File(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Text -> path."""
+        if not str(value):
+            self.fail("an empty name: want that of a file or folder.", param, ctx)
         path = Path(value)
         if self.suffixes and path.suffix.lower() not in self.suffixes:
             self.fail(f"{value}: want a name that ends in {_listed(self.suffixes)}.", param, ctx)
@@ -65,11 +67,15 @@ def _listed(words: tuple[str, ...]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]])
 
 
+#: Of samplers; the first is the default.
+KINDS = ("conditional", "marginal")
+
+
 class SamplerName(click.ParamType):
     """A kind of sampler, or the file of a fitted one."""
 
     name = metavar = "conditional|marginal|FILE.h5"
-    kinds = ("conditional", "marginal")
+    kinds = KINDS
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Text -> the same text."""

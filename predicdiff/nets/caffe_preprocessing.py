@@ -10,7 +10,7 @@ from typing import Sequence, Union
 import numpy as np
 
 from ..caffe_format import read_mean
-from ..errors import InputWarning, SettingsError
+from ..errors import FormatError, InputWarning, SettingsError
 from ..images import View
 from .preprocessing import Preprocessing
 
@@ -65,7 +65,10 @@ def caffe_preprocessing(
 
 def _values(mean: Mean) -> np.ndarray:
     if isinstance(mean, Path) or (isinstance(mean, str) and Path(mean).is_file()):
-        return read_mean(mean)
+        values = read_mean(mean)
+        if not np.isfinite(values).all():
+            raise FormatError(f"{mean}: holds NaN or infinity, want a mean of finite numbers.")
+        return values
     if isinstance(mean, str):
         mean = _numbers(mean)
     try:

@@ -172,14 +172,22 @@ class _State:
             raise self.error(f"holds {len(rest)} tensors too many, {rest[0]} the first; the weights are another net's")
 
 
+def _why(error: Exception) -> str:
+    """Torch's word, but not its advice to read files that may run code."""
+    reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]
+    return "no file of tensors" if "weights_only" in reason else str(reason)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file. Give the path of EfficientNet-Lite0's weights (.pth).") from None
     except Exception as error:  # whatever a damaged file makes the unpickler do: a dozen types, none documented
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{path}: cannot be read as torch weights ({reason}). Fetch the file again.") from error
+        raise WeightsError(
+            f"{path}: cannot be read as torch weights ({_why(error)}): want EfficientNet-Lite0's, or another --net. "
+            "If it should hold them, fetch the file again."
+        ) from error
     if not isinstance(state, dict):
         raise WeightsError(f"{path}: holds a {type(state).__name__}, want a state dict of EfficientNet-Lite0.")
     return dict(state)

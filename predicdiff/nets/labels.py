@@ -29,9 +29,12 @@ def load_labels(path: str | Path) -> list[str]:
         raise FormatError(f"{path}: the labels cannot be read ({error.strerror or error}).") from error
     except UnicodeDecodeError:
         raise FormatError(f"{path}: is not text in UTF-8. Want one label for each class, a line each.") from None
-    lines = [line.strip() for line in lines if line.strip()]
-    if not lines:
+    lines = "\n".join(lines).rstrip().split("\n")
+    if lines == [""]:
         raise FormatError(f"{path}: is empty. Want one label for each class, a line each.")
+    lines = [line.strip() for line in lines]
+    if "" in lines:
+        raise FormatError(f"{path}: line {lines.index('') + 1} is empty. Want one label for each class, a line each.")
     if all(re.match(r"\d+\t", line) for line in lines):
         return [_indexed(line, index, path) for index, line in enumerate(lines)]
     return [WORDNET_ID.sub("", line, count=1) if WORDNET_ID.match(line) else line for line in lines]

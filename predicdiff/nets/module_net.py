@@ -279,11 +279,21 @@ def _dry_run(
         except Exception as error:  # whatever a stranger's module raises
             if is_full(error):
                 raise
-            raise SettingsError(f"{name} does not take inputs of shape {shape}: {first_line(error)}") from error
+            raise SettingsError(
+                f"{name} does not take inputs of shape {shape}: {first_line(error)}{_hint(module)}"
+            ) from error
         own = _checked_output(returned, name, output)
         if device.type == "cpu" and _runs_channels_last(module, zeros):
             result.layout = torch.channels_last
     return result, own
+
+
+def _hint(module: nn.Module) -> str:
+    """What mends a module that cannot run as it is, where that is known."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return ". It is TorchScript: want the module that it was made from."
+    kinds = {value.dtype for value in module.parameters() if value.is_floating_point()} - {torch.float32}
+    return f". Its weights are {kinds.pop()}: want float32, as module.float() makes them." if kinds else ""
 
 
 def _runs_channels_last(module: nn.Module, zeros: Tensor) -> bool:

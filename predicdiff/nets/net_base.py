@@ -77,6 +77,12 @@ class BlobNet(ABC):
         self.training_instances = TRAINING_INSTANCES if training_instances is None else training_instances
         self._blobs = dict(blobs)
 
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.name!r}: input {self.input_shape}, {len(self._blobs)} blobs, "
+            f"scores {self.scores!r}, output {self.output!r}>"
+        )
+
     @property
     def blobs(self) -> dict[str, tuple[int, ...]]:
         """Shapes of all blobs, without the batch axis, in the order they are computed."""

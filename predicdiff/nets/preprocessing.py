@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any, Sequence
 
 import numpy as np
 
-from ..errors import ImageError, InputWarning, SettingsError
+from ..errors import ImageError, SettingsError
 from ..images import LUMA, View
 
 ORDERS = ("rgb", "bgr")
@@ -46,11 +45,7 @@ class Preprocessing:
     mean_place: str = "centre"
 
     def pixels(self, image: np.ndarray, input_shape: tuple[int, int, int]) -> np.ndarray:
-        """An RGB image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601).
-
-        An `InputWarning` is given for an image whose white is 1, where the mean says that pixels go to 255.
-        """
-        self._remark(image)
+        """An RGB image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601)."""
         if image.ndim == 3 and image.shape[2] == 3 and input_shape[0] == 1:
             image = (image @ LUMA)[..., None]
         if image.ndim != 3 or image.shape[2] != input_shape[0]:
@@ -112,19 +107,6 @@ class Preprocessing:
         scale = np.asarray(self.scale, np.float32)
         encoded: np.ndarray = flat * (scale[:, None, None] if scale.ndim else scale)
         return encoded
-
-    def _remark(self, image: np.ndarray) -> None:
-        known = self.mean is not None and np.max(self.mean) * 255.0 / self.raw_scale > 1
-        if not known or image.dtype.kind != "f" or image.size == 0:
-            return
-        low, high = float(image.min()), float(image.max())
-        if low >= 0 and 0 < high <= 1:
-            warnings.warn(
-                f"the image has values from {low:.2g} to {high:.2g}, as if 1 were white, but this net's pixels go from "
-                "0 to 255: multiply it by 255.",
-                InputWarning,
-                stacklevel=4,
-            )
 
     def mean_of(self, input_shape: tuple[int, int, int]) -> np.ndarray | None:
         """What is taken from a net's input (C, H, W): a mean image as large, or means (C, 1, 1)."""

@@ -92,6 +92,10 @@ def load_net(
         If the engine is not installed.
     """
     _check_engine(engine, precision)
+    if preprocessing is not None and not isinstance(preprocessing, Preprocessing):
+        raise SettingsError(
+            f"preprocessing is a {type(preprocessing).__name__}: want a Preprocessing, or None where pixels are inputs."
+        )
     common = {
         "labels": load_labels(labels) if isinstance(labels, (str, os.PathLike)) else labels,
         "training_instances": training_instances,

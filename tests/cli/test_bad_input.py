@@ -9,6 +9,7 @@ import pytest
 from engines import needed
 
 from predicdiff.caffe_format import read_caffemodel
+from predicdiff.like import Like
 from predicdiff.nets.caffe_process import gpu_count
 from predicdiff.samplers import GaussianSampler
 
@@ -120,7 +121,24 @@ def test_windows_and_samples(no):
     assert "not a valid integer" in no("-k", "ten")
 
 
+def test_options_of_draws_that_are_not_made(no, folder, fitted):
+    assert "--method occlusion draws nothing, and -S would" in no("--method", "occlusion", "-S", 3, sampler=[])
+    error = no("--method", "occlusion", "--sampler", "marginal", "--corpus", folder, "-l", 9, sampler=[])
+    assert "--sampler and --corpus and -l would" in error
+    assert "--context 9 is the conditional sampler's" in no("-l", 9, sampler=["--sampler", "marginal"])
+
+
+def test_a_gaussian_larger_than_memory(no, monkeypatch):
+    def full(*_given, **_settings):
+        raise MemoryError
+
+    monkeypatch.setattr(Like, "sampler", full)
+    assert "a Gaussian with context l = 12 was fitted: take a smaller window" in no("-k", 8, sampler=[])
+
+
 def test_images(no, data, tmp_path):
+    assert "name is empty" in no(image="")
+    assert "https://example.org/cat.jpg: an address" in no(image="https://example.org/cat.jpg")
     assert "nowhere.png: no such file" in no(image="nowhere.png")
     assert "not an image" in no(image=data / "tiny_v1.prototxt")
     assert "cannot be read" in no(image=tmp_path)
@@ -157,6 +175,7 @@ def test_samplers_and_corpora(no, folder, data, tmp_path):
     assert "leave one out" in no("--corpus", folder)
     marginal = ["--sampler", "marginal", "--corpus"]
     assert "no such folder" in no(sampler=[*marginal, "nowhere"])
+    assert "an empty name" in no(sampler=[*marginal, ""])
     (tmp_path / "empty").mkdir()
     assert "0 image(s) read" in no(sampler=[*marginal, "empty"])
     (tmp_path / "empty" / "one.png").write_bytes((tmp_path / "small.png").read_bytes())

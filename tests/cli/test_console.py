@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -84,6 +85,13 @@ def test_no_bar_where_there_is_no_terminal(capsys):
     with bar(10, quiet=False) as shown:
         shown.update(5)
     assert capsys.readouterr().err == ""
+
+
+def test_no_bar_where_there_is_no_stderr(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with bar(10, quiet=False) as shown:
+        shown.update(5)
+    assert shown.disable
 
 
 def test_quiet_says_nothing(capsys):

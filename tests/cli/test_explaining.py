@@ -121,6 +121,24 @@ def test_labels_name_the_classes(cli, net, fitted, picture, tmp_path):
     assert (tmp_path / "out" / "small_tiny_fitted.png").exists()
 
 
+def test_a_result_under_a_default_name_is_not_lost_to_another(cli, net, fitted, picture, tmp_path):
+    def run(*arguments):
+        result = cli("explain", picture, *net, *fitted, *QUICK, *arguments)
+        assert result.exit_code == 0, result.output
+        return result.output.splitlines()[-1]
+
+    first, second = ("out/small_tiny_fitted", "out/small_tiny_fitted-2")
+    assert run("--unit", 0) == f"Wrote {first}.h5 and {first}.png."
+    before = (tmp_path / f"{first}.h5").read_bytes()
+    for _ in range(2):  # the same again is written in its own place
+        assert run("--unit", 3) == f"Wrote {second}.h5 and {second}.png."
+    assert run("--unit", 0) == f"Wrote {first}.h5 and {first}.png."
+    assert (tmp_path / f"{first}.h5").stat().st_size == len(before)
+    assert [Explanation.load(tmp_path / f"{name}.h5").targets[0].unit for name in (first, second)] == [[0], [3]]
+    assert run("--unit", 0, "--like", "authors") == "Wrote out/small_tiny_fitted-3.h5 and out/small_tiny_fitted-3.png."
+    assert run("--unit", 0, "-o", f"{second}.h5") == f"Wrote {second}.h5 and {second}.png."  # what was asked for
+
+
 def test_the_picture_can_go_elsewhere(cli, net, fitted, picture, tmp_path):
     result = cli("explain", picture, *net, *fitted, *QUICK, "-o", "a.h5", "--figure", "b/c.svg", "--on-image", "--sure")
     assert result.exit_code == 0, result.output

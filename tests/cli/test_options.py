@@ -15,7 +15,7 @@ from predicdiff.cli.options import Command, gather, option
 
 COMMANDS = [
     "explain", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets",
-    "fetch",
+    "blobs", "fetch",
 ]  # fmt: skip
 
 
@@ -34,8 +34,8 @@ def test_options_come_as_one_object():
 
     assert CliRunner().invoke(eat, ["--times", "2"]).output == "Meal(main='soup', times=2) False\n"
     helped = CliRunner().invoke(eat, ["--help"]).output
-    assert helped.index("Food:") < helped.index("--main") < helped.index("--times") < helped.index("Options:")
-    assert helped.index("Options:") < helped.index("--cold")
+    assert helped.index("Options:") < helped.index("--cold")  # its own before those that commands share
+    assert helped.index("--cold") < helped.index("Food:") < helped.index("--main") < helped.index("--times")
 
 
 def test_all_commands_are_listed_in_order():
@@ -52,6 +52,19 @@ def test_each_command_has_help(command):
     assert f"Usage: predicdiff {command}" in result.output
     assert ("Examples:\n" in result.output) or command == "nets"
     assert max(map(len, result.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_of_two_lines_can_be_pasted(command):
+    lines = CliRunner().invoke(main, [command, "--help"]).output.splitlines()
+    for first, second in zip(lines, lines[1:]):
+        if first.startswith("    predicdiff ") and second.startswith("        "):
+            assert first.endswith(" \\"), first
+
+
+def test_short_help_is_not_cut():
+    listed = CliRunner().invoke(main, ["--help"]).output.split("Commands:")[1]
+    assert "..." not in listed
 
 
 def test_explain_has_the_papers_words():

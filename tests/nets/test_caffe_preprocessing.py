@@ -83,3 +83,9 @@ def test_a_broken_mean_file(tmp_path: Path) -> None:
         caffe_preprocessing(mean=path)
     with pytest.raises(FormatError, match="no such file"):
         caffe_preprocessing(mean=tmp_path / "absent.npy")
+
+
+def test_a_file_of_numbers_that_are_not_finite(tmp_path: Path) -> None:
+    np.save(tmp_path / "mean.npy", np.array([104.0, np.nan, 123.0], np.float32))
+    with pytest.raises(FormatError, match=r"mean\.npy: holds NaN or infinity"):
+        caffe_preprocessing(mean=tmp_path / "mean.npy")

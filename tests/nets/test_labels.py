@@ -44,6 +44,8 @@ def test_ids_alone_are_labels(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"\n \n", "is empty"),
+        (b"cat\n\ndog\n", "line 2 is empty. Want one label for each class"),
+        (b"\ncat\ndog\n", "line 1 is empty"),
         (b"0\tcat\n2\tdog\n", "label 2 has the index 2, want 1"),
         (b"\xff\xfe\x00cat", "is not text in UTF-8"),
     ],

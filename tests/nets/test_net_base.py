@@ -236,3 +236,9 @@ def test_labels_and_instances_that_do_not_fit(make: Make) -> None:
 def test_a_mean_that_does_not_fit(make: Make) -> None:
     with pytest.raises(SettingsError, match="mean has the shape"):
         make(preprocessing=Preprocessing(mean=[1.0, 2.0]))
+
+
+def test_it_is_told_in_a_line(make: Make) -> None:
+    made = make()
+    for told in (repr(made.name), f"input {SHAPE}", f"{len(made.blobs)} blobs", f"output {made.output!r}"):
+        assert told in repr(made)

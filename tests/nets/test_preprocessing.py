@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predicdiff.errors import ImageError, InputWarning, SettingsError
+from predicdiff.errors import ImageError, SettingsError
 from predicdiff.images import View
 from predicdiff.nets.preprocessing import Preprocessing
 
@@ -273,27 +273,3 @@ def test_provenance_names_a_mean_image_by_its_hash() -> None:
     assert Preprocessing(mean=mean).provenance["mean"] == wanted
     assert Preprocessing(mean=mean.astype(np.float64)).provenance["mean"] == wanted
     assert Preprocessing(mean=(1, 2, 3)).provenance["mean"] == [1.0, 2.0, 3.0]
-
-
-FRACTIONS = np.random.default_rng(0).uniform(0, 1, (9, 9, 3))
-
-
-@pytest.mark.parametrize(
-    "preprocessing",
-    [
-        Preprocessing(View("crop"), "bgr", mean=[104.0, 117.0, 123.0]),
-        Preprocessing(View("crop"), mean=[0.4, 0.5, 0.5], raw_scale=1.0),
-        Preprocessing(View("crop"), mean=np.full((3, 5, 5), 110.0)),
-    ],
-)
-def test_an_image_of_0_to_1_for_a_net_of_0_to_255_is_remarked_on(preprocessing: Preprocessing) -> None:
-    """caffe.io.load_image and matplotlib read such; a net sees them as black."""
-    with pytest.warns(InputWarning, match=r"from 0\.\d+ to .*, as if 1 were white.*multiply it by 255"):
-        preprocessing.pixels(FRACTIONS, (3, 5, 5))
-    for image in (FRACTIONS * 255, np.zeros((9, 9, 3)), (FRACTIONS > 0.5).astype(np.uint8)):
-        preprocessing.pixels(image, (3, 5, 5))
-
-
-@pytest.mark.parametrize("mean", [None, [0.4, 0.5, 0.5]])
-def test_of_pixels_whose_range_is_not_known_nothing_is_said(mean: Any) -> None:
-    Preprocessing(View("crop"), mean=mean).pixels(FRACTIONS, (3, 5, 5))

@@ -182,3 +182,8 @@ def test_efficientnet_runs_out_of_the_box() -> None:
     assert names[1] == "espresso"
     assert {"stem", "blocks.3.expand", "blocks.15", "head", "pool", "classifier", net.scores} <= set(net.blobs)
     assert len(load_labels(Path(__file__).parents[2] / "models" / "ilsvrc12_labels.tsv")) == len(net.labels or ())
+
+
+def test_preprocessing_of_another_kind_is_refused() -> None:
+    with pytest.raises(SettingsError, match="preprocessing is a str: want a Preprocessing"):
+        load_net("tiny", preprocessing="imagenet")  # type: ignore[arg-type]

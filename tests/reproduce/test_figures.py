@@ -155,6 +155,13 @@ def test_what_is_wrong_is_said_in_a_sentence(number: int, make: Make) -> None:
     assert "Traceback" not in log
 
 
+def test_a_place_that_cannot_be_written_is_said_before_any_work(make: Make, tiny: Path) -> None:
+    (tiny / "file").write_text("")
+    _, log = make(1, "--out", str(tiny / "file"), code=2)
+    assert "is no folder. Choose another place." in log
+    assert "maps to make" not in log
+
+
 @pytest.mark.parametrize("window", ["0", "-7", "25"])
 @pytest.mark.parametrize("number", range(2, 7))
 def test_a_window_that_does_not_fit_is_said_in_a_sentence(number: int, window: str, make: Make) -> None:

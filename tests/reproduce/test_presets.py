@@ -123,6 +123,28 @@ def test_a_damaged_record_is_left_as_it_is(run: Run, tiny: Path) -> None:
     assert path.read_text() == DAMAGED["cut short"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--sampler", "conditionl"], "conditionl"),
+        (["--square", -1], "x>=0"),
+        (["--places", 0], "x>=1"),
+        (["--square", 13, "--places", 2], "do not fit beside each other: want at most 24 pixels together"),
+        (["--square", 4], "lie in one and the same windows at stride 5: want larger ones"),
+        (["--out", "presets.py"], "is no folder"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_measured(
+    arguments: list[Any], words: str, run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny)
+    (tiny / "presets.py").write_text("a file")
+    output = run("--net", "tiny", *arguments, code=2)
+    assert words in " ".join(output.split())
+    assert "tile" not in output
+    assert not (tiny / "out" / "presets.json").exists()
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_weights_want_the_one_net_that_they_belong_to(count: int, run: Run, tiny: Path, data: Path) -> None:
     nets = ["--net", data / "tiny_v1.prototxt"] * count

@@ -1,0 +1,47 @@
+"""`predicdiff blobs`: what `--blob` and `--start` may name."""
+
+from __future__ import annotations
+
+import warnings
+
+import click
+
+from ..errors import InputWarning
+from ..protocols import Net
+from .choices import NetChoice, net_options
+from .options import Command
+
+HELP = """List a net's blobs in the order in which they are computed: what --blob and --start may name.
+
+Of maps the shape is channels, rows, columns.
+
+\b
+Examples:
+  predicdiff blobs
+  predicdiff blobs --net googlenet
+  predicdiff blobs --net deploy.prototxt --weights my.caffemodel
+"""
+
+
+@click.command("blobs", cls=Command, help=HELP, short_help="List the layers that can be explained.")
+@net_options()
+def blobs(net: NetChoice) -> None:
+    """Print a table."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # of a mean, which says nothing here
+        model = net.load()
+    click.echo("\n".join(lines(model)))
+
+
+def lines(net: Net) -> list[str]:
+    """The net's input, then a line for each blob: its name, its shape, and whether it holds classes."""
+    width = max(len(name) for name in net.blobs)
+    notes = {net.scores: "  the scores", net.output: "  the probabilities"}
+    return [
+        f"{net.name}, whose input is {_sides(net.input_shape)}:",
+        *(f"  {name:<{width}}  {_sides(shape)}{notes.get(name, '')}" for name, shape in net.blobs.items()),
+    ]
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
