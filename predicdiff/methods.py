@@ -16,6 +16,7 @@ from .protocols import Net, Sampler, Unit
 from .samplers.corpus import default_corpus
 from .samplers.gaussian import GaussianSampler
 from .sensitivity import sensitivity
+from .windows import grid
 
 #: (net, pixels (C, H, W), unit, seed) -> map (H, W), the larger the more relevant.
 Method = Callable[[Net, np.ndarray, Unit, int], np.ndarray]
@@ -107,6 +108,8 @@ def prepare(
         if not methods:
             raise SettingsError("no method came: want at least one.")
         return Prepared(methods, None, None)
+    if {DIFFERENCE, "occlusion"} & set(methods):
+        grid(net.input_shape[1:], window=window, stride=stride)  # what does not fit, before a sampler is fitted
     if DIFFERENCE in methods and sampler is None:
         sampler = default_sampler(net, window=window, seed=seed)
     windows = {"window": window, "samples": samples, "stride": stride}

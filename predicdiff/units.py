@@ -17,7 +17,9 @@ def lookup(blobs: Mapping[str, tuple[int, ...]], blob: str) -> tuple[int, ...]:
     if blob in blobs:
         return tuple(blobs[blob])
     near = difflib.get_close_matches(str(blob), blobs, n=5, cutoff=0.4) or list(blobs)[-5:]
-    raise BlobError(f"the net has no blob {blob!r}. Near names: {', '.join(near)}. `net.blobs` has all.")
+    raise BlobError(
+        f"the net has no blob {blob!r}. Near names: {', '.join(near)}. `predicdiff blobs` (`net.blobs`) lists all."
+    )
 
 
 def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:

@@ -10,7 +10,7 @@ import pytest
 from oracle_nets import LinearNet, MapNet, NormalSampler, photo
 
 from predicdiff.baselines import occlusion
-from predicdiff.errors import SettingsError
+from predicdiff.errors import SettingsError, WindowError
 from predicdiff.explain import explain
 from predicdiff.methods import DIFFERENCE, METHODS, default_sampler, make_methods, noise, prepare
 
@@ -74,6 +74,12 @@ def test_where_none_is_needed_none_is_fitted() -> None:
     ready = prepare(net(), ["occlusion"], **HOW)
     assert ready.sampler is None
     assert ready.provenance is None
+
+
+@pytest.mark.parametrize("name", ["prediction difference", "occlusion"])
+def test_a_window_that_does_not_fit_is_refused_before_a_sampler_is_fitted(name: str) -> None:
+    with pytest.raises(WindowError, match="window k = 500 does not fit"):
+        prepare(net(), [name], **{**HOW, "window": 500})
 
 
 def test_functions_are_taken_as_they_are() -> None:

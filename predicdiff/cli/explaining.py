@@ -119,7 +119,7 @@ def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
     given = {"--sampler": sampler.name != KINDS[0], "--corpus": sampler.corpus, "-l": sampling.context}
     idle = [name for name, value in {**given, "-S": sampling.samples}.items() if value]
     if idle:
-        raise SettingsError(f"--method occlusion draws nothing, and {' and '.join(idle)} would: leave one of them out.")
+        raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
 
 
 def _is_of(path: Path, plan: Plan, sampling: Sampling) -> bool:

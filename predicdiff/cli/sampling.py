@@ -42,6 +42,8 @@ Examples:
 """
 #: Draws beside each other, and how many times a pixel is enlarged.
 ACROSS, ZOOM = 5, 8
+#: Draws that a picture has room for.
+MOST = 500
 MARK = (255, 220, 0)
 
 
@@ -89,7 +91,7 @@ def _seen(net: NetChoice) -> tuple[tuple[int, int, int], Callable[[np.ndarray], 
         raise SettingsError(
             f"{' and '.join(net.needs_net)} without a net that it belongs to: give --net too, or leave it out."
         )
-    size = net.image_size or 224
+    size = 224 if net.image_size is None else net.image_size
     height, width = (size, size) if isinstance(size, int) else size
     view = View(net.view or "short", (height, width), antialias=True)
     return (3, height, width), lambda image: view.apply(image, (height, width)), "bgr"
@@ -119,6 +121,8 @@ def samples(
     """Draw from a sampler and show it."""
     from ..plotting import save_figure
 
+    if samples > MOST:
+        raise SettingsError(f"samples S = {samples} make too large a picture: want at most {MOST}.")
     shown = subject(image)
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
     model = net.load()

@@ -18,6 +18,7 @@ from .sheet import FAINT, Box, Sheet, render, styled, tall, wrap
 #: Inches: longer side of a map, narrowest column, lowest row, margin, gap, colour bar, room for its labels.
 SIDE, NARROW, LOW, MARGIN, GAP, BAR, LABELS = 3.2, 1.7, 1.0, 0.2, 0.25, 0.12, 0.6
 ACROSS = 4
+SAMPLING = {"gaussian": "conditional sampling", "marginal": "marginal sampling", "grey": "a grey patch"}
 Line = List["Panel"]
 
 
@@ -122,8 +123,15 @@ def _value(one: Explanation) -> str:
 
 
 def _settings(explanation: Explanation, sure: bool) -> str:
-    named = (("window", "k"), ("samples", "S"), ("stride", "stride"))
-    told = [f"{name} = {explanation.settings[key]}" for key, name in named if key in explanation.settings]
+    """The net, what drew, k, l, S and the stride: what tells pictures side by side apart."""
+    net, sampler = (explanation.provenance.get(name) for name in ("net", "sampler"))
+    told = [net["name"]] if isinstance(net, dict) and "name" in net else []
+    numbers = {"k": explanation.settings.get("window")}
+    if isinstance(sampler, dict):
+        told += [SAMPLING.get(kind, kind) for kind in (sampler.get("kind"),) if kind]
+        numbers["l"] = sampler.get("context")
+    numbers.update({"S": explanation.settings.get("samples"), "stride": explanation.settings.get("stride")})
+    told += [f"{name} = {value}" for name, value in numbers.items() if value is not None]
     return ", ".join(told + (["clear below two standard errors"] if sure else []))
 
 
@@ -137,6 +145,7 @@ def _lay_out(panels: Line, frame: Frame | None, unit: str, title: str, settings:
     steps = [broad + GAP + (0.0 if single and column == 0 else BAR + 0.08 + LABELS) for column in range(across)]
     wide = 2 * MARGIN + sum(steps) - GAP
     heading = wrap(title, wide - 2 * MARGIN, 12, "bold")
+    settings = wrap(settings, wide - 2 * MARGIN, 7.5)
     heads = [max(tall(wrap(p.title, broad, 9.5, "bold"), 9.5) + tall(p.value, 8.5) for p in row) for row in rows]
     top = MARGIN + tall(heading, 12) + (0.1 if heading else 0.0)
     high = top + sum(heads) + len(rows) * (deep + GAP + 0.03) + tall(settings, 7.5) + MARGIN - 0.05

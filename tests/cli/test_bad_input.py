@@ -122,9 +122,9 @@ def test_windows_and_samples(no):
 
 
 def test_options_of_draws_that_are_not_made(no, folder, fitted):
-    assert "--method occlusion draws nothing, and -S would" in no("--method", "occlusion", "-S", 3, sampler=[])
+    assert "--method occlusion draws nothing: leave out -S." in no("--method", "occlusion", "-S", 3, sampler=[])
     error = no("--method", "occlusion", "--sampler", "marginal", "--corpus", folder, "-l", 9, sampler=[])
-    assert "--sampler and --corpus and -l would" in error
+    assert "leave out --sampler and --corpus and -l." in error
     assert "--context 9 is the conditional sampler's" in no("-l", 9, sampler=["--sampler", "marginal"])
 
 

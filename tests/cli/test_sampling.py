@@ -58,6 +58,7 @@ def test_too_few_patches_are_noted(cli, folder):
 
 
 def test_what_cannot_be_fitted(refused, folder, tmp_path):
+    assert "image size (0, 0)" in refused("fit", folder, "-o", "s.h5", "--image-size", 0)
     assert "context l = 0" in refused("fit", folder, "-o", "s.h5", "-l", 0)
     assert "patches" in refused("fit", folder, "-o", "s.h5", "--patches", 0)
     assert "large" in refused("fit", folder, "-o", "s.h5", "--image-size", 20, "-l", 21)
@@ -81,6 +82,12 @@ def test_samples_draws_the_window_and_what_could_stand_there(cli, net, fitted, p
 def test_a_corpus_may_give_fewer(cli, net, folder, picture):
     result = cli("samples", picture, *net, "--sampler", "marginal", "--corpus", folder, "--at", "0,0", "-S", 30)
     assert "11 draws, marginal sampling" in result.output
+
+
+def test_no_more_draws_than_a_picture_has_room_for(refused, net, fitted, picture, tmp_path):
+    arguments = ["--at", "3,9", "-k", 6, "-S", 501, *fitted, "-o", "s.png"]
+    assert "S = 501 make too large a picture: want at most 500" in refused("samples", picture, *net, *arguments)
+    assert not (tmp_path / "s.png").exists()
 
 
 def test_windows_outside_of_the_image(refused, net, fitted, picture, tmp_path):

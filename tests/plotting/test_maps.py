@@ -195,6 +195,24 @@ def test_every_shape_is_drawn_without_overlap(shape: tuple[int, int]) -> None:
     no_overlap(figure(explanation(2, **plain), title="a title"))
 
 
+@pytest.mark.parametrize(
+    ("sampler", "words"),
+    [
+        ({"kind": "gaussian", "context": 14}, "conditional sampling, k = 10, l = 14, S = 20, stride = 1"),
+        ({"kind": "marginal"}, "marginal sampling, k = 10, S = 20, stride = 1"),
+        ({"kind": "grey"}, "a grey patch, k = 10"),
+        ({"kind": "mine"}, "mine, k = 10"),
+        ("Mine", "alexnet, k = 10"),
+    ],
+)
+def test_the_net_and_what_drew_are_told(sampler: Any, words: str) -> None:
+    made = figure(explanation(provenance={"net": {"name": "alexnet"}, "sampler": sampler}))
+    told = " ".join(text.get_text() for text in made.texts).replace("\N{NO-BREAK SPACE}", " ")
+    assert words in told
+    assert "alexnet, " in told
+    no_overlap(made)
+
+
 def test_long_names_are_broken_and_overlap_nothing() -> None:
     names = ["American Staffordshire terrier, pit bull terrier", "x" * 80, "a", "soft-coated wheaten terrier", "b", "c"]
     targets = [Target("prob", [0], name, "black and gold garden spider") for name in names]
