@@ -138,6 +138,7 @@ def run(
     with kept as journal, ThreadPoolExecutor(1) as pool:
         batch = int(journal.state["batch_size"])
         tiles = plan.tiles(int(journal.state["tile"]))
+        windows_before = sum(tiles[number].stop - tiles[number].start for number in journal.tiles)
         ahead = _Ahead(pool, plan, [tile for number, tile in enumerate(tiles) if number not in journal.tiles])
         for number, tile in enumerate(tiles):
             if number in journal.tiles:
@@ -149,8 +150,8 @@ def run(
             if progress is not None:
                 progress(done, len(plan.origins))
         found = [journal.tiles[number] for number in range(len(tiles))]
-    seconds = time.perf_counter() - started
-    return _assemble(plan, found, notes, {"seconds": seconds, "batch_size": batch, **_effort(plan, before)})
+    effort = {"seconds": time.perf_counter() - started, "windows_before": windows_before, "batch_size": batch}
+    return _assemble(plan, found, notes, {**effort, **_effort(plan, before)})
 
 
 def _check_effort(memory: int, batch_size: int | None) -> None:

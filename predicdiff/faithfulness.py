@@ -131,13 +131,14 @@ class Faithfulness:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: every area, their means and intervals, mean curves, settings and provenance."""
-        modes = {}
+        modes: dict[str, dict[str, Any]] = {}
         for mode in MODES:
-            mean, low, high = ([_number(value) for value in row] for row in self.interval(mode))
             modes[mode] = {
-                "areas": self.areas(mode).tolist(), "mean": mean, "low": low, "high": high,
+                "areas": self.areas(mode).tolist(), **_numbers(self.interval(mode)),
                 "mean_curves": self.curves[mode].mean(axis=1).tolist(),
             }  # fmt: skip
+            if NULL in self.methods:
+                modes[mode]["less_random"] = _numbers(self.interval(mode, against=NULL))
         return {
             "methods": self.methods, "images": self.images, "targets": self.targets, "base": self.base.tolist(),
             "blob": self.blob, **modes, "settings": self.settings, "provenance": self.provenance, "notes": self.notes,
@@ -246,6 +247,10 @@ def _told(mean: float, low: float, high: float, sign: str = "") -> str:
     if np.isnan(low):
         return f"{mean:{sign}.4f}"
     return f"{mean:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"
+
+
+def _numbers(found: tuple[np.ndarray, ...]) -> dict[str, list[float | None]]:
+    return {name: [_number(value) for value in row] for name, row in zip(("mean", "low", "high"), found)}
 
 
 def _number(value: float) -> float | None:

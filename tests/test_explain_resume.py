@@ -94,7 +94,9 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(stopped: Path) -> None:
     found = explained(net, checkpoint=stopped, progress=lambda *done: told.append(done))
     assert len(net.calls) == TILES - 5
     assert told == [(4 * (tile + 1), WINDOWS) for tile in range(TILES)]
-    assert bits(found) == bits(explained())
+    whole = explained()
+    assert bits(found) == bits(whole)
+    assert [one.provenance["windows_before"] for one in (found, whole)] == [5 * 4, 0]
 
 
 def test_a_run_can_be_interrupted_over_and_over(tmp_path: Path) -> None:

@@ -184,6 +184,8 @@ def test_all_of_it_goes_into_json(result: Faithfulness) -> None:
     told = json.loads(json.dumps(result.as_dict(), allow_nan=False))
     np.testing.assert_allclose(told["deletion"]["areas"], result.areas("deletion"))
     np.testing.assert_allclose(told["insertion"]["mean_curves"], result.curves["insertion"].mean(axis=1))
+    for name, row in zip(("mean", "low", "high"), result.interval("insertion", against="random")):
+        np.testing.assert_allclose(told["insertion"]["less_random"][name], row)
     assert told["settings"]["seed"] == 0
     assert told["provenance"]["net"] == {"engine": "spot"}
     assert told["provenance"]["name"] == "spot"

@@ -94,6 +94,8 @@ def explain(
     explanation = _run(plan, tiles, memory, batch_size, done, quiet)
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
+        if sampler.is_file or plan.start is not None:
+            explanation.notes.append(_unlike(sampler, sampling))
     _write(explanation, result, picture, out)
     with suppress(OSError):  # the result is safe
         tiles.unlink()
@@ -174,6 +176,11 @@ def effort_lines(explanation: Explanation) -> list[str]:
     told = f"{evaluation[:1].upper()}{evaluation[1:]}"
     share = made.get("work_share")
     return [f"{told}." if share is None else f"{told}: {share:.0%} of the multiply-adds of dense passes."]
+
+
+def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:
+    made = f"{sampler.sampler} was taken as it is" if sampler.is_file else "those of hidden activations are ours"
+    return f"--like {sampling.like} says how draws of pixels are made: {made}."
 
 
 def _less_precise(plan: Plan, precision: str, batch: int) -> str:

@@ -103,7 +103,9 @@ def _settings(asked: dict[str, Any], made: dict[str, Any]) -> Iterator[tuple[str
     yield "preprocessing", _told(net.get("preprocessing") or {}, "view", "channels", "mean", "raw_scale", "scale")
     yield "sampler", _told(sampler, "kind", "context", "channels", "count", "images", "patches", "fingerprint")
     if "seconds" in made:
-        yield "took", f"{duration(made['seconds'])}, batches of {made.get('batch_size')}"
+        before = made.get("windows_before")
+        continued = f" after {before:,} windows of an interrupted run" if before else ""
+        yield "took", f"{duration(made['seconds'])}{continued}, batches of {made.get('batch_size')}"
     yield "versions", _told(made.get("versions", {}), *made.get("versions", {}))
 
 

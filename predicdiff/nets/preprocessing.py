@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any, Sequence
 
 import numpy as np
 
-from ..errors import ImageError, SettingsError
+from ..errors import ImageError, InputWarning, SettingsError
 from ..images import LUMA, View
 
 ORDERS = ("rgb", "bgr")
@@ -146,6 +147,14 @@ class Preprocessing:
             raise SettingsError(
                 f"the mean has the shape {shape}, the net's input {input_shape}: want ({input_shape[0]},) or a mean "
                 "image with as many channels, at least as large as the input."
+            )
+        low, high = float(np.min(self.mean)), float(np.max(self.mean))
+        if 0 <= low <= high < 1 and high > 0 and self.raw_scale > 1:
+            warnings.warn(
+                f"the mean is {low:.3g} to {high:.3g}, but pixels go to {self.raw_scale:g} where it is taken away: "
+                "want raw_scale=1 (--raw-scale 1), or a mean of the same range.",
+                InputWarning,
+                stacklevel=4,
             )
 
     @property

@@ -64,9 +64,8 @@ def choose_device(device: Device) -> torch.device:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        raise SettingsError(
-            f"device {str(device)!r} cannot be used ({first_line(error)}): want cpu, or cuda."
-        ) from None
+        there = "want cpu, or cuda" if torch.cuda.is_available() else "want cpu, since torch finds no GPU it can use"
+        raise SettingsError(f"device {str(device)!r} cannot be used ({first_line(error)}): {there}.") from None
     return chosen
 
 

@@ -136,6 +136,7 @@ def test_a_result_under_a_default_name_is_not_lost_to_another(cli, net, fitted, 
     assert (tmp_path / f"{first}.h5").stat().st_size == len(before)
     assert [Explanation.load(tmp_path / f"{name}.h5").targets[0].unit for name in (first, second)] == [[0], [3]]
     assert run("--unit", 0, "--like", "authors") == "Wrote out/small_tiny_fitted-3.h5 and out/small_tiny_fitted-3.png."
+    assert Explanation.load(tmp_path / f"{first}-3.h5").notes[-1].endswith("fitted.h5 was taken as it is.")
     assert run("--unit", 0, "-o", f"{second}.h5") == f"Wrote {second}.h5 and {second}.png."  # what was asked for
 
 

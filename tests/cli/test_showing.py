@@ -31,6 +31,7 @@ def made(tmp_path, photographs):
             "net": {"name": "tiny", "engine": "torch", "weights": "sha1:0123456789abcdef0123456789abcdef01234567"},
             "sampler": "Own",
             "seconds": 100.0,
+            "windows_before": 1234,
             "batch_size": 16,
             "versions": {"predicdiff": "1", "python": "3"},
         },
@@ -54,7 +55,7 @@ def test_the_summary(cli, made):
         "net            name tiny, engine torch, weights sha1:0123456...",
         "preprocessing  -",
         "sampler        Own",
-        "took           about 2 minutes, batches of 16",
+        "took           about 2 minutes after 1,234 windows of an interrupted run, batches of 16",
         "versions       predicdiff 1, python 3",
         "Note: Mind the gap.",
     ]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predicdiff.errors import ImageError, SettingsError
+from predicdiff.errors import ImageError, InputWarning, SettingsError
 from predicdiff.images import View
 from predicdiff.nets.preprocessing import Preprocessing
 
@@ -273,3 +273,10 @@ def test_provenance_names_a_mean_image_by_its_hash() -> None:
     assert Preprocessing(mean=mean).provenance["mean"] == wanted
     assert Preprocessing(mean=mean.astype(np.float64)).provenance["mean"] == wanted
     assert Preprocessing(mean=(1, 2, 3)).provenance["mean"] == [1.0, 2.0, 3.0]
+
+
+def test_a_mean_of_another_range_than_the_pixels_is_warned_of() -> None:
+    with pytest.warns(InputWarning, match=r"the mean is 0.406 to 0.485, but pixels go to 255 .*: want raw_scale=1"):
+        Preprocessing(mean=(0.485, 0.456, 0.406)).check((3, 5, 6))
+    for sound in ({"mean": (0.485, 0.456, 0.406), "raw_scale": 1.0}, {"mean": (0, 0, 0)}, {"mean": (104, 117, 123)}):
+        Preprocessing(**sound).check((3, 5, 6))  # type: ignore[arg-type]
