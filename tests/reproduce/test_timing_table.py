@@ -164,3 +164,9 @@ def test_without_records_it_is_said_how_to_make_one(table: Any, tmp_path: Path, 
 def test_committed_records_can_be_read(table: Any) -> None:
     for path in table.RECORDS.glob("*.json"):
         assert table.read(path)["nets"], path
+
+
+def test_the_readmes_table_is_that_of_the_records(table: Any) -> None:
+    result = CliRunner().invoke(table.main, [])
+    assert result.exit_code == 0, result.output
+    assert result.output in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
