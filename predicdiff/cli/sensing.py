@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from ..like import LIKES
-from ..overlays import heat, picture, saliency, symmetric_scale
+from ..overlays import heat, saliency, symmetric_scale
 from ..protocols import Net, UnitLike
 from ..sensitivity import REDUCTIONS, sensitivity
 from ..targets import name as unit_name
@@ -34,6 +34,7 @@ CAPTIONS = {
     "signed": "the sum over the colours",
     "times_input": "gradient times input",
 }
+UNITS = {"signed": "gradient", "times_input": "gradient times input"}
 
 
 @click.command("sensitivity", cls=Command, help=HELP, short_help="Draw a sensitivity map (gradient).")
@@ -76,11 +77,9 @@ def sensitivity_command(
     if unit is None and blob in (model.scores, model.output):
         unit = top_classes(model, shown.image, 1)[0].number
     found = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=kind, **settings.sensing)
-    caption = (
-        f"Sensitivity of {_named(model, str(blob), () if unit is None else unit)}, {model.name}: {CAPTIONS[kind]}."
-    )
-    save_figure(_drawn(model.view(shown.image), found, kind, caption), output)
-    click.echo(f"{caption}\nWrote {output}.")
+    named = _named(model, str(blob), () if unit is None else unit)
+    save_figure(_drawn(model.view(shown.image), found, kind, named, model.name), output)
+    click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[kind]}.\nWrote {output}.")
 
 
 def _named(net: Net, blob: str, unit: UnitLike) -> str:
@@ -88,10 +87,13 @@ def _named(net: Net, blob: str, unit: UnitLike) -> str:
     return addressed(unit_name(net, blob, index), f"{blob}[{', '.join(map(str, index))}]")
 
 
-def _drawn(pixels: np.ndarray, values: np.ndarray, kind: str, caption: str) -> Any:
+def _drawn(pixels: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:
     """The input and the map beside it: magnitudes from black to white, signed values from blue to red."""
-    from ..plotting import Block, grid_figure
+    from ..plotting import beside
 
-    colours = saliency(values) if kind == "max_abs" else heat(values, scale=symmetric_scale(values, percentile=99.5))
-    block = Block(picture(pixels), [""], [[colours]])
-    return grid_figure([block], [""], caption=caption, legend=kind != "max_abs")
+    scale = symmetric_scale(values, percentile=99.5)
+    caption = f"{net}, sensitivity: {CAPTIONS[kind]}"
+    if kind == "max_abs":
+        return beside(pixels, saliency(values, scale=scale), named, caption=f"{caption}; white: {scale:.2g} and more")
+    unit = UNITS[kind]
+    return beside(pixels, heat(values, scale=scale), named, scale=scale, unit=unit, caption=caption)

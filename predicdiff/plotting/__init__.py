@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..overlays import greyed, heat, overlay, picture, saliency, symmetric_scale, tint
 from .grid import Block, grid_figure
-from .maps import figure, png
+from .maps import beside, figure, png
 from .sheet import save_figure
 
 __all__ = [
     "Block",
+    "beside",
     "figure",
     "greyed",
     "grid_figure",

@@ -87,6 +87,32 @@ def figure(
         return _lay_out(panels, frame, unit, title, _settings(explanation, sure))
 
 
+def beside(
+    ground: np.ndarray,
+    colours: np.ndarray,
+    title: str,
+    *,
+    scale: float | None = None,
+    unit: str = "",
+    caption: str = "",
+) -> Figure:
+    """The input, and as large beside it a map that is colours already.
+
+    Parameters
+    ----------
+    ground : (C, H, W) array
+        Pixels.
+    colours : (H, W, 3) uint8 array
+    title : str
+        Of the map.
+    scale : float, optional
+        Magnitude of the full colours, for a colour bar from for to against with its ``unit``.
+    caption : str
+    """
+    with styled():
+        return _lay_out([Panel(picture(ground), "input"), Panel(colours, title, "", scale)], None, unit, "", caption)
+
+
 def png(explanation: Explanation, *, dpi: float = 100) -> bytes:
     """The figure of the first target as a PNG file."""
     return render(figure(explanation, targets=[0]), "png", dpi)
@@ -142,7 +168,8 @@ def _lay_out(panels: Line, frame: Frame | None, unit: str, title: str, settings:
     rows, across = _rows(panels)
     single = len(rows) == 1
     # a column is as wide as its map and bar; the input needs no bar where nothing with one stands below it
-    steps = [broad + GAP + (0.0 if single and column == 0 else BAR + 0.08 + LABELS) for column in range(across)]
+    bar = 0.0 if all(panel.scale is None for panel in panels) else BAR + 0.08 + LABELS
+    steps = [broad + GAP + (0.0 if single and column == 0 else bar) for column in range(across)]
     wide = 2 * MARGIN + sum(steps) - GAP
     heading = wrap(title, wide - 2 * MARGIN, 12, "bold")
     settings = wrap(settings, wide - 2 * MARGIN, 7.5)

@@ -14,7 +14,7 @@ from PIL import Image
 from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.explanation import Explanation, Target
 from predicdiff.images import Frame
-from predicdiff.plotting import figure, png
+from predicdiff.plotting import beside, figure, png
 from predicdiff.plotting.sheet import render
 
 #: The map's size, and where on it something speaks for the class: off the centre, on no diagonal.
@@ -253,3 +253,19 @@ def test_the_explanation_is_not_changed() -> None:
     figure(made, sure=True, shared=True)
     np.testing.assert_array_equal(made.relevance, same.relevance)
     np.testing.assert_array_equal(made.pixels, same.pixels)
+
+
+def test_a_map_of_colours_stands_as_large_beside_the_input() -> None:
+    colours = np.random.default_rng(1).integers(0, 256, (*SHAPE, 3), np.uint8)
+    made, barred = (
+        beside(explanation().pixels, colours, "fc[3]", scale=scale, unit="gradient", caption="tiny, sensitivity")
+        for scale in (None, 0.5)
+    )
+    assert [len(one.axes) for one in (made, barred)] == [2, 3]
+    sizes = [axes.get_position().size for axes in made.axes]
+    np.testing.assert_allclose(sizes[0], sizes[1])
+    np.testing.assert_array_equal(made.axes[1].images[0].get_array(), colours)
+    for word in ("input", "fc[3]", "tiny, sensitivity"):
+        assert word in words(made)
+    assert "gradient" in words(barred)
+    assert made.get_size_inches()[0] < barred.get_size_inches()[0]
