@@ -234,7 +234,9 @@ def explain_options() -> Decorator:
             help="Draw on the whole image, not on what the net sees of it.",
         ),
         option("--sure", is_flag=True, group=OUTPUT, help="Leave clear what lies within two standard errors of zero."),
-        option("--restart", is_flag=True, group=OUTPUT, help="Throw away the finished tiles of an interrupted run."),
+        option(
+            "--restart", is_flag=True, group=OUTPUT, help="Compute anew what is finished already, or was interrupted."
+        ),
     )
     memory = option(
         "--memory", type=MEMORY, default="4GB", show_default=True, group=EFFORT, help="What the run may take."

@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from .. import windows
+from .._version import __version__
 from ..baselines import GreyPatch
 from ..errors import ExplanationError, SettingsError
 from ..explain import first_state, run
@@ -33,7 +34,8 @@ Takes away one window of the image after the other by sampling what else could h
 prediction moves (Zintgraf, Cohen and Welling, 2016). Without an image it takes a photograph of a cat. Writes the
 result and a picture of it, red for the class and blue against it.
 
-What is finished is kept beside the result: the same command goes on after an interruption.
+What is finished is kept beside the result: the same command goes on after an interruption, and draws a finished result
+anew.
 
 \b
 Examples:
@@ -84,6 +86,12 @@ def explain(
     if result != first:
         check_outputs([result, picture, tiles], inputs)
         say(f"{first} holds another explanation, which stays: this one goes into {result}.")
+    if not out.restart and _is_of(result, plan, sampling):
+        explanation = Explanation.load(result)
+        _draw(explanation, picture, out)
+        say(_told(explanation))
+        say(f"{result} held this already: wrote {picture} alone. --restart computes it again.")
+        return
     if out.restart and tiles.exists():
         tiles.unlink()
     done = _finished(plan, tiles, memory, batch_size)
@@ -96,10 +104,11 @@ def explain(
         explanation = sampling.model.finish(explanation)
         if sampler.is_file or plan.start is not None:
             explanation.notes.append(_unlike(sampler, sampling))
-    _write(explanation, result, picture, out)
+    explanation.save(result)
     with suppress(OSError):  # the result is safe
         tiles.unlink()
-    say("\n".join([*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation)]))
+    _draw(explanation, picture, out)
+    say(_told(explanation))
     say(f"Wrote {result} and {picture}.")
 
 
@@ -125,13 +134,15 @@ def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
 
 
 def _is_of(path: Path, plan: Plan, sampling: Sampling) -> bool:
-    """Whether a file holds what the plan will make."""
+    """Whether a file holds what the plan will make, by the same version of this program."""
     try:
         found = Explanation.load(path)
     except ExplanationError:
         return False
     same = all(found.provenance.get(name) == value for name, value in plan.identity.items())
-    return same and found.settings.get("like") == sampling.like
+    told = plan.apart or found.targets == plan.targets  # labels may have changed
+    ours = found.provenance.get("versions", {}).get("predicdiff") == __version__
+    return same and told and ours and found.settings.get("like") == sampling.like
 
 
 def _check_picture(plan: Plan, out: Output) -> None:
@@ -202,8 +213,11 @@ def _run(plan: Plan, tiles: Path, memory: int, batch_size: int | None, done: int
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _write(explanation: Explanation, result: Path, picture: Path, out: Output) -> None:
+def _draw(explanation: Explanation, picture: Path, out: Output) -> None:
     from ..plotting import figure, save_figure
 
-    explanation.save(result)
     save_figure(figure(explanation, sure=out.sure, on_image=out.on_image), picture)
+
+
+def _told(explanation: Explanation) -> str:
+    return "\n".join([*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation)])

@@ -12,6 +12,7 @@ from engines import needed
 from PIL import Image
 
 from predicdiff.caffe_format import read_prototxt
+from predicdiff.errors import SettingsError
 from predicdiff.explain import explain
 from predicdiff.explanation import Explanation
 from predicdiff.images import load_image
@@ -130,10 +131,10 @@ def test_a_result_under_a_default_name_is_not_lost_to_another(cli, net, fitted, 
     first, second = ("out/small_tiny_fitted", "out/small_tiny_fitted-2")
     assert run("--unit", 0) == f"Wrote {first}.h5 and {first}.png."
     before = (tmp_path / f"{first}.h5").read_bytes()
-    for _ in range(2):  # the same again is written in its own place
-        assert run("--unit", 3) == f"Wrote {second}.h5 and {second}.png."
-    assert run("--unit", 0) == f"Wrote {first}.h5 and {first}.png."
-    assert (tmp_path / f"{first}.h5").stat().st_size == len(before)
+    assert run("--unit", 3) == f"Wrote {second}.h5 and {second}.png."
+    for unit, path in ((3, second), (0, first)):
+        assert run("--unit", unit).startswith(f"{path}.h5 held this already: wrote {path}.png alone.")
+    assert (tmp_path / f"{first}.h5").read_bytes() == before
     assert [Explanation.load(tmp_path / f"{name}.h5").targets[0].unit for name in (first, second)] == [[0], [3]]
     assert run("--unit", 0, "--like", "authors") == "Wrote out/small_tiny_fitted-3.h5 and out/small_tiny_fitted-3.png."
     assert Explanation.load(tmp_path / f"{first}-3.h5").notes[-1].endswith("fitted.h5 was taken as it is.")
@@ -191,6 +192,29 @@ def test_tiles_of_other_settings_are_not_taken_up(cli, refused, net, fitted, pic
     assert result.exit_code == 0, result.output
     assert "Taking up" not in result.output
     assert Explanation.load(tmp_path / "part.h5").settings["seed"] == 1
+
+
+def test_a_finished_result_is_drawn_anew_without_being_computed(cli, net, fitted, picture, tmp_path, monkeypatch):
+    common = ["explain", picture, *net, *fitted, *QUICK, "-o", "a.h5"]
+    first = cli(*common)
+    assert first.exit_code == 0, first.output
+    content, drawn = ((tmp_path / name).read_bytes() for name in ("a.h5", "a.png"))
+
+    def computes(*_given, **_named):
+        raise SettingsError("computed again")
+
+    monkeypatch.setattr(importlib.import_module("predicdiff.cli.explaining"), "run", computes)
+    again = cli(*common, "--sure")
+    assert again.exit_code == 0, again.output
+    assert again.output.splitlines()[-1] == "a.h5 held this already: wrote a.png alone. --restart computes it again."
+    assert again.output.splitlines()[-2] == first.output.splitlines()[-2]
+    assert (tmp_path / "a.h5").read_bytes() == content
+    assert (tmp_path / "a.png").read_bytes() != drawn
+    for other in (["--restart"], ["--seed", 1], ["--labels", "words.txt"], ["--like", "paper", "-S", 2, "--stride", 8]):
+        (tmp_path / "words.txt").write_text("cat\ndog\ncow\nhen\npig\n")
+        result = cli(*common, *other)
+        assert (result.exit_code, result.output.splitlines()[-1]) == (2, "Error: computed again"), other
+    assert (tmp_path / "a.h5").read_bytes() == content
 
 
 def interrupted_after(tmp_path, tiles, arguments, cli):
