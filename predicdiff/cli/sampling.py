@@ -16,7 +16,7 @@ from ..samplers.corpus import default_corpus, read_folder
 from ..samplers.fitting import CHANNELS
 from .choices import NetChoice, SamplerChoice, channel_order, net_options, sampler_options, subject
 from .options import Command, image_argument, option
-from .outputs import check_outputs
+from .outputs import check_outputs, name_of
 from .values import FIGURE, FOLDER, PLACE, RESULT
 
 FIT_HELP = """Fit a Gaussian to patches of images, for conditional sampling.
@@ -104,7 +104,7 @@ def _seen(net: NetChoice) -> tuple[tuple[int, int, int], Callable[[np.ndarray], 
 @option("-l", "--context", type=int, help="Side of its context, for conditional sampling.  [default: k + 4]")
 @option("-S", "--samples", type=int, default=9, show_default=True, help="How many draws.")
 @option("--seed", type=int, default=0, show_default=True, help="Of the draws.")
-@option("-o", "--output", type=FIGURE, default="samples.png", show_default=True, help="The picture.")
+@option("-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_samples.png]")
 @sampler_options()
 @net_options()
 def samples(
@@ -116,7 +116,7 @@ def samples(
     context: int | None,
     samples: int,
     seed: int,
-    output: Path,
+    output: Path | None,
 ) -> None:
     """Draw from a sampler and show it."""
     from ..plotting import save_figure
@@ -124,8 +124,9 @@ def samples(
     if samples > MOST:
         raise SettingsError(f"samples S = {samples} make too large a picture: want at most {MOST}.")
     shown = subject(image)
-    check_outputs([output], [shown.file, sampler.sampler, *net.files])
     model = net.load()
+    output = output or Path("out") / f"{name_of(shown.name, model.name, 'samples')}.png"
+    check_outputs([output], [shown.file, sampler.sampler, *net.files])
     pixels = model.view(shown.image)
     made = sampler.make(model, shown.image, window=window, context=context, seed=seed)
     patches = made.draw(pixels, np.array([at]), window=window, samples=samples, seed=seed)[0]

@@ -82,6 +82,7 @@ def test_samples_draws_the_window_and_what_could_stand_there(cli, net, fitted, p
 def test_a_corpus_may_give_fewer(cli, net, folder, picture):
     result = cli("samples", picture, *net, "--sampler", "marginal", "--corpus", folder, "--at", "0,0", "-S", 30)
     assert "11 draws, marginal sampling" in result.output
+    assert result.output.splitlines()[-1] == "Wrote out/small_tiny_samples.png."
 
 
 def test_no_more_draws_than_a_picture_has_room_for(refused, net, fitted, picture, tmp_path):
