@@ -1,34 +1,27 @@
-"""What most commands begin with: a net, an image, a sampler, each from its options."""
+"""What most commands begin with: a net and an image, each from its options."""
 
 from __future__ import annotations
 
-import warnings
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import click
 import numpy as np
 
-from ..errors import ImageError, InputWarning, SamplerError, SettingsError
+from ..errors import ImageError, SettingsError
 from ..images import MODES, load_image
-from ..like import OURS, Like
+from ..like import Like
 from ..nets.preprocessing import ORDERS, Preprocessing
-from ..protocols import ENGINES, PRECISIONS, Net, Sampler
-from ..samplers import GaussianSampler
-from ..samplers.corpus import bundled, default_corpus, read_folder
-from ..samplers.hidden import hidden_gaussian, hidden_marginal
-from ..units import as_map, lookup
-from ..windows import contexts
+from ..protocols import ENGINES, PRECISIONS, Net
+from ..samplers.corpus import bundled
 from .listing import fetch_missing
 from .options import Decorator, gather, option
-from .values import FILE, FOLDER, SAMPLER, SIZE
+from .values import FILE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
-#: Values of a Gaussian above which fitting it is slow; a context of 14 x 14 in three colours has 588.
-LARGE = 6000
 
 
 @dataclass(frozen=True)
@@ -211,136 +204,3 @@ def subject(path: str | None) -> Subject:
     if not path:
         raise ImageError("the image's name is empty: give the path of an image (PNG, JPEG, ...).")
     return Subject(load_image(path), Path(path).stem, Path(path))
-
-
-@dataclass(frozen=True)
-class SamplerChoice:
-    """The options that say what else could have stood in a window."""
-
-    sampler: str
-    corpus: Path | None
-
-    @property
-    def name(self) -> str:
-        """For file names."""
-        return Path(self.sampler).stem if self.is_file else self.sampler
-
-    @property
-    def is_file(self) -> bool:
-        """Whether a fitted sampler is to be loaded."""
-        return self.sampler not in SAMPLER.kinds
-
-    def make(
-        self,
-        net: Net,
-        image: np.ndarray,
-        *,
-        window: int,
-        context: int | None,
-        seed: int,
-        start: str | None = None,
-        like: Like | None = None,
-    ) -> Sampler:
-        """The sampler: loaded, or made of the corpus without the explained image; ``context`` is by default k + 4.
-
-        With a ``start`` it draws that blob's activations; with a ``like`` it is made as there.
-        """
-        ground = net.input_shape if start is None else as_map(lookup(net.blobs, start))
-        if self.is_file:
-            return self._load(ground, window, context)
-        if self.sampler == "marginal" and context is not None:
-            raise SettingsError(f"--context {context} is the conditional sampler's: leave it out with marginal.")
-        if self.sampler != "marginal":
-            context = window + 4 if context is None else context
-            _check_context(ground, window, context)
-            _warn_if_large(ground[0] * context**2, context)
-        images, names = self._images(net, image, seed)
-        like = like or OURS
-        with _fitting(context):
-            if start is None:
-                return like.sampler(
-                    self.sampler, images, net.view(image),
-                    context=context, order=channel_order(net), names=names, seed=seed,
-                )  # fmt: skip
-            images, names = like.corpus(images, net.view(image), names)
-            if context is None or self.sampler == "marginal":
-                return hidden_marginal(net, images, start, names=names)
-            return hidden_gaussian(net, images, start, context, seed=seed, names=names)
-
-    def _load(self, ground: tuple[int, int, int], window: int, context: int | None) -> Sampler:
-        if self.corpus is not None:
-            raise SettingsError(
-                f"--corpus {self.corpus} with the sampler {self.sampler}, which is fitted: leave one out."
-            )
-        sampler = GaussianSampler.load(self.sampler)
-        if context not in (None, sampler.context):
-            raise SettingsError(
-                f"--context {context}, but {self.sampler} was fitted with {sampler.context}: leave --context out."
-            )
-        _check_context(ground, window, sampler.context)
-        return sampler
-
-    def _images(self, net: Net, image: np.ndarray, seed: int) -> tuple[np.ndarray, Any]:
-        if self.corpus is None:
-            return default_corpus(net.input_shape, exclude=image, seed=seed)
-        images, names, _ = read_folder(self.corpus, net.view)
-        return images, names
-
-
-def channel_order(net: Net) -> str:
-    """Of a net's input."""
-    return str(getattr(getattr(net, "preprocessing", None), "channels", ORDERS[0]))
-
-
-def _check_context(ground: tuple[int, int, int], window: int, context: int) -> None:
-    contexts(np.zeros((1, 2), int), ground[1:], window=window, context=context)
-
-
-@contextmanager
-def _fitting(context: int | None) -> Iterator[None]:
-    """Say what is too large where a Gaussian does not fit into memory."""
-    try:
-        yield
-    except MemoryError as error:
-        if context is None:
-            raise
-        raise SamplerError(
-            f"memory ran out while a Gaussian with context l = {context} was fitted: take a smaller window or context "
-            "(-k, -l), or --sampler marginal."
-        ) from error
-
-
-def _warn_if_large(values: int, context: int) -> None:
-    """Fitting takes the cube of the number of values in time, and about four matrices of them in memory."""
-    if values > LARGE:
-        warnings.warn(
-            f"context l = {context} makes a Gaussian of {values} values, which takes about {32e-9 * values**2:.1f} GB "
-            "and minutes or more to fit. A smaller window (-k, -l) does not, nor does --sampler marginal.",
-            InputWarning,
-            stacklevel=2,
-        )
-
-
-DRAWS = "What else could stand in a window"
-
-
-def sampler_options() -> Decorator:
-    """Adds the options of `SamplerChoice`, handed over as ``sampler``."""
-    return gather(
-        "sampler",
-        SamplerChoice,
-        option(
-            "--sampler",
-            type=SAMPLER,
-            default="conditional",
-            show_default=True,
-            group=DRAWS,
-            help="A Gaussian, given what stands around; what other images have there; or what `predicdiff fit` saved.",
-        ),
-        option(
-            "--corpus",
-            type=FOLDER,
-            group=DRAWS,
-            help="Images to draw from or to fit on.  [default: scikit-image's photographs, several crops of each]",
-        ),
-    )

@@ -19,12 +19,13 @@ from ..explanation import Explanation
 from ..journal import Journal
 from ..plan import QUALITIES, Plan, make_plan, precision_gap, seconds_needed
 from ..protocols import Net, Sampler
-from .choices import NetChoice, SamplerChoice, net_options, sampler_options, subject
+from .choices import NetChoice, net_options, subject
 from .console import INTERRUPTED, SOON, bar, duration, speaker
 from .explain_options import Output, Sampling, Targets, explain_options
 from .options import Command, image_argument, quiet_option
 from .outputs import check_outputs, numbered
 from .predicting import described, table
+from .sampler_choice import SamplerChoice, sampler_options
 from .showing import note_lines, target_lines
 from .values import KINDS
 

@@ -14,9 +14,10 @@ from ..overlays import picture
 from ..samplers import GaussianSampler
 from ..samplers.corpus import default_corpus, read_folder
 from ..samplers.fitting import CHANNELS
-from .choices import NetChoice, SamplerChoice, channel_order, net_options, sampler_options, subject
+from .choices import NetChoice, net_options, subject
 from .options import Command, image_argument, option
 from .outputs import check_outputs, name_of
+from .sampler_choice import SamplerChoice, channel_order, sampler_options
 from .values import FIGURE, FOLDER, PLACE, RESULT
 
 FIT_HELP = """Fit a Gaussian to patches of images, for conditional sampling.

@@ -1,4 +1,4 @@
-"""Nets, images and samplers from their options."""
+"""Nets and images from their options."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import pytest
 from engines import ENGINES, needed
 from tiny_zoo import MEAN, WEIGHTS, TinyZoo
 
-from predicdiff.cli import choices
-from predicdiff.cli.choices import NetChoice, SamplerChoice, subject
-from predicdiff.errors import FormatError, InputWarning, SamplerError, SettingsError, WeightsError, WindowError
-from predicdiff.samplers import GaussianSampler, MarginalSampler
+from predicdiff.cli.choices import NetChoice, subject
+from predicdiff.errors import FormatError, InputWarning, SettingsError, WeightsError
 from predicdiff.samplers.corpus import bundled
 
 pytestmark = needed
@@ -112,62 +110,3 @@ def test_an_image_file(picture, photographs):
     shown = subject(picture)
     assert (shown.name, shown.file) == ("small", Path(picture))
     np.testing.assert_array_equal(shown.image, photographs[0])
-
-
-def make(name, net, image, corpus=None, *, window=4, context=None, seed=0):
-    return SamplerChoice(str(name), corpus).make(net, image, window=window, context=context, seed=seed)
-
-
-def test_a_marginal_sampler_of_a_folder(tiny, folder, photographs):
-    sampler = make("marginal", tiny(), photographs[0], folder)
-    assert isinstance(sampler, MarginalSampler)
-    assert sampler.names == [f"{number:02}.png" for number in range(11)]
-    np.testing.assert_array_equal(sampler.images[3], photographs[4].transpose(2, 0, 1))
-
-
-def test_a_gaussian_of_a_folder_without_the_explained_image(tiny, folder, photographs):
-    net = tiny()
-    sampler = make("conditional", net, photographs[4], folder, seed=5)
-    others = [image for i, image in enumerate(photographs[1:]) if i != 3]
-    expected = GaussianSampler.fit(others, 8, seed=5)
-    assert isinstance(sampler, GaussianSampler)
-    assert sampler.context == 8
-    np.testing.assert_array_equal(sampler.covariance, expected.covariance)
-    assert sampler.fitted_on["names"] == [f"{number:02}.png" for number in range(11) if number != 3]
-
-
-def test_the_bundled_cat_is_not_drawn_from_when_it_is_explained(tiny, photographs):
-    net = tiny()
-    names = make("marginal", net, bundled()["chelsea"]).names
-    assert not any("chelsea" in name for name in names)
-    assert any("chelsea" in name for name in make("marginal", net, photographs[0]).names)
-
-
-def test_a_context_must_hold_the_window_and_fit_the_image(tiny, photographs):
-    net, image = tiny(), photographs[0]
-    with pytest.raises(WindowError, match="context l = 3 is smaller than window k = 4"):
-        make("conditional", net, image, context=3)
-    with pytest.raises(WindowError, match="context l = 25 does not fit: want l <= 24"):
-        make("conditional", net, image, context=25)
-    assert make("conditional", net, image, window=6).context == 10
-
-
-def test_a_large_context_is_warned_of(tiny, photographs, monkeypatch):
-    monkeypatch.setattr(choices, "LARGE", 26)
-    with pytest.warns(InputWarning, match=r"context l = 3 makes a Gaussian of 27 values, which takes about 0.0 GB"):
-        make("conditional", tiny(), photographs[0], window=1, context=3)
-
-
-def test_a_fitted_sampler_from_its_file(tiny, folder, photographs, tmp_path):
-    net, image, path = tiny(), photographs[0], tmp_path / "fitted.h5"
-    GaussianSampler.fit(list(photographs[1:]), 6).save(path)
-    assert SamplerChoice(str(path), None).name == "fitted"
-    assert make(path, net, image).context == make(path, net, image, context=6).context == 6
-    with pytest.raises(SettingsError, match=r"--context 8, but .*fitted.h5 was fitted with 6"):
-        make(path, net, image, context=8)
-    with pytest.raises(WindowError, match="context l = 6 is smaller than window k = 7"):
-        make(path, net, image, window=7)
-    with pytest.raises(SettingsError, match="which is fitted: leave one out"):
-        make(path, net, image, folder)
-    with pytest.raises(SamplerError, match=r"none.h5: no such file. Make one with `predicdiff fit"):
-        make("none.h5", net, image)
