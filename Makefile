@@ -113,7 +113,8 @@ docker-figure1:  ## Figure 1 inside predicdiff:TARGET, into OUT (`make docker` f
 
 test-caffe: $(READY)  ## The test suite under Caffe itself (Debian 11's, made by root in .caffe), and its maps against torch's
 	$(CAFFE_PYTHON) -m pytest -p no:cacheprovider -q
-	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v tests/test_two_engines.py tests/reproduce/test_timing*.py
+	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v -k "caffe or engines" tests/test_two_engines.py \
+	  tests/reproduce/test_timing*.py
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
