@@ -1,4 +1,4 @@
-"""Files appear whole or not at all; of what is in them: test_explanation, samplers/test_gaussian_file."""
+"""Files appear whole or not at all; of what is in them: test_explanation, samplers/test_gaussian_saved."""
 
 from __future__ import annotations
 

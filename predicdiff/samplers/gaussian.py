@@ -8,17 +8,17 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from ..errors import SamplerError
-from ..files import write
+from ..files import Kind, read, write
 from ..noise import Noise
 from ..windows import contexts, tiles
 from .clipping import CORPUS, Bounds, check_bounds, limits_at, per_pixel, seen, told
 from .common import check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
 from .conditioning import smallest_jitter
 from .fitting import Images, estimate
-from .gaussian_file import KIND, read
 from .laws import Laws
 from .streams import normals, threads_beside
 
+KIND = Kind("gaussian sampler", 1, "predicdiff fit DIR", SamplerError)
 #: Values drawn at once, which bounds the memory besides the result (16 bytes each).
 CHUNK = 2**20
 
@@ -277,7 +277,7 @@ class GaussianSampler:
         SamplerError
             If it is missing, damaged or not a sampler.
         """
-        return read(Path(path), cls._from)
+        return read(Path(path), KIND, cls._from)
 
     @classmethod
     def _from(cls, read: dict[str, Any]) -> GaussianSampler:

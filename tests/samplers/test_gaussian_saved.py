@@ -1,8 +1,8 @@
+"""A Gaussian sampler's file: what is saved comes back, and no other file is taken for one."""
+
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import resource
 
 import h5py
@@ -121,43 +121,6 @@ def test_a_well_sealed_file_without_a_part(path, part):
     sampler().save(path)
     rewritten(path, lambda file: file.__delitem__(part))
     with pytest.raises(SamplerError, match=r"gaussian sampler without all its parts \("):
-        GaussianSampler.load(path)
-
-
-def in_the_first_format(saved):
-    """A file with its SHA-1 in front, as samplers were saved before they had a seal at the end."""
-    bounds = isinstance(saved.clip[0], np.ndarray)
-    settings = {"clip": None if bounds else saved.clip, "jitter": saved.jitter, "fitted_on": saved.fitted_on}
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w", userblock_size=512) as file:
-        file["mean"], file["covariance"] = saved.mean, saved.covariance
-        if bounds:
-            file["clip"] = np.stack(saved.clip)
-        file.create_dataset("settings", data=json.dumps(settings), dtype=h5py.string_dtype())
-    body = buffer.getvalue()[512:]
-    head = b"predicdiff gaussian sampler 1\n%s\n" % hashlib.sha1(body).hexdigest().encode()
-    return head.ljust(512, b"\0") + body
-
-
-@pytest.mark.parametrize("clip", [(0, 255), "corpus"])
-def test_files_of_the_first_format_are_read(path, clip):
-    saved = sampler(clip=clip)
-    path.write_bytes(in_the_first_format(saved))
-    loaded = GaussianSampler.load(path)
-    assert loaded.provenance == saved.provenance
-    request = {"origins": [(0, 0), (5, 5)], "window": 2, "samples": 3, "seed": 1}
-    np.testing.assert_array_equal(loaded.draw(IMAGES[0], **request), saved.draw(IMAGES[0], **request))
-
-
-@pytest.mark.parametrize("where", [40, 511, 512, 3000, -1])
-def test_a_damaged_file_of_the_first_format(path, where):
-    content = bytearray(in_the_first_format(sampler(patches=20)))
-    content[where] ^= 1
-    path.write_bytes(bytes(content))
-    with pytest.raises(SamplerError, match="damaged, or not all of it is there"):
-        GaussianSampler.load(path)
-    path.write_bytes(bytes(content[:-100]))
-    with pytest.raises(SamplerError, match="damaged, or not all of it is there"):
         GaussianSampler.load(path)
 
 
