@@ -123,12 +123,7 @@ def run(
 ) -> Explanation:
     """Work through a plan's tiles, those of an interrupted run excepted; parameters as for `explain`."""
     _check_effort(memory, batch_size)
-    if isinstance(plan.sampler, type) or not callable(getattr(plan.sampler, "draw", None)):
-        kind = plan.sampler.__name__ if isinstance(plan.sampler, type) else type(plan.sampler).__name__
-        raise SamplerError(
-            f"the sampler is {'the class' if isinstance(plan.sampler, type) else 'a'} {kind}: want a MarginalSampler, "
-            "a GaussianSampler or another object with their method draw."
-        )
+    _check_sampler(plan.sampler)
     notes = _warn_if_flattened(plan)
     started = time.perf_counter()
     before = _work(plan)
@@ -159,6 +154,16 @@ def _check_effort(memory: int, batch_size: int | None) -> None:
         raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
     if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
         raise SettingsError(f"batch size {batch_size!r}: want at least 1.")
+
+
+def _check_sampler(sampler: Any) -> None:
+    is_class = isinstance(sampler, type)
+    if is_class or not callable(getattr(sampler, "draw", None)):
+        named = f"the class {sampler.__name__}" if is_class else f"a {type(sampler).__name__}"
+        raise SamplerError(
+            f"the sampler is {named}: want a MarginalSampler, a GaussianSampler or another object with their method "
+            "draw."
+        )
 
 
 def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, int]:

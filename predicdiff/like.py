@@ -22,6 +22,11 @@ from .protocols import Sampler
 from .samplers import GaussianSampler, MarginalSampler
 
 
+def first_colour(colours: int, order: str) -> int:
+    """Which channel of RGB pixels comes first in the input of a net with this channel order."""
+    return colours - 1 if order == "bgr" else 0
+
+
 @dataclass(frozen=True)
 class Like:
     """All that tells one program of this method from another, with ours for defaults.
@@ -118,7 +123,7 @@ class Like:
             return MarginalSampler(images, names=names, choice=self.choice)
         return GaussianSampler.fit(
             images, self.window + self.margin if context is None else context, patches=self.patches, seed=seed,
-            channels=self.channels, first=len(pixels) - 1 if order == "bgr" else 0, clip=self.clip, names=names,
+            channels=self.channels, first=first_colour(len(pixels), order), clip=self.clip, names=names,
         )  # fmt: skip
 
     def corpus(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import operator
 import time
 from dataclasses import dataclass, replace
 from typing import Any, Sequence, Union
@@ -21,7 +20,7 @@ from .protocols import Net, Sampler, Unit, UnitLike
 from .samplers.hidden import activations_of
 from .samplers.streams import check_seed
 from .targets import resolve, see
-from .units import check_unit, lookup, read
+from .units import check_unit, lookup, read, whole
 
 #: Evaluations in a tile, at least, and the longest batch of a net that asks for none; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
@@ -236,7 +235,7 @@ def make_plan(
 ) -> Plan:
     """Check everything and evaluate the untouched image; parameters as for `explain`."""
     window, samples, stride = (
-        _whole(name, value) for name, value in (("window k", window), ("samples S", samples), ("stride", stride))
+        whole(name, value) for name, value in (("window k", window), ("samples S", samples), ("stride", stride))
     )
     if samples < 1:
         raise SettingsError(f"samples S = {samples}: want at least 1.")
@@ -251,7 +250,7 @@ def make_plan(
     targets = resolve(net, values[0], blob=blob, units=units, channels=channels, top=top, against=against)
     other = None if against is None else check_unit(shape, against, blob=blob)
     asked = [tuple(target.unit) for target in targets] + ([] if other is None else [other])
-    instances = _whole(
+    instances = whole(
         "training_instances N", net.training_instances if training_instances is None else training_instances
     )
     classes = getattr(net, "outcomes", None) or shape[0]
@@ -294,13 +293,6 @@ def _check_probabilities(values: np.ndarray, blob: str, instances: int, classes:
             f"weight of evidence was asked of blob {blob!r}, which holds values from {values.min():.4g} to "
             f"{values.max():.4g}: want probabilities. Give measure='activation', or load the net with what it ends in."
         )
-
-
-def _whole(name: str, value: int) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise SettingsError(f"{name} = {value!r}: want a whole number.") from None
 
 
 def evaluate_tile(plan: Plan, tile: slice, batch: int, patches: Draws | None = None) -> tuple[evidence.Difference, int]:

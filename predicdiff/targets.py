@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import warnings
 from typing import Any, Sequence
@@ -13,7 +12,7 @@ from .errors import ImageError, InputWarning, SettingsError
 from .explanation import Target
 from .images import Frame
 from .protocols import Net, Unit, UnitLike
-from .units import check_unit, lookup
+from .units import check_unit, lookup, whole
 
 
 def see(net: Net, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
@@ -113,10 +112,7 @@ def _top(base: np.ndarray, count: int, blob: str, classes: bool) -> list[UnitLik
     if not classes:
         raise SettingsError(f"blob {blob!r} holds no classes: say which units or channels of it to explain.")
     per_class = base.reshape(len(base), -1).mean(axis=1)
-    try:
-        count = operator.index(count)
-    except TypeError:
-        raise SettingsError(f"top = {count!r}: want a whole number.") from None
+    count = whole("top", count)
     if not 1 <= count <= len(per_class):
         raise SettingsError(f"top = {count} is out of range: want 1 to {len(per_class)} classes.")
     return [int(i) for i in np.argsort(-per_class, kind="stable")[:count]]

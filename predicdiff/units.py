@@ -1,4 +1,4 @@
-"""Addresses inside a net: blobs by name, units by index."""
+"""Addresses inside a net: blobs by name, units by index; and numbers that count something."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from .errors import BlobError
+from .errors import BlobError, SettingsError
 from .protocols import Unit, UnitLike
+
+
+def whole(name: str, value: int) -> int:
+    """A setting that is a whole number, as an int; a SettingsError if it is none."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise SettingsError(f"{name} = {value!r}: want a whole number.") from None
 
 
 def lookup(blobs: Mapping[str, tuple[int, ...]], blob: str) -> tuple[int, ...]:

@@ -102,7 +102,7 @@ def seeded(net: layers.Plan, seed: int) -> dict[str, list[np.ndarray]]:
 
 
 def seeded_module(module: torch.nn.Module, seed: int) -> torch.nn.Module:
-    """The module itself with normal numbers for weights, scaled as in `seeded`; its convolutions have pixels first."""
+    """The module itself with normal numbers for weights, scaled as in `seeded`; the first layer reads pixels."""
     generator = torch.Generator().manual_seed(seed)
     smaller = PIXELS
     for child in module.modules():

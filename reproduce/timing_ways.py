@@ -109,7 +109,7 @@ def pasted(plan: Plan, values: Callable[[Tensor, str], np.ndarray]) -> Evaluate:
     def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
         samples, k = patches.shape[1], patches.shape[-1]
         corners = np.repeat(origins, samples, axis=0).tolist()
-        pieces = torch.from_numpy(np.concatenate(encoded(net, origins, patches))).to(net.device)
+        pieces = torch.from_numpy(np.concatenate(net.encode_patches(origins, patches))).to(net.device)
         found = []
         for start in range(0, len(corners), BATCH):
             part = slice(start, start + BATCH)
@@ -120,14 +120,6 @@ def pasted(plan: Plan, values: Callable[[Tensor, str], np.ndarray]) -> Evaluate:
         return np.concatenate(found).reshape(-1, samples, len(units))
 
     return evaluate
-
-
-def encoded(net: Any, origins: np.ndarray, patches: np.ndarray) -> np.ndarray:
-    """Patches (n, S, C, k, k) in pixels as parts of the net's input at their places."""
-    if net.preprocessing is None:
-        return patches
-    found: np.ndarray = net.preprocessing.encode_patches(patches, origins, net.input_shape)
-    return found
 
 
 def plain_values(forward: Forward) -> Callable[[Tensor, str], np.ndarray]:
@@ -165,7 +157,9 @@ def by_caffe(plan: Plan, caffe: CaffeProcess) -> Evaluate:
     inputs = net.encode(plan.pixels)
 
     def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
-        return caffe.evaluate(inputs, origins, encoded(net, origins, patches), blob, [int(unit[0]) for unit in units])
+        return caffe.evaluate(
+            inputs, origins, net.encode_patches(origins, patches), blob, [int(unit[0]) for unit in units]
+        )
 
     return evaluate
 

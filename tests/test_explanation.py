@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from sealed import rewritten
 
 from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.explanation import ARRAYS, Explanation, Target
@@ -249,16 +249,6 @@ def test_a_file_with_any_byte_changed(tmp_path: Path) -> None:
         path.write_bytes(bytes(damaged))
         with pytest.raises(ExplanationError, match="not a whole explanation"):
             Explanation.load(path)
-
-
-def rewritten(path: Path, change: Any) -> None:
-    """Change a saved file as a later version, or another writer, might have made it, seal and all."""
-    seal = b"\npredicdiff sha256 "
-    path.write_bytes(path.read_bytes().rsplit(seal, 1)[0])
-    with h5py.File(str(path), "r+") as file:
-        change(file)
-    content = path.read_bytes()
-    path.write_bytes(content + seal + hashlib.sha256(content).digest())
 
 
 def test_a_file_of_a_later_version(tmp_path: Path) -> None:

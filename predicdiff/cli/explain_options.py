@@ -12,7 +12,7 @@ from ..like import LIKES, Like
 from ..plan import QUALITIES
 from ..protocols import UnitLike
 from .options import Decorator, gather, option
-from .outputs import name_of
+from .outputs import default_output
 from .values import FIGURE, MEMORY, RESULT, UNIT
 
 METHODS = ("difference", "occlusion")
@@ -112,7 +112,7 @@ class Output:
 
     def result(self, *names: str) -> Path:
         """The .h5 file."""
-        return self.output or Path("out") / f"{name_of(*names)}.h5"
+        return self.output or default_output(*names, suffix=".h5")
 
     def files(self, result: Path) -> tuple[Path, Path, Path]:
         """The .h5 file, the picture, and the finished tiles of a run."""

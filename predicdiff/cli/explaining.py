@@ -82,15 +82,15 @@ def explain(
     say("\n".join([described(model, shown), *table(model, shown.image, 5)]))
     plan = _plan(model, shown.image, sampler, targets, sampling)
     _check_picture(plan, out)
-    mine = first if out.output else numbered(first, lambda path: _is_of(path, plan, sampling))
+    mine = first if out.output else numbered(first, lambda path: _held(path, plan, sampling) is not None)
     result, picture, tiles = out.files(mine)
     if result != first:
         check_outputs([result, picture, tiles], inputs)
         say(f"{first} holds another explanation, which stays: this one goes into {result}.")
-    if not out.restart and _is_of(result, plan, sampling):
-        explanation = Explanation.load(result)
-        _draw(explanation, picture, out)
-        say(_told(explanation))
+    held = None if out.restart else _held(result, plan, sampling)
+    if held is not None:
+        _draw(held, picture, out)
+        say(_told(held))
         say(f"{result} held this already: wrote {picture} alone. --restart computes it again.")
         return
     if out.restart and tiles.exists():
@@ -134,16 +134,16 @@ def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
         raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
 
 
-def _is_of(path: Path, plan: Plan, sampling: Sampling) -> bool:
-    """Whether a file holds what the plan will make, by the same version of this program."""
+def _held(path: Path, plan: Plan, sampling: Sampling) -> Explanation | None:
+    """What a file holds, if it is what the plan will make, by the same version of this program."""
     try:
         found = Explanation.load(path)
     except ExplanationError:
-        return False
+        return None
     same = all(found.provenance.get(name) == value for name, value in plan.identity.items())
     told = plan.apart or found.targets == plan.targets  # labels may have changed
     ours = found.provenance.get("versions", {}).get("predicdiff") == __version__
-    return same and told and ours and found.settings.get("like") == sampling.like
+    return found if same and told and ours and found.settings.get("like") == sampling.like else None
 
 
 def _check_picture(plan: Plan, out: Output) -> None:

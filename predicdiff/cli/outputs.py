@@ -15,6 +15,11 @@ def name_of(*parts: str) -> str:
     return "_".join(re.sub(r"[^\w.-]+", "-", part).strip("-.") or "x" for part in parts)
 
 
+def default_output(*parts: str, suffix: str) -> Path:
+    """Where a result goes that was given no name: below out/, called by its parts."""
+    return Path("out") / f"{name_of(*parts)}{suffix}"
+
+
 def numbered(path: Path, mine: Callable[[Path], bool]) -> Path:
     """The path or, where a file stands that is not ``mine``, the first of path-2, path-3, ... that is free or mine."""
     found, number = path, 1

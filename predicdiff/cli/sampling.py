@@ -10,13 +10,14 @@ import numpy as np
 
 from ..errors import SettingsError
 from ..images import View
+from ..like import first_colour
 from ..overlays import picture
 from ..samplers import GaussianSampler
 from ..samplers.corpus import default_corpus, read_folder
 from ..samplers.fitting import CHANNELS
 from .choices import NetChoice, net_options, subject
 from .options import Command, image_argument, option
-from .outputs import check_outputs, name_of
+from .outputs import check_outputs, default_output
 from .sampler_choice import SamplerChoice, channel_order, sampler_options
 from .values import FIGURE, FOLDER, PLACE, RESULT
 
@@ -74,7 +75,7 @@ def fit(
         images, names, _ = read_folder(folder, view)
     sampler = GaussianSampler.fit(
         images, context, patches=patches, seed=seed, channels=channels_mode, names=names,
-        first=shape[0] - 1 if order == "bgr" else 0,
+        first=first_colour(shape[0], order),
     )  # fmt: skip
     sampler.save(output)
     for note in sampler.notes:
@@ -126,7 +127,7 @@ def samples(
         raise SettingsError(f"samples S = {samples} make too large a picture: want at most {MOST}.")
     shown = subject(image)
     model = net.load()
-    output = output or Path("out") / f"{name_of(shown.name, model.name, 'samples')}.png"
+    output = output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
     pixels = model.view(shown.image)
     made = sampler.make(model, shown.image, window=window, context=context, seed=seed)

@@ -16,7 +16,7 @@ from ..targets import name as unit_name
 from ..units import check_unit, lookup
 from .choices import NetChoice, net_options, subject
 from .options import Command, image_argument, option
-from .outputs import check_outputs, name_of
+from .outputs import check_outputs, default_output
 from .predicting import described, table, top_classes
 from .showing import addressed
 from .values import FIGURE, UNIT
@@ -70,7 +70,7 @@ def sensitivity_command(
     shown = subject(image)
     settings = LIKES[like or "paper"]
     model = net.load(None if like is None else settings)
-    output = output or Path("out") / f"{name_of(shown.name, model.name, 'sensitivity')}.png"
+    output = output or default_output(shown.name, model.name, "sensitivity", suffix=".png")
     check_outputs([output], [shown.file, *net.files])
     click.echo("\n".join([described(model, shown), *table(model, shown.image, 5)]))
     blob = blob or model.scores or model.output

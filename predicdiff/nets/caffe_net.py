@@ -175,7 +175,7 @@ class CaffeNet(BlobNet):
         start: str | None,
     ) -> np.ndarray:
         if start is None:
-            patches = self._encode_patches(origins, patches)
+            patches = self.encode_patches(origins, patches)
         changed = self._input if start is None else start
         behind = 1 + (self._writers(changed)[0] if start is None else self._last(changed))
         end = self._last(blob)

@@ -110,6 +110,12 @@ class BlobNet(ABC):
             raise ImageError(f"net {self.name!r} takes pixels (..., {_inside(self.input_shape)}), not {pixels.shape}.")
         return self._encode(pixels, (0, 0))
 
+    def encode_patches(self, origins: np.ndarray, patches: np.ndarray) -> np.ndarray:
+        """Patches (n, S, C, k, k) in pixels -> parts of the net's input at their places ``origins`` (n, 2)."""
+        if self.preprocessing is None:
+            return patches
+        return self.preprocessing.encode_patches(patches, origins, self.input_shape)
+
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         """RGB image (H, W, 3) -> the net's input (C, H, W): `view`, then `encode`."""
         return self.encode(self.view(image))
@@ -290,11 +296,6 @@ class BlobNet(ABC):
         if self.preprocessing is None:
             return np.array(pixels, np.float32)
         return self.preprocessing.encode(pixels, self.input_shape, origin=origin)
-
-    def _encode_patches(self, origins: np.ndarray, patches: np.ndarray) -> np.ndarray:
-        if self.preprocessing is None:
-            return patches
-        return self.preprocessing.encode_patches(patches, origins, self.input_shape)
 
     def _checked(self, values: Any, wanted: tuple[Any, ...]) -> np.ndarray:
         """``values`` as float32, if they have the shape ``wanted``, in which a letter is any size from 1."""

@@ -8,7 +8,6 @@ arXiv:1810.03292.
 
 from __future__ import annotations
 
-import operator
 import zlib
 from typing import Callable
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..errors import SettingsError
 from ..protocols import Net
+from ..units import whole
 from .net_base import BlobNet
 
 Draw = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -55,7 +55,7 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
     """
     given = _checked(net)
     names = given.learnt
-    count, start = _whole("layers", layers), _whole("seed", seed)
+    count, start = whole("layers", layers), whole("seed", seed)
     if not 0 <= count <= len(names):
         raise SettingsError(f"layers = {count}: want 0 to {len(names)}, the number of layers with weights.")
     if start < 0:
@@ -88,10 +88,3 @@ def _normal(values: np.ndarray, stream: np.random.Generator) -> np.ndarray:
 
 
 DRAWS: dict[str, Draw] = {"permute": _permuted, "normal": _normal}
-
-
-def _whole(name: str, value: int) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise SettingsError(f"{name} = {value!r}: want a whole number.") from None

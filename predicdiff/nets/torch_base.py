@@ -174,7 +174,7 @@ class TorchNet(BlobNet):
         if isinstance(patches, Noise):
             given = device_draws.drawn(patches, self.device)
         elif encode and not self._draws_on_device:
-            return self._tensor(self._encode_patches(origins, patches))
+            return self._tensor(self.encode_patches(origins, patches))
         else:
             given = self._tensor(patches)
         if not encode or self.preprocessing is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import resource
 
 import h5py
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from sealed import rewritten
 
 from predicdiff.errors import SamplerError
 from predicdiff.samplers import GaussianSampler
@@ -90,16 +90,6 @@ def test_another_hdf5_file(path):
 def test_a_folder(tmp_path):
     with pytest.raises(SamplerError, match=r"cannot be read \(Is a directory\)"):
         GaussianSampler.load(tmp_path)
-
-
-def rewritten(path, change):
-    """Change a saved file as a later version, or another writer, might have made it, seal and all."""
-    seal = b"\npredicdiff sha256 "
-    path.write_bytes(path.read_bytes().rsplit(seal, 1)[0])
-    with h5py.File(str(path), "r+") as file:
-        change(file)
-    content = path.read_bytes()
-    path.write_bytes(content + seal + hashlib.sha256(content).digest())
 
 
 def test_a_newer_version(path):
