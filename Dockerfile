@@ -32,7 +32,7 @@ COPY constraints.txt ./
 # setuptools that reads pyproject.toml, and the one dependency that is no package of Debian 11
 RUN python3 -m pip install --no-cache-dir --constraint constraints.txt setuptools \
  && python3 -m pip install --no-cache-dir --no-deps --root /install --constraint constraints.txt tomli
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY models models
 COPY predicdiff predicdiff
 # --no-deps: Debian's numpy and protobuf, which pycaffe was compiled against, stay what they are

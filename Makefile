@@ -58,7 +58,7 @@ help:  ## This list
 
 venv: $(READY)  ## Set up .venv (every target does so by itself)
 
-$(READY): pyproject.toml constraints.txt Makefile
+$(READY): pyproject.toml setup.py constraints.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' || { echo "predicdiff needs Python 3.8 or newer: make PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,test,lint]'
@@ -113,7 +113,7 @@ docker-figure1:  ## Figure 1 inside predicdiff:TARGET, into OUT (`make docker` f
 
 test-caffe: $(READY)  ## The test suite under Caffe itself (Debian 11's, made by root in .caffe), and its maps against torch's
 	$(CAFFE_PYTHON) -m pytest -p no:cacheprovider -q
-	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v -k "caffe or engines" tests/test_two_engines.py \
+	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v -k "caffe or engines" tests/nets/caffe/test_two_engines.py \
 	  tests/reproduce/test_timing*.py
 
 lint: $(READY)  ## ruff and mypy

@@ -7,18 +7,18 @@ Networks", 2016. The README's tour shows the names below at work.
 from __future__ import annotations
 
 from ._version import __version__
-from .baselines import occlusion, univariate
-from .compare import compare
+from .algorithm import explain
+from .comparing.compare import compare
 from .errors import PredicdiffError
-from .explain import explain
 from .explanation import Explanation
 from .images import View, load_image
+from .methods.occlusion import occlusion, univariate
+from .methods.sensitivity import sensitivity
 from .nets.preprocessing import Preprocessing
 from .nets.zoo import load_net
 from .samplers.corpus import default_corpus
 from .samplers.gaussian import GaussianSampler
 from .samplers.marginal import MarginalSampler
-from .sensitivity import sensitivity
 
 __all__ = [
     "Explanation",

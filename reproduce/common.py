@@ -14,10 +14,10 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from predicdiff.cli.choices import settle
+from predicdiff.algorithm import run
+from predicdiff.cli.options.net import settle
 from predicdiff.cli.outputs import check_outputs
 from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, WeightsError
-from predicdiff.explain import run
 from predicdiff.explanation import Explanation
 from predicdiff.files import written_whole
 from predicdiff.images import load_image

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from predicdiff.explanation import Explanation
+from predicdiff.methods.sensitivity import sensitivity
 from predicdiff.overlays import heat, overlay, picture, saliency
 from predicdiff.plotting import Block
-from predicdiff.sensitivity import sensitivity
 
 from . import common
 

@@ -13,9 +13,9 @@ import click
 import numpy as np
 
 from predicdiff.explanation import Explanation
+from predicdiff.methods.sensitivity import sensitivity
 from predicdiff.overlays import heat, picture, saliency, top_mask
 from predicdiff.plotting import Block
-from predicdiff.sensitivity import sensitivity
 
 from . import common
 

@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff import windows
-from predicdiff.cli.values import KINDS
+from predicdiff.cli.options.values import KINDS
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.files import written_whole
 from predicdiff.plan import MEMORY, QUALITIES, Plan, make_plan

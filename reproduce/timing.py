@@ -27,7 +27,7 @@ import torch
 
 from predicdiff.errors import PredicdiffError, SettingsError
 from predicdiff.files import written_whole
-from predicdiff.nets.torch_device import check_precision, choose_device, exactly
+from predicdiff.nets.engine.device import check_precision, choose_device, exactly
 from predicdiff.plan import MEMORY, QUALITIES, make_plan, precision_gap
 from predicdiff.protocols import PRECISIONS
 

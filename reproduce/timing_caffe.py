@@ -126,8 +126,8 @@ class CaffeProcess:
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Build the net that the first message gives, then answer for its values until the source ends."""
-    from predicdiff.nets.caffe_net import CaffeNet
-    from predicdiff.nets.caffe_process import import_caffe
+    from predicdiff.nets.caffe.process import import_caffe
+    from predicdiff.nets.caffe.pycaffe import CaffeNet
 
     what, arrays = receive(source)
     blobs = iter(arrays)

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from predicdiff.caffe_format import read_prototxt
 from predicdiff.errors import DependencyError, SettingsError
 from predicdiff.images import View
-from predicdiff.nets import layers, zoo
-from predicdiff.nets.module_net import ModuleNet
+from predicdiff.nets import zoo
+from predicdiff.nets.caffe import resolved as layers
+from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.nets.caffe.torch_net import CaffeTorchNet
+from predicdiff.nets.modules.net import ModuleNet
 from predicdiff.nets.preprocessing import Preprocessing
-from predicdiff.nets.torch_net import CaffeTorchNet
 
 #: Nets whose architecture is timed though the manifest does not have them.
 UNLISTED = {"squeezenet": "squeezenet.prototxt"}

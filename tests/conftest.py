@@ -6,18 +6,19 @@ import os
 from pathlib import Path
 
 import pytest
+from helpers.places import DATA, MODELS
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Small recorded files that come with the tests."""
-    return Path(__file__).parent / "data"
+    return DATA
 
 
 @pytest.fixture(scope="session")
 def models() -> Path:
     """The prototxts and labels of the checkout."""
-    return Path(__file__).parent.parent / "models"
+    return MODELS
 
 
 @pytest.fixture(scope="session")

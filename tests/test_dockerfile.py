@@ -9,8 +9,8 @@ import subprocess
 from typing import NamedTuple
 
 import pytest
+from helpers.packaging_rules import ROOT, pythons, required
 from packaging.version import Version
-from packaging_rules import ROOT, pythons, required
 
 #: Debian's names of Python packages.
 DEBIAN = {"pillow": "pil", "scikit-image": "skimage"}

@@ -6,8 +6,8 @@ import re
 from typing import Iterator, NamedTuple
 
 import pytest
+from helpers.packaging_rules import ROOT, pythons, required
 from packaging.version import Version
-from packaging_rules import ROOT, pythons, required
 
 NAME = r"[a-z0-9][a-z0-9_.-]*"
 CONDA = re.compile(rf"({NAME})=([0-9][0-9a-z.]*|\*)(?:=([A-Za-z0-9_*]+))?")

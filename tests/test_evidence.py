@@ -13,14 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predicdiff.errors import SettingsError
-from predicdiff.evidence import (
-    activation_difference,
-    evidence_against,
-    kept,
-    laplace,
-    log_odds,
-    weight_of_evidence,
-)
+from predicdiff.evidence import activation_difference, evidence_against, kept, laplace, log_odds, weight_of_evidence
 
 ILSVRC = {"instances": 1_281_167, "classes": 1000}
 SMALL = {"instances": 40, "classes": 4}

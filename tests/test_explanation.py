@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from sealed import rewritten
+from helpers.sealed import rewritten
 
 from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.explanation import ARRAYS, Explanation, Target

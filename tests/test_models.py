@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Tuple
 
 import pytest
+from helpers.places import MODELS
 
-from predicdiff.caffe_format import Layer, NetSpec, read_prototxt
+from predicdiff.nets.caffe.prototxt import Layer, NetSpec, read_prototxt
 
-MODELS = Path(__file__).parents[1] / "models"
 NAMES = ("alexnet", "googlenet", "vgg16")
 Shape = Tuple[int, ...]
 

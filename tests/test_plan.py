@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.oracle_nets import LinearNet, MapNet, NormalSampler, NumpyNet, photo
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle_nets import LinearNet, MapNet, NormalSampler, NumpyNet, photo
 
 from predicdiff import plan as planning
 from predicdiff.errors import BlobError, OutOfMemoryError, SamplerError, SettingsError, WindowError

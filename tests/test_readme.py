@@ -7,11 +7,11 @@ import re
 import shlex
 
 import pytest
-from packaging_rules import ROOT
+from helpers.packaging_rules import ROOT
 
 import predicdiff
 from predicdiff.cli import main
-from predicdiff.like import differences
+from predicdiff.presets import differences
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracle_nets import LinearNet, MapNet, photo
+from helpers.oracle_nets import LinearNet, MapNet, photo
 
 from predicdiff.errors import BlobError, ImageError, InputWarning, SettingsError
 from predicdiff.images import View

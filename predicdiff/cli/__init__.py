@@ -7,13 +7,13 @@ import click
 from .._version import __version__
 from .blobs import blobs
 from .console import Commands
-from .explaining import explain
+from .explain import explain
 from .judging import compare_command, faithfulness_command, randomisation_command
 from .listing import fetch, nets
-from .predicting import predict
+from .predict import predict
 from .sampling import fit, samples
-from .sensing import sensitivity_command
-from .showing import show
+from .sensitivity import sensitivity_command
+from .show import show
 
 HELP = """Which parts of a picture speak for and against a class: prediction difference analysis (Zintgraf, Cohen and
 Welling, 2016) for Caffe nets and others.

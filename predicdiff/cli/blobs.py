@@ -8,8 +8,8 @@ import click
 
 from ..errors import InputWarning
 from ..protocols import Net
-from .choices import NetChoice, net_options
-from .options import Command
+from .options.base import Command
+from .options.net import NetChoice, net_options
 
 HELP = """List a net's blobs in the order in which they are computed: what --blob and --start may name.
 

@@ -9,20 +9,20 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ..compare import compare, load
+from ..comparing.compare import compare, load
 from ..errors import ImageError
 from ..explanation import Explanation
-from ..faithfulness import Faithfulness, faithfulness
 from ..files import written_whole
-from ..methods import DIFFERENCE, METHODS
+from ..judging.faithfulness import Faithfulness, faithfulness
+from ..judging.randomisation import randomisation
+from ..methods.registry import DIFFERENCE, METHODS
 from ..protocols import Net
-from ..randomisation import randomisation
 from ..samplers.corpus import read_folder
-from .choices import NetChoice, net_options
 from .console import bar
-from .options import Callback, Command, Decorator, option, quiet_option
+from .options.base import Callback, Command, Decorator, option, quiet_option
+from .options.net import NetChoice, net_options
+from .options.values import FIGURE, FOLDER
 from .outputs import check_outputs
-from .values import FIGURE, FOLDER
 
 COMPARE_HELP = """Compare an explanation with another, or with a picture of one such as a panel cut from the paper.
 

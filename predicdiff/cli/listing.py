@@ -8,10 +8,10 @@ import click
 from tqdm import tqdm
 
 from ..errors import DownloadError, WeightsError
-from ..nets.manifest import entry
-from ..nets.weights import Status, cache_dir, fetch_net, status
+from ..nets.fetching.manifest import entry
+from ..nets.fetching.weights import Status, cache_dir, fetch_net, status
 from .console import Failure, bar
-from .options import Command, quiet_option
+from .options.base import Command, quiet_option
 
 FETCH_HELP = """Download the weights of nets, and their mean images; what an interrupted call left is gone on with.
 

@@ -10,16 +10,16 @@ import numpy as np
 
 from ..errors import SettingsError
 from ..images import View
-from ..like import first_colour
 from ..overlays import picture
+from ..presets import first_colour
 from ..samplers import GaussianSampler
 from ..samplers.corpus import default_corpus, read_folder
 from ..samplers.fitting import CHANNELS
-from .choices import NetChoice, net_options, subject
-from .options import Command, image_argument, option
+from .options.base import Command, image_argument, option
+from .options.net import NetChoice, net_options, subject
+from .options.sampler import SamplerChoice, channel_order, sampler_options
+from .options.values import FIGURE, FOLDER, PLACE, RESULT
 from .outputs import check_outputs, default_output
-from .sampler_choice import SamplerChoice, channel_order, sampler_options
-from .values import FIGURE, FOLDER, PLACE, RESULT
 
 FIT_HELP = """Fit a Gaussian to patches of images, for conditional sampling.
 

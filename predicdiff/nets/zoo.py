@@ -9,15 +9,16 @@ from typing import Any, Callable, Sequence, Union, cast
 
 import numpy as np
 
-from ..caffe_format import read_caffemodel, read_mean, read_prototxt
 from ..errors import DependencyError, SettingsError, WeightsError
 from ..images import View
 from ..protocols import ENGINES, Net
-from .caffe_preprocessing import caffe_preprocessing
+from .caffe.caffemodel import read_caffemodel, read_mean
+from .caffe.prototxt import read_prototxt
+from .caffe.transformer import caffe_preprocessing
+from .fetching.manifest import Entry, entry, manifest, models_dir, names
+from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
 from .labels import load_labels
-from .manifest import Entry, entry, manifest, models_dir, names
 from .preprocessing import Preprocessing
-from .weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
 
 __all__ = [
     "Entry",
@@ -171,12 +172,12 @@ def _caffe_net(
 ) -> Net:
     about = dict(common, preprocessing=preprocessing, source=weights.name)
     if engine == "caffe":
-        from .caffe_net import CaffeNet
+        from .caffe.pycaffe import CaffeNet
 
         read_prototxt(path)  # if it is none, that is the thing to say
         net: Any = CaffeNet(path, read_caffemodel(weights), **about)
     else:
-        from .torch_net import CaffeTorchNet
+        from .caffe.torch_net import CaffeTorchNet
 
         net = CaffeTorchNet(read_prototxt(path), read_caffemodel(weights), **about)
     _check_mean_image(preprocessing, net.input_shape)
@@ -191,7 +192,7 @@ def _from_module(
     output: str,
     common: dict[str, Any],
 ) -> Net:
-    from .module_net import ModuleNet
+    from .modules.net import ModuleNet
 
     if weights is not None:
         raise SettingsError("a module brings its weights along: load them into it, and leave `weights` out.")
@@ -220,7 +221,7 @@ def _check_engine(engine: str, precision: str) -> None:
     if engine == "caffe":
         if precision != "float32":
             raise SettingsError(f"precision {precision} is torch's: with the engine caffe want float32.")
-        from .caffe_process import import_caffe
+        from .caffe.process import import_caffe
 
         import_caffe()
         return
@@ -255,7 +256,7 @@ def _is_path(source: str | os.PathLike[str]) -> bool:
 
 
 def _efficientnet_lite0(path: Path) -> Any:
-    from . import efficientnet_lite
+    from .modules import efficientnet_lite
 
     return efficientnet_lite.load(path)
 

@@ -11,15 +11,13 @@ from typing import Any, Callable, Sequence
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from engines import ENGINES, tiny_net
+from helpers.engines import ENGINES, tiny_net
+from helpers.places import ROOT
 from PIL import Image
 
 from predicdiff.cli import main
 from predicdiff.nets.zoo import caffe_preprocessing
 from predicdiff.samplers import GaussianSampler
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "nets"))  # the net on a server of this machine
 
 
 @pytest.fixture(autouse=True)

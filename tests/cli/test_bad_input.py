@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-from engines import needed
+from helpers.engines import needed
 
-from predicdiff.caffe_format import read_caffemodel
-from predicdiff.like import Like
-from predicdiff.nets.caffe_process import gpu_count
+from predicdiff.nets.caffe.caffemodel import read_caffemodel
+from predicdiff.nets.caffe.process import gpu_count
+from predicdiff.presets import Like
 from predicdiff.samplers import GaussianSampler
 
 pytestmark = needed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engines import needed
-from oracle_nets import MapNet
+from helpers.engines import needed
+from helpers.oracle_nets import MapNet
 
 from predicdiff.cli.blobs import lines
 

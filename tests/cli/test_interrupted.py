@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from engines import ENGINES, needed
+from helpers.engines import ENGINES, needed
 
 from predicdiff.explanation import Explanation
 
@@ -23,7 +23,7 @@ from predicdiff.cli import main
 
 signals.signal(signals.SIGINT, signals.default_int_handler)  # ignored by what a shell starts in the background
 
-module = importlib.import_module("predicdiff.explain")
+module = importlib.import_module("predicdiff.algorithm")
 evaluate, left, signal = module.evaluate_tile, [int(sys.argv[1])], int(sys.argv[2])
 
 def stopped(*given):

@@ -6,15 +6,15 @@ import json
 
 import numpy as np
 import pytest
-from engines import needed
+from helpers.engines import needed
 from PIL import Image
 
-from predicdiff.baselines import occlusion
-from predicdiff.compare import compare
+from predicdiff.comparing.compare import compare
 from predicdiff.explanation import Explanation
-from predicdiff.faithfulness import faithfulness
 from predicdiff.images import load_image
-from predicdiff.like import LIKES
+from predicdiff.judging.faithfulness import faithfulness
+from predicdiff.methods.occlusion import occlusion
+from predicdiff.presets import LIKES
 from predicdiff.samplers.corpus import default_corpus, read_folder
 from predicdiff.samplers.hidden import hidden_marginal
 
@@ -100,7 +100,7 @@ def test_occlusion_as_from_python(cli, net, model, picture, tmp_path):
 
 
 def test_a_hidden_start_as_from_python(cli, net, model, picture, tmp_path):
-    from predicdiff.explain import explain
+    from predicdiff.algorithm import explain
 
     options = ["--start", "pool1", "--sampler", "marginal", "-k", 2, "--stride", 1, "-S", 2, "--channels-apart"]
     result = cli("explain", picture, *net, *options, "-o", "h.h5", "-q")

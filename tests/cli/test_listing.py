@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import ENGINES, needed
-from tiny_zoo import WEIGHTS, TinyZoo
+from helpers.engines import ENGINES, needed
+from helpers.tiny_zoo import WEIGHTS, TinyZoo
 
 from predicdiff.cli import listing
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from predicdiff.errors import FormatError
+from predicdiff.nets.fetching.manifest import models_dir
 from predicdiff.nets.labels import load_labels
-from predicdiff.nets.manifest import models_dir
 
 
 def test_our_own_labels() -> None:

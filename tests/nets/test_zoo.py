@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines import ENGINES, needed
+from helpers.engines import ENGINES, needed
+from helpers.places import MODELS
+from helpers.tiny_zoo import DATA, WEIGHTS, TinyZoo
 from skimage import data
-from tiny_zoo import DATA, WEIGHTS, TinyZoo
 
-from predicdiff.caffe_format import read_mean
 from predicdiff.errors import BlobError, DependencyError, FormatError, SettingsError, WeightsError
 from predicdiff.images import View
 from predicdiff.nets import zoo as doors
-from predicdiff.nets.caffe_preprocessing import caffe_preprocessing
+from predicdiff.nets.caffe.caffemodel import read_mean
+from predicdiff.nets.caffe.transformer import caffe_preprocessing
 from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.nets.zoo import load_labels, weights_path
 
@@ -181,7 +182,7 @@ def test_efficientnet_runs_out_of_the_box() -> None:
     assert names[0] in ("tabby", "tiger cat", "Egyptian cat")
     assert names[1] == "espresso"
     assert {"stem", "blocks.3.expand", "blocks.15", "head", "pool", "classifier", net.scores} <= set(net.blobs)
-    assert len(load_labels(Path(__file__).parents[2] / "models" / "ilsvrc12_labels.tsv")) == len(net.labels or ())
+    assert len(load_labels(MODELS / "ilsvrc12_labels.tsv")) == len(net.labels or ())
 
 
 def test_preprocessing_of_another_kind_is_refused() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_maps import no_overlap, words
+from helpers.figures import no_overlap, words
 
 from predicdiff.errors import SettingsError
 from predicdiff.plotting import Block, grid_figure

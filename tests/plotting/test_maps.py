@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.figures import no_overlap, words
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -132,10 +133,6 @@ def test_sure_needs_a_standard_error() -> None:
         figure(explanation(stderr=np.full((1, *SHAPE), np.nan)), sure=True)
 
 
-def words(made: Figure) -> str:
-    return " ".join(text.get_text() for text in made.texts).replace("\N{NO-BREAK SPACE}", " ")
-
-
 def limits(made: Figure) -> list[float]:
     """Full colour of each bar."""
     return [axes.get_ylim()[1] for axes in made.axes if axes.get_ylim()[0] == -axes.get_ylim()[1]]
@@ -217,22 +214,6 @@ def test_long_names_are_broken_and_overlap_nothing() -> None:
     names = ["American Staffordshire terrier, pit bull terrier", "x" * 80, "a", "soft-coated wheaten terrier", "b", "c"]
     targets = [Target("prob", [0], name, "black and gold garden spider") for name in names]
     no_overlap(figure(replace(explanation(6), targets=targets), title="a picture with a long name " * 8))
-
-
-def no_overlap(made: Figure) -> None:
-    """Texts lie on the page, not on each other nor on a picture."""
-    renderer = made.canvas.get_renderer()
-    boxes = [text.get_window_extent(renderer) for text in made.texts]
-    page = made.bbox
-    for number, box in enumerate(boxes):
-        assert page.x0 <= box.x0
-        assert box.x1 <= page.x1
-        assert page.y0 <= box.y0
-        assert box.y1 <= page.y1
-        others = boxes[:number] + [axes.get_window_extent(renderer) for axes in made.axes]
-        for other in others:
-            apart = box.x1 <= other.x0 or other.x1 <= box.x0 or box.y1 <= other.y0 or other.y1 <= box.y0
-            assert apart, made.texts[number].get_text()
 
 
 def test_targets_out_of_range_or_none_are_refused() -> None:

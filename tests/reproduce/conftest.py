@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from engines import ENGINES
+from helpers.engines import ENGINES
+from helpers.places import ROOT
 
-from predicdiff.nets import manifest, zoo
+from predicdiff.nets import zoo
+from predicdiff.nets.fetching import manifest
 
-ROOT = Path(__file__).parents[2]
 MANIFEST = """
 [tiny]
 title = "a tiny net"

@@ -11,16 +11,17 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from engines import ENGINES, needed
+from helpers.engines import ENGINES, needed
+from helpers.places import ROOT
 
-from predicdiff.caffe_format import read_prototxt
 from predicdiff.errors import WeightsError
 from predicdiff.images import load_image
-from predicdiff.nets import layers, zoo
+from predicdiff.nets import zoo
+from predicdiff.nets.caffe import resolved as layers
+from predicdiff.nets.caffe.prototxt import read_prototxt
 
 pytestmark = needed
 
-ROOT = Path(__file__).parents[2]
 Make = Callable[..., Any]
 
 

@@ -12,12 +12,11 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from helpers.places import ROOT
 
 torch = pytest.importorskip("torch")
 
-from logical_gpu import gpu  # noqa: E402
-
-ROOT = Path(__file__).parents[2]
+from helpers.logical_gpu import gpu  # noqa: E402
 
 
 @pytest.fixture

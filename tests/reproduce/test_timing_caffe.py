@@ -11,8 +11,8 @@ from typing import Any, Callable, Iterator
 import numpy as np
 import pytest
 
-from predicdiff.caffe_format import read_caffemodel
 from predicdiff.errors import DependencyError, PredicdiffError
+from predicdiff.nets.caffe.caffemodel import read_caffemodel
 
 
 @pytest.fixture

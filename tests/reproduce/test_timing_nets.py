@@ -11,14 +11,15 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 
-from predicdiff.caffe_format import Layer, NetSpec, read_caffemodel, read_prototxt
 from predicdiff.errors import DependencyError, SettingsError
-from predicdiff.nets import layers
+from predicdiff.nets.caffe import resolved as layers
+from predicdiff.nets.caffe.caffemodel import read_caffemodel
+from predicdiff.nets.caffe.prototxt import Layer, NetSpec, read_prototxt
 
 torch = pytest.importorskip("torch")
 
-from predicdiff.nets.module_net import ModuleNet  # noqa: E402
-from predicdiff.nets.torch_net import CaffeTorchNet  # noqa: E402
+from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
+from predicdiff.nets.modules.net import ModuleNet  # noqa: E402
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 import pytest
 from click.testing import CliRunner
+from helpers.places import ROOT
 
 from predicdiff.errors import FormatError
 
@@ -169,4 +170,4 @@ def test_committed_records_can_be_read(table: Any) -> None:
 def test_the_readmes_table_is_that_of_the_records(table: Any) -> None:
     result = CliRunner().invoke(table.main, [])
     assert result.exit_code == 0, result.output
-    assert result.output in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert result.output in (ROOT / "README.md").read_text(encoding="utf-8")

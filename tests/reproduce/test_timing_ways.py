@@ -12,15 +12,16 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 
-from predicdiff.caffe_format import read_caffemodel, read_prototxt
 from predicdiff.images import View
+from predicdiff.nets.caffe.caffemodel import read_caffemodel
+from predicdiff.nets.caffe.prototxt import read_prototxt
 from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.plan import Plan, make_plan
 from predicdiff.samplers.marginal import MarginalSampler
 
 torch = pytest.importorskip("torch")
 
-from predicdiff.nets.torch_net import CaffeTorchNet  # noqa: E402
+from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
 
 SHAPE = (3, 24, 24)
 

@@ -7,9 +7,9 @@ import resource
 import h5py
 import numpy as np
 import pytest
+from helpers.sealed import rewritten
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sealed import rewritten
 
 from predicdiff.errors import SamplerError
 from predicdiff.samplers import GaussianSampler

@@ -1,0 +1,224 @@
+"""`predicdiff explain`: an image and a net in, a result and a picture of it out."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable, cast
+
+import click
+import numpy as np
+
+from .. import windows
+from .._version import __version__
+from ..algorithm import first_state, run
+from ..errors import ExplanationError, SettingsError
+from ..explanation import Explanation
+from ..journal import Journal
+from ..methods.occlusion import GreyPatch
+from ..plan import QUALITIES, Plan, make_plan, precision_gap, seconds_needed
+from ..protocols import Net, Sampler
+from .console import INTERRUPTED, SOON, bar, duration, speaker
+from .options.base import Command, image_argument, quiet_option
+from .options.explain_options import Output, Sampling, Targets, explain_options
+from .options.net import NetChoice, net_options, subject
+from .options.sampler import SamplerChoice, sampler_options
+from .options.values import KINDS
+from .outputs import check_outputs, numbered
+from .predict import described, table
+from .show import note_lines, target_lines
+
+HELP = """Show what in an image speaks for and against a class.
+
+Takes away one window of the image after the other by sampling what else could have stood there, and sees how the
+prediction moves (Zintgraf, Cohen and Welling, 2016). Without an image it takes a photograph of a cat. Writes the
+result and a picture of it, red for the class and blue against it.
+
+What is finished is kept beside the result: the same command goes on after an interruption, and draws a finished result
+anew.
+
+\b
+Examples:
+  predicdiff explain
+  predicdiff explain cat.jpg --top 3 -o out/cat.h5
+  predicdiff explain cat.jpg --net googlenet --quality paper
+  predicdiff explain cat.jpg --net alexnet --blob fc8 --unit 281 --against 285
+  predicdiff explain cat.jpg --net googlenet --blob pool5/7x7_s1 --map 7
+  predicdiff explain cat.jpg --net alexnet --start pool2 --sampler marginal \\
+      -k 3
+  predicdiff explain cat.jpg --method occlusion
+  predicdiff explain cat.jpg --net alexnet --like authors
+  predicdiff explain cat.jpg --net deploy.prototxt --weights my.caffemodel \\
+      --mean 104,117,123 --labels words.txt
+"""
+
+
+@click.command("explain", cls=Command, help=HELP, short_help="Show what in an image speaks for and against a class.")
+@image_argument()
+@explain_options()
+@sampler_options()
+@net_options()
+@quiet_option()
+def explain(
+    image: str | None,
+    net: NetChoice,
+    sampler: SamplerChoice,
+    targets: Targets,
+    sampling: Sampling,
+    out: Output,
+    memory: int,
+    batch_size: int | None,
+    quiet: bool,
+) -> None:
+    """Check everything, say how long it will take, run, write."""
+    shown = subject(image)
+    model = net.load(sampling.model)
+    say = speaker(quiet)
+    method = targets.method if targets.occludes else sampler.name
+    first = out.result(shown.name, model.name, method, *targets.places)
+    inputs = [shown.file, sampler.sampler, *net.files]
+    check_outputs(out.files(first), inputs)
+    say("\n".join([described(model, shown), *table(model, shown.image, 5)]))
+    plan = _plan(model, shown.image, sampler, targets, sampling)
+    _check_picture(plan, out)
+    mine = first if out.output else numbered(first, lambda path: _held(path, plan, sampling) is not None)
+    result, picture, tiles = out.files(mine)
+    if result != first:
+        check_outputs([result, picture, tiles], inputs)
+        say(f"{first} holds another explanation, which stays: this one goes into {result}.")
+    held = None if out.restart else _held(result, plan, sampling)
+    if held is not None:
+        _draw(held, picture, out)
+        say(_told(held))
+        say(f"{result} held this already: wrote {picture} alone. --restart computes it again.")
+        return
+    if out.restart and tiles.exists():
+        tiles.unlink()
+    done = _finished(plan, tiles, memory, batch_size)
+    if not quiet:
+        _say_how_long(plan, sampling, done, seconds_needed(plan, memory=memory, batch_size=batch_size), say)
+    if net.precision != "float32" and not quiet:
+        say(_less_precise(plan, net.precision, plan.batch(memory) if batch_size is None else batch_size))
+    explanation = _run(plan, tiles, memory, batch_size, done, quiet)
+    if sampling.model is not None:
+        explanation = sampling.model.finish(explanation)
+        if sampler.is_file or plan.start is not None:
+            explanation.notes.append(_unlike(sampler, sampling))
+    explanation.save(result)
+    with suppress(OSError):  # the result is safe
+        tiles.unlink()
+    _draw(explanation, picture, out)
+    say(_told(explanation))
+    say(f"Wrote {result} and {picture}.")
+
+
+def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets, sampling: Sampling) -> Plan:
+    """All else is checked before a corpus is read and a sampler fitted."""
+    none_yet = cast(Sampler, None)
+    plan = make_plan(net, image, none_yet, **{**sampling.settings(), **targets.settings()})
+    if targets.occludes:
+        _check_idle(sampler, sampling)
+        return replace(plan, sampler=GreyPatch())
+    made = sampler.make(
+        net, image, window=plan.window, context=sampling.context, seed=plan.seed, start=plan.start, like=sampling.model
+    )
+    return replace(plan, sampler=made)
+
+
+def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
+    """Refuse what says how draws are made where none are."""
+    given = {"--sampler": sampler.name != KINDS[0], "--corpus": sampler.corpus, "-l": sampling.context}
+    idle = [name for name, value in {**given, "-S": sampling.samples}.items() if value]
+    if idle:
+        raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
+
+
+def _held(path: Path, plan: Plan, sampling: Sampling) -> Explanation | None:
+    """What a file holds, if it is what the plan will make, by the same version of this program."""
+    try:
+        found = Explanation.load(path)
+    except ExplanationError:
+        return None
+    same = all(found.provenance.get(name) == value for name, value in plan.identity.items())
+    told = plan.apart or found.targets == plan.targets  # labels may have changed
+    ours = found.provenance.get("versions", {}).get("predicdiff") == __version__
+    return found if same and told and ours and found.settings.get("like") == sampling.like else None
+
+
+def _check_picture(plan: Plan, out: Output) -> None:
+    if out.sure and plan.samples == 1:
+        raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
+
+
+def _finished(plan: Plan, tiles: Path, memory: int, batch_size: int | None) -> int:
+    """How many windows an interrupted run has finished; an error if it was another run."""
+    if not tiles.exists():
+        return 0
+    with Journal(tiles, plan.identity, first_state(plan, memory, batch_size)) as journal:
+        every = plan.tiles(int(journal.state["tile"]))
+        return sum(tile.stop - tile.start for i, tile in enumerate(every) if i in journal.tiles)
+
+
+def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
+    count, k = len(plan.origins), plan.window
+    names = ", ".join(target.title for target in plan.targets)
+    if done:
+        say(f"Taking up {done} finished windows of {count}.")
+    left = duration(seconds * (count - done) / count)
+    draws = "1 draw" if plan.samples == 1 else f"{plan.samples} draws"
+    say(f"Explaining {names}: {count} windows of {k} x {k}, {draws} each: {left} on this machine.")
+    others = []
+    for name, preset in QUALITIES.items():
+        if sampling.presets and name != sampling.quality:
+            stride = min(preset.stride, k)
+            number = len(windows.grid(plan.ground.shape[1:], window=k, stride=stride))
+            work = number * preset.samples / (count * plan.samples)
+            others.append(f"--quality {name} {duration(seconds * work)}")
+    if others and seconds > SOON:
+        say(f"({', '.join(others)}.)")
+
+
+def effort_lines(explanation: Explanation) -> list[str]:
+    """How it was computed, of a net that says so."""
+    made = explanation.provenance
+    if "evaluation" not in made:
+        return []
+    evaluation = str(made["evaluation"])
+    told = f"{evaluation[:1].upper()}{evaluation[1:]}"
+    share = made.get("work_share")
+    return [f"{told}." if share is None else f"{told}: {share:.0%} of the multiply-adds of dense passes."]
+
+
+def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:
+    made = f"{sampler.sampler} was taken as it is" if sampler.is_file else "those of hidden activations are ours"
+    return f"--like {sampling.like} says how draws of pixels are made: {made}."
+
+
+def _less_precise(plan: Plan, precision: str, batch: int) -> str:
+    gap, most = precision_gap(plan, batch)
+    unit = "bit" if plan.measure == "evidence" else "activation"
+    return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
+
+
+def _run(plan: Plan, tiles: Path, memory: int, batch_size: int | None, done: int, quiet: bool) -> Explanation:
+    try:
+        with bar(len(plan.origins), initial=done, quiet=quiet) as shown:
+
+            def progress(windows_done: int, _: int) -> None:
+                shown.update(max(0, windows_done - shown.n))
+
+            return run(plan, memory=memory, batch_size=batch_size, progress=progress, checkpoint=tiles)
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted. What is finished is in {tiles}: the same command goes on from there.", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _draw(explanation: Explanation, picture: Path, out: Output) -> None:
+    from ..plotting import figure, save_figure
+
+    save_figure(figure(explanation, sure=out.sure, on_image=out.on_image), picture)
+
+
+def _told(explanation: Explanation) -> str:
+    return "\n".join([*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation)])

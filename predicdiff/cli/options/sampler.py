@@ -1,0 +1,172 @@
+"""What stands in the place of a window: a sampler, from its options."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+
+from ...errors import InputWarning, SamplerError, SettingsError
+from ...nets.preprocessing import ORDERS
+from ...presets import OURS, Like
+from ...protocols import Net, Sampler
+from ...samplers import GaussianSampler
+from ...samplers.corpus import default_corpus, read_folder
+from ...samplers.hidden import hidden_gaussian, hidden_marginal
+from ...units import as_map, lookup
+from ...windows import contexts
+from .base import Decorator, gather, option
+from .values import FOLDER, SAMPLER
+
+DRAWS = "What else could stand in a window"
+#: Values of a Gaussian above which fitting it is slow; a context of 14 x 14 in three colours has 588.
+LARGE = 6000
+
+
+@dataclass(frozen=True)
+class SamplerChoice:
+    """The options that say what else could have stood in a window."""
+
+    sampler: str
+    corpus: Path | None
+
+    @property
+    def name(self) -> str:
+        """For file names."""
+        return Path(self.sampler).stem if self.is_file else self.sampler
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a fitted sampler is to be loaded."""
+        return self.sampler not in SAMPLER.kinds
+
+    def make(
+        self,
+        net: Net,
+        image: np.ndarray,
+        *,
+        window: int,
+        context: int | None,
+        seed: int,
+        start: str | None = None,
+        like: Like | None = None,
+    ) -> Sampler:
+        """The sampler: loaded, or made of the corpus without the explained image; ``context`` is by default k + 4.
+
+        With a ``start`` it draws that blob's activations; with a ``like`` it is made as there.
+        """
+        ground = net.input_shape if start is None else as_map(lookup(net.blobs, start))
+        if self.is_file:
+            return self._load(ground, window, context)
+        if self.sampler == "marginal" and context is not None:
+            raise SettingsError(f"--context {context} is the conditional sampler's: leave it out with marginal.")
+        if self.sampler != "marginal":
+            context = window + 4 if context is None else context
+            _check_context(ground, window, context)
+            _check_size(ground[0] * context**2, context)
+        images, names = self._images(net, image, seed)
+        like = like or OURS
+        with _fitting(context):
+            if start is None:
+                return like.sampler(
+                    self.sampler, images, net.view(image),
+                    context=context, order=channel_order(net), names=names, seed=seed,
+                )  # fmt: skip
+            images, names = like.corpus(images, net.view(image), names)
+            if context is None or self.sampler == "marginal":
+                return hidden_marginal(net, images, start, names=names)
+            return hidden_gaussian(net, images, start, context, seed=seed, names=names)
+
+    def _load(self, ground: tuple[int, int, int], window: int, context: int | None) -> Sampler:
+        if self.corpus is not None:
+            raise SettingsError(
+                f"--corpus {self.corpus} with the sampler {self.sampler}, which is fitted: leave one out."
+            )
+        sampler = GaussianSampler.load(self.sampler)
+        if context not in (None, sampler.context):
+            raise SettingsError(
+                f"--context {context}, but {self.sampler} was fitted with {sampler.context}: leave --context out."
+            )
+        _check_context(ground, window, sampler.context)
+        return sampler
+
+    def _images(self, net: Net, image: np.ndarray, seed: int) -> tuple[np.ndarray, Any]:
+        if self.corpus is None:
+            return default_corpus(net.input_shape, exclude=image, seed=seed)
+        images, names, _ = read_folder(self.corpus, net.view)
+        return images, names
+
+
+def channel_order(net: Net) -> str:
+    """Of a net's input."""
+    return str(getattr(getattr(net, "preprocessing", None), "channels", ORDERS[0]))
+
+
+def _check_context(ground: tuple[int, int, int], window: int, context: int) -> None:
+    contexts(np.zeros((1, 2), int), ground[1:], window=window, context=context)
+
+
+@contextmanager
+def _fitting(context: int | None) -> Iterator[None]:
+    """Say what is too large where a Gaussian does not fit into memory."""
+    try:
+        yield
+    except MemoryError as error:
+        if context is None:
+            raise
+        raise SamplerError(
+            f"memory ran out while a Gaussian with context l = {context} was fitted: take a smaller window or context "
+            "(-k, -l), or --sampler marginal."
+        ) from error
+
+
+def _check_size(values: int, context: int) -> None:
+    """Fitting takes the cube of the number of values in time, and about four matrices of them in memory."""
+    needed, there = 32 * values**2, _physical_memory()
+    takes = f"context l = {context} makes a Gaussian of {values} values, which takes about {needed / 1e9:.1f} GB"
+    if there is not None and needed > there:
+        raise SamplerError(
+            f"{takes}, and this machine has {there / 1e9:.1f} GB: want a smaller window or context (-k, -l), or "
+            "--sampler marginal."
+        )
+    if values > LARGE:
+        warnings.warn(
+            f"{takes} and minutes or more to fit. A smaller window (-k, -l) does not, nor does --sampler marginal.",
+            InputWarning,
+            stacklevel=2,
+        )
+
+
+def _physical_memory() -> int | None:
+    """Bytes; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def sampler_options() -> Decorator:
+    """Adds the options of `SamplerChoice`, handed over as ``sampler``."""
+    return gather(
+        "sampler",
+        SamplerChoice,
+        option(
+            "--sampler",
+            type=SAMPLER,
+            default="conditional",
+            show_default=True,
+            group=DRAWS,
+            help="A Gaussian, given what stands around; what other images have there; or what `predicdiff fit` saved.",
+        ),
+        option(
+            "--corpus",
+            type=FOLDER,
+            group=DRAWS,
+            help="Images to draw from or to fit on.  [default: scikit-image's photographs, several crops of each]",
+        ),
+    )

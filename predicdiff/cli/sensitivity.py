@@ -1,0 +1,99 @@
+"""`predicdiff sensitivity`: the gradient's map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from ..methods.sensitivity import REDUCTIONS, sensitivity
+from ..overlays import heat, saliency, symmetric_scale
+from ..presets import LIKES
+from ..protocols import Net, UnitLike
+from ..targets import name as unit_name
+from ..units import check_unit, lookup
+from .options.base import Command, image_argument, option
+from .options.net import NetChoice, net_options, subject
+from .options.values import FIGURE, UNIT
+from .outputs import check_outputs, default_output
+from .predict import described, table, top_classes
+from .show import addressed
+
+HELP = """Draw a sensitivity map: how fast a class's score changes with each pixel, by one backward pass.
+
+\b
+Examples:
+  predicdiff sensitivity
+  predicdiff sensitivity cat.jpg --net alexnet --unit 281 -o cat.png
+  predicdiff sensitivity cat.jpg --kind times_input
+"""
+CAPTIONS = {
+    "max_abs": "the largest magnitude over the colours",
+    "signed": "the sum over the colours",
+    "times_input": "gradient times input",
+}
+UNITS = {"signed": "gradient", "times_input": "gradient times input"}
+
+
+@click.command("sensitivity", cls=Command, help=HELP, short_help="Draw a sensitivity map (gradient).")
+@image_argument()
+@option("--blob", help="Where the unit lies.  [default: the scores before the softmax]")
+@option("--unit", type=UNIT, help="A class such as 281, or CHANNEL,ROW,COLUMN.  [default: the predicted class]")
+@option(
+    "--kind",
+    type=click.Choice(REDUCTIONS),
+    default=REDUCTIONS[0],
+    show_default=True,
+    help="Over the colours: the largest magnitude, the sum, or the sum of gradient times input.",
+)
+@option(
+    "--like",
+    type=click.Choice(list(LIKES)),
+    help="As in the paper, or as in its authors' later code, which starts from the unit's activation.",
+)
+@option("-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_sensitivity.png]")
+@net_options()
+def sensitivity_command(
+    image: str | None,
+    net: NetChoice,
+    blob: str | None,
+    unit: UnitLike | None,
+    kind: str,
+    like: str | None,
+    output: Path | None,
+) -> None:
+    """Take the gradient and draw it."""
+    from ..plotting import save_figure
+
+    shown = subject(image)
+    settings = LIKES[like or "paper"]
+    model = net.load(None if like is None else settings)
+    output = output or default_output(shown.name, model.name, "sensitivity", suffix=".png")
+    check_outputs([output], [shown.file, *net.files])
+    click.echo("\n".join([described(model, shown), *table(model, shown.image, 5)]))
+    blob = blob or model.scores or model.output
+    if unit is None and blob in (model.scores, model.output):
+        unit = top_classes(model, shown.image, 1)[0].number
+    found = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=kind, **settings.sensing)
+    named = _named(model, str(blob), () if unit is None else unit)
+    save_figure(_drawn(model.view(shown.image), found, kind, named, model.name), output)
+    click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[kind]}.\nWrote {output}.")
+
+
+def _named(net: Net, blob: str, unit: UnitLike) -> str:
+    index = check_unit(lookup(net.blobs, blob), unit, blob=blob)
+    return addressed(unit_name(net, blob, index), f"{blob}[{', '.join(map(str, index))}]")
+
+
+def _drawn(pixels: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:
+    """The input and the map beside it: magnitudes from black to white, signed values from blue to red."""
+    from ..plotting import beside
+
+    scale = symmetric_scale(values, percentile=99.5)
+    caption = f"{net}, sensitivity: {CAPTIONS[kind]}"
+    if kind == "max_abs":
+        return beside(pixels, saliency(values, scale=scale), named, caption=f"{caption}; white: {scale:.2g} and more")
+    unit = UNITS[kind]
+    return beside(pixels, heat(values, scale=scale), named, scale=scale, unit=unit, caption=caption)

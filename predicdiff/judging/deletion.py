@@ -1,0 +1,157 @@
+"""Deletion and insertion: what becomes of a class while a map's most relevant parts are taken away, or put back, first.
+
+A map that tells the truth makes the class fall fast when its parts are deleted in order, and rise fast when they
+are inserted.
+
+References
+----------
+V. Petsiuk, A. Das, K. Saenko, "RISE: Randomized input sampling for explanation of black-box models", BMVC 2018,
+arXiv:1806.07421.
+W. Samek et al., "Evaluating the visualization of what a deep neural network has learned", IEEE TNNLS 28(11), 2017,
+doi:10.1109/TNNLS.2016.2599820.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import numpy as np
+
+from ..errors import OutOfMemoryError, SettingsError
+from ..protocols import Net, Unit, UnitLike
+from ..targets import observed, predicted, see
+from ..units import check_unit, lookup, read
+from .infills import InfillLike, find
+
+MODES = ("deletion", "insertion")
+BATCH = 16
+
+
+def curve(
+    net: Net,
+    image: np.ndarray,
+    relevance: np.ndarray,
+    *,
+    unit: UnitLike | None = None,
+    blob: str | None = None,
+    mode: str = "deletion",
+    steps: int = 28,
+    block: int = 8,
+    infill: InfillLike = "blur",
+    batch_size: int | None = None,
+) -> np.ndarray:
+    """A unit's value while the picture is taken away or put back, what is most relevant first.
+
+    Parameters
+    ----------
+    net : Net
+    image : (C, H, W) float array or (H, W, 3) array
+        Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken.
+    relevance : (H, W) float array
+        The map in question, at the net's pixels.
+    unit : int or (channel, row, column), optional
+        By default the predicted class.
+    blob : str, optional
+        By default the net's probabilities, else its scores.
+    mode : {"deletion", "insertion"}
+        Take away from the whole picture, or put back into one of which all is gone.
+    steps : int
+        After step i, round(i n / steps) of the n blocks are gone, or back.
+    block : int
+        Side of the squares that go at once; their relevance is its mean over them. Single pixels (1) make patterns
+        that a net never saw, and it is those that then count.
+    infill : {"blur", "inpaint"} or callable
+        What stands where the picture is gone, see `infills`.
+    batch_size : int, optional
+        By default what the net likes best; halved where memory runs out.
+
+    Returns
+    -------
+    (steps + 1,) float64 array
+
+    Raises
+    ------
+    PredicdiffError
+        One of its kinds, if the image, the map, the unit or a setting does not fit.
+    """
+    if mode not in MODES:
+        raise SettingsError(f"mode {mode!r} is unknown: want {' or '.join(MODES)}.")
+    pixels, _, _ = see(net, image)
+    if np.shape(relevance) != pixels.shape[1:]:
+        raise SettingsError(f"the map has the shape {np.shape(relevance)}: want {pixels.shape[1:]}, what the net sees.")
+    turns = turns_of(relevance, block=block)
+    counts = _counts(int(turns.max()) + 1, steps)
+    blob = blob or observed(net)
+    index = predicted(net, pixels, blob) if unit is None else check_unit(lookup(net.blobs, blob), unit, blob=blob)
+    fill = find(infill)(pixels)
+
+    def picture(step: int) -> np.ndarray:
+        gone = turns < counts[step] if mode == "deletion" else turns >= counts[step]
+        return np.where(gone, fill(gone), pixels) if gone.any() else pixels
+
+    batch = int(getattr(net, "preferred_batch", BATCH)) if batch_size is None else batch_size
+    return _values(net, picture, steps + 1, blob, index, batch)
+
+
+def areas(curves: np.ndarray) -> np.ndarray:
+    """Areas under curves (..., steps + 1) over 0..1, by the trapezoid rule: (...) float64; for one curve a number."""
+    curves = np.asarray(curves, np.float64)
+    if curves.ndim < 1 or curves.shape[-1] < 2:
+        raise SettingsError(f"curves have the shape {curves.shape}: want (..., steps + 1), at least one step.")
+    total: np.ndarray = (curves[..., 1:] + curves[..., :-1]).sum(axis=-1) / (2 * (curves.shape[-1] - 1))
+    return total
+
+
+def turns_of(relevance: np.ndarray, *, block: int) -> np.ndarray:
+    """When each pixel goes: the place of its block in the order of falling mean relevance, from 0.
+
+    Blocks lie from the top left; those at the other borders may be smaller. Of equally relevant blocks the upper, then
+    the left one comes first.
+
+    Parameters
+    ----------
+    relevance : (H, W) float array
+    block : int
+
+    Returns
+    -------
+    (H, W) int array
+    """
+    relevance = np.asarray(relevance, np.float64)
+    if relevance.ndim != 2 or 0 in relevance.shape or not np.isfinite(relevance).all():
+        raise SettingsError(f"the map has the shape {relevance.shape}, or NaN: want finite numbers (height, width).")
+    if not 1 <= block <= max(relevance.shape):
+        raise SettingsError(f"block = {block}: want 1 to {max(relevance.shape)}, the longer side.")
+    rows, columns = (np.arange(side) // block for side in relevance.shape)
+    number = rows[:, None] * (columns[-1] + 1) + columns
+    means = np.bincount(number.ravel(), relevance.ravel()) / np.bincount(number.ravel())
+    place = np.empty(len(means), int)
+    place[np.argsort(-means, kind="stable")] = np.arange(len(means))
+    return place[number]
+
+
+def _counts(blocks: int, steps: int) -> np.ndarray:
+    if not 1 <= steps <= blocks:
+        raise SettingsError(f"steps = {steps}: want 1 to {blocks}, the number of blocks; smaller blocks allow more.")
+    return np.rint(np.arange(steps + 1) * blocks / steps).astype(int)
+
+
+def _values(
+    net: Net, picture: Callable[[int], np.ndarray], count: int, blob: str, unit: Unit, batch: int
+) -> np.ndarray:
+    """Values (count,) of a unit for pictures by their number, in batches halved where memory runs out."""
+    if batch < 1:
+        raise SettingsError(f"batch size {batch}: want at least 1.")
+    values: list[float] = []
+    while len(values) < count:
+        try:
+            numbers = range(len(values), min(len(values) + batch, count))
+            inputs = net.encode(np.stack([picture(number) for number in numbers]))
+            values.extend(read(net.forward(inputs, [blob])[blob], [unit])[:, 0])
+        except (OutOfMemoryError, MemoryError):
+            if batch == 1:
+                raise OutOfMemoryError(
+                    "memory ran out with one picture in the batch: free some, or use a smaller net."
+                ) from None
+            batch //= 2
+    return np.array(values)

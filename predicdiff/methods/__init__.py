@@ -1,0 +1,1 @@
+"""The ways to make a map, each in a file, and their registry."""

@@ -1,0 +1,92 @@
+"""Sensitivity maps: how fast a class score changes with each pixel, by one backward pass.
+
+References
+----------
+K. Simonyan, A. Vedaldi, A. Zisserman, "Deep Inside Convolutional Networks: Visualising Image Classification Models and
+Saliency Maps", 2013, arXiv:1312.6034.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from ..errors import InputWarning, SettingsError
+from ..protocols import Net, UnitLike
+from ..targets import predicted, see
+from ..units import check_unit, lookup, read
+
+REDUCTIONS = ("max_abs", "signed", "times_input")
+STARTS = ("one", "activation")
+
+
+def sensitivity(
+    net: Net,
+    image: np.ndarray,
+    *,
+    blob: str | None = None,
+    unit: UnitLike | None = None,
+    reduce: str = "max_abs",
+    start_from: str = "one",
+) -> np.ndarray:
+    """Gradient of a unit with respect to the net's input, brought down to one value a pixel.
+
+    Parameters
+    ----------
+    net : Net
+    image : (C, H, W) float array or (H, W, 3) array
+        Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken.
+    blob : str, optional
+        By default the scores before the softmax; where the net names none, its probabilities, with a warning.
+    unit : int or (channel, row, column), optional
+        By default the predicted class.
+    reduce : {"max_abs", "signed", "times_input"}
+        Over the colours: the largest absolute value (Simonyan et al.), the sum, or the sum of gradient times input, the
+        input being what the net eats (``net.encode(pixels)``, its mean removed).
+    start_from : {"one", "activation"}
+        What the backward pass starts from. The unit's activation, as in the authors' later code, makes it the gradient
+        of half its square: the map times a number, negative where the unit is below zero.
+
+    Returns
+    -------
+    (H, W) float64 array
+        In the blob's units per unit of the net's input, for "times_input" in the blob's units; not negative for
+        "max_abs". With ``start_from="activation"`` all that times the activation (its magnitude for "max_abs"). The
+        order of the input's colours does not matter.
+
+    Raises
+    ------
+    PredicdiffError
+        One of its kinds, if the image, the blob or the unit does not fit the net.
+    """
+    if reduce not in REDUCTIONS:
+        raise SettingsError(f"reduce = {reduce!r} is unknown: want one of {', '.join(REDUCTIONS)}.")
+    if start_from not in STARTS:
+        raise SettingsError(f"start_from = {start_from!r} is unknown: want one of {', '.join(STARTS)}.")
+    pixels, _, _ = see(net, image)
+    inputs = net.encode(pixels)
+    blob = blob or _scores(net)
+    shape = lookup(net.blobs, blob)
+    index = predicted(net, pixels, blob) if unit is None else check_unit(shape, unit, blob=blob)
+    gradient = np.asarray(net.gradient(inputs, blob=blob, unit=index), np.float64)
+    if blob == net.output and not gradient.any():
+        message = (
+            f"the gradient of {blob!r} is zero everywhere: the net is too sure. Take its scores before the softmax."
+        )
+        warnings.warn(message, InputWarning, stacklevel=2)
+    if start_from == "activation":
+        gradient = gradient * read(net.forward(inputs[None], [blob])[blob], [index])[0, 0]
+    if reduce == "max_abs":
+        return np.abs(gradient).max(axis=0)
+    return (gradient if reduce == "signed" else gradient * inputs).sum(axis=0)
+
+
+def _scores(net: Net) -> str:
+    if net.scores:
+        return net.scores
+    if not net.output:
+        raise SettingsError(f"net {net.name!r} names neither scores nor probabilities: say which blob to take.")
+    message = f"net {net.name!r} names no scores before the softmax: the gradient is that of its output {net.output!r}."
+    warnings.warn(message, InputWarning, stacklevel=3)
+    return net.output

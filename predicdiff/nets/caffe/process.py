@@ -1,0 +1,175 @@
+"""pycaffe in this process: imported quietly, with a device that is there, of nets that don't end the process.
+
+Caffe checks what it is given by ending the whole process; no Python can catch that. So everything is looked at before.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...errors import DependencyError, FormatError, LayerError, SettingsError
+
+#: Builds a net in a process that may end, which is how Caffe says no. Of pycaffe the compiled part is enough.
+TRIAL = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("_caffe", sys.argv[1])
+caffe = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(caffe)
+caffe.set_mode_cpu()
+caffe.Net(sys.argv[2], 1)
+"""
+#: A function that only builds with CUDA have: caffe::caffe_gpu_memcpy(unsigned long, void const*, void*).
+OF_CUDA = "_ZN5caffe15caffe_gpu_memcpyEmPKvPv"
+
+
+def import_caffe() -> Any:
+    """The module, its log lines below errors silenced.
+
+    Raises
+    ------
+    DependencyError
+        If pycaffe is not installed for this Python.
+    """
+    os.environ.setdefault("GLOG_minloglevel", "2")  # read when the library is loaded
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Caffe imports, not ours to mend
+            import caffe
+    except ImportError as error:
+        raise DependencyError(
+            f"pycaffe is not installed for this Python ({error}): apt-get install python3-caffe on Debian 11, the "
+            "project's Docker image or its environment.yml have it; or take --engine torch, which reads the same files."
+        ) from error
+    return caffe
+
+
+def choose_gpu(device: str | None) -> int | None:
+    """The number of the GPU asked for, None for the CPU; without a wish the first GPU, if Caffe can use one.
+
+    Raises
+    ------
+    SettingsError
+        If it is no name of a device, or the GPU or Caffe's support for it is not there.
+    """
+    if device is None:
+        return 0 if has_cuda() and gpu_count() else None
+    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", str(device))
+    if match is None:
+        raise SettingsError(f"device {device!r} is unknown to Caffe: want cpu, cuda, or cuda:1 for the second GPU.")
+    if device == "cpu":
+        return None
+    number = int(match.group(1) or 0)
+    if not has_cuda():
+        raise SettingsError(f"device {device!r}: this pycaffe was built for the CPU alone: want cpu, or a CUDA build.")
+    if number >= gpu_count():
+        raise SettingsError(f"device {device!r} is not there, of {gpu_count()} GPUs found: want cpu, or one of them.")
+    return number
+
+
+def has_cuda() -> bool:
+    """Whether this pycaffe was built with CUDA."""
+    return hasattr(ctypes.CDLL(import_caffe()._caffe.__file__), OF_CUDA)
+
+
+def gpu_count() -> int:
+    """Number of GPUs that the driver knows, 0 without a driver; Caffe itself would end the process there."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    well = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return count.value if well else 0
+
+
+def use(gpu: int | None) -> None:
+    """Compute there from now on; Caffe keeps that for each thread by itself."""
+    caffe = import_caffe()
+    if gpu is None:
+        caffe.set_mode_cpu()
+    else:
+        caffe.set_device(gpu)
+        caffe.set_mode_gpu()
+
+
+def build(prototxt: Path) -> Any:
+    """A `caffe.Net` in which gradients reach the input, without weights.
+
+    Raises
+    ------
+    FormatError
+        If Caffe can't read the file.
+    LayerError
+        If Caffe can't build the net, in its own words.
+    """
+    caffe = import_caffe()
+    with text_file(_with_gradients(prototxt)) as path:
+        reason = _objection(Path(path).read_text())
+        if reason is not None:
+            raise LayerError(f"Caffe can't build {prototxt}: {reason} Or take --engine torch.")
+        return caffe.Net(path, caffe.TEST)
+
+
+@contextmanager
+def text_file(text: str) -> Iterator[str]:
+    """The path of a prototxt with this text, for as long as the context lasts; Caffe reads nets from files alone.
+
+    Raises
+    ------
+    SettingsError
+        If there is no room for temporary files.
+    """
+    with tempfile.TemporaryDirectory(prefix="predicdiff-") as folder:
+        path = Path(folder) / "net.prototxt"
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(
+                f"Caffe reads the net from a temporary file, which cannot be written ({error.strerror}): "
+                f"want room in {tempfile.gettempdir()}, or another place in TMPDIR."
+            ) from None
+        yield str(path)
+
+
+def _with_gradients(prototxt: Path) -> str:
+    """The file's text, ``force_backward`` set."""
+    from caffe.proto import caffe_pb2
+    from google.protobuf import text_format
+
+    message = caffe_pb2.NetParameter()
+    try:
+        text_format.Merge(prototxt.read_text(encoding="utf-8"), message)
+    except text_format.ParseError as error:
+        raise FormatError(f"{prototxt}: this Caffe can't read it ({error}): want a deploy prototxt for it.") from None
+    message.force_backward = True
+    text: str = text_format.MessageToString(message)
+    return text
+
+
+@functools.lru_cache(maxsize=None)
+def _objection(text: str) -> str | None:
+    """What Caffe says when it can't build a net; None if it can."""
+    with text_file(text) as path:
+        tried = subprocess.run(
+            [sys.executable, "-c", TRIAL, import_caffe()._caffe.__file__, path],
+            env={**os.environ, "GLOG_minloglevel": "2"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    if tried.returncode == 0:
+        return None
+    fatal = re.search(r"^F.*?\] (.*)$", tried.stderr.decode(errors="replace"), re.MULTILINE)
+    return fatal.group(1).strip() if fatal else f"its process ended with status {tried.returncode}."

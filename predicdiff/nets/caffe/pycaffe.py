@@ -1,0 +1,265 @@
+"""Caffe nets run by Caffe itself, through pycaffe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import LayerError
+from ...protocols import Unit
+from ...units import as_map, lookup, read
+from ...windows import paste
+from ..base import BlobNet, hash_of
+from ..preprocessing import Preprocessing
+from .process import build, choose_gpu, import_caffe, text_file, use
+from .prototxt import read_prototxt
+from .resolved import Plan, check_weights, definition, plan
+
+#: Types that keep for each input, besides their top, up to twice as much.
+KEEPING = frozenset({"BatchNorm", "LRN", "Pooling", "Softmax"})
+
+
+class CaffeNet(BlobNet):
+    """A net given by a prototxt and its weights, run by Caffe.
+
+    Blobs are addressed as after a full forward pass: a blob that layers work on in place has the value that the last of
+    them left. What is handed out are copies.
+
+    Parameters
+    ----------
+    prototxt : path
+        Read by Caffe itself, and by us.
+    weights : {layer: list of arrays}
+        From `caffemodel.read_caffemodel`; copied.
+    preprocessing : Preprocessing, optional
+        Without one, pixels are inputs.
+    name : str, optional
+        By default the prototxt's.
+    labels : sequence of str, optional
+    training_instances : int, optional
+        By default 1,281,167.
+    device : {"cpu", "cuda", "cuda:N"}, optional
+        By default a GPU if there is one and this Caffe can use it.
+    source : str
+        Name of the weights' file, for messages.
+
+    Raises
+    ------
+    DependencyError
+        If pycaffe is not installed.
+    FormatError
+        If the prototxt cannot be read.
+    LayerError
+        If the layers do not fit together, or Caffe can't build them.
+    SettingsError
+        If the device is not there.
+    WeightsError
+        If a layer has no weights, or they have other shapes.
+    """
+
+    #: Inputs in a batch beyond which more gain nothing: Caffe convolves one after the other.
+    preferred_batch = 20
+
+    def __init__(
+        self,
+        prototxt: str | Path,
+        weights: Mapping[str, Sequence[np.ndarray]],
+        *,
+        preprocessing: Preprocessing | None = None,
+        name: str | None = None,
+        labels: Sequence[str] | None = None,
+        training_instances: int | None = None,
+        device: str | None = None,
+        source: str = "the weights",
+    ) -> None:
+        import_caffe()
+        self._gpu = choose_gpu(device)
+        spec = read_prototxt(prototxt)
+        self._prototxt = Path(prototxt).read_text(encoding="utf-8")
+        self._plan: Plan = plan(spec)
+        _check_in_place(self._plan)
+        super().__init__(
+            name=name or spec.name,
+            input_shape=self._plan.input_shape,
+            blobs=self._plan.blobs,
+            scores=self._plan.scores,
+            output=self._plan.output,
+            preprocessing=preprocessing,
+            labels=labels,
+            training_instances=training_instances,
+        )
+        arrays = check_weights(self._plan, weights, source=source)
+        use(self._gpu)
+        self._net = build(Path(prototxt))
+        self._names = list(self._net.blobs)
+        self._input = self._plan.inputs[0]
+        for layer, blobs in arrays.items():
+            for blob, array in zip(self._net.params[layer], blobs):
+                blob.data[...] = array.reshape(blob.data.shape)
+        self._hash: str | None = None
+
+    @property
+    def device(self) -> str:
+        """Where it computes: cpu, or cuda and the GPU's number."""
+        return "cpu" if self._gpu is None else f"cuda:{self._gpu}"
+
+    @property
+    def learnt(self) -> list[str]:
+        """Names of the layers that have learnt weights, in the order in which they are computed; no statistics."""
+        return self._plan.learnt
+
+    @property
+    def weights(self) -> dict[str, list[np.ndarray]]:
+        """Copies of each layer's weights."""
+        steps = [step for step in self._plan.steps if step.shapes.weights]
+        return {
+            step.layer.name: [
+                np.array(blob.data).reshape(shape)
+                for blob, shape in zip(self._net.params[step.layer.name], step.shapes.weights)
+            ]
+            for step in steps
+        }
+
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeNet:
+        """A copy of the net with other weights in these layers."""
+        with text_file(self._prototxt) as path:
+            return type(self)(path, {**self.weights, **weights}, device=self.device, **self._about())
+
+    def evaluation(self, blob: str, *, start: str | None = None) -> str:
+        """How `evaluate` works for this blob, in words."""
+        where = "CPU" if self._gpu is None else f"GPU {self._gpu}"
+        return f"dense, by Caffe {import_caffe().__version__} on the {where}"
+
+    def bytes_per_input(self, blob: str) -> int:
+        """Memory that one input of a batch takes, estimated from above; Caffe keeps all blobs."""
+        lookup(self._blobs, blob)
+        steps = [step for step in self._plan.steps if step.layer.type in KEEPING]
+        shapes = [*self._blobs.values(), *(shape for step in steps for shape in 2 * step.shapes.tops)]
+        return 4 * (sum(map(_size, shapes)) + 2 * _size(self.input_shape))
+
+    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+        """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
+        columns = sum(step.workspace for step in self._plan.steps if step.layer.type == "Convolution")
+        weights = sum(_size(shape) for step in self._plan.steps for shape in step.shapes.weights)
+        each = self.bytes_per_input(blob)
+        return 4 * (columns + 2 * weights) + each, each
+
+    def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
+        self._run(inputs, max(map(self._last, blobs), default=0))
+        return {blob: np.array(self._net.blobs[blob].data, np.float32) for blob in blobs}
+
+    def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
+        _check_backwards(self._plan)
+        end = self._last(blob)
+        self._run(inputs[None], end)
+        for other in self._net.blobs.values():
+            other.diff[...] = 0  # every layer below runs backwards, those beside the way too
+        chosen = (0, *unit)
+        diff = self._net.blobs[blob].diff
+        diff[chosen] = 1 / diff[chosen].size
+        self._net._backward(end, 0)
+        return np.array(self._net.blobs[self._input].diff[0], np.float32)
+
+    def _evaluate(
+        self,
+        pixels: np.ndarray,
+        origins: np.ndarray,
+        patches: np.ndarray,
+        blob: str,
+        units: list[Unit],
+        batch_size: int,
+        start: str | None,
+    ) -> np.ndarray:
+        if start is None:
+            patches = self.encode_patches(origins, patches)
+        changed = self._input if start is None else start
+        behind = 1 + (self._writers(changed)[0] if start is None else self._last(changed))
+        end = self._last(blob)
+        kept = self._image(pixels, behind, end, changed)
+        windows, samples = patches.shape[:2]
+        values = np.empty((windows * samples, len(units)))
+        for begin in range(0, len(values), batch_size):
+            rows, draws = np.divmod(np.arange(begin, min(begin + batch_size, len(values))), samples)
+            self._resize(len(rows))
+            for name, value in kept.items():
+                self._net.blobs[name].data[...] = value
+            ground = self._net.blobs[changed].data
+            paste(ground.reshape(len(rows), *as_map(ground.shape[1:])), patches[rows, draws], origins[rows])
+            self._net._forward(behind, end)
+            values[begin : begin + len(rows)] = read(self._net.blobs[blob].data, units)
+        return values.reshape(windows, samples, len(units))
+
+    def _image(self, pixels: np.ndarray, behind: int, end: int, changed: str) -> dict[str, np.ndarray]:
+        """What the untouched image gives of each blob that layers ``behind`` to ``end`` find, and may overwrite."""
+        self._run(self._encode(pixels, (0, 0))[None], behind - 1)
+        found: set[str] = {changed}
+        made: set[str] = set()
+        for layer in range(behind, end + 1):
+            found.update(self._names[i] for i in self._net._bottom_ids(layer) if self._names[i] not in made)
+            made.update(self._names[i] for i in self._net._top_ids(layer))
+        return {name: np.array(self._net.blobs[name].data[0]) for name in found}
+
+    def _writers(self, blob: str) -> list[int]:
+        """Numbers of Caffe's layers that write a blob, more than one where layers work on it in place."""
+        number = self._names.index(blob)
+        return [layer for layer in range(len(self._net.layers)) if number in self._net._top_ids(layer)]
+
+    def _last(self, blob: str) -> int:
+        return self._writers(blob)[-1]
+
+    def _run(self, inputs: np.ndarray, end: int) -> None:
+        """A forward pass up to layer number ``end``."""
+        use(self._gpu)
+        self._resize(len(inputs))
+        self._net.blobs[self._input].data[...] = inputs
+        self._net._forward(0, end)
+
+    def _resize(self, count: int) -> None:
+        blob = self._net.blobs[self._input]
+        if blob.shape[0] != count:
+            blob.reshape(count, *self.input_shape)
+            self._net.reshape()
+
+    def _downstream(self, start: str, blob: str) -> bool:
+        return self._plan.values[blob] in self._plan.downstream(start)
+
+    def _engine_provenance(self) -> dict[str, Any]:
+        return {"engine": "caffe", "engine_version": str(import_caffe().__version__)}
+
+    def _definition(self) -> str:
+        return definition(self._plan)
+
+    def _weights_hash(self) -> str:
+        if self._hash is None:
+            self._hash = hash_of(array for arrays in self.weights.values() for array in arrays)
+        return self._hash
+
+
+def _check_in_place(net: Plan) -> None:
+    """Refuse what Caffe would end the process for: a blob worked on in place that another layer reads as it was."""
+    readers = Counter(value for step in net.steps for value in step.reads)
+    for step in net.steps:
+        for bottom, top, value in zip(step.layer.bottoms, step.layer.tops, step.reads):
+            if bottom == top and readers[value] > 1:
+                raise LayerError(
+                    f"layer {step.layer.name!r} ({step.layer.type}) works in place on blob {top!r}, which another "
+                    "layer reads as it was before, and Caffe can't do that: want a top of its own, or --engine torch."
+                )
+
+
+def _check_backwards(net: Plan) -> None:
+    """Refuse a gradient that Caffe gets wrong: its Power layer overwrites in place what it still has to read."""
+    for step in net.steps:
+        if step.layer.type == "Power" and step.layer.bottoms == step.layer.tops:
+            raise LayerError(
+                f"layer {step.layer.name!r} (Power) works in place, and there Caffe's gradient is wrong: want a top of "
+                "its own, or --engine torch."
+            )
+
+
+def _size(shape: Sequence[int]) -> int:
+    return int(np.prod(shape))

@@ -1,0 +1,309 @@
+"""A net as data: its layer records in order, the shape of every blob, and which weights each layer wants.
+
+Shapes leave out the batch axis. A *value* is what one layer writes. A layer that works in place gives its blob a
+further value, and a blob's name stands for the last one, as in Caffe after a full forward pass.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from ...errors import LayerError, WeightsError
+from ...units import lookup
+from .fields import Shape
+from .layer_types import MOST, Shapes, shapes
+from .prototxt import Layer, NetSpec
+
+#: Types whose result is memory of its own, which a following ReLU may overwrite.
+FRESH = frozenset({"BatchNorm", "Bias", "Convolution", "Eltwise", "InnerProduct", "Scale"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer in its place: the numbers of the values it reads and writes, and their shapes."""
+
+    layer: Layer
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    bottoms: tuple[Shape, ...]
+    shapes: Shapes
+
+    @property
+    def workspace(self) -> int:
+        """Elements that the layer needs besides its tops, at most: columns of a convolution, squares of a LRN."""
+        if self.layer.type == "Convolution":
+            kernel = self.shapes.weights[0][2:]
+            unfolded = 1 if kernel == (1, 1) else math.prod(kernel)
+            return self.bottoms[0][0] * unfolded * math.prod(self.shapes.tops[0][1:])
+        return 2 * math.prod(self.shapes.tops[0])
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A step as it is run for certain blobs: what can be freed after it, and whether its bottom may be overwritten."""
+
+    step: Step
+    frees: tuple[int, ...]
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked net.
+
+    Attributes
+    ----------
+    name : str
+    steps : tuple of Step
+        In the order in which they are computed.
+    sizes : tuple of shapes
+        Shape of each value; the first ones are the net's inputs.
+    values : {blob: number of its last value}
+        In the order in which blobs first appear, inputs first.
+    inputs : tuple of str
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    sizes: tuple[Shape, ...]
+    values: Mapping[str, int]
+    inputs: tuple[str, ...]
+
+    @property
+    def learnt(self) -> list[str]:
+        """Names of the layers with learnt weights; Caffe's BatchNorm layers hold statistics."""
+        return [step.layer.name for step in self.steps if step.shapes.weights and step.layer.type != "BatchNorm"]
+
+    @property
+    def blobs(self) -> dict[str, Shape]:
+        """Shape of every blob."""
+        return {name: self.sizes[value] for name, value in self.values.items()}
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Shape (C, H, W) of the only input; a LayerError if the net has several or another kind."""
+        shapes_of_inputs = [self.sizes[self.values[name]] for name in self.inputs]
+        if len(shapes_of_inputs) != 1 or len(shapes_of_inputs[0]) != 3:
+            found = ", ".join(f"{name} {shape}" for name, shape in zip(self.inputs, shapes_of_inputs)) or "none"
+            raise LayerError(
+                f"net {self.name!r} has the inputs {found}: want one of shape (channels, height, width). "
+                "Give the net's deploy prototxt."
+            )
+        channels, height, width = shapes_of_inputs[0]
+        return channels, height, width
+
+    @property
+    def softmax(self) -> Step | None:
+        """The last Softmax, if the net has one."""
+        found = [step for step in self.steps if step.layer.type == "Softmax"]
+        return found[-1] if found else None
+
+    @property
+    def output(self) -> str | None:
+        """The blob of probabilities: the top of the last Softmax."""
+        return None if self.softmax is None else self.softmax.layer.tops[0]
+
+    @property
+    def scores(self) -> str | None:
+        """The blob that the last Softmax reads; None where it is overwritten and can no longer be had."""
+        if self.softmax is None:
+            return None
+        bottom = self.softmax.layer.bottoms[0]
+        return bottom if self.values[bottom] == self.softmax.reads[0] else None
+
+    def schedule(self, blobs: Iterable[str], *, overwrite: bool = True) -> list[Turn]:
+        """The steps that ``blobs`` need, in order; a value is freed after its last use.
+
+        A ReLU may overwrite its bottom where nothing else reads that, unless ``overwrite`` forbids it (for gradients).
+        """
+        wanted = {self._value(blob) for blob in blobs}
+        needed, steps = set(wanted), []
+        for step in reversed(self.steps):
+            if needed.intersection(step.writes):
+                needed.update(step.reads)
+                steps.append(step)
+        steps.reverse()
+        readers = Counter(value for step in steps for value in step.reads)
+        fresh = {step.writes[0] for step in steps if overwrite and step.layer.type in FRESH}
+        last = {value: i for i, step in enumerate(steps) for value in step.writes + step.reads}
+        frees: list[list[int]] = [[] for _ in steps]
+        for value, i in last.items():
+            if value not in wanted:
+                frees[i].append(value)
+        own = {value for value in fresh - wanted if readers[value] == 1}
+        return [
+            Turn(step, tuple(gone), step.layer.type == "ReLU" and step.reads[0] in own)
+            for step, gone in zip(steps, frees)
+        ]
+
+    def downstream(self, start: str) -> set[int]:
+        """The last value of blob ``start``, and every value that is computed from it."""
+        seen = {self._value(start)}
+        for step in self.steps:
+            if seen.intersection(step.reads):
+                seen.update(step.writes)
+        return seen
+
+    def live_elements(self, blob: str) -> int:
+        """Most elements alive at one time on the way to ``blob``, for one input; estimated from above."""
+        live = {self.values[name]: math.prod(self.sizes[self.values[name]]) for name in self.inputs}
+        most = sum(live.values())
+        for turn in self.schedule([blob]):
+            live.update((value, math.prod(self.sizes[value])) for value in turn.step.writes)
+            most = max(most, sum(live.values()) + turn.step.workspace)
+            for value in turn.frees:
+                live.pop(value, None)
+        return most
+
+    def _value(self, blob: str) -> int:
+        lookup(self.blobs, blob)
+        return self.values[blob]
+
+
+def plan(spec: NetSpec) -> Plan:
+    """Work out every shape of a net by Caffe's rules.
+
+    Parameters
+    ----------
+    spec : NetSpec
+        Layer records, as `prototxt.read_prototxt` gives them.
+
+    Raises
+    ------
+    LayerError
+        If a layer is of an unknown type, its parameters contradict each other or its bottoms, a bottom is made by no
+        layer, or a blob by two.
+    """
+    values: dict[str, int] = {}
+    sizes: list[Shape] = []
+    for name, shape in spec.inputs.items():
+        if min(shape, default=1) < 1 or math.prod(shape) > MOST:
+            raise LayerError(f"input {name!r} has the shape {tuple(shape)}, want 1 to 2^31 - 1 elements.")
+        values[name] = len(sizes)
+        sizes.append(tuple(shape))
+    steps = []
+    for layer in spec.layers:
+        reads = _reads(layer, values)
+        bottoms = tuple(sizes[value] for value in reads)
+        made = shapes(layer, bottoms)
+        for i, (top, shape) in enumerate(zip(layer.tops, made.tops)):
+            _check_top(layer, i, top, shape, values, bottoms)
+        writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
+        steps.append(Step(layer, reads, writes, bottoms, made))
+        sizes.extend(made.tops)
+        values.update(zip(layer.tops, writes))
+    _check_names(steps)
+    return Plan(spec.name, tuple(steps), tuple(sizes), values, tuple(spec.inputs))
+
+
+def _reads(layer: Layer, values: Mapping[str, int]) -> tuple[int, ...]:
+    for bottom in layer.bottoms:
+        if bottom not in values:
+            near = difflib.get_close_matches(bottom, values, n=3, cutoff=0.4)
+            hint = f" Near names: {', '.join(near)}." if near else ""
+            raise LayerError(
+                f"layer {layer.name!r} ({layer.type}) reads blob {bottom!r}, which no layer before it makes.{hint}"
+            )
+    return tuple(values[bottom] for bottom in layer.bottoms)
+
+
+def _check_top(
+    layer: Layer, i: int, top: str, shape: Shape, values: Mapping[str, int], bottoms: Sequence[Shape]
+) -> None:
+    if top in layer.tops[:i]:
+        raise LayerError(f"layer {layer.name!r} ({layer.type}) has the top {top!r} twice.")
+    if top not in values:
+        return
+    if layer.bottoms[i : i + 1] != (top,):
+        raise LayerError(
+            f"layer {layer.name!r} ({layer.type}) makes blob {top!r}, which another layer makes already: "
+            "want another name, or the same bottom and top for a layer that works in place."
+        )
+    if bottoms[i] != shape:
+        raise LayerError(
+            f"layer {layer.name!r} ({layer.type}) works in place on blob {top!r} and changes its shape from "
+            f"{bottoms[i]} to {shape}: want a top of its own."
+        )
+
+
+def _check_names(steps: Sequence[Step]) -> None:
+    count = Counter(step.layer.name for step in steps if step.shapes.weights)
+    twice = [name for name, times in count.items() if times > 1]
+    if twice:
+        raise LayerError(
+            f"{count[twice[0]]} layers with weights have the name {twice[0]!r}: want a name of its own for each."
+        )
+
+
+def definition(net: Plan) -> str:
+    """SHA-1 of a net's inputs, layers and their settings: what tells nets apart, whatever runs them."""
+    steps = net.steps
+    records = [(s.layer.name, s.layer.type, s.layer.bottoms, s.layer.tops, s.shapes.settings) for s in steps]
+    inputs = {name: net.sizes[net.values[name]] for name in net.inputs}
+    text = json.dumps([inputs, records], sort_keys=True, default=dict)
+    return "sha1:" + hashlib.sha1(text.encode()).hexdigest()
+
+
+def check_weights(
+    net: Plan, weights: Mapping[str, Sequence[np.ndarray]], *, source: str = "the weights"
+) -> dict[str, tuple[np.ndarray, ...]]:
+    """Weights in the shapes that a net's layers want; those of layers that the net does not have are left out.
+
+    Parameters
+    ----------
+    net : Plan
+    weights : {layer: list of arrays}
+        As `caffemodel.read_caffemodel` gives them; old files' leading axes of length 1 are dropped.
+    source : str
+        Name of the file, for messages.
+
+    Returns
+    -------
+    {layer: tuple of float32 arrays}
+        Views of ``weights`` where nothing had to be converted.
+
+    Raises
+    ------
+    WeightsError
+        If a layer has no weights, or they have other shapes.
+    """
+    return {step.layer.name: _layer_weights(step, weights, source) for step in net.steps if step.shapes.weights}
+
+
+def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], source: str) -> tuple[np.ndarray, ...]:
+    name, wanted = step.layer.name, step.shapes.weights
+    blobs = weights.get(name, ())
+    if len(blobs) == 0:
+        near = difflib.get_close_matches(name, weights, n=3, cutoff=0.4)
+        hint = f" It has {', '.join(near)}." if near else ""
+        raise WeightsError(
+            f"layer {name!r} ({step.layer.type}) has no weights in {source}: want {_list(wanted)}.{hint} "
+            "Give the weights that belong to this net."
+        )
+    found = [np.shape(blob) for blob in blobs]
+    if len(found) != len(wanted) or any(_bare(f) != _bare(w) for f, w in zip(found, wanted)):
+        raise WeightsError(
+            f"layer {name!r} ({step.layer.type}) has weights of shape {_list(found)} in {source}, the net wants "
+            f"{_list(wanted)}. Give the weights that belong to this net."
+        )
+    return tuple(np.asarray(blob, np.float32).reshape(shape) for blob, shape in zip(blobs, wanted))
+
+
+def _bare(shape: Sequence[int]) -> tuple[int, ...]:
+    """A shape without its leading axes of length 1, by which old files make four axes of any."""
+    sizes = list(shape)
+    while sizes and sizes[0] == 1:
+        del sizes[0]
+    return tuple(sizes)
+
+
+def _list(items: Iterable[Shape]) -> str:
+    return ", ".join(map(str, items))

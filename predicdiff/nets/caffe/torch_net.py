@@ -1,0 +1,155 @@
+"""Nets given by Caffe's layer records, run on torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...units import lookup
+from ..engine.device import Device, choose_device, memory_errors
+from ..engine.graph import Graph
+from ..engine.torch_base import TorchNet
+from ..preprocessing import Preprocessing
+from .graph import caffe_graph
+from .prototxt import NetSpec
+from .resolved import Plan, Turn, check_weights, definition, plan
+from .torch_layers import apply
+
+
+class CaffeTorchNet(TorchNet):
+    """A net given by Caffe's layer records, run on torch.
+
+    Blobs are addressed as Caffe does: a blob that layers work on in place has the value that the last of them left.
+
+    Parameters
+    ----------
+    spec : NetSpec
+        From `prototxt.read_prototxt`.
+    weights : {layer: list of arrays}
+        From `caffemodel.read_caffemodel`; copied.
+    preprocessing : Preprocessing, optional
+        Without one, pixels are inputs.
+    name : str, optional
+        By default the spec's.
+    labels : sequence of str, optional
+    training_instances : int, optional
+        By default 1,281,167.
+    device : str, optional
+        By default a GPU if there is one.
+    source : str
+        Name of the weights' file, for messages.
+
+    Raises
+    ------
+    LayerError
+        If the layers do not fit together.
+    WeightsError
+        If a layer has no weights, or they have other shapes.
+    """
+
+    def __init__(
+        self,
+        spec: NetSpec,
+        weights: Mapping[str, Sequence[np.ndarray]],
+        *,
+        preprocessing: Preprocessing | None = None,
+        name: str | None = None,
+        labels: Sequence[str] | None = None,
+        training_instances: int | None = None,
+        device: Device = None,
+        source: str = "the weights",
+    ) -> None:
+        self._spec = spec
+        self._plan: Plan = plan(spec)
+        super().__init__(
+            name=name or spec.name,
+            input_shape=self._plan.input_shape,
+            blobs=self._plan.blobs,
+            scores=self._plan.scores,
+            output=self._plan.output,
+            preprocessing=preprocessing,
+            labels=labels,
+            training_instances=training_instances,
+            device=choose_device(device),
+        )
+        # On the CPU channels last: 1.2 times as fast as NCHW for AlexNet, 2 times for GoogLeNet and SqueezeNet (batch
+        # 16, two cores), whose pooling it vectorises. On a GPU it is half precision that gains by it, so NCHW there.
+        self._layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
+        arrays = check_weights(self._plan, weights, source=source)
+        with memory_errors():
+            linear = {step.layer.name for step in self._plan.steps if step.layer.type == "InnerProduct"}
+            self._weights = {
+                layer: [self._weight(array, layer in linear) for array in blobs] for layer, blobs in arrays.items()
+            }
+        self._whole: Graph | None = None
+        self._hash: str | None = None
+
+    def bytes_per_input(self, blob: str) -> int:
+        """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
+        lookup(self._blobs, blob)
+        return 4 * (self._plan.live_elements(blob) + 2 * int(np.prod(self.input_shape)))
+
+    def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
+        values = {0: inputs.contiguous(memory_format=self._layout)}  # whatever a layer in place makes of it later
+        turns = self._plan.schedule(blobs, overwrite=not torch.is_grad_enabled())
+        return self._work(turns, values, {blob: self._plan.values[blob] for blob in blobs})
+
+    def _downstream(self, start: str, blob: str) -> bool:
+        return self._plan.values[blob] in self._plan.downstream(start)
+
+    def _graph(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
+        if self._whole is None:
+            self._whole = caffe_graph(self._plan, self._weights, self.device)
+        source = self._whole.input if start is None else self._plan.values[start]
+        return self._whole, source, self._plan.values[blob]
+
+    def _work(self, turns: Sequence[Turn], values: dict[int, Tensor], wanted: Mapping[str, int]) -> dict[str, Tensor]:
+        for turn in turns:
+            bottoms = [values[number] for number in turn.step.reads]
+            tops = apply(turn, bottoms, self._weights.get(turn.step.layer.name, ()))
+            values.update(zip(turn.step.writes, tops))
+            for number in turn.frees:
+                del values[number]
+        return {blob: values[number] for blob, number in wanted.items()}
+
+    def _weight(self, array: np.ndarray, linear: bool) -> Tensor:
+        tensor = self._tensor(array)
+        if linear and tensor.dim() == 2 and self.device.type == "cpu" and torch.backends.mkldnn.is_available():
+            return tensor.to_mkldnn()  # 1.3 to 2 times as fast as MKL on a processor that is not Intel's
+        return tensor.contiguous(memory_format=self._layout) if tensor.dim() == 4 else tensor
+
+    def _definition(self) -> str:
+        return definition(self._plan)
+
+    @property
+    def learnt(self) -> list[str]:
+        """Names of the layers that have learnt weights, in the order in which they are computed; no statistics."""
+        return self._plan.learnt
+
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeTorchNet:
+        """A copy of the net with other weights in these layers."""
+        made = type(self)(self._spec, {**self.weights, **weights}, device=self.device, **self._about())
+        return self._set_like(made)
+
+    @property
+    def weights(self) -> dict[str, list[np.ndarray]]:
+        """Copies of each layer's weights, or views of them."""
+        return {layer: [_plain(tensor).cpu().numpy() for tensor in blobs] for layer, blobs in self._weights.items()}
+
+    def _tensors(self) -> Iterator[Tensor]:
+        return (_plain(tensor) for blobs in self._weights.values() for tensor in blobs)
+
+    def _weight_bytes(self) -> int:
+        return sum(4 * tensor.numel() for blobs in self._weights.values() for tensor in blobs)
+
+    def _weights_hash(self) -> str:
+        if self._hash is None:
+            self._hash = super()._weights_hash()
+        return self._hash
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.to_dense() if tensor.is_mkldnn else tensor

@@ -1,0 +1,74 @@
+"""Protobuf's wire format, walked in a file without reading what lies between."""
+
+from __future__ import annotations
+
+from io import BufferedReader
+from typing import Iterator, NamedTuple
+
+from ...errors import FormatError
+
+# Wire types of protobuf.
+_VARINT, _FIXED64, LENGTH, _FIXED32 = 0, 1, 2, 5
+
+
+class Field(NamedTuple):
+    """One field of a message: its number, its wire type, where it begins and where its payload lies in the file."""
+
+    number: int
+    wire: int
+    begin: int
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return self.stop - self.start
+
+
+def want_length(field: Field) -> None:
+    """Refuse what should be a message, a string or packed numbers, and is a single number."""
+    if field.wire != LENGTH:
+        raise FormatError(
+            f"the file is damaged: field {field.number} at byte {field.begin} is of another type than in Caffe."
+        )
+
+
+def stretch(file: BufferedReader, start: int, stop: int) -> bytes:
+    """The bytes between two places of a file."""
+    file.seek(start)
+    return file.read(stop - start)
+
+
+def fields(file: BufferedReader, start: int, stop: int) -> Iterator[Field]:
+    """The fields of the message between two places of a file, in order; those inside it are not looked at."""
+    while start < stop:
+        head = stretch(file, start, min(start + 20, stop))
+        tag, used = varint(head, 0, start)
+        number, wire = tag >> 3, tag & 7
+        if not 0 < number < 2**29 or wire not in (_VARINT, _FIXED64, LENGTH, _FIXED32):
+            raise FormatError(
+                f"the file is damaged, or of another kind: there is no field of protobuf at byte {start}."
+            )
+        begin, size = start + used, {_FIXED64: 8, _FIXED32: 4}.get(wire, 0)
+        if wire == _VARINT:
+            size = varint(head, used, start)[1] - used
+        elif wire == LENGTH:
+            size, used = varint(head, used, start)
+            begin = start + used
+        if begin + size > stop:
+            raise FormatError(
+                f"the file is cut off or damaged: want {size} bytes from byte {begin} on, found {stop - begin}."
+            )
+        yield Field(number, wire, start, begin, begin + size)
+        start = begin + size
+
+
+def varint(data: bytes, start: int, place: int) -> tuple[int, int]:
+    """Value of the varint that begins at ``start``, and where it ends."""
+    value = 0
+    for index in range(start, min(start + 10, len(data))):
+        value |= (data[index] & 0x7F) << 7 * (index - start)
+        if data[index] < 0x80:
+            return value, index + 1
+    raise FormatError(f"the file is cut off or damaged: a number at byte {place} has no end.")

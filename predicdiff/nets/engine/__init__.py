@@ -1,0 +1,1 @@
+"""Exact evaluation of many small changes of one input, whoever's net it is."""

@@ -1,0 +1,139 @@
+"""Where and how exactly torch computes: the device, IEEE float32, and memory that runs out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Optional, Union
+
+import torch
+
+from ...errors import OutOfMemoryError, SettingsError
+from ...protocols import PRECISIONS
+
+Device = Optional[Union[str, torch.device]]
+
+#: glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD (at most 2**25): bytes from which memory is given back.
+MALLOC = {-1: 2**30, -3: 2**25}
+
+#: What allocators say when they have nothing left, each in its own words, and cuDNN when it found no room to work in.
+FULL = (
+    "can't allocate memory", "out of memory", "alloc_failed", "bad_alloc", "could not allocate",
+    "unable to find an engine to execute",
+)  # fmt: skip
+
+
+def check_precision(precision: str, device: torch.device) -> str:
+    """The name, if it is one and the device has it."""
+    if precision not in PRECISIONS:
+        raise SettingsError(f"precision {precision!r} is unknown: want one of {', '.join(PRECISIONS)}.")
+    if precision == "tf32" and device.type != "cuda":
+        raise SettingsError(f"precision tf32 is a GPU's, and the device is {device.type}: want float32 or bfloat16.")
+    if precision == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise SettingsError("precision bfloat16 is not known to this GPU: want float32.")
+    return precision
+
+
+def keep_freed_memory() -> bool:
+    """Have glibc keep freed memory for the next batch, in the whole process; whether it does.
+
+    Otherwise it gives large blocks back to the system and gets them anew, page by page, which takes a light net up to a
+    third of its time on the CPU. For programs, since it is not a library's to decide: the command line calls it.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):  # another system, another C library
+        return False
+    return all(mallopt(option, value) == 1 for option, value in MALLOC.items())
+
+
+@contextmanager
+def computing(precision: str, device: torch.device) -> Iterator[None]:
+    """Compute repeatably, in one of `PRECISIONS`; the caller's settings come back afterwards."""
+    half = torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+    with exactly("tf32" if precision == "tf32" else "ieee"), half:
+        yield
+
+
+def choose_device(device: Device) -> torch.device:
+    """The device asked for; without a wish a GPU if there is one, else the CPU."""
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        there = "want cpu, or cuda" if torch.cuda.is_available() else "want cpu, since torch finds no GPU it can use"
+        raise SettingsError(f"device {str(device)!r} cannot be used ({first_line(error)}): {there}.") from None
+    return chosen
+
+
+@contextmanager
+def exactly(products: str = "ieee") -> Iterator[None]:
+    """Compute float32 as IEEE has it and repeatably: no TF32 or bfloat16 inside products, no choice by timing.
+
+    ``products="tf32"`` allows a GPU that much.
+
+    The caller's settings come back afterwards.
+    """
+    switches = _switches(products)
+    before = [getattr(place, name) for place, name, _ in switches]
+    try:
+        for place, name, value in switches:
+            setattr(place, name, value)
+        yield
+    finally:
+        for (place, name, _), value in zip(switches, before):
+            setattr(place, name, value)
+
+
+def _switches(products: str) -> list[tuple[Any, str, Any]]:
+    backends: Any = torch.backends
+    repeatable: list[tuple[Any, str, Any]] = [
+        (backends.cudnn, "deterministic", True),
+        (backends.cudnn, "benchmark", False),
+    ]
+    if hasattr(backends.cudnn, "conv"):  # from torch 2.9; the older names must not be mixed with the new ones
+        repeatable += [(place, "fp32_precision", products) for place in (backends.cuda.matmul, backends.cudnn.conv)]
+        return repeatable + [
+            (place, "fp32_precision", "ieee") for place in (backends.mkldnn.matmul, backends.mkldnn.conv)
+        ]
+    less = products == "tf32"
+    return repeatable + [
+        (_Products(), "precision", "high" if less else "highest"),
+        (backends.cudnn, "allow_tf32", less),
+    ]
+
+
+class _Products:
+    """The precision of matrix products before torch 2.9, as an attribute."""
+
+    @property
+    def precision(self) -> str:
+        return torch.get_float32_matmul_precision()
+
+    @precision.setter
+    def precision(self, value: str) -> None:
+        torch.set_float32_matmul_precision(value)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn what torch and numpy raise when memory runs out into our `OutOfMemoryError`."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, OutOfMemoryError) or not is_full(error):
+            raise
+        raise OutOfMemoryError(f"memory ran out ({first_line(error)}): use smaller batches.") from None
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in FULL)
+
+
+def first_line(error: BaseException) -> str:
+    """An exception's message in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

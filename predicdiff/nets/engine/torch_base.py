@@ -1,0 +1,261 @@
+"""What all nets on torch have in common: blobs by one pass or by what windows change, and gradients."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, Callable, ContextManager, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...errors import BlobError
+from ...noise import Noise
+from ...protocols import Unit
+from ..base import BlobNet, hash_of
+from ..preprocessing import Preprocessing
+from . import draws as device_draws
+from .asked import only
+from .device import check_precision, computing, exactly, memory_errors
+from .folding import folded
+from .graph import Graph
+from .incremental import Chunk, Incremental, Work
+from .route import SHARE, Route
+
+#: Values that are left on the device at most, before they are read.
+HELD = 2**22
+
+Net = TypeVar("Net", bound="TorchNet")
+
+
+class TorchNet(BlobNet):
+    """A net with named blobs on torch; its kinds say how blobs are computed (`_run`).
+
+    Parameters
+    ----------
+    name, input_shape, blobs, scores, output, preprocessing, labels, training_instances
+        As for `BlobNet`.
+    device : torch.device
+    """
+
+    #: Whether `evaluate` computes only what a window changes; the values are the same, rounding apart.
+    incremental: bool = True
+
+    #: In which order batches lie in memory.
+    _layout: torch.memory_format = torch.contiguous_format
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        input_shape: tuple[int, int, int],
+        blobs: Mapping[str, tuple[int, ...]],
+        scores: str | None,
+        output: str | None,
+        preprocessing: Preprocessing | None,
+        labels: Sequence[str] | None,
+        training_instances: int | None,
+        device: torch.device,
+    ) -> None:
+        super().__init__(
+            name=name,
+            input_shape=input_shape,
+            blobs=blobs,
+            scores=scores,
+            output=output,
+            preprocessing=preprocessing,
+            labels=labels,
+            training_instances=training_instances,
+        )
+        self.device = device
+        self._draws_on_device = device.type == "cuda"
+        self._precision = "float32"
+        #: Multiply-adds of all calls of `evaluate` so far.
+        self.work = Work()
+
+    @property
+    def precision(self) -> str:
+        """In what products are computed: float32, tf32 (on a GPU) or bfloat16. Gradients are always float32."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, name: str) -> None:
+        """Refuse what the device has not."""
+        self._precision = check_precision(name, self.device)
+
+    @property
+    def takes_noise(self) -> bool:  # type: ignore[override]
+        """Whether a sampler's `Noise` is made patches of on the device: on a GPU. On the CPU numpy does the same."""
+        return self._draws_on_device
+
+    @property
+    def preferred_batch(self) -> int:
+        """Inputs in a batch beyond which more gain nothing; on the CPU more are slower (their maps leave the cache)."""
+        # to launch a batch's hundreds of kernels takes Python some 10 ms, however long the batch is
+        return 20 if self.device.type == "cpu" else 2560
+
+    def evaluation(self, blob: str, *, start: str | None = None) -> str:
+        """How `evaluate` works for this blob, in words: up to which layer it computes only what changes."""
+        if not self.incremental:
+            return "dense"
+        node = self._route(start, blob).whole_from
+        return "incremental" if node is None else f"incremental up to {node.name} ({node.operation})"
+
+    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+        """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
+        route = self._route(start, blob)
+        weights = self._weight_bytes()
+        patch = self._blobs[start][0] if start is not None else self.input_shape[0]
+        return weights + 4 * route.fixed_elements(), 4 * (route.elements(window) + 2 * patch * window**2)
+
+    @abstractmethod
+    def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
+        """Values of ``blobs`` for a batch that nobody else reads."""
+
+    @abstractmethod
+    def _graph(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
+        """A graph, and in it the numbers of ``start``, by default the input, and of ``blob``."""
+
+    @abstractmethod
+    def _tensors(self) -> Iterator[Tensor]:
+        """All weights, in the net's order."""
+
+    def _ready(self) -> ContextManager[None]:
+        """What has to hold while a graph runs."""
+        return nullcontext()
+
+    def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
+        with memory_errors(), computing(self.precision, self.device), torch.inference_mode():
+            values = self._run(self._tensor(inputs), blobs)
+            return {blob: np.array(values[blob].to("cpu", torch.float32).contiguous().numpy()) for blob in blobs}
+
+    def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
+        with memory_errors(), exactly(), torch.inference_mode(False), torch.enable_grad():
+            x = self._tensor(inputs[None]).requires_grad_()
+            # A copy, since a module may work in place on its input and torch refuses that on a leaf.
+            value = _at(self._run(x.clone(), [blob])[blob], unit).mean()
+            if not value.requires_grad:
+                raise BlobError(f"blob {blob!r} of net {self.name!r} has no gradient: its module detaches it.")
+            (gradient,) = torch.autograd.grad(value, x, allow_unused=True)
+        return np.zeros(self.input_shape, np.float32) if gradient is None else np.array(gradient[0].cpu().numpy())
+
+    def _evaluate(
+        self,
+        pixels: np.ndarray,
+        origins: np.ndarray,
+        patches: np.ndarray | Noise,
+        blob: str,
+        units: list[Unit],
+        batch_size: int,
+        start: str | None,
+    ) -> np.ndarray:
+        channels, inside = _of_channels(units)
+        values = np.empty((*patches.shape[:2], len(units)))
+        late = _Late(values)
+        with memory_errors(), computing(self.precision, self.device), torch.inference_mode(), self._ready():
+            engine = self._engine(pixels, start, blob, channels)
+            selected = None
+            if engine.route.shape(engine.route.target)[0] == len(channels):  # no others are computed
+                units = inside
+            elif len(self._blobs[blob]) > 1:
+                units, selected = inside, channels
+            given = self._given(origins, patches, encode=start is None)
+            read = _reader(units, len(self._blobs[blob]), self.device)
+            for chunk, batch in engine.evaluate(origins, given, batch_size, channels=selected):
+                late.add(chunk, read(batch))
+            late.fetch()
+        self.work.add(engine.work)
+        return values
+
+    def _given(self, origins: np.ndarray, patches: np.ndarray | Noise, *, encode: bool) -> Tensor:
+        """Patches (n, S, C, k, k) as they are set in, drawn and encoded on the device if it is a GPU."""
+        if isinstance(patches, Noise):
+            given = device_draws.drawn(patches, self.device)
+        elif encode and not self._draws_on_device:
+            return self._tensor(self.encode_patches(origins, patches))
+        else:
+            given = self._tensor(patches)
+        if not encode or self.preprocessing is None:
+            return given
+        return device_draws.encoded(given, origins, self.preprocessing, self.input_shape)
+
+    def _engine(self, pixels: np.ndarray, start: str | None, blob: str, channels: Sequence[int]) -> Incremental:
+        inputs = self._tensor(self._encode(pixels, (0, 0))[None]).contiguous(memory_format=self._layout)
+        return Incremental(self._route(start, blob, channels), inputs, layout=self._layout)
+
+    def _route(self, start: str | None, blob: str, channels: Sequence[int] | None = None) -> Route:
+        """The way to a blob, or where that can be had to some of its channels alone."""
+        graph, source, target = self._graph(start, blob)
+        graph = folded(graph, {source, target})
+        if channels is not None:
+            graph = only(graph, source, target, channels)
+        return Route(graph, source, target, share=SHARE if self.incremental else 0.0)
+
+    def _set_like(self, made: Net) -> Net:
+        """A copy that computes as this net was told to."""
+        made.incremental, made.precision = self.incremental, self.precision
+        return made
+
+    def _engine_provenance(self) -> dict[str, Any]:
+        precision = {} if self.precision == "float32" else {"precision": self.precision}
+        return {"engine": "torch", "engine_version": str(torch.__version__), **precision}
+
+    def _weight_bytes(self) -> int:
+        return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors())
+
+    def _weights_hash(self) -> str:
+        return hash_of(map(_bytes, self._tensors()))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.tensor(array, dtype=torch.float32, device=self.device)
+
+
+def _bytes(tensor: Tensor) -> np.ndarray:
+    return np.asarray(tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy())
+
+
+def _reader(units: Sequence[Unit], dimensions: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """What reads values (b, T) float64 of units in a batch (b, ...); ``dimensions`` without the batch's."""
+    if all(len(unit) == dimensions for unit in units):  # single units, all at one stroke
+        index: tuple[Any, ...] = (slice(None), *torch.tensor(units, device=device).t())
+        return lambda values: values[index].double()
+    return lambda values: torch.stack(
+        [_at(values, unit).double().reshape(len(values), -1).mean(1) for unit in units], 1
+    )
+
+
+class _Late:
+    """Takes values into an array (n, S, T), of many batches at once: a GPU that is read has to stand still."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self._waiting: list[tuple[Chunk, Tensor]] = []
+        self._held = 0
+
+    def add(self, chunk: Chunk, found: Tensor) -> None:
+        """Keep what was read in a chunk, (windows draws, T), on the device."""
+        self._waiting.append((chunk, found))
+        self._held += found.numel()
+        if self._held > HELD:
+            self.fetch()
+
+    def fetch(self) -> None:
+        """Put all that is kept in its place."""
+        for (rows, draws), found in self._waiting:
+            self.values[rows, draws] = found.cpu().numpy().reshape(len(rows), -1, self.values.shape[2])
+        self._waiting, self._held = [], 0
+
+
+def _of_channels(units: Sequence[Unit]) -> tuple[list[int], list[Unit]]:
+    """Which channels of maps units lie in, and their indices among these alone."""
+    channels = sorted({unit[0] for unit in units})
+    return channels, [(channels.index(unit[0]), *unit[1:]) for unit in units]
+
+
+def _at(values: Tensor, unit: Unit) -> Tensor:
+    """What stands at one unit's index in a batch (b, ...)."""
+    for i in unit:
+        values = values[:, i]
+    return values

@@ -1,0 +1,1 @@
+"""Weights and mean images: where they come from, downloaded and checked."""

@@ -1,0 +1,297 @@
+"""Files from the network: resumed, tried at every mirror, and under their name only once their hash is right."""
+
+from __future__ import annotations
+
+import http.client
+import queue
+import re
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterator, Optional, Sequence
+from urllib.parse import urlsplit
+
+from ...errors import DownloadError, WeightsError
+from .part_file import Hash, PartFile, file_hash, part_file
+
+#: Called with the bytes received so far and the bytes in all (None where no one says).
+Progress = Callable[[int, Optional[int]], None]
+
+CHUNK = 1 << 16
+LIMIT = 4 << 30
+#: How often a cut line is taken up again without at least ``ENOUGH`` new bytes, and the pause before it, in seconds.
+RETRIES = 3
+ENOUGH = 1 << 20
+PAUSE = 0.3
+#: A host that sends fewer bytes than this in ``stall`` seconds is as good as silent.
+TRICKLE = 1 << 14
+
+
+def fetch(
+    urls: Sequence[str],
+    target: Path,
+    *,
+    wanted: Hash,
+    size: int | None = None,
+    limit: int = LIMIT,
+    progress: Progress | None = None,
+    timeout: float = 6.0,
+    stall: float = 10.0,
+    unreachable: dict[str, str] | None = None,
+) -> Path:
+    """Download a file unless it is there; what an interrupted call left is gone on with.
+
+    Parameters
+    ----------
+    urls : sequence of str
+        Mirrors of the same file, the best first.
+    target : Path
+        Where the file will stand; folders are made.
+    wanted : Hash
+        Checked before the file gets its name.
+    size : int, optional
+        Its exact size in bytes, where known: a host that offers another is passed over at once.
+    limit : int
+        Most bytes ever accepted, where ``size`` is not known.
+    timeout : float
+        Seconds for a host to be found, connected to, and to begin its answer.
+    stall : float
+        Seconds of silence after which a host is given up.
+    unreachable : dict, optional
+        Hosts found to be away, with the reason: added to, and not asked again. Share it between calls.
+
+    Returns
+    -------
+    Path
+        ``target``
+
+    Raises
+    ------
+    WeightsError
+        If a host sent another file.
+    DownloadError
+        If no host gave the file, or it cannot be written; the message says what to do by hand.
+    """
+    target = Path(target)
+    if target.is_file() and file_hash(target, wanted.algorithm) == wanted.digest:
+        return target
+    job = _Job(wanted, size, limit if size is None else size, progress, timeout, stall)
+    away = {} if unreachable is None else unreachable
+    failures: list[tuple[str, _FailedError]] = []
+    with part_file(target) as part:
+        for url in urls:
+            host = urlsplit(url).netloc
+            try:
+                if host in away:
+                    raise _UnreachableError(away[host])
+                job.download(url, part)
+            except _FailedError as failure:
+                failures.append((url, failure))
+                if isinstance(failure, _UnreachableError):
+                    away[host] = str(failure)
+            else:
+                part.keep()
+                return target
+    raise _nothing_came(target, wanted, failures)
+
+
+class _FailedError(Exception):
+    """Why a URL did not give the file, in a few words."""
+
+
+class _UnreachableError(_FailedError):
+    """The host cannot be found or connected to, or does not answer."""
+
+
+class _OtherFileError(_FailedError):
+    """The host gave a file with another hash."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f"sent another file ({digest})")
+        self.digest = digest
+
+
+class _CutError(Exception):
+    """The transfer ended early; what is in the part is good."""
+
+
+def _nothing_came(target: Path, wanted: Hash, failures: list[tuple[str, _FailedError]]) -> WeightsError | DownloadError:
+    tried = "".join(f"\n  {url}: {failure}" for url, failure in failures)
+    by_hand = f"\nBy hand: put the file whose {wanted.title} is {wanted.digest} at {target}"
+    others = [failure.digest for _, failure in failures if isinstance(failure, _OtherFileError)]
+    if others:
+        return WeightsError(
+            f"{target.name}: {wanted.title} is {others[0]}, want {wanted.digest}. "
+            f"The host has another file under this name; it was not kept.{tried}{by_hand}"
+        )
+    return DownloadError(f"{target.name}: no host gave the file.{tried}{by_hand}")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One file to download, and the terms; ``most`` is the largest number of bytes to accept."""
+
+    wanted: Hash
+    size: int | None
+    most: int
+    progress: Progress | None
+    timeout: float
+    stall: float
+
+    def download(self, url: str, part: PartFile) -> None:
+        """Fill the part from ``url`` and check its hash."""
+        resumed = len(part) > 0
+        self.pull(url, part)
+        digest = part.hash(self.wanted.algorithm)
+        if digest != self.wanted.digest and resumed:
+            # its beginning may have come from elsewhere: once more, all from here
+            part.clear()
+            self.pull(url, part)
+            digest = part.hash(self.wanted.algorithm)
+        if digest != self.wanted.digest:
+            part.clear()
+            raise _OtherFileError(digest)
+
+    def pull(self, url: str, part: PartFile) -> None:
+        """Transfer until all is there, taking up a cut line a bounded number of times."""
+        most, tries = len(part), 0
+        while True:
+            try:
+                return self.transfer(url, part)
+            except _CutError as cut:
+                have = len(part)
+                tries = 0 if have >= most + ENOUGH else tries + 1
+                most = max(most, have)
+                if tries > RETRIES:
+                    raise _FailedError(f"{cut} after {have:,} bytes") from None
+                time.sleep(PAUSE)
+
+    def transfer(self, url: str, part: PartFile) -> None:
+        """Make one request, for what is missing."""
+        if len(part) == self.size:
+            return
+        if len(part) > self.most:
+            part.clear()
+        have = len(part)
+        headers = {"User-Agent": "predicdiff", "Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+        try:
+            response = _open(urllib.request.Request(url, headers=headers), self.timeout, self.stall)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code != 416 or not have:
+                raise _FailedError(f"HTTP {error.code} {error.reason}") from None
+            if error.headers.get("Content-Range") != f"bytes */{have}":
+                part.clear()
+                raise _CutError("refuses to go on") from None
+            return  # all was there already
+        with response:
+            self.receive(response, part)
+
+    def receive(self, response: http.client.HTTPResponse, part: PartFile) -> None:
+        """Append the body of an answer to the part, or replace the part with it."""
+        if response.headers.get_content_type() == "text/html":
+            raise _FailedError("sent a web page instead of the file")
+        start, total = _extent(response)
+        if total is not None and (total > self.most or self.size not in (None, total)):
+            raise _FailedError(f"offers {total:,} bytes, want {'at most ' if self.size is None else ''}{self.most:,}")
+        if start != len(part):
+            part.clear()
+        if start != len(part):
+            raise _CutError("answered with another range than asked for")
+        expected = total if self.size is None else self.size
+        received = start
+        for chunk in self.chunks(response):
+            received += len(chunk)
+            if received > self.most:
+                part.clear()
+                raise _FailedError(f"sent more than {self.most:,} bytes")
+            part.write(chunk)
+            if self.progress:
+                self.progress(received, expected)
+        if expected is not None and received < expected:
+            raise _CutError("cut the line")
+
+    def chunks(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
+        """The body as it comes in, given up when it stops or trickles."""
+        since, received = time.monotonic(), 0
+        while True:
+            try:
+                chunk = response.read1(CHUNK)
+            except socket.timeout:
+                raise _FailedError(f"fell silent for {self.stall:g} s") from None
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise _CutError(f"cut the line ({_reason(error)})") from None
+            if not chunk:
+                return
+            yield chunk
+            received += len(chunk)
+            if time.monotonic() - since > self.stall:
+                if received < TRICKLE:
+                    raise _FailedError(f"sent only {received:,} bytes in {self.stall:g} s")
+                since, received = time.monotonic(), 0
+
+
+def _extent(response: http.client.HTTPResponse) -> tuple[int, int | None]:
+    """Where in the file an answer starts (-1 if it does not say), and the bytes of the whole file."""
+    if response.status != 206:
+        length = response.headers.get("Content-Length", "")
+        return 0, int(length) if length.isdigit() else None
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+    if not match:
+        return -1, None
+    return int(match[1]), None if match[2] == "*" else int(match[2])
+
+
+def _open(request: urllib.request.Request, timeout: float, stall: float) -> http.client.HTTPResponse:
+    """Open a URL within ``timeout`` seconds in all.
+
+    In a thread of its own, for urllib's limit is one for each address of each host, and looking a name up knows none.
+    """
+    answers: queue.Queue[object] = queue.Queue()
+    given_up = threading.Event()
+
+    def ask() -> None:
+        try:
+            answers.put(urllib.request.urlopen(request, timeout=stall))
+        except Exception as error:  # of any type: raised again in the caller's thread
+            answers.put(error)
+        if given_up.is_set():
+            _drop(answers)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout)
+    except queue.Empty:
+        given_up.set()
+        _drop(answers)
+        raise _UnreachableError(f"no answer within {timeout:g} s") from None
+    if isinstance(answer, http.client.HTTPResponse):
+        return answer
+    if isinstance(answer, urllib.error.HTTPError):
+        raise answer
+    if isinstance(answer, OSError):
+        raise _UnreachableError(_reason(answer)) from answer
+    if isinstance(answer, (http.client.HTTPException, ValueError)):
+        raise _FailedError(f"does not speak HTTP ({_reason(answer)})") from answer
+    raise _FailedError(f"cannot be asked ({type(answer).__name__})")
+
+
+def _drop(answers: queue.Queue[object]) -> None:
+    """Close an answer that came too late for anyone to wait for it."""
+    with suppress(queue.Empty):
+        answer = answers.get_nowait()
+        if isinstance(answer, (http.client.HTTPResponse, urllib.error.HTTPError)):
+            answer.close()
+
+
+def _reason(error: BaseException) -> str:
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return str(text).splitlines()[0]

@@ -1,0 +1,172 @@
+"""The nets known by name, as `models/manifest.toml` describes them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Mapping, TypeVar
+
+from ...errors import FormatError, SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+KINDS = ("caffe", "torch")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A tar file that holds a file as a member."""
+
+    file: str
+    sha256: str
+    size: int
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A PyPI package that brings a file: in ``folder`` of ``module``, once pip has installed ``requirement``."""
+
+    requirement: str
+    module: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and where it comes from.
+
+    Attributes
+    ----------
+    size, about : int or None
+        Bytes, exactly or by magnitude.
+    urls : tuple of str
+        Mirrors, the best first.
+    archive, package
+        What it is a part of, where it does not come alone.
+    """
+
+    file: str
+    sha1: str
+    size: int | None = None
+    about: int | None = None
+    urls: tuple[str, ...] = ()
+    archive: Archive | None = None
+    package: Package | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A net of the manifest; the fields are explained at the head of `models/manifest.toml`."""
+
+    name: str
+    title: str
+    kind: str
+    weights: Source
+    labels: str
+    training_instances: int
+    scores: str
+    output: str
+    licence: str
+    citation: str
+    preprocessing: Mapping[str, Any]
+    mean: tuple[Source, ...] = ()
+    prototxt: str | None = None
+    module: str | None = None
+    input_shape: tuple[int, int, int] | None = None
+
+
+def names() -> list[str]:
+    """Names of the nets, in the manifest's order."""
+    return list(manifest())
+
+
+@lru_cache(maxsize=1)
+def manifest() -> Mapping[str, Entry]:
+    """All nets by name."""
+    path = models_dir() / "manifest.toml"
+    return MappingProxyType(parse(path.read_text(encoding="utf-8"), path.name))
+
+
+def entry(name: str) -> Entry:
+    """One net of the manifest.
+
+    Raises
+    ------
+    SettingsError
+        If it has no such net; lists those it has.
+    """
+    if name in manifest():
+        return manifest()[name]
+    near = get_close_matches(name.lower(), names(), n=1)
+    hint = f"Do you mean {near[0]!r}? " if near else ""
+    raise SettingsError(
+        f"no net is called {name!r}. {hint}Known: {', '.join(names())}. A net of your own is the path of its prototxt."
+    )
+
+
+def models_dir() -> Path:
+    """The folder of prototxts, labels and the manifest: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[2]
+    for folder in (package / "models", package.parent / "models"):
+        if (folder / "manifest.toml").is_file():
+            return folder
+    raise FormatError(
+        f"models/manifest.toml is missing from {package}: the installation is incomplete, install it again."
+    )
+
+
+def parse(text: str, name: str) -> dict[str, Entry]:
+    """Entries from TOML; ``name`` is what errors call the text.
+
+    Raises
+    ------
+    FormatError
+        If it is not TOML, or a field is missing or unknown.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FormatError(f"{name} is not TOML: {error}.") from error
+    entries = {}
+    for net, table in tables.items():
+        try:
+            entries[net] = _entry(net, table)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise FormatError(f"{name}: the net [{net}] cannot be read: {error}.") from error
+    return entries
+
+
+def _entry(name: str, table: dict[str, Any]) -> Entry:
+    fields = dict(table, name=name, weights=_source(table.get("weights", {})))
+    fields["mean"] = tuple(_source(part) for part in table.get("mean", ()))
+    if "input_shape" in fields:
+        fields["input_shape"] = tuple(fields["input_shape"])
+    made = Entry(**fields)
+    if (made.prototxt if made.kind == "caffe" else made.module) is None or made.kind not in KINDS:
+        raise ValueError("want kind = 'caffe' with a prototxt, or kind = 'torch' with a module")
+    return made
+
+
+def _source(table: dict[str, Any]) -> Source:
+    parts: dict[str, Any] = dict(table)
+    for key, kind in (("archive", Archive), ("package", Package)):
+        if key in parts:
+            parts[key] = _build(kind, parts[key])
+    return _build(Source, parts)
+
+
+def _build(kind: type[T], table: dict[str, Any]) -> T:
+    """A dataclass from a table of its fields; missing and unknown ones are a TypeError that names them."""
+    fields = dict(table)
+    if "urls" in fields:
+        fields["urls"] = tuple(fields["urls"])
+    return kind(**fields)

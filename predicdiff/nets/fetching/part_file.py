@@ -1,0 +1,138 @@
+"""A file that comes piece by piece and gets its name only when it is whole and its hash is right."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Iterator, NamedTuple
+
+from ...errors import DownloadError
+
+try:
+    import fcntl
+except ImportError:  # Windows: parts get names of their own there, and no later call resumes them
+    fcntl = None  # type: ignore[assignment]
+
+
+class Hash(NamedTuple):
+    """What a file should hash to: ``algorithm`` is "sha1" or "sha256"."""
+
+    algorithm: str
+    digest: str
+
+    @property
+    def title(self) -> str:
+        """The algorithm's name for people."""
+        return self.algorithm.upper().replace("SHA", "SHA-")
+
+
+def file_hash(path: Path, algorithm: str) -> str:
+    """Hexadecimal digest of a file, read piece by piece."""
+    with open(path, "rb") as file:
+        return _stream_hash(file, algorithm)
+
+
+class PartFile:
+    """What there is of ``target`` so far.
+
+    It lies in ``<target>.part``, which a later call goes on with. Whoever holds the lock on it writes to it; others
+    write to one of their own, which goes when they do. The lock ends with its process: nothing is to be cleaned up.
+    Obtained from `part_file`; writing raises `DownloadError` where the disk is full or read-only.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + ".part")
+        self.file: BinaryIO = open(self.path, "a+b")  # noqa: SIM115
+        self.own = not _lock(self.file, self.path)
+        if self.own:
+            self.file.close()
+            self.path = target.with_name(f"{target.name}.{uuid.uuid4().hex[:12]}.part")
+            self.file = open(self.path, "x+b")  # noqa: SIM115
+
+    def __len__(self) -> int:
+        return self.file.seek(0, os.SEEK_END)
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        with _writing(self.target):
+            self.file.write(chunk)
+
+    def clear(self) -> None:
+        """Start over."""
+        with _writing(self.target):
+            self.file.seek(0)
+            self.file.truncate()
+
+    def hash(self, algorithm: str) -> str:
+        """Hexadecimal digest of all that is there."""
+        with _writing(self.target):
+            self.file.seek(0)
+            return _stream_hash(self.file, algorithm)
+
+    def keep(self) -> None:
+        """Give the file its name."""
+        with _writing(self.target):
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            if self.own:  # Windows renames no open file; a shared part must stay locked until it has its name
+                self.file.close()
+            os.replace(self.path, self.target)
+
+    def close(self) -> None:
+        """Let go; what is worth going on with stays in ``<target>.part``."""
+        with suppress(OSError, ValueError):
+            if self.own or len(self) == 0:
+                self.path.unlink()
+        with suppress(OSError):
+            self.file.close()
+
+
+@contextmanager
+def part_file(target: Path) -> Iterator[PartFile]:
+    """Open the part of ``target``, making folders; ``keep`` it before the end, or it has not got its name.
+
+    Raises
+    ------
+    DownloadError
+        If it cannot be written there.
+    """
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = PartFile(target)
+    try:
+        yield part
+    finally:
+        part.close()
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DownloadError(
+            f"{target.name} cannot be written to {target.parent} ({error.strerror or error}). "
+            "Make room, or name another folder in the environment variable PREDICDIFF_CACHE."
+        ) from error
+
+
+def _lock(file: BinaryIO, path: Path) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # between opening and locking, another process may have given the file its final name
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError:
+        return False
+
+
+def _stream_hash(file: BinaryIO, algorithm: str) -> str:
+    digest = hashlib.new(algorithm)
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,128 @@
+"""Draws and bits do not depend on how the work is cut up: batches, memory, the order of tiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.oracle_nets import MapNet, NormalSampler, photo
+from helpers.places import DATA
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from predicdiff.algorithm import explain, run
+from predicdiff.errors import OutOfMemoryError
+from predicdiff.explanation import Explanation
+from predicdiff.plan import evaluate_tile, make_plan
+
+SHAPE = (2, 9, 10)
+IMAGE = photo(SHAPE, 1)
+
+
+def single() -> MapNet:
+    """A net in single precision, whose sums come out a little otherwise in batches of other sizes."""
+    return MapNet(SHAPE, gain=0.4, dtype=np.float32)
+
+
+def explained(net: Any = None, image: Any = IMAGE, sampler: Any = None, **settings: Any) -> Explanation:
+    net = single() if net is None else net
+    settings = {"window": 3, "samples": 7, "units": [0, 2], "batch_size": 16, **settings}
+    return explain(net, image, NormalSampler() if sampler is None else sampler, **settings)
+
+
+def agree(found: Explanation, wanted: Explanation) -> None:
+    """To the rounding of single precision, of sums of a few hundred terms; other draws would differ by tenths."""
+    rounding = 5e-6 * np.abs(wanted.relevance).max()
+    np.testing.assert_allclose(found.relevance, wanted.relevance, rtol=1e-6, atol=rounding)
+    np.testing.assert_allclose(found.stderr, wanted.stderr, rtol=1e-6, atol=rounding)
+
+
+def same_bits(one: Explanation, other: Explanation) -> bool:
+    return one.relevance.tobytes() == other.relevance.tobytes() and one.stderr.tobytes() == other.stderr.tobytes()
+
+
+@given(batch_size=st.integers(1, 400))
+@settings(max_examples=15, deadline=None)
+def test_the_batch_size_changes_no_more_than_rounding(batch_size: int) -> None:
+    agree(explained(batch_size=batch_size), explained(batch_size=320))
+
+
+@pytest.mark.parametrize("memory", [1, 5_000, 40_000, 10**12])
+def test_memory_sets_the_batch_size_and_changes_no_more_than_rounding(memory: int) -> None:
+    net = single()
+    found = explained(net, memory=memory, batch_size=None)
+    batch = found.provenance["batch_size"]
+    assert batch == max(1, min(memory // 1000, 320))
+    assert max(net.batches) == min(batch, max(net.calls) * 7)
+    assert same_bits(found, explained(batch_size=batch))
+    agree(found, explained())
+
+
+def test_batches_on_torch() -> None:
+    """To the last bit for one batch size, to rounding for others."""
+    pytest.importorskip("torch")
+    from predicdiff.nets.zoo import load_net
+
+    data = DATA
+    net = load_net(data / "tiny_v1.prototxt", weights=data / "tiny_v1.caffemodel")
+    image = np.load(data / "authors_marginal.npz")["image"]
+    asked: dict[str, Any] = {"image": image, "window": 4, "stride": 3, "samples": 20}
+    first = explained(net, batch_size=16, sampler=Near(), **asked)
+    assert same_bits(explained(net, batch_size=16, sampler=Near(), **asked), first)
+    for batch_size in (1, 7, 320):
+        agree(explained(net, batch_size=batch_size, sampler=Near(), **asked), first)
+
+
+class Near:
+    """Normal numbers around zero, for a net whose inputs are of that kind."""
+
+    def draw(self, pixels: np.ndarray, origins: np.ndarray, **settings: Any) -> np.ndarray:
+        return (NormalSampler().draw(pixels, origins, **settings) - 128) * 2
+
+
+def test_the_same_settings_give_the_same_bits() -> None:
+    assert same_bits(explained(), explained())
+    assert same_bits(explained(seed=3), explained(seed=3))
+    assert not same_bits(explained(seed=3), explained(seed=4))
+
+
+def test_tiles_in_any_order_give_the_same_bits() -> None:
+    plan = make_plan(single(), IMAGE, NormalSampler(), window=2, samples=7, stride=1)
+    assert len(plan.tiles()) == 2
+    forth = [evaluate_tile(plan, tile, 16)[0] for tile in plan.tiles()]
+    back = [evaluate_tile(plan, tile, 16)[0] for tile in reversed(plan.tiles())][::-1]
+    for one, other in zip(forth, back):
+        assert one.value.tobytes() == other.value.tobytes()
+        assert one.variance.tobytes() == other.variance.tobytes()
+
+
+def test_no_batch_reaches_over_the_end_of_a_tile() -> None:
+    net = MapNet(SHAPE)
+    explained(net, samples=50, batch_size=64)
+    tile = 7  # windows, the least that make 320 evaluations of 50
+    whole, rest = divmod(8 * 7, tile)
+    assert net.calls == [tile] * whole + [rest] * (rest > 0)
+    assert net.batches == ([64] * 5 + [30]) * whole
+
+
+def test_a_plan_can_be_run_by_itself() -> None:
+    plan = make_plan(single(), IMAGE, NormalSampler(), window=3, samples=7, stride=1, units=[0, 2])
+    assert same_bits(run(plan, batch_size=16), explained())
+
+
+@pytest.mark.parametrize(("batch_size", "room", "left"), [(64, 20, 16), (320, 1, 1), (7, 6, 3), (16, 16, 16)])
+def test_memory_that_runs_out_halves_the_batch_and_changes_nothing(batch_size: int, room: int, left: int) -> None:
+    net = single()
+    net.room = room
+    found = explained(net, batch_size=batch_size)
+    assert found.provenance["batch_size"] == left
+    assert same_bits(found, explained(batch_size=left))
+    agree(found, explained(batch_size=batch_size))
+
+
+def test_memory_that_never_suffices_ends_in_an_error() -> None:
+    net = MapNet(SHAPE)
+    net.room = 0
+    with pytest.raises(OutOfMemoryError, match="a single image in the batch"):
+        explained(net)

@@ -1,0 +1,182 @@
+"""The standard error against what other seeds, more samples and a whole corpus show.
+
+Every seed is fixed. A ratio of variances from R runs over W windows side by side is off by sqrt(2 / (R W)), 3 % for
+200 runs over 12 windows, and by up to 6 % where draws are few. The bounds leave five times as much, so that a correct
+program passes whatever the seed; what a mistake would give is said beside them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.oracle_nets import LinearNet, MapNet, NormalSampler, NumpyNet, photo
+
+from predicdiff.algorithm import explain
+from predicdiff.explanation import Explanation
+from predicdiff.samplers.gaussian import GaussianSampler
+from predicdiff.samplers.marginal import MarginalSampler
+
+SHAPE = (2, 9, 12)
+RUNS = 200
+
+
+def mild() -> MapNet:
+    """A net whose log-odds are nearly linear in its draws, as far as the delta method can be right."""
+    return MapNet(SHAPE, seed=1, gain=0.4)
+
+
+def runs(
+    net: NumpyNet, image: np.ndarray, sampler: Any, count: int = RUNS, **settings: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Relevance and standard error (runs, T, H, W) of runs that differ in their seed alone."""
+    found = [explain(net, image, sampler, seed=seed, **settings) for seed in range(count)]
+    return np.stack([one.relevance for one in found]), np.stack([one.stderr for one in found])
+
+
+def overstated(relevance: np.ndarray, stderr: np.ndarray) -> float:
+    """Mean reported variance over the variance that the runs show."""
+    return float((stderr**2).mean() / relevance.var(axis=0, ddof=1).mean())
+
+
+@pytest.mark.parametrize("samples", [2, 3, 20])
+def test_a_scores_error_is_borne_out_by_other_seeds(samples: int) -> None:
+    """Right in the mean, however few the draws; dividing by S instead of S - 1 would give 0.5, 0.67, 0.95."""
+    net = mild()
+    relevance, stderr = runs(
+        net, photo(SHAPE, 2), NormalSampler(), window=3, stride=3, samples=samples, blob="scores", units=[0, 2]
+    )
+    assert overstated(relevance, stderr) == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("asked", [{"units": [0, 2]}, {"units": [0], "against": 2}])
+def test_the_evidences_error_is_borne_out_by_other_seeds(asked: dict[str, Any]) -> None:
+    net = mild()
+    relevance, stderr = runs(net, photo(SHAPE, 2), NormalSampler(), window=3, stride=3, samples=20, **asked)
+    assert overstated(relevance, stderr) == pytest.approx(1, abs=0.2)
+
+
+def conditional() -> GaussianSampler:
+    mixing = np.random.default_rng(3).normal(0, 1, (32, 32)) + 1
+    return GaussianSampler(np.full((2, 4, 4), 128.0), 40 * mixing @ mixing.T, clip=None)
+
+
+def marginal() -> MarginalSampler:
+    """Each image by far lighter or darker than the next, so that it matters which are chosen."""
+    return MarginalSampler(np.stack([photo(SHAPE, i) / 5 + 18 * i for i in range(10)]))
+
+
+@pytest.mark.parametrize("sampler", [NormalSampler(), marginal(), conditional()])
+def test_the_error_of_pixels_in_many_windows_is_borne_out_by_other_seeds(sampler: Any) -> None:
+    """Each window has draws of its own, so that their errors average out. With the same random numbers for all they
+    would add up, since this net sees brightness alone, and the ratio would be less than 0.3.
+    """
+    image = photo(SHAPE, 2)
+    net = LinearNet(np.stack([np.zeros(SHAPE), np.full(SHAPE, 1e-3)]), [1e-3 * float(image.sum()), 0.0])
+    relevance, stderr = runs(net, image, sampler, 100, window=3, stride=1, samples=6, units=[1])
+    assert overstated(relevance, stderr) == pytest.approx(1, abs=0.3)
+    covered = np.abs(relevance - relevance.mean(axis=0)) < 2 * stderr
+    assert 0.88 < covered.mean() < 0.98  # 0.95 for normal numbers
+
+
+def test_the_error_of_conditional_draws_is_borne_out_by_other_seeds() -> None:
+    relevance, stderr = runs(mild(), photo(SHAPE, 2), conditional(), window=3, stride=3, samples=10, units=[0])
+    assert overstated(relevance, stderr) == pytest.approx(1, abs=0.2)
+
+
+def test_errors_against_a_reference_of_2000_samples() -> None:
+    """Differences in units of their standard errors are nearly normal, with the tails of 19 degrees of freedom."""
+    net, image = mild(), photo(SHAPE, 2)
+    settings: dict[str, Any] = {"window": 3, "stride": 3, "units": [0]}
+    reference = explain(net, image, NormalSampler(), samples=2000, seed=10**6, **settings)
+    relevance, stderr = runs(net, image, NormalSampler(), 60, samples=20, **settings)
+    z = (relevance - reference.relevance) / np.hypot(stderr, reference.stderr)
+    z = z[..., ::3, ::3].ravel()  # one pixel a window: 720 numbers
+    # the mean of 720 is off by 0.04, and the bend of the logarithm adds 0.1; a wrong slope or a forgotten root would
+    # change the spread by a factor
+    assert abs(z.mean()) < 0.3
+    assert 0.9 < z.std() < 1.25
+    assert 0.88 < (np.abs(z) < 2).mean() < 0.98
+    assert reference.stderr.mean() == pytest.approx(stderr.mean() / 10, rel=0.1)
+
+
+def test_one_draw_leaves_the_error_unknown() -> None:
+    found = explain(MapNet(SHAPE), photo(SHAPE), NormalSampler(), window=3, samples=1, stride=3)
+    assert np.isnan(found.stderr).all()
+    assert np.isfinite(found.relevance).all()
+
+
+# ------------------------------------------------------------------------------------------ a small corpus
+
+
+CORPUS = np.stack([photo(SHAPE, seed) for seed in range(9)])
+
+
+def on_corpus(samples: int, **settings: Any) -> Explanation:
+    """The corpus holds the explained image, which leaves 8 others."""
+    return explain(
+        mild(), CORPUS[4], MarginalSampler(CORPUS), window=3, stride=3, samples=samples, units=[0], **settings
+    )
+
+
+@pytest.mark.parametrize("samples", [8, 9, 20])
+def test_a_used_up_corpus_is_exact_and_says_so(samples: int) -> None:
+    """Equation (2): the mean over all that could have stood there, the same for every seed."""
+    found, again = on_corpus(samples), on_corpus(samples, seed=7)
+    assert (found.stderr == 0).all()
+    np.testing.assert_array_equal(found.relevance, again.relevance)
+    (note,) = found.notes
+    assert "Each of the 8 other images" in note
+    assert "says nothing of images outside it" in note
+    net = mild()
+    for row, column in ((0, 0), (3, 9), (6, 6)):
+        changed = np.stack([CORPUS[4]] * 8)
+        changed[:, :, row : row + 3, column : column + 3] = np.delete(CORPUS, 4, axis=0)[
+            :, :, row : row + 3, column : column + 3
+        ]
+        p = [(10_000 * float(v) + 1) / 10_004 for v in (
+            net.forward(CORPUS[4][None], ["prob"])["prob"][0, 0], net.forward(changed, ["prob"])["prob"][:, 0].mean()
+        )]  # fmt: skip
+        wanted = np.log2(p[0] / (1 - p[0])) - np.log2(p[1] / (1 - p[1]))
+        np.testing.assert_allclose(found.relevance[0, row : row + 3, column : column + 3], wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_a_used_up_corpus_of_one_draw_is_exact_too() -> None:
+    image = CORPUS[0]
+    found = explain(MapNet(SHAPE), image, MarginalSampler(CORPUS[:2]), window=3, samples=1, stride=3)
+    assert (found.stderr == 0).all()
+
+
+def test_a_part_of_a_corpus_says_what_its_error_is_of() -> None:
+    (note,) = on_corpus(7).notes
+    assert "drawing from the corpus of 8 other images, not of the world" in note
+
+
+@pytest.mark.parametrize("samples", [2, 4, 6, 7])
+def test_the_correction_for_a_finite_corpus_is_borne_out_by_other_seeds(samples: int) -> None:
+    """Of 8 images, 6 leave a quarter of the variance and 7 an eighth: uncorrected it would be overstated by 4 and by 8,
+    with the explained image counted in by 1.3 and 1.8.
+    """
+    net = mild()
+    settings: dict[str, Any] = {"window": 3, "stride": 3, "blob": "scores", "units": [0, 1, 2]}
+    relevance, stderr = runs(net, CORPUS[4], MarginalSampler(CORPUS), samples=samples, **settings)
+    assert overstated(relevance, stderr) == pytest.approx(1, abs=0.3)
+    whole = explain(net, CORPUS[4], MarginalSampler(CORPUS), samples=8, **settings)
+    z = (relevance.mean(axis=0) - whole.relevance) / (relevance.std(axis=0, ddof=1) / np.sqrt(RUNS))
+    assert np.abs(z).max() < 5.5
+
+
+def test_a_net_that_does_not_look_there_has_no_error() -> None:
+    """Where nothing varies the standard error is 0 and the relevance too, beside windows that vary a great deal."""
+    weights = np.zeros((2, *SHAPE))
+    weights[1, :, 2:5, 3:6] = 0.03
+    image = photo(SHAPE)
+    net = LinearNet(weights, [float(np.sum(weights * image)), 0.0])  # undecided
+    found = explain(net, image, NormalSampler(), window=3, samples=20, units=[1])
+    away = np.ones(SHAPE[1:], bool)
+    away[:7, 1:8] = False
+    assert np.isfinite(found.stderr).all()
+    np.testing.assert_allclose(found.stderr[:, away], 0, atol=1e-6)
+    np.testing.assert_allclose(found.relevance[:, away], 0, atol=1e-6)
+    assert found.stderr[0, 3, 4] > 0.01

@@ -1,0 +1,84 @@
+"""Options gathered into objects, and the help texts that show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from predicdiff import __main__ as module
+from predicdiff._version import __version__
+from predicdiff.cli import main
+from predicdiff.cli.options.base import Command, gather, option
+
+COMMANDS = [
+    "explain", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets",
+    "blobs", "fetch",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Meal:
+    main: str
+    times: int
+
+
+def test_options_come_as_one_object():
+    @click.command(cls=Command)
+    @option("--cold", is_flag=True)
+    @gather("meal", Meal, option("--main", default="soup", group="Food"), option("--times", type=int, group="Food"))
+    def eat(meal, cold):
+        click.echo(f"{meal} {cold}")
+
+    assert CliRunner().invoke(eat, ["--times", "2"]).output == "Meal(main='soup', times=2) False\n"
+    helped = CliRunner().invoke(eat, ["--help"]).output
+    assert helped.index("Options:") < helped.index("--cold")  # its own before those that commands share
+    assert helped.index("--cold") < helped.index("Food:") < helped.index("--main") < helped.index("--times")
+
+
+def test_all_commands_are_listed_in_order():
+    output = CliRunner().invoke(main, ["--help"]).output
+    places = [output.index(f"\n  {name} ") for name in COMMANDS]
+    assert places == sorted(places)
+    assert list(main.commands) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(command):
+    result = CliRunner().invoke(main, [command, "--help"], prog_name="predicdiff")
+    assert result.exit_code == 0
+    assert f"Usage: predicdiff {command}" in result.output
+    assert ("Examples:\n" in result.output) or command == "nets"
+    assert max(map(len, result.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_of_two_lines_can_be_pasted(command):
+    lines = CliRunner().invoke(main, [command, "--help"]).output.splitlines()
+    for first, second in zip(lines, lines[1:]):
+        if first.startswith("    predicdiff ") and second.startswith("        "):
+            assert first.endswith(" \\"), first
+
+
+def test_short_help_is_not_cut():
+    listed = CliRunner().invoke(main, ["--help"]).output.split("Commands:")[1]
+    assert "..." not in listed
+
+
+def test_explain_has_the_papers_words():
+    helped = CliRunner().invoke(main, ["explain", "-h"]).output
+    for name in ("-k, --window", "-l, --context", "-S, --samples", "--blob", "--unit", "--against", "--sampler"):
+        assert name in helped
+    headings = ["What is explained:", "Windows and samples:", "Effort:", "Output:", "What else", "The net:", "Options:"]
+    places = [helped.index(f"\n{heading}") for heading in headings]
+    assert places == sorted(places)
+
+
+def test_the_version():
+    assert __version__ in CliRunner().invoke(main, ["--version"]).output
+
+
+def test_the_module_is_the_command():
+    assert module.main is main

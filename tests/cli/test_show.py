@@ -1,0 +1,107 @@
+"""`predicdiff show`: a result in words and as a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from predicdiff.cli.show import setting_lines, target_lines
+from predicdiff.explanation import Explanation, Target
+from predicdiff.images import View
+
+
+@pytest.fixture
+def made(tmp_path, photographs):
+    """A result of two targets, saved as a.h5."""
+    image = np.kron(photographs[0], np.ones((2, 2, 1), np.uint8))
+    rows = np.linspace(-1, 2, 24)[:, None] * np.ones((24, 24))
+    explanation = Explanation(
+        relevance=np.stack([rows, rows.T / 10]),
+        stderr=np.full((2, 24, 24), 0.25),
+        targets=[Target("prob", [1], "dog"), Target("prob", [3], "prob[3]", "pig")],
+        base=np.array([0.75, 0.125]),
+        pixels=View("crop").apply(image, (24, 24)),
+        unit="bits",
+        settings={
+            "window": 4, "stride": 2, "samples": 5, "seed": 9, "measure": "evidence",
+            "training_instances": 77, "classes": 5,
+        },
+        provenance={
+            "net": {"name": "tiny", "engine": "torch", "weights": "sha1:0123456789abcdef0123456789abcdef01234567"},
+            "sampler": "Own",
+            "seconds": 100.0,
+            "windows_before": 1234,
+            "batch_size": 16,
+            "versions": {"predicdiff": "1", "python": "3"},
+        },
+        notes=["Mind the gap."],
+        image=image,
+        frame=View("crop").frame((48, 48), (24, 24)),
+    )  # fmt: skip
+    explanation.save(tmp_path / "a.h5")
+    return explanation
+
+
+def test_the_summary(cli, made):
+    result = cli("show", "a.h5")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "0: dog (prob[1]), p = 0.75: from -1 to 2 bits, standard error 0.25",
+        "1: prob[3] rather than pig (prob[3]), p = 0.125: from -0.1 to 0.2 bits, standard error 0.25",
+        "windows        4 x 4, stride 2",
+        "draws          5 each, seed 9",
+        "measure        evidence, Laplace's correction with N = 77, K = 5",
+        "net            name tiny, engine torch, weights sha1:0123456...",
+        "preprocessing  -",
+        "sampler        Own",
+        "took           about 2 minutes after 1,234 windows of an interrupted run, batches of 16",
+        "versions       predicdiff 1, python 3",
+        "Note: Mind the gap.",
+    ]
+
+
+def test_a_result_of_unknown_origin(made):
+    bare = Explanation(
+        relevance=made.relevance, stderr=np.full_like(made.stderr, np.nan), targets=made.targets, base=made.base,
+        pixels=made.pixels, unit="activation",
+    )  # fmt: skip
+    assert target_lines(bare)[0] == (
+        "0: dog (prob[1]), value = 0.75: from -1 to 2 in activation, standard error unknown"
+    )
+    assert setting_lines(bare)[0] == "windows        None x None, stride None"
+
+
+@pytest.mark.parametrize("name", ["a.png", "new/a.pdf", "a.svg"])
+def test_it_draws(cli, made, tmp_path, name):
+    result = cli("show", "a.h5", "-o", name)
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1] == f"Wrote {name}."
+    start = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}[name[-3:]]
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
+def test_each_way_of_drawing_changes_the_picture(cli, made, tmp_path):
+    ways = [[], ["--target", 1], ["--on-image"], ["--sure"], ["--shared-scale"], ["--title", "A dog"]]
+    pictures = []
+    for way in ways:
+        assert cli("show", "a.h5", "-o", "a.png", *way).exit_code == 0
+        with Image.open(tmp_path / "a.png") as picture:
+            pictures.append((picture.size, picture.tobytes()))
+    assert len(set(pictures)) == len(ways)
+
+
+def test_what_cannot_be_drawn(refused, made, tmp_path):
+    for way in (["--target", 0], ["--on-image"], ["--sure"], ["--shared-scale"], ["--title", "x"]):
+        assert "say which file to draw into with -o" in refused("show", "a.h5", *way)
+    assert "target 2 is out of range" in refused("show", "a.h5", "-o", "a.png", "--target", 2)
+    assert "want a name that ends in" in refused("show", "a.h5", "-o", "a.h5")
+    assert "no folder" in refused("show", "a.h5", "-o", "a.h5/a.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5"]
+
+
+def test_files_that_are_damaged(refused, made, tmp_path):
+    content = (tmp_path / "a.h5").read_bytes()
+    for end in (0, 100, len(content) // 2, len(content) - 1):
+        (tmp_path / "cut.h5").write_bytes(content[:end])
+        assert "cut.h5: " in refused("show", "cut.h5")

@@ -1,0 +1,180 @@
+"""Colours turned back, held against the maps they were drawn from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.drawn import blend, cut, draw, hsv, jpeg, larger, margin, photo, plain, smooth_map
+from skimage import data
+
+from predicdiff.comparing.pictures import relevance_of, style_of
+from predicdiff.comparing.similarity import Similarity, similarity
+from predicdiff.errors import ImageError, SettingsError
+from predicdiff.overlays import heat
+
+STYLES = ("plain", "hsv", "blend")
+GROUNDS = ("chelsea", "coffee", "astronaut", "rocket")
+
+
+def turned_back(style: str, seed: int, quality: int, ground: str = "chelsea", asked: str = "auto") -> Similarity:
+    relevance = smooth_map(seed)
+    return similarity(relevance, relevance_of(jpeg(draw(style, relevance, ground), quality), style=asked))
+
+
+def test_every_level_of_the_curve_comes_back() -> None:
+    levels = np.linspace(-1, 1, 256)
+    found = relevance_of(np.repeat(plain(levels[None]), 9, axis=0), style="plain")
+    np.testing.assert_allclose(found, np.repeat(levels[None], 9, axis=0), atol=0.01)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("quality", [75, 85, 95])
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_a_jpeg_gives_back_its_map(style: str, quality: int, ground: str) -> None:
+    seed = GROUNDS.index(ground)
+    assert style_of(jpeg(draw(style, smooth_map(seed), ground), quality)) == style
+    found = turned_back(style, seed, quality, ground)
+    assert found.pearson > 0.95
+    assert found.spearman > 0.93
+    assert found.sign_agreement > 0.9
+    assert found.pixels > 0.95 * 96 * 104
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_red_is_for_and_blue_against(style: str) -> None:
+    relevance = smooth_map(4)
+    relevance[:48], relevance[48:] = np.abs(relevance[:48]), -np.abs(relevance[48:])
+    strong = np.abs(relevance) > 0.3
+    strong[44:52] = False  # JPEG smears the edge
+    found = relevance_of(jpeg(draw(style, relevance), 90))
+    np.testing.assert_array_equal(np.sign(found[strong]), np.sign(relevance[strong]))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_order_is_kept(style: str) -> None:
+    """Up to half the scale, above which an overlay in HSV tells nothing apart."""
+    relevance = smooth_map(5)
+    found = relevance_of(draw(style, relevance, "rocket"), style=style)
+    assert np.abs(found).max() <= 1.0
+    means = [found[(relevance > low) & (relevance <= low + 0.1)].mean() for low in np.arange(-0.5, 0.45, 0.1)]
+    assert (np.diff(means) > 0.02).all()
+
+
+def test_a_blend_tells_the_strong_from_the_strongest() -> None:
+    relevance = smooth_map(6, sigma=12)
+    found = relevance_of(blend(relevance, photo(relevance.shape)))
+    assert found[relevance > 0.8].mean() > found[(relevance > 0.5) & (relevance < 0.6)].mean() + 0.1
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_chroma_kept_for_fewer_pixels_costs_little(style: str, subsampling: int) -> None:
+    relevance = smooth_map(7)
+    found = relevance_of(jpeg(draw(style, relevance), 80, subsampling=subsampling))
+    assert similarity(relevance, found).pearson > 0.95
+
+
+def test_an_overlay_on_a_picture_with_black_parts() -> None:
+    """Hue of the dark is noise: it takes its neighbours', and what has none is left out."""
+    relevance = smooth_map(8)
+    found = relevance_of(jpeg(hsv(relevance, photo(relevance.shape, "astronaut"), opacity=0.6, lift=1.0), 85))
+    assert np.isnan(found).any()
+    assert similarity(relevance, found).pearson > 0.94
+    assert similarity(relevance, found).sign_agreement > 0.9
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_white_around_a_map_is_zero(style: str) -> None:
+    picture = margin(draw(style, smooth_map(9)), 9, 0, 0, 14)
+    found = relevance_of(jpeg(picture, 90))
+    around = np.concatenate([found[:4].ravel(), found[:, -9:].ravel()])
+    assert np.abs(around).max() < 0.1
+
+
+@pytest.mark.parametrize("style", ["hsv", "blend"])
+def test_overlay_is_either_of_two(style: str) -> None:
+    picture = jpeg(draw(style, smooth_map(2)), 85)
+    np.testing.assert_array_equal(relevance_of(picture, style="overlay"), relevance_of(picture, style=style))
+    assert style_of(picture, style="overlay") == style
+
+
+def test_an_overlay_over_white_comes_back_whatever_it_is_taken_for() -> None:
+    relevance = smooth_map(3)
+    white = np.full((*relevance.shape, 3), 255, np.uint8)
+    for picture in (hsv(relevance, white), blend(relevance, white)):
+        assert similarity(relevance, relevance_of(jpeg(picture, 85))).pearson > 0.95
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_other_sizes(style: str) -> None:
+    relevance = smooth_map(1)
+    found = relevance_of(jpeg(cut(larger(draw(style, relevance), 1.7), 0, 0, 0, 0), 80))
+    assert found.shape == (163, 177)
+    nearest = np.rint(np.linspace(0, 162, 96)).astype(int)[:, None], np.rint(np.linspace(0, 176, 104)).astype(int)
+    assert similarity(relevance, found[nearest]).pearson > 0.95
+
+
+def test_colours_that_are_none_of_the_maps_are_unknown() -> None:
+    relevance = smooth_map(0)
+    picture = plain(relevance)
+    picture[10:20, 10:30] = (0, 160, 0)
+    picture[40:50, 10:30] = 128
+    found = relevance_of(picture)
+    unknown = np.zeros(relevance.shape, bool)
+    unknown[10:20, 10:30] = unknown[40:50, 10:30] = True
+    np.testing.assert_array_equal(np.isnan(found), unknown)
+
+
+def test_what_heat_draws_as_unknown_comes_back_unknown() -> None:
+    relevance = smooth_map(0)
+    relevance[:30] = np.nan
+    np.testing.assert_array_equal(np.isnan(relevance_of(heat(relevance))), np.isnan(relevance))
+
+
+def test_the_picture_stays_as_it_is() -> None:
+    picture = plain(smooth_map(0))
+    before = picture.copy()
+    relevance_of(picture)
+    np.testing.assert_array_equal(picture, before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (3, 3)])
+@pytest.mark.parametrize("style", ["auto", *STYLES])
+def test_small_pictures(shape: tuple[int, int], style: str) -> None:
+    picture = np.zeros((*shape, 3), np.uint8)
+    picture[..., 0] = 255
+    assert (relevance_of(picture, style=style) > 0.3).all()
+
+
+@pytest.mark.parametrize("name", GROUNDS)
+def test_a_photograph_is_not_a_map(name: str) -> None:
+    with pytest.raises(ImageError, match="other colours than red and blue"):
+        relevance_of(photo((120, 120), name))
+
+
+def test_a_grey_picture_has_no_signs() -> None:
+    grey = np.repeat(data.camera()[::4, ::4, None], 3, axis=2)
+    for picture in (grey, np.full((20, 20, 3), 255, np.uint8), jpeg(grey, 75)):
+        with pytest.raises(ImageError, match="the picture is grey: want one with a map's red and blue"):
+            relevance_of(picture)
+
+
+def test_a_picture_in_the_dark_is_refused() -> None:
+    picture = np.zeros((20, 20, 3), np.uint8)
+    picture[5:15, 5:15, 0] = 24
+    with pytest.raises(ImageError, match="too dark"):
+        relevance_of(picture, style="hsv")
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [np.zeros((4, 5), np.uint8), np.zeros((4, 5, 4), np.uint8), np.zeros((4, 5, 3)), np.zeros((0, 5, 3), np.uint8)],
+)
+def test_what_is_no_picture_is_refused(picture: np.ndarray) -> None:
+    with pytest.raises(ImageError, match=r"an RGB array \(height, width, 3\) of uint8, this one \(\d, 5"):
+        relevance_of(picture)
+
+
+def test_unknown_styles_are_refused() -> None:
+    with pytest.raises(SettingsError, match="style 'viridis' is unknown: want one of auto, plain, overlay, hsv, blend"):
+        relevance_of(plain(smooth_map(0)), style="viridis")

@@ -1,0 +1,133 @@
+"""Small nets of layer records put together at random, and what they give, layer by layer over whole maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from helpers.records import layer, net
+from predicdiff.errors import LayerError
+from predicdiff.nets.caffe import resolved as layers
+from predicdiff.nets.caffe.layer_types import shapes
+from predicdiff.nets.caffe.prototxt import Layer, NetSpec
+from predicdiff.nets.caffe.torch_layers import apply
+
+#: Layers whose sums and products of small whole numbers are exact in single precision.
+EXACT = ("convolution", "convolution", "maximum", "rectifier", "concat", "sum", "scale", "split", "power", "inner")
+#: These, and the others.
+ALL = (*EXACT, "mean", "lrn", "norm", "product", "prelu", "elu", "global", "flatten")
+
+
+@st.composite
+def specs(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, most: int = 7) -> NetSpec:
+    """Layers that read any of the blobs before them, the last ones mostly."""
+    shape = (draw(st.integers(1, 3)), draw(st.integers(4, 11)), draw(st.integers(4, 11)))
+    blobs, records = {"data": shape}, []
+    for number in range(draw(st.integers(1, most))):
+        bottom = draw(st.sampled_from(list(blobs)[-3:]))
+        record = draw(of_kind(draw(st.sampled_from(kinds)), bottom, blobs, f"b{number}"))
+        if record is None:
+            continue
+        try:
+            made = shapes(record, tuple(blobs[name] for name in record.bottoms))
+        except LayerError:
+            continue
+        records.append(record)
+        blobs.update(zip(record.tops, made.tops))
+    if not records:
+        records.append(layer("ReLU", "data", "b0"))
+    if "mean" in kinds and draw(st.booleans()):
+        records += [layer("InnerProduct", records[-1].tops[0], "fc", num_output=3), layer("Softmax", "fc", "prob")]
+    return net(shape, *records)
+
+
+@st.composite
+def of_kind(draw: st.DrawFn, kind: str, bottom: str, blobs: dict[str, tuple[int, ...]], top: str) -> Layer | None:
+    """A layer; None where the bottom is not of its kind."""
+    shape = blobs[bottom]
+    if kind == "inner":
+        return layer("InnerProduct", bottom, top, num_output=draw(st.integers(1, 4)))
+    if kind in PLAIN:
+        in_place = kind == "rectifier" and bottom != "data" and draw(st.booleans())
+        return layer(PLAIN[kind], bottom, bottom if in_place else top, name=top, **FIELDS.get(kind, {}))
+    if kind == "split":
+        return layer("Split", bottom, f"{top} {top}s", name=top)
+    if kind in ("sum", "product", "concat"):
+        alike = [name for name, other in blobs.items() if other[1:] == shape[1:] and len(other) == len(shape)]
+        if kind == "concat":
+            others = draw(st.lists(st.sampled_from(alike), min_size=1, max_size=2))
+            return layer("Concat", " ".join([*others, bottom]), top)
+        others = draw(st.sampled_from([name for name in alike if blobs[name] == shape]))
+        fields = {"coeff": [1, 2]} if kind == "sum" and draw(st.booleans()) else {}
+        operation = draw(st.sampled_from(["SUM", "MAX"])) if kind == "sum" and not fields else "SUM"
+        return layer(
+            "Eltwise", f"{others} {bottom}", top, operation="PROD" if kind == "product" else operation, **fields
+        )
+    return draw(of_windows(kind, bottom, shape, top)) if len(shape) == 3 else None
+
+
+PLAIN = {
+    "rectifier": "ReLU", "scale": "Scale", "power": "Power", "norm": "BatchNorm", "prelu": "PReLU", "elu": "ELU",
+    "lrn": "LRN", "flatten": "Flatten",
+}  # fmt: skip
+FIELDS: dict[str, dict[str, Any]] = {
+    "scale": {"bias_term": True}, "power": {"scale": 2, "shift": -1}, "lrn": {"local_size": 3, "alpha": 0.5, "k": 1.5},
+}  # fmt: skip
+
+
+@st.composite
+def of_windows(draw: st.DrawFn, kind: str, bottom: str, shape: tuple[int, ...], top: str) -> Layer:
+    """A convolution or pooling, its windows as odd as they come."""
+    if kind == "global":
+        return layer("Pooling", bottom, top, global_pooling=True, pool=draw(st.sampled_from(["MAX", "AVE"])))
+    sides: dict[str, Any] = {}
+    for side in ("h", "w"):
+        kernel = draw(st.integers(1, 4))
+        # not more: torch falls over convolutions of narrow maps of which a window sees nothing
+        pad = draw(st.integers(0, min(2, kernel - 1)))
+        sides.update({f"kernel_{side}": kernel, f"stride_{side}": draw(st.integers(1, 3)), f"pad_{side}": pad})
+    if kind == "convolution":
+        group = draw(st.sampled_from([g for g in (1, 2, 3) if shape[0] % g == 0]))
+        dilation = draw(st.sampled_from([[1], [1], [2], [1, 3]]))
+        out = group * draw(st.integers(1, 2))
+        return layer("Convolution", bottom, top, num_output=out, group=group, dilation=dilation, **sides)
+    return layer("Pooling", bottom, top, pool="MAX" if kind == "maximum" else "AVE", **sides)
+
+
+def weights(spec: NetSpec, generator: np.random.Generator, *, exact: bool = False) -> dict[str, list[np.ndarray]]:
+    """As each layer wants them: small whole numbers, or normal ones by which maps stay about as they are."""
+    found = {}
+    for step in layers.plan(spec).steps:
+        wanted = step.shapes.weights
+        if exact:
+            found[step.layer.name] = [generator.integers(-1, 2, shape).astype(np.float32) for shape in wanted]
+        elif step.layer.type == "BatchNorm":
+            found[step.layer.name] = [generator.uniform(0.5, 2, shape).astype(np.float32) for shape in wanted]
+        else:
+            found[step.layer.name] = [
+                (generator.standard_normal(s) / np.sqrt(max(1, np.prod(s[1:])))).astype(np.float32) for s in wanted
+            ]
+    return found
+
+
+def layer_by_layer(
+    spec: NetSpec,
+    arrays: dict[str, list[np.ndarray]],
+    image: np.ndarray,
+    changed: np.ndarray,
+    start: str | None = None,
+) -> dict[str, np.ndarray]:
+    """Blobs (b, ...) where a blob, by default the input, is replaced by ``changed`` (b, ...), all of each computed."""
+    net_plan = layers.plan(spec)
+    held = {name: [torch.tensor(array) for array in of_layer] for name, of_layer in arrays.items()}
+    source = 0 if start is None else net_plan.values[start]
+    values = {0: torch.tensor(image)[None].expand(len(changed), *image.shape)}
+    values[source] = torch.tensor(changed).reshape(len(changed), *net_plan.sizes[source])
+    with torch.inference_mode():
+        for step in net_plan.steps:
+            tops = apply(layers.Turn(step, (), False), [values[i] for i in step.reads], held[step.layer.name])
+            values.update((number, top) for number, top in zip(step.writes, tops) if number != source)
+    return {blob: values[number].numpy() for blob, number in net_plan.values.items()}

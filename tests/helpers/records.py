@@ -1,0 +1,19 @@
+"""Layer records, written short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from predicdiff.nets.caffe.fields import GROUPS
+from predicdiff.nets.caffe.prototxt import Layer, NetSpec
+
+
+def layer(kind: str, bottoms: str, tops: str, name: str = "", **fields: Any) -> Layer:
+    """A layer by its type and the names of its bottoms and tops, separated by spaces."""
+    group = GROUPS.get(kind, kind.lower() + "_param")
+    return Layer(name or tops.split()[0], kind, tuple(bottoms.split()), tuple(tops.split()), {group: fields})
+
+
+def net(shape: tuple[int, ...], *layers: Layer) -> NetSpec:
+    """A net whose input ``data`` has the given shape."""
+    return NetSpec("net", {"data": shape}, layers)

@@ -1,0 +1,114 @@
+"""Methods by name give what their own functions give."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.oracle_nets import LinearNet, MapNet, NormalSampler, photo
+
+from predicdiff.algorithm import explain
+from predicdiff.errors import SettingsError, WindowError
+from predicdiff.methods.occlusion import occlusion
+from predicdiff.methods.registry import DIFFERENCE, METHODS, default_sampler, make_methods, noise, prepare
+
+SHAPE = (3, 8, 9)
+WINDOWS: dict[str, Any] = {"window": 3, "samples": 2, "stride": 2}
+HOW: dict[str, Any] = {"sampler": None, **WINDOWS, "seed": 0}
+
+
+class Known(LinearNet):
+    """Its gradient is its weights."""
+
+    def gradient(self, inputs: np.ndarray, *, blob: str, unit: Any) -> np.ndarray:
+        return self.weights[unit[0]] if blob == "scores" else np.zeros(SHAPE)
+
+
+def net() -> Known:
+    return Known(np.random.default_rng(0).normal(0, 0.001, (4, *SHAPE)))
+
+
+def test_each_name_is_its_function() -> None:
+    made = make_methods(METHODS, sampler=NormalSampler(), **WINDOWS)
+    pixels = photo(SHAPE)
+    assert tuple(made) == METHODS
+    maps = {name: method(net(), pixels, (2,), 5) for name, method in made.items()}
+    wanted = explain(net(), pixels, NormalSampler(), units=[2], seed=5, **WINDOWS).relevance[0]
+    np.testing.assert_array_equal(maps[DIFFERENCE], wanted)
+    wanted = occlusion(net(), pixels, units=[2], window=3, stride=2).relevance[0]
+    np.testing.assert_array_equal(maps["occlusion"], wanted)
+    np.testing.assert_array_equal(maps["sensitivity"], np.abs(net().weights[2]).max(axis=0))
+    np.testing.assert_array_equal(maps["random"], noise(net(), pixels, (0,), 5))
+
+
+def test_noise_is_another_for_each_picture_and_seed() -> None:
+    maps = [noise(net(), photo(SHAPE, picture), (0,), seed) for picture in (1, 2) for seed in (3, 4)]
+    assert len({one.tobytes() for one in maps}) == 4
+    np.testing.assert_array_equal(maps[0], noise(net(), photo(SHAPE, 1), (1,), 3))
+    assert maps[0].shape == SHAPE[1:]
+    assert 0 <= maps[0].min() < maps[0].max() < 1
+
+
+def test_of_a_net_that_is_sure_nothing_is_warned() -> None:
+    sure = Known(np.zeros((4, *SHAPE)))
+    sure.bias = np.array([20.0, 0, 0, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_methods([DIFFERENCE], sampler=NormalSampler(), **WINDOWS)[DIFFERENCE](sure, photo(SHAPE), (0,), 0)
+
+
+def test_without_a_sampler_the_bundled_photographs_serve() -> None:
+    ready = prepare(net(), [DIFFERENCE, "random"], **HOW)
+    wanted = default_sampler(net(), window=3, seed=0)
+    assert wanted.context == 7
+    assert ready.provenance == wanted.provenance
+    assert ready.windows == WINDOWS
+    pixels = photo(SHAPE)
+    found = ready.map(DIFFERENCE, net(), pixels, (1,), 6)
+    np.testing.assert_array_equal(found, explain(net(), pixels, wanted, units=[1], seed=6, **WINDOWS).relevance[0])
+
+
+def test_where_none_is_needed_none_is_fitted() -> None:
+    ready = prepare(net(), ["occlusion"], **HOW)
+    assert ready.sampler is None
+    assert ready.provenance is None
+
+
+@pytest.mark.parametrize("name", ["prediction difference", "occlusion"])
+def test_a_window_that_does_not_fit_is_refused_before_a_sampler_is_fitted(name: str) -> None:
+    with pytest.raises(WindowError, match="window k = 500 does not fit"):
+        prepare(net(), [name], **{**HOW, "window": 500})
+
+
+def test_functions_are_taken_as_they_are() -> None:
+    ready = prepare(net(), {"brightness": lambda net, pixels, unit, seed: pixels.sum(axis=0)}, **HOW)
+    np.testing.assert_allclose(ready.map("brightness", net(), photo(SHAPE), (0,), 0), photo(SHAPE).sum(axis=0))
+    assert ready.windows is None
+
+
+def spoil(net: Any, pixels: np.ndarray, unit: Any, seed: int) -> np.ndarray:
+    pixels[:] = 0
+    return pixels[0]
+
+
+def test_a_method_cannot_change_the_picture() -> None:
+    pixels = photo(SHAPE)
+    prepare(net(), {"spoil": spoil}, **HOW).map("spoil", net(), pixels, (0,), 0)
+    np.testing.assert_array_equal(pixels, photo(SHAPE))
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(SettingsError, match="method 'gradcam' is unknown: want some of prediction difference, occl"):
+        make_methods(["random", "gradcam"])
+    with pytest.raises(SettingsError, match="is unknown: want some of"):
+        make_methods([])
+    with pytest.raises(SettingsError, match="'prediction difference' wants a sampler"):
+        make_methods([DIFFERENCE])
+    with pytest.raises(SettingsError, match="no method came"):
+        prepare(MapNet(SHAPE), {}, **HOW)
+    for wrong in (np.zeros((9, 8)), np.full(SHAPE[1:], np.nan)):
+        ready = prepare(net(), {"mine": lambda *_, wrong=wrong: wrong}, **HOW)
+        with pytest.raises(SettingsError, match=r"method 'mine' gave a map of shape .*, or NaN: want numbers \(8, 9\)"):
+            ready.map("mine", net(), photo(SHAPE), (0,), 0)

@@ -1,0 +1,176 @@
+"""What is Caffe's own about nets that Caffe runs: its layers, hidden starts, what would end the process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+caffe = pytest.importorskip("caffe")
+
+from helpers.engines import net_of  # noqa: E402
+from helpers.formulas import FORMULAS, WITH_WEIGHTS, X, draw  # noqa: E402
+from helpers.patched import read, set_in  # noqa: E402
+from helpers.records import layer, net  # noqa: E402
+from helpers.small_net import SHAPE, definition, images, make, weights  # noqa: E402
+
+from predicdiff.algorithm import explain  # noqa: E402
+from predicdiff.errors import BlobError, LayerError, SettingsError, WeightsError  # noqa: E402
+from predicdiff.nets.caffe.pycaffe import CaffeNet  # noqa: E402
+from predicdiff.nets.zoo import load_net  # noqa: E402
+from predicdiff.samplers import MarginalSampler  # noqa: E402
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formula(name: str) -> None:
+    record, wanted = FORMULAS[name]
+    found = net_of(net(X.shape[1:], record), {}, engine="caffe").forward(X, ["top"])["top"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_formula_with_weights(name: str) -> None:
+    """BatchNorm's stored factor of 0 too, which Caffe alone can settle."""
+    record, arrays, wanted = WITH_WEIGHTS[name]
+    made = net_of(net(X.shape[1:], record), {"top": arrays}, engine="caffe")
+    np.testing.assert_allclose(made.forward(X, ["top"])["top"], wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_the_tiny_net_as_recorded(data: Path) -> None:
+    made = load_net(data / "tiny_v1.prototxt", weights=data / "tiny_v1.caffemodel", engine="caffe", device="cpu")
+    assert isinstance(made, CaffeNet)
+    with np.load(data / "tiny_caffe.npz") as recorded:
+        values = made.forward(recorded["images"][:2], list(made.blobs))
+        for name, found in values.items():
+            np.testing.assert_allclose(found, recorded[f"blob:{name}"], rtol=0, atol=1e-5, err_msg=name)
+        for image, wanted in zip(recorded["images"], recorded["grad_fc2"]):
+            np.testing.assert_allclose(made.gradient(image, blob="fc", unit=2), wanted, rtol=0, atol=1e-6)
+    assert made.provenance["engine"] == "caffe"
+    assert made.provenance["engine_version"] == caffe.__version__
+    assert made.evaluation("fc") == f"dense, by Caffe {caffe.__version__} on the CPU"
+
+
+def beside(in_place: bool = True) -> tuple[CaffeNet, Any]:
+    """A net where a layer in place, beside the way from ``a``, must not work twice; and ``out`` by hand."""
+    doubled = "b" if in_place else "doubled"
+    first, second, last = draw((2, 3, 1, 1), 1), draw((2, 3, 1, 1), 2), draw((3, 2, 1, 1), 3)
+    spec = net(
+        (3, 4, 5),
+        layer("Convolution", "data", "b", num_output=2, kernel_size=[1], bias_term=False),
+        layer("Convolution", "data", "a", num_output=2, kernel_size=[1], bias_term=False),
+        layer("Power", "b", doubled, name="doubled", scale=2.0, shift=1.0),
+        layer("Eltwise", f"a {doubled}", "sum"),
+        layer("Convolution", "sum", "out", num_output=3, kernel_size=[1]),
+        layer("Scale", "out", "out", name="thrice"),
+    )
+    made = net_of(
+        spec, {"a": [first], "b": [second], "out": [last, np.full(3, 0.5)], "thrice": [np.full(3, 3.0)]}, engine="caffe"
+    )
+
+    def out(a: np.ndarray, x: np.ndarray) -> np.ndarray:
+        b = 2 * np.einsum("oc,chw->ohw", second[:, :, 0, 0], x) + 1
+        return np.einsum("oc,bchw->bohw", last[:, :, 0, 0], a + b) * 3 + 1.5
+
+    return made, out
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 32])
+def test_a_hidden_start_leaves_what_lies_beside_as_it_is(batch_size: int) -> None:
+    made, out = beside()
+    x, patches = images(3, 4, 5), images(3, 4, 2, 2, 2, seed=3)
+    origins, units = np.array([[0, 0], [2, 3], [1, 1]]), [(1, 2, 3), (2,), (0, 1)]
+    base = made.forward(x[None], ["a"])["a"][0]
+    found = made.evaluate(x, origins, patches, blob="out", units=units, batch_size=batch_size, start="a")
+    wanted = read(out(set_in(base, origins, patches), x), units, patches)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    with pytest.raises(BlobError, match="does not lie downstream"):
+        made.evaluate(x, origins, patches, blob="b", units=units[:1], batch_size=1, start="a")
+
+
+def test_the_gradient_sums_over_both_branches() -> None:
+    made, _ = beside(in_place=False)
+    x = images(3, 4, 5)
+    made.gradient(x, blob="out", unit=(0, 0, 0))  # leaves diffs that must not count
+    gradient = made.gradient(x, blob="out", unit=(2, 1, 3))
+    step, wanted = 1e-2, np.zeros_like(x)
+    for place in [(0, 1, 3), (1, 1, 3), (2, 1, 3), (0, 0, 0)]:
+        moved = np.stack([x, x])
+        moved[0][place] += step
+        moved[1][place] -= step
+        up, down = made.forward(moved, ["out"])["out"][:, 2, 1, 3].astype(np.float64)
+        wanted[place] = (up - down) / (2 * step)
+        assert gradient[place] == pytest.approx(wanted[place], abs=1e-3)
+    assert np.count_nonzero(gradient) == 3
+
+
+def test_a_gradient_that_caffe_gets_wrong() -> None:
+    """Of Power in place it gives twice what stands above, whatever that is: x -> 2 x, of which one unit is asked."""
+    made, _ = beside()
+    with pytest.raises(LayerError, match=r"'doubled' \(Power\) works in place, and there Caffe's gradient is wrong"):
+        made.gradient(images(3, 4, 5), blob="out", unit=(2, 1, 3))
+    made._net.blobs["b"].diff[...] = 5
+    made._net._backward(4, 4)
+    assert (made._net.blobs["b"].diff == 4).all(), "5 times 2 would be right: it squares its own factor"
+
+
+def test_batches_may_change_their_size() -> None:
+    made, inputs = make(engine="caffe"), images(9, *SHAPE)
+    whole = made.forward(inputs, ["prob", "conv"])
+    for count in (1, 4, 9, 2):
+        parts = made.forward(inputs[:count], ["prob", "conv"])
+        np.testing.assert_allclose(parts["prob"], whole["prob"][:count], rtol=1e-6)
+        np.testing.assert_allclose(parts["conv"], whole["conv"][:count], rtol=1e-5, atol=1e-6)
+
+
+def test_weights_are_copies_both_ways() -> None:
+    mine = weights()
+    made = net_of(definition(), mine, engine="caffe")
+    mine["fc"][0][:] = 0
+    given = made.weights
+    given["conv"][0][:] = 0
+    for name, arrays in weights().items():
+        for found, wanted in zip(made.weights[name], arrays):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_memory_is_estimated() -> None:
+    made = make(engine="caffe")
+    fixed, each = made.bytes_needed("prob", start=None, window=2)
+    assert each >= 4 * sum(np.prod(shape) for shape in made.blobs.values())
+    assert fixed > each + 4 * sum(array.size for arrays in weights().values() for array in arrays)
+
+
+def test_an_explanation_says_what_made_it() -> None:
+    made, x = make(engine="caffe"), images(*SHAPE)
+    result = explain(made, x, MarginalSampler(images(6, *SHAPE, seed=4)), window=2, samples=3, blob="fc", units=[0])
+    assert result.provenance["evaluation"] == f"dense, by Caffe {caffe.__version__} on the CPU"
+    assert result.provenance["net"]["engine"] == "caffe"
+    assert result.relevance.shape == (1, *SHAPE[1:])
+
+
+def test_in_place_on_what_another_layer_reads_would_end_the_process() -> None:
+    spec = net(
+        (2, 3, 3),
+        layer("Power", "data", "a", scale=2.0),
+        layer("Power", "a", "b", scale=3.0),
+        layer("ReLU", "a", "a", name="late"),
+        layer("Eltwise", "a b", "sum"),
+    )
+    with pytest.raises(LayerError, match=r"'late' .* works in place on blob 'a', which another layer reads"):
+        net_of(spec, {}, engine="caffe")
+
+
+def test_weights_that_do_not_fit() -> None:
+    wrong = weights()
+    wrong["fc"][0] = wrong["fc"][0][:, 1:]
+    with pytest.raises(WeightsError, match="layer 'fc'"):
+        net_of(definition(), wrong, engine="caffe")
+
+
+def test_what_caffe_cannot_run() -> None:
+    with pytest.raises(SettingsError, match="efficientnet_lite0 is a torch module, which Caffe can't run"):
+        load_net("efficientnet_lite0", engine="caffe")
+    with pytest.raises(SettingsError, match="precision bfloat16 is torch's"):
+        load_net("googlenet", engine="caffe", precision="bfloat16")

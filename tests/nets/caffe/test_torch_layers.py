@@ -1,0 +1,214 @@
+"""Every layer type against explicit loops or its formula, written out in float64 numpy."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+
+from helpers import loops  # noqa: E402
+from helpers.formulas import FORMULAS, WITH_WEIGHTS, X, draw  # noqa: E402
+from helpers.records import layer, net  # noqa: E402
+
+from predicdiff.nets.caffe.layer_types import TYPES  # noqa: E402
+from predicdiff.nets.caffe.prototxt import Layer  # noqa: E402
+from predicdiff.nets.caffe.resolved import plan  # noqa: E402
+from predicdiff.nets.caffe.torch_layers import FUNCTIONS, apply  # noqa: E402
+
+LAYOUTS = (torch.contiguous_format, torch.channels_last)
+
+
+def run(bottom: np.ndarray, record: Layer, *weights: np.ndarray, layout: Any = torch.contiguous_format) -> np.ndarray:
+    """Run one layer on a batch (b, ...) given as all of its bottoms; the batch must come out unchanged."""
+    made = plan(net(bottom.shape[1:], record))
+    tensor = torch.tensor(bottom)
+    tensor = tensor.contiguous(memory_format=layout) if tensor.dim() == 4 else tensor
+    with torch.inference_mode():
+        (top,) = apply(
+            made.schedule(["top"])[0],
+            [tensor] * len(record.bottoms),
+            [torch.tensor(w, dtype=torch.float32) for w in weights],
+        )
+    np.testing.assert_array_equal(tensor.numpy(), bottom)
+    assert tuple(top.shape[1:]) == made.blobs["top"]
+    return top.numpy()
+
+
+def check(found: np.ndarray, wanted: Any) -> None:
+    wanted = np.asarray(wanted)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=2e-6 * max(1.0, np.abs(wanted).max()))
+
+
+def pairs(least: int, most: int) -> Any:
+    return st.tuples(st.integers(least, most), st.integers(least, most))
+
+
+def both(name: str, pair: tuple[int, int]) -> dict[str, int]:
+    return {f"{name}_h": pair[0], f"{name}_w": pair[1]}
+
+
+def test_every_known_type_has_a_function() -> None:
+    assert {*FUNCTIONS, "Flatten", "Reshape", "Split"} == set(TYPES)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=pairs(1, 7), kernel=pairs(1, 3), stride=pairs(1, 3), pad=pairs(0, 3), dilation=pairs(1, 2),
+    group=st.integers(1, 2), channels=st.integers(1, 2), out=st.integers(1, 2), bias=st.booleans(),
+    layout=st.sampled_from(LAYOUTS), batch=st.integers(1, 2),
+)  # fmt: skip
+def test_convolution(
+    size: Any, kernel: Any, stride: Any, pad: Any, dilation: Any, group: int, channels: int, out: int, bias: bool,
+    layout: Any, batch: int,
+) -> None:  # fmt: skip
+    assume(all(n + 2 * p > d * (k - 1) for n, p, d, k in zip(size, pad, dilation, kernel)))
+    x = draw((batch, channels * group, *size))
+    weight, offset = draw((out * group, channels, *kernel), 1), draw((out * group,), 2) * bias
+    fields = {**both("kernel", kernel), **both("stride", stride), **both("pad", pad), "dilation": list(dilation)}
+    record = layer("Convolution", "data", "top", num_output=out * group, group=group, bias_term=bias, **fields)
+    found = run(x, record, weight, *([offset] if bias else []), layout=layout)
+    check(found, [loops.convolution(image, weight, offset, stride, pad, dilation, group) for image in x])
+
+
+NARROW = """
+import numpy as np
+from predicdiff.nets.caffe.prototxt import parse_prototxt
+from predicdiff.nets.caffe.torch_net import CaffeTorchNet
+
+TEXT = '''
+input: "data" input_dim: 1 input_dim: 2 input_dim: 7 input_dim: 1
+layer {
+  name: "top" type: "Convolution" bottom: "data" top: "top"
+  convolution_param {
+    num_output: 4 group: 2 kernel_h: 3 kernel_w: 2 stride_h: 3 stride_w: 2 pad_h: 0 pad_w: 3 dilation: 1 dilation: 2
+  }
+}'''
+net = CaffeTorchNet(parse_prototxt(TEXT, "narrow"), {"top": [np.ones((4, 1, 3, 2)), np.ones(4)]}, device="cpu")
+image = np.ones((2, 7, 1), np.float32)
+for _ in range(300):
+    net.forward(np.stack([image, image]), ["top"])
+    net.evaluate(image, np.zeros((2, 2), int), np.zeros((2, 1, 2, 1, 1)), blob="top", units=[(0,)], batch_size=2)
+"""
+
+
+def test_a_map_one_column_wide_does_not_end_the_process() -> None:
+    """Of such torch 2.13 reads beyond its memory, if the channels are said to come last."""
+    done = subprocess.run([sys.executable, "-c", NARROW], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    method=st.sampled_from(["MAX", "AVE"]), size=pairs(1, 8), kernel=pairs(1, 5), stride=pairs(1, 4), pad=pairs(0, 4),
+    layout=st.sampled_from(LAYOUTS),
+)  # fmt: skip
+def test_pooling(method: str, size: Any, kernel: Any, stride: Any, pad: Any, layout: Any) -> None:
+    assume(all(p < k for p, k in zip(pad, kernel)))
+    out = [math.ceil((n + 2 * p - k) / s) + 1 for n, p, k, s in zip(size, pad, kernel, stride)]
+    if any(pad):
+        out = [o - 1 if (o - 1) * s >= n + p else o for o, n, p, s in zip(out, size, pad, stride)]
+    assume(all(o >= 1 and (o - 1) * s < n + p for o, n, p, s in zip(out, size, pad, stride)))
+    x = draw((2, 2, *size)) - 3  # negative, lest a padding of zeros pass for a maximum
+    fields = {**both("kernel", kernel), **both("stride", stride), **both("pad", pad)}
+    found = run(x, layer("Pooling", "data", "top", pool=method, **fields), layout=layout)
+    check(found, [loops.pooling(image, method, kernel, stride, pad, tuple(out)) for image in x])
+
+
+@pytest.mark.parametrize(("method", "reduce"), [("MAX", np.max), ("AVE", np.mean)])
+def test_global_pooling(method: str, reduce: Any) -> None:
+    x = draw((2, 3, 5, 4))
+    found = run(x, layer("Pooling", "data", "top", pool=method, global_pooling=True))
+    check(found, reduce(x, axis=(2, 3), keepdims=True))
+
+
+def test_pooling_sends_the_gradient_to_the_first_of_equals() -> None:
+    made = plan(net((1, 2, 2), layer("Pooling", "data", "top", global_pooling=True)))
+    x = torch.ones(1, 1, 2, 2, requires_grad=True)
+    apply(made.schedule(["top"])[0], [x], [])[0].sum().backward()
+    assert x.grad.flatten().tolist() == [1, 0, 0, 0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(1, 3)), size=st.sampled_from([1, 3, 5, 7]),
+    beta=st.sampled_from([0.75, 0.5, 1.0]), k=st.sampled_from([1.0, 2.0]), alpha=st.sampled_from([1e-4, 0.05, 1.0]),
+    batch=st.integers(1, 2), layout=st.sampled_from(LAYOUTS),
+)  # fmt: skip
+def test_lrn(shape: Any, size: int, beta: float, k: float, alpha: float, batch: int, layout: Any) -> None:
+    x = 10 * draw((batch, *shape))
+    found = run(x, layer("LRN", "data", "top", local_size=size, alpha=alpha, beta=beta, k=k), layout=layout)
+    check(found, [loops.lrn(image.astype(np.float64), size, alpha, beta, k) for image in x])
+
+
+@pytest.mark.parametrize("beta", [0.75, 0.5])
+def test_lrn_of_half_precision_is_rounded_once(beta: float) -> None:
+    x = torch.tensor(10 * draw((3, 7, 4, 5))).bfloat16()
+    found = FUNCTIONS["LRN"]([x], (), size=5, alpha=0.5, beta=beta, k=1.0)
+    assert found.dtype == torch.bfloat16
+    wanted = np.array([loops.lrn(image, 5, 0.5, beta, 1.0) for image in x.double().numpy()])
+    np.testing.assert_allclose(found.double().numpy(), wanted, rtol=2**-8)
+
+
+def test_lrn_has_the_same_gradient_by_difference_quotients() -> None:
+    x = torch.tensor(draw((2, 6, 1, 2)), dtype=torch.float64, requires_grad=True)
+    turn = plan(net((6, 1, 2), layer("LRN", "data", "top", alpha=0.5))).schedule(["top"])[0]
+    assert torch.autograd.gradcheck(lambda values: apply(turn, [values], [])[0], (x,))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3)), axis=st.integers(1, 3),
+    transpose=st.booleans(), bias=st.booleans(), layout=st.sampled_from(LAYOUTS),
+)  # fmt: skip
+def test_inner_product(shape: Any, axis: int, transpose: bool, bias: bool, layout: Any) -> None:
+    x, inside = draw((2, *shape)), math.prod(shape[axis - 1 :])
+    weight, offset = draw((inside, 3) if transpose else (3, inside), 1), draw((3,), 2) * bias
+    record = layer("InnerProduct", "data", "top", num_output=3, axis=axis, transpose=transpose, bias_term=bias)
+    found = run(x, record, weight, *([offset] if bias else []), layout=layout)
+    check(found, [loops.inner_product(image, weight, offset, axis - 1, transpose) for image in x])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["nchw", "channels last"])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formula(name: str, layout: Any) -> None:
+    record, wanted = FORMULAS[name]
+    check(run(X.astype(np.float32), record, layout=layout), wanted)
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_formula_with_weights(name: str) -> None:
+    record, weights, wanted = WITH_WEIGHTS[name]
+    check(run(X.astype(np.float32), record, *weights), wanted)
+
+
+def test_maximum_of_different_blobs() -> None:
+    turn = plan(net((3,), layer("Eltwise", "data data", "top", operation="MAX"))).schedule(["top"])[0]
+    a, b = torch.tensor([[1.0, 5.0, 2.0]], requires_grad=True), torch.tensor([[4.0, 3.0, 2.0]], requires_grad=True)
+    (top,) = apply(turn, [a, b], [])
+    top.sum().backward()
+    assert top.tolist() == [[4, 5, 2]]
+    assert (a.grad.tolist(), b.grad.tolist()) == ([[0, 1, 0]], [[1, 0, 1]])  # equals: to the second, as in Caffe
+
+
+def test_split_gives_each_reader_the_same() -> None:
+    turn = plan(net((3,), layer("Split", "data", "a b c"))).schedule(["a", "c"])[0]
+    x = torch.tensor(draw((2, 3)))
+    assert all(torch.equal(top, x) for top in apply(turn, [x], []))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+def test_relu_writes_into_its_bottom_where_it_may(slope: float) -> None:
+    conv = layer("Convolution", "data", "conv", num_output=3, kernel_size=[1])
+    turn = plan(net((3, 2, 2), conv, layer("ReLU", "conv", "top", negative_slope=slope))).schedule(["top"])[1]
+    x = torch.tensor(X, dtype=torch.float32)
+    (top,) = apply(turn, [x], [])
+    assert top.data_ptr() == x.data_ptr()
+    check(top.numpy(), np.where(X > 0, X, slope * X))

@@ -1,0 +1,51 @@
+"""What is torch's own about nets on torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from helpers.records import layer, net  # noqa: E402
+from helpers.small_net import SHAPE, definition, images, make, weights  # noqa: E402
+
+from predicdiff.errors import OutOfMemoryError, SettingsError  # noqa: E402
+from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
+
+
+def test_gradient_where_torch_was_told_to_keep_none() -> None:
+    made, x = make(), images(*SHAPE)
+    wanted = made.gradient(x, blob="fc", unit=0)
+    with torch.no_grad():
+        np.testing.assert_array_equal(made.gradient(x, blob="fc", unit=0), wanted)
+    with torch.inference_mode():
+        np.testing.assert_array_equal(made.gradient(x, blob="fc", unit=0), wanted)
+
+
+def test_memory_that_runs_out() -> None:
+    huge = layer("Convolution", "data", "huge", num_output=1, kernel_size=[1], pad=[15000], bias_term=False)
+    made = CaffeTorchNet(net((1, 1, 1), huge), {"huge": [np.ones((1, 1, 1, 1))]}, device="cpu")
+    with pytest.raises(OutOfMemoryError, match=r"memory ran out .*: use smaller batches"):
+        made.forward(np.zeros((3000, 1, 1, 1)), ["huge"])
+    assert made.bytes_per_input("huge") >= 4 * 30001**2
+
+
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta:x"])
+def test_devices_that_are_not_there(device: str) -> None:
+    with pytest.raises(SettingsError, match=f"device '{device}' cannot be used"):
+        CaffeTorchNet(definition(), weights(), device=device)
+
+
+def test_products_in_float32_whatever_torch_was_told() -> None:
+    matrix, inputs = images(6, 30, seed=5), images(64, 1, 6, 5)
+    product = layer("InnerProduct", "data", "vector", num_output=6, bias_term=False)
+    made = CaffeTorchNet(net((1, 6, 5), product), {"vector": [matrix]}, device="cpu")
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        values = made.forward(inputs, ["vector"])["vector"]
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
+    np.testing.assert_allclose(values, inputs.reshape(64, 30).astype(np.float64) @ matrix.T, rtol=1e-5, atol=1e-5)

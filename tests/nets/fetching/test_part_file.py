@@ -1,0 +1,85 @@
+"""Files that get their names last: locks, leftovers, and hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from predicdiff.nets.fetching.part_file import Hash, file_hash, part_file
+
+ABC = "a9993e364706816aba3e25717850c26c9cd0d89d"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_hashes_are_those_of_the_standard(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    assert file_hash(tmp_path / "file", "sha1") == ABC
+    assert Hash("sha256", "").title == "SHA-256"
+
+
+def test_a_kept_part_has_its_name_and_an_unkept_one_waits(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "net"
+    with part_file(target) as part:
+        part.write(b"ab")
+    assert names(target.parent) == ["net.part"]
+    with part_file(target) as part:
+        assert len(part) == 2
+        part.write(b"c")
+        assert part.hash("sha1") == ABC
+        part.keep()
+    assert names(target.parent) == ["net"]
+    assert target.read_bytes() == b"abc"
+
+
+def test_an_empty_part_does_not_stay(tmp_path: Path) -> None:
+    with part_file(tmp_path / "net") as part:
+        part.write(b"abc")
+        part.clear()
+        assert len(part) == 0
+    assert names(tmp_path) == []
+
+
+def test_a_second_writer_gets_a_part_of_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    target = tmp_path / "net"
+    with part_file(target) as first, part_file(target) as second:
+        first.write(b"first")
+        second.write(b"second")
+        second.keep()
+        assert target.read_bytes() == b"second"
+        first.keep()
+    assert target.read_bytes() == b"first"
+    assert names(tmp_path) == ["net"]
+
+
+def test_a_second_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with part_file(tmp_path / "net") as first:
+        first.write(b"first")
+        with part_file(tmp_path / "net") as second:
+            second.write(b"second")
+    assert names(tmp_path) == ["net.part"]
+    assert (tmp_path / "net.part").read_bytes() == b"first"
+
+
+def test_the_part_of_a_killed_process_is_gone_on_with(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from predicdiff.nets.fetching.part_file import part_file\n"
+        "with part_file(Path(sys.argv[1])) as part:\n"
+        "    part.write(bytes(100_000))\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "net")], check=False, timeout=60)
+    assert done.returncode == -9
+    with part_file(tmp_path / "net") as part:
+        assert part.path.name == "net.part"
+        assert part.hash("sha1") == hashlib.sha1(bytes(len(part))).hexdigest()

@@ -1,0 +1,179 @@
+"""What torch's modules and functions join: each kind of operation against what the call does to single places."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+
+from helpers.random_modules import of_kind  # noqa: E402
+from torch import Tensor, fx, nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from predicdiff.nets.engine.graph import LOCAL, POINTWISE, WHOLE, Node  # noqa: E402
+from predicdiff.nets.modules import operations as operations  # noqa: E402
+from predicdiff.nets.modules.graph import module_graph  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+
+
+def node_of(module: nn.Module, shape: tuple[int, ...]) -> Node:
+    """The only node of a module of one call."""
+    with torch.inference_mode():
+        (node,) = module_graph(nn.Sequential(module).eval(), torch.zeros(2, *shape)).graph.nodes
+    return node
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), kind=st.sampled_from(["conv", "same", "pool", "mean", "adaptive", "pad"]))
+def test_a_piece_with_what_lies_around_it_gives_the_same(data: st.DataObject, kind: str) -> None:
+    """All of the map, its border as ``fill``: the piece that all outputs see."""
+    shape = (data.draw(st.integers(1, 3)), data.draw(st.integers(3, 9)), data.draw(st.integers(3, 9)))
+    module = data.draw(of_kind(kind, shape)).eval()
+    inputs = torch.randn(2, *shape)
+    try:
+        with torch.inference_mode():
+            wanted = module(inputs.clone())
+    except RuntimeError:
+        assume(False)
+    assume(min(wanted.shape) > 0)
+    assume(wanted.isfinite().all())
+    node = node_of(module, shape)
+    if node.kind == WHOLE:
+        circular = isinstance(module, nn.Conv2d) and module.padding_mode != "zeros"
+        cropping = isinstance(module, nn.ConstantPad2d) and min(module.padding) < 0
+        uneven = kind == "adaptive" and (shape[1] % wanted.shape[2] or shape[2] % wanted.shape[3])
+        assert circular or cropping or uneven
+        return
+    assert node.kind == LOCAL
+    assert node.reach is not None
+    assert node.cut is not None
+    rows, columns = node.reach
+    assert (rows.size, columns.size) == wanted.shape[2:]
+    border = (columns.before, columns.after, rows.before, rows.after)
+    piece = functional.pad(inputs, border, value=node.fill)[
+        :, :, : rows.needs(rows.size), : columns.needs(columns.size)
+    ]
+    found = node.cut([piece])
+    found = found if node.scale is None else found / node.scale
+    torch.testing.assert_close(found, wanted)
+    assert found.untyped_storage().data_ptr() != piece.untyped_storage().data_ptr()
+
+
+def apart(function: Any, *inputs: Tensor) -> bool:
+    """Whether a place of the inputs changes that place of the result alone."""
+    with torch.inference_mode():
+        before = function(*(x.clone() for x in inputs))
+        for row, column in ((0, 0), (2, 3), (3, 4)):
+            changed = [x.clone() for x in inputs]
+            for x in changed:
+                x[:, :, row, column] = x[:, :, row, column] * 1.5 + 0.1
+            differs = (function(*changed) != before).any(1).any(0)
+            differs[row, column] = False
+            if differs.any():
+                return False
+    return True
+
+
+INPUT = torch.rand(2, 3, 4, 5) * 0.8 + 0.1
+
+
+@pytest.mark.parametrize("kind", operations.POINTWISE_MODULES, ids=lambda kind: kind.__name__)
+def test_modules_that_are_called_pointwise_are(kind: Any) -> None:
+    given: dict[Any, tuple[Any, ...]] = {
+        nn.BatchNorm2d: (3,), nn.PReLU: (3,), nn.LocalResponseNorm: (3,), nn.Threshold: (0.5, 0.0),
+    }  # fmt: skip
+    module = kind(*given.get(kind, ())).eval()
+    assert apart(module, INPUT)
+    assert node_of(module, (3, 4, 5)).kind == POINTWISE
+    if "inplace" in inspect.signature(kind).parameters:
+        over = node_of(kind(*given.get(kind, ()), inplace=True).eval(), (3, 4, 5))
+        before = INPUT.clone()
+        torch.testing.assert_close(over.run([INPUT]), module(INPUT))
+        assert torch.equal(INPUT, before)
+        assert over.over is not None
+
+
+FUNCTIONS = sorted(operations.POINTWISE_FUNCTIONS - {functional.dropout}, key=lambda function: function.__name__)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_functions_that_are_called_pointwise_are(function: Any) -> None:
+    two = {
+        operator.add, operator.mul, operator.pow, operator.sub, operator.truediv, torch.add, torch.div,
+        torch.maximum, torch.minimum, torch.mul, torch.pow, torch.sub,
+    }  # fmt: skip
+    rest = {torch.clamp: (0.3, 0.6), functional.local_response_norm: (3,)}.get(function, ())
+    if function in two:
+        assert apart(function, INPUT, INPUT.flip(0))
+    else:
+        assert apart(lambda x: function(x, *rest), INPUT)
+
+
+@pytest.mark.parametrize("method", sorted(operations.POINTWISE_METHODS))
+def test_methods_that_are_called_pointwise_are(method: str) -> None:
+    rest = {"clamp": (0.3, 0.6)}.get(method, (2,) if method in ("add", "div", "mul", "pow", "sub") else ())
+    assert apart(lambda x: getattr(x, method)(*rest), INPUT)
+    if hasattr(Tensor, f"{method}_"):
+        assert apart(lambda x: getattr(x, f"{method}_")(*rest), INPUT)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [nn.BatchNorm2d(3, track_running_stats=False), nn.InstanceNorm2d(3), nn.GroupNorm(1, 3), nn.Softmax(2),
+     nn.Softmax2d(), nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1), nn.ZeroPad2d((-1, 0, 0, 0)), nn.LPPool2d(2, 2),
+     nn.Flatten(), nn.Conv2d(3, 3, 3, padding=1, padding_mode="replicate"), nn.ConvTranspose2d(3, 3, 2)],
+    ids=repr,
+)  # fmt: skip
+def test_the_rest_is_computed_as_a_whole(module: nn.Module) -> None:
+    assert node_of(module, (3, 4, 5)).kind == WHOLE
+
+
+class Wider(nn.Conv2d):
+    """What a class of someone's own does, nobody knows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).flip(2)
+
+
+def test_classes_that_come_of_torchs_own_are_computed_as_a_whole() -> None:
+    with torch.inference_mode():
+        graph = module_graph(nn.Sequential(Wider(3, 3, 1)), torch.zeros(2, 3, 4, 5)).graph
+    assert {node.kind for node in graph.nodes} == {WHOLE}
+
+
+@pytest.mark.parametrize("function", [operator.iadd, operator.imul, operator.isub, operator.itruediv])
+@pytest.mark.parametrize("other", ["a tensor", "itself", "a number", "a constant"])
+def test_operators_on_the_left_sides_memory(function: Any, other: str) -> None:
+    """As a trace may write them down, with a constant on the right that is not part of what was computed."""
+    graph = fx.Graph()
+    x = graph.placeholder("x")
+    constant = graph.get_attr("constant")
+    right: Any = {
+        "a tensor": graph.call_function(torch.neg, (x,)),
+        "itself": x,
+        "a number": 3.0,
+        "a constant": constant,
+    }
+    node = graph.call_function(function, (x, right[other]))
+    root = nn.Module()
+    root.constant = torch.randn(1, 3, 1, 1)
+    inputs = [(3, 4, 5)] * (2 if other == "a tensor" else 1)
+    beside = [(1, 3, 1, 1)] if other == "a constant" else []
+    found = operations.describe(node, root, inputs, (3, 4, 5), beside)
+    assert (found.kind, found.in_place) == (POINTWISE, True)
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [((), True), ((1,), True), ((1, 3, 1, 1), True), ((3, 1, 1), True), ((3,), False), ((4, 1), False), ((4, 5), False),
+     ((1, 3, 4, 5), False), (None, False)],
+)  # fmt: skip
+def test_which_constants_are_the_same_everywhere(shape: Any, wanted: bool) -> None:
+    assert operations._same_everywhere(shape) is wanted
