@@ -1,4 +1,4 @@
-"""Where tests find what they are held against."""
+"""What all tests have in common: where they find what they are held against, and how their examples are made."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 from helpers.places import DATA, MODELS
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run, so that a failure comes back and a pass is no luck; how long one takes is the machine's affair.
+settings.register_profile(
+    "predicdiff", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("predicdiff")
 
 
 @pytest.fixture(scope="session")

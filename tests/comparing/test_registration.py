@@ -82,7 +82,7 @@ def test_no_turns_are_tried() -> None:
     assert abs(correlation(rotate(relevance, 180), relevance)) < 0.6
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     scale=st.tuples(st.floats(0.9, 1.1), st.floats(0.9, 1.1)),
     shift=st.tuples(st.floats(-0.05, 0.05), st.floats(-0.05, 0.05)),

@@ -198,7 +198,7 @@ def test_nothing_is_waited_for_from_batch_to_batch(name: str, monkeypatch: pytes
         assert set(before) == {0}, "values are read when all has been computed"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_random_caffe_nets(kind: str, data: st.DataObject) -> None:
     spec = data.draw(specs())
@@ -207,7 +207,7 @@ def test_random_caffe_nets(kind: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_random_modules(kind: str, data: st.DataObject) -> None:
     shape = data.draw(st.tuples(st.integers(1, 3), st.integers(4, 10), st.integers(4, 10)))
