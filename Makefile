@@ -40,8 +40,8 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
   --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets timing test test-caffe lint format clean
-.PHONY: docker docker-test docker-figure1
+.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets timing lint format clean
+.PHONY: test test-whole test-caffe coverage docker docker-test docker-figure1
 
 help:  ## This list
 	@echo "predicdiff: which parts of a picture speak for and against a class"
@@ -92,7 +92,13 @@ timing: $(READY)  ## How long an evaluation and an image take, against plain tor
 	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) \
 	  $(if $(CAFFE_GIVEN),--caffe-python "$(CAFFE_PYTHON)") $(foreach net,$(NETS),--net $(net))
 
-test: $(READY)  ## The test suite, with a coverage figure
+test: $(READY)  ## The test suite
+	$(BIN)/python -m pytest
+
+test-whole: $(READY)  ## Tests that take long: the big nets, all settings on a GPU, a wheel installed
+	$(BIN)/python -m pytest --whole -m whole
+
+coverage: $(READY)  ## The test suite, with a coverage figure
 	$(BIN)/python -m pytest --cov=predicdiff --cov-report=term:skip-covered
 
 docker:  ## The image predicdiff:TARGET, called predicdiff as well

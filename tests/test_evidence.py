@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import SettingsError
@@ -46,7 +46,6 @@ probabilities = st.fractions(0, 1, max_denominator=10_000)
 # Laplace's correction
 
 
-@settings(deadline=None)
 @given(probabilities, st.integers(1, 10**7), st.integers(2, 1000))
 def test_laplace_is_the_fraction(p: Fraction, instances: int, classes: int) -> None:
     found = laplace(array(p), instances=instances, classes=classes)[0]
@@ -78,7 +77,6 @@ def test_log_odds_by_hand(p: float, bits: float) -> None:
 # weight of evidence
 
 
-@settings(deadline=None)
 @given(probabilities, st.lists(probabilities, min_size=1, max_size=6), st.integers(1, 10**6), st.integers(2, 50))
 def test_weight_of_evidence_is_the_difference_of_the_log_odds_of_the_mean(
     base: Fraction, draws: list, instances: int, classes: int
@@ -151,7 +149,6 @@ def test_half_is_left_where_the_docstring_says() -> None:
 # one class against another
 
 
-@settings(deadline=None)
 @given(st.lists(probabilities, min_size=2, max_size=2), st.lists(st.tuples(probabilities, probabilities), min_size=1))
 def test_evidence_against_is_the_difference_of_two_falls_of_log_probability(base: list, draws: list) -> None:
     means = [sum(draw[i] for draw in draws) / len(draws) for i in (0, 1)]

@@ -449,7 +449,7 @@ def test_smoothing_matters_when_a_fine_pattern_shrinks() -> None:
     assert not np.allclose(rough, smooth, atol=20)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.sampled_from(["warp", "short", "crop"]),
     st.tuples(st.integers(1, 90), st.integers(1, 90)),
@@ -523,7 +523,7 @@ def test_an_image_as_thin_as_a_hair_is_refused_before_it_eats_all_memory(mode: s
 # the way back
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["warp", "short", "crop"]),
     st.tuples(st.integers(1, 60), st.integers(1, 60)),

@@ -152,7 +152,7 @@ def goes_on(path: Path, before: Any) -> None:
     assert_tiles(opened(path), [*before, 9])
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(min_size=1, max_size=60))
 @example(b"\0" * 12)
 @example(b"\0" * 4096)

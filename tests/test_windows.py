@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff import windows
@@ -35,7 +35,6 @@ def random_values(*shape: int, seed: int = 0) -> np.ndarray:
 # where windows lie
 
 
-@settings(deadline=None)
 @given(layouts())
 def test_every_pixel_is_covered_and_the_last_windows_touch_the_border(layout: tuple) -> None:
     shape, window, stride = layout
@@ -52,7 +51,6 @@ def test_every_pixel_is_covered_and_the_last_windows_touch_the_border(layout: tu
     assert tuple(origins[-1]) == (shape[0] - window, shape[1] - window)
 
 
-@settings(deadline=None)
 @given(layouts())
 def test_grid_goes_row_by_row_without_repetition_and_never_steps_over_the_stride(layout: tuple) -> None:
     shape, window, stride = layout
@@ -96,7 +94,6 @@ def test_a_window_error_is_one_of_ours_and_a_value_error() -> None:
     assert issubclass(WindowError, ValueError)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(1, 60))
 def test_tiles_cut_the_windows_into_runs_without_gap_or_overlap(count: int, size: int) -> None:
     runs = windows.tiles(count, size)
@@ -108,7 +105,6 @@ def test_tiles_cut_the_windows_into_runs_without_gap_or_overlap(count: int, size
 # contexts
 
 
-@settings(deadline=None)
 @given(layouts(), st.data())
 def test_contexts_lie_inside_contain_their_window_and_are_as_centred_as_the_border_allows(
     layout: tuple, data: st.DataObject
@@ -155,7 +151,6 @@ def test_contexts_that_do_not_fit_are_refused(context: int, message: str) -> Non
 # cutting out
 
 
-@settings(deadline=None)
 @given(layouts(), st.sampled_from([(3,), (1,), (2, 3), (2, 1, 4)]))
 def test_cut_gives_what_slicing_gives(layout: tuple, leading: tuple) -> None:
     shape, window, stride = layout
@@ -204,7 +199,6 @@ def test_windows_over_the_border_are_named(origin: tuple) -> None:
 # back to pixels
 
 
-@settings(deadline=None)
 @given(layouts(), st.integers(0, 1000))
 def test_spread_is_the_mean_over_the_windows_that_cover_a_pixel(layout: tuple, seed: int) -> None:
     shape, window, stride = layout
@@ -217,7 +211,6 @@ def test_spread_is_the_mean_over_the_windows_that_cover_a_pixel(layout: tuple, s
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(layouts(), st.integers(0, 1000))
 def test_the_standard_error_is_that_of_a_mean_of_independent_windows(layout: tuple, seed: int) -> None:
     shape, window, stride = layout
@@ -239,7 +232,6 @@ def test_the_standard_error_is_borne_out_by_repetition() -> None:
     np.testing.assert_allclose(maps.std(axis=0), claimed, rtol=0.08)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 5))
 def test_disjoint_windows_add_up_to_the_whole(rows: int, columns: int, window: int) -> None:
     shape = (rows * window, columns * window)
@@ -268,7 +260,6 @@ def test_uncovered_pixels_are_nan() -> None:
     np.testing.assert_array_equal(error, [[nan, nan, nan], [3, 3, nan], [3, 3, nan], [nan, nan, nan]])
 
 
-@settings(deadline=None)
 @given(layouts(), st.data(), st.sampled_from([np.nan, np.inf, -np.inf]))
 def test_what_is_not_finite_stays_in_its_own_window(layout: tuple, data: st.DataObject, bad: float) -> None:
     shape, window, stride = layout

@@ -43,7 +43,7 @@ def same_bits(one: Explanation, other: Explanation) -> bool:
 
 
 @given(batch_size=st.integers(1, 400))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_batch_size_changes_no_more_than_rounding(batch_size: int) -> None:
     agree(explained(batch_size=batch_size), explained(batch_size=320))
 

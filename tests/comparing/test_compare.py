@@ -47,8 +47,7 @@ def explanation(relevance: np.ndarray, seed: int = 0, size: int = 24, name: str 
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
-@pytest.mark.parametrize("quality", [75, 95])
+@pytest.mark.parametrize(("how", "quality"), list(zip(HOW.values(), [75, 95] * 3)), ids=list(HOW))
 def test_a_picture_is_known_for_that_of_its_map(style: str, how: Callable, quality: int) -> None:
     relevance = smooth_map(STYLES.index(style) + quality, (112, 120))
     found = compare(relevance, jpeg(how(draw(style, relevance)), quality))
@@ -71,9 +70,9 @@ def test_a_picture_of_the_opposite_map_lies_below_zero(style: str, how: Callable
 @pytest.mark.parametrize("style", STYLES)
 def test_maps_of_other_images_lie_far_below(style: str) -> None:
     relevance = smooth_map(12)
-    others = [smooth_map(200 + seed, (80 + seed, 100)) for seed in range(6)]
+    others = [smooth_map(200 + seed, (80 + seed, 100)) for seed in range(3)]
     found = compare(relevance, jpeg(larger(draw(style, relevance), 1.3), 85), nulls=others)
-    assert len(found.nulls) == 6
+    assert len(found.nulls) == 3
     for name in ("pearson", "spearman", "sign_agreement", "top_overlap"):
         assert found.rank(name) == 1
         assert found.percentile(name) == 100.0

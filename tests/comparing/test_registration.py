@@ -72,7 +72,7 @@ def test_a_panel_of_the_opposite_sign_is_found_as_well() -> None:
 
 def test_maps_of_other_images_stay_far_below() -> None:
     panel = smooth_map(5, SHAPE)[3:, :-4]
-    others = [correlation(panel, smooth_map(100 + seed, SHAPE)) for seed in range(8)]
+    others = [correlation(panel, smooth_map(100 + seed, SHAPE)) for seed in range(4)]
     assert np.abs(others).max() < 0.6
     assert correlation(panel, smooth_map(5, SHAPE)) > 0.99
 
@@ -82,7 +82,7 @@ def test_no_turns_are_tried() -> None:
     assert abs(correlation(rotate(relevance, 180), relevance)) < 0.6
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5)
 @given(
     scale=st.tuples(st.floats(0.9, 1.1), st.floats(0.9, 1.1)),
     shift=st.tuples(st.floats(-0.05, 0.05), st.floats(-0.05, 0.05)),

@@ -69,8 +69,8 @@ def result(trained: ModuleNet) -> Randomisation:
 
 
 @pytest.mark.parametrize("how", ["permute", "normal"])
-def test_prediction_difference_passes(trained: ModuleNet, how: str) -> None:
-    found = checked(trained, how=how)
+def test_prediction_difference_passes(trained: ModuleNet, result: Randomisation, how: str) -> None:
+    found = checked(trained, how=how) if how != "permute" else result
     assert found.layers == ["6", "2", "0"]
     assert found.depths == [1, 2, 3]
     assert found.passed
@@ -155,9 +155,10 @@ def test_a_flat_map_has_nothing_in_common_with_another_and_is_counted(trained: M
     assert found.verdict.endswith("Of 6 of 6 pairs one map is flat, which counts as 0.")
 
 
-def test_the_same_seed_gives_the_same_numbers(trained: ModuleNet, result: Randomisation) -> None:
-    assert checked(trained).as_dict() == result.as_dict()
-    assert checked(trained, seed=9).as_dict() != result.as_dict()
+def test_the_same_seed_gives_the_same_numbers(trained: ModuleNet) -> None:
+    once, again, other = (checked(trained, depths=[2], samples=2, seed=seed).as_dict() for seed in (3, 3, 9))
+    assert once == again
+    assert (once["seeds_signed"], once["signed"]) != (other["seeds_signed"], other["signed"])
 
 
 def test_the_table_has_the_seeds_every_depth_and_the_verdict(result: Randomisation) -> None:

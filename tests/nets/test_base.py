@@ -133,7 +133,7 @@ def by_hand(made: Any, pixels: np.ndarray, origins: np.ndarray, patches: np.ndar
     return np.array(result).reshape(*patches.shape[:2], *result[0].shape)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     channels=st.integers(1, 4), size=st.tuples(st.integers(3, 8), st.integers(3, 8)), window=st.integers(1, 3),
     count=st.integers(1, 4), samples=st.integers(1, 3), batch_size=st.integers(1, 13), seed=st.integers(0, 99),

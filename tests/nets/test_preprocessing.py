@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import ImageError, InputWarning, SettingsError
@@ -105,7 +105,6 @@ def test_on_request_the_mean_images_bottom_right_corner_is_taken() -> None:
     np.testing.assert_array_equal(patch, wanted[:, 3:9, 220:])
 
 
-@settings(deadline=None)
 @given(st.sampled_from(CASES), st.data())
 def test_a_patch_is_encoded_as_where_it_stands(case: dict, data: st.DataObject) -> None:
     preprocessing = Preprocessing(**case)
@@ -117,7 +116,6 @@ def test_a_patch_is_encoded_as_where_it_stands(case: dict, data: st.DataObject) 
     np.testing.assert_array_equal(found, preprocessing.encode(whole, SHAPE)[here])
 
 
-@settings(deadline=None)
 @given(st.sampled_from([{}, *CASES, {"mean": mean_image(16, 20), "mean_place": "end"}]), st.data())
 def test_patches_are_encoded_each_where_it_will_stand(case: dict, data: st.DataObject) -> None:
     preprocessing = Preprocessing(**case)

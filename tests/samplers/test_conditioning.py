@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import SamplerError
@@ -36,7 +36,6 @@ def cases(draw):
 
 
 @given(cases())
-@settings(deadline=None)
 def test_gain_and_factor_equal_the_formula_by_the_precision_matrix(case):
     channels, blocks, context, window, offset, seed = case
     covariance = spd(channels * context**2, np.random.default_rng(seed), blocks)

@@ -99,7 +99,7 @@ def test_windows_are_drawn_independently_of_each_other():
     st.integers(0, 3),
     st.integers(0, 2**64 - 1),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_fewer_samples_are_the_first_of_more(channels, window, margin, samples, more, seed):
     sampler, pixels = random_sampler(channels, window + margin), random_pixels(channels)
     origins = everywhere(window)[::3]

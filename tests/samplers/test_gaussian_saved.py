@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from helpers.sealed import rewritten
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from predicdiff.errors import SamplerError
@@ -124,7 +124,6 @@ def test_a_file_cut_short(path, part):
 
 
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=5))
-@settings(deadline=None)
 def test_any_changed_byte_is_noticed(tmp_path_factory, changes):
     path = tmp_path_factory.mktemp("damaged") / "sampler.h5"
     sampler(patches=20).save(path)

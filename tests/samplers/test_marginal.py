@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import SamplerError, SettingsError, WindowError
@@ -104,7 +104,6 @@ def test_few_others_are_each_used_once_in_order(samples):
 
 
 @given(samples=st.integers(1, COUNT - 1), more=st.integers(0, COUNT - 1), seed=st.integers(0, 2**64 - 1))
-@settings(deadline=None)
 def test_fewer_samples_are_the_first_of_more(samples, more, seed):
     more = min(samples + more, COUNT - 1)
     sampler, request = MarginalSampler(corpus()), {"window": 2, "seed": seed}

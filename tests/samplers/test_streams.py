@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import SettingsError
@@ -23,7 +23,6 @@ def philox(counter, key):
 
 
 @given(seed=st.integers(0, WORD - 1), row=st.integers(0, 10**6), column=st.integers(0, 10**6))
-@settings(deadline=None)
 def test_numbers_are_philox_of_seed_row_and_column(seed, row, column):
     words = philox([1, 0, row, column], [seed, DRAW]) + philox([2, 0, row, column], [seed, DRAW])
     expected = [(word >> 11) * 2.0**-53 for word in words]

@@ -17,7 +17,7 @@ from predicdiff.nets.caffe.prototxt import read_prototxt
 from predicdiff.nets.caffe.resolved import plan
 
 pytestmark = needed
-SEEDED = ("alexnet", "googlenet", "vgg16")
+SEEDED = ["googlenet", *(pytest.param(name, marks=pytest.mark.whole) for name in ("alexnet", "vgg16"))]
 
 
 def seeded_net(definition: Path, engine: str) -> Any:

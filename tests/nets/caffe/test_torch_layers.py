@@ -59,7 +59,7 @@ def test_every_known_type_has_a_function() -> None:
     assert {*FUNCTIONS, "Flatten", "Reshape", "Split"} == set(TYPES)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     size=pairs(1, 7), kernel=pairs(1, 3), stride=pairs(1, 3), pad=pairs(0, 3), dilation=pairs(1, 2),
     group=st.integers(1, 2), channels=st.integers(1, 2), out=st.integers(1, 2), bias=st.booleans(),
@@ -105,7 +105,7 @@ def test_a_map_one_column_wide_does_not_end_the_process() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     method=st.sampled_from(["MAX", "AVE"]), size=pairs(1, 8), kernel=pairs(1, 5), stride=pairs(1, 4), pad=pairs(0, 4),
     layout=st.sampled_from(LAYOUTS),
@@ -136,7 +136,7 @@ def test_pooling_sends_the_gradient_to_the_first_of_equals() -> None:
     assert x.grad.flatten().tolist() == [1, 0, 0, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(1, 3)), size=st.sampled_from([1, 3, 5, 7]),
     beta=st.sampled_from([0.75, 0.5, 1.0]), k=st.sampled_from([1.0, 2.0]), alpha=st.sampled_from([1e-4, 0.05, 1.0]),
@@ -163,7 +163,7 @@ def test_lrn_has_the_same_gradient_by_difference_quotients() -> None:
     assert torch.autograd.gradcheck(lambda values: apply(turn, [values], [])[0], (x,))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     shape=st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3)), axis=st.integers(1, 3),
     transpose=st.booleans(), bias=st.booleans(), layout=st.sampled_from(LAYOUTS),

@@ -183,7 +183,7 @@ def test_weights_that_change_are_cut_anew(blob: str) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_random_nets(data: st.DataObject) -> None:
     spec = data.draw(specs())
@@ -192,7 +192,7 @@ def test_random_nets(data: st.DataObject) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_random_modules(data: st.DataObject) -> None:
     made = ModuleNet(data.draw(modules((2, 8, 7))), input_shape=(2, 8, 7), output="activation", device="cpu")

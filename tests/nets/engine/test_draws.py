@@ -101,7 +101,7 @@ ENCODINGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_patches_are_encoded_as_numpy_does(name: str, data: st.DataObject) -> None:
     preprocessing, shape = Preprocessing(**ENCODINGS[name]), (3, 12, 14)

@@ -18,7 +18,7 @@ from helpers.records import layer, net  # noqa: E402
 from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
 
 #: Many small checks are what finds a border that one layer treats otherwise.
-often = settings(max_examples=60, deadline=None)
+often = settings(max_examples=60)
 
 
 class Case:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from contextlib import nullcontext
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,12 @@ def module(device: str) -> ModuleNet:
 
 
 NETS = {"caffe": (caffe, "conv", "both"), "module": (module, "0", "4")}
+#: Each net, precision and way of evaluation at least once; all that they can be together is the whole.
+FEW = {("caffe", "float32", True), ("module", "bfloat16", True), ("module", "tf32", False)}
+SETTINGS = [
+    each if each in FEW else pytest.param(*each, marks=pytest.mark.whole)
+    for each in product(NETS, ("float32", "tf32", "bfloat16"), (True, False))
+]
 
 
 def images(count: int = 30) -> np.ndarray:
@@ -145,9 +152,7 @@ def test_blobs_gradients_and_what_they_are_told_from(kind: str, name: str) -> No
     agree(*changed)
 
 
-@pytest.mark.parametrize("incremental", [True, False])
-@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(("name", "precision", "incremental"), SETTINGS)
 def test_relevance(kind: str, name: str, precision: str, incremental: bool) -> None:
     make, hidden, late = NETS[name]
     corpus, here, there = images(), make("cpu"), make("cuda")
@@ -198,7 +203,7 @@ def test_nothing_is_waited_for_from_batch_to_batch(name: str, monkeypatch: pytes
         assert set(before) == {0}, "values are read when all has been computed"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_random_caffe_nets(kind: str, data: st.DataObject) -> None:
     spec = data.draw(specs())
@@ -207,7 +212,7 @@ def test_random_caffe_nets(kind: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_random_modules(kind: str, data: st.DataObject) -> None:
     shape = data.draw(st.tuples(st.integers(1, 3), st.integers(4, 10), st.integers(4, 10)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
@@ -41,7 +41,6 @@ def place(request: pytest.FixtureRequest) -> Any:
         yield "cpu" if request.param == "cpu" else "cuda"
 
 
-@settings(deadline=None)
 @given(where=corners(0, 3), size=st.tuples(SMALL, SMALL), samples=SMALL, layout=LAYOUTS, channels=SMALL)
 def test_each_window_is_cut_out_for_each_of_its_draws(
     place: str, where: np.ndarray, size: tuple[int, int], samples: int, layout: Any, channels: int
@@ -60,7 +59,6 @@ def test_each_window_is_cut_out_for_each_of_its_draws(
     assert torch.equal(base, before), "the batch has memory of its own"
 
 
-@settings(deadline=None)
 @given(where=corners(-5, 6), size=st.tuples(SMALL, SMALL), samples=SMALL, layout=LAYOUTS)
 def test_what_is_pasted_over_the_border_is_lost(
     place: str, where: np.ndarray, size: tuple[int, int], samples: int, layout: Any
@@ -77,7 +75,6 @@ def test_what_is_pasted_over_the_border_is_lost(
     assert torch.equal(batch, wanted)
 
 
-@settings(deadline=None)
 @given(where=corners(-1, 4), size=st.tuples(SMALL, SMALL), samples=SMALL)
 def test_a_part_inside_is_a_view_and_only_if_all_have_the_same(
     where: np.ndarray, size: tuple[int, int], samples: int

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
@@ -45,7 +45,6 @@ def counted(reach: tuple[Reach, Reach], border: tuple[int, int]) -> np.ndarray:
     return wanted
 
 
-@settings(deadline=None)
 @given(size=pairs(1, 9), kernel=pairs(1, 5), stride=pairs(1, 4), pad=pairs(0, 4))
 def test_in_caffe_places_in_the_padding_count_and_none_beyond(size: Any, kernel: Any, stride: Any, pad: Any) -> None:
     assume(all(p < k <= n + 2 * p for p, k, n in zip(pad, kernel, size)))
@@ -56,7 +55,6 @@ def test_in_caffe_places_in_the_padding_count_and_none_beyond(size: Any, kernel:
     np.testing.assert_array_equal(found[0, 0], counted(reach, pad))
 
 
-@settings(deadline=None)
 @given(
     size=pairs(2, 9), kernel=pairs(1, 5), stride=pairs(1, 4), pad=pairs(0, 2), ceil=st.booleans(), padded=st.booleans()
 )  # fmt: skip

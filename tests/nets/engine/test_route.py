@@ -41,7 +41,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_rectangles_are_just_what_changes(data: st.DataObject) -> None:
     """Where images that differ in a window differ on the way; all that is not dilated has no gaps."""
@@ -128,7 +128,7 @@ class Counter:
         return self.most
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data(), share=st.sampled_from([0.7, 0.0]))
 def test_elements_are_estimated_from_above(data: st.DataObject, share: float) -> None:
     spec = data.draw(specs())
@@ -139,7 +139,7 @@ def test_elements_are_estimated_from_above(data: st.DataObject, share: float) ->
     assert Counter().evaluated(route, shape, window, places) <= route.elements(window)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_is_kept_of_the_image_is_estimated_from_above(data: st.DataObject) -> None:
     spec = data.draw(specs())

@@ -123,7 +123,7 @@ def test_a_redirected_request_still_goes_on(server: LocalServer, target: Path) -
     assert server.log[-1] == ("/good", "bytes=70000-")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     size=st.integers(1, 5000),
     have=st.integers(0, 6000),

@@ -30,7 +30,7 @@ def node_of(module: nn.Module, shape: tuple[int, ...]) -> Node:
     return node
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), kind=st.sampled_from(["conv", "same", "pool", "mean", "adaptive", "pad"]))
 def test_a_piece_with_what_lies_around_it_gives_the_same(data: st.DataObject, kind: str) -> None:
     """All of the map, its border as ``fill``: the piece that all outputs see."""
