@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from matplotlib.figure import Figure
 
+from ..comparing.comparison import Comparison
 from ..overlays import heat, symmetric_scale
 from .sheet import EDGE, FAINT, FOR, MINUS, Sheet, styled, tall, wrap
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ..comparing.comparison import Comparison
 
 #: Inches: longer side of a map, narrowest column, margin, gap; a line of the table, names, strip of nulls, its ends.
 SIDE, NARROW, MARGIN, GAP, ROW, NAME, STRIP, END = 2.6, 1.7, 0.2, 0.25, 0.24, 1.5, 2.0, 0.2
@@ -45,17 +40,29 @@ def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.rint(colours).astype(np.uint8)
 
 
-def draw(found: Comparison, title: str = "") -> Figure:
-    """The page of a comparison; `Comparison.figure` calls it."""
-    panels = _panels(found)
-    height, width = found.a.shape
+def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
+    """Both maps, the second as it came, where they agree, and the figures among their nulls.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What `predicdiff.compare` gives.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        For `save_figure`, or to go on drawing.
+    """
+    panels = _panels(comparison)
+    height, width = comparison.a.shape
     size = (SIDE * min(1.0, width / height), SIDE * min(1.0, height / width))
     broad = max(size[0], NARROW)
     wide = 2 * MARGIN + len(panels) * (broad + GAP) - GAP
     heading = wrap(title, wide - 2 * MARGIN, TITLE, "bold")
     heads = [wrap(name, broad, HEAD, "bold") for name, _, _ in panels]
     texts = [wrap(words, broad, TEXT) for _, words, _ in panels]
-    notes = [wrap(f"Note: {note}", wide - 2 * MARGIN, TEXT) for note in found.notes]
+    notes = [wrap(f"Note: {note}", wide - 2 * MARGIN, TEXT) for note in comparison.notes]
     top = MARGIN + tall(heading, TITLE) + (0.1 if heading else 0.0) + max(tall(head, HEAD) for head in heads) + 0.04
     table = top + size[1] + 0.06 + max(tall(text, TEXT) for text in texts) + 0.15
     below = table + len(RANGES) * ROW + (0.1 if notes else 0.0)
@@ -68,38 +75,38 @@ def draw(found: Comparison, title: str = "") -> Figure:
             sheet.image(colours, (left, top, *size))
             sheet.text(left, top + size[1] + 0.06, text, TEXT, color=FAINT)
         for number, name in enumerate(RANGES):
-            _row(sheet, found, name, table + number * ROW)
+            _row(sheet, comparison, name, table + number * ROW)
         for note in notes:
             sheet.text(MARGIN, below, note, TEXT, color=FAINT)
             below += tall(note, TEXT)
     return sheet.figure
 
 
-def _panels(found: Comparison) -> list[tuple[str, str, np.ndarray]]:
+def _panels(comparison: Comparison) -> list[tuple[str, str, np.ndarray]]:
     """Head, text under it and colours of each."""
-    first, second = found.titles
-    panels = [(first, "", heat(found.a))]
-    if found.picture is None:
-        panels.append((second, "", heat(found.b)))
+    first, second = comparison.titles
+    panels = [(first, "", heat(comparison.a))]
+    if comparison.picture is None:
+        panels.append((second, "", heat(comparison.b)))
     else:
-        panels.append((second, "as it came", found.picture))
+        panels.append((second, "as it came", comparison.picture))
         # in the picture's own units, as it was drawn
-        panels.append((f"{second}, turned back", f"read as {found.reading()}", heat(found.b, scale=1.0)))
+        panels.append((f"{second}, turned back", f"read as {comparison.reading()}", heat(comparison.b, scale=1.0)))
     words = "red for in both, blue against in both, amber in contradiction"
-    return [*panels, ("agreement", words, agreement(found.a, found.b))]
+    return [*panels, ("agreement", words, agreement(comparison.a, comparison.b))]
 
 
-def _row(sheet: Sheet, found: Comparison, name: str, top: float) -> None:
+def _row(sheet: Sheet, comparison: Comparison, name: str, top: float) -> None:
     """A figure's name, where it and the nulls lie in its range, and the same in words."""
-    sheet.text(MARGIN, top, found.called(name), TEXT)
+    sheet.text(MARGIN, top, comparison.called(name), TEXT)
     left = MARGIN + NAME
-    if found.null(name).size:
-        _strip(sheet, found, name, left, top)
+    if comparison.null(name).size:
+        _strip(sheet, comparison, name, left, top)
         left += STRIP + 2 * END + 0.15
-    sheet.text(left, top, found.told(name), TEXT)
+    sheet.text(left, top, comparison.told(name), TEXT)
 
 
-def _strip(sheet: Sheet, found: Comparison, name: str, left: float, top: float) -> None:
+def _strip(sheet: Sheet, comparison: Comparison, name: str, left: float, top: float) -> None:
     """The range of a figure, a line for each null and a thick one for the figure."""
     low, high = RANGES[name]
     sheet.text(left + END - 0.05, top + 0.015, f"{low:.0f}".replace("-", MINUS), 7, color=FAINT, ha="right")
@@ -107,8 +114,8 @@ def _strip(sheet: Sheet, found: Comparison, name: str, left: float, top: float) 
     deep = 0.6 * ROW
     down, along = sheet.height, sheet.width
     axes = sheet.figure.add_axes(((left + END) / along, 1 - (top + deep) / down, STRIP / along, deep / down))
-    axes.vlines(found.null(name), 0, 1, color=FAINT, linewidth=0.6)
-    value = getattr(found.similarity, name)
+    axes.vlines(comparison.null(name), 0, 1, color=FAINT, linewidth=0.6)
+    value = getattr(comparison.similarity, name)
     axes.vlines([] if np.isnan(value) else [value], 0, 1, color=FOR, linewidth=1.8)
     axes.set(xlim=(low, high), ylim=(0, 1), xticks=[], yticks=[])
     for spine in axes.spines.values():
