@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from ..comparing.comparison import Comparison
-from ..overlays import heat, symmetric_scale
-from .sheet import EDGE, FAINT, FOR, MINUS, Sheet, styled, tall, wrap
+from ..overlays import DEFAULT, find_colour_map, heat, symmetric_scale
+from .sheet import EDGE, FAINT, MINUS, Sheet, styled, tall, wrap
 
 #: Inches: longer side of a map, narrowest column, margin, gap; a line of the table, names, strip of nulls, its ends.
 SIDE, NARROW, MARGIN, GAP, ROW, NAME, STRIP, END = 2.6, 1.7, 0.2, 0.25, 0.24, 1.5, 2.0, 0.2
@@ -15,11 +17,13 @@ SIDE, NARROW, MARGIN, GAP, ROW, NAME, STRIP, END = 2.6, 1.7, 0.2, 0.25, 0.24, 1.
 TITLE, HEAD, TEXT = 12.0, 9.5, 8.5
 #: Full colour of a contradiction.
 AMBER = np.array([235.0, 160.0, 0.0])
+#: The line of a figure among those of its nulls.
+ACCENT = "#b00000"
 RANGES = {"pearson": (-1.0, 1.0), "spearman": (-1.0, 1.0), "sign_agreement": (0.0, 1.0), "top_overlap": (0.0, 1.0)}
 
 
-def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Where two maps agree: red for in both, blue against in both, amber where they contradict.
+def agreement(a: np.ndarray, b: np.ndarray, *, colour_map: str = DEFAULT) -> np.ndarray:
+    """Where two maps agree: the colours of for and of against where both are, amber where they contradict.
 
     As strong as the geometric mean of the two magnitudes, each in units of its own `symmetric_scale`.
 
@@ -34,13 +38,13 @@ def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     product = (a / symmetric_scale(a)) * (b / symmetric_scale(b))
     strength = np.sqrt(np.abs(product))
-    colours = heat(np.where(product > 0, strength * np.sign(a), 0.0 * product), scale=1.0).astype(np.float64)
+    colours = heat(np.where(product > 0, strength * np.sign(a), 0.0 * product), scale=1.0, colour_map=colour_map)
     depth = np.clip(strength, 0.0, 1.0)[..., None]
-    colours = np.where((product < 0)[..., None], 255.0 + depth * (AMBER - 255.0), colours)
+    colours = np.where((product < 0)[..., None], 255.0 + depth * (AMBER - 255.0), colours.astype(np.float64))
     return np.rint(colours).astype(np.uint8)
 
 
-def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
+def comparison_figure(comparison: Comparison, title: str = "", *, colour_map: str = DEFAULT) -> Figure:
     """Both maps, the second as it came, where they agree, and the figures among their nulls.
 
     Parameters
@@ -48,13 +52,15 @@ def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
     comparison : Comparison
         What `predicdiff.compare` gives.
     title : str
+    colour_map : str
+        A name of `overlays.COLOUR_MAPS`.
 
     Returns
     -------
     matplotlib.figure.Figure
         For `save_figure`, or to go on drawing.
     """
-    panels = _panels(comparison)
+    panels = _panels(comparison, colour_map)
     height, width = comparison.a.shape
     size = (SIDE * min(1.0, width / height), SIDE * min(1.0, height / width))
     broad = max(size[0], NARROW)
@@ -62,12 +68,12 @@ def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
     heading = wrap(title, wide - 2 * MARGIN, TITLE, "bold")
     heads = [wrap(name, broad, HEAD, "bold") for name, _, _ in panels]
     texts = [wrap(words, broad, TEXT) for _, words, _ in panels]
-    notes = [wrap(f"Note: {note}", wide - 2 * MARGIN, TEXT) for note in comparison.notes]
+    notes = "\n".join(wrap(f"Note: {note}", wide - 2 * MARGIN, TEXT) for note in comparison.notes)
     top = MARGIN + tall(heading, TITLE) + (0.1 if heading else 0.0) + max(tall(head, HEAD) for head in heads) + 0.04
     table = top + size[1] + 0.06 + max(tall(text, TEXT) for text in texts) + 0.15
     below = table + len(RANGES) * ROW + (0.1 if notes else 0.0)
     with styled():
-        sheet = Sheet(wide, below + sum(tall(note, TEXT) for note in notes) + MARGIN)
+        sheet = Sheet(wide, below + tall(notes, TEXT) + MARGIN)
         sheet.text(MARGIN, MARGIN, heading, TITLE, weight="bold")
         for number, (head, text, (_, _, colours)) in enumerate(zip(heads, texts, panels)):
             left = MARGIN + number * (broad + GAP)
@@ -76,24 +82,23 @@ def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
             sheet.text(left, top + size[1] + 0.06, text, TEXT, color=FAINT)
         for number, name in enumerate(RANGES):
             _row(sheet, comparison, name, table + number * ROW)
-        for note in notes:
-            sheet.text(MARGIN, below, note, TEXT, color=FAINT)
-            below += tall(note, TEXT)
+        sheet.text(MARGIN, below, notes, TEXT, color=FAINT)
     return sheet.figure
 
 
-def _panels(comparison: Comparison) -> list[tuple[str, str, np.ndarray]]:
+def _panels(comparison: Comparison, colour_map: str) -> list[tuple[str, str, np.ndarray]]:
     """Head, text under it and colours of each."""
     first, second = comparison.titles
-    panels = [(first, "", heat(comparison.a))]
+    colours, words = partial(heat, colour_map=colour_map), find_colour_map(colour_map)
+    panels = [(first, "", colours(comparison.a))]
     if comparison.picture is None:
-        panels.append((second, "", heat(comparison.b)))
+        panels.append((second, "", colours(comparison.b)))
     else:
         panels.append((second, "as it came", comparison.picture))
         # in the picture's own units, as it was drawn
-        panels.append((f"{second}, turned back", f"read as {comparison.reading()}", heat(comparison.b, scale=1.0)))
-    words = "red for in both, blue against in both, amber in contradiction"
-    return [*panels, ("agreement", words, agreement(comparison.a, comparison.b))]
+        panels.append((f"{second}, turned back", f"read as {comparison.reading()}", colours(comparison.b, scale=1.0)))
+    key = f"{words.positive} for in both, {words.negative} against in both, amber in contradiction"
+    return [*panels, ("agreement", key, agreement(comparison.a, comparison.b, colour_map=colour_map))]
 
 
 def _row(sheet: Sheet, comparison: Comparison, name: str, top: float) -> None:
@@ -116,7 +121,7 @@ def _strip(sheet: Sheet, comparison: Comparison, name: str, left: float, top: fl
     axes = sheet.figure.add_axes(((left + END) / along, 1 - (top + deep) / down, STRIP / along, deep / down))
     axes.vlines(comparison.null(name), 0, 1, color=FAINT, linewidth=0.6)
     value = getattr(comparison.similarity, name)
-    axes.vlines([] if np.isnan(value) else [value], 0, 1, color=FOR, linewidth=1.8)
+    axes.vlines([] if np.isnan(value) else [value], 0, 1, color=ACCENT, linewidth=1.8)
     axes.set(xlim=(low, high), ylim=(0, 1), xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(linewidth=0.5, color=EDGE)
