@@ -1,24 +1,79 @@
-"""Maps as colours: red for, blue against, over the greyed image. Arrays in, arrays out; no drawing library.
+"""Maps as colours, alone or over the greyed image. Arrays in, arrays out; no drawing library.
 
 A map is a (H, W) float array, positive where a pixel speaks for the class. Colours are (H, W, 3) uint8 RGB.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Sequence
+
 import numpy as np
 
 from .errors import ImageError, SettingsError
 from .images import LUMA
 
-#: Value in [-1, 1] -> RGB, linear in between: matplotlib's "seismic", as in the paper.
-STOPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-SEISMIC = ((0.0, 0.0, 0.3), (0.0, 0.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.5, 0.0, 0.0))
 #: The greyed image's black and white: lifted, so that dark colours stand out against it.
 GREYS = (0.3, 1.0)
 #: A map with no larger value is one of zeros: no axis can be drawn for it.
 NOTHING = 1e-100
 #: What stands for "not known" in a map without an image under it.
 MISSING = 0.85
+
+
+@dataclass(frozen=True)
+class ColourMap:
+    """Colours for values from -1, against, to 1, for; what people call them is taken by captions and help.
+
+    Attributes
+    ----------
+    name : str
+    stops : (n,) floats
+        Ascending, from -1 to 1. Between them the colours change linearly.
+    colours : (n, 3) floats
+        RGB in 0..1 at the stops.
+    positive, negative : str
+        Words for the two colours.
+    """
+
+    name: str
+    stops: Sequence[float]
+    colours: Sequence[tuple[float, float, float]]
+    positive: str = "red"
+    negative: str = "blue"
+
+    def at(self, level: np.ndarray) -> np.ndarray:
+        """RGB in 0..1, (..., 3), of values (...) in -1..1."""
+        return np.stack([np.interp(level, self.stops, channel) for channel in zip(*self.colours)], axis=-1)
+
+    def ink(self, sign: int) -> str:
+        """A colour for letters and lines on white, ``#rrggbb``: that of half the scale, darker since they are thin."""
+        red, green, blue = _eight(INK * self.at(np.array(sign * 0.5)))
+        return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+#: How dark a colour map's ink is.
+INK = 0.69
+#: Colour maps by name.
+COLOUR_MAPS = {
+    colour_map.name: colour_map
+    for colour_map in (
+        # matplotlib's, as in the paper
+        ColourMap(
+            "seismic",
+            (-1.0, -0.5, 0.0, 0.5, 1.0),
+            ((0.0, 0.0, 0.3), (0.0, 0.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.5, 0.0, 0.0)),
+        ),
+    )
+}
+DEFAULT = "seismic"
+
+
+def find_colour_map(name: str = DEFAULT) -> ColourMap:
+    """A colour map by its name; a SettingsError lists those that there are."""
+    if name not in COLOUR_MAPS:
+        raise SettingsError(f"colour map {name!r} is unknown: want one of {', '.join(COLOUR_MAPS)}.")
+    return COLOUR_MAPS[name]
 
 
 def picture(pixels: np.ndarray) -> np.ndarray:
@@ -115,17 +170,19 @@ def top_mask(relevance: np.ndarray, *, part: float = 0.05) -> np.ndarray:
     return mask.reshape(relevance.shape)
 
 
-def heat(relevance: np.ndarray, *, scale: float | None = None) -> np.ndarray:
-    """The map alone: white is zero, red for, blue against, light grey not known.
+def heat(relevance: np.ndarray, *, scale: float | None = None, colour_map: str = DEFAULT) -> np.ndarray:
+    """The map alone: colours for and against, and between them that of zero; light grey what is not known.
 
     Parameters
     ----------
     relevance : (H, W) float array
     scale : float, optional
         Magnitude of the full colour; by default `symmetric_scale`.
+    colour_map : str
+        A name of `COLOUR_MAPS`.
     """
     level = _levels(relevance, scale)
-    colours = np.where(np.isfinite(level)[..., None], _seismic(np.nan_to_num(level)), MISSING)
+    colours = np.where(np.isfinite(level)[..., None], find_colour_map(colour_map).at(np.nan_to_num(level)), MISSING)
     return _eight(colours)
 
 
@@ -143,7 +200,9 @@ def saliency(sensitivity: np.ndarray, *, scale: float | None = None) -> np.ndarr
     return _eight(np.repeat(level[..., None], 3, axis=2))
 
 
-def tint(relevance: np.ndarray, *, scale: float | None = None, hide: np.ndarray | None = None) -> np.ndarray:
+def tint(
+    relevance: np.ndarray, *, scale: float | None = None, hide: np.ndarray | None = None, colour_map: str = DEFAULT
+) -> np.ndarray:
     """The map as a glass pane: as coloured as the influence is strong, clear where there is none.
 
     Parameters
@@ -153,6 +212,8 @@ def tint(relevance: np.ndarray, *, scale: float | None = None, hide: np.ndarray 
         Magnitude of the full, opaque colour; by default `symmetric_scale`.
     hide : (H, W) bool array, optional
         Where to leave the pane clear all the same.
+    colour_map : str
+        A name of `COLOUR_MAPS`.
 
     Returns
     -------
@@ -165,11 +226,16 @@ def tint(relevance: np.ndarray, *, scale: float | None = None, hide: np.ndarray 
             raise ImageError(f"what to hide has the shape {np.shape(hide)}, the map {level.shape}: want the same.")
         level = np.where(hide, 0.0, level)
     level = np.nan_to_num(level)
-    return _eight(np.concatenate([_seismic(level), np.abs(level)[..., None]], axis=2))
+    return _eight(np.concatenate([find_colour_map(colour_map).at(level), np.abs(level)[..., None]], axis=2))
 
 
 def overlay(
-    relevance: np.ndarray, ground: np.ndarray, *, scale: float | None = None, hide: np.ndarray | None = None
+    relevance: np.ndarray,
+    ground: np.ndarray,
+    *,
+    scale: float | None = None,
+    hide: np.ndarray | None = None,
+    colour_map: str = DEFAULT,
 ) -> np.ndarray:
     """The map over the greyed image.
 
@@ -178,14 +244,14 @@ def overlay(
     relevance : (H, W) float array
         Clear where it is zero or not finite.
     ground : (C, H, W) pixels or (H, W, 3) uint8 image
-    scale, hide
+    scale, hide, colour_map
         As for `tint`.
 
     Returns
     -------
     (H, W, 3) uint8 array
     """
-    pane = tint(relevance, scale=scale, hide=hide) / 255.0
+    pane = tint(relevance, scale=scale, hide=hide, colour_map=colour_map) / 255.0
     below = greyed(ground)
     if below.shape[:2] != pane.shape[:2]:
         raise ImageError(
@@ -217,10 +283,6 @@ def _as_map(relevance: np.ndarray) -> np.ndarray:
     if relevance.ndim != 2 or relevance.size == 0:
         raise ImageError(f"a map has the shape (height, width), this one {relevance.shape}.")
     return relevance
-
-
-def _seismic(level: np.ndarray) -> np.ndarray:
-    return np.stack([np.interp(level, STOPS, channel) for channel in zip(*SEISMIC)], axis=-1)
 
 
 def _eight(colours: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from predicdiff.explanation import Explanation
 from predicdiff.files import written_whole
 from predicdiff.images import load_image
 from predicdiff.nets.zoo import caffe_preprocessing, fetch_net, load_labels, load_net, models_dir
-from predicdiff.overlays import symmetric_scale
+from predicdiff.overlays import find_colour_map, symmetric_scale
 from predicdiff.plan import QUALITIES, Plan, Quality, make_plan, seconds_needed
 from predicdiff.plotting import Block, grid_figure, save_figure
 from predicdiff.protocols import ENGINES
@@ -35,6 +35,8 @@ STAND_IN = "efficientnet_lite0"
 TITLES = {"alexnet": "AlexNet", "googlenet": "GoogLeNet", "vgg16": "VGG16", STAND_IN: "EfficientNet-Lite0"}
 #: "smoke" only shows that a figure can be made; its maps say little.
 CHOICES = {"smoke": Quality(10, 2), **QUALITIES}
+#: What captions call the colours of all maps.
+POSITIVE, NEGATIVE = find_colour_map().positive, find_colour_map().negative
 #: l - k throughout the paper.
 SURROUND = 4
 

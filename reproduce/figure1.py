@@ -28,9 +28,9 @@ ROWS = (
     "(e) conditional, overlaid",
 )
 CAPTION = (
-    "Evidence for (red) and against (blue) the class that each net predicts. (a) Gradient of the pre-softmax score: "
-    "absolute value, largest over the colours. (b, c) A window's contents taken from other images. (d, e) Drawn from a "
-    "Gaussian, given what surrounds the window. "
+    f"Evidence for ({common.POSITIVE}) and against ({common.NEGATIVE}) the class that each net predicts. "
+    "(a) Gradient of the pre-softmax score: absolute value, largest over the colours. (b, c) A window's contents "
+    "taken from other images. (d, e) Drawn from a Gaussian, given what surrounds the window. "
 )
 
 

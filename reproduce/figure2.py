@@ -19,8 +19,9 @@ from . import common
 WINDOWS = (1, 5, 10, 15, 20)
 ROWS = ("relevance", "over the image")
 CAPTION = (
-    "Evidence for (red) and against (blue) the predicted class, with windows of k x k pixels drawn from a Gaussian "
-    "given what surrounds them, l = k + 4. Each map has a scale of its own. "
+    f"Evidence for ({common.POSITIVE}) and against ({common.NEGATIVE}) the predicted class, "
+    "with windows of k x k pixels drawn from a Gaussian given what surrounds them, l = k + 4. Each map has a scale of "
+    "its own. "
 )
 
 

@@ -21,8 +21,9 @@ CLASSES = 3
 ROWS = ("penultimate layer", "output layer")
 CAPTION = (
     "Support for the three classes with the highest scores: above in the penultimate (pre-softmax) layer, by "
-    "activation difference, below in the output layer, by weight of evidence. Red for, blue against; each map has a "
-    "scale of its own. Conditional sampling. "
+    "activation difference, below in the output layer, by weight of evidence. "
+    f"{common.POSITIVE.capitalize()} for, {common.NEGATIVE} against; each map has a scale of its own. "
+    "Conditional sampling. "
 )
 
 

@@ -19,9 +19,9 @@ from .layers import RANKS, highest, layers, mean_activations
 
 ROWS = ("early", "middle", "late")
 CAPTION = (
-    "Which pixels excite (red) or calm (blue) a feature map: their relevance for each of its units, averaged over the "
-    "map. Of each layer the four maps with the highest mean activation, which is given; each has a scale of its own. "
-    "Conditional sampling. "
+    f"Which pixels excite ({common.POSITIVE}) or calm ({common.NEGATIVE}) a feature map: "
+    "their relevance for each of its units, averaged over the map. Of each layer the four maps with the highest mean "
+    "activation, which is given; each has a scale of its own. Conditional sampling. "
 )
 
 

@@ -23,9 +23,9 @@ from .layers import highest, layers, mean_activations
 PHOTOGRAPHS = ("chelsea", "coffee", "astronaut", "motorcycle_left")
 ROWS = ("over the image",)
 CAPTION = (
-    "Which pixels excite (red) or calm (blue) four maps of a middle layer, the same for all images: those whose mean "
-    "activation, given under each, varies most over these images. A map has one scale for all images. Conditional "
-    "sampling. "
+    f"Which pixels excite ({common.POSITIVE}) or calm ({common.NEGATIVE}) four maps of a middle layer, "
+    "the same for all images: those whose mean activation, given under each, varies most over these images. A map has "
+    "one scale for all images. Conditional sampling. "
 )
 
 

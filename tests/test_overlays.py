@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.colours import DUSK
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,3 +175,16 @@ def test_wrong_shapes_are_named() -> None:
 def test_a_percentile_out_of_range_is_refused(percentile: float) -> None:
     with pytest.raises(SettingsError, match="more than 0 and at most 100"):
         overlays.symmetric_scale(np.ones(3), percentile=percentile)
+
+
+def test_a_colour_map_of_ones_own_gives_maps_its_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(overlays.COLOUR_MAPS, "dusk", DUSK)
+    relevance = np.array([[-2.0, -1.0, 0.0, 1.0, 2.0]])
+    wanted = [[0, 255, 0], [51, 178, 51], [102, 102, 102], [178, 178, 51], [255, 255, 0]]
+    np.testing.assert_allclose(overlays.heat(relevance, colour_map="dusk")[0], wanted, atol=1)
+    ends = [wanted[0], wanted[-1]]
+    np.testing.assert_array_equal(overlays.tint(relevance, colour_map="dusk")[0, [0, 4], :3], ends)
+    black = np.zeros((3, 1, 5))
+    np.testing.assert_array_equal(overlays.overlay(relevance, black, colour_map="dusk")[0, [0, 4]], ends)
+    with pytest.raises(SettingsError, match="colour map 'dawn' is unknown: want one of seismic, dusk"):
+        overlays.heat(relevance, colour_map="dawn")

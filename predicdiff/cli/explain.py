@@ -17,6 +17,7 @@ from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..journal import Journal
 from ..methods.occlusion import GreyPatch
+from ..overlays import find_colour_map
 from ..plan import QUALITIES, Plan, make_plan, precision_gap, seconds_needed
 from ..protocols import Net, Sampler
 from .console import INTERRUPTED, SOON, bar, duration, speaker
@@ -29,11 +30,11 @@ from .outputs import check_outputs, numbered
 from .predict import described, table
 from .show import note_lines, target_lines
 
-HELP = """Show what in an image speaks for and against a class.
+HELP = f"""Show what in an image speaks for and against a class.
 
 Takes away one window of the image after the other by sampling what else could have stood there, and sees how the
 prediction moves (Zintgraf, Cohen and Welling, 2016). Without an image it takes a photograph of a cat. Writes the
-result and a picture of it, red for the class and blue against it.
+result and a picture of it, {find_colour_map().positive} for the class and {find_colour_map().negative} against it.
 
 What is finished is kept beside the result: the same command goes on after an interruption, and draws a finished result
 anew.

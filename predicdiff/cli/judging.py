@@ -67,7 +67,7 @@ FOLDER_ARGUMENT = click.argument("folder", type=FOLDER, metavar="DIR")
 @option("-o", "--output", type=FIGURE, help="A picture of both side by side.")
 def compare_command(first: str, second: str, nulls: tuple[str, ...], target: int, output: Path | None) -> None:
     """Print the figures; draw if asked."""
-    from ..plotting import save_figure
+    from ..plotting import comparison_figure, save_figure
 
     if output is not None:
         check_outputs([output], [first, second, *nulls])
@@ -78,7 +78,7 @@ def compare_command(first: str, second: str, nulls: tuple[str, ...], target: int
     click.echo("\n".join(found.lines()))
     if output is not None:
         named = [f"{Path(path).stem}: {title}" for path, title in zip((first, second), found.titles)]
-        save_figure(replace(found, titles=(named[0], named[1])).figure(), output)
+        save_figure(comparison_figure(replace(found, titles=(named[0], named[1]))), output)
         click.echo(f"Wrote {output}.")
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import SettingsError
 from .registration import Placement
 from .similarity import Similarity
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: The figures that are held against those of other images, and what they are called.
 NAMES = {
@@ -109,9 +105,3 @@ class Comparison:
         ends = (row + down * self.a.shape[0], column + along * self.a.shape[1])
         rows, columns = f"{row:.1f} to {ends[0]:.1f}", f"{column:.1f} to {ends[1]:.1f}"
         return f"{DRAWN[self.style]}; the map lies in rows {rows}, columns {columns}"
-
-    def figure(self, *, title: str = "") -> Figure:
-        """Both maps, the second as it came, where they agree, and the figures; for `plotting.save_figure`."""
-        from ..plotting.comparison import draw
-
-        return draw(self, title)

@@ -19,6 +19,8 @@ from ..images import LUMA
 from ..overlays import heat, overlay
 
 STYLES = ("auto", "plain", "overlay", "hsv", "blend")
+#: The one colour map whose pictures can be read.
+READ = "seismic"
 #: From -1 to 1, as fine as 8-bit colours tell apart, 0 among them.
 LEVELS = np.linspace(-1.0, 1.0, 1021)
 #: Pixels over which colour is averaged: JPEG keeps one for each 2 x 2.
@@ -148,9 +150,9 @@ def _nearest(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.spatial import cKDTree
 
     eight = np.rint(colours.reshape(-1, 3) * 255.0).astype(np.int64)
-    found, place = np.unique(eight @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
-    each = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1) / 255.0
-    distance, nearest = cKDTree(heat(LEVELS[None], scale=1.0)[0] / 255.0).query(each)
+    present, place = np.unique(eight @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
+    each = np.stack([present >> 16, present >> 8 & 255, present & 255], axis=1) / 255.0
+    distance, nearest = cKDTree(heat(LEVELS[None], scale=1.0, colour_map=READ)[0] / 255.0).query(each)
     shape = colours.shape[:2]
     return distance[place].reshape(shape), nearest[place].reshape(shape)
 
@@ -194,7 +196,7 @@ def _blends() -> np.ndarray:
     greys = np.arange(0, 256, 2, dtype=np.uint8)
     ground = np.repeat(np.repeat(greys[:, None, None], len(LEVELS), axis=1), 3, axis=2)
     levels = np.repeat(LEVELS[None], len(greys), axis=0)
-    drawn = overlay(levels, ground, scale=1.0) / 255.0
+    drawn = overlay(levels, ground, scale=1.0, colour_map=READ) / 255.0
     at = _seen(_signed(drawn), drawn @ LUMA).reshape(2, -1)
     axes: dict[str, Any] = {"bins": (201, 101), "range": ((0, 1), (0, 1))}
     # some blur, as the picture's colours are not exact

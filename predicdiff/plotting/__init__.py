@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..overlays import greyed, heat, overlay, picture, saliency, symmetric_scale, tint
+from .comparison import comparison_figure
 from .grid import Block, grid_figure
 from .maps import beside, figure, png
 from .sheet import save_figure
@@ -10,6 +11,7 @@ from .sheet import save_figure
 __all__ = [
     "Block",
     "beside",
+    "comparison_figure",
     "figure",
     "greyed",
     "grid_figure",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from ..overlays import heat, symmetric_scale
-from .sheet import EDGE, FAINT, FOR, MINUS, Sheet, styled, tall, wrap
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ..comparing.comparison import Comparison
+from ..comparing.comparison import Comparison
+from ..overlays import DEFAULT, find_colour_map, heat, symmetric_scale
+from .sheet import EDGE, FAINT, MINUS, Sheet, styled, tall, wrap
 
 #: Inches: longer side of a map, narrowest column, margin, gap; a line of the table, names, strip of nulls, its ends.
 SIDE, NARROW, MARGIN, GAP, ROW, NAME, STRIP, END = 2.6, 1.7, 0.2, 0.25, 0.24, 1.5, 2.0, 0.2
@@ -20,11 +17,13 @@ SIDE, NARROW, MARGIN, GAP, ROW, NAME, STRIP, END = 2.6, 1.7, 0.2, 0.25, 0.24, 1.
 TITLE, HEAD, TEXT = 12.0, 9.5, 8.5
 #: Full colour of a contradiction.
 AMBER = np.array([235.0, 160.0, 0.0])
+#: The line of a figure among those of its nulls.
+ACCENT = "#b00000"
 RANGES = {"pearson": (-1.0, 1.0), "spearman": (-1.0, 1.0), "sign_agreement": (0.0, 1.0), "top_overlap": (0.0, 1.0)}
 
 
-def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Where two maps agree: red for in both, blue against in both, amber where they contradict.
+def agreement(a: np.ndarray, b: np.ndarray, *, colour_map: str = DEFAULT) -> np.ndarray:
+    """Where two maps agree: the colours of for and of against where both are, amber where they contradict.
 
     As strong as the geometric mean of the two magnitudes, each in units of its own `symmetric_scale`.
 
@@ -39,28 +38,42 @@ def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     product = (a / symmetric_scale(a)) * (b / symmetric_scale(b))
     strength = np.sqrt(np.abs(product))
-    colours = heat(np.where(product > 0, strength * np.sign(a), 0.0 * product), scale=1.0).astype(np.float64)
+    colours = heat(np.where(product > 0, strength * np.sign(a), 0.0 * product), scale=1.0, colour_map=colour_map)
     depth = np.clip(strength, 0.0, 1.0)[..., None]
-    colours = np.where((product < 0)[..., None], 255.0 + depth * (AMBER - 255.0), colours)
+    colours = np.where((product < 0)[..., None], 255.0 + depth * (AMBER - 255.0), colours.astype(np.float64))
     return np.rint(colours).astype(np.uint8)
 
 
-def draw(found: Comparison, title: str = "") -> Figure:
-    """The page of a comparison; `Comparison.figure` calls it."""
-    panels = _panels(found)
-    height, width = found.a.shape
+def comparison_figure(comparison: Comparison, title: str = "", *, colour_map: str = DEFAULT) -> Figure:
+    """Both maps, the second as it came, where they agree, and the figures among their nulls.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What `predicdiff.compare` gives.
+    title : str
+    colour_map : str
+        A name of `overlays.COLOUR_MAPS`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        For `save_figure`, or to go on drawing.
+    """
+    panels = _panels(comparison, colour_map)
+    height, width = comparison.a.shape
     size = (SIDE * min(1.0, width / height), SIDE * min(1.0, height / width))
     broad = max(size[0], NARROW)
     wide = 2 * MARGIN + len(panels) * (broad + GAP) - GAP
     heading = wrap(title, wide - 2 * MARGIN, TITLE, "bold")
     heads = [wrap(name, broad, HEAD, "bold") for name, _, _ in panels]
     texts = [wrap(words, broad, TEXT) for _, words, _ in panels]
-    notes = [wrap(f"Note: {note}", wide - 2 * MARGIN, TEXT) for note in found.notes]
+    notes = "\n".join(wrap(f"Note: {note}", wide - 2 * MARGIN, TEXT) for note in comparison.notes)
     top = MARGIN + tall(heading, TITLE) + (0.1 if heading else 0.0) + max(tall(head, HEAD) for head in heads) + 0.04
     table = top + size[1] + 0.06 + max(tall(text, TEXT) for text in texts) + 0.15
     below = table + len(RANGES) * ROW + (0.1 if notes else 0.0)
     with styled():
-        sheet = Sheet(wide, below + sum(tall(note, TEXT) for note in notes) + MARGIN)
+        sheet = Sheet(wide, below + tall(notes, TEXT) + MARGIN)
         sheet.text(MARGIN, MARGIN, heading, TITLE, weight="bold")
         for number, (head, text, (_, _, colours)) in enumerate(zip(heads, texts, panels)):
             left = MARGIN + number * (broad + GAP)
@@ -68,38 +81,37 @@ def draw(found: Comparison, title: str = "") -> Figure:
             sheet.image(colours, (left, top, *size))
             sheet.text(left, top + size[1] + 0.06, text, TEXT, color=FAINT)
         for number, name in enumerate(RANGES):
-            _row(sheet, found, name, table + number * ROW)
-        for note in notes:
-            sheet.text(MARGIN, below, note, TEXT, color=FAINT)
-            below += tall(note, TEXT)
+            _row(sheet, comparison, name, table + number * ROW)
+        sheet.text(MARGIN, below, notes, TEXT, color=FAINT)
     return sheet.figure
 
 
-def _panels(found: Comparison) -> list[tuple[str, str, np.ndarray]]:
+def _panels(comparison: Comparison, colour_map: str) -> list[tuple[str, str, np.ndarray]]:
     """Head, text under it and colours of each."""
-    first, second = found.titles
-    panels = [(first, "", heat(found.a))]
-    if found.picture is None:
-        panels.append((second, "", heat(found.b)))
+    first, second = comparison.titles
+    colours, words = partial(heat, colour_map=colour_map), find_colour_map(colour_map)
+    panels = [(first, "", colours(comparison.a))]
+    if comparison.picture is None:
+        panels.append((second, "", colours(comparison.b)))
     else:
-        panels.append((second, "as it came", found.picture))
+        panels.append((second, "as it came", comparison.picture))
         # in the picture's own units, as it was drawn
-        panels.append((f"{second}, turned back", f"read as {found.reading()}", heat(found.b, scale=1.0)))
-    words = "red for in both, blue against in both, amber in contradiction"
-    return [*panels, ("agreement", words, agreement(found.a, found.b))]
+        panels.append((f"{second}, turned back", f"read as {comparison.reading()}", colours(comparison.b, scale=1.0)))
+    key = f"{words.positive} for in both, {words.negative} against in both, amber in contradiction"
+    return [*panels, ("agreement", key, agreement(comparison.a, comparison.b, colour_map=colour_map))]
 
 
-def _row(sheet: Sheet, found: Comparison, name: str, top: float) -> None:
+def _row(sheet: Sheet, comparison: Comparison, name: str, top: float) -> None:
     """A figure's name, where it and the nulls lie in its range, and the same in words."""
-    sheet.text(MARGIN, top, found.called(name), TEXT)
+    sheet.text(MARGIN, top, comparison.called(name), TEXT)
     left = MARGIN + NAME
-    if found.null(name).size:
-        _strip(sheet, found, name, left, top)
+    if comparison.null(name).size:
+        _strip(sheet, comparison, name, left, top)
         left += STRIP + 2 * END + 0.15
-    sheet.text(left, top, found.told(name), TEXT)
+    sheet.text(left, top, comparison.told(name), TEXT)
 
 
-def _strip(sheet: Sheet, found: Comparison, name: str, left: float, top: float) -> None:
+def _strip(sheet: Sheet, comparison: Comparison, name: str, left: float, top: float) -> None:
     """The range of a figure, a line for each null and a thick one for the figure."""
     low, high = RANGES[name]
     sheet.text(left + END - 0.05, top + 0.015, f"{low:.0f}".replace("-", MINUS), 7, color=FAINT, ha="right")
@@ -107,9 +119,9 @@ def _strip(sheet: Sheet, found: Comparison, name: str, left: float, top: float) 
     deep = 0.6 * ROW
     down, along = sheet.height, sheet.width
     axes = sheet.figure.add_axes(((left + END) / along, 1 - (top + deep) / down, STRIP / along, deep / down))
-    axes.vlines(found.null(name), 0, 1, color=FAINT, linewidth=0.6)
-    value = getattr(found.similarity, name)
-    axes.vlines([] if np.isnan(value) else [value], 0, 1, color=FOR, linewidth=1.8)
+    axes.vlines(comparison.null(name), 0, 1, color=FAINT, linewidth=0.6)
+    value = getattr(comparison.similarity, name)
+    axes.vlines([] if np.isnan(value) else [value], 0, 1, color=ACCENT, linewidth=1.8)
     axes.set(xlim=(low, high), ylim=(0, 1), xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(linewidth=0.5, color=EDGE)

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import SettingsError
-from .sheet import AGAINST, FAINT, FOR, Sheet, ramp, styled, tall, wrap
+from ..overlays import DEFAULT, ColourMap, find_colour_map
+from .sheet import FAINT, Sheet, ramp, styled, tall, wrap
 
 #: Inches: a map, the input, margin, between maps, between blocks, room for a row's label, widest page.
 MAP, INPUT, MARGIN, GAP, APART, LABEL, PAGE = 1.8, 2.4, 0.25, 0.07, 0.35, 0.4, 16.0
@@ -55,6 +56,7 @@ def grid_figure(
     caption: str = "",
     across: int | None = None,
     legend: bool = True,
+    colour_map: str = DEFAULT,
 ) -> Figure:
     """Blocks side by side, as many as the page holds, in lines below one another; a caption under them.
 
@@ -70,6 +72,8 @@ def grid_figure(
         Blocks in a line; by default as many as fit into 16 inches.
     legend : bool
         Say which colours are for and against.
+    colour_map : str
+        Whose colours those are: a name of `overlays.COLOUR_MAPS`.
 
     Returns
     -------
@@ -82,7 +86,8 @@ def grid_figure(
     across = min(across, len(blocks))
     bands = [_Band(blocks[start : start + across], row_labels) for start in range(0, len(blocks), across)]
     width = 2 * MARGIN + across * (widest + APART) - APART
-    foot, narrow = _Foot(caption, legend, width - 2 * MARGIN), _Foot(caption, legend, INPUT)
+    legend_of = find_colour_map(colour_map) if legend else None
+    foot, narrow = _Foot(caption, legend_of, width - 2 * MARGIN), _Foot(caption, legend_of, INPUT)
     beside = len(blocks) == 1 and narrow.height + APART <= bands[0].room
     height = 2 * MARGIN + sum(band.height + APART for band in bands) - APART
     with styled():
@@ -180,16 +185,17 @@ def _note(block: Block, row: int, column: int) -> str:
 class _Foot:
     """Which colours are for and against, and the caption, as wide as told."""
 
-    def __init__(self, caption: str, legend: bool, width: float) -> None:
-        self.words = wrap(caption, width, TEXT)
-        self.key = KEY if legend else 0.0
+    def __init__(self, caption: str, colours: ColourMap | None, width: float) -> None:
+        self.words, self.colours = wrap(caption, width, TEXT), colours
+        self.key = KEY if colours else 0.0
         self.height = self.key + tall(self.words, TEXT)
 
     def draw(self, sheet: Sheet, top: float) -> None:
         """Put it on the page."""
         sheet.text(MARGIN, top + self.key, self.words, TEXT)
-        if self.key:
-            sheet.text(MARGIN, top, "against", TEXT, color=AGAINST)
-            axes = sheet.image(ramp()[::-1].transpose(1, 0, 2), (MARGIN + 0.55, top + 0.01, 1.5, 0.12))
+        if self.colours:
+            sheet.text(MARGIN, top, "against", TEXT, color=self.colours.ink(-1))
+            stripe = ramp(colour_map=self.colours.name)[::-1].transpose(1, 0, 2)
+            axes = sheet.image(stripe, (MARGIN + 0.55, top + 0.01, 1.5, 0.12))
             axes.set_aspect("auto")
-            sheet.text(MARGIN + 2.12, top, "for", TEXT, color=FOR)
+            sheet.text(MARGIN + 2.12, top, "for", TEXT, color=self.colours.ink(1))

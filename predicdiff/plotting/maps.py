@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,14 +12,13 @@ from matplotlib.patches import Rectangle
 from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, enlarge
-from ..overlays import overlay, picture, symmetric_scale
+from ..overlays import DEFAULT, overlay, picture, symmetric_scale
 from .sheet import FAINT, Box, Sheet, render, styled, tall, wrap
 
 #: Inches: longer side of a map, narrowest column, lowest row, margin, gap, colour bar, room for its labels.
 SIDE, NARROW, LOW, MARGIN, GAP, BAR, LABELS = 3.2, 1.7, 1.0, 0.2, 0.25, 0.12, 0.6
 ACROSS = 4
 SAMPLING = {"gaussian": "conditional sampling", "marginal": "marginal sampling", "grey": "a grey patch"}
-Line = List["Panel"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,14 @@ class Panel:
     scale: float | None = None
 
 
+class _Common(NamedTuple):
+    """What all panels of a figure have in common: where the net looked, the unit and the colours of their bars."""
+
+    frame: Frame | None
+    unit: str
+    colour_map: str
+
+
 def figure(
     explanation: Explanation,
     *,
@@ -40,6 +47,7 @@ def figure(
     sure: bool = False,
     on_image: bool = False,
     title: str = "",
+    colour_map: str = DEFAULT,
 ) -> Figure:
     """The input, and beside it each target's map over it, with a colour bar.
 
@@ -55,6 +63,8 @@ def figure(
     on_image : bool
         Draw on the original image, an outline around what the net saw of it, instead of on that part alone.
     title : str
+    colour_map : str
+        A name of `overlays.COLOUR_MAPS`.
 
     Returns
     -------
@@ -75,16 +85,16 @@ def figure(
     ground, frame = _ground(explanation, on_image)
     size = explanation.pixels.shape[1:]
     maps = np.stack([_at(frame, one.relevance, size)[0] for one in picked])
-    common = symmetric_scale(maps) if shared else None
+    hidden = [_unsure(one, relevance, frame) if sure else None for one, relevance in zip(picked, maps)]
+    one_scale = symmetric_scale(maps) if shared else None
     panels = [Panel(picture(ground), "input")]
-    for one, relevance in zip(picked, maps):
-        scale = common or symmetric_scale(relevance)
-        hide = ~(np.abs(relevance) >= 2.0 * _at(frame, _stderr(one), size)[0]) if sure else None
-        colours = overlay(relevance, ground, scale=scale, hide=hide)
+    for one, relevance, hide in zip(picked, maps, hidden):
+        scale = one_scale or symmetric_scale(relevance)
+        colours = overlay(relevance, ground, scale=scale, hide=hide, colour_map=colour_map)
         panels.append(Panel(colours, one.targets[0].title, _value(one), scale))
     unit = "evidence in bits" if explanation.unit == "bits" else "activation difference"
     with styled():
-        return _lay_out(panels, frame, unit, title, _settings(explanation, sure))
+        return _lay_out(panels, _Common(frame, unit, colour_map), title, _settings(explanation, sure))
 
 
 def beside(
@@ -95,6 +105,7 @@ def beside(
     scale: float | None = None,
     unit: str = "",
     caption: str = "",
+    colour_map: str = DEFAULT,
 ) -> Figure:
     """The input, and as large beside it a map that is colours already.
 
@@ -108,9 +119,12 @@ def beside(
     scale : float, optional
         Magnitude of the full colours, for a colour bar from for to against with its ``unit``.
     caption : str
+    colour_map : str
+        The colour bar's: a name of `overlays.COLOUR_MAPS`.
     """
+    panels = [Panel(picture(ground), "input"), Panel(colours, title, "", scale)]
     with styled():
-        return _lay_out([Panel(picture(ground), "input"), Panel(colours, title, "", scale)], None, unit, "", caption)
+        return _lay_out(panels, _Common(None, unit, colour_map), "", caption)
 
 
 def png(explanation: Explanation, *, dpi: float = 100) -> bytes:
@@ -132,10 +146,12 @@ def _at(frame: Frame | None, maps: np.ndarray, size: tuple[int, ...]) -> np.ndar
     return maps if frame is None else frame.back(maps)
 
 
-def _stderr(one: Explanation) -> np.ndarray:
+def _unsure(one: Explanation, relevance: np.ndarray, frame: Frame | None) -> np.ndarray:
+    """Where the relevance, at the pixels that are drawn, lies within two standard errors of zero."""
     if np.isnan(one.stderr).all():
         raise SettingsError("the standard error is unknown, since each window had one draw: want at least two samples.")
-    return one.stderr
+    unsure: np.ndarray = ~(np.abs(relevance) >= 2.0 * _at(frame, one.stderr, one.pixels.shape[1:])[0])
+    return unsure
 
 
 def _value(one: Explanation) -> str:
@@ -161,7 +177,7 @@ def _settings(explanation: Explanation, sure: bool) -> str:
     return ", ".join(told + (["clear below two standard errors"] if sure else []))
 
 
-def _lay_out(panels: Line, frame: Frame | None, unit: str, title: str, settings: str) -> Figure:
+def _lay_out(panels: Sequence[Panel], common: _Common, title: str, settings: str) -> Figure:
     height, width = panels[0].colours.shape[:2]
     size = (SIDE * min(1.0, width / height), SIDE * min(1.0, height / width))
     broad, deep = max(size[0], NARROW), max(size[1], LOW)  # room for titles and ticks, however narrow or low the map
@@ -181,30 +197,31 @@ def _lay_out(panels: Line, frame: Frame | None, unit: str, title: str, settings:
     for row, head in zip(rows, heads):
         top += head + 0.03
         for column, panel in enumerate(row):
-            _place(sheet, panel, (MARGIN + sum(steps[:column]), top, *size), broad, frame, unit)
+            _place(sheet, panel, (MARGIN + sum(steps[:column]), top, *size), broad, common)
         top += deep + GAP
     sheet.text(MARGIN, top, settings, 7.5, color=FAINT)
     return sheet.figure
 
 
-def _rows(panels: Line) -> tuple[list[Line], int]:
+def _rows(panels: Sequence[Panel]) -> tuple[list[Sequence[Panel]], int]:
     """Panels in as few rows as may be, about equally long."""
     count = -(-len(panels) // ACROSS)
     across = -(-len(panels) // count)
     return [panels[start : start + across] for start in range(0, len(panels), across)], across
 
 
-def _place(sheet: Sheet, panel: Panel, box: Box, broad: float, frame: Frame | None, unit: str) -> None:
+def _place(sheet: Sheet, panel: Panel, box: Box, broad: float, common: _Common) -> None:
     left, top, _width, height = box
     title = wrap(panel.title, broad, 9.5, "bold")
     value = top - 0.03 - tall(panel.value, 8.5)
     sheet.text(left, value - tall(title, 9.5), title, 9.5, weight="bold")
     sheet.text(left, value, panel.value, 8.5, color=FAINT)
     axes = sheet.image(panel.colours, box)
-    if frame is not None:
-        _outline(axes, frame)
+    if common.frame is not None:
+        _outline(axes, common.frame)
     if panel.scale is not None:
-        sheet.bar(panel.scale, unit, (left + broad + 0.08, top, BAR, max(height, LOW)))
+        bar = (left + broad + 0.08, top, BAR, max(height, LOW))
+        sheet.bar(panel.scale, common.unit, bar, common.colour_map)
 
 
 def _outline(axes: Any, frame: Frame) -> None:

@@ -22,7 +22,7 @@ from matplotlib.ticker import MaxNLocator
 from .._version import __version__
 from ..errors import SettingsError
 from ..files import written_whole
-from ..overlays import overlay
+from ..overlays import DEFAULT, find_colour_map, overlay
 
 #: File endings, and what would make two files of one figure differ.
 FORMATS: dict[str, dict[str, Any]] = {
@@ -34,7 +34,6 @@ FORMATS: dict[str, dict[str, Any]] = {
 LARGEST = 2**27
 FONT = ["DejaVu Sans"]  # comes with matplotlib
 INK, FAINT, EDGE = "#1a1a1a", "#5f5f5f", "#9a9a9a"
-FOR, AGAINST = "#b00000", "#0000b0"
 MINUS = "\N{MINUS SIGN}"
 #: From one line of text to the next, in units of its size.
 LINE = 1.25
@@ -80,10 +79,11 @@ class Sheet:
         plain = text.replace("$", r"\$")  # a dollar sign begins no formula
         self.figure.text(left / self.width, 1 - down / self.height, plain, fontsize=size, **how)
 
-    def bar(self, scale: float, unit: str, box: Box) -> None:
+    def bar(self, scale: float, unit: str, box: Box, colour_map: str = DEFAULT) -> None:
         """An upright colour bar with full colour at ``scale``."""
         left, top, width, height = box
-        axes = self.image(ramp(), box)
+        colours = find_colour_map(colour_map)
+        axes = self.image(ramp(colour_map=colour_map), box)
         axes.set_aspect("auto")
         axes.images[0].set_extent((0, 1, -scale, scale))
         ticks = [tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(-scale, scale) if abs(tick) <= scale]
@@ -91,14 +91,15 @@ class Sheet:
         axes.set_yticklabels([f"{tick:.4g}".replace("-", MINUS) for tick in ticks], fontsize=7, color=INK)
         axes.yaxis.tick_right()
         axes.tick_params(axis="y", length=2, width=0.5, color=EDGE, pad=2)
-        self.text(left + width / 2, top - 0.02 - tall("for", 7), "for", 7, color=FOR, ha="center")
-        self.text(left + width / 2, top + height + 0.03, "against", 7, color=AGAINST, ha="center")
+        self.text(left + width / 2, top - 0.02 - tall("for", 7), "for", 7, color=colours.ink(1), ha="center")
+        self.text(left + width / 2, top + height + 0.03, "against", 7, color=colours.ink(-1), ha="center")
         self.upright(left + width + 0.5, top + height / 2, unit, 7, color=FAINT, ha="center")
 
 
-def ramp(length: int = 256) -> np.ndarray:
+def ramp(length: int = 256, colour_map: str = DEFAULT) -> np.ndarray:
     """The colours from for, on top, to against, as an overlay shows them over white: (length, 1, 3) uint8."""
-    return overlay(np.linspace(1.0, -1.0, length)[:, None], np.full((length, 1, 3), 255, np.uint8), scale=1.0)
+    levels, white = np.linspace(1.0, -1.0, length)[:, None], np.full((length, 1, 3), 255, np.uint8)
+    return overlay(levels, white, scale=1.0, colour_map=colour_map)
 
 
 def wrap(text: str, width: float, size: float, weight: str = "normal") -> str:
