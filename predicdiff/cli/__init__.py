@@ -1,19 +1,13 @@
-"""The command line: parse, call, print. One module for each group of commands."""
+"""The command line: parse, call, print. One file a command, named as the command, which is `command` in it."""
 
 from __future__ import annotations
+
+from importlib import import_module
 
 import click
 
 from .._version import __version__
-from .blobs import blobs
 from .console import Commands
-from .explain import explain
-from .judging import compare_command, faithfulness_command, randomisation_command
-from .listing import fetch, nets
-from .predict import predict
-from .sampling import fit, samples
-from .sensitivity import sensitivity_command
-from .show import show
 
 HELP = """Which parts of a picture speak for and against a class: prediction difference analysis (Zintgraf, Cohen and
 Welling, 2016) for Caffe nets and others.
@@ -24,6 +18,11 @@ Examples:
   predicdiff explain cat.jpg --net googlenet -o out/cat.h5
   predicdiff COMMAND --help
 """
+#: In the order of the help text.
+COMMANDS = (
+    "explain", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets",
+    "blobs", "fetch",
+)  # fmt: skip
 
 
 @click.group(
@@ -34,8 +33,5 @@ def main() -> None:
     """Run `predicdiff`."""
 
 
-for command in (
-    explain, show, predict, sensitivity_command, samples, fit, compare_command, faithfulness_command,
-    randomisation_command, nets, blobs, fetch,
-):  # fmt: skip
-    main.add_command(command)
+for name in COMMANDS:
+    main.add_command(import_module(f".{name}", __name__).command)

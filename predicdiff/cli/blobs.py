@@ -25,7 +25,7 @@ Examples:
 
 @click.command("blobs", cls=Command, help=HELP, short_help="List the layers that can be explained.")
 @net_options()
-def blobs(net: NetChoice) -> None:
+def command(net: NetChoice) -> None:
     """Print a table."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # of a mean, which says nothing here

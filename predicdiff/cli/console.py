@@ -98,6 +98,31 @@ def bar(total: int | None, *, quiet: bool, initial: int = 0, unit: str = " windo
     )
 
 
+class FileBars:
+    """A progress bar for each file that comes."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.file: str | None = None
+        self.bar: tqdm[Any] | None = None
+
+    def __call__(self, file: str, received: int, total: int | None) -> None:
+        """Show how much of ``file`` is there; the first call for it begins a new bar."""
+        if file != self.file or self.bar is None:
+            self.close()
+            self.file = file
+            self.bar = bar(total, quiet=self.quiet, initial=received, unit="B", scale=True)
+            self.bar.set_description(file)
+        self.bar.total = total
+        self.bar.update(received - self.bar.n)
+
+    def close(self) -> None:
+        """End the bar."""
+        if self.bar is not None:
+            self.bar.close()
+        self.bar = None
+
+
 def _seen() -> bool:
     """Whether stderr is a terminal; a process without one has no stderr at all."""
     return sys.stderr is not None and sys.stderr.isatty()

@@ -27,8 +27,7 @@ from .options.net import NetChoice, net_options, subject
 from .options.sampler import SamplerChoice, sampler_options
 from .options.values import KINDS
 from .outputs import check_outputs, numbered
-from .predict import described, table
-from .show import note_lines, target_lines
+from .summaries import effort_lines, note_lines, seen_lines, target_lines
 
 HELP = f"""Show what in an image speaks for and against a class.
 
@@ -61,7 +60,7 @@ Examples:
 @sampler_options()
 @net_options()
 @quiet_option()
-def explain(
+def command(
     image: str | None,
     net: NetChoice,
     sampler: SamplerChoice,
@@ -80,7 +79,7 @@ def explain(
     first = out.result(shown.name, model.name, method, *targets.places)
     inputs = [shown.file, sampler.sampler, *net.files]
     check_outputs(out.files(first), inputs)
-    say("\n".join([described(model, shown), *table(model, shown.image, 5)]))
+    say("\n".join(seen_lines(model, shown)))
     plan = _plan(model, shown.image, sampler, targets, sampling)
     _check_picture(plan, out)
     mine = first if out.output else numbered(first, lambda path: _held(path, plan, sampling) is not None)
@@ -178,17 +177,6 @@ def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say
             others.append(f"--quality {name} {duration(seconds * work)}")
     if others and seconds > SOON:
         say(f"({', '.join(others)}.)")
-
-
-def effort_lines(explanation: Explanation) -> list[str]:
-    """How it was computed, of a net that says so."""
-    made = explanation.provenance
-    if "evaluation" not in made:
-        return []
-    evaluation = str(made["evaluation"])
-    told = f"{evaluation[:1].upper()}{evaluation[1:]}"
-    share = made.get("work_share")
-    return [f"{told}." if share is None else f"{told}: {share:.0%} of the multiply-adds of dense passes."]
 
 
 def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:

@@ -18,8 +18,7 @@ from .options.base import Command, image_argument, option
 from .options.net import NetChoice, net_options, subject
 from .options.values import FIGURE, UNIT
 from .outputs import check_outputs, default_output
-from .predict import described, table, top_classes
-from .show import addressed
+from .summaries import addressed, seen_lines, top_classes
 
 HELP = """Draw a sensitivity map: how fast a class's score changes with each pixel, by one backward pass.
 
@@ -55,7 +54,7 @@ UNITS = {"signed": "gradient", "times_input": "gradient times input"}
 )
 @option("-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_sensitivity.png]")
 @net_options()
-def sensitivity_command(
+def command(
     image: str | None,
     net: NetChoice,
     blob: str | None,
@@ -72,13 +71,13 @@ def sensitivity_command(
     model = net.load(None if like is None else settings)
     output = output or default_output(shown.name, model.name, "sensitivity", suffix=".png")
     check_outputs([output], [shown.file, *net.files])
-    click.echo("\n".join([described(model, shown), *table(model, shown.image, 5)]))
+    click.echo("\n".join(seen_lines(model, shown)))
     blob = blob or model.scores or model.output
     if unit is None and blob in (model.scores, model.output):
         unit = top_classes(model, shown.image, 1)[0].number
-    found = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=kind, **settings.sensing)
+    values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=kind, **settings.sensing)
     named = _named(model, str(blob), () if unit is None else unit)
-    save_figure(_drawn(model.view(shown.image), found, kind, named, model.name), output)
+    save_figure(_drawn(model.view(shown.image), values, kind, named, model.name), output)
     click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[kind]}.\nWrote {output}.")
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any, Iterator
 
 import click
-import numpy as np
 
 from ..errors import SettingsError
 from ..explanation import Explanation
@@ -15,6 +13,7 @@ from .console import duration
 from .options.base import Command, option
 from .options.values import FIGURE, FILE
 from .outputs import check_outputs
+from .summaries import note_lines, target_lines
 
 HELP = """Say what a result of `predicdiff explain` holds, and draw it.
 
@@ -34,7 +33,7 @@ Examples:
 @option("--sure", is_flag=True, help="Leave clear what lies within two standard errors of zero.")
 @option("--shared-scale", is_flag=True, help="One colour scale for all targets instead of one each.")
 @option("--title", default="", help="A line above the picture.")
-def show(
+def command(
     result: Path,
     output: Path | None,
     target: tuple[int, ...],
@@ -59,32 +58,6 @@ def show(
     save_figure(drawn, output)
     click.echo("\n".join([*target_lines(explanation), *setting_lines(explanation), *note_lines(explanation)]))
     click.echo(f"Wrote {output}.")
-
-
-def target_lines(explanation: Explanation) -> list[str]:
-    """A line for each target: its value, its map's range, its standard error."""
-    unit = "bits" if explanation.unit == "bits" else "in activation"
-    name = "p" if explanation.unit == "bits" else "value"
-    lines = []
-    for number, target in enumerate(explanation.targets):
-        values = explanation.relevance[number]
-        title = addressed(target.title, f"{target.blob}{target.unit}")
-        lines.append(
-            f"{number}: {title}, {name} = {explanation.base[number]:.4g}: "
-            f"from {np.nanmin(values):.3g} to {np.nanmax(values):.3g} {unit}, "
-            f"standard error {_typical(explanation.stderr[number])}"
-        )
-    return lines
-
-
-def addressed(name: str, where: str) -> str:
-    """A unit's name and, where that is another thing, its place in the net."""
-    return name if name == where else f"{name} ({where})"
-
-
-def note_lines(explanation: Explanation) -> list[str]:
-    """What a reader should know before trusting the maps."""
-    return [f"Note: {note}" for note in explanation.notes]
 
 
 def setting_lines(explanation: Explanation) -> list[str]:
@@ -128,10 +101,3 @@ def _short(value: Any) -> str:
         return "(" + ", ".join(f"{name} {_short(part)}" for name, part in value.items() if part is not None) + ")"
     text = str(value)
     return text[:12] + "..." if len(text) >= 40 and " " not in text else text
-
-
-def _typical(stderr: np.ndarray) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all of it is NaN after a single draw
-        middle = float(np.nanmedian(stderr))
-    return "unknown" if np.isnan(middle) else f"{middle:.2g}"

@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from helpers.engines import ENGINES, tiny_net
 from helpers.places import ROOT
+from helpers.tiny_zoo import TinyZoo
 from PIL import Image
 
 from predicdiff.cli import main
@@ -62,6 +63,16 @@ def folder(tmp_path: Path, photographs: np.ndarray) -> Path:
     path.mkdir()
     for number, image in enumerate(photographs[1:]):
         Image.fromarray(image).save(path / f"{number:02}.png")
+    return path
+
+
+@pytest.fixture
+def few(tmp_path: Path, photographs: np.ndarray) -> Path:
+    """A folder of three images."""
+    path = tmp_path / "few"
+    path.mkdir()
+    for number, image in enumerate(photographs[:3]):
+        Image.fromarray(image).save(path / f"{number}.png")
     return path
 
 
@@ -121,3 +132,10 @@ def program(tmp_path: Path) -> Callable[..., Any]:
 def model(data: Path) -> Any:
     """The tiny net from Python, as the options of `net` give it."""
     return tiny_net(preprocessing=caffe_preprocessing(mean=[104.0, 117.0, 123.0], image_size=24))
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyZoo]:
+    """A manifest of small nets, whose files lie on servers of this machine."""
+    with TinyZoo(tmp_path, monkeypatch) as tiny:
+        yield tiny

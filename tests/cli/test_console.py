@@ -11,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from predicdiff.cli import console
 from predicdiff.cli.console import Commands, bar, duration, speaker
 from predicdiff.errors import InputWarning, SettingsError
 
@@ -85,6 +86,31 @@ def test_no_bar_where_there_is_no_terminal(capsys):
     with bar(10, quiet=False) as shown:
         shown.update(5)
     assert capsys.readouterr().err == ""
+
+
+def test_bars_follow_the_files(monkeypatch):
+    made = []
+
+    class Bar:
+        def __init__(self, total, **settings):
+            self.total, self.n, self.closed = total, settings["initial"], False
+            made.append(self)
+
+        def set_description(self, text):
+            self.text = text
+
+        def update(self, count):
+            self.n += count
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setattr(console, "bar", Bar)
+    bars = console.FileBars(quiet=False)
+    for file, received, total in [("a", 5, None), ("a", 7, 10), ("a", 10, 10), ("b", 0, 3), ("b", 3, 3)]:
+        bars(file, received, total)
+    bars.close()
+    assert [(bar.text, bar.n, bar.total, bar.closed) for bar in made] == [("a", 10, 10, True), ("b", 3, 3, True)]
 
 
 def test_no_bar_where_there_is_no_stderr(monkeypatch):

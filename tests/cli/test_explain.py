@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
 
@@ -11,13 +10,18 @@ import pytest
 from helpers.engines import needed
 from PIL import Image
 
+from predicdiff import algorithm
 from predicdiff.algorithm import explain
+from predicdiff.cli import explain as module
 from predicdiff.errors import SettingsError
 from predicdiff.explanation import Explanation
 from predicdiff.images import load_image
+from predicdiff.methods.occlusion import occlusion
 from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.presets import LIKES
 from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import default_corpus, read_folder
+from predicdiff.samplers.hidden import hidden_marginal
 
 pytestmark = needed
 
@@ -203,7 +207,7 @@ def test_a_finished_result_is_drawn_anew_without_being_computed(cli, net, fitted
     def computes(*_given, **_named):
         raise SettingsError("computed again")
 
-    monkeypatch.setattr(importlib.import_module("predicdiff.cli.explain"), "run", computes)
+    monkeypatch.setattr(module, "run", computes)
     again = cli(*common, "--sure")
     assert again.exit_code == 0, again.output
     assert again.output.splitlines()[-1] == "a.h5 held this already: wrote a.png alone. --restart computes it again."
@@ -219,8 +223,7 @@ def test_a_finished_result_is_drawn_anew_without_being_computed(cli, net, fitted
 
 def interrupted_after(tmp_path, tiles, arguments, cli):
     """Press Ctrl-C when so many tiles are finished."""
-    module = importlib.import_module("predicdiff.algorithm")
-    evaluate, count = module.evaluate_tile, [0]
+    evaluate, count = algorithm.evaluate_tile, [0]
 
     def interrupted(*given):
         count[0] += 1
@@ -229,7 +232,7 @@ def interrupted_after(tmp_path, tiles, arguments, cli):
         return evaluate(*given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "evaluate_tile", interrupted)
+        patch.setattr(algorithm, "evaluate_tile", interrupted)
         result = cli(*arguments)
     assert result.exit_code == 130
     assert "Interrupted. What is finished is in part.h5.tiles: the same command goes on from there." in result.output
@@ -270,3 +273,79 @@ def test_the_cat_and_the_net_that_come_with_it(cli, tmp_path):
     assert found.relevance.shape == (1, 224, 224)
     assert found.image.shape == (300, 451, 3)
     assert not any("chelsea" in name for name in found.provenance["sampler"]["names"])
+
+
+def test_occlusion_as_from_python(cli, net, model, picture, tmp_path):
+    assert cli("explain", picture, *net, *QUICK[:-2], "--method", "occlusion", "-o", "o.h5", "-q").exit_code == 0
+    expected = occlusion(model, load_image(picture), window=8, stride=8)
+    found = Explanation.load(tmp_path / "o.h5")
+    np.testing.assert_array_equal(found.relevance, expected.relevance)
+    assert found.unit == "activation"
+
+
+def test_a_hidden_start_as_from_python(cli, net, model, picture, tmp_path):
+    options = ["--start", "pool1", "--sampler", "marginal", "-k", 2, "--stride", 1, "-S", 2, "--channels-apart"]
+    result = cli("explain", picture, *net, *options, "-o", "h.h5", "-q")
+    assert result.exit_code == 0, result.output
+    image = load_image(picture)
+    corpus, names = default_corpus(model.input_shape, exclude=image)
+    sampler = hidden_marginal(model, corpus, "pool1", names=names)
+    how = {"window": 2, "samples": 2, "stride": 1, "start": "pool1", "channels_apart": True}
+    expected = explain(model, image, sampler, **how)
+    found = Explanation.load(tmp_path / "h.h5")
+    np.testing.assert_array_equal(found.relevance, expected.relevance)
+    assert found.targets == expected.targets
+
+
+@pytest.mark.parametrize("name", LIKES)
+def test_settings_like_others(cli, net, picture, tmp_path, name):
+    options = ["--like", name, "--sampler", "marginal", "-k", 8, "--stride", 8]
+    result = cli("explain", picture, *net, *options, "-o", "l.h5", "-q")
+    assert result.exit_code == 0, result.output
+    found = Explanation.load(tmp_path / "l.h5")
+    assert found.settings["like"] == name
+    assert found.settings["samples"] == LIKES[name].samples
+    assert found.settings["training_instances"] == (LIKES[name].training_instances or 1_281_167)
+    rounded = found.relevance.astype(np.float16).astype(np.float64)
+    assert (rounded == found.relevance).all() == LIKES[name].half
+
+
+def test_a_blob_that_does_not_see_the_start(cli, net, picture, tmp_path):
+    result = cli("explain", picture, *net, "--start", "fc", "--blob", "conv1", "--unit", 0, "-o", "x.h5")
+    assert result.exit_code == 2
+    assert "does not lie downstream" in result.output
+    assert not (tmp_path / "x.h5").exists()
+
+
+def test_results_of_other_blobs_get_names_of_their_own(cli, net, picture, tmp_path):
+    options = [
+        "--sampler",
+        "marginal",
+        "-k",
+        2,
+        "--stride",
+        2,
+        "-S",
+        2,
+        "--start",
+        "pool1",
+        "--blob",
+        "fc",
+        "--unit",
+        1,
+    ]
+    result = cli("explain", picture, *net, *options, "-q")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.suffix for path in (tmp_path / "out").glob("*_marginal_from-pool1_fc.*")) == [".h5", ".png"]
+
+
+def test_evidence_of_a_blob_without_probabilities(cli, net, picture, tmp_path):
+    result = cli("explain", picture, *net, "--blob", "fc", "--measure", "evidence", "-o", "x.h5")
+    assert result.exit_code == 2
+    assert "holds no probabilities: want 'prob'" in result.output
+    assert not (tmp_path / "x.h5").exists()
+
+
+def test_the_plain_difference_of_a_probability(cli, net, fitted, picture, tmp_path):
+    assert cli("explain", picture, *net, *fitted, *QUICK, "--measure", "activation", "-o", "m.h5", "-q").exit_code == 0
+    assert Explanation.load(tmp_path / "m.h5").unit == "activation"

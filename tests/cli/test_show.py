@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from predicdiff.cli.show import setting_lines, target_lines
+from predicdiff.cli.show import setting_lines
+from predicdiff.cli.summaries import target_lines
 from predicdiff.explanation import Explanation, Target
 from predicdiff.images import View
 

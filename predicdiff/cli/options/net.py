@@ -12,11 +12,13 @@ import numpy as np
 
 from ...errors import ImageError, SettingsError
 from ...images import MODES, load_image
+from ...nets.fetching.manifest import entry
+from ...nets.fetching.weights import fetch_net, status
 from ...nets.preprocessing import ORDERS, Preprocessing
 from ...presets import Like
 from ...protocols import ENGINES, PRECISIONS, Net
 from ...samplers.corpus import bundled
-from ..listing import fetch_missing
+from ..console import FileBars
 from .base import Decorator, gather, option
 from .values import FILE, SIZE
 
@@ -52,7 +54,7 @@ class NetChoice:
             raise SettingsError(f"--gpu {self.gpu} and --device {self.device} both say where to compute: want one.")
         preprocessing = self._preprocessing()
         if self.fetch and self.weights is None:
-            fetch_missing(str(self.net), self.engine)
+            _fetch_missing(str(self.net), self.engine)
         return load_net(
             self.net,
             weights=self.weights,
@@ -105,6 +107,17 @@ class NetChoice:
         view = replace(known.view, mode=given.get("view", known.view.mode), size=size)
         changed = {name: getattr(made, name) for name in given if name not in ("image_size", "view")}
         return replace(known, view=view, **changed)
+
+
+def _fetch_missing(name: str, engine: str) -> None:
+    """Download what a net of the manifest lacks, if the engine can run it; other nets have their files named."""
+    lacking = any(net.name == name and net.missing for net in status())
+    if lacking and (engine == "torch" or entry(name).prototxt is not None):
+        bars = FileBars(quiet=False)
+        try:
+            fetch_net(name, progress=bars)
+        finally:
+            bars.close()
 
 
 def settle() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +33,10 @@ def tiny(data: Path):
 
 
 @pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyZoo]:
-    with TinyZoo(tmp_path, monkeypatch) as tiny:
-        tiny.place("tiny.caffemodel", WEIGHTS)
-        tiny.place("tiny_mean.binaryproto", MEAN)
-        yield tiny
+def fetched(zoo: TinyZoo) -> None:
+    """A net known by name whose files are there."""
+    zoo.place("tiny.caffemodel", WEIGHTS)
+    zoo.place("tiny_mean.binaryproto", MEAN)
 
 
 def test_a_prototxt_gets_caffes_preprocessing(tiny, photographs):
@@ -74,7 +72,8 @@ def test_a_net_without_a_mean_is_warned_of(tiny):
         tiny(mean=None)
 
 
-def test_a_known_net_keeps_its_own_preprocessing(zoo, photographs):
+@pytest.mark.usefixtures("fetched")
+def test_a_known_net_keeps_its_own_preprocessing(photographs):
     image = photographs[0]
     own = choice("tiny").load()
     assert own.preprocessing.channels == "bgr"

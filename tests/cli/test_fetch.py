@@ -1,31 +1,10 @@
-"""`predicdiff nets` and `predicdiff fetch`, against servers on this machine."""
+"""`predicdiff fetch`, against servers on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from helpers.engines import ENGINES, needed
-from helpers.tiny_zoo import WEIGHTS, TinyZoo
-
-from predicdiff.cli import listing
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyZoo]:
-    with TinyZoo(tmp_path, monkeypatch) as tiny:
-        yield tiny
-
-
-def test_nets_says_what_is_missing_and_what_brings_it(cli, zoo):
-    output = cli("nets").output
-    first, title = output.splitlines()[:2]
-    assert first.startswith("tiny  ")
-    assert first.endswith("missing tiny.caffemodel, tiny_mean.npy: predicdiff fetch tiny")
-    assert title.strip() == "a tiny net; none"
-    assert 'missing data.bin: pip install "a-package==1.0"' in output
-    assert output.splitlines()[-1] == f"Weights are kept in {zoo.cache}."
+from helpers.tiny_zoo import WEIGHTS
 
 
 def test_fetch_brings_a_net_and_nets_says_so(cli, zoo):
@@ -87,28 +66,3 @@ def test_a_host_without_the_file(cli, zoo):
 def test_an_unknown_net_is_said_before_anything_is_fetched(refused, zoo):
     assert "no net is called 'tinny'. Do you mean 'tiny'?" in refused("fetch", "tiny", "tinny")
     assert not (zoo.cache / "nets").exists()
-
-
-def test_bars_follow_the_files(monkeypatch):
-    made = []
-
-    class Bar:
-        def __init__(self, total, **settings):
-            self.total, self.n, self.closed = total, settings["initial"], False
-            made.append(self)
-
-        def set_description(self, text):
-            self.text = text
-
-        def update(self, count):
-            self.n += count
-
-        def close(self):
-            self.closed = True
-
-    monkeypatch.setattr(listing, "bar", Bar)
-    bars = listing.Bars(quiet=False)
-    for file, received, total in [("a", 5, None), ("a", 7, 10), ("a", 10, 10), ("b", 0, 3), ("b", 3, 3)]:
-        bars(file, received, total)
-    bars.close()
-    assert [(bar.text, bar.n, bar.total, bar.closed) for bar in made] == [("a", 10, 10, True), ("b", 3, 3, True)]

@@ -1,0 +1,78 @@
+"""`predicdiff faithfulness`: which method's maps know best what a net looks at?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ..files import written_whole
+from ..judging.faithfulness import Faithfulness, faithfulness
+from ..methods.registry import METHODS
+from .console import bar
+from .options.base import Command, option, quiet_option
+from .options.maps import folder_argument, folder_images, map_options
+from .options.net import NetChoice, net_options
+from .options.values import FIGURE
+from .outputs import check_outputs
+
+HELP = """Hold methods against each other over a folder of images: deletion and insertion curves.
+
+Pixels are taken away, or put back, those first that a map calls most relevant; the faster the class's probability
+falls, or rises, the better the map knows what the net looks at. Take dozens of images: few say little.
+
+\b
+Examples:
+  predicdiff faithfulness PHOTOS
+  predicdiff faithfulness PHOTOS --net googlenet --stride 5 -o out/curves.png
+"""
+
+
+@click.command(
+    "faithfulness",
+    cls=Command,
+    help=HELP,
+    short_help="Hold methods against each other.",
+)
+@folder_argument()
+@map_options()
+@option("--steps", type=int, default=28, show_default=True, help="Steps in which the picture goes.")
+@option("--block", type=int, default=8, show_default=True, help="Side of the squares that go at a time, in pixels.")
+@option(
+    "-o", "--output", type=FIGURE, default=Path("out/faithfulness.png"), show_default=True, help="The curves' picture."
+)
+@net_options()
+@quiet_option()
+def command(
+    folder: Path,
+    net: NetChoice,
+    window: int,
+    samples: int,
+    stride: int,
+    steps: int,
+    block: int,
+    seed: int,
+    output: Path,
+    quiet: bool,
+) -> None:
+    """Make the maps, delete and insert, print the table, draw the curves."""
+    numbers = output.with_suffix(".json")
+    check_outputs([output, numbers], net.files)
+    model = net.load()
+    images = folder_images(model, folder)
+    with bar(len(images) * len(METHODS), quiet=quiet, unit=" maps") as shown:
+        found = faithfulness(
+            model, images, window=window, samples=samples, stride=stride, steps=steps, block=block, seed=seed,
+            progress=lambda done, _: shown.update(done - shown.n),
+        )  # fmt: skip
+    _write(found, output, numbers)
+    click.echo(f"{found.table()}\n\n{found.caption()}\nWrote {output} and {numbers}.")
+
+
+def _write(found: Faithfulness, output: Path, numbers: Path) -> None:
+    from ..plotting import save_figure
+
+    save_figure(found.figure(), output)
+    with written_whole(numbers) as part:
+        part.write_text(json.dumps(found.as_dict(), indent=1))

@@ -1,0 +1,33 @@
+"""`predicdiff nets`: which nets are known by name."""
+
+from __future__ import annotations
+
+import click
+
+from ..nets.fetching.weights import Status, cache_dir, status
+from .options.base import Command
+
+HELP = """List the nets known by name, and whether their weights are there."""
+
+
+@click.command("nets", cls=Command, help=HELP, short_help="List the nets known by name.")
+def command() -> None:
+    """Print a table."""
+    found = status()
+    width = max(len(net.name) for net in found)
+    for net in found:
+        click.echo(f"{net.name:<{width}}  {_size(net):>8}  {_state(net)}")
+        click.echo(f"{'':<{width}}  {net.title}; {net.licence}")
+    click.echo(f"Weights are kept in {cache_dir()}.")
+
+
+def _size(net: Status) -> str:
+    if net.size is None:
+        return "?"
+    return f"{'' if net.exact else '~'}{net.size / 1e6:.0f} MB"
+
+
+def _state(net: Status) -> str:
+    if not net.missing:
+        return f"ready: {net.path}"
+    return f"missing {', '.join(net.missing)}: {net.command}"

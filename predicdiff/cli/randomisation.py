@@ -1,0 +1,49 @@
+"""`predicdiff randomisation`: do maps change when the net's weights do?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..judging.randomisation import randomisation
+from ..methods.registry import DIFFERENCE, METHODS
+from .console import bar
+from .options.base import Command, option, quiet_option
+from .options.maps import folder_argument, folder_images, map_options
+from .options.net import NetChoice, net_options
+
+HELP = """Randomise a net's weights from the last layer down, and see whether its maps change.
+
+A map that stays when the weights are gone does not show what the net has learnt (Adebayo et al., 2018): its correlation
+with the original must fall below that of two seeds of the same net.
+
+\b
+Examples:
+  predicdiff randomisation PHOTOS
+  predicdiff randomisation PHOTOS --method sensitivity
+"""
+
+
+@click.command("randomisation", cls=Command, help=HELP, short_help="See whether maps change with the weights.")
+@folder_argument()
+@map_options()
+@option("--method", type=click.Choice(METHODS), default=DIFFERENCE, show_default=True, help="Which map.")
+@net_options()
+@quiet_option()
+def command(
+    folder: Path, net: NetChoice, window: int, samples: int, stride: int, seed: int, method: str, quiet: bool
+) -> None:
+    """Print the table and the verdict."""
+    model = net.load()
+    images = folder_images(model, folder)
+    with bar(None, quiet=quiet, unit=" maps") as shown:
+
+        def progress(done: int, total: int) -> None:
+            shown.total = total
+            shown.update(done - shown.n)
+
+        found = randomisation(
+            model, images, method=method, window=window, samples=samples, stride=stride, seed=seed, progress=progress
+        )
+    click.echo(found.table())

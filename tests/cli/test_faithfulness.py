@@ -1,0 +1,26 @@
+"""`predicdiff faithfulness`."""
+
+from __future__ import annotations
+
+import json
+
+from helpers.engines import needed
+
+from predicdiff.images import load_image
+from predicdiff.judging.faithfulness import faithfulness
+from predicdiff.samplers.corpus import read_folder
+
+pytestmark = needed
+
+
+def test_faithfulness_as_from_python(cli, net, model, few, tmp_path):
+    settings = {"window": 8, "samples": 2, "stride": 8, "steps": 4, "block": 6}
+    result = cli(
+        "faithfulness", few, *net, "-k", 8, "--stride", 8, "-S", 2, "--steps", 4, "--block", 6, "-o", "f.png", "-q"
+    )
+    assert result.exit_code == 0, result.output
+    arrays, names, _ = read_folder(few, model.view)
+    expected = faithfulness(model, dict(zip(names, arrays)), **settings)
+    assert expected.table() in result.output
+    assert json.loads((tmp_path / "f.json").read_text())["settings"]["steps"] == 4
+    assert load_image(tmp_path / "f.png").shape[2] == 3
