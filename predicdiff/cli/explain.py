@@ -16,9 +16,9 @@ from ..algorithm import first_state, run
 from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..journal import Journal
-from ..methods.occlusion import GreyPatch
 from ..plan import QUALITIES, Plan, make_plan, precision_gap, seconds_needed
 from ..protocols import Net, Sampler
+from ..samplers.grey import GreyPatch
 from .console import INTERRUPTED, SOON, bar, duration, speaker
 from .options.base import Command, image_argument, quiet_option
 from .options.explain_options import Output, Sampling, Targets, explain_options

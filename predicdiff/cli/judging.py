@@ -15,7 +15,8 @@ from ..explanation import Explanation
 from ..files import written_whole
 from ..judging.faithfulness import Faithfulness, faithfulness
 from ..judging.randomisation import randomisation
-from ..methods.registry import DIFFERENCE, METHODS
+from ..methods.registry import DIFFERENCE
+from ..methods.registry import names as method_names
 from ..protocols import Net
 from ..samplers.corpus import read_folder
 from .console import bar
@@ -130,7 +131,7 @@ def faithfulness_command(
     check_outputs([output, numbers], net.files)
     model = net.load()
     images = _images(model, folder)
-    with bar(len(images) * len(METHODS), quiet=quiet, unit=" maps") as shown:
+    with bar(len(images) * len(method_names()), quiet=quiet, unit=" maps") as shown:
         found = faithfulness(
             model, images, window=window, samples=samples, stride=stride, steps=steps, block=block, seed=seed,
             progress=lambda done, _: shown.update(done - shown.n),
@@ -144,7 +145,7 @@ def faithfulness_command(
 )
 @FOLDER_ARGUMENT
 @map_options()
-@option("--method", type=click.Choice(METHODS), default=DIFFERENCE, show_default=True, help="Which map.")
+@option("--method", type=click.Choice(method_names()), default=DIFFERENCE, show_default=True, help="Which map.")
 @net_options()
 @quiet_option()
 def randomisation_command(
