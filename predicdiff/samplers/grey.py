@@ -6,15 +6,18 @@ from typing import Any, Sequence, Union
 
 import numpy as np
 
-from ..errors import SettingsError
+from ..errors import SamplerError, SettingsError
+from ..files import Kind
+from .saved import Parts, SavedSampler
 
 #: One value, or one for each channel.
 Value = Union[float, Sequence[float]]
 
 
-class GreyPatch:
+class GreyPatch(SavedSampler):
     """A sampler that puts the same value into every window, in pixels: one number, or one for each channel."""
 
+    file = Kind("grey sampler", 1, "GreyPatch(127.5).save('{path}')", SamplerError)
     notes = ("Every window was covered with one grey patch: nothing is drawn, and the standard error is 0.",)
 
     def __init__(self, value: Value = 127.5) -> None:
@@ -35,6 +38,15 @@ class GreyPatch:
         if len(values) not in (1, len(pixels)):
             raise SettingsError(f"grey has {len(values)} values: want one, or one for each of {len(pixels)} channels.")
         return np.broadcast_to(values, (len(origins), 1, len(pixels), window, window)).astype(np.float32)
+
+    def parts(self) -> Parts:
+        """The value."""
+        return {}, {"value": self._values().tolist()}
+
+    @classmethod
+    def from_parts(cls, parts: dict[str, Any]) -> GreyPatch:
+        """The sampler of what `parts` gave."""
+        return cls(parts["value"])
 
     def _values(self) -> np.ndarray:
         try:
