@@ -12,8 +12,9 @@ from .comparing.compare import compare
 from .errors import PredicdiffError
 from .explanation import Explanation
 from .images import View, load_image
-from .methods.occlusion import occlusion, univariate
+from .methods.occlusion import occlusion
 from .methods.sensitivity import sensitivity
+from .methods.univariate import univariate
 from .nets.preprocessing import Preprocessing
 from .nets.zoo import load_net
 from .samplers.corpus import default_corpus

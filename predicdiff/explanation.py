@@ -12,7 +12,7 @@ from .errors import ExplanationError, SettingsError
 from .files import Kind, read, write
 from .images import Frame, enlarge
 
-KIND = Kind("explanation", 1, "predicdiff explain IMAGE", ExplanationError)
+KIND = Kind("explanation", 1, "predicdiff explain IMAGE -o {path}", ExplanationError)
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
 SHOWN = ("window", "samples", "stride")
 PathLike = Union[str, Path]

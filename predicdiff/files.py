@@ -13,7 +13,7 @@ import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, TypeVar
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Kind(NamedTuple):
-    """What files hold, in words for their errors, which are of type ``error``; ``command`` makes them."""
+    """What files hold, in words for their errors, which are of type ``error``; ``command`` makes one at ``{path}``."""
 
     noun: str
     version: int
@@ -50,25 +50,38 @@ def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mappi
 
 def read(path: Path, kind: Kind, make: Callable[[dict[str, Any]], T]) -> T:
     """What ``make`` makes of all that `write` wrote, by name; an error of the kind's if the file is not as it was."""
+    return read_any(path, kind, {kind: make})
+
+
+def read_any(path: Path, family: Kind, makers: Mapping[Kind, Callable[[dict[str, Any]], T]]) -> T:
+    """As `read`, of the one of several kinds that the file says it holds; ``family`` names them all in errors."""
     import h5py
 
+    kind = family
     try:
-        with h5py.File(io.BytesIO(_unsealed(path, kind)), "r") as file:
-            if file.attrs.get("format") != f"predicdiff {kind.noun}":
-                raise kind.error(f"{path}: not a whole {kind.noun}, but another file of predicdiff's.")
-            if int(file.attrs["version"]) > kind.version:
-                raise kind.error(f"{path}: written by a newer predicdiff. Install that to read it.")
-            found = {name: _plain(values[()]) for name, values in file.items()}
-        return make(found)
+        with h5py.File(io.BytesIO(_unsealed(path, family)), "r") as file:
+            kind = _kind_of(file, path, family, makers)
+            parts = {name: _plain(values[()]) for name, values in file.items()}
+        return makers[kind](parts)
     except PredicdiffError:
         raise
     except FileNotFoundError:
-        raise kind.error(f"{path}: no such file. Make one with `{kind.command} -o {path}`.") from None
+        raise kind.error(f"{path}: no such file. Make one with `{kind.command.format(path=path)}`.") from None
     except OSError as error:
         raise kind.error(f"{path}: cannot be read ({error.strerror or error}).") from error
     except Exception as error:  # h5py raises many kinds for files that are put together otherwise
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise kind.error(f"{path}: {kind.noun} without all its parts ({reason}).") from error
+
+
+def _kind_of(file: Any, path: Path, family: Kind, kinds: Iterable[Kind]) -> Kind:
+    """The one of ``kinds`` that an open file is of."""
+    kind = next((kind for kind in kinds if file.attrs.get("format") == f"predicdiff {kind.noun}"), None)
+    if kind is None:
+        raise family.error(f"{path}: not a whole {family.noun}, but another file of predicdiff's.")
+    if int(file.attrs["version"]) > kind.version:
+        raise kind.error(f"{path}: written by a newer predicdiff. Install that to read it.")
+    return kind
 
 
 def _plain(value: Any) -> Any:

@@ -14,12 +14,11 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from . import windows
-from .errors import SettingsError
 from .explanation import Explanation
 from .nets.preprocessing import Preprocessing
 from .plan import QUALITIES
 from .protocols import Sampler
-from .samplers import GaussianSampler, MarginalSampler
+from .samplers.registry import Recipe, find
 
 
 def first_colour(colours: int, order: str) -> int:
@@ -106,7 +105,8 @@ class Like:
 
         Parameters
         ----------
-        kind : {"conditional", "marginal"}
+        kind : str
+            A name of the registry: "conditional", "marginal" or "grey".
         images : (m, C, H, W) array
             Pixels as the net sees them.
         pixels : (C, H, W) array
@@ -116,15 +116,13 @@ class Like:
         order : {"rgb", "bgr"}
             The net's channel order: the authors' first colour is the first of the net's input.
         """
-        if kind not in ("conditional", "marginal"):
-            raise SettingsError(f"sampler {kind!r} is unknown: want conditional or marginal.")
+        make = find(kind).make
         images, names = self.corpus(images, pixels, names)
-        if kind == "marginal":
-            return MarginalSampler(images, names=names, choice=self.choice)
-        return GaussianSampler.fit(
-            images, self.window + self.margin if context is None else context, patches=self.patches, seed=seed,
-            channels=self.channels, first=first_colour(len(pixels), order), clip=self.clip, names=names,
+        recipe = Recipe(
+            self.window + self.margin if context is None else context, patches=self.patches, channels=self.channels,
+            first=first_colour(len(pixels), order), clip=self.clip, choice=self.choice, seed=seed, names=names,
         )  # fmt: skip
+        return make(images, recipe)
 
     def corpus(
         self, images: np.ndarray, pixels: np.ndarray, names: Sequence[str] | None = None

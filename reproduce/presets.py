@@ -18,14 +18,16 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff import windows
-from predicdiff.cli.options.values import KINDS
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.files import written_whole
 from predicdiff.plan import MEMORY, QUALITIES, Plan, make_plan
+from predicdiff.samplers.registry import REGISTRY
 
 from . import common
 
 WINDOW = 10
+#: Samplers that draw.
+KINDS = tuple(name for name, kind in REGISTRY.items() if kind.takes_corpus)
 STRIDES = (2, 3, 4, 5, 6, 8, 10)
 SAMPLES = (1, 2, 4, 8)
 #: A map's correlations, by "stride,samples".

@@ -224,7 +224,7 @@ def test_the_explained_image_in_the_authors_corpus_and_not_in_the_papers() -> No
     sampler = AUTHORS.sampler("marginal", images, images[2])
     drawn = sampler.draw(images[2], np.array([(1, 3)]), window=2, samples=2, seed=0)
     np.testing.assert_array_equal(drawn[0], [images[2, :, 1:3, 3:5], images[0, :, 1:3, 3:5]])
-    with pytest.raises(SettingsError, match="sampler 'both' is unknown: want conditional or marginal"):
+    with pytest.raises(SettingsError, match="sampler 'both' is unknown: want conditional, marginal or grey"):
         AUTHORS.sampler("both", images, images[2])
 
 

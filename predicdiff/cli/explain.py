@@ -16,16 +16,16 @@ from ..algorithm import first_state, run
 from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..journal import Journal
-from ..methods.occlusion import GreyPatch
 from ..overlays import find_colour_map
 from ..plan import QUALITIES, Plan, make_plan, precision_gap, seconds_needed
 from ..protocols import Net, Sampler
+from ..samplers.grey import GreyPatch
+from ..samplers.registry import names as sampler_names
 from .console import INTERRUPTED, SOON, bar, duration, speaker
 from .options.base import Command, image_argument, quiet_option
 from .options.explain_options import Output, Sampling, Targets, explain_options
 from .options.net import NetChoice, net_options, subject
 from .options.sampler import SamplerChoice, sampler_options
-from .options.values import KINDS
 from .outputs import check_outputs, numbered
 from .summaries import effort_lines, note_lines, seen_lines, target_lines
 
@@ -128,7 +128,7 @@ def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets,
 
 def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
     """Refuse what says how draws are made where none are."""
-    given = {"--sampler": sampler.name != KINDS[0], "--corpus": sampler.corpus, "-l": sampling.context}
+    given = {"--sampler": sampler.name != sampler_names()[0], "--corpus": sampler.corpus, "-l": sampling.context}
     idle = [name for name, value in {**given, "-S": sampling.samples}.items() if value]
     if idle:
         raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")

@@ -9,7 +9,7 @@ import click
 
 from ..files import written_whole
 from ..judging.faithfulness import Faithfulness, faithfulness
-from ..methods.registry import METHODS
+from ..methods.registry import names as method_names
 from .console import bar
 from .options.base import Command, option, quiet_option
 from .options.maps import folder_argument, folder_images, map_options
@@ -61,7 +61,7 @@ def command(
     check_outputs([output, numbers], net.files)
     model = net.load()
     images = folder_images(model, folder)
-    with bar(len(images) * len(METHODS), quiet=quiet, unit=" maps") as shown:
+    with bar(len(images) * len(method_names()), quiet=quiet, unit=" maps") as shown:
         found = faithfulness(
             model, images, window=window, samples=samples, stride=stride, steps=steps, block=block, seed=seed,
             progress=lambda done, _: shown.update(done - shown.n),

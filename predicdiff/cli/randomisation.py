@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from ..judging.randomisation import randomisation
-from ..methods.registry import DIFFERENCE, METHODS
+from ..methods.registry import DIFFERENCE
+from ..methods.registry import names as method_names
 from .console import bar
 from .options.base import Command, option, quiet_option
 from .options.maps import folder_argument, folder_images, map_options
@@ -28,7 +29,7 @@ Examples:
 @click.command("randomisation", cls=Command, help=HELP, short_help="See whether maps change with the weights.")
 @folder_argument()
 @map_options()
-@option("--method", type=click.Choice(METHODS), default=DIFFERENCE, show_default=True, help="Which map.")
+@option("--method", type=click.Choice(method_names()), default=DIFFERENCE, show_default=True, help="Which map.")
 @net_options()
 @quiet_option()
 def command(

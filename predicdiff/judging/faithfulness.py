@@ -17,7 +17,8 @@ import numpy as np
 from ..algorithm import LEFT, versions
 from ..errors import SettingsError
 from ..evidence import kept
-from ..methods.registry import DIFFERENCE, METHODS, Methods, prepare
+from ..methods.prepared import Methods, prepare
+from ..methods.registry import DIFFERENCE
 from ..protocols import Net, Sampler
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
@@ -149,7 +150,7 @@ def faithfulness(
     net: Net,
     images: Mapping[str, np.ndarray],
     *,
-    methods: Methods = METHODS,
+    methods: Methods | None = None,
     sampler: Sampler | None = None,
     window: int = 10,
     samples: int = 4,
@@ -167,8 +168,9 @@ def faithfulness(
     net : Net
     images : {name: (C, H, W) float array or (H, W, 3) array}
         Pixels as ``net.view`` gives them, or RGB images.
-    methods : sequence of str, or {name: function}
-        Names of `methods.METHODS`, or any functions (net, pixels, unit, seed) -> map (H, W).
+    methods : sequence of str, or {name: function}, optional
+        Names of the registry (`methods.registry.names`), by default all, or any functions
+        (net, pixels, unit, seed) -> map (H, W).
     sampler : Sampler, optional
         Of "prediction difference"; by default the Gaussian of the bundled photographs.
     window, samples, stride : int

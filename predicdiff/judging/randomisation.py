@@ -16,7 +16,9 @@ import numpy as np
 from ..algorithm import versions
 from ..comparing.similarity import similarity
 from ..errors import SettingsError
-from ..methods.registry import DIFFERENCE, Method, Prepared, prepare
+from ..methods.method import MapFunction
+from ..methods.prepared import Prepared, prepare
+from ..methods.registry import DIFFERENCE
 from ..protocols import Net, Sampler, Unit
 from ..targets import observed, predicted, see
 from .random_weights import randomised, weighted_layers
@@ -119,7 +121,7 @@ def randomisation(
     net: Net,
     images: Mapping[str, np.ndarray],
     *,
-    method: str | Method = DIFFERENCE,
+    method: str | MapFunction = DIFFERENCE,
     sampler: Sampler | None = None,
     window: int = 10,
     samples: int = 4,
@@ -142,7 +144,7 @@ def randomisation(
     images : {name: (C, H, W) float array or (H, W, 3) array}
         Pixels as ``net.view`` gives them, or RGB images.
     method : str or function
-        One of `methods.METHODS`, or a function (net, pixels, unit, seed) -> map (H, W).
+        One of `methods.registry.names`, or a function (net, pixels, unit, seed) -> map (H, W).
     sampler, window, samples, stride
         As for `faithfulness.faithfulness`.
     depths : sequence of int, optional

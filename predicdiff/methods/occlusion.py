@@ -1,62 +1,22 @@
-"""The methods that prediction difference analysis builds on: univariate weight of evidence and grey-patch occlusion.
+"""Grey-patch occlusion: how far a prediction falls when a window is covered.
 
 References
 ----------
-M. Robnik-Sikonja, I. Kononenko, "Explaining classifications for individual instances", IEEE TKDE 20(5), 2008,
-doi:10.1109/TKDE.2007.190734.
 M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
 doi:10.1007/978-3-319-10590-1_53.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence, Union
+from typing import Any
 
 import numpy as np
 
 from ..algorithm import explain
-from ..errors import SettingsError
-from ..evidence import laplace, log_odds
 from ..explanation import Explanation
-from ..protocols import Net
-
-#: One value, or one for each channel.
-Value = Union[float, Sequence[float]]
-Predict = Callable[[np.ndarray], np.ndarray]
-
-
-class GreyPatch:
-    """A sampler that puts the same value into every window, in pixels: one number, or one for each channel."""
-
-    notes = ("Every window was covered with one grey patch: nothing is drawn, and the standard error is 0.",)
-
-    def __init__(self, value: Value = 127.5) -> None:
-        self.value = value
-
-    def population(self, pixels: np.ndarray) -> int:
-        """None: there is no corpus to draw from, and nothing is left to chance."""
-        return 0
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """JSON-able."""
-        return {"kind": "grey", "value": self._values().tolist()}
-
-    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
-        """Patches (n, 1, C, k, k) float32 of the one value; ``samples`` and ``seed`` change nothing."""
-        values = self._values().reshape(-1, 1, 1)
-        if len(values) not in (1, len(pixels)):
-            raise SettingsError(f"grey has {len(values)} values: want one, or one for each of {len(pixels)} channels.")
-        return np.broadcast_to(values, (len(origins), 1, len(pixels), window, window)).astype(np.float32)
-
-    def _values(self) -> np.ndarray:
-        try:
-            values = np.asarray(self.value, np.float64)
-        except (TypeError, ValueError):
-            values = np.array(np.nan)
-        if values.ndim > 1 or not (np.abs(values) <= np.finfo(np.float32).max).all():
-            raise SettingsError(f"grey = {self.value!r}: want a number, or one for each channel.")
-        return values
+from ..protocols import Net, Unit
+from ..samplers.grey import GreyPatch, Value
+from .method import Method
 
 
 def occlusion(
@@ -89,109 +49,8 @@ def occlusion(
     return explain(net, image, GreyPatch(value), window=window, stride=stride, samples=1, **how)
 
 
-def univariate(
-    predict_proba: Predict,
-    x: np.ndarray,
-    background: np.ndarray,
-    *,
-    nominal: Sequence[int] = (),
-    bins: int = 20,
-    instances: int | None = None,
-) -> np.ndarray:
-    """Weight of evidence of every feature of one instance, for every class.
-
-    Each feature in turn is replaced by the values that it has in the background, weighted by how often it has them,
-    whatever the other features are. A nominal feature takes its distinct values; a numeric one the medians of ``bins``
-    groups of equally many instances, cut out of the sorted values, or its distinct values where there are no more.
-
-    Parameters
-    ----------
-    predict_proba : callable
-        (n, d) array -> (n, K) probabilities, as scikit-learn's classifiers have it.
-    x : (d,) array
-        The instance.
-    background : (m, d) array
-        Instances that show how features are distributed. Text and numbers together want ``dtype=object``.
-    nominal : sequence of int
-        Indices of nominal features.
-    bins : int
-    instances : int, optional
-        N of Laplace's correction, the number of training instances; by default m.
-
-    Returns
-    -------
-    (d, K) float64 array
-        Bits; positive where the feature's value speaks for the class.
-
-    Raises
-    ------
-    SettingsError
-        If the shapes do not fit together, a numeric feature holds no finite numbers, or ``predict_proba`` gives
-        something else than probabilities.
-    """
-    x, background = np.asarray(x), np.asarray(background)
-    _check(x, background, nominal, bins)
-    base = _probabilities(predict_proba, x[None])[0]
-    scale = {"instances": len(background) if instances is None else instances, "classes": len(base)}
-    evidence = np.empty((len(x), len(base)))
-    for feature in range(len(x)):
-        column = background[:, feature]
-        values, weights = _distinct(column, feature) if feature in nominal else _numeric(column, feature, bins)
-        changed = np.repeat(x[None], len(values), axis=0).astype(np.result_type(x, values))
-        changed[:, feature] = values
-        without = weights @ _probabilities(predict_proba, changed)
-        evidence[feature] = log_odds(laplace(base, **scale)) - log_odds(laplace(without, **scale))
-    return evidence
+def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int, **windows: Any) -> np.ndarray:
+    return occlusion(net, pixels, units=[unit], **windows).relevance[0]
 
 
-def _check(x: np.ndarray, background: np.ndarray, nominal: Sequence[int], bins: int) -> None:
-    if x.ndim != 1 or background.ndim != 2 or background.shape[1:] != x.shape or len(background) == 0:
-        raise SettingsError(
-            f"x has the shape {x.shape}, the background {background.shape}: want (d,) and (m, d), m >= 1."
-        )
-    wrong = [feature for feature in nominal if feature not in range(len(x))]
-    if wrong:
-        raise SettingsError(f"nominal feature {wrong[0]!r} is out of range: want indices 0 to {len(x) - 1}.")
-    if bins < 1:
-        raise SettingsError(f"bins = {bins}: want at least 1.")
-
-
-def _probabilities(predict_proba: Predict, rows: np.ndarray) -> np.ndarray:
-    found = np.asarray(predict_proba(rows), np.float64)
-    if found.ndim != 2 or len(found) != len(rows) or found.shape[1] < 2:
-        raise SettingsError(
-            f"predict_proba gave an array {found.shape} for {len(rows)} rows: want ({len(rows)}, K), K >= 2."
-        )
-    # a hair's breadth for float32; what is outside would make NaN of the log-odds
-    if not (found.min() >= -1e-6 and found.max() <= 1 + 1e-6):
-        raise SettingsError(
-            f"predict_proba gave values from {found.min():.4g} to {found.max():.4g}: want probabilities."
-        )
-    return np.clip(found, 0.0, 1.0)
-
-
-def _distinct(column: np.ndarray, feature: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct values with the part of instances that has each."""
-    try:
-        values, counts = np.unique(column, return_counts=True)
-    except TypeError:
-        raise SettingsError(f"feature {feature} mixes text and numbers: want one kind in the background.") from None
-    return values, counts / len(column)
-
-
-def _numeric(column: np.ndarray, feature: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Medians of groups of equally many instances, with the part that each holds."""
-    try:
-        numbers = column.astype(np.float64) if column.dtype.kind in "fiubO" else np.array(np.nan)
-    except (TypeError, ValueError):
-        numbers = np.array(np.nan)
-    if not np.isfinite(numbers).all():
-        raise SettingsError(
-            f"feature {feature} of the background holds something else than finite numbers: "
-            "name it in `nominal`, or leave those instances out."
-        )
-    values, weights = _distinct(column, feature)
-    if len(values) <= bins:
-        return values, weights
-    groups = np.array_split(np.sort(numbers), bins)
-    return np.array([np.median(group) for group in groups]), np.array([len(group) / len(column) for group in groups])
+METHOD = Method("occlusion", _map, needs=("window", "stride"))

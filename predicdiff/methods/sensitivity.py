@@ -13,9 +13,10 @@ import warnings
 import numpy as np
 
 from ..errors import InputWarning, SettingsError
-from ..protocols import Net, UnitLike
+from ..protocols import Net, Unit, UnitLike
 from ..targets import predicted, see
 from ..units import check_unit, lookup, read
+from .method import Method
 
 REDUCTIONS = ("max_abs", "signed", "times_input")
 STARTS = ("one", "activation")
@@ -90,3 +91,10 @@ def _scores(net: Net) -> str:
     message = f"net {net.name!r} names no scores before the softmax: the gradient is that of its output {net.output!r}."
     warnings.warn(message, InputWarning, stacklevel=3)
     return net.output
+
+
+def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int) -> np.ndarray:
+    return sensitivity(net, pixels, unit=unit)
+
+
+METHOD = Method("sensitivity", _map)

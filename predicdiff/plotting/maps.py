@@ -13,12 +13,12 @@ from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, enlarge
 from ..overlays import DEFAULT, overlay, picture, symmetric_scale
+from ..samplers.registry import caption
 from .sheet import FAINT, Box, Sheet, render, styled, tall, wrap
 
 #: Inches: longer side of a map, narrowest column, lowest row, margin, gap, colour bar, room for its labels.
 SIDE, NARROW, LOW, MARGIN, GAP, BAR, LABELS = 3.2, 1.7, 1.0, 0.2, 0.25, 0.12, 0.6
 ACROSS = 4
-SAMPLING = {"gaussian": "conditional sampling", "marginal": "marginal sampling", "grey": "a grey patch"}
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _settings(explanation: Explanation, sure: bool) -> str:
     told = [net["name"]] if isinstance(net, dict) and "name" in net else []
     numbers = {"k": explanation.settings.get("window")}
     if isinstance(sampler, dict):
-        told += [SAMPLING.get(kind, kind) for kind in (sampler.get("kind"),) if kind]
+        told += [caption(kind) for kind in (sampler.get("kind"),) if kind]
         numbers["l"] = sampler.get("context")
     numbers.update({"S": explanation.settings.get("samples"), "stride": explanation.settings.get("stride")})
     told += [f"{name} = {value}" for name, value in numbers.items() if value is not None]

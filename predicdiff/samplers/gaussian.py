@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 import numpy as np
 
 from ..errors import SamplerError
-from ..files import Kind, read, write
+from ..files import Kind
 from ..noise import Noise
 from ..windows import contexts, tiles
 from .clipping import CORPUS, Bounds, check_bounds, limits_at, per_pixel, seen, told
@@ -16,14 +15,14 @@ from .common import check_gaussian, check_jitter, check_range, check_request, fi
 from .conditioning import smallest_jitter
 from .fitting import Images, estimate
 from .laws import Laws
+from .saved import Parts, SavedSampler
 from .streams import normals, threads_beside
 
-KIND = Kind("gaussian sampler", 1, "predicdiff fit DIR", SamplerError)
 #: Values drawn at once, which bounds the memory besides the result (16 bytes each).
 CHUNK = 2**20
 
 
-class GaussianSampler:
+class GaussianSampler(SavedSampler):
     """Draws a window's contents from a Gaussian, given the values around it in its context.
 
     Parameters
@@ -62,6 +61,8 @@ class GaussianSampler:
     ----------
     L. M. Zintgraf, T. S. Cohen, M. Welling, "A New Method to Visualize Deep Neural Networks", 2016, section 3.1.
     """
+
+    file = Kind("gaussian sampler", 1, "predicdiff fit DIR -o {path}", SamplerError)
 
     def __init__(
         self,
@@ -130,19 +131,19 @@ class GaussianSampler:
         SettingsError, WindowError
             If a setting is out of its range.
         """
-        found = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
-        bounds = check_bounds(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(found.mean))
-        _check_values(found.low, found.high, bounds, "the images'")
+        estimated = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
+        bounds = check_bounds(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
+        _check_values(estimated.low, estimated.high, bounds, "the images'")
         fitted_on: dict[str, Any] = {
-            "images": found.images,
-            "skipped": found.skipped,
+            "images": estimated.images,
+            "skipped": estimated.skipped,
             "names": None if names is None else [str(name) for name in names],
             "patches": int(patches),
             "seed": int(seed),
         }
         if channels == "authors":
             fitted_on.update(channels=channels, first=int(first))
-        return cls(found.mean, found.covariance, clip=bounds, fitted_on=fitted_on)
+        return cls(estimated.mean, estimated.covariance, clip=bounds, fitted_on=fitted_on)
 
     def __repr__(self) -> str:
         return (
@@ -252,37 +253,21 @@ class GaussianSampler:
             covariance[own, own] = factor @ factor.T
         return mean.reshape(len(pixels), window, window), covariance
 
-    def save(self, path: str | Path) -> None:
-        """Write one HDF5 file, with what the sampler was fitted on, whole or not at all.
-
-        Raises
-        ------
-        SamplerError
-            If it cannot be written (read-only, disk full).
-        """
+    def parts(self) -> Parts:
+        """Mean, covariance and bounds, jitter and what it was fitted on."""
         arrays = {"mean": self.mean, "covariance": self.covariance}
         texts = {"jitter": self.jitter, "fitted_on": self.fitted_on}
         if self.clip is not None and per_pixel(self.clip):
             arrays["clip"] = np.stack(self.clip)
         else:
             texts["clip"] = self.clip
-        write(Path(path), KIND, arrays, texts)
+        return arrays, texts
 
     @classmethod
-    def load(cls, path: str | Path) -> GaussianSampler:
-        """Read a file that `save` wrote.
-
-        Raises
-        ------
-        SamplerError
-            If it is missing, damaged or not a sampler.
-        """
-        return read(Path(path), KIND, cls._from)
-
-    @classmethod
-    def _from(cls, read: dict[str, Any]) -> GaussianSampler:
+    def from_parts(cls, parts: dict[str, Any]) -> GaussianSampler:
+        """The sampler of what `parts` gave."""
         names = ("mean", "covariance", "clip", "jitter", "fitted_on")
-        mean, covariance, clip, jitter, fitted_on = (read[name] for name in names)
+        mean, covariance, clip, jitter, fitted_on = (parts[name] for name in names)
         bounds = None if clip is None else (clip[0], clip[1])
         return cls(mean, covariance, clip=bounds, jitter=jitter, fitted_on=fitted_on)
 

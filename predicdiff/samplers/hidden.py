@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Sequence
 
 import numpy as np
 
 from ..errors import SamplerError
-from ..protocols import Net
+from ..protocols import Net, Sampler
 from ..units import as_map, lookup
 from .gaussian import GaussianSampler
 from .marginal import MarginalSampler
+from .registry import Recipe, SamplerKind
 
 #: Fewer patches than this for each dimension and a covariance says more of chance than of the blob.
 PER_DIMENSION = 10
@@ -51,6 +53,20 @@ def hidden_gaussian(
         If the corpus has fewer than ten different patches for each of the Gaussian's dimensions.
     """
     values = activations_of(net, images, start)
+    _check_patches(values, start, context, patches)
+    return GaussianSampler.fit(values, context, patches=patches, seed=seed, clip=None, names=names)
+
+
+def hidden_sampler(net: Net, images: np.ndarray, start: str, kind: SamplerKind, recipe: Recipe) -> Sampler:
+    """A sampler of any kind for blob ``start``, not clipped; errors as for `hidden_gaussian`."""
+    values = activations_of(net, images, start) if kind.takes_corpus else images
+    if kind.takes_context and recipe.context is not None:
+        _check_patches(values, start, recipe.context, recipe.patches)
+    return kind.make(values, replace(recipe, clip=None))
+
+
+def _check_patches(values: np.ndarray, start: str, context: int, patches: int) -> None:
+    """Refuse to fit a Gaussian to fewer patches of activations (m, C, H, W) than say anything of them."""
     count, channels, height, width = values.shape
     dimensions = channels * context**2
     there = count * max(0, height - context + 1) * max(0, width - context + 1)
@@ -60,4 +76,3 @@ def hidden_gaussian(
             f"and there are {min(there, patches)} patches to fit it to: want {PER_DIMENSION * dimensions}. "
             "Use the marginal sampler, a smaller context or more images."
         )
-    return GaussianSampler.fit(values, context, patches=patches, seed=seed, clip=None, names=names)

@@ -7,8 +7,10 @@ from typing import Any, Sequence
 import numpy as np
 
 from ..errors import SamplerError, SettingsError
+from ..files import Kind
 from ..windows import sliding
 from .common import check_finite, check_request, fingerprint, numeric
+from .saved import Parts, SavedSampler
 from .streams import generators
 
 #: Images whose values differ by less than this part of the largest are the same image: float rounding.
@@ -17,7 +19,7 @@ SAME = 1e-5
 CHOICES = ("random", "first")
 
 
-class MarginalSampler:
+class MarginalSampler(SavedSampler):
     """Puts into a window what another image of a corpus has there, all colours together.
 
     Parameters
@@ -38,6 +40,8 @@ class MarginalSampler:
     SettingsError
         If ``choice`` is unknown.
     """
+
+    file = Kind("marginal sampler", 1, "MarginalSampler(images).save('{path}')", SamplerError)
 
     def __init__(self, images: np.ndarray, *, names: Sequence[str] | None = None, choice: str = "random") -> None:
         if choice not in CHOICES:
@@ -120,6 +124,15 @@ class MarginalSampler:
                 choice[:] = others[np.argsort(stream.random(len(others)), kind="stable")[:samples]]
         rows, columns = origins.T[..., None]
         return sliding(self.images, window=window)[chosen, :, rows, columns]
+
+    def parts(self) -> Parts:
+        """The images, their names and how they are chosen."""
+        return {"images": self.images}, {"names": self.names, "choice": self.choice}
+
+    @classmethod
+    def from_parts(cls, parts: dict[str, Any]) -> MarginalSampler:
+        """The sampler of what `parts` gave."""
+        return cls(parts["images"], names=parts["names"], choice=parts["choice"])
 
     def _candidates(self, pixels: np.ndarray, samples: int) -> np.ndarray:
         """Indices of the images that may be put into a window."""

@@ -168,10 +168,10 @@ def test_means_labels_and_devices(no, data, tiny, tmp_path):
 
 
 def test_samplers_and_corpora(no, folder, data, tmp_path):
-    assert "is unknown: want conditional, marginal or FILE.h5" in no(sampler=["--sampler", "conditionl"])
+    assert "is unknown: want conditional, marginal, grey or FILE.h5" in no(sampler=["--sampler", "conditionl"])
     assert "none.h5: no such file" in no(sampler=["--sampler", "none.h5"])
-    assert "not a whole gaussian sampler" in no(sampler=["--sampler", data / "tiny.caffemodel.h5"])
-    assert "not a whole gaussian sampler" in no(sampler=["--sampler", data / "tiny_v1.caffemodel"])
+    assert "not a whole sampler" in no(sampler=["--sampler", data / "tiny.caffemodel.h5"])
+    assert "not a whole sampler" in no(sampler=["--sampler", data / "tiny_v1.caffemodel"])
     assert "leave one out" in no("--corpus", folder)
     marginal = ["--sampler", "marginal", "--corpus"]
     assert "no such folder" in no(sampler=[*marginal, "nowhere"])

@@ -14,7 +14,8 @@ from helpers.oracle_nets import LinearNet, NormalSampler, photo, softmax
 from predicdiff.errors import SettingsError
 from predicdiff.judging.deletion import areas, curve
 from predicdiff.judging.faithfulness import Faithfulness, faithfulness
-from predicdiff.methods.registry import METHODS, noise
+from predicdiff.methods.random_map import noise
+from predicdiff.methods.registry import names
 
 SHAPE = (1, 8, 8)
 SMALL: dict[str, Any] = {"window": 2, "samples": 2, "stride": 2, "steps": 8, "block": 2}
@@ -95,7 +96,7 @@ def test_the_curves_are_those_of_each_method_and_image(result: Faithfulness) -> 
 
 def test_the_known_methods_beat_chance() -> None:
     found = faithfulness(Spot(), pictures(), sampler=NormalSampler(), **SMALL)
-    assert found.methods == list(METHODS)
+    assert found.methods == list(names())
     for mode, sign in (("deletion", 1), ("insertion", -1)):
         _, low, high = found.interval(mode, against="random")
         assert (np.maximum(sign * low, sign * high)[:3] < 0).all()

@@ -11,8 +11,12 @@ from helpers.oracle_nets import LinearNet, MapNet, NormalSampler, photo
 
 from predicdiff.algorithm import explain
 from predicdiff.errors import SettingsError, WindowError
+from predicdiff.judging.faithfulness import faithfulness
+from predicdiff.methods.method import Method
 from predicdiff.methods.occlusion import occlusion
-from predicdiff.methods.registry import DIFFERENCE, METHODS, default_sampler, make_methods, noise, prepare
+from predicdiff.methods.prepared import default_sampler, prepare
+from predicdiff.methods.random_map import noise
+from predicdiff.methods.registry import DIFFERENCE, REGISTRY, make_methods
 
 SHAPE = (3, 8, 9)
 WINDOWS: dict[str, Any] = {"window": 3, "samples": 2, "stride": 2}
@@ -31,9 +35,9 @@ def net() -> Known:
 
 
 def test_each_name_is_its_function() -> None:
-    made = make_methods(METHODS, sampler=NormalSampler(), **WINDOWS)
+    made = make_methods(sampler=NormalSampler(), **WINDOWS)
     pixels = photo(SHAPE)
-    assert tuple(made) == METHODS
+    assert tuple(made) == ("prediction difference", "occlusion", "sensitivity", "random")
     maps = {name: method(net(), pixels, (2,), 5) for name, method in made.items()}
     wanted = explain(net(), pixels, NormalSampler(), units=[2], seed=5, **WINDOWS).relevance[0]
     np.testing.assert_array_equal(maps[DIFFERENCE], wanted)
@@ -41,6 +45,17 @@ def test_each_name_is_its_function() -> None:
     np.testing.assert_array_equal(maps["occlusion"], wanted)
     np.testing.assert_array_equal(maps["sensitivity"], np.abs(net().weights[2]).max(axis=0))
     np.testing.assert_array_equal(maps["random"], noise(net(), pixels, (0,), 5))
+
+
+def test_a_method_of_ones_own_takes_a_line_of_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    def size(net: Any, pixels: np.ndarray, unit: Any, seed: int, *, window: int) -> np.ndarray:
+        return np.full(pixels.shape[1:], window)
+
+    monkeypatch.setitem(REGISTRY, "size", Method("size", size, needs=("window",)))
+    assert make_methods(["size"], window=7)["size"](net(), photo(SHAPE), (0,), 0)[0, 0] == 7
+    study = faithfulness(net(), {"one": photo(SHAPE)}, sampler=NormalSampler(), steps=3, block=4, **WINDOWS)
+    assert study.methods[-1] == "size"
+    assert "size" in study.table()
 
 
 def test_noise_is_another_for_each_picture_and_seed() -> None:
@@ -102,7 +117,7 @@ def test_a_method_cannot_change_the_picture() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(SettingsError, match="method 'gradcam' is unknown: want some of prediction difference, occl"):
         make_methods(["random", "gradcam"])
-    with pytest.raises(SettingsError, match="is unknown: want some of"):
+    with pytest.raises(SettingsError, match="no method came: want some of prediction difference, occlusion"):
         make_methods([])
     with pytest.raises(SettingsError, match="'prediction difference' wants a sampler"):
         make_methods([DIFFERENCE])

@@ -15,9 +15,10 @@ from ...errors import InputWarning, SamplerError, SettingsError
 from ...nets.preprocessing import ORDERS
 from ...presets import OURS, Like
 from ...protocols import Net, Sampler
-from ...samplers import GaussianSampler
+from ...samplers import registry
 from ...samplers.corpus import default_corpus, read_folder
-from ...samplers.hidden import hidden_gaussian, hidden_marginal
+from ...samplers.hidden import hidden_sampler
+from ...samplers.registry import Recipe
 from ...units import as_map, lookup
 from ...windows import contexts
 from .base import Decorator, gather, option
@@ -43,7 +44,7 @@ class SamplerChoice:
     @property
     def is_file(self) -> bool:
         """Whether a fitted sampler is to be loaded."""
-        return self.sampler not in SAMPLER.kinds
+        return self.sampler not in registry.names()
 
     def make(
         self,
@@ -63,9 +64,12 @@ class SamplerChoice:
         ground = net.input_shape if start is None else as_map(lookup(net.blobs, start))
         if self.is_file:
             return self._load(ground, window, context)
-        if self.sampler == "marginal" and context is not None:
-            raise SettingsError(f"--context {context} is the conditional sampler's: leave it out with marginal.")
-        if self.sampler != "marginal":
+        kind = registry.find(self.sampler)
+        if self.corpus is not None and not kind.takes_corpus:
+            raise SettingsError(f"--corpus {self.corpus} with the sampler {kind.name}, which takes none: leave it out.")
+        if context is not None and not kind.takes_context:
+            raise SettingsError(f"--context {context} is the conditional sampler's: leave it out with {kind.name}.")
+        if kind.takes_context:
             context = window + 4 if context is None else context
             _check_context(ground, window, context)
             _check_size(ground[0] * context**2, context)
@@ -74,28 +78,30 @@ class SamplerChoice:
         with _fitting(context):
             if start is None:
                 return like.sampler(
-                    self.sampler, images, net.view(image),
+                    kind.name, images, net.view(image),
                     context=context, order=channel_order(net), names=names, seed=seed,
                 )  # fmt: skip
             images, names = like.corpus(images, net.view(image), names)
-            if context is None or self.sampler == "marginal":
-                return hidden_marginal(net, images, start, names=names)
-            return hidden_gaussian(net, images, start, context, seed=seed, names=names)
+            return hidden_sampler(net, images, start, kind, Recipe(context, seed=seed, names=names))
 
     def _load(self, ground: tuple[int, int, int], window: int, context: int | None) -> Sampler:
         if self.corpus is not None:
             raise SettingsError(
                 f"--corpus {self.corpus} with the sampler {self.sampler}, which is fitted: leave one out."
             )
-        sampler = GaussianSampler.load(self.sampler)
+        sampler = registry.load_sampler(self.sampler)
         if context not in (None, sampler.context):
+            with_which = "no context" if sampler.context is None else sampler.context
             raise SettingsError(
-                f"--context {context}, but {self.sampler} was fitted with {sampler.context}: leave --context out."
+                f"--context {context}, but {self.sampler} was fitted with {with_which}: leave --context out."
             )
-        _check_context(ground, window, sampler.context)
+        if sampler.context is not None:
+            _check_context(ground, window, sampler.context)
         return sampler
 
     def _images(self, net: Net, image: np.ndarray, seed: int) -> tuple[np.ndarray, Any]:
+        if not registry.find(self.sampler).takes_corpus:
+            return np.empty((0, *net.input_shape), np.float32), None
         if self.corpus is None:
             return default_corpus(net.input_shape, exclude=image, seed=seed)
         images, names, _ = read_folder(self.corpus, net.view)
@@ -158,10 +164,10 @@ def sampler_options() -> Decorator:
         option(
             "--sampler",
             type=SAMPLER,
-            default="conditional",
+            default=registry.names()[0],
             show_default=True,
             group=DRAWS,
-            help="A Gaussian, given what stands around; what other images have there; or what `predicdiff fit` saved.",
+            help="A Gaussian, given what stands around; what others have there; grey; or a saved sampler.",
         ),
         option(
             "--corpus",

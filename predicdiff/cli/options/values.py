@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ...samplers.registry import names
+
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 FIGURES = (".png", ".pdf", ".svg")
 RESULTS = (".h5", ".hdf5")
@@ -67,21 +69,16 @@ def _listed(words: tuple[str, ...]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]])
 
 
-#: Of samplers; the first is the default.
-KINDS = ("conditional", "marginal")
-
-
 class SamplerName(click.ParamType):
     """A kind of sampler, or the file of a fitted one."""
 
-    name = metavar = "conditional|marginal|FILE.h5"
-    kinds = KINDS
+    name = metavar = "|".join((*names(), "FILE.h5"))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Text -> the same text."""
         text = str(value)
-        if text not in self.kinds and Path(text).suffix.lower() not in RESULTS and not Path(text).is_file():
-            self.fail(f"{text!r} is unknown: want {', '.join(self.kinds)} or FILE.h5.", param, ctx)
+        if text not in names() and Path(text).suffix.lower() not in RESULTS and not Path(text).is_file():
+            self.fail(f"{text!r} is unknown: want {', '.join(names())} or FILE.h5.", param, ctx)
         return text
 
 

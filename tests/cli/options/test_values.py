@@ -68,5 +68,5 @@ def test_a_sampler_is_a_kind_or_a_file(tmp_path):
     odd = tmp_path / "sampler"
     odd.write_bytes(b"")
     assert SAMPLER.convert(str(odd), None, None) == str(odd)
-    with pytest.raises(click.UsageError, match=r"'margnal' is unknown: want conditional, marginal or FILE.h5"):
+    with pytest.raises(click.UsageError, match=r"'margnal' is unknown: want conditional, marginal, grey or FILE.h5"):
         SAMPLER.convert("margnal", None, None)

@@ -1,0 +1,77 @@
+"""Methods ready for a study of many images: with their sampler, and checked before any work is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping, Sequence, Union
+
+import numpy as np
+
+from ..errors import SettingsError
+from ..protocols import Net, Sampler, Unit
+from ..samplers.corpus import default_corpus
+from ..samplers.gaussian import GaussianSampler
+from ..windows import grid
+from .method import MapFunction
+from .registry import find, make_methods, names
+
+#: Names of methods, or functions by what they are to be called.
+Methods = Union[Sequence[str], Mapping[str, MapFunction]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Methods ready to be called, with the sampler and the windows that those by name were made with."""
+
+    methods: Mapping[str, MapFunction]
+    sampler: Sampler | None
+    windows: dict[str, int] | None
+
+    @property
+    def provenance(self) -> Any:
+        """JSON-able: what identifies the sampler."""
+        return None if self.sampler is None else getattr(self.sampler, "provenance", type(self.sampler).__name__)
+
+    def map(self, label: str, net: Net, pixels: np.ndarray, unit: Unit, seed: int) -> np.ndarray:
+        """One method's map (H, W) float64; SettingsError if it is none."""
+        relevance = np.asarray(self.methods[label](net, pixels.copy(), unit, seed), np.float64)
+        if relevance.shape != pixels.shape[1:] or not np.isfinite(relevance).all():
+            raise SettingsError(
+                f"method {label!r} gave a map of shape {relevance.shape}, or NaN: want numbers {pixels.shape[1:]}."
+            )
+        return relevance
+
+
+def prepare(
+    net: Net,
+    methods: Methods | None,
+    *,
+    sampler: Sampler | None,
+    window: int,
+    samples: int,
+    stride: int,
+    seed: int,
+) -> Prepared:
+    """Functions as they are, names through `make_methods`, None for all of them.
+
+    Where a sampler is needed and none came, it is `default_sampler`.
+    """
+    if isinstance(methods, Mapping):
+        if not methods:
+            raise SettingsError("no method came: want at least one.")
+        return Prepared(methods, None, None)
+    chosen = names() if methods is None else methods
+    needs = {need for name in chosen for need in find(name).needs}
+    if "window" in needs:
+        grid(net.input_shape[1:], window=window, stride=stride)  # what does not fit, before a sampler is fitted
+    if "sampler" in needs and sampler is None:
+        sampler = default_sampler(net, window=window, seed=seed)
+    windows = {"window": window, "samples": samples, "stride": stride}
+    return Prepared(make_methods(chosen, sampler=sampler, **windows), sampler, windows)
+
+
+def default_sampler(net: Net, *, window: int, seed: int = 0) -> GaussianSampler:
+    """The Gaussian of the bundled photographs, with a context of l = k + 4 as in the paper."""
+    corpus, photographs = default_corpus(net.input_shape, seed=seed)
+    context = max(1, min(window + 4, *net.input_shape[1:]))
+    return GaussianSampler.fit(corpus, context=context, seed=seed, names=photographs)

@@ -1,0 +1,68 @@
+"""Samplers that are kept in a file, which says of what kind they are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Mapping, Tuple, TypeVar
+
+import numpy as np
+
+from ..files import Kind, read, write
+
+#: Arrays and JSON-able texts by name: all that a sampler is made of.
+Parts = Tuple[Mapping[str, np.ndarray], Mapping[str, Any]]
+S = TypeVar("S", bound="SavedSampler")
+
+
+class SavedSampler(ABC):
+    """A sampler with ``save`` and ``load``; a subclass says what its parts are and how they make one again.
+
+    Attributes
+    ----------
+    file : Kind
+        What its files are called.
+    context : int or None
+        Side l of the context that it draws from, where it looks at one.
+    """
+
+    file: ClassVar[Kind]
+
+    @property
+    def context(self) -> int | None:
+        """None: what surrounds a window has no influence."""
+        return None
+
+    @abstractmethod
+    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+        """As `protocols.Sampler` has it."""
+
+    @abstractmethod
+    def parts(self) -> Parts:
+        """What is written."""
+
+    @classmethod
+    @abstractmethod
+    def from_parts(cls: type[S], parts: dict[str, Any]) -> S:
+        """The sampler of all that `parts` gave, arrays and texts in one."""
+
+    def save(self, path: str | Path) -> None:
+        """Write one HDF5 file, with what the sampler was made of, whole or not at all.
+
+        Raises
+        ------
+        SamplerError
+            If it cannot be written (read-only, disk full).
+        """
+        write(Path(path), self.file, *self.parts())
+
+    @classmethod
+    def load(cls: type[S], path: str | Path) -> S:
+        """Read a file that `save` wrote.
+
+        Raises
+        ------
+        SamplerError
+            If it is missing, damaged or not a sampler of this kind.
+        """
+        return read(Path(path), cls.file, cls.from_parts)
