@@ -134,7 +134,7 @@ def of_kind(draw: st.DrawFn, kind: str, shape: Shape) -> nn.Module:
         groups = draw(st.sampled_from([1, channels]))
         return nn.Conv2d(
             channels, groups * draw(st.integers(1, 2)), kernel, stride=draw(pair),
-            dilation=draw(pair) if shape[2] > 1 else 1,  # the module's own forward ends the process: torch_layers.sound
+            dilation=draw(pair) if shape[2] > 1 else 1,  # the module's own forward ends the process: convolution.sound
             padding=draw(st.tuples(*(st.integers(0, k - 1) for k in kernel))), groups=groups, bias=draw(st.booleans()),
             padding_mode=draw(st.sampled_from(["zeros", "zeros", "zeros", "circular"])),
         )  # fmt: skip

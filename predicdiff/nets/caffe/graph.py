@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..engine.convolution import convolutions
 from ..engine.geometry import reaches
-from ..engine.graph import CONCAT, LOCAL, POINTWISE, WHOLE, Graph, Kernel, Node
-from ..engine.pooling import divisors
+from ..engine.graph import Concat, Function, Graph, Kernel, Kind, Local, Node, Pointwise, Whole
+from ..engine.pooling import divisors, maxima, means
 from .resolved import ResolvedNet, Step, Turn
-from .torch_layers import AFFINE, apply, sound
+from .torch_layers import AFFINE, apply
 
 #: Types that do at a place what depends on that place alone.
 PLACEWISE = frozenset(
@@ -49,7 +50,7 @@ def _nodes(step: Step, weights: Sequence[Tensor], device: torch.device) -> list[
     if layer.type == "ReLU":
         over = Turn(step, (), True)
         node = replace(node, over=lambda bottoms: apply(over, bottoms, weights)[0])
-    if node.kind == POINTWISE and layer.type in AFFINE:
+    if isinstance(node.kind, Pointwise) and layer.type in AFFINE:
         gain, shift = (
             values.expand(step.bottoms[0][0]) for values in AFFINE[layer.type](weights, step.shapes.settings)
         )
@@ -63,35 +64,31 @@ def _nodes(step: Step, weights: Sequence[Tensor], device: torch.device) -> list[
     return [replace(node, writes=number) for number in step.writes]
 
 
-def _kind(step: Step, weights: Sequence[Tensor]) -> str:
+def _kind(step: Step, weights: Sequence[Tensor]) -> Kind:
     settings = step.shapes.settings
     by_channel = settings.get("axis", 0) == 0 and all(array.dim() <= 1 for array in weights)
     if len(step.shapes.tops[0]) != 3:
-        return WHOLE
+        return Whole()
     if step.layer.type == "Concat":
-        return CONCAT if settings["axis"] == 0 else WHOLE
+        return Concat() if settings["axis"] == 0 else Whole()
     if step.layer.type == "Split":
-        return POINTWISE
-    return POINTWISE if step.layer.type in PLACEWISE and by_channel else WHOLE
+        return Pointwise()
+    return Pointwise() if step.layer.type in PLACEWISE and by_channel else Whole()
 
 
 def _convolution(node: Node, step: Step, weights: Sequence[Tensor]) -> Node:
     settings = dict(step.shapes.settings)
-    pad, stride, dilation, group = (settings[name] for name in ("pad", "stride", "dilation", "group"))
-    reach = reaches(weights[0].shape[2:], stride, pad, step.bottoms[0][1:], step.shapes.tops[0][1:], dilation)
+    reach = reaches(
+        weights[0].shape[2:], settings["stride"], settings["pad"], step.bottoms[0][1:], step.shapes.tops[0][1:],
+        settings["dilation"],
+    )  # fmt: skip
 
-    def make(weight: Tensor, bias: Tensor | None) -> Node:
-        return replace(
-            node,
-            run=lambda bottoms: functional.conv2d(sound(bottoms[0]), weight, bias, stride, pad, dilation, group),
-            kind=LOCAL,
-            reach=reach,
-            cut=lambda pieces: functional.conv2d(pieces[0], weight, bias, stride, 0, dilation, group),
-            work=weight.numel(),
-        )
+    def make(weight: Tensor, bias: Tensor | None) -> tuple[Function, Function]:
+        return convolutions(weight, bias, **settings)
 
     own = weights[0], weights[1] if len(weights) > 1 else None
-    return replace(make(*own), kernel=Kernel(lambda: own, make))
+    run, cut = make(*own)
+    return replace(node, run=run, kind=Local(reach, cut), work=weights[0].numel(), kernel=Kernel(lambda: own, make))
 
 
 def _linear(node: Node, step: Step, weights: Sequence[Tensor]) -> Node:
@@ -104,10 +101,8 @@ def _linear(node: Node, step: Step, weights: Sequence[Tensor]) -> Node:
         turned = weight.t() if step.shapes.settings["transpose"] else weight
         return turned, weights[1] if len(weights) > 1 else None
 
-    def make(weight: Tensor, bias: Tensor | None) -> Node:
-        return replace(
-            node, run=lambda bottoms: functional.linear(bottoms[0].flatten(1), weight, bias), work=weight.numel()
-        )
+    def make(weight: Tensor, bias: Tensor | None) -> tuple[Function, Function]:
+        return (lambda bottoms: functional.linear(bottoms[0].flatten(1), weight, bias),) * 2
 
     return replace(node, kernel=Kernel(own, make))
 
@@ -116,17 +111,5 @@ def _pooling(node: Node, step: Step, device: torch.device) -> Node:
     method, kernel, stride, pad = (step.shapes.settings[name] for name in ("method", "kernel", "stride", "pad"))
     reach = reaches(kernel, stride, pad, step.bottoms[0][1:], step.shapes.tops[0][1:])
     if method == "MAX":
-        return replace(
-            node,
-            kind=LOCAL,
-            reach=reach,
-            cut=lambda pieces: functional.max_pool2d(pieces[0], kernel, stride),
-            fill=-math.inf,
-        )
-    return replace(
-        node,
-        kind=LOCAL,
-        reach=reach,
-        cut=lambda pieces: functional.avg_pool2d(pieces[0], kernel, stride, divisor_override=1),
-        scale=divisors(reach).to(device),
-    )
+        return replace(node, kind=maxima(reach, kernel, stride))
+    return replace(node, kind=means(reach, kernel, stride, divisors(reach).to(device)))

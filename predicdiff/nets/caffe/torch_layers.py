@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..engine.convolution import sound
 from ..engine.geometry import reaches
 from ..engine.pooling import divisors
 from .resolved import Turn
@@ -40,13 +41,6 @@ def apply(turn: Turn, bottoms: Tensors, weights: Tensors) -> tuple[Tensor, ...]:
 def convolution(bottoms: Tensors, weights: Tensors, *, stride: Pair, pad: Pair, dilation: Pair, group: int) -> Tensor:
     """Convolution; a second array of weights is the bias."""
     return functional.conv2d(sound(bottoms[0]), *_with_bias(weights), stride, pad, dilation, group)
-
-
-def sound(x: Tensor) -> Tensor:
-    """A convolution's input (b, C, H, W) as torch can take it, whatever its order in memory."""
-    # of maps one column wide, if the channels are said to come last, torch 2.13 reads beyond the memory where a
-    # convolution has a pad, a stride, a dilation and a bias, and may end the process
-    return x.contiguous() if x.shape[3] == 1 else x
 
 
 def inner_product(bottoms: Tensors, weights: Tensors, *, axis: int, transpose: bool) -> Tensor:
@@ -233,4 +227,4 @@ AFFINE: dict[str, Callable[[Tensors, Mapping[str, Any]], tuple[Tensor, Tensor]]]
     "Scale": _affine_scale,
 }
 
-__all__: list[str] = ["AFFINE", "FUNCTIONS", "apply", "sound"]
+__all__: list[str] = ["AFFINE", "FUNCTIONS", "apply"]

@@ -10,7 +10,7 @@ from typing import Dict, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .graph import CONCAT, Graph, Kernel, Node
+from .graph import Concat, Graph, Kernel, Node
 
 #: Nodes by the value they write, with the number of channels that they give.
 Cuts = Optional[Dict[int, Tuple[Node, int]]]
@@ -62,7 +62,7 @@ class _Cutter:
         if node.by_channel:
             before = self.cuts(node.reads[0], channels)
             return None if before is None else {**before, value: (node, len(channels))}
-        if node.kind == CONCAT:
+        if isinstance(node.kind, Concat):
             return self._of_concat(node, channels)
         if node.kernel is not None:
             return self._of_weights(node, node.kernel, channels)
@@ -88,9 +88,10 @@ class _Cutter:
         weight, bias = kernel.weights()
         if weight.dim() > 2 and weight.shape[1] != self.shapes[node.reads[0]][0]:
             return None  # in groups, each of which sees other inputs
-        made = kernel.make(_rows(weight, channels), None if bias is None else bias[list(channels)])
-        spared = node.work - made.work
-        cut = replace(node, run=made.run, cut=made.cut, work=made.work, spared=spared, kernel=None)
+        rows = _rows(weight, channels)
+        work = rows.numel()
+        fewer = node.computing(*kernel.make(rows, None if bias is None else bias[list(channels)]))
+        cut = replace(fewer, work=work, spared=node.work - work, kernel=None)
         return {node.writes: (cut, len(channels))}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from .geometry import Box
-from .graph import CONCAT, Node
+from .graph import Concat, Local, Node
 from .patches import cut_out, narrowed, paste
 
 if TYPE_CHECKING:
@@ -82,14 +82,13 @@ class Batch:
         if box is None or (box.height, box.width) == self.engine.route.shape(node.writes)[1:]:
             return self._pointwise(node, [self._all(number) for number in node.reads], box, i)
         size = (box.height, box.width)
-        if node.reach is not None and node.cut is not None:
-            piece = self._piece(node.reads[0], box, node)
-            values = node.cut([piece])
-            if node.scale is not None:
+        if isinstance(node.kind, Local):
+            values = node.kind.cut([self._piece(node.reads[0], box, node.kind)])
+            if node.kind.scale is not None:
                 samples = self.size // self.count
-                values = values / cut_out(node.scale, box.row, box.column, size, samples, self.engine.layout)
+                values = values / cut_out(node.kind.scale, box.row, box.column, size, samples, self.engine.layout)
             return Patch(values, box, True)
-        if node.kind == CONCAT:
+        if isinstance(node.kind, Concat):
             return Patch(self._concat(node, box), box, True)
         return self._pointwise(node, [self._part(number, box.row, box.column, size) for number in node.reads], box, i)
 
@@ -115,13 +114,13 @@ class Batch:
         values = self.whole(value)
         return Patch(values, None, patch is not None and (values is not patch.values or patch.owned))
 
-    def _piece(self, value: int, box: Box, node: Node) -> Tensor:
+    def _piece(self, value: int, box: Box, kind: Local) -> Tensor:
         """The inputs that a box of a local node's outputs sees, the border included."""
-        rows, columns = node.reach  # type: ignore[misc]
+        rows, columns = kind.reach
         row, column = rows.origin(box.row), columns.origin(box.column)
         size = (rows.needs(box.height), columns.needs(box.width))
         border = (columns.before, columns.after, rows.before, rows.after)
-        return self._part(value, row, column, size, border=border, fill=node.fill).values
+        return self._part(value, row, column, size, border=border, fill=kind.fill).values
 
     def _part(
         self,

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .graph import Graph, Kernel, Node
+from .graph import Function, Graph, Kernel, Node
 
 
 def folded(graph: Graph, keep: Set[int]) -> Graph:
@@ -37,16 +37,14 @@ def _scaled(convolution: Node, kernel: Kernel, norm: Node) -> Node:
     def weights() -> tuple[Tensor, Tensor]:
         return _scaled_weights(kernel, norm)
 
-    @functools.lru_cache(maxsize=None)  # the node alone: weights on the way to it are not kept
-    def made() -> Node:
+    @functools.lru_cache(maxsize=None)  # the functions alone: weights on the way to them are not kept
+    def scaled() -> tuple[Function, Function]:
         return kernel.make(*weights())
 
     return replace(
-        convolution,
+        convolution.computing(lambda inputs: scaled()[0](inputs), lambda pieces: scaled()[1](pieces)),
         operation=f"{convolution.operation}+{norm.operation}",
         writes=norm.writes,
-        run=lambda bottoms: made().run(bottoms),
-        cut=lambda pieces: made().cut(pieces),  # type: ignore[misc]
         kernel=Kernel(weights, kernel.make),
     )
 

@@ -6,8 +6,8 @@ Both Caffe's layer records and torch modules are turned into one, and `increment
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Callable, Tuple
+from dataclasses import dataclass, replace
+from typing import Callable, Tuple, Union
 
 from torch import Tensor
 
@@ -16,10 +16,45 @@ from .geometry import Reach
 Shape = Tuple[int, ...]
 Function = Callable[[Sequence[Tensor]], Tensor]
 
-#: Kinds of nodes: what of its inputs a place of the output depends on.
-#: WHOLE, anything; POINTWISE, the same place of each input, in any channel; CONCAT, so too, one input's channels after
-#: the other's; LOCAL, what lies around it (`Node.reach`).
-WHOLE, POINTWISE, CONCAT, LOCAL = "whole", "pointwise", "concat", "local"
+
+@dataclass(frozen=True)
+class Whole:
+    """A place of the output may depend on anything of the inputs."""
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """A place of the output depends on the same place of each input, in any channel."""
+
+
+@dataclass(frozen=True)
+class Concat:
+    """A place of the output depends on that place of one input, whose channels follow those of the input before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Local:
+    """A place of the output depends on what lies around it in the only input.
+
+    Attributes
+    ----------
+    reach : (rows, columns)
+    cut : callable
+        As the node's ``run``, of a piece of a map that has what lies around it, so without padding.
+    fill : float
+        What lies beyond the map's border.
+    scale : Tensor (1, 1, H, W), optional
+        What each place is divided by after ``cut``; means over windows that the border clips.
+    """
+
+    reach: tuple[Reach, Reach]
+    cut: Function
+    fill: float = 0.0
+    scale: Tensor | None = None
+
+
+#: What of its inputs a place of a node's output depends on.
+Kind = Union[Whole, Pointwise, Concat, Local]
 
 
 @dataclass(frozen=True)
@@ -31,11 +66,11 @@ class Kernel:
     weights : callable
         Gives the weights (out, ...) and the bias (out,) or None, as they are now.
     make : callable
-        From such weights to the node.
+        From such weights to what the node does with all of its input, and with a piece as ``Local.cut`` has it.
     """
 
     weights: Callable[[], tuple[Tensor, Tensor | None]]
-    make: Callable[[Tensor, Tensor | None], Node]
+    make: Callable[[Tensor, Tensor | None], tuple[Function, Function]]
 
 
 @dataclass(frozen=True)
@@ -49,25 +84,17 @@ class Node:
     reads, writes : numbers of values
     run : callable
         From batches (b, ...) of its inputs to its output (b, ...).
-    kind : {WHOLE, POINTWISE, CONCAT, LOCAL}
+    kind : Whole, Pointwise, Concat or Local
     fresh : bool
         Whether the result shares no memory with an input.
     over : callable, optional
         As ``run``, but may write into its first input.
-    reach : (rows, columns), optional
-        Of a LOCAL node.
-    cut : callable, optional
-        Of a LOCAL node: as ``run``, of a piece of a map that has what lies around it, so without padding.
-    fill : float
-        Of a LOCAL node: what lies beyond the map's border.
-    scale : Tensor (1, 1, H, W), optional
-        Of a LOCAL node: what each place is divided by after ``cut``; means over windows that the border clips.
     kernel : Kernel, optional
         Of a convolution or a linear layer.
     affine : callable, optional
         Of a node that scales and shifts each channel: gives both, (C,) each, as they are now.
     work : int
-        Multiply-adds for each place of the output; for all of it in a WHOLE node.
+        Multiply-adds for each place of the output; for all of it in a node of the kind Whole.
     spared : int
         How many more these would be for all channels, where only some were asked for.
     by_channel : bool
@@ -79,18 +106,19 @@ class Node:
     reads: tuple[int, ...]
     writes: int
     run: Function
-    kind: str = WHOLE
+    kind: Kind = Whole()
     fresh: bool = True
     over: Function | None = None
-    reach: tuple[Reach, Reach] | None = None
-    cut: Function | None = None
-    fill: float = 0.0
-    scale: Tensor | None = None
     kernel: Kernel | None = None
     affine: Callable[[], tuple[Tensor, Tensor]] | None = None
     work: int = 0
     spared: int = 0
     by_channel: bool = False
+
+    def computing(self, run: Function, cut: Function) -> Node:
+        """The node with other functions: of all of its input, and of a piece."""
+        kind = replace(self.kind, cut=cut) if isinstance(self.kind, Local) else self.kind
+        return replace(self, run=run, kind=kind)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from torch.nn import functional
 from . import geometry
 from .batch import NOTHING, Batch
 from .geometry import Box, Rectangles
-from .graph import WHOLE, Node
+from .graph import Node, Whole
 from .patches import sent
 from .route import Route
 
@@ -138,8 +138,9 @@ class Incremental:
 
     def count(self, node: Node, inputs: int, box: Box | None) -> None:
         """Keep account of the multiply-adds."""
-        places = math.prod(self.route.shape(node.writes)[1:]) if node.kind != WHOLE else 1
-        part = places if box is None or (node.kind == WHOLE and box is not NOTHING) else box.height * box.width
+        whole = isinstance(node.kind, Whole)
+        places = 1 if whole else math.prod(self.route.shape(node.writes)[1:])
+        part = places if box is None or (whole and box is not NOTHING) else box.height * box.width
         self.work.dense += (node.work + node.spared) * inputs * places
         self.work.done += node.work * inputs * part
 

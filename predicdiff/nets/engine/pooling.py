@@ -1,11 +1,30 @@
-"""What the windows of a mean pooling divide their sums by, in Caffe and in torch."""
+"""Pooling, as Caffe's layers and torch's modules both have it, and what the windows of a mean are divided by."""
 
 from __future__ import annotations
 
+import math
+from typing import Tuple
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .geometry import Reach
+from .graph import Local
+
+Pair = Tuple[int, int]
+
+
+def maxima(reach: tuple[Reach, Reach], kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> Local:
+    """What a place of a pooling of maxima depends on, and how it is computed of a piece."""
+    return Local(reach, lambda pieces: functional.max_pool2d(pieces[0], kernel, stride, 0, dilation), fill=-math.inf)
+
+
+def means(reach: tuple[Reach, Reach], kernel: Pair, stride: Pair, scale: Tensor) -> Local:
+    """As `maxima`, of a pooling of means; ``scale`` (1, 1, H, W) is what each sum is divided by."""
+    return Local(
+        reach, lambda pieces: functional.avg_pool2d(pieces[0], kernel, stride, divisor_override=1), scale=scale
+    )
 
 
 def divisors(reaches: tuple[Reach, Reach], *, padded: bool = True) -> Tensor:

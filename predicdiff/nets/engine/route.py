@@ -9,7 +9,7 @@ import numpy as np
 
 from . import geometry
 from .geometry import Box, Rectangles, Span
-from .graph import WHOLE, Graph, Node, Shape
+from .graph import Graph, Local, Node, Shape, Whole
 
 #: From this share of a map on, all of it is computed: fewer calls, and no copies.
 SHARE = 0.7
@@ -53,7 +53,8 @@ class Route:
     def whole_from(self) -> Node | None:
         """The first node that takes a changed map as a whole, so that all behind it is computed as in a dense pass."""
         for node in self.head + self.tail:
-            if node.kind == WHOLE and any(number in self.changed and self._wide(number) for number in node.reads):
+            wide = any(number in self.changed and self._wide(number) for number in node.reads)
+            if isinstance(node.kind, Whole) and wide:
                 return node
         return None
 
@@ -81,11 +82,12 @@ class Route:
             if len(shape) != 3:
                 continue
             changed = [number for number in node.reads if number in self.changed]
-            if node.kind == WHOLE or any(number not in where for number in changed):
+            if isinstance(node.kind, Whole) or any(number not in where for number in changed):
                 where[node.writes] = geometry.everything(len(origins), (shape[1], shape[2]))
             else:
-                rectangles = geometry.union([where[number] for number in changed])
-                where[node.writes] = geometry.affected(rectangles, node.reach) if node.reach else rectangles
+                where[node.writes] = geometry.union([where[number] for number in changed])
+                if isinstance(node.kind, Local):
+                    where[node.writes] = geometry.affected(where[node.writes], node.kind.reach)
         return where
 
     def boxes(self, where: Sequence[int], rectangles: Rectangles) -> dict[int, Box]:
@@ -96,9 +98,10 @@ class Route:
     def fixed_elements(self) -> int:
         """Elements that are kept of the untouched image, borders included."""
         bordered = sum(
-            self.shape(node.reads[0])[0] * math.prod(along.length + along.before + along.after for along in node.reach)
+            self.shape(node.reads[0])[0]
+            * math.prod(along.length + along.before + along.after for along in node.kind.reach)
             for node in self.head
-            if node.reach is not None
+            if isinstance(node.kind, Local)
         )
         return bordered + sum(self.size(number) for number in self.values)
 
@@ -123,7 +126,7 @@ class Route:
 
     def _works_on_maps(self, node: Node) -> bool:
         """Whether it does so place by place; a linear layer does not."""
-        return node.kind != WHOLE and any(map(self._wide, node.reads))
+        return not isinstance(node.kind, Whole) and any(map(self._wide, node.reads))
 
     def _wide(self, value: int) -> bool:
         shape = self.shape(value)
@@ -136,9 +139,9 @@ class Route:
     def _workspace(self, node: Node, boxes: dict[int, Box]) -> int:
         """Elements of the pieces that a node's inputs are cut into, twice: some convolutions want another layout."""
         box = boxes.get(node.writes)
-        if box is None or node.kind == WHOLE:
+        if box is None or isinstance(node.kind, Whole):
             return 2 * sum(self.size(number) for number in node.reads)
-        if node.reach is None:
+        if not isinstance(node.kind, Local):
             return 2 * sum(self.shape(number)[0] for number in node.reads) * box.height * box.width
-        rows, columns = node.reach
+        rows, columns = node.kind.reach
         return 2 * self.shape(node.reads[0])[0] * rows.needs(box.height) * columns.needs(box.width)

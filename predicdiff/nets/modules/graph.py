@@ -7,14 +7,14 @@ graph at all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Callable
 
 import torch
 from torch import Tensor, fx, nn
 
-from ..engine.graph import Function, Graph, Kernel, Node, Shape
-from .operations import Operation, describe
+from ..engine.graph import Function, Graph, Node, Shape
+from .operations import OPERATIONS, known, traced_call
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,10 @@ class _Tracer(fx.Tracer):
     def __init__(self) -> None:
         super().__init__()
         self.returned: dict[str, fx.Node] = {}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Torch's own modules, and those that the table of operations knows, are single calls."""
+        return type(m) in OPERATIONS or bool(super().is_leaf_module(m, module_qualified_name))
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -173,25 +177,24 @@ class _Builder:
         reads = self._reads(node)
         numbers = tuple(self.now[other] for other in reads)
         beside = [self._constant(other) for other in node.all_input_nodes if other not in self.numbers]
-        operation = describe(
-            node, self.module, [self.shapes[other] or () for other in reads], self.shapes[node] or (), beside
+        inputs, output = [self.shapes[other] or () for other in reads], self.shapes[node] or ()
+        call = traced_call(node, self.module, inputs, output, beside, self.device)
+        if call.in_place and reads[:1] != list(node.args[:1]):
+            raise UntraceableError(f"{call.name} works in place on what is no single tensor")
+        run = self._call(node, reads)
+        unknown = Node(
+            name=str(node.target) if node.op == "call_module" else node.name,
+            operation=call.name,
+            reads=numbers,
+            writes=self._number(node),
+            run=_on_copy(run) if call.in_place else run,
+            fresh=call.in_place,
+            over=run if call.in_place else None,
+            work=call.work,
         )
-        run, over = self._call(node, reads), operation.over
-        if operation.in_place:
-            if not node.args or reads[:1] != [node.args[0]]:
-                raise UntraceableError(f"{operation.name} works in place on what is no single tensor")
-            run, over = _on_copy(run), over or run
-        scale = None if operation.scale is None else operation.scale.to(self.device)
-        number = self._number(node)
-        made = Node(
-                str(node.target) if node.op == "call_module" else node.name, operation.name, numbers, number, run,
-                operation.kind, operation.fresh or operation.in_place, over, operation.reach, operation.cut,
-                operation.fill, scale, affine=operation.affine, work=operation.work, by_channel=operation.by_channel,
-            )  # fmt: skip
-        self.nodes.append(_with_kernel(made, operation))
-        target = node.args[0] if operation.in_place else None
-        if isinstance(target, fx.Node):
-            self._moved(target, number)
+        self.nodes.append(known(unknown, call))
+        if call.in_place:
+            self._moved(reads[0], unknown.writes)
 
     def _constant(self, node: fx.Node) -> Shape | None:
         """Shape of a tensor that does not depend on the input; None of anything else."""
@@ -208,19 +211,6 @@ class _Builder:
         """The call as it stands, of the values it reads; what lies between is computed on the way."""
         interpreter = _Caller(self.module, graph=self.graph)
         return lambda values: interpreter.call(node, dict(zip(reads, values)))
-
-
-def _with_kernel(node: Node, operation: Operation) -> Node:
-    """The node with what it is made of, where it is a convolution or a linear layer."""
-    weights, functions = operation.weights, operation.with_weights
-    if weights is None or functions is None:
-        return node
-
-    def make(weight: Tensor, bias: Tensor | None) -> Node:
-        run, cut = functions(weight, bias)
-        return replace(node, run=run, cut=cut, work=weight.numel())
-
-    return replace(node, kernel=Kernel(weights, make))
 
 
 def _of_one(function: Callable[[Tensor], Tensor]) -> Function:

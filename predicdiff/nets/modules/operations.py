@@ -1,4 +1,7 @@
-"""What torch's modules and functions do to a map: which places of the input each place of the output sees."""
+"""What torch's modules and functions do to a map: which places of the input each place of the output sees.
+
+`OPERATIONS` has one entry for each; a further operation that incremental evaluation is to know is one entry more.
+"""
 
 from __future__ import annotations
 
@@ -6,45 +9,17 @@ import functools
 import math
 import operator
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Mapping, Sequence, Tuple
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from ..caffe.torch_layers import sound
+from ..engine.convolution import convolutions
 from ..engine.geometry import Reach, reaches
-from ..engine.graph import CONCAT, LOCAL, POINTWISE, WHOLE, Function, Shape
-from ..engine.pooling import divisors
+from ..engine.graph import Concat, Function, Kernel, Local, Node, Pointwise, Shape
+from ..engine.pooling import divisors, maxima, means
 
-#: Modules that do at a place what depends on that place alone; in evaluation mode.
-POINTWISE_MODULES = (
-    nn.BatchNorm2d, nn.CELU, nn.Dropout, nn.Dropout2d, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish,
-    nn.Hardtanh, nn.Identity, nn.LeakyReLU, nn.LocalResponseNorm, nn.LogSigmoid, nn.Mish, nn.PReLU, nn.ReLU, nn.ReLU6,
-    nn.SELU, nn.Sigmoid, nn.SiLU, nn.Softplus, nn.Softshrink, nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold,
-)  # fmt: skip
-#: Functions of the same kind: of one tensor, or of several of one size, and numbers.
-POINTWISE_FUNCTIONS = frozenset(
-    {
-        functional.celu, functional.dropout, functional.elu, functional.gelu, functional.hardsigmoid,
-        functional.hardswish, functional.hardtanh, functional.leaky_relu, functional.local_response_norm,
-        functional.mish, functional.relu, functional.relu6, functional.selu, functional.silu, functional.softplus,
-        functional.softsign, operator.add, operator.mul, operator.neg, operator.pow, operator.sub, operator.truediv,
-        torch.abs, torch.add, torch.clamp, torch.div, torch.exp, torch.log, torch.maximum, torch.minimum, torch.mul,
-        torch.neg, torch.pow, torch.relu, torch.rsqrt, torch.sigmoid, torch.sqrt, torch.square, torch.sub, torch.tanh,
-    }
-)  # fmt: skip
-#: Not `contiguous`: who calls it wants all of the map in that order.
-POINTWISE_METHODS = frozenset(
-    {
-        "abs", "add", "clamp", "clone", "detach", "div", "exp", "float", "log", "mul", "neg", "pow",
-        "relu", "rsqrt", "sigmoid", "sqrt", "square", "sub", "tanh",
-    }
-)  # fmt: skip
-#: Of these the result may be the input itself.
-SHARING = (nn.Dropout, nn.Dropout2d, nn.Identity, functional.dropout, "detach", "float")
-#: Of those above, the ones that do not take every channel by itself, and all alike.
-ACROSS = frozenset({nn.BatchNorm2d, nn.LocalResponseNorm, nn.PReLU, functional.local_response_norm})
 #: Python's operators on the left side's memory.
 IN_PLACE = frozenset({operator.iadd, operator.imul, operator.isub, operator.itruediv})
 
@@ -52,148 +27,163 @@ Pair = Tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Operation:
-    """What is known of a call, which itself is made as it stands: fields as of `graph.Node`."""
+class Call:
+    """One call of a traced module.
 
-    name: str
-    kind: str = WHOLE
-    over: Function | None = None
-    fresh: bool = False
-    reach: tuple[Reach, Reach] | None = None
-    cut: Function | None = None
-    fill: float = 0.0
-    scale: Tensor | None = None
-    work: int = 0
-    in_place: bool = False
-    #: Of a convolution or linear layer: its weights as they are now, and from others to ``run`` and ``cut``.
-    weights: Callable[[], tuple[Tensor, Tensor | None]] | None = None
-    with_weights: Callable[[Tensor, Tensor | None], tuple[Function, Function | None]] | None = None
-    affine: Callable[[], tuple[Tensor, Tensor]] | None = None
-    by_channel: bool = False
-
-
-def describe(
-    node: fx.Node, root: nn.Module, inputs: Sequence[Shape], output: Shape, beside: Sequence[Shape | None]
-) -> Operation:
-    """What a traced call does.
-
-    Parameters
+    Attributes
     ----------
-    node : torch.fx.Node
-    root : torch.nn.Module
-        The module that was traced.
+    name : str
+        For reports.
+    key : type, callable or str
+        What is called, as `OPERATIONS` has it: a module's class, a function, or a method's name, without what says that
+        it works in place.
+    module : torch.nn.Module or None
+        The module, if it is one.
+    args, kwargs
+        As traced.
     inputs, output : shapes without the batch axis
         Of the tensors that the call depends on, and of what it gives.
     beside : sequence of shapes
         Of constant tensors among its arguments; None of anything else there.
+    in_place : bool
+        Whether it works on its first input's memory.
+    device : torch.device
     """
+
+    name: str
+    key: Any
+    module: nn.Module | None
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    inputs: Sequence[Shape]
+    output: Shape
+    beside: Sequence[Shape | None]
+    in_place: bool
+    device: torch.device
+
+    @property
+    def of_maps(self) -> bool:
+        """Whether it makes a map of maps alone."""
+        return len(self.output) == 3 and all(len(shape) == 3 for shape in self.inputs)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it makes of one tensor another of that shape, and of nothing else."""
+        return len(self.inputs) == 1 and self.inputs[0] == self.output and not self.beside
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds: of a convolution for each place, of any other module for all of its output."""
+        if isinstance(self.module, nn.Linear):
+            return self.module.weight.numel() * math.prod(self.output[:-1])
+        return self.module.weight.numel() if isinstance(self.module, nn.Conv2d) else 0
+
+    def settings(self, *names: str) -> dict[str, Any]:
+        """A module's attributes, or a function's arguments by these names."""
+        return dict(vars(self.module)) if self.module is not None else {**dict(zip(names, self.args)), **self.kwargs}
+
+
+#: From a node that joins everything, and the call that it makes, to the node with what is known of the call; None if
+#: that is nothing.
+Entry = Callable[[Node, Call], Optional[Node]]
+
+
+def traced_call(
+    node: fx.Node,
+    root: nn.Module,
+    inputs: Sequence[Shape],
+    output: Shape,
+    beside: Sequence[Shape | None],
+    device: torch.device,
+) -> Call:
+    """What a node of a trace of the module ``root`` calls; the rest is as in `Call`."""
     if node.op == "call_module":
         module = root.get_submodule(str(node.target))
-        name = type(module).__name__
-        operation = _of_module(module, inputs, output) or _of_vectors(module, inputs, output)
-        return operation or Operation(
-            name, in_place=bool(getattr(module, "inplace", False)), work=_work(module, output)
-        )
+        kind, in_place = type(module), bool(vars(module).get("inplace", False))
+        return Call(kind.__name__, kind, module, node.args, node.kwargs, inputs, output, beside, in_place, device)
     name = str(getattr(node.target, "__name__", node.target))
-    operation = _of_function(node, name, inputs, output) if all(map(_same_everywhere, beside)) else None
-    operation = operation or Operation(name, in_place=_in_place(node))
-    alone = len(inputs) == 1 and inputs[0] == output and not beside
-    return replace(operation, by_channel=True) if alone and _by_channel(node, name) else operation
+    key = name.rstrip("_") if isinstance(node.target, str) else node.target
+    return Call(name, key, None, node.args, node.kwargs, inputs, output, beside, _in_place(node, name), device)
 
 
-def _of_module(module: nn.Module, inputs: Sequence[Shape], output: Shape) -> Operation | None:
-    name, kind = type(module).__name__, type(module)
-    if len(inputs) != 1 or len(inputs[0]) != 3 or len(output) != 3 or _hooked(module):
-        return None
-    if isinstance(module, nn.Conv2d) and kind is nn.Conv2d:
-        return _convolution(module, inputs[0], output)
-    if kind in (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d):
-        return _pooling(name, vars(module), inputs[0], output)
-    if kind in (nn.ZeroPad2d, nn.ConstantPad2d):
-        return _padding(name, module.padding, float(module.value), inputs[0], output)  # type: ignore[arg-type]
-    by_batch = kind is nn.BatchNorm2d and module.running_mean is None
-    if kind in POINTWISE_MODULES and not by_batch and inputs[0] == output:
-        in_place = bool(getattr(module, "inplace", False))
-        affine = functools.partial(_norm, module) if isinstance(module, nn.BatchNorm2d) else None
-        return Operation(
-            name, POINTWISE, over=_over(module), fresh=kind not in SHARING, in_place=in_place, affine=affine,
-            by_channel=kind not in ACROSS,
-        )  # fmt: skip
-    return None
+def known(node: Node, call: Call) -> Node:
+    """A node with what is known of the call that it makes."""
+    entry = OPERATIONS.get(call.key)
+    if entry is None or (call.module is not None and _hooked(call.module)):
+        return node
+    if not all(map(_same_everywhere, call.beside)):
+        return node
+    return entry(node, call) or node
 
 
-def _of_vectors(module: nn.Module, inputs: Sequence[Shape], output: Shape) -> Operation | None:
-    """What linear layers and functions of single numbers do to a vector; to anything else it is not known."""
-    name, kind = type(module).__name__, type(module)
-    if len(inputs) != 1 or len(inputs[0]) != 1 or len(output) != 1 or _hooked(module):
-        return None
-    if isinstance(module, nn.Linear) and kind is nn.Linear:
-        return Operation(
-            name,
-            work=_work(module, output),
-            weights=lambda: (module.weight, module.bias),
-            with_weights=lambda weight, bias: (lambda values: functional.linear(values[0], weight, bias), None),
-        )
-    if kind in POINTWISE_MODULES and kind not in ACROSS:
-        return Operation(name, in_place=bool(getattr(module, "inplace", False)), by_channel=True)
-    return None
+@dataclass(frozen=True)
+class Placewise:
+    """The entry of what does at a place what depends on that place alone, of one tensor or several, and numbers.
+
+    Attributes
+    ----------
+    across : bool
+        Whether it does not take every channel by itself, and all alike.
+    sharing : bool
+        Whether the result may be the input itself.
+    over : callable, optional
+        The same on its first input's memory.
+    """
+
+    across: bool = False
+    sharing: bool = False
+    over: Function | None = None
+
+    def __call__(self, node: Node, call: Call) -> Node | None:
+        """As `Entry` has it."""
+        by_channel = call.alone and not self.across
+        node = replace(node, by_channel=by_channel, over=self.over or node.over)
+        if not call.of_maps or any(shape[1:] != call.output[1:] for shape in call.inputs):
+            return node
+        return replace(node, kind=Pointwise(), fresh=node.fresh or not self.sharing)
 
 
-def _of_function(node: fx.Node, name: str, inputs: Sequence[Shape], output: Shape) -> Operation | None:
-    target: Any = node.target
-    if len(output) != 3 or any(len(shape) != 3 for shape in inputs):
-        return None
-    if target in (torch.cat, torch.concat) and _along_channels(node):
-        return Operation("cat", CONCAT, fresh=True)
-    known = POINTWISE_METHODS if node.op == "call_method" else POINTWISE_FUNCTIONS | IN_PLACE
-    if _plain(name, target) in known and all(shape[1:] == output[1:] for shape in inputs):
-        return Operation(name, POINTWISE, fresh=_plain(name, target) not in SHARING, in_place=_in_place(node))
-    if len(inputs) != 1 or node.op != "call_function":
-        return None
-    if target in POOLS:
-        return _pooling(*POOLS[target](node), inputs[0], output)
-    if target is functional.pad:
-        settings = _bound(node, "input", "pad", "mode", "value")
-        if settings.get("mode", "constant") == "constant":
-            return _padding(name, settings["pad"], float(settings.get("value") or 0), inputs[0], output)
-    return None
+def _of_one_map(entry: Callable[[Node, Call], Node | None]) -> Entry:
+    """An entry that knows a call with one map, and of any other nothing."""
+    return lambda node, call: entry(node, call) if call.of_maps and len(call.inputs) == 1 else None
 
 
-def _convolution(module: nn.Conv2d, given: Shape, output: Shape) -> Operation | None:
+@_of_one_map
+def _convolution(node: Node, call: Call) -> Node | None:
+    module: Any = call.module
     if module.padding_mode != "zeros":
         return None
-    kernel, stride, dilation = module.kernel_size, module.stride, module.dilation
-    before: Sequence[int]
-    if module.padding == "same":
+    kernel, stride, dilation, pad = module.kernel_size, module.stride, module.dilation, module.padding
+    before: Sequence[int] = (0, 0) if isinstance(pad, str) else pad
+    if pad == "same":
         before = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation))
-    else:
-        before = (0, 0) if isinstance(module.padding, str) else module.padding
-    return Operation(
-        type(module).__name__,
-        LOCAL,
-        fresh=True,
-        reach=reaches(kernel, stride, before, given[1:], output[1:], dilation),
-        cut=lambda pieces: _convolved(module, module.weight, module.bias)[1](pieces),
-        work=_work(module, output),
-        weights=lambda: (module.weight, module.bias),
-        with_weights=lambda weight, bias: _convolved(module, weight, bias),
-    )
+
+    def make(weight: Tensor, bias: Tensor | None) -> tuple[Function, Function]:
+        return convolutions(weight, bias, stride=stride, pad=pad, dilation=dilation, group=module.groups)
+
+    reach = reaches(kernel, stride, before, call.inputs[0][1:], call.output[1:], dilation)
+    local = Local(reach, lambda pieces: make(module.weight, module.bias)[1](pieces))
+    return replace(node, kind=local, fresh=True, kernel=Kernel(lambda: (module.weight, module.bias), make))
 
 
-def _convolved(module: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> tuple[Function, Function]:
-    """A convolution with other weights: of a map, and of a piece that has what lies around it."""
-    stride, dilation, groups = module.stride, module.dilation, module.groups
-    return (
-        lambda values: functional.conv2d(sound(values[0]), weight, bias, stride, module.padding, dilation, groups),
-        lambda pieces: functional.conv2d(pieces[0], weight, bias, stride, 0, dilation, groups),
-    )
+def _linear(node: Node, call: Call) -> Node | None:
+    """Known of vectors alone."""
+    module: Any = call.module
+    if [len(shape) for shape in (*call.inputs, call.output)] != [1, 1]:
+        return None
+
+    def make(weight: Tensor, bias: Tensor | None) -> tuple[Function, Function]:
+        return (lambda values: functional.linear(values[0], weight, bias),) * 2
+
+    return replace(node, kernel=Kernel(lambda: (module.weight, module.bias), make))
 
 
-def _by_channel(node: fx.Node, name: str) -> bool:
-    """Whether a call with one tensor, of one shape with what it gives, takes every number by itself."""
-    known = POINTWISE_METHODS if node.op == "call_method" else POINTWISE_FUNCTIONS | IN_PLACE
-    what = _plain(name, node.target)
-    return what in known and what not in ACROSS
+def _batch_norm(node: Node, call: Call) -> Node | None:
+    module: Any = call.module
+    if module.running_mean is None:  # it takes the batch's own moments
+        return None
+    placewise = Placewise(across=True)(node, call)
+    return None if placewise is None else replace(placewise, affine=functools.partial(_norm, module))
 
 
 def _norm(module: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -204,27 +194,58 @@ def _norm(module: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return gain, shift if module.bias is None else shift + module.bias
 
 
-def _pooling(name: str, settings: Mapping[str, Any], given: Shape, output: Shape) -> Operation | None:
-    if "adaptive" in name.lower():
-        if any(length % size for length, size in zip(given[1:], output[1:])) or settings.get("return_indices"):
-            return None
-        kernel = (given[1] // output[1], given[2] // output[2])
-        settings = {"kernel_size": kernel}
+@_of_one_map
+def _max_pool(node: Node, call: Call) -> Node | None:
+    names = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
+    settings = call.settings(*names)
+    return None if settings.get("return_indices") else _maxima(node, call, settings)
+
+
+@_of_one_map
+def _mean_pool(node: Node, call: Call) -> Node | None:
+    names = ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
+    return _means(node, call, call.settings(*names))
+
+
+@_of_one_map
+def _adaptive_max_pool(node: Node, call: Call) -> Node | None:
+    settings = _even_windows(call)
+    if settings is None or call.settings("input", "output_size", "return_indices").get("return_indices"):
+        return None
+    return _maxima(node, call, settings)
+
+
+@_of_one_map
+def _adaptive_mean_pool(node: Node, call: Call) -> Node | None:
+    settings = _even_windows(call)
+    return None if settings is None else _means(node, call, settings)
+
+
+def _even_windows(call: Call) -> dict[str, Any] | None:
+    """Settings of the pooling that an adaptive one is; None where its windows differ in size."""
+    sizes = list(zip(call.inputs[0][1:], call.output[1:]))
+    if any(length % size for length, size in sizes):
+        return None
+    return {"kernel_size": tuple(length // size for length, size in sizes)}
+
+
+def _maxima(node: Node, call: Call, settings: Mapping[str, Any]) -> Node:
+    kernel, stride, dilation, reach = _pooled(call, settings)
+    return replace(node, kind=maxima(reach, kernel, stride, dilation), fresh=True, by_channel=True)
+
+
+def _means(node: Node, call: Call, settings: Mapping[str, Any]) -> Node:
+    kernel, stride, _, reach = _pooled(call, settings)
+    scale = _divisors(settings, reach).to(call.device)
+    return replace(node, kind=means(reach, kernel, stride, scale), fresh=True, by_channel=True)
+
+
+def _pooled(call: Call, settings: Mapping[str, Any]) -> tuple[Pair, Pair, Pair, tuple[Reach, Reach]]:
+    """Kernel, stride and dilation of a pooling, and how its outputs see its inputs."""
     kernel = _pair(settings["kernel_size"])
     stride = _pair(settings.get("stride") or kernel)
     pad, dilation = _pair(settings.get("padding", 0)), _pair(settings.get("dilation", 1))
-    reach = reaches(kernel, stride, pad, given[1:], output[1:], dilation)
-    if "max" in name.lower():
-        if settings.get("return_indices"):
-            return None
-        return Operation(
-            name, LOCAL, fresh=True, reach=reach, fill=-math.inf, by_channel=True,
-            cut=lambda pieces: functional.max_pool2d(pieces[0], kernel, stride, 0, dilation),
-        )  # fmt: skip
-    return Operation(
-        name, LOCAL, fresh=True, reach=reach, scale=_divisors(settings, reach), by_channel=True,
-        cut=lambda pieces: functional.avg_pool2d(pieces[0], kernel, stride, divisor_override=1),
-    )  # fmt: skip
+    return kernel, stride, dilation, reaches(kernel, stride, pad, call.inputs[0][1:], call.output[1:], dilation)
 
 
 def _divisors(settings: Mapping[str, Any], reach: tuple[Reach, Reach]) -> Tensor:
@@ -235,24 +256,36 @@ def _divisors(settings: Mapping[str, Any], reach: tuple[Reach, Reach]) -> Tensor
     return divisors(reach, padded=settings.get("count_include_pad", True))
 
 
-def _padding(name: str, pad: Any, value: float, given: Shape, output: Shape) -> Operation | None:
+@_of_one_map
+def _constant_pad(node: Node, call: Call) -> Node | None:
+    settings = call.settings()
+    return _padded(node, call, settings["padding"], float(settings["value"]))
+
+
+@_of_one_map
+def _pad(node: Node, call: Call) -> Node | None:
+    settings = call.settings("input", "pad", "mode", "value")
+    if settings.get("mode", "constant") != "constant":
+        return None
+    return _padded(node, call, settings["pad"], float(settings.get("value") or 0))
+
+
+def _padded(node: Node, call: Call, pad: Any, value: float) -> Node | None:
     around = [int(side) for side in ((pad,) * 4 if isinstance(pad, int) else pad)]
     around += [0] * (4 - len(around))
     if min(around) < 0 or len(around) > 4:
         return None
-    reach = reaches((1, 1), (1, 1), (around[2], around[0]), given[1:], output[1:])
-    return Operation(
-        name, LOCAL, fresh=True, reach=reach, fill=value, by_channel=True, cut=lambda pieces: pieces[0].clone()
-    )
+    reach = reaches((1, 1), (1, 1), (around[2], around[0]), call.inputs[0][1:], call.output[1:])
+    local = Local(reach, lambda pieces: pieces[0].clone(), fill=value)
+    return replace(node, kind=local, fresh=True, by_channel=True)
 
 
-def _over(module: nn.Module) -> Function | None:
-    """A rectifier on its input's memory."""
-    if type(module) is nn.ReLU:
-        return lambda values: torch.relu_(values[0])
-    if type(module) is nn.ReLU6:
-        return lambda values: functional.hardtanh_(values[0], 0.0, 6.0)
-    return None
+def _concat(node: Node, call: Call) -> Node | None:
+    settings = call.settings("tensors", "dim")
+    if not call.of_maps or settings.get("dim", 0) not in (1, -3):
+        return None
+    every = all(isinstance(each, fx.Node) for each in settings["tensors"])
+    return replace(node, kind=Concat(), fresh=True) if every else None
 
 
 def _hooked(module: nn.Module) -> bool:
@@ -260,52 +293,16 @@ def _hooked(module: nn.Module) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
-def _work(module: nn.Module, output: Shape) -> int:
-    """Multiply-adds: of a convolution for each place, of any other module for all of its output."""
-    if isinstance(module, nn.Linear):
-        return module.weight.numel() * math.prod(output[:-1])
-    return module.weight.numel() if isinstance(module, nn.Conv2d) else 0
-
-
-def _in_place(node: fx.Node) -> bool:
+def _in_place(node: fx.Node, name: str) -> bool:
+    """Whether the call of a function or method works on its first argument's memory."""
     if node.op == "call_method":
-        return str(node.target).endswith("_")
-    name = str(getattr(node.target, "__name__", ""))
+        return name.endswith("_")
     return node.target in IN_PLACE or bool(node.kwargs.get("inplace")) or (name.endswith("_") and name[:1] != "_")
 
 
 def _same_everywhere(shape: Shape | None) -> bool:
     """Whether a constant of this shape is the same at every place of the maps it is combined with."""
     return shape is not None and (math.prod(shape) == 1 or (len(shape) > 2 and shape[-2:] == (1, 1)))
-
-
-def _plain(name: str, target: Any) -> Any:
-    """A call's entry in the tables: a method's name, without what says that it works in place, or a function."""
-    return name.rstrip("_") if isinstance(target, str) else target
-
-
-def _along_channels(node: fx.Node) -> bool:
-    settings = _bound(node, "tensors", "dim")
-    return settings.get("dim", 0) in (1, -3) and all(isinstance(each, fx.Node) for each in settings["tensors"])
-
-
-def _bound(node: fx.Node, *names: str) -> dict[str, Any]:
-    """Arguments of a call by name."""
-    return {**dict(zip(names, node.args)), **node.kwargs}
-
-
-def _max_pool(node: fx.Node) -> tuple[str, dict[str, Any]]:
-    names = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    return "max_pool2d", _bound(node, *names)
-
-
-def _avg_pool(node: fx.Node) -> tuple[str, dict[str, Any]]:
-    names = ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
-    return "avg_pool2d", _bound(node, *names)
-
-
-def _adaptive(name: str) -> Callable[[fx.Node], tuple[str, dict[str, Any]]]:
-    return lambda node: (name, _bound(node, "input", "output_size", "return_indices"))
 
 
 def _pair(value: Any) -> Pair:
@@ -315,9 +312,56 @@ def _pair(value: Any) -> Pair:
     return int(first), int(second)
 
 
-POOLS: dict[Any, Callable[[fx.Node], tuple[str, dict[str, Any]]]] = {
+#: What is known of a call, by the class of a module, by the function, or by the name of a tensor's method.
+OPERATIONS: dict[Any, Entry] = {
+    # modules, in evaluation mode
+    **dict.fromkeys(
+        (
+            nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.LeakyReLU,
+            nn.LogSigmoid, nn.Mish, nn.SELU, nn.Sigmoid, nn.SiLU, nn.Softplus, nn.Softshrink, nn.Softsign, nn.Tanh,
+            nn.Tanhshrink, nn.Threshold,
+        ),
+        Placewise(),
+    ),
+    **dict.fromkeys((nn.Dropout, nn.Dropout2d, nn.Identity), Placewise(sharing=True)),
+    **dict.fromkeys((nn.LocalResponseNorm, nn.PReLU), Placewise(across=True)),
+    nn.ReLU: Placewise(over=lambda values: torch.relu_(values[0])),
+    nn.ReLU6: Placewise(over=lambda values: functional.hardtanh_(values[0], 0.0, 6.0)),
+    nn.BatchNorm2d: _batch_norm,
+    nn.Conv2d: _convolution,
+    nn.Linear: _linear,
+    nn.MaxPool2d: _max_pool,
+    nn.AvgPool2d: _mean_pool,
+    nn.AdaptiveMaxPool2d: _adaptive_max_pool,
+    nn.AdaptiveAvgPool2d: _adaptive_mean_pool,
+    **dict.fromkeys((nn.ZeroPad2d, nn.ConstantPad2d), _constant_pad),
+    # functions
+    **dict.fromkeys(
+        (
+            functional.celu, functional.elu, functional.gelu, functional.hardsigmoid, functional.hardswish,
+            functional.hardtanh, functional.leaky_relu, functional.mish, functional.relu, functional.relu6,
+            functional.selu, functional.silu, functional.softplus, functional.softsign, operator.add, operator.mul,
+            operator.neg, operator.pow, operator.sub, operator.truediv, torch.abs, torch.add, torch.clamp, torch.div,
+            torch.exp, torch.log, torch.maximum, torch.minimum, torch.mul, torch.neg, torch.pow, torch.relu,
+            torch.rsqrt, torch.sigmoid, torch.sqrt, torch.square, torch.sub, torch.tanh, *IN_PLACE,
+        ),
+        Placewise(),
+    ),
+    functional.dropout: Placewise(sharing=True),
+    functional.local_response_norm: Placewise(across=True),
     functional.max_pool2d: _max_pool,
-    functional.avg_pool2d: _avg_pool,
-    functional.adaptive_avg_pool2d: _adaptive("adaptive_avg_pool2d"),
-    functional.adaptive_max_pool2d: _adaptive("adaptive_max_pool2d"),
-}
+    functional.avg_pool2d: _mean_pool,
+    functional.adaptive_max_pool2d: _adaptive_max_pool,
+    functional.adaptive_avg_pool2d: _adaptive_mean_pool,
+    functional.pad: _pad,
+    **dict.fromkeys((torch.cat, torch.concat), _concat),
+    # methods; not `contiguous`, since who calls it wants all of the map in that order
+    **dict.fromkeys(
+        (
+            "abs", "add", "clamp", "clone", "div", "exp", "log", "mul", "neg", "pow", "relu", "rsqrt", "sigmoid",
+            "sqrt", "square", "sub", "tanh",
+        ),
+        Placewise(),
+    ),
+    **dict.fromkeys(("detach", "float"), Placewise(sharing=True)),
+}  # fmt: skip

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from predicdiff.nets.engine.graph import WHOLE, Graph, Node  # noqa: E402
+from predicdiff.nets.engine.graph import Graph, Node, Whole  # noqa: E402
 
 
 def made(reads: list[tuple[int, ...]], ran: list[int] | None = None) -> Graph:
@@ -62,4 +62,4 @@ def test_only_what_is_needed_is_run_and_once(reads: list[tuple[int, ...]], data:
 
 def test_what_is_not_said_of_a_node() -> None:
     node = made([(0,)]).nodes[0]
-    assert (node.kind, node.fresh, node.over, node.reach, node.cut, node.work) == (WHOLE, True, None, None, None, 0)
+    assert (node.kind, node.fresh, node.over, node.work) == (Whole(), True, None, 0)

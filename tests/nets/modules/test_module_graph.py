@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from predicdiff.nets.engine.graph import CONCAT, LOCAL, POINTWISE, WHOLE  # noqa: E402
+from predicdiff.nets.engine.graph import Concat, Local, Pointwise, Whole  # noqa: E402
 from predicdiff.nets.modules.graph import Traced, UntraceableError, module_graph  # noqa: E402
 
 
@@ -52,29 +52,29 @@ class Does(nn.Module):
 @pytest.mark.parametrize(
     ("function", "wanted"),
     [
-        (lambda m, x: m.conv(x).relu() + x, [LOCAL, POINTWISE, POINTWISE]),
-        (lambda m, x: m.conv((x - m.mean) * 2), [POINTWISE, POINTWISE, LOCAL]),
-        (lambda m, x: torch.cat([x, m.conv(x)], dim=1), [LOCAL, CONCAT]),
-        (lambda m, x: torch.cat((x, m.conv(x)), -3), [LOCAL, CONCAT]),
-        (lambda m, x: torch.cat([x, x], 2), [WHOLE]),
-        (lambda m, x: x + m.rows, [WHOLE]),
-        (lambda m, x: x + torch.ones(2, 1, 1), [POINTWISE]),
-        (lambda m, x: x * x.size(1), [WHOLE]),
-        (lambda m, x: x * x.mean((2, 3), keepdim=True), [WHOLE, WHOLE]),
-        (lambda m, x: x * (x > 0).flatten(1).any(1).view(-1, 1, 1, 1), [WHOLE]),
-        (lambda m, x: x.contiguous().view(x.size(0), -1), [WHOLE, WHOLE]),
-        (lambda m, x: x.chunk(2, 1)[1].exp(), [WHOLE, POINTWISE]),
-        (lambda m, x: functional.pad(functional.max_pool2d(x, 2), (1, 1)), [LOCAL, LOCAL]),
-        (lambda m, x: functional.adaptive_avg_pool2d(x, (3, 5)), [LOCAL]),
-        (lambda m, x: functional.adaptive_avg_pool2d(x, 4), [WHOLE]),
-        (lambda m, x: functional.avg_pool2d(x, 2, count_include_pad=False), [LOCAL]),
-        (lambda m, x: functional.interpolate(x, scale_factor=2), [WHOLE]),
+        (lambda m, x: m.conv(x).relu() + x, [Local, Pointwise, Pointwise]),
+        (lambda m, x: m.conv((x - m.mean) * 2), [Pointwise, Pointwise, Local]),
+        (lambda m, x: torch.cat([x, m.conv(x)], dim=1), [Local, Concat]),
+        (lambda m, x: torch.cat((x, m.conv(x)), -3), [Local, Concat]),
+        (lambda m, x: torch.cat([x, x], 2), [Whole]),
+        (lambda m, x: x + m.rows, [Whole]),
+        (lambda m, x: x + torch.ones(2, 1, 1), [Pointwise]),
+        (lambda m, x: x * x.size(1), [Whole]),
+        (lambda m, x: x * x.mean((2, 3), keepdim=True), [Whole, Whole]),
+        (lambda m, x: x * (x > 0).flatten(1).any(1).view(-1, 1, 1, 1), [Whole]),
+        (lambda m, x: x.contiguous().view(x.size(0), -1), [Whole, Whole]),
+        (lambda m, x: x.chunk(2, 1)[1].exp(), [Whole, Pointwise]),
+        (lambda m, x: functional.pad(functional.max_pool2d(x, 2), (1, 1)), [Local, Local]),
+        (lambda m, x: functional.adaptive_avg_pool2d(x, (3, 5)), [Local]),
+        (lambda m, x: functional.adaptive_avg_pool2d(x, 4), [Whole]),
+        (lambda m, x: functional.avg_pool2d(x, 2, count_include_pad=False), [Local]),
+        (lambda m, x: functional.interpolate(x, scale_factor=2), [Whole]),
     ],
 )
-def test_what_calls_join(function: Any, wanted: list[str]) -> None:
+def test_what_calls_join(function: Any, wanted: list[type]) -> None:
     """Nothing that depends on other places is taken for pointwise, whatever way it comes."""
     found = same(Does(function))
-    assert [node.kind for node in found.graph.nodes] == wanted
+    assert [type(node.kind) for node in found.graph.nodes] == wanted
     assert len(found.graph.shapes) == len(wanted) + 1
 
 

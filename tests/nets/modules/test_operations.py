@@ -6,6 +6,7 @@ import inspect
 import operator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -16,9 +17,10 @@ from helpers.random_modules import of_kind  # noqa: E402
 from torch import Tensor, fx, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from predicdiff.nets.engine.graph import LOCAL, POINTWISE, WHOLE, Node  # noqa: E402
-from predicdiff.nets.modules import operations as operations  # noqa: E402
+from predicdiff.nets.engine.graph import Local, Node, Pointwise, Whole  # noqa: E402
+from predicdiff.nets.modules import operations  # noqa: E402
 from predicdiff.nets.modules.graph import module_graph  # noqa: E402
+from predicdiff.nets.modules.net import ModuleNet  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 
@@ -45,23 +47,21 @@ def test_a_piece_with_what_lies_around_it_gives_the_same(data: st.DataObject, ki
     assume(min(wanted.shape) > 0)
     assume(wanted.isfinite().all())
     node = node_of(module, shape)
-    if node.kind == WHOLE:
+    if isinstance(node.kind, Whole):
         circular = isinstance(module, nn.Conv2d) and module.padding_mode != "zeros"
         cropping = isinstance(module, nn.ConstantPad2d) and min(module.padding) < 0
         uneven = kind == "adaptive" and (shape[1] % wanted.shape[2] or shape[2] % wanted.shape[3])
         assert circular or cropping or uneven
         return
-    assert node.kind == LOCAL
-    assert node.reach is not None
-    assert node.cut is not None
-    rows, columns = node.reach
+    assert isinstance(node.kind, Local)
+    rows, columns = node.kind.reach
     assert (rows.size, columns.size) == wanted.shape[2:]
     border = (columns.before, columns.after, rows.before, rows.after)
-    piece = functional.pad(inputs, border, value=node.fill)[
+    piece = functional.pad(inputs, border, value=node.kind.fill)[
         :, :, : rows.needs(rows.size), : columns.needs(columns.size)
     ]
-    found = node.cut([piece])
-    found = found if node.scale is None else found / node.scale
+    found = node.kind.cut([piece])
+    found = found if node.kind.scale is None else found / node.kind.scale
     torch.testing.assert_close(found, wanted)
     assert found.untyped_storage().data_ptr() != piece.untyped_storage().data_ptr()
 
@@ -84,23 +84,27 @@ def apart(function: Any, *inputs: Tensor) -> bool:
 INPUT = torch.rand(2, 3, 4, 5) * 0.8 + 0.1
 
 
-@pytest.mark.parametrize("kind", operations.POINTWISE_MODULES, ids=lambda kind: kind.__name__)
+PLACEWISE = [key for key, entry in operations.OPERATIONS.items() if isinstance(entry, operations.Placewise)]
+MODULES = [nn.BatchNorm2d, *(key for key in PLACEWISE if isinstance(key, type))]
+METHODS = sorted(key for key in PLACEWISE if isinstance(key, str))
+FUNCTIONS = [key for key in PLACEWISE if not isinstance(key, (type, str)) and key not in operations.IN_PLACE]
+FUNCTIONS = sorted(set(FUNCTIONS) - {functional.dropout}, key=lambda function: function.__name__)
+
+
+@pytest.mark.parametrize("kind", MODULES, ids=lambda kind: kind.__name__)
 def test_modules_that_are_called_pointwise_are(kind: Any) -> None:
     given: dict[Any, tuple[Any, ...]] = {
         nn.BatchNorm2d: (3,), nn.PReLU: (3,), nn.LocalResponseNorm: (3,), nn.Threshold: (0.5, 0.0),
     }  # fmt: skip
     module = kind(*given.get(kind, ())).eval()
     assert apart(module, INPUT)
-    assert node_of(module, (3, 4, 5)).kind == POINTWISE
+    assert node_of(module, (3, 4, 5)).kind == Pointwise()
     if "inplace" in inspect.signature(kind).parameters:
         over = node_of(kind(*given.get(kind, ()), inplace=True).eval(), (3, 4, 5))
         before = INPUT.clone()
         torch.testing.assert_close(over.run([INPUT]), module(INPUT))
         assert torch.equal(INPUT, before)
         assert over.over is not None
-
-
-FUNCTIONS = sorted(operations.POINTWISE_FUNCTIONS - {functional.dropout}, key=lambda function: function.__name__)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
@@ -116,7 +120,7 @@ def test_functions_that_are_called_pointwise_are(function: Any) -> None:
         assert apart(lambda x: function(x, *rest), INPUT)
 
 
-@pytest.mark.parametrize("method", sorted(operations.POINTWISE_METHODS))
+@pytest.mark.parametrize("method", METHODS)
 def test_methods_that_are_called_pointwise_are(method: str) -> None:
     rest = {"clamp": (0.3, 0.6)}.get(method, (2,) if method in ("add", "div", "mul", "pow", "sub") else ())
     assert apart(lambda x: getattr(x, method)(*rest), INPUT)
@@ -132,7 +136,7 @@ def test_methods_that_are_called_pointwise_are(method: str) -> None:
     ids=repr,
 )  # fmt: skip
 def test_the_rest_is_computed_as_a_whole(module: nn.Module) -> None:
-    assert node_of(module, (3, 4, 5)).kind == WHOLE
+    assert node_of(module, (3, 4, 5)).kind == Whole()
 
 
 class Wider(nn.Conv2d):
@@ -145,7 +149,7 @@ class Wider(nn.Conv2d):
 def test_classes_that_come_of_torchs_own_are_computed_as_a_whole() -> None:
     with torch.inference_mode():
         graph = module_graph(nn.Sequential(Wider(3, 3, 1)), torch.zeros(2, 3, 4, 5)).graph
-    assert {node.kind for node in graph.nodes} == {WHOLE}
+    assert {node.kind for node in graph.nodes} == {Whole()}
 
 
 @pytest.mark.parametrize("function", [operator.iadd, operator.imul, operator.isub, operator.itruediv])
@@ -166,8 +170,10 @@ def test_operators_on_the_left_sides_memory(function: Any, other: str) -> None:
     root.constant = torch.randn(1, 3, 1, 1)
     inputs = [(3, 4, 5)] * (2 if other == "a tensor" else 1)
     beside = [(1, 3, 1, 1)] if other == "a constant" else []
-    found = operations.describe(node, root, inputs, (3, 4, 5), beside)
-    assert (found.kind, found.in_place) == (POINTWISE, True)
+    call = operations.traced_call(node, root, inputs, (3, 4, 5), beside, torch.device("cpu"))
+    unknown = Node("n", "n", (0,), 1, lambda values: values[0])
+    assert call.in_place
+    assert operations.known(unknown, call).kind == Pointwise()
 
 
 @pytest.mark.parametrize(
@@ -177,3 +183,29 @@ def test_operators_on_the_left_sides_memory(function: Any, other: str) -> None:
 )  # fmt: skip
 def test_which_constants_are_the_same_everywhere(shape: Any, wanted: bool) -> None:
     assert operations._same_everywhere(shape) is wanted
+
+
+class Bent(nn.Module):
+    """A curve of someone's own, which a trace would go into and not know."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.erf(x)
+
+
+def test_one_entry_makes_a_class_of_ones_own_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = nn.Sequential(nn.Conv2d(2, 3, 3), Bent(), nn.Conv2d(3, 2, 3))
+    image, patches = np.zeros((2, 12, 12), np.float32), np.ones((1, 1, 2, 2, 2), np.float32)
+    ask: dict[str, Any] = {"blob": "2", "units": [(0, 3, 3), (1, 7, 7)], "batch_size": 1}
+
+    def evaluated() -> tuple[np.ndarray, float, str]:
+        net = ModuleNet(layers, input_shape=(2, 12, 12), output="activation", device="cpu")
+        return net.evaluate(image, np.array([[4, 5]]), patches, **ask), net.work.done, net.evaluation("2")
+
+    values, work, how = evaluated()
+    assert how == "incremental up to erf (erf)"
+    monkeypatch.setitem(operations.OPERATIONS, Bent, operations.Placewise())
+    again, less, how = evaluated()
+    assert how == "incremental"
+    np.testing.assert_allclose(again, values, rtol=1e-5)
+    # of 10 x 10 and 8 x 8 outputs, 4 x 4 and 6 x 6 see the window; without the entry, all of the second
+    assert (less, work) == (54 * 16 + 54 * 36, 54 * 16 + 54 * 64)
