@@ -66,7 +66,12 @@ def load(name: str, *, seed: int, device: str | None) -> Timed:
         return Timed(name, zoo.load_net(name, device=device), "own", prototxt)
     spec = read_prototxt(prototxt)
     net = CaffeTorchNet(
-        spec, seeded(layers.plan(spec), seed), name=name, preprocessing=USUAL, device=device, source="the seeded ones"
+        spec,
+        seeded(layers.resolve(spec), seed),
+        name=name,
+        preprocessing=USUAL,
+        device=device,
+        source="the seeded ones",
     )
     return Timed(name, net, "seeded", prototxt)
 
@@ -88,7 +93,7 @@ def definition(name: str) -> Path | None:
     return None if file is None else zoo.models_dir() / file
 
 
-def seeded(net: layers.Plan, seed: int) -> dict[str, list[np.ndarray]]:
+def seeded(net: layers.ResolvedNet, seed: int) -> dict[str, list[np.ndarray]]:
     """Normal numbers: weights scaled as He et al. do, biases with a standard deviation of 0.01."""
     first = net.values[net.inputs[0]]
     weights = {}
@@ -133,7 +138,7 @@ def plain(timed: Timed) -> Forward:
     """The net in plain torch: of a Caffe net its layers one by one, of a module the module itself, NCHW."""
     net = timed.net
     if timed.prototxt is not None:
-        return PlainNet(layers.plan(read_prototxt(timed.prototxt)), net.weights, net.device)
+        return PlainNet(layers.resolve(read_prototxt(timed.prototxt)), net.weights, net.device)
     module = copy.deepcopy(net.module).to(memory_format=torch.contiguous_format)
     return lambda inputs, blob: module(inputs) if blob == net.scores else functional.softmax(module(inputs), 1)
 
@@ -143,7 +148,7 @@ class PlainNet:
 
     Parameters
     ----------
-    net : layers.Plan
+    net : layers.ResolvedNet
     weights : {layer: arrays}
     device : torch.device
 
@@ -153,7 +158,9 @@ class PlainNet:
         If a layer's type is none of `LAYERS`.
     """
 
-    def __init__(self, net: layers.Plan, weights: Mapping[str, Sequence[np.ndarray]], device: torch.device) -> None:
+    def __init__(
+        self, net: layers.ResolvedNet, weights: Mapping[str, Sequence[np.ndarray]], device: torch.device
+    ) -> None:
         unknown = [step.layer for step in net.steps if step.layer.type not in LAYERS]
         if unknown:
             raise SettingsError(

@@ -100,7 +100,7 @@ def of_windows(draw: st.DrawFn, kind: str, bottom: str, shape: tuple[int, ...], 
 def weights(spec: NetSpec, generator: np.random.Generator, *, exact: bool = False) -> dict[str, list[np.ndarray]]:
     """As each layer wants them: small whole numbers, or normal ones by which maps stay about as they are."""
     found = {}
-    for step in layers.plan(spec).steps:
+    for step in layers.resolve(spec).steps:
         wanted = step.shapes.weights
         if exact:
             found[step.layer.name] = [generator.integers(-1, 2, shape).astype(np.float32) for shape in wanted]
@@ -121,7 +121,7 @@ def layer_by_layer(
     start: str | None = None,
 ) -> dict[str, np.ndarray]:
     """Blobs (b, ...) where a blob, by default the input, is replaced by ``changed`` (b, ...), all of each computed."""
-    net_plan = layers.plan(spec)
+    net_plan = layers.resolve(spec)
     held = {name: [torch.tensor(array) for array in of_layer] for name, of_layer in arrays.items()}
     source = 0 if start is None else net_plan.values[start]
     values = {0: torch.tensor(image)[None].expand(len(changed), *image.shape)}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from predicdiff.nets.caffe.fields import GROUPS
+from predicdiff.nets.caffe.layer_types import TYPES
 from predicdiff.nets.caffe.prototxt import Layer, NetSpec
 
 
 def layer(kind: str, bottoms: str, tops: str, name: str = "", **fields: Any) -> Layer:
     """A layer by its type and the names of its bottoms and tops, separated by spaces."""
-    group = GROUPS.get(kind, kind.lower() + "_param")
+    group = TYPES[kind].parameters if kind in TYPES else kind.lower() + "_param"
     return Layer(name or tops.split()[0], kind, tuple(bottoms.split()), tuple(tops.split()), {group: fields})
 
 

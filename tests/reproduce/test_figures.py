@@ -191,7 +191,7 @@ def test_each_quality_takes_about_as_many_evaluations_for_every_window(
 @pytest.mark.parametrize("name", ["alexnet", "googlenet", "vgg16"])
 def test_layers_of_figures_5_and_6_are_maps_in_each_net(name: str, models: Path, module: Callable[[str], Any]) -> None:
     named = module("layers").LAYERS[name]
-    shapes = layers.plan(read_prototxt(models / f"{name}.prototxt")).blobs
+    shapes = layers.resolve(read_prototxt(models / f"{name}.prototxt")).blobs
     sides = [shapes[layer][1] for layer in named]
     assert all(len(shapes[layer]) == 3 for layer in named)
     assert sides == sorted(sides, reverse=True)

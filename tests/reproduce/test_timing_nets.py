@@ -36,7 +36,7 @@ def check(nets: Any, spec: NetSpec, weights: Any, blobs: list[str]) -> None:
     inputs = draw(3, *next(iter(spec.inputs.values())), seed=1)
     net = CaffeTorchNet(spec, weights, device="cpu")
     wanted = net.forward(inputs, blobs)
-    plain = nets.PlainNet(layers.plan(spec), net.weights, torch.device("cpu"))
+    plain = nets.PlainNet(layers.resolve(spec), net.weights, torch.device("cpu"))
     for blob in blobs:
         with torch.inference_mode():
             found = plain(torch.from_numpy(inputs), blob).numpy()
@@ -45,7 +45,7 @@ def check(nets: Any, spec: NetSpec, weights: Any, blobs: list[str]) -> None:
 
 def test_every_blob_of_the_tiny_net(nets: Any, data: Path) -> None:
     spec = read_prototxt(data / "tiny_v1.prototxt")
-    blobs = [blob for blob in layers.plan(spec).blobs if blob != "data"]
+    blobs = [blob for blob in layers.resolve(spec).blobs if blob != "data"]
     check(nets, spec, read_caffemodel(data / "tiny_v1.caffemodel"), blobs)
 
 
@@ -79,7 +79,7 @@ def test_each_layer_type(title: str, nets: Any) -> None:
     bottoms = ("data", "data") if kind == "Concat" else ("data",)
     group = GROUPS.get(kind, f"{kind.lower()}_param")
     spec = NetSpec("one", {"data": (4, 8, 7)}, (Layer("top", kind, bottoms, ("top",), {group: fields}),))
-    (step,) = layers.plan(spec).steps
+    (step,) = layers.resolve(spec).steps
     weights = {"top": [draw(*shape, seed=i) for i, shape in enumerate(step.shapes.weights)]}
     check(nets, spec, weights, ["top"])
 
@@ -96,7 +96,7 @@ def test_layers_of_the_nets_are_known(name: str, nets: Any, models: Path) -> Non
 def test_another_type_is_refused(nets: Any) -> None:
     spec = NetSpec("one", {"data": (4, 8, 7)}, (Layer("bent", "TanH", ("data",), ("bent",), {}),))
     with pytest.raises(SettingsError, match=r"'bent' \(TanH\) has no plain counterpart.*want a net of Concat, Conv"):
-        nets.PlainNet(layers.plan(spec), {}, torch.device("cpu"))
+        nets.PlainNet(layers.resolve(spec), {}, torch.device("cpu"))
 
 
 def test_a_module_is_itself_in_its_usual_layout(nets: Any) -> None:
@@ -116,7 +116,7 @@ def test_a_module_is_itself_in_its_usual_layout(nets: Any) -> None:
 
 
 def test_seeded_weights_fit_and_follow_the_seed(nets: Any, data: Path) -> None:
-    plan = layers.plan(read_prototxt(data / "tiny_v1.prototxt"))
+    plan = layers.resolve(read_prototxt(data / "tiny_v1.prototxt"))
     first, again, other = nets.seeded(plan, 3), nets.seeded(plan, 3), nets.seeded(plan, 4)
     assert set(layers.check_weights(plan, first)) == {"conv1", "conv2a", "conv2b", "fc"}
     for layer in ("conv1", "fc"):
@@ -128,7 +128,7 @@ def test_seeded_weights_fit_and_follow_the_seed(nets: Any, data: Path) -> None:
 
 
 def test_squeezenet_has_the_published_size(models: Path) -> None:
-    plan = layers.plan(read_prototxt(models / "squeezenet.prototxt"))
+    plan = layers.resolve(read_prototxt(models / "squeezenet.prototxt"))
     count = sum(math.prod(shape) for step in plan.steps for shape in step.shapes.weights)
     assert (plan.input_shape, count) == ((3, 227, 227), 1_248_424)
     wanted = {

@@ -297,12 +297,12 @@ def _read_hdf5(path: PathLike, size: int) -> dict[str, list[np.ndarray]]:
             if not index.isdecimal():
                 raise FormatError(f"/data/{name}: want blobs named 0, 1, ... in a group for each layer.")
             blobs.setdefault(layer, {})[int(index)] = _read_dataset(data[name], size)
-    for name, found in blobs.items():
-        if sorted(found) != list(range(len(found))):
-            raise FormatError(f"layer {name!r}: has blobs {sorted(found)}, want 0 to {max(found)} without gaps.")
+    for name, of_layer in blobs.items():
+        if sorted(of_layer) != list(range(len(of_layer))):
+            raise FormatError(f"layer {name!r}: has blobs {sorted(of_layer)}, want 0 to {max(of_layer)} without gaps.")
     if not blobs:
         raise FormatError("no layer in it has weights.")
-    return {name: [found[index] for index in sorted(found)] for name, found in blobs.items()}
+    return {name: [of_layer[index] for index in sorted(of_layer)] for name, of_layer in blobs.items()}
 
 
 def _read_dataset(dataset: h5py.Dataset, size: int) -> np.ndarray:

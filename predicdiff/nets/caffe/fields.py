@@ -6,21 +6,18 @@ import math
 from typing import Any, Sequence, Tuple
 
 from ...errors import LayerError
-from .prototxt import Layer
+from .records import Layer
 
 Shape = Tuple[int, ...]
 
-#: Where Caffe keeps a type's parameters, if not under the type's name in lower case.
-GROUPS = {"BatchNorm": "batch_norm_param", "InnerProduct": "inner_product_param"}
-
 
 class Fields:
-    """What one layer says of itself, and the shapes of its bottoms without the batch axis."""
+    """What one layer says of itself in the group ``parameters``, and its bottoms' shapes without the batch axis."""
 
-    def __init__(self, layer: Layer, bottoms: Sequence[Shape]) -> None:
+    def __init__(self, layer: Layer, bottoms: Sequence[Shape], parameters: str) -> None:
         self.layer = layer
         self.bottoms = tuple(bottoms)
-        self._values = layer.params.get(GROUPS.get(layer.type, f"{layer.type.lower()}_param"), {})
+        self._values = layer.params.get(parameters, {})
 
     def error(self, problem: str) -> LayerError:
         """The exception for ``problem``, which says what came and what was wanted."""
@@ -37,6 +34,14 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self.error(f"has {name} = {value!r}, want a whole number of at least {least}")
         return value
+
+    def wholes(self, name: str) -> tuple[int, ...]:
+        """All values of a repeated field of whole numbers of at least 0."""
+        values = self._all(name)
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise self.error(f"has {name} = {values}, want whole numbers of at least 0")
+        return tuple(values)
 
     def number(self, name: str, default: float) -> float:
         """A finite number."""
@@ -86,12 +91,12 @@ class Fields:
 
     def axis(self, rank: int, default: int, *, name: str = "axis") -> int:
         """An axis of ours, 0 to ``rank`` - 1, from one of Caffe's, which counts the batch's and may count backwards."""
-        given = self.whole(name, default, least=-rank - 1)
-        axis = given + rank if given < 0 else given - 1
-        if given == 0 or given == -rank - 1:
-            raise self.error(f"has {name} = {given}, which is the batch axis: each image is to be treated apart")
+        counted = self.whole(name, default, least=-rank - 1)
+        axis = counted + rank if counted < 0 else counted - 1
+        if counted == 0 or counted == -rank - 1:
+            raise self.error(f"has {name} = {counted}, which is the batch axis: each image is to be treated apart")
         if axis >= rank:
-            raise self.error(f"has {name} = {given}, want at most {rank} here")
+            raise self.error(f"has {name} = {counted}, want at most {rank} here")
         return axis
 
     def only_channel_axis(self) -> None:

@@ -14,7 +14,7 @@ from ..engine.convolution import convolutions
 from ..engine.geometry import reaches
 from ..engine.graph import Concat, Function, Graph, Kernel, Kind, Local, Node, Pointwise, Whole
 from ..engine.pooling import divisors, maxima, means
-from .resolved import Plan, Step, Turn
+from .resolved import ResolvedNet, Step, Turn
 from .torch_layers import AFFINE, apply
 
 #: Types that do at a place what depends on that place alone.
@@ -27,11 +27,11 @@ BY_CHANNEL = frozenset({"Dropout", "ELU", "Pooling", "Power", "ReLU", "Sigmoid",
 SHARING = frozenset({"Dropout", "Flatten", "Reshape", "Split"})
 
 
-def caffe_graph(plan: Plan, weights: Mapping[str, Sequence[Tensor]], device: torch.device) -> Graph:
+def caffe_graph(net: ResolvedNet, weights: Mapping[str, Sequence[Tensor]], device: torch.device) -> Graph:
     """The graph of a checked net with its weights (tensors on ``device``)."""
-    nodes = [node for step in plan.steps for node in _nodes(step, weights.get(step.layer.name, ()), device)]
+    nodes = [node for step in net.steps for node in _nodes(step, weights.get(step.layer.name, ()), device)]
     # value 0 is the input as it was given; its name may stand for what a layer in place made of it
-    return Graph(tuple(nodes), dict(enumerate(plan.sizes)), 0, dict(plan.values))
+    return Graph(tuple(nodes), dict(enumerate(net.sizes)), 0, dict(net.values))
 
 
 def _nodes(step: Step, weights: Sequence[Tensor], device: torch.device) -> list[Node]:

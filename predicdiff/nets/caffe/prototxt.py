@@ -8,52 +8,28 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 from google.protobuf import text_format
 
 from ...errors import FormatError, LayerError
 from .caffemodel import PathLike, check_shape, opened, read_caffemodel, read_mean
-from .schema import KNOWN_TYPES, PACKAGE, message_class, pool, v1_types
+from .layer_types import TYPES, known_types
+from .records import Layer, NetSpec
+from .schema import PACKAGE, message_class, pool, v1_types
 
 __all__ = ["Layer", "NetSpec", "parse_prototxt", "read_caffemodel", "read_mean", "read_prototxt"]
 
 #: Net definitions are a thousand times smaller.
 _MOST_BYTES = 2**25
 
+#: The type of what is no layer, but says what goes in.
+_INPUT = "Input"
+
 #: Phase TEST, by number.
 _TEST = 1
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer as the prototxt has it, in the words of Caffe's current format.
-
-    ``params`` holds the fields that are there, and no others, e.g. ``{"convolution_param": {"num_output": 96,
-    "kernel_size": [11]}}``: repeated ones as lists, enums by name, numbers as they are written.
-    """
-
-    name: str
-    type: str
-    bottoms: tuple[str, ...]
-    tops: tuple[str, ...]
-    params: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class NetSpec:
-    """A net as the prototxt has it, in phase TEST.
-
-    ``inputs`` are the shapes of what goes in, without the batch axis, e.g. ``{"data": (3, 227, 227)}``; Input layers
-    are there and not among ``layers``.
-    """
-
-    name: str
-    inputs: Mapping[str, tuple[int, ...]]
-    layers: tuple[Layer, ...]
 
 
 def read_prototxt(path: PathLike) -> NetSpec:
@@ -88,7 +64,7 @@ def parse_prototxt(text: str, name: str) -> NetSpec:
     try:
         net = _parse(text)
         layers = _layers(net)
-        records = tuple(_record(kind, layer) for kind, layer in layers if kind != "Input")
+        records = tuple(_record(kind, layer) for kind, layer in layers if kind != _INPUT)
         return NetSpec(net.name or Path(name).stem, _inputs(net, layers), records)
     except FormatError as error:
         raise type(error)(f"{name}: {error}") from None
@@ -110,7 +86,7 @@ def _explained(error: text_format.ParseError, net: Any) -> FormatError:
     if v1_type:
         return _unknown_type(net.layers[-1].name, v1_type[1])
     for kind, layer in _layers(net):
-        if kind and kind not in KNOWN_TYPES and kind not in v1_types().values():
+        if kind and kind not in {_INPUT, *TYPES} and kind not in v1_types().values():
             return _unknown_type(layer.name, kind)  # what does not parse may be of another Caffe
     place = f"line {error.GetLine()}, column {error.GetColumn()}: " if error.GetLine() else ""
     return FormatError(f"{place}{message[:200]}.{_near_fields(message)}")
@@ -128,9 +104,7 @@ def _near_fields(message: str) -> str:
 
 
 def _unknown_type(layer: str, kind: str) -> LayerError:
-    return LayerError(
-        f"layer {layer!r} is of type {kind!r}, which is not known here. Known types: {', '.join(KNOWN_TYPES)}."
-    )
+    return LayerError(f"layer {layer!r} is of type {kind!r}, which is not known here. Known types: {known_types()}.")
 
 
 def _layers(net: Any) -> list[tuple[str, Any]]:
@@ -214,8 +188,8 @@ def _declared(net: Any) -> list[tuple[str, tuple[int, ...]]]:
 
 
 def _input_layers(layers: Sequence[tuple[str, Any]]) -> list[tuple[str, tuple[int, ...]]]:
-    found: list[tuple[str, tuple[int, ...]]] = []
-    for layer in (layer for kind, layer in layers if kind == "Input"):
+    inputs: list[tuple[str, tuple[int, ...]]] = []
+    for layer in (layer for kind, layer in layers if kind == _INPUT):
         shapes = [tuple(shape.dim) for shape in layer.input_param.shape]
         if len(shapes) == 1:
             shapes *= len(layer.top)
@@ -224,8 +198,8 @@ def _input_layers(layers: Sequence[tuple[str, Any]]) -> list[tuple[str, tuple[in
                 f"layer {layer.name!r} of type Input has tops {list(layer.top)} and {len(shapes)} shapes: "
                 "want a shape for each, or one for all."
             )
-        found.extend(zip(layer.top, shapes))
-    return found
+        inputs.extend(zip(layer.top, shapes))
+    return inputs
 
 
 def _no_input(layers: Sequence[tuple[str, Any]]) -> str:

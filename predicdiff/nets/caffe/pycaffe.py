@@ -17,10 +17,7 @@ from ..base import BlobNet, hash_of
 from ..preprocessing import Preprocessing
 from .process import build, choose_gpu, import_caffe, text_file, use
 from .prototxt import read_prototxt
-from .resolved import Plan, check_weights, definition, plan
-
-#: Types that keep for each input, besides their top, up to twice as much.
-KEEPING = frozenset({"BatchNorm", "LRN", "Pooling", "Softmax"})
+from .resolved import ResolvedNet, check_weights, definition, resolve
 
 
 class CaffeNet(BlobNet):
@@ -80,23 +77,23 @@ class CaffeNet(BlobNet):
         self._gpu = choose_gpu(device)
         spec = read_prototxt(prototxt)
         self._prototxt = Path(prototxt).read_text(encoding="utf-8")
-        self._plan: Plan = plan(spec)
-        _check_in_place(self._plan)
+        self._resolved = resolve(spec)
+        _check_in_place(self._resolved)
         super().__init__(
             name=name or spec.name,
-            input_shape=self._plan.input_shape,
-            blobs=self._plan.blobs,
-            scores=self._plan.scores,
-            output=self._plan.output,
+            input_shape=self._resolved.input_shape,
+            blobs=self._resolved.blobs,
+            scores=self._resolved.scores,
+            output=self._resolved.output,
             preprocessing=preprocessing,
             labels=labels,
             training_instances=training_instances,
         )
-        arrays = check_weights(self._plan, weights, source=source)
+        arrays = check_weights(self._resolved, weights, source=source)
         use(self._gpu)
         self._net = build(Path(prototxt))
         self._names = list(self._net.blobs)
-        self._input = self._plan.inputs[0]
+        self._input = self._resolved.inputs[0]
         for layer, blobs in arrays.items():
             for blob, array in zip(self._net.params[layer], blobs):
                 blob.data[...] = array.reshape(blob.data.shape)
@@ -110,12 +107,12 @@ class CaffeNet(BlobNet):
     @property
     def learnt(self) -> list[str]:
         """Names of the layers that have learnt weights, in the order in which they are computed; no statistics."""
-        return self._plan.learnt
+        return self._resolved.learnt
 
     @property
     def weights(self) -> dict[str, list[np.ndarray]]:
         """Copies of each layer's weights."""
-        steps = [step for step in self._plan.steps if step.shapes.weights]
+        steps = [step for step in self._resolved.steps if step.shapes.weights]
         return {
             step.layer.name: [
                 np.array(blob.data).reshape(shape)
@@ -137,14 +134,13 @@ class CaffeNet(BlobNet):
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes, estimated from above; Caffe keeps all blobs."""
         lookup(self._blobs, blob)
-        steps = [step for step in self._plan.steps if step.layer.type in KEEPING]
-        shapes = [*self._blobs.values(), *(shape for step in steps for shape in 2 * step.shapes.tops)]
-        return 4 * (sum(map(_size, shapes)) + 2 * _size(self.input_shape))
+        kept = sum(step.type.keeps * sum(map(_size, step.shapes.tops)) for step in self._resolved.steps)
+        return 4 * (sum(map(_size, self._blobs.values())) + kept + 2 * _size(self.input_shape))
 
     def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
-        columns = sum(step.workspace for step in self._plan.steps if step.layer.type == "Convolution")
-        weights = sum(_size(shape) for step in self._plan.steps for shape in step.shapes.weights)
+        columns = sum(step.columns for step in self._resolved.steps)
+        weights = sum(_size(shape) for step in self._resolved.steps for shape in step.shapes.weights)
         each = self.bytes_per_input(blob)
         return 4 * (columns + 2 * weights) + each, each
 
@@ -153,7 +149,7 @@ class CaffeNet(BlobNet):
         return {blob: np.array(self._net.blobs[blob].data, np.float32) for blob in blobs}
 
     def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
-        _check_backwards(self._plan)
+        _check_backwards(self._resolved)
         end = self._last(blob)
         self._run(inputs[None], end)
         for other in self._net.blobs.values():
@@ -196,12 +192,12 @@ class CaffeNet(BlobNet):
     def _image(self, pixels: np.ndarray, behind: int, end: int, changed: str) -> dict[str, np.ndarray]:
         """What the untouched image gives of each blob that layers ``behind`` to ``end`` find, and may overwrite."""
         self._run(self._encode(pixels, (0, 0))[None], behind - 1)
-        found: set[str] = {changed}
-        made: set[str] = set()
+        read: set[str] = {changed}
+        written: set[str] = set()
         for layer in range(behind, end + 1):
-            found.update(self._names[i] for i in self._net._bottom_ids(layer) if self._names[i] not in made)
-            made.update(self._names[i] for i in self._net._top_ids(layer))
-        return {name: np.array(self._net.blobs[name].data[0]) for name in found}
+            read.update(self._names[i] for i in self._net._bottom_ids(layer) if self._names[i] not in written)
+            written.update(self._names[i] for i in self._net._top_ids(layer))
+        return {name: np.array(self._net.blobs[name].data[0]) for name in read}
 
     def _writers(self, blob: str) -> list[int]:
         """Numbers of Caffe's layers that write a blob, more than one where layers work on it in place."""
@@ -225,13 +221,13 @@ class CaffeNet(BlobNet):
             self._net.reshape()
 
     def _downstream(self, start: str, blob: str) -> bool:
-        return self._plan.values[blob] in self._plan.downstream(start)
+        return self._resolved.values[blob] in self._resolved.downstream(start)
 
     def _engine_provenance(self) -> dict[str, Any]:
         return {"engine": "caffe", "engine_version": str(import_caffe().__version__)}
 
     def _definition(self) -> str:
-        return definition(self._plan)
+        return definition(self._resolved)
 
     def _weights_hash(self) -> str:
         if self._hash is None:
@@ -239,7 +235,7 @@ class CaffeNet(BlobNet):
         return self._hash
 
 
-def _check_in_place(net: Plan) -> None:
+def _check_in_place(net: ResolvedNet) -> None:
     """Refuse what Caffe would end the process for: a blob worked on in place that another layer reads as it was."""
     readers = Counter(value for step in net.steps for value in step.reads)
     for step in net.steps:
@@ -251,13 +247,13 @@ def _check_in_place(net: Plan) -> None:
                 )
 
 
-def _check_backwards(net: Plan) -> None:
-    """Refuse a gradient that Caffe gets wrong: its Power layer overwrites in place what it still has to read."""
+def _check_backwards(net: ResolvedNet) -> None:
+    """Refuse a gradient that Caffe gets wrong, of layers that overwrite in place what they still have to read."""
     for step in net.steps:
-        if step.layer.type == "Power" and step.layer.bottoms == step.layer.tops:
+        if not step.type.backward_in_place and step.layer.bottoms == step.layer.tops:
             raise LayerError(
-                f"layer {step.layer.name!r} (Power) works in place, and there Caffe's gradient is wrong: want a top of "
-                "its own, or --engine torch."
+                f"layer {step.layer.name!r} ({step.layer.type}) works in place, and there Caffe's gradient is "
+                "wrong: want a top of its own, or --engine torch."
             )
 
 

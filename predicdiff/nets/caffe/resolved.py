@@ -19,11 +19,8 @@ import numpy as np
 from ...errors import LayerError, WeightsError
 from ...units import lookup
 from .fields import Shape
-from .layer_types import MOST, Shapes, shapes
-from .prototxt import Layer, NetSpec
-
-#: Types whose result is memory of its own, which a following ReLU may overwrite.
-FRESH = frozenset({"BatchNorm", "Bias", "Convolution", "Eltwise", "InnerProduct", "Scale"})
+from .layer_types import MOST, LayerType, Shapes, shapes, type_of
+from .records import Layer, NetSpec
 
 
 @dataclass(frozen=True)
@@ -31,19 +28,26 @@ class Step:
     """One layer in its place: the numbers of the values it reads and writes, and their shapes."""
 
     layer: Layer
+    type: LayerType
     reads: tuple[int, ...]
     writes: tuple[int, ...]
     bottoms: tuple[Shape, ...]
     shapes: Shapes
 
     @property
+    def inputs(self) -> tuple[int, ...]:
+        """Of what it reads, the values that its tops depend on; of the others it takes the shape alone."""
+        return self.reads[: self.type.inputs]
+
+    @property
+    def columns(self) -> int:
+        """Elements that Caffe unfolds one input of the layer into."""
+        return 0 if self.type.columns is None else self.type.columns(self.bottoms, self.shapes)
+
+    @property
     def workspace(self) -> int:
-        """Elements that the layer needs besides its tops, at most: columns of a convolution, squares of a LRN."""
-        if self.layer.type == "Convolution":
-            kernel = self.shapes.weights[0][2:]
-            unfolded = 1 if kernel == (1, 1) else math.prod(kernel)
-            return self.bottoms[0][0] * unfolded * math.prod(self.shapes.tops[0][1:])
-        return 2 * math.prod(self.shapes.tops[0])
+        """Elements that the layer needs besides its tops, at most."""
+        return self.columns or 2 * math.prod(self.shapes.tops[0])
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ResolvedNet:
     """A checked net.
 
     Attributes
@@ -79,8 +83,8 @@ class Plan:
 
     @property
     def learnt(self) -> list[str]:
-        """Names of the layers with learnt weights; Caffe's BatchNorm layers hold statistics."""
-        return [step.layer.name for step in self.steps if step.shapes.weights and step.layer.type != "BatchNorm"]
+        """Names of the layers with learnt weights; others hold statistics."""
+        return [step.layer.name for step in self.steps if step.shapes.weights and not step.type.statistics]
 
     @property
     def blobs(self) -> dict[str, Shape]:
@@ -92,32 +96,33 @@ class Plan:
         """Shape (C, H, W) of the only input; a LayerError if the net has several or another kind."""
         shapes_of_inputs = [self.sizes[self.values[name]] for name in self.inputs]
         if len(shapes_of_inputs) != 1 or len(shapes_of_inputs[0]) != 3:
-            found = ", ".join(f"{name} {shape}" for name, shape in zip(self.inputs, shapes_of_inputs)) or "none"
+            told = ", ".join(f"{name} {shape}" for name, shape in zip(self.inputs, shapes_of_inputs)) or "none"
             raise LayerError(
-                f"net {self.name!r} has the inputs {found}: want one of shape (channels, height, width). "
+                f"net {self.name!r} has the inputs {told}: want one of shape (channels, height, width). "
                 "Give the net's deploy prototxt."
             )
         channels, height, width = shapes_of_inputs[0]
         return channels, height, width
 
     @property
-    def softmax(self) -> Step | None:
-        """The last Softmax, if the net has one."""
-        found = [step for step in self.steps if step.layer.type == "Softmax"]
-        return found[-1] if found else None
-
-    @property
     def output(self) -> str | None:
         """The blob of probabilities: the top of the last Softmax."""
-        return None if self.softmax is None else self.softmax.layer.tops[0]
+        last = self._last_of_probabilities
+        return None if last is None else last.layer.tops[0]
 
     @property
     def scores(self) -> str | None:
         """The blob that the last Softmax reads; None where it is overwritten and can no longer be had."""
-        if self.softmax is None:
+        last = self._last_of_probabilities
+        if last is None:
             return None
-        bottom = self.softmax.layer.bottoms[0]
-        return bottom if self.values[bottom] == self.softmax.reads[0] else None
+        bottom = last.layer.bottoms[0]
+        return bottom if self.values[bottom] == last.reads[0] else None
+
+    @property
+    def _last_of_probabilities(self) -> Step | None:
+        steps = [step for step in self.steps if step.type.probabilities]
+        return steps[-1] if steps else None
 
     def schedule(self, blobs: Iterable[str], *, overwrite: bool = True) -> list[Turn]:
         """The steps that ``blobs`` need, in order; a value is freed after its last use.
@@ -128,12 +133,12 @@ class Plan:
         needed, steps = set(wanted), []
         for step in reversed(self.steps):
             if needed.intersection(step.writes):
-                needed.update(step.reads)
+                needed.update(step.inputs)
                 steps.append(step)
         steps.reverse()
-        readers = Counter(value for step in steps for value in step.reads)
-        fresh = {step.writes[0] for step in steps if overwrite and step.layer.type in FRESH}
-        last = {value: i for i, step in enumerate(steps) for value in step.writes + step.reads}
+        readers = Counter(value for step in steps for value in step.inputs)
+        fresh = {step.writes[0] for step in steps if overwrite and not step.type.shares}
+        last = {value: i for i, step in enumerate(steps) for value in step.writes + step.inputs}
         frees: list[list[int]] = [[] for _ in steps]
         for value, i in last.items():
             if value not in wanted:
@@ -148,7 +153,7 @@ class Plan:
         """The last value of blob ``start``, and every value that is computed from it."""
         seen = {self._value(start)}
         for step in self.steps:
-            if seen.intersection(step.reads):
+            if seen.intersection(step.inputs):
                 seen.update(step.writes)
         return seen
 
@@ -168,7 +173,7 @@ class Plan:
         return self.values[blob]
 
 
-def plan(spec: NetSpec) -> Plan:
+def resolve(spec: NetSpec) -> ResolvedNet:
     """Work out every shape of a net by Caffe's rules.
 
     Parameters
@@ -193,15 +198,15 @@ def plan(spec: NetSpec) -> Plan:
     for layer in spec.layers:
         reads = _reads(layer, values)
         bottoms = tuple(sizes[value] for value in reads)
-        made = shapes(layer, bottoms)
-        for i, (top, shape) in enumerate(zip(layer.tops, made.tops)):
+        told = shapes(layer, bottoms)
+        for i, (top, shape) in enumerate(zip(layer.tops, told.tops)):
             _check_top(layer, i, top, shape, values, bottoms)
         writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
-        steps.append(Step(layer, reads, writes, bottoms, made))
-        sizes.extend(made.tops)
+        steps.append(Step(layer, type_of(layer), reads, writes, bottoms, told))
+        sizes.extend(told.tops)
         values.update(zip(layer.tops, writes))
     _check_names(steps)
-    return Plan(spec.name, tuple(steps), tuple(sizes), values, tuple(spec.inputs))
+    return ResolvedNet(spec.name, tuple(steps), tuple(sizes), values, tuple(spec.inputs))
 
 
 def _reads(layer: Layer, values: Mapping[str, int]) -> tuple[int, ...]:
@@ -243,7 +248,7 @@ def _check_names(steps: Sequence[Step]) -> None:
         )
 
 
-def definition(net: Plan) -> str:
+def definition(net: ResolvedNet) -> str:
     """SHA-1 of a net's inputs, layers and their settings: what tells nets apart, whatever runs them."""
     steps = net.steps
     records = [(s.layer.name, s.layer.type, s.layer.bottoms, s.layer.tops, s.shapes.settings) for s in steps]
@@ -253,13 +258,13 @@ def definition(net: Plan) -> str:
 
 
 def check_weights(
-    net: Plan, weights: Mapping[str, Sequence[np.ndarray]], *, source: str = "the weights"
+    net: ResolvedNet, weights: Mapping[str, Sequence[np.ndarray]], *, source: str = "the weights"
 ) -> dict[str, tuple[np.ndarray, ...]]:
     """Weights in the shapes that a net's layers want; those of layers that the net does not have are left out.
 
     Parameters
     ----------
-    net : Plan
+    net : ResolvedNet
     weights : {layer: list of arrays}
         As `caffemodel.read_caffemodel` gives them; old files' leading axes of length 1 are dropped.
     source : str
@@ -288,10 +293,10 @@ def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], sour
             f"layer {name!r} ({step.layer.type}) has no weights in {source}: want {_list(wanted)}.{hint} "
             "Give the weights that belong to this net."
         )
-    found = [np.shape(blob) for blob in blobs]
-    if len(found) != len(wanted) or any(_bare(f) != _bare(w) for f, w in zip(found, wanted)):
+    stored = [np.shape(blob) for blob in blobs]
+    if len(stored) != len(wanted) or any(_bare(g) != _bare(w) for g, w in zip(stored, wanted)):
         raise WeightsError(
-            f"layer {name!r} ({step.layer.type}) has weights of shape {_list(found)} in {source}, the net wants "
+            f"layer {name!r} ({step.layer.type}) has weights of shape {_list(stored)} in {source}, the net wants "
             f"{_list(wanted)}. Give the weights that belong to this net."
         )
     return tuple(np.asarray(blob, np.float32).reshape(shape) for blob, shape in zip(blobs, wanted))

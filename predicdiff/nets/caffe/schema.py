@@ -22,13 +22,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 PACKAGE = "predicdiff.caffe"
 
 # fmt: off
-#: What the nets here are made of; `nets.layer_types` says what each does.
-KNOWN_TYPES = (
-    "Input", "BatchNorm", "Bias", "Concat", "Convolution", "Dropout", "ELU", "Eltwise", "Flatten", "InnerProduct",
-    "LRN", "PReLU", "Pooling", "Power", "ReLU", "Reshape", "Scale", "Sigmoid", "Softmax", "Split", "TanH",
-)
-
-# The other types of old files (V1) are called the same since, in other letters: INNER_PRODUCT is InnerProduct.
+# Types of old files (V1) are called the same since, in other letters: INNER_PRODUCT is InnerProduct. These are not.
 _RENAMED = {
     "ABSVAL": "AbsVal", "ARGMAX": "ArgMax", "BNLL": "BNLL", "HDF5_DATA": "HDF5Data", "HDF5_OUTPUT": "HDF5Output",
     "IM2COL": "Im2col", "LRN": "LRN", "MVN": "MVN", "NONE": "", "RELU": "ReLU", "SOFTMAX_LOSS": "SoftmaxWithLoss",

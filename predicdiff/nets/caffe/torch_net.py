@@ -15,7 +15,7 @@ from ..engine.torch_base import TorchNet
 from ..preprocessing import Preprocessing
 from .graph import caffe_graph
 from .prototxt import NetSpec
-from .resolved import Plan, Turn, check_weights, definition, plan
+from .resolved import Turn, check_weights, definition, resolve
 from .torch_layers import apply
 
 
@@ -63,13 +63,13 @@ class CaffeTorchNet(TorchNet):
         source: str = "the weights",
     ) -> None:
         self._spec = spec
-        self._plan: Plan = plan(spec)
+        self._resolved = resolve(spec)
         super().__init__(
             name=name or spec.name,
-            input_shape=self._plan.input_shape,
-            blobs=self._plan.blobs,
-            scores=self._plan.scores,
-            output=self._plan.output,
+            input_shape=self._resolved.input_shape,
+            blobs=self._resolved.blobs,
+            scores=self._resolved.scores,
+            output=self._resolved.output,
             preprocessing=preprocessing,
             labels=labels,
             training_instances=training_instances,
@@ -78,9 +78,9 @@ class CaffeTorchNet(TorchNet):
         # On the CPU channels last: 1.2 times as fast as NCHW for AlexNet, 2 times for GoogLeNet and SqueezeNet (batch
         # 16, two cores), whose pooling it vectorises. On a GPU it is half precision that gains by it, so NCHW there.
         self._layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
-        arrays = check_weights(self._plan, weights, source=source)
+        arrays = check_weights(self._resolved, weights, source=source)
         with memory_errors():
-            linear = {step.layer.name for step in self._plan.steps if step.layer.type == "InnerProduct"}
+            linear = {step.layer.name for step in self._resolved.steps if step.layer.type == "InnerProduct"}
             self._weights = {
                 layer: [self._weight(array, layer in linear) for array in blobs] for layer, blobs in arrays.items()
             }
@@ -90,21 +90,21 @@ class CaffeTorchNet(TorchNet):
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
         lookup(self._blobs, blob)
-        return 4 * (self._plan.live_elements(blob) + 2 * int(np.prod(self.input_shape)))
+        return 4 * (self._resolved.live_elements(blob) + 2 * int(np.prod(self.input_shape)))
 
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
         values = {0: inputs.contiguous(memory_format=self._layout)}  # whatever a layer in place makes of it later
-        turns = self._plan.schedule(blobs, overwrite=not torch.is_grad_enabled())
-        return self._work(turns, values, {blob: self._plan.values[blob] for blob in blobs})
+        turns = self._resolved.schedule(blobs, overwrite=not torch.is_grad_enabled())
+        return self._work(turns, values, {blob: self._resolved.values[blob] for blob in blobs})
 
     def _downstream(self, start: str, blob: str) -> bool:
-        return self._plan.values[blob] in self._plan.downstream(start)
+        return self._resolved.values[blob] in self._resolved.downstream(start)
 
     def _graph(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
         if self._whole is None:
-            self._whole = caffe_graph(self._plan, self._weights, self.device)
-        source = self._whole.input if start is None else self._plan.values[start]
-        return self._whole, source, self._plan.values[blob]
+            self._whole = caffe_graph(self._resolved, self._weights, self.device)
+        source = self._whole.input if start is None else self._resolved.values[start]
+        return self._whole, source, self._resolved.values[blob]
 
     def _work(self, turns: Sequence[Turn], values: dict[int, Tensor], wanted: Mapping[str, int]) -> dict[str, Tensor]:
         for turn in turns:
@@ -122,12 +122,12 @@ class CaffeTorchNet(TorchNet):
         return tensor.contiguous(memory_format=self._layout) if tensor.dim() == 4 else tensor
 
     def _definition(self) -> str:
-        return definition(self._plan)
+        return definition(self._resolved)
 
     @property
     def learnt(self) -> list[str]:
         """Names of the layers that have learnt weights, in the order in which they are computed; no statistics."""
-        return self._plan.learnt
+        return self._resolved.learnt
 
     def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeTorchNet:
         """A copy of the net with other weights in these layers."""

@@ -12,7 +12,7 @@ from predicdiff.nets.caffe.fields import Fields
 
 
 def read(**fields: Any) -> Fields:
-    return Fields(layer("Convolution", "data", "conv1", **fields), [(3, 8, 8)])
+    return Fields(layer("Convolution", "data", "conv1", **fields), [(3, 8, 8)], "convolution_param")
 
 
 @pytest.mark.parametrize(

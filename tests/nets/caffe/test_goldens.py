@@ -14,7 +14,7 @@ from helpers.engines import ENGINES, needed, net_of
 
 from predicdiff.nets.caffe.caffemodel import read_caffemodel
 from predicdiff.nets.caffe.prototxt import read_prototxt
-from predicdiff.nets.caffe.resolved import plan
+from predicdiff.nets.caffe.resolved import resolve
 
 pytestmark = needed
 SEEDED = ["googlenet", *(pytest.param(name, marks=pytest.mark.whole) for name in ("alexnet", "vgg16"))]
@@ -23,7 +23,7 @@ SEEDED = ["googlenet", *(pytest.param(name, marks=pytest.mark.whole) for name in
 def seeded_net(definition: Path, engine: str) -> Any:
     """A net with the weights that the recorded pass had."""
     spec = read_prototxt(definition)
-    steps = [step for step in plan(spec).steps if step.shapes.weights]
+    steps = [step for step in resolve(spec).steps if step.shapes.weights]
     weights = {step.layer.name: seeded.weights(step.layer.name, step.shapes.weights) for step in steps}
     return net_of(spec, weights, engine=engine)
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from predicdiff.errors import LayerError
 from predicdiff.nets.caffe.layer_types import TYPES
 from predicdiff.nets.caffe.prototxt import Layer
-from predicdiff.nets.caffe.resolved import plan
+from predicdiff.nets.caffe.resolved import resolve
 
 IMAGE = (4, 6, 5)
 
 
 def top_shape(bottom: tuple[int, ...], kind: str, **fields: Any) -> tuple[int, ...]:
     """Shape that one layer makes of a blob."""
-    return plan(net(bottom, layer(kind, "data", "top", **fields))).blobs["top"]
+    return resolve(net(bottom, layer(kind, "data", "top", **fields))).blobs["top"]
 
 
 @given(
@@ -98,8 +98,8 @@ def test_shapes(kind: str, fields: dict[str, Any], wanted: tuple[int, ...]) -> N
 
 def test_concat_adds_up_along_its_axis() -> None:
     first, second = layer("ReLU", "data", "a"), layer("Convolution", "data", "b", num_output=3, kernel_size=[1])
-    assert plan(net(IMAGE, first, second, layer("Concat", "a b", "c"))).blobs["c"] == (7, 6, 5)
-    assert plan(net(IMAGE, layer("Concat", "data data", "c", concat_dim=3))).blobs["c"] == (4, 6, 10)
+    assert resolve(net(IMAGE, first, second, layer("Concat", "a b", "c"))).blobs["c"] == (7, 6, 5)
+    assert resolve(net(IMAGE, layer("Concat", "data data", "c", concat_dim=3))).blobs["c"] == (4, 6, 10)
 
 
 @pytest.mark.parametrize(
@@ -119,15 +119,15 @@ def test_concat_adds_up_along_its_axis() -> None:
     ],
 )
 def test_shapes_of_weights(kind: str, fields: dict[str, Any], shapes: tuple[Any, ...]) -> None:
-    assert plan(net(IMAGE, layer(kind, "data", "top", **fields))).steps[0].shapes.weights == shapes
+    assert resolve(net(IMAGE, layer(kind, "data", "top", **fields))).steps[0].shapes.weights == shapes
 
 
 @pytest.mark.parametrize(
     ("record", "words"),
     [
         (
-            layer("Deconvolution", "data", "up"),
-            "layer 'up' is of type 'Deconvolution', .*Known types: Input, BatchNorm",
+            layer("ShuffleChannel", "data", "mixed"),
+            "layer 'mixed' is of type 'ShuffleChannel', .*Known types: Input, BatchNorm",
         ),
         (layer("SoftmaxWithLoss", "data", "loss"), "'SoftmaxWithLoss', which belongs to training: .*deploy prototxt"),
         (layer("ImageData", "", "x"), "'ImageData', which belongs to training"),
@@ -179,17 +179,17 @@ def test_shapes_of_weights(kind: str, fields: dict[str, Any], shapes: tuple[Any,
 )
 def test_a_layer_that_cannot_be(record: Layer, words: str) -> None:
     with pytest.raises(LayerError, match=words):
-        plan(net(IMAGE, record))
+        resolve(net(IMAGE, record))
 
 
 def test_bottoms_of_other_shapes() -> None:
     pool = layer("Pooling", "data", "small", kernel_size=2)
     with pytest.raises(LayerError, match=r"combines blobs of shapes \(4, 6, 5\) and \(4, 5, 4\), want equal"):
-        plan(net(IMAGE, pool, layer("Eltwise", "data small", "sum")))
+        resolve(net(IMAGE, pool, layer("Eltwise", "data small", "sum")))
     with pytest.raises(LayerError, match=r"joins blobs of shapes .* want equal ones but for axis 1"):
-        plan(net(IMAGE, pool, layer("Concat", "data small", "both")))
+        resolve(net(IMAGE, pool, layer("Concat", "data small", "both")))
     with pytest.raises(LayerError, match=r"has a bottom of shape \(120,\), want \(channels, height, width\)"):
-        plan(net(IMAGE, layer("Flatten", "data", "flat"), layer("LRN", "flat", "norm")))
+        resolve(net(IMAGE, layer("Flatten", "data", "flat"), layer("LRN", "flat", "norm")))
 
 
 NUMBERS = st.one_of(
@@ -213,7 +213,7 @@ def parameters(draw: Any) -> dict[str, Any]:
 @given(kind=st.sampled_from(sorted(TYPES)), fields=parameters())
 def test_any_parameters_give_a_shape_or_a_layer_error(kind: str, fields: dict[str, Any]) -> None:
     try:
-        made = plan(net(IMAGE, layer(kind, "data", "top", **fields)))
+        made = resolve(net(IMAGE, layer(kind, "data", "top", **fields)))
     except LayerError:
         return
     assert 0 < math.prod(made.blobs["top"]) < 2**31

@@ -11,7 +11,7 @@ from helpers.records import layer, net
 
 from predicdiff.errors import BlobError, LayerError, WeightsError
 from predicdiff.nets.caffe.prototxt import Layer, NetSpec, read_prototxt
-from predicdiff.nets.caffe.resolved import check_weights, plan
+from predicdiff.nets.caffe.resolved import check_weights, resolve
 
 IMAGE = (4, 6, 5)
 
@@ -20,7 +20,7 @@ IMAGE = (4, 6, 5)
     ("name", "parameters"), [("alexnet", 60_965_224), ("googlenet", 6_998_552), ("vgg16", 138_357_544)]
 )
 def test_shapes_and_parameters_of_the_published_nets(name: str, parameters: int, data: Path, models: Path) -> None:
-    made = plan(read_prototxt(models / f"{name}.prototxt"))
+    made = resolve(read_prototxt(models / f"{name}.prototxt"))
     recorded = np.load(data / f"{name}_caffe.npz")
     shapes = {key[6:]: tuple(recorded[key][1:]) for key in recorded.files if key.startswith("shape:")}
     assert {blob: shape for blob, shape in made.blobs.items() if blob != "data"} == shapes
@@ -29,17 +29,19 @@ def test_shapes_and_parameters_of_the_published_nets(name: str, parameters: int,
 
 
 def test_scores_and_output(models: Path) -> None:
-    made = plan(read_prototxt(models / "googlenet.prototxt"))
+    made = resolve(read_prototxt(models / "googlenet.prototxt"))
     assert (made.scores, made.output, made.input_shape) == ("loss3/classifier", "prob", (3, 224, 224))
 
 
 def test_no_softmax_no_output() -> None:
-    made = plan(net(IMAGE, layer("ReLU", "data", "top")))
+    made = resolve(net(IMAGE, layer("ReLU", "data", "top")))
     assert (made.scores, made.output) == (None, None)
 
 
 def test_a_softmax_in_place_leaves_no_scores() -> None:
-    made = plan(net(IMAGE, layer("InnerProduct", "data", "fc", num_output=3), layer("Softmax", "fc", "fc", name="s")))
+    made = resolve(
+        net(IMAGE, layer("InnerProduct", "data", "fc", num_output=3), layer("Softmax", "fc", "fc", name="s"))
+    )
     assert (made.scores, made.output) == (None, "fc")
 
 
@@ -53,30 +55,30 @@ def test_a_softmax_in_place_leaves_no_scores() -> None:
 )
 def test_a_layer_that_does_not_fit_its_place(record: Layer, words: str) -> None:
     with pytest.raises(LayerError, match=words):
-        plan(net(IMAGE, record))
+        resolve(net(IMAGE, record))
 
 
 def test_a_blob_is_made_once() -> None:
     twice = (layer("ReLU", "data", "a", name="first"), layer("TanH", "data", "a", name="second"))
     with pytest.raises(LayerError, match=r"layer 'second'.*makes blob 'a', which another layer makes already"):
-        plan(net(IMAGE, *twice))
+        resolve(net(IMAGE, *twice))
 
 
 def test_layers_with_weights_have_names_of_their_own() -> None:
     layers = [layer("Scale", "data", "a", name="s"), layer("Scale", "a", "b", name="s")]
     with pytest.raises(LayerError, match="2 layers with weights have the name 's'"):
-        plan(net(IMAGE, *layers))
+        resolve(net(IMAGE, *layers))
 
 
 @pytest.mark.parametrize("inputs", [{}, {"data": IMAGE, "more": IMAGE}, {"data": (4,)}])
 def test_one_image_goes_in(inputs: dict[str, tuple[int, ...]]) -> None:
     with pytest.raises(LayerError, match="want one of shape"):
-        _ = plan(NetSpec("net", inputs, ())).input_shape
+        _ = resolve(NetSpec("net", inputs, ())).input_shape
 
 
 def test_an_input_without_pixels() -> None:
     with pytest.raises(LayerError, match=r"input 'data' has the shape \(3, 0, 4\)"):
-        plan(net((3, 0, 4)))
+        resolve(net((3, 0, 4)))
 
 
 def branches() -> NetSpec:
@@ -91,14 +93,14 @@ def branches() -> NetSpec:
 
 
 def test_only_needed_layers_are_run_up_to_the_last_in_place() -> None:
-    made = plan(branches())
+    made = resolve(branches())
     assert [turn.step.layer.name for turn in made.schedule(["conv"])] == ["conv", "relu"]
     assert [turn.step.layer.name for turn in made.schedule(["fc"])] == ["conv", "relu", "left", "fc"]
     assert made.schedule(["data"]) == []
 
 
 def test_values_are_freed_after_their_last_use() -> None:
-    made = plan(branches())
+    made = resolve(branches())
     data, conv, relu, left, right, fc = range(6)
     frees = [set(turn.frees) for turn in made.schedule(["fc", "right"])]
     assert frees == [{data}, {conv}, set(), {relu}, {left}]
@@ -108,19 +110,21 @@ def test_values_are_freed_after_their_last_use() -> None:
 
 def test_a_relu_overwrites_only_what_nobody_else_reads() -> None:
     conv = layer("Convolution", "data", "conv", num_output=4, kernel_size=[1])
-    alone = plan(net(IMAGE, conv, layer("ReLU", "conv", "relu")))
+    alone = resolve(net(IMAGE, conv, layer("ReLU", "conv", "relu")))
     assert [turn.overwrite for turn in alone.schedule(["relu"])] == [False, True]
     assert [turn.overwrite for turn in alone.schedule(["conv", "relu"])] == [False, False]
     assert not any(turn.overwrite for turn in alone.schedule(["relu"], overwrite=False))
-    shared = plan(net(IMAGE, conv, layer("Split", "conv", "a b"), layer("ReLU", "a", "relu"), layer("TanH", "b", "t")))
+    shared = resolve(
+        net(IMAGE, conv, layer("Split", "conv", "a b"), layer("ReLU", "a", "relu"), layer("TanH", "b", "t"))
+    )
     assert not any(turn.overwrite for turn in shared.schedule(["relu", "t"]))
     assert not any(
-        turn.overwrite for turn in plan(net(IMAGE, layer("ReLU", "data", "data", name="r"))).schedule(["data"])
+        turn.overwrite for turn in resolve(net(IMAGE, layer("ReLU", "data", "data", name="r"))).schedule(["data"])
     )
 
 
 def test_live_elements_by_hand() -> None:
-    made = plan(net((1, 4, 4), layer("Pooling", "data", "a", kernel_size=2, stride=2), layer("TanH", "a", "b")))
+    made = resolve(net((1, 4, 4), layer("Pooling", "data", "a", kernel_size=2, stride=2), layer("TanH", "a", "b")))
     # the input (16), the pool's top (4) and twice that to work with; then tops alone
     assert made.live_elements("b") == 16 + 4 + 8
     assert made.live_elements("data") == 16
@@ -128,7 +132,7 @@ def test_live_elements_by_hand() -> None:
 
 def test_unknown_blob() -> None:
     with pytest.raises(BlobError, match=r"no blob 'conf'. Near names: conv"):
-        plan(branches()).schedule(["conf"])
+        resolve(branches()).schedule(["conf"])
 
 
 def weights_of_branches() -> dict[str, list[np.ndarray]]:
@@ -140,7 +144,7 @@ def weights_of_branches() -> dict[str, list[np.ndarray]]:
 
 
 def test_weights_of_old_files_and_of_other_layers() -> None:
-    checked = check_weights(plan(branches()), weights_of_branches())
+    checked = check_weights(resolve(branches()), weights_of_branches())
     assert {name: [blob.shape for blob in blobs] for name, blobs in checked.items()} == {
         "conv": [(4, 4, 1, 1), (4,)],
         "fc": [(2, 80), (2,)],
@@ -161,11 +165,11 @@ def test_weights_of_old_files_and_of_other_layers() -> None:
 )
 def test_weights_of_another_net(change: dict[str, list[np.ndarray]], words: str) -> None:
     with pytest.raises(WeightsError, match=words):
-        check_weights(plan(branches()), {**weights_of_branches(), **change}, source="w.caffemodel")
+        check_weights(resolve(branches()), {**weights_of_branches(), **change}, source="w.caffemodel")
 
 
 def test_missing_weights_name_the_near_layers() -> None:
     weights = weights_of_branches()
     weights["fc_new"] = weights.pop("fc")
     with pytest.raises(WeightsError, match=r"layer 'fc'.* It has fc_new"):
-        check_weights(plan(branches()), weights)
+        check_weights(resolve(branches()), weights)

@@ -8,7 +8,7 @@ import sys
 import pytest
 from helpers.places import DATA, ROOT
 
-from predicdiff.nets.caffe.schema import KNOWN_TYPES, file_descriptor, message_class, v1_types
+from predicdiff.nets.caffe.schema import file_descriptor, message_class, v1_types
 
 OTHER_CAFFE = """
 from google.protobuf import descriptor_pb2, descriptor_pool
@@ -65,8 +65,3 @@ def test_v1_types() -> None:
         *("", "Convolution", "Flatten", "HDF5Data", "Im2col", "InnerProduct", "LRN", "ReLU", "SoftmaxWithLoss", "TanH"),
         *("Power", "SigmoidCrossEntropyLoss"),
     ]
-
-
-def test_known_types_are_those_of_the_nets() -> None:
-    layer_types = pytest.importorskip("predicdiff.nets.caffe.layer_types")
-    assert set(KNOWN_TYPES) == {"Input", *layer_types.TYPES}

@@ -20,7 +20,7 @@ from helpers.records import layer, net  # noqa: E402
 
 from predicdiff.nets.caffe.layer_types import TYPES  # noqa: E402
 from predicdiff.nets.caffe.prototxt import Layer  # noqa: E402
-from predicdiff.nets.caffe.resolved import plan  # noqa: E402
+from predicdiff.nets.caffe.resolved import resolve  # noqa: E402
 from predicdiff.nets.caffe.torch_layers import FUNCTIONS, apply  # noqa: E402
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
@@ -28,7 +28,7 @@ LAYOUTS = (torch.contiguous_format, torch.channels_last)
 
 def run(bottom: np.ndarray, record: Layer, *weights: np.ndarray, layout: Any = torch.contiguous_format) -> np.ndarray:
     """Run one layer on a batch (b, ...) given as all of its bottoms; the batch must come out unchanged."""
-    made = plan(net(bottom.shape[1:], record))
+    made = resolve(net(bottom.shape[1:], record))
     tensor = torch.tensor(bottom)
     tensor = tensor.contiguous(memory_format=layout) if tensor.dim() == 4 else tensor
     with torch.inference_mode():
@@ -130,7 +130,7 @@ def test_global_pooling(method: str, reduce: Any) -> None:
 
 
 def test_pooling_sends_the_gradient_to_the_first_of_equals() -> None:
-    made = plan(net((1, 2, 2), layer("Pooling", "data", "top", global_pooling=True)))
+    made = resolve(net((1, 2, 2), layer("Pooling", "data", "top", global_pooling=True)))
     x = torch.ones(1, 1, 2, 2, requires_grad=True)
     apply(made.schedule(["top"])[0], [x], [])[0].sum().backward()
     assert x.grad.flatten().tolist() == [1, 0, 0, 0]
@@ -159,7 +159,7 @@ def test_lrn_of_half_precision_is_rounded_once(beta: float) -> None:
 
 def test_lrn_has_the_same_gradient_by_difference_quotients() -> None:
     x = torch.tensor(draw((2, 6, 1, 2)), dtype=torch.float64, requires_grad=True)
-    turn = plan(net((6, 1, 2), layer("LRN", "data", "top", alpha=0.5))).schedule(["top"])[0]
+    turn = resolve(net((6, 1, 2), layer("LRN", "data", "top", alpha=0.5))).schedule(["top"])[0]
     assert torch.autograd.gradcheck(lambda values: apply(turn, [values], [])[0], (x,))
 
 
@@ -190,7 +190,7 @@ def test_formula_with_weights(name: str) -> None:
 
 
 def test_maximum_of_different_blobs() -> None:
-    turn = plan(net((3,), layer("Eltwise", "data data", "top", operation="MAX"))).schedule(["top"])[0]
+    turn = resolve(net((3,), layer("Eltwise", "data data", "top", operation="MAX"))).schedule(["top"])[0]
     a, b = torch.tensor([[1.0, 5.0, 2.0]], requires_grad=True), torch.tensor([[4.0, 3.0, 2.0]], requires_grad=True)
     (top,) = apply(turn, [a, b], [])
     top.sum().backward()
@@ -199,7 +199,7 @@ def test_maximum_of_different_blobs() -> None:
 
 
 def test_split_gives_each_reader_the_same() -> None:
-    turn = plan(net((3,), layer("Split", "data", "a b c"))).schedule(["a", "c"])[0]
+    turn = resolve(net((3,), layer("Split", "data", "a b c"))).schedule(["a", "c"])[0]
     x = torch.tensor(draw((2, 3)))
     assert all(torch.equal(top, x) for top in apply(turn, [x], []))
 
@@ -207,7 +207,7 @@ def test_split_gives_each_reader_the_same() -> None:
 @pytest.mark.parametrize("slope", [0.0, 0.1])
 def test_relu_writes_into_its_bottom_where_it_may(slope: float) -> None:
     conv = layer("Convolution", "data", "conv", num_output=3, kernel_size=[1])
-    turn = plan(net((3, 2, 2), conv, layer("ReLU", "conv", "top", negative_slope=slope))).schedule(["top"])[1]
+    turn = resolve(net((3, 2, 2), conv, layer("ReLU", "conv", "top", negative_slope=slope))).schedule(["top"])[1]
     x = torch.tensor(X, dtype=torch.float32)
     (top,) = apply(turn, [x], [])
     assert top.data_ptr() == x.data_ptr()

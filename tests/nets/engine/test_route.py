@@ -31,7 +31,7 @@ OPEN = ("convolution", "convolution", "mean", "concat", "sum", "scale", "split",
 
 def route_of(spec: NetSpec, blob: str | None = None, **settings: Any) -> tuple[Route, dict[str, list[np.ndarray]]]:
     """The way from the input to a blob, by default the last; all weights positive, so that no changes cancel."""
-    plan = layers.plan(spec)
+    plan = layers.resolve(spec)
     arrays = {name: [np.abs(array) + 0.1 for array in of_layer] for name, of_layer in weights(spec, rng()).items()}
     graph = caffe_graph(plan, {name: [torch.tensor(a) for a in of] for name, of in arrays.items()}, CPU)
     return Route(graph, 0, plan.values[blob or list(plan.blobs)[-1]], **settings), arrays
@@ -46,7 +46,7 @@ def rng() -> np.random.Generator:
 def test_rectangles_are_just_what_changes(data: st.DataObject) -> None:
     """Where images that differ in a window differ on the way; all that is not dilated has no gaps."""
     spec = data.draw(specs(OPEN, 5))
-    blobs = layers.plan(spec).values
+    blobs = layers.resolve(spec).values
     route, arrays = route_of(spec)
     shape = route.shape(0)
     window, places = data.draw(origins(shape[1:]))
@@ -87,7 +87,7 @@ def test_head_tail_and_what_lies_between() -> None:
     route, _ = route_of(spec)
     assert [node.name for node in route.head] == ["c", "p"]
     assert [node.name for node in route.tail] == ["f", "prob"]
-    values = layers.plan(spec).values
+    values = layers.resolve(spec).values
     assert route.frontier == [values["p"]]
     assert set(route.values) == {values[name] for name in ("data", "c", "p", "f", "prob")}
     assert (route.shape(values["c"]), route.size(values["c"])) == ((2, 6, 7), 84)

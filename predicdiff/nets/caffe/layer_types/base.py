@@ -1,0 +1,66 @@
+"""What is said of a Caffe layer type, whatever runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping, Sequence
+
+from ..fields import Fields, Shape
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What a layer makes of its bottoms."""
+
+    tops: tuple[Shape, ...]
+    weights: tuple[Shape, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LayerType:
+    """A layer type.
+
+    Attributes
+    ----------
+    name : str
+        As in a prototxt.
+    shapes : callable
+        From a layer's `Fields` to its `Shapes`: the settings with all defaults filled in, in the words that
+        `torch_layers` takes.
+    group : str, optional
+        What Caffe calls the parameters, if not after the type's name in lower case.
+    several_tops : bool
+        Whether it may have other than one.
+    inputs : int, optional
+        Of how many bottoms, the first ones, it reads the values; of the others the shape alone. By default of all.
+    statistics : bool
+        Whether its weights were counted, not learnt.
+    shares : bool
+        Whether its tops may share its bottom's memory.
+    probabilities : bool
+        Whether its top holds the net's probabilities, and its bottom the scores.
+    keeps : int
+        How often its top's size Caffe keeps besides, for each input.
+    columns : callable, optional
+        From its bottoms' shapes and its `Shapes` to the elements that Caffe unfolds one input into.
+    backward_in_place : bool
+        Whether Caffe's gradient is right where the layer works in place.
+    """
+
+    name: str
+    shapes: Callable[[Fields], Shapes]
+    group: str | None = None
+    several_tops: bool = False
+    inputs: int | None = None
+    statistics: bool = False
+    shares: bool = False
+    probabilities: bool = False
+    keeps: int = 0
+    columns: Callable[[Sequence[Shape], Shapes], int] | None = None
+    backward_in_place: bool = True
+
+    @property
+    def parameters(self) -> str:
+        """The field of a layer's record that holds its parameters."""
+        return self.group or f"{self.name.lower()}_param"

@@ -1,0 +1,100 @@
+"""Layer types that slide a window over a map: convolutions one way and the other, and pooling."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Sequence
+
+from ..fields import Fields, Shape
+from .base import LayerType, Shapes
+
+
+def convolution(fields: Fields) -> Shapes:
+    """Weights (out, in / group, kh, kw), then the bias."""
+    channels, *size = fields.image()
+    out, settings, kernel, extent = _convolution(fields, channels)
+    pad, stride = settings["pad"], settings["stride"]
+    if any(e > n + 2 * p for e, n, p in zip(extent, size, pad)):
+        raise fields.error(
+            f"has a kernel that spans {_by(extent)}, larger than its input {_by(size)} with pad {_by(pad)}"
+        )
+    top = tuple((n + 2 * p - e) // s + 1 for n, p, e, s in zip(size, pad, extent, stride))
+    weights = ((out, channels // settings["group"], *kernel),) + fields.bias(out)
+    return Shapes(((out, *top),), weights, settings)
+
+
+def deconvolution(fields: Fields) -> Shapes:
+    """The transposed map of a convolution: weights (in, out / group, kh, kw), then the bias."""
+    channels, *size = fields.image()
+    out, settings, kernel, extent = _convolution(fields, channels)
+    top = tuple(s * (n - 1) + e - 2 * p for n, p, e, s in zip(size, settings["pad"], extent, settings["stride"]))
+    if any(n < 1 for n in top):
+        raise fields.error(f"has pad {_by(settings['pad'])}, which leaves nothing of its output")
+    weights = ((channels, out // settings["group"], *kernel),) + fields.bias(out)
+    return Shapes(((out, *top),), weights, settings)
+
+
+def _convolution(fields: Fields, channels: int) -> tuple[int, dict[str, Any], tuple[int, int], list[int]]:
+    """Number of outputs, settings, kernel, and how far that spans, of a convolution either way."""
+    fields.only_channel_axis()
+    out, group = fields.whole("num_output", least=1), fields.whole("group", 1, least=1)
+    if channels % group or out % group:
+        raise fields.error(f"has {channels} channels in, {out} out: want both to be multiples of group = {group}")
+    kernel, stride = fields.pair("kernel", least=1), fields.pair("stride", 1, least=1)
+    pad, dilation = fields.pair("pad", 0), fields.pair("dilation", 1, least=1)
+    extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilation)]
+    return out, {"stride": stride, "pad": pad, "dilation": dilation, "group": group}, kernel, extent
+
+
+def _columns(bottoms: Sequence[Shape], shapes: Shapes) -> int:
+    """One column for each place of the top, of all that its kernel sees."""
+    return _unfolded(bottoms[0], shapes.tops[0], shapes)
+
+
+def _columns_transposed(bottoms: Sequence[Shape], shapes: Shapes) -> int:
+    return _unfolded(shapes.tops[0], bottoms[0], shapes)
+
+
+def _unfolded(seen: Shape, places: Shape, shapes: Shapes) -> int:
+    return seen[0] * math.prod(shapes.weights[0][2:]) * math.prod(places[1:])
+
+
+def pooling(fields: Fields) -> Shapes:
+    """Windows over the far edge count: sizes are rounded up, and what lies outside is cut off."""
+    channels, *size = fields.image()
+    method = fields.choice("pool", "MAX", ("MAX", "AVE"))
+    fields.choice("round_mode", "CEIL", ("CEIL",))
+    if fields.flag("global_pooling", False):
+        return Shapes(((channels, 1, 1),), (), _global_pooling(fields, method, tuple(size)))
+    kernel, stride, pad = fields.pair("kernel", least=1), fields.pair("stride", 1, least=1), fields.pair("pad", 0)
+    if any(p >= k for p, k in zip(pad, kernel)):
+        raise fields.error(f"has pad {_by(pad)}, want less than the kernel {_by(kernel)}")
+    top = [-((k - n - 2 * p) // s) + 1 for n, k, s, p in zip(size, kernel, stride, pad)]
+    if any(pad):
+        top = [o - 1 if (o - 1) * s >= n + p else o for o, s, n, p in zip(top, stride, size, pad)]
+    if any(o < 1 for o in top):
+        raise fields.error(f"has a kernel {_by(kernel)} larger than its input {_by(size)} with pad {_by(pad)}")
+    if any((o - 1) * s >= n + p for o, s, n, p in zip(top, stride, size, pad)):
+        raise fields.error(
+            f"has stride {_by(stride)}, by which its last window lies wholly outside its input {_by(size)}"
+        )
+    settings = {"method": method, "kernel": kernel, "stride": stride, "pad": pad, "size": tuple(top)}
+    return Shapes(((channels, *top),), (), settings)
+
+
+def _global_pooling(fields: Fields, method: str, size: tuple[int, ...]) -> dict[str, Any]:
+    if any(fields.has(name) for name in ("kernel_size", "kernel_h", "kernel_w")):
+        raise fields.error("has both global_pooling and a kernel, want one of them")
+    if any(fields.pair("pad", 0)) or any(s != 1 for s in fields.pair("stride", 1)):
+        raise fields.error("has global_pooling, want pad 0 and stride 1 with it")
+    return {"method": method, "kernel": size, "stride": (1, 1), "pad": (0, 0), "size": (1, 1)}
+
+
+def _by(pair: Any) -> str:
+    return " x ".join(map(str, pair))
+
+
+TYPES = (
+    LayerType("Convolution", convolution, columns=_columns),
+    LayerType("Pooling", pooling, keeps=2),
+)
