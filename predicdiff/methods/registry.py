@@ -9,6 +9,7 @@ from typing import Any, Callable, Mapping, Sequence, Union
 
 import numpy as np
 
+from ..abilities import sampler_abilities
 from ..algorithm import explain
 from ..errors import ConfidenceWarning, SettingsError
 from ..protocols import Net, Sampler, Unit
@@ -81,7 +82,7 @@ class Prepared:
     @property
     def provenance(self) -> Any:
         """JSON-able: what identifies the sampler."""
-        return None if self.sampler is None else getattr(self.sampler, "provenance", type(self.sampler).__name__)
+        return None if self.sampler is None else sampler_abilities(self.sampler).identity
 
     def map(self, label: str, net: Net, pixels: np.ndarray, unit: Unit, seed: int) -> np.ndarray:
         """One method's map (H, W) float64; SettingsError if it is none."""

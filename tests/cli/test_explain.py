@@ -219,7 +219,7 @@ def test_a_finished_result_is_drawn_anew_without_being_computed(cli, net, fitted
 
 def interrupted_after(tmp_path, tiles, arguments, cli):
     """Press Ctrl-C when so many tiles are finished."""
-    module = importlib.import_module("predicdiff.algorithm")
+    module = importlib.import_module("predicdiff.executors.here")
     evaluate, count = module.evaluate_tile, [0]
 
     def interrupted(*given):
