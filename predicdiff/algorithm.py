@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import platform
 import time
-import warnings
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
 from . import evidence, windows
 from ._version import __version__
-from .errors import ConfidenceWarning, OutOfMemoryError, SamplerError, SettingsError
+from .abilities import NetAbilities
+from .errors import ConfidenceWarning, SettingsError, warn
+from .executors.here import run_tiles
 from .explanation import Explanation, Target
 from .journal import Journal
-from .plan import MEMORY, Draws, Plan, evaluate_tile, make_plan
-from .protocols import Net, Sampler, UnitLike
+from .plan import MEMORY, Analysis, Plan, make_plan
+from .protocols import Net, Progress, Sampler, UnitLike
+from .readout import Readout
+from .settings import Settings
 
 #: A reader is warned of a class that the net is sure of where Laplace's correction leaves less than this of small
 #: changes in the evidence: with ILSVRC's N and K above a probability of 0.9988.
 LEFT = 0.6
-
-Progress = Callable[[int, int], None]
 
 
 def explain(
@@ -105,48 +104,35 @@ def explain(
     ----------
     L. M. Zintgraf, T. S. Cohen, M. Welling, "A New Method to Visualize Deep Neural Networks", 2016.
     """
-    plan = make_plan(
-        net, image, sampler, window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels,
-        top=top, against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
+    settings = Settings(
+        window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels, top=top,
+        against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
         channels_apart=channels_apart,
     )  # fmt: skip
-    return run(plan, memory=memory, batch_size=batch_size, progress=progress, checkpoint=checkpoint)
+    analysis = make_plan(net, image, settings).with_sampler(sampler)
+    return run(analysis, memory=memory, batch_size=batch_size, progress=progress, checkpoint=checkpoint)
 
 
 def run(
-    plan: Plan,
+    analysis: Analysis,
     *,
     memory: int = MEMORY,
     batch_size: int | None = None,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
 ) -> Explanation:
-    """Work through a plan's tiles, those of an interrupted run excepted; parameters as for `explain`."""
+    """Work through an analysis' tiles, those of an interrupted run excepted; parameters as for `explain`."""
     _check_effort(memory, batch_size)
-    _check_sampler(plan.sampler)
-    notes = _warn_if_flattened(plan)
-    started = time.perf_counter()
-    before = _work(plan)
-    state = first_state(plan, memory, batch_size)
-    done = 0
-    kept = Journal(None if checkpoint is None else Path(checkpoint), plan.identity, state)
-    with kept as journal, ThreadPoolExecutor(1) as pool:
-        batch = int(journal.state["batch_size"])
-        tiles = plan.tiles(int(journal.state["tile"]))
+    notes = _warn_if_flattened(analysis.readout, analysis.net.scores)
+    started, before = time.perf_counter(), _work(analysis.abilities)
+    path = None if checkpoint is None else Path(checkpoint)
+    with Journal(path, analysis.identity, first_state(analysis, memory, batch_size)) as journal:
+        tiles = analysis.tiles(int(journal.state["tile"]))
         windows_before = sum(tiles[number].stop - tiles[number].start for number in journal.tiles)
-        ahead = _Ahead(pool, plan, [tile for number, tile in enumerate(tiles) if number not in journal.tiles])
-        for number, tile in enumerate(tiles):
-            if number in journal.tiles:
-                batch = int(journal.tiles[number][2])  # as it was when memory had run out
-            else:
-                difference, batch = evaluate_tile(plan, tile, batch, ahead.next())
-                journal.add(number, *difference, np.array(batch))
-            done += tile.stop - tile.start
-            if progress is not None:
-                progress(done, len(plan.origins))
-        found = [journal.tiles[number] for number in range(len(tiles))]
+        batch = run_tiles(analysis, tiles, journal, progress)
+        results = [journal.tiles[number] for number in range(len(tiles))]
     effort = {"seconds": time.perf_counter() - started, "windows_before": windows_before, "batch_size": batch}
-    return _assemble(plan, found, notes, {**effort, **_effort(plan, before)})
+    return _assemble(analysis, results, notes, {**effort, **_effort(analysis, before)})
 
 
 def _check_effort(memory: int, batch_size: int | None) -> None:
@@ -156,115 +142,75 @@ def _check_effort(memory: int, batch_size: int | None) -> None:
         raise SettingsError(f"batch size {batch_size!r}: want at least 1.")
 
 
-def _check_sampler(sampler: Any) -> None:
-    is_class = isinstance(sampler, type)
-    if is_class or not callable(getattr(sampler, "draw", None)):
-        named = f"the class {sampler.__name__}" if is_class else f"a {type(sampler).__name__}"
-        raise SamplerError(
-            f"the sampler is {named}: want a MarginalSampler, a GaussianSampler or another object with their method "
-            "draw."
-        )
-
-
 def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, int]:
     """How a run is cut up, which a continued one takes over: the batch size, and evaluations in a tile."""
     return {"batch_size": plan.batch(memory) if batch_size is None else batch_size, "tile": plan.tile(memory)}
 
 
-def _work(plan: Plan) -> tuple[float, float]:
+def _work(abilities: NetAbilities) -> tuple[float, float]:
     """Multiply-adds that the net has done so far, and those of dense passes; 0 where it does not count them."""
-    work = getattr(plan.net, "work", None) if hasattr(plan.net, "evaluation") else None
-    return (0.0, 0.0) if work is None else (work.done, work.dense)
+    work = abilities.work
+    return (0.0, 0.0) if work is None or abilities.evaluation is None else (work.done, work.dense)
 
 
 def _effort(plan: Plan, before: tuple[float, float]) -> dict[str, Any]:
     """JSON-able: how a net that counts its work has evaluated, and the part of dense passes' multiply-adds it did."""
-    evaluation = getattr(plan.net, "evaluation", None)
-    if evaluation is None:
+    if plan.abilities.evaluation is None:
         return {}
-    done, dense = (after - start for after, start in zip(_work(plan), before))
-    made = {"evaluation": evaluation(plan.blob, start=plan.start)}
-    return {**made, "work_share": done / dense} if dense > 0 else made
+    done, dense = (after - start for after, start in zip(_work(plan.abilities), before))
+    evaluation = {"evaluation": plan.abilities.evaluation(plan.blob, start=plan.settings.start)}
+    return {**evaluation, "work_share": done / dense} if dense > 0 else evaluation
 
 
-class _Ahead:
-    """Draws of tile after tile, each made by another thread while the one before it is evaluated."""
-
-    def __init__(self, pool: ThreadPoolExecutor, plan: Plan, tiles: Sequence[slice]) -> None:
-        self._pool, self._plan = pool, plan
-        self._left = iter(tiles)
-        self._tile: slice | None = None
-        self._coming: Future[Draws] | None = None
-        self._start()
-
-    def next(self) -> Draws | None:
-        """The next tile's; where memory ran out made again with nothing beside them, None where that fails too."""
-        drawn, tile, coming = None, self._tile, self._coming
-        if tile is not None and coming is not None:
-            try:
-                drawn = coming.result()
-            except (OutOfMemoryError, MemoryError):
-                with suppress(OutOfMemoryError, MemoryError):
-                    drawn = self._plan.sample(tile)
-        self._start()
-        return drawn
-
-    def _start(self) -> None:
-        self._tile = next(self._left, None)
-        self._coming = None if self._tile is None else self._pool.submit(self._plan.sample, self._tile)
-
-
-def _warn_if_flattened(plan: Plan) -> list[str]:
-    if plan.measure != "evidence" or plan.against is not None:  # the log of a probability near 1 is left as it is
+def _warn_if_flattened(readout: Readout, scores: str | None) -> list[str]:
+    if readout.measure != "evidence" or readout.against is not None:  # the log of a probability near 1 is left as it is
         return []
-    highest = plan.base.max()
-    if highest < 0.5 or evidence.kept(highest, instances=plan.instances, classes=plan.classes) >= LEFT:
+    highest = readout.base.max()
+    if highest < 0.5 or evidence.kept(highest, instances=readout.instances, classes=readout.classes) >= LEFT:
         return []
     note = f"The net is sure (p = {highest:.5f}): Laplace's correction flattens the weight of evidence."
-    if plan.net.scores:
-        note += f" Explain the pre-softmax blob instead: blob={plan.net.scores!r}."
-    warnings.warn(note, ConfidenceWarning, stacklevel=4)
+    if scores:
+        note += f" Explain the pre-softmax blob instead: blob={scores!r}."
+    warn(note, ConfidenceWarning)
     return [note]
 
 
 def _assemble(
-    plan: Plan, tiles: Sequence[tuple[np.ndarray, ...]], notes: list[str], effort: dict[str, Any]
+    analysis: Analysis, tiles: Sequence[tuple[np.ndarray, ...]], notes: list[str], effort: dict[str, Any]
 ) -> Explanation:
     values = np.concatenate([tile[0] for tile in tiles])
     variances = np.concatenate([tile[1] for tile in tiles])
-    where: dict[str, Any] = {"window": plan.window, "shape": plan.ground.shape[-2:]}
-    targets = _sources(plan)
+    where: dict[str, Any] = {"window": analysis.settings.window, "shape": analysis.ground.shape[-2:]}
+    readout, targets = analysis.readout, _sources(analysis)
     return Explanation(
-        relevance=windows.spread(values, plan.origins, **where),
-        stderr=windows.spread_error(variances, plan.origins, **where),
+        relevance=windows.spread(values, analysis.origins, **where),
+        stderr=windows.spread_error(variances, analysis.origins, **where),
         targets=targets,
-        base=np.repeat(plan.base[: len(plan.targets)], len(targets) // len(plan.targets)),
-        pixels=plan.pixels,
-        unit="bits" if plan.measure == "evidence" else "activation",
-        settings=plan.settings,
-        provenance={**plan.identity, **effort, "versions": versions()},
-        notes=notes + _sampler_notes(plan),
-        image=plan.image,
-        frame=plan.frame,
+        base=np.repeat(readout.base[: len(readout.targets)], len(targets) // len(readout.targets)),
+        pixels=analysis.pixels,
+        unit="bits" if readout.measure == "evidence" else "activation",
+        settings=analysis.record,
+        provenance={**analysis.identity, **effort, "versions": versions()},
+        notes=notes + _sampler_notes(analysis),
+        image=analysis.seen.image,
+        frame=analysis.seen.frame,
     )
 
 
 def _sources(plan: Plan) -> list[Target]:
     """A target for each map: with channels apart, each of the plan's for each channel."""
-    if plan.apart:
-        where = plan.start or "channel"
-        names: list[str | None] = [f"{where}[{channel}]" for channel in range(len(plan.ground))]
-    else:
-        names = [plan.start]
+    start = plan.settings.start
+    names: list[str | None] = [start]
+    if plan.settings.channels_apart:
+        names = [f"{start or 'channel'}[{channel}]" for channel in range(len(plan.ground))]
     return [replace(target, source=name) for target in plan.targets for name in names]
 
 
-def _sampler_notes(plan: Plan) -> list[str]:
-    notes = list(getattr(plan.sampler, "notes", []))
-    population = plan.population
+def _sampler_notes(analysis: Analysis) -> list[str]:
+    notes, population = list(analysis.drawing.notes), analysis.population
     if population == 0:
         return notes  # the sampler's own say what it took
-    if population is not None and population <= plan.samples:
+    if population is not None and population <= analysis.settings.samples:
         notes.append(
             f"Each of the {population} other images was put into each window once: for this corpus the result is "
             "exact, and its standard error of 0 says nothing of images outside it."

@@ -1,6 +1,10 @@
-"""Every exception of predicdiff; the command line turns each into one sentence and exit status 2."""
+"""Every exception of predicdiff; the command line turns each into one sentence and exit status 2; and warnings."""
 
 from __future__ import annotations
+
+import sys
+import warnings
+from types import FrameType
 
 
 class PredicdiffError(Exception):
@@ -61,3 +65,12 @@ class ConfidenceWarning(UserWarning):
 
 class InputWarning(UserWarning):
     """What came can be used, but perhaps not as it was meant (no mean given, images skipped)."""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside of this package that called into it, however deep inside the reason came to light."""
+    level = 1
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -32,7 +32,7 @@ class Journal:
     ----------
     path : Path or None
         None keeps nothing on disk.
-    run : dict
+    identity : dict
         JSON-able; everything that the tiles' values depend on.
     state : dict
         JSON-able; what a continued run takes over as it was (the batch size, the size of tiles).
@@ -43,9 +43,9 @@ class Journal:
         If the file belongs to another run, is no journal or cannot be written.
     """
 
-    def __init__(self, path: Path | None, run: dict[str, Any], state: dict[str, Any]) -> None:
+    def __init__(self, path: Path | None, identity: dict[str, Any], state: dict[str, Any]) -> None:
         self.path = path
-        self.run = json.loads(json.dumps(run))
+        self.identity = json.loads(json.dumps(identity))
         self.state = state
         self.tiles: dict[int, tuple[np.ndarray, ...]] = {}
         self._file: BinaryIO | None = None
@@ -120,9 +120,9 @@ class Journal:
                 raise ExplanationError(
                     f"{path}: should hold finished tiles, but is damaged. Delete it to start afresh."
                 ) from None
-            if before != self.run:
+            if before != self.identity:
                 raise ExplanationError(
-                    f"{path}: tiles of a run with other settings ({_changes(before, self.run)}). "
+                    f"{path}: tiles of a run with other settings ({_changes(before, self.identity)}). "
                     "Give another output, repeat those settings, or delete the file (--restart) to start afresh."
                 )
             self.state = state
@@ -140,7 +140,7 @@ class Journal:
         return path.write_bytes(self._head())
 
     def _head(self) -> bytes:
-        return MAGIC + json.dumps({"run": self.run, "state": self.state}).encode() + b"\n"
+        return MAGIC + json.dumps({"run": self.identity, "state": self.state}).encode() + b"\n"
 
     def _cannot(self, what: str, error: OSError) -> ExplanationError:
         return ExplanationError(

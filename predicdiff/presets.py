@@ -16,9 +16,20 @@ import numpy as np
 from . import windows
 from .explanation import Explanation
 from .nets.preprocessing import Preprocessing
-from .plan import QUALITIES
 from .protocols import Sampler
 from .samplers.registry import Recipe, find
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A preset: how densely windows lie and how many samples each takes."""
+
+    stride: int
+    samples: int
+
+
+#: What `--quality` names. "paper" is the paper's own setting; the README says what the others are worth.
+QUALITIES = {"preview": Quality(4, 2), "standard": Quality(2, 2), "paper": Quality(1, 20)}
 
 
 def first_colour(colours: int, order: str) -> int:

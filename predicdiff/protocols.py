@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Protocol, Sequence, Tuple, Union
+from typing import Any, Callable, Mapping, Protocol, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -10,6 +10,9 @@ import numpy as np
 #: ``(3, 10, 12)`` one unit of a map, ``(3,)`` the mean over map 3.
 Unit = Tuple[int, ...]
 UnitLike = Union[int, Sequence[int]]
+
+#: Called with how many of what is done, and how many there are in all.
+Progress = Callable[[int, int], None]
 
 #: What runs a Caffe net.
 ENGINES = ("torch", "caffe")
@@ -76,16 +79,79 @@ class Sampler(Protocol):
 
 
 # `draw` is called from another thread than `evaluate`, and at the same time, but never twice at once.
-# A sampler may also have `noise`, called as `draw` is: it gives a `noise.Noise`, of which a net makes the same patches
-# by itself if its `takes_noise` is true; then its `evaluate` takes one in their place.
-# A sampler may also have `population(pixels) -> int` (of how many patches its draws are a choice without repetition;
-# the standard error is corrected for it; 0 where nothing is left to chance), `provenance` (a JSON-able dict of what it
-# was fitted on; without it a checkpoint knows a sampler by its class alone, and goes on with another one's draws) and
-# `notes` (sentences for the reader of a result). A net may also have `preprocessing` (its view knows
-# the way back to the original image), `outcomes` (K of Laplace's correction, where it is not the number of
-# probabilities: 2 for a sigmoid), `preferred_batch` (inputs in a batch beyond which more gain nothing),
-# `evaluation(blob, start=)` (how `evaluate` works, in words) with `work` (its multiply-adds, `incremental.Work`),
-# `bytes_needed(blob, start=, window=)` (what `evaluate` takes once, and for each input of a batch) and, for analyses
-# that start at a hidden blob, `check_downstream(start, blob)` and a keyword `start` of `evaluate`.
 
-__all__: list[str] = ["ENGINES", "PRECISIONS", "Net", "Sampler", "Unit", "UnitLike"]
+
+# What a net or a sampler may do beyond the least. `abilities` looks for it, and says what is taken where it is missing.
+
+
+class HasPreprocessing(Protocol):
+    """A net whose view knows the way back to the original image."""
+
+    preprocessing: Any
+
+
+class KnowsOutcomes(Protocol):
+    """A net that says K of Laplace's correction, where it is not the number of probabilities: 2 for a sigmoid."""
+
+    outcomes: int | None
+
+
+class TakesNoise(Protocol):
+    """A net that makes patches of a `noise.Noise` by itself: if this is true, `evaluate` takes one in their place."""
+
+    takes_noise: bool
+
+
+class PrefersBatch(Protocol):
+    """A net that says beyond how many inputs in a batch more gain nothing."""
+
+    preferred_batch: int
+
+
+class Budgeted(Protocol):
+    """A net that says what `evaluate` takes."""
+
+    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+        """Memory once, and for each input of a batch, estimated from above."""
+
+
+class HiddenStarts(Protocol):
+    """A net whose `evaluate` has a keyword ``start``: the hidden blob that patches are set into."""
+
+    def check_downstream(self, start: str, blob: str) -> None:
+        """Raise an error of ours if ``blob`` does not depend on ``start``."""
+
+
+class CountsWork(Protocol):
+    """A net that says how it evaluates, and with how many multiply-adds."""
+
+    work: Any  # `done`, and `dense`: what dense passes would have taken
+
+    def evaluation(self, blob: str, *, start: str | None = None) -> str:
+        """How `evaluate` works, in words."""
+
+
+class HasPopulation(Protocol):
+    """A sampler whose draws are a choice without repetition; the standard error is corrected for it."""
+
+    def population(self, pixels: np.ndarray) -> int:
+        """Out of how many patches they are; 0 where nothing is left to chance."""
+
+
+class MakesNoise(Protocol):
+    """A sampler that can leave it to the net to make its patches."""
+
+    def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> Any:
+        """A `noise.Noise` of which `draw`'s patches are made."""
+
+
+class HasProvenance(Protocol):
+    """A sampler that says what it was fitted on; without it, another of its class may go on with unfinished tiles."""
+
+    provenance: dict[str, Any]  # JSON-able
+
+
+class HasNotes(Protocol):
+    """A sampler with sentences for the reader of a result."""
+
+    notes: Sequence[str]

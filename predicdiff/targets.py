@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any, Sequence
 
 import numpy as np
 
-from .errors import ImageError, InputWarning, SettingsError
+from .abilities import net_abilities
+from .errors import ImageError, InputWarning, SettingsError, warn
 from .explanation import Target
 from .images import Frame
 from .protocols import Net, Unit, UnitLike
-from .units import check_unit, lookup, whole
+from .settings import Settings
+from .units import check_unit, lookup
 
 
 def see(net: Net, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
     """Pixels as the net sees them, and for an image the image itself and where in it they lie."""
-    if not hasattr(net, "input_shape"):
-        raise SettingsError(f"the net is a {type(net).__name__}: want what `load_net` gives.")
+    preprocessing = net_abilities(net).preprocessing
     image = _finite(image)
     wanted = tuple(net.input_shape)
-    _warn_if_no_pixels(net, image)
+    if preprocessing is not None:
+        _warn_if_no_pixels(image)
     if image.shape == wanted:
         return np.array(image, np.float32), None, None
-    preprocessing = getattr(net, "preprocessing", None)
     if image.ndim == 3 and image.shape[2] in (3, wanted[0]) and preprocessing is not None:
         frame = preprocessing.view.frame(image.shape[:2], wanted[1:])
         rgb = image.copy() if image.shape[2] == 3 and image.dtype == np.uint8 else None
@@ -51,87 +51,85 @@ def _finite(image: Any) -> np.ndarray:
     return array
 
 
-def _warn_if_no_pixels(net: Net, image: np.ndarray) -> None:
+def _warn_if_no_pixels(image: np.ndarray) -> None:
     """Of a net with preprocessing pixels are 0 to 255: 0 to 1, or what is encoded already, would be encoded again."""
-    if image.dtype.kind != "f" or getattr(net, "preprocessing", None) is None:
-        return
     low, high = float(image.min()), float(image.max())
-    if low < -1 or 0 < high <= 1:
-        warnings.warn(
+    if image.dtype.kind == "f" and (low < -1 or 0 < high <= 1):
+        warn(
             f"the image's values lie between {low:.3g} and {high:.3g}, but pixels are 0 to 255: "
             "the net's preprocessing does the rest.",
             InputWarning,
-            stacklevel=5,
         )
 
 
-def resolve(
-    net: Net,
-    base: np.ndarray,
-    *,
-    blob: str,
-    units: Sequence[UnitLike] | None,
-    channels: Sequence[int] | None,
-    top: int | None,
-    against: int | None,
-) -> list[Target]:
+def resolve(net: Net, base: np.ndarray, blob: str, settings: Settings) -> list[Target]:
     """Targets that a caller asked for, by default the predicted class.
 
     Parameters
     ----------
     base : array
         ``blob`` of the untouched image, without the batch axis.
-    units, channels, top : at most one of them
-    against : int or None
-        Class that the targets are held against.
     """
     shape = lookup(net.blobs, blob)
-    if sum(choice is not None for choice in (units, channels, top)) > 1:
-        raise SettingsError("units, channels and top were given together: want one of them.")
-    for word, choice in (("units", units), ("channels", channels)):
-        if choice is not None and not np.iterable(choice):
-            raise SettingsError(f"{word} = {choice!r}: want a list of them, such as [{choice!r}].")
-    classes = blob in (net.scores, net.output)
-    if channels is not None:
+    units: Sequence[UnitLike]
+    if settings.channels is not None:
         if len(shape) < 2:
             raise SettingsError(f"blob {blob!r} is a vector {shape} without channels: give units instead.")
-        units = [check_unit(shape[:1], channel, blob=blob) for channel in channels]
-    elif units is None:
-        units = _top(base, 1 if top is None else top, blob, classes)
-    if len(units) == 0:
-        raise SettingsError("no unit to explain: want at least one.")
+        units = [check_unit(shape[:1], channel, blob=blob) for channel in settings.channels]
+    elif settings.units is not None:
+        units = settings.units
+    else:
+        units = _best(net, base, blob, 1 if settings.top is None else settings.top)
     indices = [check_unit(shape, unit, blob=blob) for unit in units]
-    other = None if against is None else check_unit(shape, against, blob=blob)
+    other = held_against(net, blob, settings)
     if other in indices:
-        raise SettingsError(f"class {against} was to be held against itself: give another unit or another class.")
+        raise SettingsError(f"class {settings.against} was to be held against itself: give another unit or class.")
     title = None if other is None else name(net, blob, other)
     return [Target(blob, list(index), name(net, blob, index), title) for index in indices]
 
 
-def _top(base: np.ndarray, count: int, blob: str, classes: bool) -> list[UnitLike]:
-    if not classes:
-        raise SettingsError(f"blob {blob!r} holds no classes: say which units or channels of it to explain.")
-    per_class = base.reshape(len(base), -1).mean(axis=1)
-    count = whole("top", count)
+def held_against(net: Net, blob: str, settings: Settings) -> Unit | None:
+    """The unit that the targets are held against, where there is one."""
+    return None if settings.against is None else check_unit(lookup(net.blobs, blob), settings.against, blob=blob)
+
+
+def top_classes(values: np.ndarray, count: int) -> list[tuple[int, float]]:
+    """The classes with the highest of ``values`` (C, ...), what is beside the classes averaged: index and value."""
+    per_class = values.reshape(len(values), -1).mean(axis=1)
     if not 1 <= count <= len(per_class):
         raise SettingsError(f"top = {count} is out of range: want 1 to {len(per_class)} classes.")
-    return [int(i) for i in np.argsort(-per_class, kind="stable")[:count]]
+    return [(int(i), float(per_class[i])) for i in np.argsort(-per_class, kind="stable")[:count]]
+
+
+def _best(net: Net, base: np.ndarray, blob: str, count: int) -> list[int]:
+    if blob not in (net.scores, net.output):
+        raise SettingsError(f"blob {blob!r} holds no classes: say which units or channels of it to explain.")
+    return [number for number, _ in top_classes(base, count)]
+
+
+def class_blob(net: Net) -> str | None:
+    """The blob of classes that is looked at by default: the probabilities, else the scores; None without either."""
+    return net.output or net.scores or None
 
 
 def observed(net: Net) -> str:
-    """The blob that is looked at by default: the probabilities, else the scores."""
-    blob = net.output or net.scores
-    if not blob:
+    """`class_blob`, which this asks for."""
+    blob = class_blob(net)
+    if blob is None:
         raise SettingsError(f"net {net.name!r} names neither probabilities nor scores: say which blob to take.")
     return blob
+
+
+def outcomes(net: Net, blob: str) -> int:
+    """K of Laplace's correction for probabilities ``blob``."""
+    return net_abilities(net).outcomes or lookup(net.blobs, blob)[0]
 
 
 def predicted(net: Net, pixels: np.ndarray, blob: str) -> Unit:
     """The unit of ``blob`` that is highest for the untouched picture, as `explain` takes it."""
     lookup(net.blobs, blob)
     values = net.forward(net.encode(pixels)[None], [blob])[blob][0]
-    (target,) = resolve(net, values, blob=blob, units=None, channels=None, top=1, against=None)
-    return tuple(target.unit)
+    return tuple(_best(net, values, blob, 1))
 
 
 def name(net: Net, blob: str, unit: Unit) -> str:

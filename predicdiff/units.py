@@ -12,7 +12,7 @@ from .errors import BlobError, SettingsError
 from .protocols import Unit, UnitLike
 
 
-def whole(name: str, value: int) -> int:
+def whole_number(name: str, value: int) -> int:
     """A setting that is a whole number, as an int; a SettingsError if it is none."""
     try:
         return operator.index(value)
@@ -32,10 +32,10 @@ def lookup(blobs: Mapping[str, tuple[int, ...]], blob: str) -> tuple[int, ...]:
 
 def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
     """An index into a blob as a tuple; shorter than the blob's rank where the rest is to be averaged."""
-    given: Any = unit
-    several = isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, (str, bytes))
+    several = isinstance(unit, (Sequence, np.ndarray)) and not isinstance(unit, (str, bytes))
+    parts: Any = unit if several else [unit]
     try:
-        index = tuple(operator.index(i) for i in (given if several else [given]))
+        index = tuple(operator.index(i) for i in parts)
     except TypeError:
         raise BlobError(f"unit {unit!r}: want an index, or (channel, row, column) in a map.") from None
     if not 1 <= len(index) <= len(shape) or any(not 0 <= i < size for i, size in zip(index, shape)):

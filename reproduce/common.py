@@ -17,18 +17,21 @@ from tqdm import tqdm
 from predicdiff.algorithm import run
 from predicdiff.cli.options.net import settle
 from predicdiff.cli.outputs import check_outputs
+from predicdiff.effort import seconds_needed
 from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, WeightsError
 from predicdiff.explanation import Explanation
 from predicdiff.files import written_whole
 from predicdiff.images import load_image
 from predicdiff.nets.zoo import caffe_preprocessing, fetch_net, load_labels, load_net, models_dir
 from predicdiff.overlays import find_colour_map, symmetric_scale
-from predicdiff.plan import QUALITIES, Plan, Quality, make_plan, seconds_needed
+from predicdiff.plan import Analysis, make_plan
 from predicdiff.plotting import Block, grid_figure, save_figure
+from predicdiff.presets import QUALITIES, Quality
 from predicdiff.protocols import ENGINES
 from predicdiff.samplers.corpus import bundled, default_corpus
 from predicdiff.samplers.gaussian import GaussianSampler
 from predicdiff.samplers.marginal import MarginalSampler
+from predicdiff.settings import Settings
 
 PAPER_NETS = ("alexnet", "googlenet", "vgg16")
 STAND_IN = "efficientnet_lite0"
@@ -193,17 +196,13 @@ def conditional(case: Case, window: int, seed: int) -> GaussianSampler:
 class Job:
     """One map to make, kept in ``path``."""
 
-    plan: Plan
+    analysis: Analysis
     path: Path
 
     @property
     def done(self) -> Explanation | None:
         """The map, where an earlier run with the same settings made it."""
-        if not self.path.exists():
-            return None
-        found = Explanation.load(self.path)
-        same = all(found.provenance.get(key) == value for key, value in self.plan.identity.items())
-        return found if same else None
+        return self.analysis.held(self.path)
 
 
 def job(path: Path, net: Any, image: np.ndarray, sampler: Any, quality: str, *, window: int = 10, **how: Any) -> Job:
@@ -215,14 +214,15 @@ def job(path: Path, net: Any, image: np.ndarray, sampler: Any, quality: str, *, 
     preset = CHOICES[quality]
     stride = min(preset.stride, window)
     samples = max(1, round(preset.samples * (stride / preset.stride) ** 2))
-    return Job(make_plan(net, image, sampler, window=window, samples=samples, stride=stride, **how), path)
+    asked = Settings(window=window, samples=samples, stride=stride, **how)
+    return Job(make_plan(net, image, asked).with_sampler(sampler), path)
 
 
 def work(title: str, jobs: list[Job]) -> list[Explanation]:
     """Say how long it will take, then make the maps that are not there yet."""
     found = [item.done for item in jobs]
     open_jobs = [item for item, map_ in zip(jobs, found) if map_ is None]
-    seconds = sum(seconds_needed(item.plan) for item in open_jobs)
+    seconds = sum(seconds_needed(item.analysis) for item in open_jobs)
     effort = f", about {duration(seconds)} on this machine" if open_jobs else ""
     say(f"{title}: {len(open_jobs)} of {len(jobs)} maps to make{effort}")
     return [_make(item) if map_ is None else map_ for item, map_ in zip(jobs, found)]
@@ -230,8 +230,8 @@ def work(title: str, jobs: list[Job]) -> list[Explanation]:
 
 def _make(item: Job) -> Explanation:
     tiles = item.path.with_name(item.path.name + ".tiles")
-    with tqdm(total=len(item.plan.origins), unit="window", desc=item.path.stem) as bar:
-        result = run(item.plan, checkpoint=tiles, progress=lambda done, _total: bar.update(done - bar.n))
+    with tqdm(total=len(item.analysis.origins), unit="window", desc=item.path.stem) as bar:
+        result = run(item.analysis, checkpoint=tiles, progress=lambda done, _total: bar.update(done - bar.n))
     result.save(item.path)
     tiles.unlink()
     return result

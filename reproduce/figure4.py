@@ -48,7 +48,7 @@ def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str
         net, sampler = case.net, common.conditional(case, window, seed)
         how: dict[str, Any] = {"window": window, "seed": seed}
         below = common.job(case.path(out, 4, "output", quality), net, case.image, sampler, quality, top=CLASSES, **how)
-        how.update(blob=net.scores, units=[target.unit for target in below.plan.targets])
+        how.update(blob=net.scores, units=[target.unit for target in below.analysis.targets])
         jobs += [common.job(case.path(out, 4, "penultimate", quality), net, case.image, sampler, quality, **how), below]
     results = common.work("Figure 4", jobs)
     pairs = list(zip(results[::2], results[1::2]))

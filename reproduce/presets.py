@@ -20,8 +20,10 @@ from tqdm import tqdm
 from predicdiff import windows
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.files import written_whole
-from predicdiff.plan import MEMORY, QUALITIES, Plan, make_plan
+from predicdiff.plan import MEMORY, Analysis, make_plan
+from predicdiff.presets import QUALITIES
 from predicdiff.samplers.registry import REGISTRY
+from predicdiff.settings import Settings
 
 from . import common
 
@@ -61,7 +63,7 @@ def touching(origins: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return far - inside[rows + WINDOW, columns] + inside[rows, columns] > 0
 
 
-def values(plan: Plan, origins: np.ndarray, samples: int, seed: int, title: str) -> np.ndarray:
+def values(plan: Analysis, origins: np.ndarray, samples: int, seed: int, title: str) -> np.ndarray:
     """The unit's values (n, S, 1) for windows at ``origins``."""
     batch = plan.batch(MEMORY)
     found = []
@@ -73,7 +75,7 @@ def values(plan: Plan, origins: np.ndarray, samples: int, seed: int, title: str)
     return np.concatenate(found)
 
 
-def correlations(plan: Plan, mask: np.ndarray, seed: int, title: str) -> dict[str, float]:
+def correlations(plan: Analysis, mask: np.ndarray, seed: int, title: str) -> dict[str, float]:
     """Pearson correlation with the paper's map inside the mask, by "stride,samples"."""
     shape = plan.pixels.shape[-2:]
     _check_resolved(mask)
@@ -194,6 +196,7 @@ def main(
     path, where = out / "presets.json", {"square": square, "places": places, "seed": seed}
     out.mkdir(parents=True, exist_ok=True)
     found = earlier(path, where)
+    asked = Settings(window=WINDOW, samples=20, stride=1)
     loaded, _note = common.nets(nets if nets.names else replace(nets, names=(common.STAND_IN,)))
     for title, net in loaded.items():
         for name, image in common.images(images).items():
@@ -201,7 +204,7 @@ def main(
                 label = f"{title}, {name}, {kind}"
                 if label not in found:
                     sampler = common.samplers(net, image, seed=seed)[kind]
-                    plan = make_plan(net, image, sampler, window=WINDOW, samples=20, stride=1)
+                    plan = make_plan(net, image, asked).with_sampler(sampler)
                     mask = squares(plan.pixels.shape[-2:], square, places)
                     found[label] = correlations(plan, mask, seed, label)
                     with written_whole(path) as part:

@@ -25,11 +25,14 @@ import click
 import numpy as np
 import torch
 
+from predicdiff.effort import precision_gap
 from predicdiff.errors import PredicdiffError, SettingsError
 from predicdiff.files import written_whole
 from predicdiff.nets.engine.device import check_precision, choose_device, exactly
-from predicdiff.plan import MEMORY, QUALITIES, make_plan, precision_gap
+from predicdiff.plan import MEMORY, make_plan
+from predicdiff.presets import QUALITIES
 from predicdiff.protocols import PRECISIONS
+from predicdiff.settings import Settings as Asked
 
 from . import common
 from .timing_machine import machine, peak_memory, reset_peak, versions
@@ -84,7 +87,8 @@ def measure(
     """
     image = common.images(())["chelsea"]
     sampler = common.conditional(common.Case(timed.name, timed.net, "chelsea", image), WINDOW, settings.seed)
-    plan = make_plan(timed.net, image, sampler, window=WINDOW, samples=SAMPLES, stride=1, seed=settings.seed)
+    asked = Asked(window=WINDOW, samples=SAMPLES, stride=1, seed=settings.seed)
+    plan = make_plan(timed.net, image, asked).with_sampler(sampler)
     count = len(plan.origins)
     if settings.windows > count:
         raise SettingsError(f"--windows {settings.windows}: {timed.name} has {count} on its image, want at most these.")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from predicdiff.errors import PredicdiffError
-from predicdiff.plan import MEMORY, Plan
+from predicdiff.plan import MEMORY, Analysis
 
 from .timing_caffe import CaffeProcess
 from .timing_nets import Forward, Timed, plain
@@ -46,7 +46,7 @@ class Subject:
     """A net before an image: ``plan`` has the windows that are timed, of which the slow ways take ``few``."""
 
     timed: Timed
-    plan: Plan
+    plan: Analysis
     few: int
 
     def sampled(self, evaluate: Evaluate, count: int, *, own: bool = False) -> Run:
@@ -60,7 +60,7 @@ class Subject:
         return run
 
 
-def evaluators(timed: Timed, plan: Plan, caffe: CaffeProcess | str) -> tuple[dict[str, Evaluate], dict[str, str]]:
+def evaluators(timed: Timed, plan: Analysis, caffe: CaffeProcess | str) -> tuple[dict[str, Evaluate], dict[str, str]]:
     """Ways to evaluate given patches, and of those that there are not, why; ``caffe`` as `caffe_there` has it."""
     found: dict[str, Evaluate] = {
         "naive": pasted(plan, plain_values(plain(timed))),
@@ -84,7 +84,7 @@ def runs(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Run
     return {**found, "captum": captum}, {}
 
 
-def ours(plan: Plan, *, incremental: bool) -> Evaluate:
+def ours(plan: Analysis, *, incremental: bool) -> Evaluate:
     """Our net, with the batches that an analysis gives it."""
     net: Any = plan.net
     net.incremental = incremental  # a dense pass takes many times the memory
@@ -98,7 +98,7 @@ def ours(plan: Plan, *, incremental: bool) -> Evaluate:
     return evaluate
 
 
-def pasted(plan: Plan, values: Callable[[Tensor, str], np.ndarray]) -> Evaluate:
+def pasted(plan: Analysis, values: Callable[[Tensor, str], np.ndarray]) -> Evaluate:
     """Patches set into copies of the input, batch by batch, and all of each copy evaluated.
 
     ``values`` are a blob's (b, channels) for a batch of encoded inputs on the net's device.
@@ -151,7 +151,7 @@ def caffe_there(timed: Timed, command: Sequence[str] | None) -> Iterator[CaffePr
             yield caffe if alike else "built for the CPU alone"
 
 
-def by_caffe(plan: Plan, caffe: CaffeProcess) -> Evaluate:
+def by_caffe(plan: Analysis, caffe: CaffeProcess) -> Evaluate:
     """Caffe's values, for patches that are encoded here."""
     net: Any = plan.net
     inputs = net.encode(plan.pixels)
@@ -175,9 +175,9 @@ def occlusion(subject: Subject) -> Run | str:
     seen: list[int] = []
     method = captum.Occlusion(_counting(forward, plan.blob, seen))
     colours, *size = net.input_shape
-    stride = [grid_stride(length, plan.window, subject.few * plan.samples) for length in size]
+    stride = [grid_stride(length, plan.settings.window, subject.few * plan.settings.samples) for length in size]
     # Captum wants windows without gaps between them; how large they are makes no difference to its time.
-    shape = [max(plan.window, step) for step in stride]
+    shape = [max(plan.settings.window, step) for step in stride]
 
     def run() -> int:
         seen.clear()
@@ -202,7 +202,7 @@ def grid_stride(length: int, window: int, evaluations: int) -> int:
     return max(1, int((length - window) / max(1.0, np.sqrt(evaluations) - 1)))
 
 
-def check_agreement(name: str, plan: Plan, evaluate: dict[str, Evaluate]) -> dict[str, float]:
+def check_agreement(name: str, plan: Analysis, evaluate: dict[str, Evaluate]) -> dict[str, float]:
     """How far scores of all ways lie from those of plain torch, at most.
 
     Returns

@@ -18,10 +18,12 @@ import predicdiff
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
     ("errors", "protocols", "noise", "_version"),
-    ("units", "windows", "images", "evidence", "files", "journal"),
+    ("abilities", "units", "windows", "images", "evidence", "files", "journal"),
     ("samplers", "nets", "explanation", "overlays"),
+    ("settings",),
     ("targets", "presets", "comparing"),
-    ("plan", "plotting"),
+    ("readout", "plotting"),
+    ("plan",),
     ("executors",),
     ("algorithm",),
     ("effort", "methods"),

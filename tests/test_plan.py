@@ -7,23 +7,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.oracle_nets import LinearNet, MapNet, NormalSampler, NumpyNet, photo
+from helpers.oracle_nets import LinearNet, MapNet, NormalSampler, NumpyNet, analysis, photo
 from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff import plan as planning
-from predicdiff.errors import BlobError, OutOfMemoryError, SamplerError, SettingsError, WindowError
+from predicdiff.errors import BlobError, SamplerError, SettingsError, WindowError
 from predicdiff.noise import Noise
-from predicdiff.plan import QUALITIES, Plan, evaluate_tile, make_plan, seconds_needed
+from predicdiff.plan import Analysis
 
 SHAPE = (3, 7, 9)
 
 
-def plan(net: Any = None, image: Any = None, sampler: Any = None, **settings: Any) -> Plan:
+def plan(net: Any = None, image: Any = None, sampler: Any = None, **settings: Any) -> Analysis:
     net = MapNet(SHAPE) if net is None else net
     image = photo(SHAPE) if image is None else image
     settings = {"window": 3, "samples": 4, "stride": 1, **settings}
-    return make_plan(net, image, NormalSampler() if sampler is None else sampler, **settings)
+    return analysis(net, image, NormalSampler() if sampler is None else sampler, **settings)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_the_identity_tells_images_and_samplers_apart() -> None:
 
 def test_the_blob_is_by_default_the_probabilities_then_the_scores_then_the_last() -> None:
     net = MapNet(SHAPE)
-    assert (plan(net).blob, plan(net).measure) == ("prob", "evidence")
+    assert (plan(net).blob, plan(net).readout.measure) == ("prob", "evidence")
     net.output = None
-    assert (plan(net).blob, plan(net).measure) == ("scores", "activation")
+    assert (plan(net).blob, plan(net).readout.measure) == ("scores", "activation")
     net.scores = None
     assert plan(net, units=[0]).blob == "prob"
     with pytest.raises(SettingsError, match="a blob of probabilities, which this net lacks"):
@@ -111,14 +111,14 @@ def test_what_a_net_wrongly_calls_probabilities_is_refused(scores: list[float]) 
         SettingsError, match=f"'scores', which holds values from {scores[0]:g} to {scores[1]:g}: want prob"
     ):
         plan(net)
-    assert plan(net, measure="activation").measure == "activation"
+    assert plan(net, measure="activation").readout.measure == "activation"
 
 
 def test_classes_of_laplace_are_the_nets_outcomes_where_it_says() -> None:
     net = MapNet(SHAPE)
-    assert plan(net).classes == 4
+    assert plan(net).readout.classes == 4
     net.outcomes = 2  # type: ignore[attr-defined]
-    assert plan(net).classes == 2
+    assert plan(net).readout.classes == 2
 
 
 @pytest.mark.parametrize(("memory", "batch"), [(0, 1), (999, 1), (1000, 1), (17_999, 17), (10**9, 320)])
@@ -169,22 +169,6 @@ def test_a_tile_is_many_batches_if_their_draws_fit(memory: int, preferred: int |
     assert found == planning.TILE_EVALUATIONS or found <= planning.TILE_BATCHES * (preferred or 0)
     if memory == 10**12:
         assert found == max(planning.TILE_EVALUATIONS, planning.TILE_BATCHES * (preferred or 0))
-
-
-def test_draws_made_before_are_not_made_again() -> None:
-    class Counted(NormalSampler):
-        count = 0
-
-        def draw(self, *args: Any, **settings: Any) -> np.ndarray:
-            self.count += 1
-            return super().draw(*args, **settings)
-
-    sampler, tile = Counted(), slice(2, 8)
-    made = plan(sampler=sampler)
-    wanted, _ = evaluate_tile(made, tile, 8)
-    found, _ = evaluate_tile(made, tile, 8, made.draw(tile))
-    assert sampler.count == 2
-    np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize(
@@ -245,12 +229,13 @@ def test_noise_is_evaluated_as_the_patches_it_makes() -> None:
         def draw(self, *args: Any, **settings: Any) -> np.ndarray:
             return np.ones_like(super().draw(*args, **settings))
 
-    found, _ = evaluate_tile(plan(Taking(SHAPE), sampler=Noisy()), slice(2, 8), 8)
-    wanted, _ = evaluate_tile(plan(sampler=Ones()), slice(2, 8), 8)
+    tile, noisy, ones = slice(2, 8), plan(Taking(SHAPE), sampler=Noisy()), plan(sampler=Ones())
+    found = noisy.differences(tile, noisy.sample(tile), 8)
+    wanted = ones.differences(tile, ones.sample(tile), 8)
     np.testing.assert_array_equal(found, wanted)
     apart = plan(Taking(SHAPE), sampler=Noisy(), channels_apart=True)
-    found = apart.evaluate(slice(2, 8), noise_of(6), 8)
-    np.testing.assert_array_equal(found, apart.evaluate(slice(2, 8), noise_of(6).patches(), 8))
+    found = apart.differences(slice(2, 8), noise_of(6), 8)
+    np.testing.assert_array_equal(found, apart.differences(slice(2, 8), noise_of(6).patches(), 8))
 
 
 def test_noise_of_another_shape_or_of_no_numbers_is_refused() -> None:
@@ -277,65 +262,6 @@ def test_draws_that_are_no_numbers_are_refused() -> None:
         plan(sampler=Wrong()).draw(slice(0, 5))
 
 
-def test_memory_that_runs_out_halves_the_batch() -> None:
-    net, small = MapNet(SHAPE), MapNet(SHAPE)
-    net.room = 5
-    difference, batch = evaluate_tile(plan(net), slice(0, 6), 24)
-    wanted, _ = evaluate_tile(plan(small), slice(0, 6), 3)
-    assert batch == 3  # 24, 12, 6, 3
-    np.testing.assert_array_equal(difference, wanted)
-
-
-@pytest.mark.parametrize("kind", [OutOfMemoryError, MemoryError])
-def test_memory_that_never_suffices_is_said(kind: type[Exception]) -> None:
-    class Full(MapNet):
-        def evaluate(self, *args: Any, batch_size: int, **settings: Any) -> np.ndarray:
-            self.batches.append(batch_size)
-            raise kind("no room")
-
-    net = Full(SHAPE)
-    with pytest.raises(OutOfMemoryError, match="memory ran out with a single image in the batch"):
-        evaluate_tile(plan(net), slice(0, 6), 24)
-    assert net.batches == [24, 12, 6, 3, 1]
-
-
-def test_other_errors_of_a_net_are_not_taken_for_full_memory() -> None:
-    class Broken(MapNet):
-        def evaluate(self, *args: Any, **settings: Any) -> np.ndarray:
-            raise RuntimeError("broken")
-
-    with pytest.raises(RuntimeError, match="broken"):
-        evaluate_tile(plan(Broken(SHAPE)), slice(0, 6), 24)
-
-
-@pytest.mark.parametrize(("samples", "stride", "batch_size"), [(4, 1, 8), (20, 2, None), (2000, 3, None), (1, 3, 320)])
-def test_time_is_projected_from_a_part_of_the_work(
-    monkeypatch: pytest.MonkeyPatch, samples: int, stride: int, batch_size: Any
-) -> None:
-    """On a clock that ticks once for every evaluated input, a run takes as many ticks as it has evaluations."""
-    net = MapNet(SHAPE)
-    monkeypatch.setattr(planning.time, "perf_counter", lambda: float(sum(net.batches)))
-    made = plan(net, samples=samples, stride=stride)
-    assert seconds_needed(made, batch_size=batch_size) == pytest.approx(len(made.origins) * samples)
-    assert sum(net.batches) <= 2 * max(64 + samples, samples)
-
-
-def test_a_net_that_likes_long_batches_is_timed_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = MapNet(SHAPE)
-    net.preferred_batch = 640  # type: ignore[attr-defined]
-    monkeypatch.setattr(planning.time, "perf_counter", lambda: float(sum(net.batches)))
-    made = plan(net, samples=40, stride=1)
-    assert seconds_needed(made) == pytest.approx(len(made.origins) * 40)
-    assert max(net.batches) == 640
-    assert net.batches[0] == 640, "first calls of that size are not what is timed"
-
-
-def test_presets_end_with_the_papers_setting() -> None:
-    assert (QUALITIES["paper"].stride, QUALITIES["paper"].samples) == (1, 20)
-    work = [preset.samples / preset.stride**2 for preset in QUALITIES.values()]
-    assert work == sorted(work)
-
-
 def test_a_tile_is_the_net_on_patches_that_the_sampler_drew() -> None:
     """Each draw enters at its window, and the net is asked for the targets and, last, the one they are held against."""
     seen: dict[str, Any] = {}
@@ -349,7 +275,7 @@ def test_a_tile_is_the_net_on_patches_that_the_sampler_drew() -> None:
             return super().evaluate(pixels, origins, patches, **settings)
 
     made = plan(Watched(SHAPE), units=[2, 1], against=0, seed=3)
-    made.evaluate(slice(30, 33), made.draw(slice(30, 33)), 7)
+    made.differences(slice(30, 33), made.draw(slice(30, 33)), 7)
     origins = [(r, c) for r in range(5) for c in range(7)][30:33]
     np.testing.assert_array_equal(seen["origins"], origins)
     wanted = NormalSampler().draw(made.pixels, np.array(origins), window=3, samples=4, seed=3)

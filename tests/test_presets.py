@@ -20,8 +20,7 @@ from predicdiff.explanation import Explanation, Target
 from predicdiff.images import View
 from predicdiff.methods.sensitivity import sensitivity
 from predicdiff.nets.preprocessing import Preprocessing
-from predicdiff.plan import QUALITIES
-from predicdiff.presets import LIKES, OURS, Like, counted_twice, differences, rounded, window_value
+from predicdiff.presets import LIKES, OURS, QUALITIES, Like, counted_twice, differences, rounded, window_value
 from predicdiff.samplers import GaussianSampler, MarginalSampler, gaussian
 
 AUTHORS = LIKES["authors"]
@@ -263,3 +262,9 @@ def test_the_table_has_a_row_for_every_setting_and_tells_them_apart() -> None:
     assert told["samples S"] == ["20", "10", " / ".join(str(q.samples) for q in QUALITIES.values()) + " (by quality)"]
     same = {name for name, (_, theirs, _) in told.items() if theirs == told[name][0]}
     assert same == {"window k, context l", "stride"}
+
+
+def test_presets_end_with_the_papers_setting() -> None:
+    assert (QUALITIES["paper"].stride, QUALITIES["paper"].samples) == (1, 20)
+    work = [preset.samples / preset.stride**2 for preset in QUALITIES.values()]
+    assert work == sorted(work)

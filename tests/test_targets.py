@@ -11,6 +11,7 @@ from helpers.oracle_nets import LinearNet, MapNet, photo
 from predicdiff.errors import BlobError, ImageError, InputWarning, SettingsError
 from predicdiff.images import View
 from predicdiff.nets.preprocessing import Preprocessing
+from predicdiff.settings import Settings
 from predicdiff.targets import observed, predicted, resolve, see
 
 NET = MapNet((1, 5, 6))
@@ -22,8 +23,7 @@ def ask(blob: str, net: Any = NET, **choice: Any) -> list[list[int]]:
 
 
 def resolve_all(blob: str, net: Any = NET, **choice: Any) -> list[Any]:
-    nothing = {"units": None, "channels": None, "top": None, "against": None}
-    return resolve(net, BASE[blob][0], blob=blob, **{**nothing, **choice})
+    return resolve(net, BASE[blob][0], blob, Settings(window=1, samples=1, stride=1, **choice))
 
 
 def test_the_predicted_class_is_the_default() -> None:
@@ -38,7 +38,7 @@ def test_top_classes_come_highest_first() -> None:
 
 
 def test_equal_scores_keep_the_order_of_the_classes() -> None:
-    targets = resolve(NET, np.zeros(4), blob="prob", units=None, channels=None, top=4, against=None)
+    targets = resolve(NET, np.zeros(4), "prob", Settings(window=1, samples=1, stride=1, top=4))
     assert [target.unit for target in targets] == [[0], [1], [2], [3]]
 
 
@@ -104,7 +104,7 @@ def test_what_is_refused(blob: str, choice: dict[str, Any], error: type[Exceptio
 def test_an_unknown_blob_is_refused_with_near_names() -> None:
     net = LinearNet(np.zeros((2, 1, 3, 3)))
     with pytest.raises(BlobError, match=r"no blob 'score'\. Near names: scores"):
-        resolve(net, np.zeros(2), blob="score", units=None, channels=None, top=None, against=None)
+        resolve(net, np.zeros(2), "score", Settings(window=1, samples=1, stride=1))
 
 
 SHAPE = (3, 7, 9)

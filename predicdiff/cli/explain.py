@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import Callable, cast
+from typing import Callable
 
 import click
 import numpy as np
 
 from .. import windows
-from .._version import __version__
 from ..algorithm import first_state, run
-from ..errors import ExplanationError, SettingsError
+from ..effort import precision_gap, seconds_needed
+from ..errors import SettingsError
 from ..explanation import Explanation
 from ..journal import Journal
 from ..overlays import find_colour_map
-from ..plan import QUALITIES, Plan, make_plan, precision_gap, seconds_needed
-from ..protocols import Net, Sampler
+from ..plan import Analysis, make_plan
+from ..presets import QUALITIES
+from ..protocols import Net
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import names as sampler_names
+from ..settings import Settings
 from .console import INTERRUPTED, SOON, bar, duration, speaker
 from .options.base import Command, image_argument, quiet_option
 from .options.explain_options import Output, Sampling, Targets, explain_options
@@ -103,7 +104,7 @@ def command(
     explanation = _run(plan, tiles, memory, batch_size, done, quiet)
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
-        if sampler.is_file or plan.start is not None:
+        if sampler.is_file or plan.settings.start is not None:
             explanation.notes.append(_unlike(sampler, sampling))
     explanation.save(result)
     with suppress(OSError):  # the result is safe
@@ -113,17 +114,18 @@ def command(
     say(f"Wrote {result} and {picture}.")
 
 
-def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets, sampling: Sampling) -> Plan:
+def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets, sampling: Sampling) -> Analysis:
     """All else is checked before a corpus is read and a sampler fitted."""
-    none_yet = cast(Sampler, None)
-    plan = make_plan(net, image, none_yet, **{**sampling.settings(), **targets.settings()})
+    plan = make_plan(net, image, Settings(**{**sampling.settings(), **targets.settings()}))
     if targets.occludes:
         _check_idle(sampler, sampling)
-        return replace(plan, sampler=GreyPatch())
-    made = sampler.make(
-        net, image, window=plan.window, context=sampling.context, seed=plan.seed, start=plan.start, like=sampling.model
-    )
-    return replace(plan, sampler=made)
+        return plan.with_sampler(GreyPatch())
+    asked = plan.settings
+    fitted = sampler.make(
+        net, image, window=asked.window, context=sampling.context, seed=asked.seed, start=asked.start,
+        like=sampling.model,
+    )  # fmt: skip
+    return plan.with_sampler(fitted)
 
 
 def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
@@ -134,24 +136,18 @@ def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
         raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
 
 
-def _held(path: Path, plan: Plan, sampling: Sampling) -> Explanation | None:
-    """What a file holds, if it is what the plan will make, by the same version of this program."""
-    try:
-        found = Explanation.load(path)
-    except ExplanationError:
-        return None
-    same = all(found.provenance.get(name) == value for name, value in plan.identity.items())
-    told = plan.apart or found.targets == plan.targets  # labels may have changed
-    ours = found.provenance.get("versions", {}).get("predicdiff") == __version__
-    return found if same and told and ours and found.settings.get("like") == sampling.like else None
+def _held(path: Path, plan: Analysis, sampling: Sampling) -> Explanation | None:
+    """What a file holds, if it is what the analysis will make."""
+    held = plan.held(path)
+    return held if held is not None and held.settings.get("like") == sampling.like else None
 
 
-def _check_picture(plan: Plan, out: Output) -> None:
-    if out.sure and plan.samples == 1:
+def _check_picture(plan: Analysis, out: Output) -> None:
+    if out.sure and plan.settings.samples == 1:
         raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
 
 
-def _finished(plan: Plan, tiles: Path, memory: int, batch_size: int | None) -> int:
+def _finished(plan: Analysis, tiles: Path, memory: int, batch_size: int | None) -> int:
     """How many windows an interrupted run has finished; an error if it was another run."""
     if not tiles.exists():
         return 0
@@ -160,20 +156,20 @@ def _finished(plan: Plan, tiles: Path, memory: int, batch_size: int | None) -> i
         return sum(tile.stop - tile.start for i, tile in enumerate(every) if i in journal.tiles)
 
 
-def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
-    count, k = len(plan.origins), plan.window
+def _say_how_long(plan: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
+    count, k = len(plan.origins), plan.settings.window
     names = ", ".join(target.title for target in plan.targets)
     if done:
         say(f"Taking up {done} finished windows of {count}.")
     left = duration(seconds * (count - done) / count)
-    draws = "1 draw" if plan.samples == 1 else f"{plan.samples} draws"
+    draws = "1 draw" if plan.settings.samples == 1 else f"{plan.settings.samples} draws"
     say(f"Explaining {names}: {count} windows of {k} x {k}, {draws} each: {left} on this machine.")
     others = []
     for name, preset in QUALITIES.items():
         if sampling.presets and name != sampling.quality:
             stride = min(preset.stride, k)
             number = len(windows.grid(plan.ground.shape[1:], window=k, stride=stride))
-            work = number * preset.samples / (count * plan.samples)
+            work = number * preset.samples / (count * plan.settings.samples)
             others.append(f"--quality {name} {duration(seconds * work)}")
     if others and seconds > SOON:
         say(f"({', '.join(others)}.)")
@@ -184,13 +180,13 @@ def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:
     return f"--like {sampling.like} says how draws of pixels are made: {made}."
 
 
-def _less_precise(plan: Plan, precision: str, batch: int) -> str:
+def _less_precise(plan: Analysis, precision: str, batch: int) -> str:
     gap, most = precision_gap(plan, batch)
-    unit = "bit" if plan.measure == "evidence" else "activation"
+    unit = "bit" if plan.readout.measure == "evidence" else "activation"
     return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
 
 
-def _run(plan: Plan, tiles: Path, memory: int, batch_size: int | None, done: int, quiet: bool) -> Explanation:
+def _run(plan: Analysis, tiles: Path, memory: int, batch_size: int | None, done: int, quiet: bool) -> Explanation:
     try:
         with bar(len(plan.origins), initial=done, quiet=quiet) as shown:
 

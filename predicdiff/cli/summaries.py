@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import SettingsError
+from .. import targets
 from ..explanation import Explanation
 from ..protocols import Net
+from ..targets import class_blob
 from .options.net import Subject
 
 
@@ -41,16 +42,13 @@ def _described(net: Net, shown: Subject) -> str:
 
 def top_classes(net: Net, image: np.ndarray, count: int) -> list[Class]:
     """The classes with the highest probabilities, or scores where the net has none; empty if it has no classes."""
-    blob: str | None = net.output or net.scores
+    blob = class_blob(net)
     if blob is None:
         return []
     values = net.forward(net.encode(net.view(image))[None], [blob])[blob][0]
-    values = values.reshape(len(values), -1).mean(axis=1)
-    if count < 1:
-        raise SettingsError(f"top = {count} is out of range: want 1 to {len(values)} classes.")
-    best = np.argsort(-values, kind="stable")[:count]
     labels = net.labels if net.labels is not None and len(net.labels) == len(values) else None
-    return [Class(int(i), labels[i] if labels else f"class {i}", float(values[i])) for i in best]
+    best = targets.top_classes(values, min(count, len(values)))
+    return [Class(i, labels[i] if labels else f"class {i}", value) for i, value in best]
 
 
 def _value(net: Net, value: float) -> str:

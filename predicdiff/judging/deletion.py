@@ -17,7 +17,9 @@ from typing import Callable
 
 import numpy as np
 
-from ..errors import OutOfMemoryError, SettingsError
+from ..abilities import net_abilities
+from ..errors import SettingsError
+from ..executors.here import halving
 from ..protocols import Net, Unit, UnitLike
 from ..targets import observed, predicted, see
 from ..units import check_unit, lookup, read
@@ -89,7 +91,7 @@ def curve(
         gone = turns < counts[step] if mode == "deletion" else turns >= counts[step]
         return np.where(gone, fill(gone), pixels) if gone.any() else pixels
 
-    batch = int(getattr(net, "preferred_batch", BATCH)) if batch_size is None else batch_size
+    batch = (net_abilities(net).preferred_batch or BATCH) if batch_size is None else batch_size
     return _values(net, picture, steps + 1, blob, index, batch)
 
 
@@ -143,15 +145,13 @@ def _values(
     if batch < 1:
         raise SettingsError(f"batch size {batch}: want at least 1.")
     values: list[float] = []
+
+    def more(size: int) -> np.ndarray:
+        numbers = range(len(values), min(len(values) + size, count))
+        inputs = net.encode(np.stack([picture(number) for number in numbers]))
+        return read(net.forward(inputs, [blob])[blob], [unit])[:, 0]
+
     while len(values) < count:
-        try:
-            numbers = range(len(values), min(len(values) + batch, count))
-            inputs = net.encode(np.stack([picture(number) for number in numbers]))
-            values.extend(read(net.forward(inputs, [blob])[blob], [unit])[:, 0])
-        except (OutOfMemoryError, MemoryError):
-            if batch == 1:
-                raise OutOfMemoryError(
-                    "memory ran out with one picture in the batch: free some, or use a smaller net."
-                ) from None
-            batch //= 2
+        some, batch = halving(more, batch)
+        values.extend(some)
     return np.array(values)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Mapping
 
 import numpy as np
 
@@ -19,10 +19,10 @@ from ..errors import SettingsError
 from ..evidence import kept
 from ..methods.prepared import Methods, prepare
 from ..methods.registry import DIFFERENCE
-from ..protocols import Net, Sampler
+from ..protocols import Net, Progress, Sampler
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
-from ..targets import observed, predicted, see
+from ..targets import observed, outcomes, predicted, see
 from .bootstrap import RESAMPLES, interval
 from .deletion import MODES, areas, curve
 from .infills import InfillLike, find
@@ -30,7 +30,6 @@ from .infills import InfillLike, find
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Progress = Callable[[int, int], None]
 #: What the others are held against, where it is among the methods.
 NULL = "random"
 BETTER = {"deletion": "lower", "insertion": "higher"}
@@ -232,7 +231,7 @@ def _check(images: Mapping[str, np.ndarray], seed: int, infill: InfillLike) -> N
 def _notes(net: Net, blob: str, base: np.ndarray) -> list[str]:
     if blob != net.output:
         return []
-    classes = getattr(net, "outcomes", None) or net.blobs[blob][0]
+    classes = outcomes(net, blob)
     sure = int((kept(base, instances=net.training_instances, classes=classes) < LEFT).sum())
     if not sure:
         return []

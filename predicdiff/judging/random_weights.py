@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import SettingsError
 from ..nets.base import BlobNet
 from ..protocols import Net
-from ..units import whole
+from ..units import whole_number
 
 Draw = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -55,7 +55,7 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
     """
     given = _checked(net)
     names = given.learnt
-    count, start = whole("layers", layers), whole("seed", seed)
+    count, start = whole_number("layers", layers), whole_number("seed", seed)
     if not 0 <= count <= len(names):
         raise SettingsError(f"layers = {count}: want 0 to {len(names)}, the number of layers with weights.")
     if start < 0:

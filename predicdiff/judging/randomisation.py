@@ -9,7 +9,7 @@ arXiv:1810.03292.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -19,11 +19,10 @@ from ..errors import SettingsError
 from ..methods.method import MapFunction
 from ..methods.prepared import Prepared, prepare
 from ..methods.registry import DIFFERENCE
-from ..protocols import Net, Sampler, Unit
+from ..protocols import Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
 from .random_weights import randomised, weighted_layers
 
-Progress = Callable[[int, int], None]
 #: How many depths are looked at by default, from the topmost layer alone to all.
 DEPTHS = 6
 

@@ -7,6 +7,7 @@ from typing import Any, Mapping, Sequence, Union
 
 import numpy as np
 
+from ..abilities import sampler_abilities
 from ..errors import SettingsError
 from ..protocols import Net, Sampler, Unit
 from ..samplers.corpus import default_corpus
@@ -30,7 +31,7 @@ class Prepared:
     @property
     def provenance(self) -> Any:
         """JSON-able: what identifies the sampler."""
-        return None if self.sampler is None else getattr(self.sampler, "provenance", type(self.sampler).__name__)
+        return None if self.sampler is None else sampler_abilities(self.sampler).identity
 
     def map(self, label: str, net: Net, pixels: np.ndarray, unit: Unit, seed: int) -> np.ndarray:
         """One method's map (H, W) float64; SettingsError if it is none."""

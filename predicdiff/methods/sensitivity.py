@@ -8,11 +8,9 @@ Saliency Maps", 2013, arXiv:1312.6034.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from ..errors import InputWarning, SettingsError
+from ..errors import InputWarning, SettingsError, warn
 from ..protocols import Net, Unit, UnitLike
 from ..targets import predicted, see
 from ..units import check_unit, lookup, read
@@ -75,7 +73,7 @@ def sensitivity(
         message = (
             f"the gradient of {blob!r} is zero everywhere: the net is too sure. Take its scores before the softmax."
         )
-        warnings.warn(message, InputWarning, stacklevel=2)
+        warn(message, InputWarning)
     if start_from == "activation":
         gradient = gradient * read(net.forward(inputs[None], [blob])[blob], [index])[0, 0]
     if reduce == "max_abs":
@@ -89,7 +87,7 @@ def _scores(net: Net) -> str:
     if not net.output:
         raise SettingsError(f"net {net.name!r} names neither scores nor probabilities: say which blob to take.")
     message = f"net {net.name!r} names no scores before the softmax: the gradient is that of its output {net.output!r}."
-    warnings.warn(message, InputWarning, stacklevel=3)
+    warn(message, InputWarning)
     return net.output
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any, Sequence
 
 import numpy as np
 
-from ..errors import ImageError, InputWarning, SettingsError
+from ..errors import ImageError, InputWarning, SettingsError, warn
 from ..images import LUMA, View
 
 ORDERS = ("rgb", "bgr")
@@ -150,11 +149,10 @@ class Preprocessing:
             )
         low, high = float(np.min(self.mean)), float(np.max(self.mean))
         if 0 <= low <= high < 1 and high > 0 and self.raw_scale > 1:
-            warnings.warn(
+            warn(
                 f"the mean is {low:.3g} to {high:.3g}, but pixels go to {self.raw_scale:g} where it is taken away: "
                 "want raw_scale=1 (--raw-scale 1), or a mean of the same range.",
                 InputWarning,
-                stacklevel=4,
             )
 
     @property

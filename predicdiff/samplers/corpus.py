@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from pathlib import Path
 from typing import Callable, Sequence
 
 import numpy as np
 
-from ..errors import ImageError, InputWarning, SamplerError
+from ..errors import ImageError, InputWarning, SamplerError, warn
 from ..images import LUMA, View, load_image
 from .streams import CROP, generator
 
@@ -176,10 +175,9 @@ def read_folder(path: str | Path, view: Callable[[np.ndarray], np.ndarray]) -> t
             "want a folder with at least two images."
         )
     if skipped:
-        warnings.warn(
+        warn(
             f"{path}: {len(skipped)} of {len(names) + len(skipped)} files skipped{_first(skipped)}.",
             InputWarning,
-            stacklevel=2,
         )
     return np.stack(images), names, skipped
 

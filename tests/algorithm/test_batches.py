@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.oracle_nets import MapNet, NormalSampler, photo
+from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
 from helpers.places import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predicdiff.algorithm import explain, run
 from predicdiff.errors import OutOfMemoryError
+from predicdiff.executors.here import evaluate_tile
 from predicdiff.explanation import Explanation
-from predicdiff.plan import evaluate_tile, make_plan
 
 SHAPE = (2, 9, 10)
 IMAGE = photo(SHAPE, 1)
@@ -88,7 +88,7 @@ def test_the_same_settings_give_the_same_bits() -> None:
 
 
 def test_tiles_in_any_order_give_the_same_bits() -> None:
-    plan = make_plan(single(), IMAGE, NormalSampler(), window=2, samples=7, stride=1)
+    plan = analysis(single(), IMAGE, NormalSampler(), window=2, samples=7, stride=1)
     assert len(plan.tiles()) == 2
     forth = [evaluate_tile(plan, tile, 16)[0] for tile in plan.tiles()]
     back = [evaluate_tile(plan, tile, 16)[0] for tile in reversed(plan.tiles())][::-1]
@@ -107,7 +107,7 @@ def test_no_batch_reaches_over_the_end_of_a_tile() -> None:
 
 
 def test_a_plan_can_be_run_by_itself() -> None:
-    plan = make_plan(single(), IMAGE, NormalSampler(), window=3, samples=7, stride=1, units=[0, 2])
+    plan = analysis(single(), IMAGE, NormalSampler(), window=3, samples=7, stride=1, units=[0, 2])
     assert same_bits(run(plan, batch_size=16), explained())
 
 

@@ -10,10 +10,10 @@ import pytest
 from helpers.engines import needed
 from PIL import Image
 
-from predicdiff import algorithm
 from predicdiff.algorithm import explain
 from predicdiff.cli import explain as module
 from predicdiff.errors import SettingsError
+from predicdiff.executors import here
 from predicdiff.explanation import Explanation
 from predicdiff.images import load_image
 from predicdiff.methods.occlusion import occlusion
@@ -223,7 +223,7 @@ def test_a_finished_result_is_drawn_anew_without_being_computed(cli, net, fitted
 
 def interrupted_after(tmp_path, tiles, arguments, cli):
     """Press Ctrl-C when so many tiles are finished."""
-    evaluate, count = algorithm.evaluate_tile, [0]
+    evaluate, count = here.evaluate_tile, [0]
 
     def interrupted(*given):
         count[0] += 1
@@ -232,7 +232,7 @@ def interrupted_after(tmp_path, tiles, arguments, cli):
         return evaluate(*given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(algorithm, "evaluate_tile", interrupted)
+        patch.setattr(here, "evaluate_tile", interrupted)
         result = cli(*arguments)
     assert result.exit_code == 130
     assert "Interrupted. What is finished is in part.h5.tiles: the same command goes on from there." in result.output

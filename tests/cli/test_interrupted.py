@@ -22,7 +22,7 @@ from predicdiff.cli import main
 
 signals.signal(signals.SIGINT, signals.default_int_handler)  # ignored by what a shell starts in the background
 
-module = importlib.import_module("predicdiff.algorithm")
+module = importlib.import_module("predicdiff.executors.here")
 evaluate, left, signal = module.evaluate_tile, [int(sys.argv[1])], int(sys.argv[2])
 
 def stopped(*given):

@@ -10,6 +10,8 @@ from typing import Any, Sequence
 import numpy as np
 
 from predicdiff.errors import OutOfMemoryError
+from predicdiff.plan import Analysis, make_plan
+from predicdiff.settings import Settings
 
 
 class NumpyNet:
@@ -137,6 +139,11 @@ class NormalSampler:
         shape = (samples, pixels.shape[0], window, window)
         draws = [np.random.default_rng([seed, int(r), int(c)]).normal(128, 40, shape) for r, c in origins]
         return np.array(draws, np.float32).reshape(len(origins), *shape)
+
+
+def analysis(net: Any, image: np.ndarray, sampler: Any, **settings: Any) -> Analysis:
+    """What `explain` would run with these settings."""
+    return make_plan(net, image, Settings(**settings)).with_sampler(sampler)
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

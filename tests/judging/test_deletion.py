@@ -172,7 +172,7 @@ def test_where_memory_runs_out_the_batch_is_halved() -> None:
     wanted = curve(MapNet(SHAPE, seed=1), image, relevance, unit=0, steps=10, block=2)
     np.testing.assert_allclose(found, wanted, atol=1e-6)
     net.room = 0
-    with pytest.raises(OutOfMemoryError, match="memory ran out with one picture"):
+    with pytest.raises(OutOfMemoryError, match="memory ran out with a single image"):
         curve(net, image, relevance, unit=0, steps=10, block=2)
 
 

@@ -181,7 +181,7 @@ def test_each_quality_takes_about_as_many_evaluations_for_every_window(
     net = zoo.load_net("tiny", engine=ENGINES[0])
     pixels = np.zeros(net.input_shape, np.float32)
     sampler = MarginalSampler(np.ones((30, *net.input_shape), np.float32))
-    plan = common.job(tiny / "map.h5", net, pixels, sampler, quality, window=window).plan
+    plan = common.job(tiny / "map.h5", net, pixels, sampler, quality, window=window).analysis.settings
     preset = common.CHOICES[quality]
     assert plan.stride == min(window, preset.stride)
     wanted = preset.samples / preset.stride**2  # samples a pixel

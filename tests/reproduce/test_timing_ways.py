@@ -11,12 +11,13 @@ from typing import Any, Callable
 
 import numpy as np
 import pytest
+from helpers.oracle_nets import analysis
 
 from predicdiff.images import View
 from predicdiff.nets.caffe.caffemodel import read_caffemodel
 from predicdiff.nets.caffe.prototxt import read_prototxt
 from predicdiff.nets.preprocessing import Preprocessing
-from predicdiff.plan import Plan, make_plan
+from predicdiff.plan import Analysis
 from predicdiff.samplers.marginal import MarginalSampler
 
 torch = pytest.importorskip("torch")
@@ -48,15 +49,15 @@ def timed(module: Callable[[str], Any], data: Path) -> Any:
 
 
 @pytest.fixture
-def plan(timed: Any) -> Plan:
+def plan(timed: Any) -> Analysis:
     random = np.random.default_rng(6)
     pixels = random.uniform(0, 255, SHAPE).astype(np.float32)
     sampler = MarginalSampler(random.uniform(0, 255, (9, *SHAPE)).astype(np.float32))
-    made = make_plan(timed.net, pixels, sampler, window=10, samples=7, stride=1)
+    made = analysis(timed.net, pixels, sampler, window=10, samples=7, stride=1)
     return replace(made, origins=made.origins[[0, 224, 101, 17, 43, 200]])
 
 
-def by_loops(plan: Plan, patches: np.ndarray, blob: str) -> np.ndarray:
+def by_loops(plan: Analysis, patches: np.ndarray, blob: str) -> np.ndarray:
     """All units' values (n, S, T), one image at a time."""
     net: Any = plan.net
     values = np.empty((*patches.shape[:2], 5))
@@ -69,7 +70,7 @@ def by_loops(plan: Plan, patches: np.ndarray, blob: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("way", ["naive", "dense", "incremental"])
-def test_each_way_gives_what_loops_give(way: str, ways: Any, timed: Any, plan: Plan) -> None:
+def test_each_way_gives_what_loops_give(way: str, ways: Any, timed: Any, plan: Analysis) -> None:
     evaluate, missing = ways.evaluators(timed, plan, "not installed")
     patches = plan.draw(slice(0, 6))  # 42 evaluations: a whole batch, and part of one
     found = evaluate[way](plan.origins, patches, "fc", [(unit,) for unit in range(5)])
@@ -79,7 +80,7 @@ def test_each_way_gives_what_loops_give(way: str, ways: Any, timed: Any, plan: P
 
 
 def test_the_dense_way_does_all_multiply_adds_and_the_incremental_one_fewer(
-    ways: Any, module: Callable[[str], Any], timed: Any, plan: Plan
+    ways: Any, module: Callable[[str], Any], timed: Any, plan: Analysis
 ) -> None:
     timing = module("timing")
     evaluate, _ = ways.evaluators(timed, plan, "not installed")
@@ -91,14 +92,14 @@ def test_the_dense_way_does_all_multiply_adds_and_the_incremental_one_fewer(
     assert 0 < mine["done"] < mine["dense"]
 
 
-def test_slow_ways_take_fewer_windows(ways: Any, timed: Any, plan: Plan) -> None:
+def test_slow_ways_take_fewer_windows(ways: Any, timed: Any, plan: Analysis) -> None:
     evaluate, _ = ways.evaluators(timed, plan, "not installed")
     runs, _ = ways.runs(ways.Subject(timed, plan, 2), evaluate)
     counts = {way: runs[way]() for way in ("naive", "dense", "incremental", "sampling")}
     assert counts == {"naive": 14, "dense": 14, "incremental": 42, "sampling": 42}
 
 
-def test_agreement_is_within_rounding(ways: Any, timed: Any, plan: Plan) -> None:
+def test_agreement_is_within_rounding(ways: Any, timed: Any, plan: Analysis) -> None:
     evaluate, _ = ways.evaluators(timed, plan, "not installed")
     worst = ways.check_agreement("tiny", plan, evaluate)
     assert 0 <= worst["scores"] < 1e-5
@@ -114,7 +115,7 @@ def lost(values: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("wrong", [shifted, lost])
-def test_another_way_that_disagrees_is_refused(wrong: Any, ways: Any, timed: Any, plan: Plan) -> None:
+def test_another_way_that_disagrees_is_refused(wrong: Any, ways: Any, timed: Any, plan: Analysis) -> None:
     evaluate, _ = ways.evaluators(timed, plan, "not installed")
     right = evaluate["incremental"]
     evaluate["incremental"] = lambda *given: wrong(right(*given))
@@ -122,7 +123,7 @@ def test_another_way_that_disagrees_is_refused(wrong: Any, ways: Any, timed: Any
         ways.check_agreement("tiny", plan, evaluate)
 
 
-def test_a_way_that_sees_no_windows_is_refused_though_they_change_little(ways: Any, timed: Any, plan: Plan) -> None:
+def test_a_way_that_sees_no_windows_is_refused_though_they_change_little(ways: Any, timed: Any, plan: Analysis) -> None:
     net: Any = timed.net
     base = net.forward(net.encode(plan.pixels)[None], ["fc"])["fc"]
     evaluate, _ = ways.evaluators(timed, plan, "not installed")
@@ -136,7 +137,7 @@ def test_a_way_that_sees_no_windows_is_refused_though_they_change_little(ways: A
         ways.check_agreement("tiny", plan, {**evaluate, **blind})
 
 
-def test_caffe_gets_the_weights_and_the_inputs(ways: Any, timed: Any, plan: Plan, caffe_python: list[str]) -> None:
+def test_caffe_gets_the_weights_and_the_inputs(ways: Any, timed: Any, plan: Analysis, caffe_python: list[str]) -> None:
     with ways.caffe_there(timed, caffe_python) as caffe:
         evaluate, missing = ways.evaluators(timed, plan, caffe)
         assert missing == {}
@@ -146,7 +147,7 @@ def test_caffe_gets_the_weights_and_the_inputs(ways: Any, timed: Any, plan: Plan
     np.testing.assert_allclose(found, by_loops(plan, patches, "prob")[..., [3, 1]], rtol=1e-4, atol=1e-6)
 
 
-def test_what_is_not_there_is_said(ways: Any, timed: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_there_is_said(ways: Any, timed: Any, plan: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("captum", "captum.attr"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -164,10 +165,10 @@ def test_caffe_on_the_cpu_is_not_held_against_a_gpu(ways: Any, timed: Any, caffe
 
 
 def test_dense_passes_get_the_batch_that_their_memory_allows(
-    ways: Any, timed: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    ways: Any, timed: Any, plan: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = {}
-    monkeypatch.setattr(CaffeTorchNet, "preferred_batch", 10**6)
+    plan = replace(plan, abilities=replace(plan.abilities, preferred_batch=10**6))
     monkeypatch.setattr(
         CaffeTorchNet, "evaluate", lambda net, *_, batch_size, **__: seen.update({net.incremental: batch_size})
     )
@@ -177,7 +178,7 @@ def test_dense_passes_get_the_batch_that_their_memory_allows(
     assert seen[False] < seen[True]
 
 
-def test_captum_takes_about_as_many_evaluations(ways: Any, timed: Any, plan: Plan) -> None:
+def test_captum_takes_about_as_many_evaluations(ways: Any, timed: Any, plan: Analysis) -> None:
     pytest.importorskip("captum")
     for few in (1, 2, 6):
         run = ways.occlusion(ways.Subject(timed, plan, few))

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from ...plan import QUALITIES
-from ...presets import LIKES, Like
+from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
 from ..outputs import default_output
 from .base import Decorator, gather, option

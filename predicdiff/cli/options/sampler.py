@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from ...errors import InputWarning, SamplerError, SettingsError
+from ...abilities import net_abilities
+from ...errors import InputWarning, SamplerError, SettingsError, warn
 from ...nets.preprocessing import ORDERS
 from ...presets import OURS, Like
 from ...protocols import Net, Sampler
@@ -110,7 +110,8 @@ class SamplerChoice:
 
 def channel_order(net: Net) -> str:
     """Of a net's input."""
-    return str(getattr(getattr(net, "preprocessing", None), "channels", ORDERS[0]))
+    preprocessing = net_abilities(net).preprocessing
+    return ORDERS[0] if preprocessing is None else str(preprocessing.channels)
 
 
 def _check_context(ground: tuple[int, int, int], window: int, context: int) -> None:
@@ -141,10 +142,9 @@ def _check_size(values: int, context: int) -> None:
             "--sampler marginal."
         )
     if values > LARGE:
-        warnings.warn(
+        warn(
             f"{takes} and minutes or more to fit. A smaller window (-k, -l) does not, nor does --sampler marginal.",
             InputWarning,
-            stacklevel=2,
         )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from pathlib import Path
 from typing import Sequence, Union
 
 import numpy as np
 
-from ...errors import FormatError, InputWarning, SettingsError
+from ...errors import FormatError, InputWarning, SettingsError, warn
 from ...images import View
 from ..preprocessing import Preprocessing
 from .caffemodel import read_mean
@@ -53,11 +52,10 @@ def caffe_preprocessing(
         if not math.isfinite(value) or value == 0:
             raise SettingsError(f"{name} = {value}: want a finite number other than 0.")
     if mean is None:
-        warnings.warn(
+        warn(
             "no mean was given, but nearly all of Caffe's nets were trained on images less their mean. Give the mean's "
             "file or its values (--mean FILE or --mean b,g,r); --mean 0,0,0 if there is none.",
             InputWarning,
-            stacklevel=2,
         )
     values = None if mean is None else _values(mean)
     return Preprocessing(View(view, image_size), channels, values, raw_scale, scale)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ContextManager
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...errors import BlobError, InputWarning, SettingsError
+from ...errors import BlobError, InputWarning, SettingsError, warn
 from ...units import lookup
 from ..engine.device import Device, choose_device, exactly, first_line, is_full, memory_errors
 from ..engine.graph import Graph, Node
@@ -359,11 +358,10 @@ def _check_values(returned: Tensor, name: str, output: str) -> None:
         raise SettingsError(f'{name} returns one logit, whose softmax is always 1: want output="sigmoid".')
     sums = returned.sum(1)
     if output == "logits" and low >= 0 and torch.allclose(sums, torch.ones_like(sums), atol=1e-5):
-        warnings.warn(
+        warn(
             f"{name} returns numbers that add up to 1, as if a softmax had been applied already: "
             'if so, want output="probabilities".',
             InputWarning,
-            stacklevel=5,
         )
 
 

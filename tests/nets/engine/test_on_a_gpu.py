@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from helpers.logical_gpu import GPU, KINDS, OnGpu, gpu  # noqa: E402
+from helpers.oracle_nets import analysis  # noqa: E402
 from helpers.patched import origins, some_units  # noqa: E402
 from helpers.random_caffe import specs, weights  # noqa: E402
 from helpers.random_modules import modules  # noqa: E402
@@ -23,6 +24,7 @@ from helpers.records import layer, net  # noqa: E402
 from torch import nn  # noqa: E402
 
 from predicdiff.algorithm import explain  # noqa: E402
+from predicdiff.effort import precision_gap  # noqa: E402
 from predicdiff.images import View  # noqa: E402
 from predicdiff.judging.random_weights import randomised  # noqa: E402
 from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
@@ -31,7 +33,6 @@ from predicdiff.nets.engine.batch import Batch  # noqa: E402
 from predicdiff.nets.engine.device import computing  # noqa: E402
 from predicdiff.nets.modules.net import ModuleNet  # noqa: E402
 from predicdiff.nets.preprocessing import Preprocessing  # noqa: E402
-from predicdiff.plan import make_plan, precision_gap  # noqa: E402
 from predicdiff.samplers import GaussianSampler, MarginalSampler  # noqa: E402
 
 SHAPE = (3, 16, 18)
@@ -176,7 +177,7 @@ def test_relevance(kind: str, name: str, precision: str, incremental: bool) -> N
         largest = float(np.abs(one.relevance).max())
         assert largest > 1e-5
         np.testing.assert_allclose(other.relevance, one.relevance, rtol=0, atol=(1e-3 if exact else 0.3) * largest)
-    gap, most = precision_gap(make_plan(there, corpus[0], sampler, window=5, samples=2, stride=5), 8)
+    gap, most = precision_gap(analysis(there, corpus[0], sampler, window=5, samples=2, stride=5), 8)
     assert gap <= 1e-4 * most if exact else 0 < gap < most
 
 

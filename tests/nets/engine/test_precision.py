@@ -7,12 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from helpers.oracle_nets import analysis  # noqa: E402
 from helpers.small_net import SHAPE, images, make  # noqa: E402
 
+from predicdiff.effort import precision_gap  # noqa: E402
 from predicdiff.errors import SettingsError  # noqa: E402
 from predicdiff.nets.engine.device import check_precision, computing  # noqa: E402
 from predicdiff.nets.zoo import load_net  # noqa: E402
-from predicdiff.plan import make_plan, precision_gap  # noqa: E402
 from predicdiff.samplers.marginal import MarginalSampler  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -73,10 +74,10 @@ def test_evaluated_patches_are_rounded_too() -> None:
 def test_the_gap_is_measured() -> None:
     net, image = make(), images(*SHAPE)
     corpus = MarginalSampler(images(9, *SHAPE, seed=5))
-    plan = make_plan(net, image, corpus, window=2, samples=3, stride=1, blob="fc", units=[1])
+    plan = analysis(net, image, corpus, window=2, samples=3, stride=1, blob="fc", units=[1])
     assert precision_gap(plan, 8)[0] == 0
     net.precision = "bfloat16"
-    gap, most = precision_gap(make_plan(net, image, corpus, window=2, samples=3, stride=1, blob="fc", units=[1]), 8)
+    gap, most = precision_gap(analysis(net, image, corpus, window=2, samples=3, stride=1, blob="fc", units=[1]), 8)
     assert 0 < gap < 0.1 * most
 
 

@@ -1,0 +1,72 @@
+"""What a net or a sampler can do beyond the least: looked at here, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Callable, Sequence
+
+from .errors import SamplerError, SettingsError
+from .noise import Noise, noise_of
+from .protocols import Net, Sampler
+
+
+@dataclass(frozen=True)
+class NetAbilities:
+    """What a net may have beyond the least, see `protocols`, and what is taken where it is missing."""
+
+    preprocessing: Any = None
+    outcomes: int | None = None
+    takes_noise: bool = False
+    preferred_batch: int | None = None
+    bytes_needed: Callable[..., tuple[int, int]] | None = None
+    check_downstream: Callable[[str, str], None] | None = None
+    evaluation: Callable[..., str] | None = None
+    work: Any = None
+
+
+@dataclass(frozen=True)
+class SamplerAbilities:
+    """The same of a sampler; ``name`` is its class's."""
+
+    name: str
+    population: Callable[..., int] | None = None
+    noise: Callable[..., Noise] | None = None
+    provenance: Any = None
+    notes: Sequence[str] = ()
+
+    @property
+    def identity(self) -> Any:
+        """JSON-able: what tells its draws from others'; without provenance its class alone."""
+        return self.name if self.provenance is None else self.provenance
+
+
+def net_abilities(net: Net) -> NetAbilities:
+    """What anybody's net can do; a SettingsError if it is no net."""
+    if not hasattr(net, "input_shape"):
+        raise SettingsError(f"the net is a {type(net).__name__}: want what `load_net` gives.")
+    return NetAbilities(**_beyond(net, NetAbilities))
+
+
+def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
+    """What anybody's sampler can do; its ``noise`` counts only if no subclass has changed ``draw`` alone.
+
+    Raises
+    ------
+    SamplerError
+        If it is no sampler.
+    """
+    is_class = isinstance(sampler, type)
+    if is_class or not callable(getattr(sampler, "draw", None)):
+        kind = f"the class {sampler.__name__}" if isinstance(sampler, type) else f"a {type(sampler).__name__}"
+        raise SamplerError(
+            f"the sampler is {kind}: want a MarginalSampler, a GaussianSampler or another object with their method "
+            "draw."
+        )
+    beyond = {**_beyond(sampler, SamplerAbilities), "noise": noise_of(sampler)}
+    return SamplerAbilities(type(sampler).__name__, **beyond)
+
+
+def _beyond(thing: Any, abilities: type) -> dict[str, Any]:
+    """The attributes that a table of abilities names, or their defaults."""
+    named = {one.name: one.default for one in fields(abilities) if one.default is not MISSING}
+    return {name: getattr(thing, name, default) for name, default in named.items()}

@@ -1,0 +1,65 @@
+"""What a run will take: seconds on this machine, and what a net's precision changes."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .executors.here import evaluate_tile
+from .plan import MEMORY, Analysis
+from .readout import read_base
+
+#: Evaluations from which a run's time is projected, or about one batch of a net that likes longer ones.
+PROBE = 64
+
+
+def precision_gap(analysis: Analysis, batch: int, *, count: int = 16) -> tuple[float, float]:
+    """What a net's precision changes: the largest difference from float32 in windows' relevance, and the largest of it.
+
+    Measured on ``count`` windows spread over the image, with the same draws, in batches of ``batch``.
+    """
+    probe = _spread(analysis, count)
+    exact_net: Any = copy.copy(analysis.net)
+    exact_net.precision = "float32"
+    base = read_base(exact_net, analysis.pixels, analysis.blob, analysis.units)
+    exact = replace(probe, net=exact_net, readout=replace(probe.readout, base=base))
+    every = slice(0, len(probe.origins))
+    draws = probe.sample(every)
+    difference, batch = evaluate_tile(probe, every, batch, draws)
+    reference, _ = evaluate_tile(exact, every, batch, draws)
+    return float(np.abs(difference.value - reference.value).max()), float(np.abs(reference.value).max())
+
+
+def seconds_needed(analysis: Analysis, *, memory: int = MEMORY, batch_size: int | None = None) -> float:
+    """Projected seconds of a run on this machine, from evaluating part of one tile.
+
+    What a call takes once, such as the pass of the untouched image, is left out, as far as two sizes tell it apart.
+    """
+    batch = analysis.batch(memory) if batch_size is None else batch_size
+    samples, liked = analysis.settings.samples, analysis.abilities.preferred_batch or 0
+    count = max(1, min(len(analysis.origins), -(-2 * batch // samples), max(PROBE, liked) // samples + 1))
+    probe = _spread(analysis, count)
+    every, first = slice(0, len(probe.origins)), slice(0, 1)
+    # first calls set things up: on a GPU for each size of a batch anew
+    evaluate_tile(probe, every if liked > PROBE else first, batch)
+    each = _seconds(probe, every, batch) / len(probe.origins)
+    if len(probe.origins) > 1:
+        more = len(probe.origins) * each - _seconds(probe, first, batch)
+        each = max(more / (len(probe.origins) - 1), each / 4)  # where the clock is disturbed, nothing absurd
+    return each * len(analysis.origins)
+
+
+def _spread(analysis: Analysis, count: int) -> Analysis:
+    """The same for ``count`` windows spread over the image."""
+    step = max(1, len(analysis.origins) // count)
+    return replace(analysis, origins=analysis.origins[::step][:count])
+
+
+def _seconds(analysis: Analysis, tile: slice, batch: int) -> float:
+    started = time.perf_counter()
+    evaluate_tile(analysis, tile, batch)
+    return time.perf_counter() - started

@@ -1,0 +1,106 @@
+"""What is read off the net's answers: units of one blob, and how far they fall when a window is taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Sequence
+
+import numpy as np
+
+from . import evidence
+from .errors import SettingsError
+from .explanation import Target
+from .protocols import Net, Unit
+from .settings import Settings
+from .targets import held_against, outcomes, resolve
+from .units import lookup, read, whole_number
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """Targets and how they are measured.
+
+    Attributes
+    ----------
+    targets : list of Target
+    against : Unit or None
+        What each of them is held against.
+    base : (T,) float64 array
+        The targets' values for the untouched image; (T + 1,) with the one that they are held against, the last.
+    measure : {"evidence", "activation"}
+    instances, classes : int
+        N and K of Laplace's correction.
+    """
+
+    targets: list[Target]
+    against: Unit | None
+    base: np.ndarray
+    measure: str
+    instances: int
+    classes: int
+
+    @property
+    def blob(self) -> str:
+        """The observed blob."""
+        return self.targets[0].blob
+
+    @property
+    def units(self) -> list[Unit]:
+        """The units that are read: the targets' and last the one they are held against."""
+        return _units(self.targets, self.against)
+
+    def difference(self, values: np.ndarray, *, sampled: float) -> evidence.Difference:
+        """Differences (n, T) from values (n, S, units); ``sampled`` as for `evidence.weight_of_evidence`."""
+        if self.measure == "activation":
+            if self.against is None:
+                return evidence.activation_difference(self.base, values, sampled=sampled)
+            gaps = values[..., :-1] - values[..., -1:]
+            return evidence.activation_difference(self.base[:-1] - self.base[-1:], gaps, sampled=sampled)
+        n, k = self.instances, self.classes
+        if self.against is None:
+            return evidence.weight_of_evidence(self.base, values, instances=n, classes=k, sampled=sampled)
+        base, draws = (self.base[:-1], self.base[-1:]), (values[..., :-1], values[..., -1:])
+        return evidence.evidence_against(*base, *draws, instances=n, classes=k, sampled=sampled)
+
+
+def make_readout(net: Net, pixels: np.ndarray, blob: str, settings: Settings) -> Readout:
+    """Evaluate the untouched image, and find in its ``blob`` what the settings ask for."""
+    lookup(net.blobs, blob)
+    measure = _measure(net, blob, settings.measure)
+    values = net.forward(net.encode(pixels)[None], [blob])[blob]
+    targets, against = resolve(net, values[0], blob, settings), held_against(net, blob, settings)
+    n = settings.training_instances
+    instances = whole_number("training_instances N", net.training_instances if n is None else n)
+    classes = outcomes(net, blob)
+    if measure == "evidence":
+        _check_probabilities(values[0], blob, instances, classes)
+    return Readout(targets, against, read(values, _units(targets, against))[0], measure, instances, classes)
+
+
+def read_base(net: Net, pixels: np.ndarray, blob: str, units: Sequence[Unit]) -> np.ndarray:
+    """Values of units (T,) for the untouched image."""
+    return read(net.forward(net.encode(pixels)[None], [blob])[blob], units)[0]
+
+
+def _units(targets: list[Target], against: Unit | None) -> list[Unit]:
+    return [tuple(target.unit) for target in targets] + ([] if against is None else [against])
+
+
+def _measure(net: Net, blob: str, measure: str | None) -> str:
+    probabilities = blob == net.output
+    if measure == "evidence" and not probabilities:
+        where = f"{net.output!r}" if net.output else "a blob of probabilities, which this net lacks"
+        raise SettingsError(
+            f"weight of evidence was asked of blob {blob!r}, which holds no probabilities: want {where}."
+        )
+    return measure or ("evidence" if probabilities else "activation")
+
+
+def _check_probabilities(values: np.ndarray, blob: str, instances: int, classes: int) -> None:
+    """Refuse what a net calls probabilities and is none: their log-odds would be NaN, or worse, a number."""
+    corrected = evidence.laplace(values, instances=instances, classes=classes)
+    if not (corrected.min() > 0 and corrected.max() < 1):
+        raise SettingsError(
+            f"weight of evidence was asked of blob {blob!r}, which holds values from {values.min():.4g} to "
+            f"{values.max():.4g}: want probabilities. Give measure='activation', or load the net with what it ends in."
+        )

@@ -1,0 +1,68 @@
+"""What an analysis is asked to do, checked as far as it can be without a net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+import numpy as np
+
+from .errors import SettingsError
+from .protocols import UnitLike
+from .samplers.streams import check_seed
+from .units import whole_number
+
+MEASURES = ("evidence", "activation")
+#: How settings that are whole numbers are called in errors.
+COUNTED = {
+    "window": "window k", "samples": "samples S", "stride": "stride", "top": "top",
+    "training_instances": "training_instances N",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """The arguments of `explain` that decide what comes out; None leaves the choice to the net.
+
+    Raises
+    ------
+    SettingsError
+        If one is out of its range, or contradicts another.
+    """
+
+    window: int
+    samples: int
+    stride: int
+    blob: str | None = None
+    units: Sequence[UnitLike] | None = None
+    channels: Sequence[int] | None = None
+    top: int | None = None
+    against: int | None = None
+    measure: str | None = None
+    seed: int = 0
+    training_instances: int | None = None
+    start: str | None = None
+    channels_apart: bool = False
+
+    def __post_init__(self) -> None:
+        """Check, and make plain ints of whatever counts."""
+        numbers: dict[str, Any] = {
+            name: whole_number(words, getattr(self, name))
+            for name, words in COUNTED.items()
+            if getattr(self, name) is not None
+        }
+        for name, value in {**numbers, "seed": check_seed(self.seed)}.items():
+            object.__setattr__(self, name, value)
+        if self.samples < 1:
+            raise SettingsError(f"samples S = {self.samples}: want at least 1.")
+        if self.measure not in (None, *MEASURES):
+            raise SettingsError(f"measure {self.measure!r} is unknown: want {' or '.join(MEASURES)}.")
+        if sum(choice is not None for choice in (self.units, self.channels, self.top)) > 1:
+            raise SettingsError("units, channels and top were given together: want one of them.")
+        for word, choice in (("units", self.units), ("channels", self.channels)):
+            if choice is not None and not np.iterable(choice):
+                raise SettingsError(f"{word} = {choice!r}: want a list of them, such as [{choice!r}].")
+            if choice is not None:
+                object.__setattr__(self, word, tuple(choice))
+        if () in (self.units, self.channels):
+            raise SettingsError("no unit to explain: want at least one.")
