@@ -20,20 +20,30 @@ from ...samplers.corpus import default_corpus, read_folder
 from ...samplers.hidden import hidden_gaussian, hidden_marginal
 from ...units import as_map, lookup
 from ...windows import contexts
-from .base import Decorator, gather, option
+from .base import Options, option_field
 from .values import FOLDER, SAMPLER
 
-DRAWS = "What else could stand in a window"
 #: Values of a Gaussian above which fitting it is slow; a context of 14 x 14 in three colours has 588.
 LARGE = 6000
 
 
 @dataclass(frozen=True)
-class SamplerChoice:
+class SamplerChoice(Options):
     """The options that say what else could have stood in a window."""
 
-    sampler: str
-    corpus: Path | None
+    heading = "What else could stand in a window"
+
+    sampler: str = option_field(
+        "--sampler",
+        type=SAMPLER,
+        default="conditional",
+        help="A Gaussian, given what stands around; what other images have there; or what `predicdiff fit` saved.",
+    )
+    corpus: Path | None = option_field(
+        "--corpus",
+        type=FOLDER,
+        help="Images to draw from or to fit on.  [default: scikit-image's photographs, several crops of each]",
+    )
 
     @property
     def name(self) -> str:
@@ -148,25 +158,3 @@ def _physical_memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
-
-
-def sampler_options() -> Decorator:
-    """Adds the options of `SamplerChoice`, handed over as ``sampler``."""
-    return gather(
-        "sampler",
-        SamplerChoice,
-        option(
-            "--sampler",
-            type=SAMPLER,
-            default="conditional",
-            show_default=True,
-            group=DRAWS,
-            help="A Gaussian, given what stands around; what other images have there; or what `predicdiff fit` saved.",
-        ),
-        option(
-            "--corpus",
-            type=FOLDER,
-            group=DRAWS,
-            help="Images to draw from or to fit on.  [default: scikit-image's photographs, several crops of each]",
-        ),
-    )
