@@ -11,12 +11,12 @@ import click
 from ..files import written_whole
 from ..judging.faithfulness import Faithfulness, faithfulness
 from ..methods.registry import METHODS
-from .console import bar
+from .console import bar, follow
 from .options.base import Command, option, options_of, quiet_option
 from .options.maps import Maps, folder_argument, folder_images
 from .options.net import NetChoice
 from .options.values import FIGURE
-from .outputs import check_outputs
+from .outputs import check_outputs, default_output
 
 HELP = """Hold methods against each other over a folder of images: deletion and insertion curves.
 
@@ -41,7 +41,12 @@ Examples:
 @option("--steps", type=int, default=28, show_default=True, help="Steps in which the picture goes.")
 @option("--block", type=int, default=8, show_default=True, help="Side of the squares that go at a time, in pixels.")
 @option(
-    "-o", "--output", type=FIGURE, default=Path("out/faithfulness.png"), show_default=True, help="The curves' picture."
+    "-o",
+    "--output",
+    type=FIGURE,
+    default=default_output("faithfulness", suffix=".png"),
+    show_default=True,
+    help="The curves' picture.",
 )
 @options_of(NetChoice, "net")
 @quiet_option()
@@ -52,14 +57,7 @@ def command(folder: Path, net: NetChoice, maps: Maps, steps: int, block: int, ou
     model = net.load()
     images = folder_images(model, folder)
     with bar(len(images) * len(METHODS), quiet=quiet, unit=" maps") as shown:
-        result = faithfulness(
-            model,
-            images,
-            **asdict(maps),
-            steps=steps,
-            block=block,
-            progress=lambda done, _: shown.update(done - shown.n),
-        )
+        result = faithfulness(model, images, **asdict(maps), steps=steps, block=block, progress=follow(shown))
     _write(result, output, numbers)
     click.echo(f"{result.table()}\n\n{result.caption()}\nWrote {output} and {numbers}.")
 

@@ -9,7 +9,7 @@ import click
 
 from ..judging.randomisation import randomisation
 from ..methods.registry import DIFFERENCE, METHODS
-from .console import bar
+from .console import bar, follow
 from .options.base import Command, option, options_of, quiet_option
 from .options.maps import Maps, folder_argument, folder_images
 from .options.net import NetChoice
@@ -37,10 +37,5 @@ def command(folder: Path, net: NetChoice, maps: Maps, method: str, quiet: bool) 
     model = net.load()
     images = folder_images(model, folder)
     with bar(None, quiet=quiet, unit=" maps") as shown:
-
-        def progress(done: int, total: int) -> None:
-            shown.total = total
-            shown.update(done - shown.n)
-
-        result = randomisation(model, images, method=method, **asdict(maps), progress=progress)
+        result = randomisation(model, images, method=method, **asdict(maps), progress=follow(shown))
     click.echo(result.table())

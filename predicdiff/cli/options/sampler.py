@@ -25,6 +25,7 @@ from .values import FOLDER, SAMPLER
 
 #: Values of a Gaussian above which fitting it is slow; a context of 14 x 14 in three colours has 588.
 LARGE = 6000
+SMALLER = "a smaller window or context (-k, -l), or --sampler marginal."
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,7 @@ def _fitting(context: int | None) -> Iterator[None]:
         if context is None:
             raise
         raise SamplerError(
-            f"memory ran out while a Gaussian with context l = {context} was fitted: take a smaller window or context "
-            "(-k, -l), or --sampler marginal."
+            f"memory ran out while a Gaussian with context l = {context} was fitted: take {SMALLER}"
         ) from error
 
 
@@ -140,10 +140,7 @@ def _check_size(values: int, context: int) -> None:
     needed, there = 32 * values**2, _physical_memory()
     takes = f"context l = {context} makes a Gaussian of {values} values, which takes about {needed / 1e9:.1f} GB"
     if there is not None and needed > there:
-        raise SamplerError(
-            f"{takes}, and this machine has {there / 1e9:.1f} GB: want a smaller window or context (-k, -l), or "
-            "--sampler marginal."
-        )
+        raise SamplerError(f"{takes}, and this machine has {there / 1e9:.1f} GB: want {SMALLER}")
     if values > LARGE:
         warnings.warn(
             f"{takes} and minutes or more to fit. A smaller window (-k, -l) does not, nor does --sampler marginal.",
