@@ -15,8 +15,9 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff.algorithm import run
+from predicdiff.cli.console import duration
 from predicdiff.cli.options.net import settle
-from predicdiff.cli.outputs import check_outputs
+from predicdiff.cli.outputs import check_outputs, name_of
 from predicdiff.effort import seconds_needed
 from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, WeightsError
 from predicdiff.explanation import Explanation
@@ -167,8 +168,7 @@ class Case:
 
     def path(self, out: Path, figure: int, *words: str) -> Path:
         """Where a map is kept."""
-        name = "_".join([self.name, self.net.name, *words]).replace("/", "-")
-        return out / f"figure{figure}" / f"{name}.h5"
+        return out / f"figure{figure}" / f"{name_of(self.name, self.net.name, *words)}.h5"
 
 
 def cases(choice: Choice, paths: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[list[Case], str]:
@@ -223,7 +223,7 @@ def work(title: str, jobs: list[Job]) -> list[Explanation]:
     found = [item.done for item in jobs]
     open_jobs = [item for item, map_ in zip(jobs, found) if map_ is None]
     seconds = sum(seconds_needed(item.analysis) for item in open_jobs)
-    effort = f", about {duration(seconds)} on this machine" if open_jobs else ""
+    effort = f", {duration(seconds)} on this machine" if open_jobs else ""
     say(f"{title}: {len(open_jobs)} of {len(jobs)} maps to make{effort}")
     return [_make(item) if map_ is None else map_ for item, map_ in zip(jobs, found)]
 
@@ -235,13 +235,6 @@ def _make(item: Job) -> Explanation:
     result.save(item.path)
     tiles.unlink()
     return result
-
-
-def duration(seconds: float) -> str:
-    """Rounded for people."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def settings(results: Sequence[Explanation], quality: str) -> str:

@@ -14,9 +14,10 @@ from typing import Any, Mapping, Sequence
 
 import click
 
+from predicdiff.cli.console import short_duration
 from predicdiff.errors import FormatError, PredicdiffError
 
-from .common import TITLES, duration
+from .common import TITLES
 
 RECORDS = Path(__file__).parent / "timings"
 
@@ -110,7 +111,7 @@ def details(name: str, net: Mapping[str, Any], kind: str) -> str:
             f"  incremental against {AGAINST[way]}: {ratio['median']:.2f} times as fast ({spread_}){_asked(ratio)}"
         )
     if "target" in found["image"]:
-        lines.append(f"  an image: {duration(found['image']['seconds'])}{_asked(found['image'], ' s')}")
+        lines.append(f"  an image: {short_duration(found['image']['seconds'])}{_asked(found['image'], ' s')}")
     lines.append(f"  multiply-adds done, of the dense pass's: {_percent(found['multiply_adds_left'])}")
     lines.append(f"  a matrix product's rate: {found['product_rate'] / 1e9:.0f} GFLOP/s")
     return "\n".join(lines)
@@ -121,7 +122,7 @@ def _line(found: Mapping[str, Any], net: Mapping[str, Any], way: str) -> str:
         return str(net["missing"].get(way, "not measured"))
     numbers, memory = found["ways"][way], net["ways"][way]["peak_memory"]
     line = f"{_milliseconds(numbers['ms'])} an evaluation, {numbers['per_second']:.1f} a second, "
-    line += f"{duration(numbers['image_seconds'])} an image"
+    line += f"{short_duration(numbers['image_seconds'])} an image"
     if "rate" in numbers:
         line += f"; {numbers['rate'] / 1e9:.0f} GFLOP/s, {_percent(numbers['of_product'])} of a matrix product's"
     return line + ("" if memory is None else f"; peak {memory / 1e9:.2f} GB")
@@ -149,7 +150,7 @@ def _row(name: str, net: Mapping[str, Any], kind: str) -> str:
     cells = [
         NAMES.get(name, name) + (" (seeded weights)" if net["weights"] == "seeded" else ""),
         *(_milliseconds(found["ways"][way]["ms"]) for way in ("naive", "dense", "incremental")),
-        duration(found["image"]["seconds"]),
+        short_duration(found["image"]["seconds"]),
         *(_times(found, net, way) for way in AGAINST),
         _percent(found["multiply_adds_left"]),
         "" if memory is None else f"{memory / 1e9:.2f} GB",

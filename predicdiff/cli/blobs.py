@@ -8,8 +8,8 @@ import click
 
 from ..errors import InputWarning
 from ..protocols import Net
-from .options.base import Command
-from .options.net import NetChoice, net_options
+from .options.base import Command, options_of
+from .options.net import NetChoice
 
 HELP = """List a net's blobs in the order in which they are computed: what --blob and --start may name.
 
@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command("blobs", cls=Command, help=HELP, short_help="List the layers that can be explained.")
-@net_options()
+@options_of(NetChoice, "net")
 def command(net: NetChoice) -> None:
     """Print a table."""
     with warnings.catch_warnings():

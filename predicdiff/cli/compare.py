@@ -43,9 +43,9 @@ def command(first: str, second: str, nulls: tuple[str, ...], target: int, output
     one = load(first)
     if not isinstance(one, Explanation):
         raise ImageError(f"{first}: a picture, but the first must be an explanation. Give the .h5 file of one.")
-    found = compare(one, load(second), nulls=[Explanation.load(null) for null in nulls], target=target)
-    click.echo("\n".join(found.lines()))
+    comparison = compare(one, load(second), nulls=[Explanation.load(null) for null in nulls], target=target)
+    click.echo("\n".join(comparison.lines()))
     if output is not None:
-        named = [f"{Path(path).stem}: {title}" for path, title in zip((first, second), found.titles)]
-        save_figure(comparison_figure(replace(found, titles=(named[0], named[1]))), output)
+        named = [f"{Path(path).stem}: {title}" for path, title in zip((first, second), comparison.titles)]
+        save_figure(comparison_figure(replace(comparison, titles=(named[0], named[1]))), output)
         click.echo(f"Wrote {output}.")

@@ -98,6 +98,16 @@ def bar(total: int | None, *, quiet: bool, initial: int = 0, unit: str = " windo
     )
 
 
+def follow(shown: tqdm[Any]) -> Callable[[int, int | None], None]:
+    """What moves a bar to (done, total)."""
+
+    def progress(done: int, total: int | None) -> None:
+        shown.total = total
+        shown.update(done - shown.n)
+
+    return progress
+
+
 class FileBars:
     """A progress bar for each file that comes."""
 
@@ -113,8 +123,7 @@ class FileBars:
             self.file = file
             self.bar = bar(total, quiet=self.quiet, initial=received, unit="B", scale=True)
             self.bar.set_description(file)
-        self.bar.total = total
-        self.bar.update(received - self.bar.n)
+        follow(self.bar)(received, total)
 
     def close(self) -> None:
         """End the bar."""
@@ -129,14 +138,26 @@ def _seen() -> bool:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < SOON:
-        return "a few seconds"
+    """An estimate as people say it, such as "about 42 seconds"."""
+    number, unit, _ = _in_units(seconds)
+    return "a few seconds" if seconds < SOON else f"about {number} {unit}"
+
+
+def short_duration(seconds: float) -> str:
+    """The same for a table, such as "42 s"."""
+    number, _, unit = _in_units(max(1, seconds))
+    return f"{number} {unit}"
+
+
+def _in_units(seconds: float) -> tuple[str, str, str]:
+    """A number and its unit, spelt out and short."""
     if seconds < 90:
-        return f"about {seconds:.0f} seconds"
+        return f"{seconds:.0f}", "seconds", "s"
     if seconds < 90 * 60:
-        return f"about {seconds / 60:.0f} minutes"
-    return f"about {seconds / 3600:.1f} hours" if seconds < 48 * 3600 else f"about {seconds / 86400:.1f} days"
+        return f"{seconds / 60:.0f}", "minutes", "min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f}", "hours", "h"
+    return f"{seconds / 86400:.1f}", "days", "days"
 
 
 def speaker(quiet: bool) -> Callable[[str], None]:

@@ -23,10 +23,10 @@ from ..samplers.grey import GreyPatch
 from ..samplers.registry import names as sampler_names
 from ..settings import Settings
 from .console import INTERRUPTED, SOON, bar, duration, speaker
-from .options.base import Command, image_argument, quiet_option
-from .options.explain_options import Output, Sampling, Targets, explain_options
-from .options.net import NetChoice, net_options, subject
-from .options.sampler import SamplerChoice, sampler_options
+from .options.base import Command, image_argument, options_of, quiet_option
+from .options.explain_options import Effort, Output, Sampling, Targets
+from .options.net import NetChoice, subject
+from .options.sampler import SamplerChoice
 from .outputs import check_outputs, numbered
 from .summaries import effort_lines, note_lines, seen_lines, target_lines
 
@@ -57,9 +57,12 @@ Examples:
 
 @click.command("explain", cls=Command, help=HELP, short_help="Show what in an image speaks for and against a class.")
 @image_argument()
-@explain_options()
-@sampler_options()
-@net_options()
+@options_of(Targets, "targets")
+@options_of(Sampling, "sampling")
+@options_of(Effort, "effort")
+@options_of(Output, "out")
+@options_of(SamplerChoice, "sampler")
+@options_of(NetChoice, "net")
 @quiet_option()
 def command(
     image: str | None,
@@ -67,9 +70,8 @@ def command(
     sampler: SamplerChoice,
     targets: Targets,
     sampling: Sampling,
+    effort: Effort,
     out: Output,
-    memory: int,
-    batch_size: int | None,
     quiet: bool,
 ) -> None:
     """Check everything, say how long it will take, run, write."""
@@ -90,12 +92,24 @@ def command(
         say(f"{first} holds another explanation, which stays: this one goes into {result}.")
     held = None if out.restart else _held(result, plan, sampling)
     if held is not None:
-        _draw(held, picture, out)
-        say(_told(held))
+        _show(held, picture, out, say)
         say(f"{result} held this already: wrote {picture} alone. --restart computes it again.")
         return
     if out.restart and tiles.exists():
         tiles.unlink()
+    explanation = _computed(plan, net, sampler, sampling, effort, tiles, quiet)
+    explanation.save(result)
+    with suppress(OSError):  # the result is safe
+        tiles.unlink()
+    _show(explanation, picture, out, say)
+    say(f"Wrote {result} and {picture}.")
+
+
+def _computed(
+    plan: Analysis, net: NetChoice, sampler: SamplerChoice, sampling: Sampling, effort: Effort, tiles: Path, quiet: bool
+) -> Explanation:
+    """Say how long it will take and run, from where an interrupted run stopped; then what ``--like`` asks for."""
+    memory, batch_size, say = effort.memory, effort.batch_size, speaker(quiet)
     done = _finished(plan, tiles, memory, batch_size)
     if not quiet:
         _say_how_long(plan, sampling, done, seconds_needed(plan, memory=memory, batch_size=batch_size), say)
@@ -106,12 +120,7 @@ def command(
         explanation = sampling.model.finish(explanation)
         if sampler.is_file or plan.settings.start is not None:
             explanation.notes.append(_unlike(sampler, sampling))
-    explanation.save(result)
-    with suppress(OSError):  # the result is safe
-        tiles.unlink()
-    _draw(explanation, picture, out)
-    say(_told(explanation))
-    say(f"Wrote {result} and {picture}.")
+    return explanation
 
 
 def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets, sampling: Sampling) -> Analysis:
@@ -130,8 +139,8 @@ def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets,
 
 def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
     """Refuse what says how draws are made where none are."""
-    given = {"--sampler": sampler.name != sampler_names()[0], "--corpus": sampler.corpus, "-l": sampling.context}
-    idle = [name for name, value in {**given, "-S": sampling.samples}.items() if value]
+    options = {"--sampler": sampler.name != sampler_names()[0], "--corpus": sampler.corpus, "-l": sampling.context}
+    idle = [name for name, value in {**options, "-S": sampling.samples}.items() if value]
     if idle:
         raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
 
@@ -176,8 +185,8 @@ def _say_how_long(plan: Analysis, sampling: Sampling, done: int, seconds: float,
 
 
 def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:
-    made = f"{sampler.sampler} was taken as it is" if sampler.is_file else "those of hidden activations are ours"
-    return f"--like {sampling.like} says how draws of pixels are made: {made}."
+    instead = f"{sampler.sampler} was taken as it is" if sampler.is_file else "those of hidden activations are ours"
+    return f"--like {sampling.like} says how draws of pixels are made: {instead}."
 
 
 def _less_precise(plan: Analysis, precision: str, batch: int) -> str:
@@ -199,11 +208,9 @@ def _run(plan: Analysis, tiles: Path, memory: int, batch_size: int | None, done:
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _draw(explanation: Explanation, picture: Path, out: Output) -> None:
+def _show(explanation: Explanation, picture: Path, out: Output, say: Callable[[str], None]) -> None:
+    """As a picture, and in words."""
     from ..plotting import figure, save_figure
 
     save_figure(figure(explanation, sure=out.sure, on_image=out.on_image), picture)
-
-
-def _told(explanation: Explanation) -> str:
-    return "\n".join([*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation)])
+    say("\n".join([*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -10,12 +11,12 @@ import click
 from ..files import written_whole
 from ..judging.faithfulness import Faithfulness, faithfulness
 from ..methods.registry import names as method_names
-from .console import bar
-from .options.base import Command, option, quiet_option
-from .options.maps import folder_argument, folder_images, map_options
-from .options.net import NetChoice, net_options
+from .console import bar, follow
+from .options.base import Command, option, options_of, quiet_option
+from .options.maps import Maps, folder_argument, folder_images
+from .options.net import NetChoice
 from .options.values import FIGURE
-from .outputs import check_outputs
+from .outputs import check_outputs, default_output
 
 HELP = """Hold methods against each other over a folder of images: deletion and insertion curves.
 
@@ -36,43 +37,34 @@ Examples:
     short_help="Hold methods against each other.",
 )
 @folder_argument()
-@map_options()
+@options_of(Maps, "maps")
 @option("--steps", type=int, default=28, show_default=True, help="Steps in which the picture goes.")
 @option("--block", type=int, default=8, show_default=True, help="Side of the squares that go at a time, in pixels.")
 @option(
-    "-o", "--output", type=FIGURE, default=Path("out/faithfulness.png"), show_default=True, help="The curves' picture."
+    "-o",
+    "--output",
+    type=FIGURE,
+    default=default_output("faithfulness", suffix=".png"),
+    show_default=True,
+    help="The curves' picture.",
 )
-@net_options()
+@options_of(NetChoice, "net")
 @quiet_option()
-def command(
-    folder: Path,
-    net: NetChoice,
-    window: int,
-    samples: int,
-    stride: int,
-    steps: int,
-    block: int,
-    seed: int,
-    output: Path,
-    quiet: bool,
-) -> None:
+def command(folder: Path, net: NetChoice, maps: Maps, steps: int, block: int, output: Path, quiet: bool) -> None:
     """Make the maps, delete and insert, print the table, draw the curves."""
     numbers = output.with_suffix(".json")
     check_outputs([output, numbers], net.files)
     model = net.load()
     images = folder_images(model, folder)
     with bar(len(images) * len(method_names()), quiet=quiet, unit=" maps") as shown:
-        found = faithfulness(
-            model, images, window=window, samples=samples, stride=stride, steps=steps, block=block, seed=seed,
-            progress=lambda done, _: shown.update(done - shown.n),
-        )  # fmt: skip
-    _write(found, output, numbers)
-    click.echo(f"{found.table()}\n\n{found.caption()}\nWrote {output} and {numbers}.")
+        result = faithfulness(model, images, **asdict(maps), steps=steps, block=block, progress=follow(shown))
+    _write(result, output, numbers)
+    click.echo(f"{result.table()}\n\n{result.caption()}\nWrote {output} and {numbers}.")
 
 
-def _write(found: Faithfulness, output: Path, numbers: Path) -> None:
+def _write(result: Faithfulness, output: Path, numbers: Path) -> None:
     from ..plotting import save_figure
 
-    save_figure(found.figure(), output)
+    save_figure(result.figure(), output)
     with written_whole(numbers) as part:
-        part.write_text(json.dumps(found.as_dict(), indent=1))
+        part.write_text(json.dumps(result.as_dict(), indent=1))

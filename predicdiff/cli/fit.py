@@ -14,8 +14,8 @@ from ..presets import first_colour
 from ..samplers import GaussianSampler
 from ..samplers.corpus import default_corpus, read_folder
 from ..samplers.fitting import CHANNELS
-from .options.base import Command, option
-from .options.net import NetChoice, net_options
+from .options.base import Command, option, options_of
+from .options.net import NetChoice
 from .options.sampler import channel_order
 from .options.values import FOLDER, RESULT
 from .outputs import check_outputs
@@ -48,7 +48,7 @@ Examples:
     help="One Gaussian over all colours, as in the paper, or one for each.",
 )
 @option("--seed", type=int, default=0, show_default=True, help="Of the patches' places.")
-@net_options(default=None)
+@options_of(NetChoice, "net", net=None)
 def command(
     folder: Path | None, output: Path, context: int, patches: int, channels_mode: str, seed: int, net: NetChoice
 ) -> None:

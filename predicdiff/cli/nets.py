@@ -13,9 +13,9 @@ HELP = """List the nets known by name, and whether their weights are there."""
 @click.command("nets", cls=Command, help=HELP, short_help="List the nets known by name.")
 def command() -> None:
     """Print a table."""
-    found = status()
-    width = max(len(net.name) for net in found)
-    for net in found:
+    known = status()
+    width = max(len(net.name) for net in known)
+    for net in known:
         click.echo(f"{net.name:<{width}}  {_size(net):>8}  {_state(net)}")
         click.echo(f"{'':<{width}}  {net.title}; {net.licence}")
     click.echo(f"Weights are kept in {cache_dir()}.")

@@ -22,11 +22,11 @@ def default_output(*parts: str, suffix: str) -> Path:
 
 def numbered(path: Path, mine: Callable[[Path], bool]) -> Path:
     """The path or, where a file stands that is not ``mine``, the first of path-2, path-3, ... that is free or mine."""
-    found, number = path, 1
-    while found.exists() and not mine(found):
+    place, number = path, 1
+    while place.exists() and not mine(place):
         number += 1
-        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return found
+        place = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return place
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[object]) -> None:

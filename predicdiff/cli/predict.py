@@ -6,8 +6,8 @@ import click
 
 from ..errors import ImageError
 from .console import Failure
-from .options.base import Command, option
-from .options.net import NetChoice, net_options, subject
+from .options.base import Command, option, options_of
+from .options.net import NetChoice, subject
 from .summaries import seen_lines
 
 HELP = """Say which classes a net sees in images.
@@ -25,7 +25,7 @@ Examples:
 
 @click.command("predict", cls=Command, help=HELP, short_help="Say which classes a net sees.")
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
-@net_options()
+@options_of(NetChoice, "net")
 @option("--top", type=int, metavar="N", default=5, show_default=True, help="How many classes.")
 def command(images: tuple[str, ...], net: NetChoice, top: int) -> None:
     """Print the top classes of each image; go on after one that cannot be read."""

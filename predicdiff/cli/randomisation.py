@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,10 +10,10 @@ import click
 from ..judging.randomisation import randomisation
 from ..methods.registry import DIFFERENCE
 from ..methods.registry import names as method_names
-from .console import bar
-from .options.base import Command, option, quiet_option
-from .options.maps import folder_argument, folder_images, map_options
-from .options.net import NetChoice, net_options
+from .console import bar, follow
+from .options.base import Command, option, options_of, quiet_option
+from .options.maps import Maps, folder_argument, folder_images
+from .options.net import NetChoice
 
 HELP = """Randomise a net's weights from the last layer down, and see whether its maps change.
 
@@ -28,23 +29,14 @@ Examples:
 
 @click.command("randomisation", cls=Command, help=HELP, short_help="See whether maps change with the weights.")
 @folder_argument()
-@map_options()
+@options_of(Maps, "maps")
 @option("--method", type=click.Choice(method_names()), default=DIFFERENCE, show_default=True, help="Which map.")
-@net_options()
+@options_of(NetChoice, "net")
 @quiet_option()
-def command(
-    folder: Path, net: NetChoice, window: int, samples: int, stride: int, seed: int, method: str, quiet: bool
-) -> None:
+def command(folder: Path, net: NetChoice, maps: Maps, method: str, quiet: bool) -> None:
     """Print the table and the verdict."""
     model = net.load()
     images = folder_images(model, folder)
     with bar(None, quiet=quiet, unit=" maps") as shown:
-
-        def progress(done: int, total: int) -> None:
-            shown.total = total
-            shown.update(done - shown.n)
-
-        found = randomisation(
-            model, images, method=method, window=window, samples=samples, stride=stride, seed=seed, progress=progress
-        )
-    click.echo(found.table())
+        result = randomisation(model, images, method=method, **asdict(maps), progress=follow(shown))
+    click.echo(result.table())

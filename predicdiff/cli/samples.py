@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 
 from ..errors import SettingsError
 from ..overlays import picture
-from .options.base import Command, image_argument, option
-from .options.net import NetChoice, net_options, subject
-from .options.sampler import SamplerChoice, sampler_options
+from .options.base import Command, Options, image_argument, option, option_field, options_of
+from .options.net import NetChoice, subject
+from .options.sampler import SamplerChoice
 from .options.values import FIGURE, PLACE
 from .outputs import check_outputs, default_output
 
@@ -31,39 +32,40 @@ MOST = 500
 MARK = (255, 220, 0)
 
 
+@dataclass(frozen=True)
+class Draws(Options):
+    """The options that say what is drawn, and where."""
+
+    at: tuple[int, int] = option_field(
+        "--at", type=PLACE, required=True, help="The window's top-left pixel, in what the net sees."
+    )
+    window: int = option_field("-k", "--window", type=int, default=10, help="Side of the window, in pixels.")
+    context: int | None = option_field(
+        "-l", "--context", type=int, help="Side of its context, for conditional sampling.  [default: k + 4]"
+    )
+    samples: int = option_field("-S", "--samples", type=int, default=9, help="How many draws.")
+    seed: int = option_field("--seed", type=int, default=0, help="Of the draws.")
+
+
 @click.command("samples", cls=Command, help=HELP, short_help="Draw what a sampler puts into a window.")
 @image_argument()
-@option("--at", type=PLACE, required=True, help="The window's top-left pixel, in what the net sees.")
-@option("-k", "--window", type=int, default=10, show_default=True, help="Side of the window, in pixels.")
-@option("-l", "--context", type=int, help="Side of its context, for conditional sampling.  [default: k + 4]")
-@option("-S", "--samples", type=int, default=9, show_default=True, help="How many draws.")
-@option("--seed", type=int, default=0, show_default=True, help="Of the draws.")
+@options_of(Draws, "draws")
 @option("-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_samples.png]")
-@sampler_options()
-@net_options()
-def command(
-    image: str | None,
-    net: NetChoice,
-    sampler: SamplerChoice,
-    at: tuple[int, int],
-    window: int,
-    context: int | None,
-    samples: int,
-    seed: int,
-    output: Path | None,
-) -> None:
+@options_of(SamplerChoice, "sampler")
+@options_of(NetChoice, "net")
+def command(image: str | None, net: NetChoice, sampler: SamplerChoice, draws: Draws, output: Path | None) -> None:
     """Draw from a sampler and show it."""
     from ..plotting import save_figure
 
-    if samples > MOST:
-        raise SettingsError(f"samples S = {samples} make too large a picture: want at most {MOST}.")
+    if draws.samples > MOST:
+        raise SettingsError(f"samples S = {draws.samples} make too large a picture: want at most {MOST}.")
     shown = subject(image)
     model = net.load()
     output = output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
-    pixels = model.view(shown.image)
-    made = sampler.make(model, shown.image, window=window, context=context, seed=seed)
-    patches = made.draw(pixels, np.array([at]), window=window, samples=samples, seed=seed)[0]
+    pixels, at, window, seed = model.view(shown.image), draws.at, draws.window, draws.seed
+    drawing = sampler.make(model, shown.image, window=window, context=draws.context, seed=seed)
+    patches = drawing.draw(pixels, np.array([at]), window=window, samples=draws.samples, seed=seed)[0]
     place = f"the {window} x {window} window at row {at[0]}, column {at[1]}"
     caption = f"{shown.name}, {place}: {len(patches)} draws, {sampler.name} sampling."
     save_figure(_drawn(pixels, at, patches, caption), output)

@@ -14,8 +14,8 @@ from ..presets import LIKES
 from ..protocols import Net, UnitLike
 from ..targets import name as unit_name
 from ..units import check_unit, lookup
-from .options.base import Command, image_argument, option
-from .options.net import NetChoice, net_options, subject
+from .options.base import Command, image_argument, option, options_of
+from .options.net import NetChoice, subject
 from .options.values import FIGURE, UNIT
 from .outputs import check_outputs, default_output
 from .summaries import addressed, seen_lines, top_classes
@@ -53,7 +53,7 @@ UNITS = {"signed": "gradient", "times_input": "gradient times input"}
     help="As in the paper, or as in its authors' later code, which starts from the unit's activation.",
 )
 @option("-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_sensitivity.png]")
-@net_options()
+@options_of(NetChoice, "net")
 def command(
     image: str | None,
     net: NetChoice,

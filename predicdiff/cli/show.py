@@ -62,24 +62,24 @@ def command(
 
 def setting_lines(explanation: Explanation) -> list[str]:
     """How the result was made, as lines of name and value."""
-    found = list(_settings(explanation.settings, explanation.provenance))
-    width = max(len(name) for name, _ in found)
-    return [f"{name:<{width}}  {value}" for name, value in found]
+    told = list(_settings(explanation.settings, explanation.provenance))
+    width = max(len(name) for name, _ in told)
+    return [f"{name:<{width}}  {value}" for name, value in told]
 
 
-def _settings(asked: dict[str, Any], made: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    net, sampler = made.get("net", {}), made.get("sampler", {})
+def _settings(asked: dict[str, Any], provenance: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    net, sampler = provenance.get("net", {}), provenance.get("sampler", {})
     yield "windows", f"{asked.get('window')} x {asked.get('window')}, stride {asked.get('stride')}"
     yield "draws", f"{asked.get('samples')} each, seed {asked.get('seed')}"
     yield "measure", f"{asked.get('measure')}{_laplace(asked)}"
     yield "net", _told(net, "name", "engine", "weights")
     yield "preprocessing", _told(net.get("preprocessing") or {}, "view", "channels", "mean", "raw_scale", "scale")
     yield "sampler", _told(sampler, "kind", "context", "channels", "count", "images", "patches", "fingerprint")
-    if "seconds" in made:
-        before = made.get("windows_before")
+    if "seconds" in provenance:
+        before = provenance.get("windows_before")
         continued = f" after {before:,} windows of an interrupted run" if before else ""
-        yield "took", f"{duration(made['seconds'])}{continued}, batches of {made.get('batch_size')}"
-    yield "versions", _told(made.get("versions", {}), *made.get("versions", {}))
+        yield "took", f"{duration(provenance['seconds'])}{continued}, batches of {provenance.get('batch_size')}"
+    yield "versions", _told(provenance.get("versions", {}), *provenance.get("versions", {}))
 
 
 def _laplace(asked: dict[str, Any]) -> str:

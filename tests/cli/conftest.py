@@ -17,7 +17,7 @@ from helpers.tiny_zoo import TinyZoo
 from PIL import Image
 
 from predicdiff.cli import main
-from predicdiff.nets.zoo import caffe_preprocessing
+from predicdiff.nets.caffe.transformer import caffe_preprocessing
 from predicdiff.samplers import GaussianSampler
 
 

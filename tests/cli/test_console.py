@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from predicdiff.cli import console
-from predicdiff.cli.console import Commands, bar, duration, speaker
+from predicdiff.cli.console import Commands, bar, duration, short_duration, speaker
 from predicdiff.errors import InputWarning, SettingsError
 
 
@@ -80,6 +80,10 @@ def test_other_warnings_go_their_way():
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def test_short_durations():
+    assert [short_duration(s) for s in (0.1, 42, 125, 5000, 9000)] == ["1 s", "42 s", "2 min", "83 min", "2.5 h"]
 
 
 def test_no_bar_where_there_is_no_terminal(capsys):

@@ -1,10 +1,10 @@
-"""Options that commands share: declared once, shown in groups, handed over as one object each."""
+"""How options are declared, at the field of a dataclass that each fills, and shown, under headings."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, Callable
+from typing import Any, Callable, ClassVar
 
 import click
 
@@ -47,22 +47,49 @@ def option(*names: str, group: str = OTHER, **settings: Any) -> Decorator:
     return click.option(*names, cls=Grouped, group=group, **settings)
 
 
-def gather(name: str, kind: type, *options: Decorator) -> Decorator:
-    """Decorator that adds options to a command and hands their values over as ``name=kind(...)``.
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options that commands take together: each field of a dataclass made from this one is one, see `option_field`."""
 
-    ``kind`` is a dataclass with one field for each option.
+    #: What they stand under in the help text.
+    heading: ClassVar[str] = OTHER
+
+
+def option_field(*names: str, **settings: Any) -> Any:
+    """A field of `Options`, with what `option` takes.
+
+    Its default is that of ``settings``, read as the command line is and shown in the help text; otherwise () of what
+    may be repeated, False of a flag, and None.
     """
-    names = [field.name for field in dataclasses.fields(kind)]
+    default = () if settings.get("multiple") else False if settings.get("is_flag") else None
+    if "default" in settings:
+        default = click.types.convert_type(settings.get("type"), settings["default"])(settings["default"])
+        settings["show_default"] = True
+    metadata = {"names": names, "settings": settings}
+    if settings.get("required"):
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def options_of(kind: type[Options], name: str, **defaults: Any) -> Decorator:
+    """Decorator that adds the options of ``kind`` to a command, in the order of its fields.
+
+    Their values are handed over as ``name=kind(...)``; ``defaults`` take the place of the fields' own.
+    """
+    fields = dataclasses.fields(kind)
 
     def decorate(command: Callback) -> Callback:
         @functools.wraps(command)
-        def gathered(**values: Any) -> Any:
-            own = {field: values.pop(field) for field in names}
+        def filled(**values: Any) -> Any:
+            own = {field.name: values.pop(field.name) for field in fields}
             return command(**{name: kind(**own)}, **values)
 
-        result: Callback = gathered
-        for add in reversed(options):
-            result = add(result)
+        result: Callback = filled
+        for field in reversed(fields):
+            settings = dict(field.metadata["settings"])
+            if field.name in defaults:
+                settings["default"] = defaults[field.name]
+            result = option(*field.metadata["names"], field.name, group=kind.heading, **settings)(result)
         return result
 
     return decorate

@@ -11,26 +11,54 @@ import click
 from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
 from ..outputs import default_output
-from .base import Decorator, gather, option
+from .base import Options, option_field
 from .values import FIGURE, MEMORY, RESULT, UNIT
 
 METHODS = ("difference", "occlusion")
-TARGETS, WINDOWS, EFFORT, OUTPUT = "What is explained", "Windows and samples", "Effort", "Output"
+PRESETS = "; ".join(f"{name}: stride {preset.stride}, S = {preset.samples}" for name, preset in QUALITIES.items())
 
 
 @dataclass(frozen=True)
-class Targets:
+class Targets(Options):
     """The options that say what is explained."""
 
-    blob: str | None
-    unit: tuple[UnitLike, ...]
-    map: tuple[int, ...]
-    top: int | None
-    against: int | None
-    measure: str | None
-    start: str | None
-    channels_apart: bool
-    method: str
+    heading = "What is explained"
+
+    blob: str | None = option_field(
+        "--blob", help="Where the units lie, by a name of `predicdiff blobs`.  [default: the probabilities]"
+    )
+    unit: tuple[UnitLike, ...] = option_field(
+        "--unit",
+        type=UNIT,
+        multiple=True,
+        help="A class such as 281, or CHANNEL,ROW,COLUMN; may be repeated.  [default: the predicted class]",
+    )
+    map: tuple[int, ...] = option_field(
+        "--map", type=int, multiple=True, help="A channel, explained by its mean; may be repeated."
+    )
+    top: int | None = option_field("--top", type=int, metavar="N", help="The N classes with the highest scores.")
+    against: int | None = option_field(
+        "--against", type=int, metavar="CLASS", help="A class to hold each unit against."
+    )
+    measure: str | None = option_field(
+        "--measure",
+        type=click.Choice(["evidence", "activation"]),
+        help="Fall of the log-odds in bits, or of the value itself.  [default: evidence for probabilities]",
+    )
+    start: str | None = option_field(
+        "--start", metavar="BLOB", help="A hidden blob that windows are taken away from, instead of the image."
+    )
+    channels_apart: bool = option_field(
+        "--channels-apart",
+        is_flag=True,
+        help="Take each channel of a window away alone: a map for each; with -k 1 each unit.",
+    )
+    method: str = option_field(
+        "--method",
+        type=click.Choice(METHODS),
+        default=METHODS[0],
+        help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014).",
+    )
 
     @property
     def places(self) -> list[str]:
@@ -58,17 +86,34 @@ class Targets:
 
 
 @dataclass(frozen=True)
-class Sampling:
+class Sampling(Options):
     """The options that say where windows lie and how often each is drawn."""
 
-    window: int
-    context: int | None
-    samples: int | None
-    stride: int | None
-    quality: str
-    like: str | None
-    seed: int
-    training_instances: int | None
+    heading = "Windows and samples"
+
+    window: int = option_field("-k", "--window", type=int, default=10, help="Side of a window, in pixels.")
+    context: int | None = option_field(
+        "-l", "--context", type=int, help="Side of its context, for conditional sampling.  [default: k + 4]"
+    )
+    samples: int | None = option_field(
+        "-S", "--samples", type=int, help="Draws for each window.  [default: the quality's]"
+    )
+    stride: int | None = option_field(
+        "--stride", type=int, help="Step between windows, at most k.  [default: the quality's]"
+    )
+    quality: str = option_field("--quality", type=click.Choice(list(QUALITIES)), default="preview", help=f"{PRESETS}.")
+    like: str | None = option_field(
+        "--like",
+        type=click.Choice(list(LIKES)),
+        help="All settings as in the paper, or as in its authors' later code; --quality says nothing then.",
+    )
+    seed: int = option_field("--seed", type=int, default=0, help="Of all that is drawn.")
+    training_instances: int | None = option_field(
+        "--training-instances",
+        type=int,
+        metavar="N",
+        help="N of Laplace's correction.  [default: the net's, or 1281167]",
+    )
 
     @property
     def presets(self) -> bool:
@@ -82,8 +127,8 @@ class Sampling:
             return None
         like = LIKES[self.like]
         settings = {"samples": self.samples, "stride": self.stride, "training_instances": self.training_instances}
-        given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-        return replace(like, window=self.window, **given)
+        changes: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+        return replace(like, window=self.window, **changes)
 
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words, the preset filled in; its stride never exceeds the window."""
@@ -100,14 +145,36 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Output:
+class Effort(Options):
+    """The options that say what a run may take."""
+
+    heading = "Effort"
+
+    memory: int = option_field("--memory", type=MEMORY, default="4GB", help="What the run may take.")
+    batch_size: int | None = option_field(
+        "--batch-size", type=int, metavar="N", help="Inputs at once.  [default: as many as fit]"
+    )
+
+
+@dataclass(frozen=True)
+class Output(Options):
     """The options that say where results go."""
 
-    output: Path | None
-    figure: Path | None
-    on_image: bool
-    sure: bool
-    restart: bool
+    heading = "Output"
+
+    output: Path | None = option_field(
+        "-o", "--output", type=RESULT, help="The result.  [default: out/IMAGE_NET_SAMPLER.h5, with a number if taken]"
+    )
+    figure: Path | None = option_field(
+        "--figure", type=FIGURE, help="The picture of it.  [default: beside the result, as PNG]"
+    )
+    on_image: bool = option_field(
+        "--on-image", is_flag=True, help="Draw on the whole image, not on what the net sees of it."
+    )
+    sure: bool = option_field("--sure", is_flag=True, help="Leave clear what lies within two standard errors of zero.")
+    restart: bool = option_field(
+        "--restart", is_flag=True, help="Compute anew what is finished already, or was interrupted."
+    )
 
     def result(self, *names: str) -> Path:
         """The .h5 file."""
@@ -116,141 +183,3 @@ class Output:
     def files(self, result: Path) -> tuple[Path, Path, Path]:
         """The .h5 file, the picture, and the finished tiles of a run."""
         return result, self.figure or result.with_suffix(".png"), result.with_name(result.name + ".tiles")
-
-
-def explain_options() -> Decorator:
-    """All but the net's and the sampler's."""
-    targets = gather(
-        "targets",
-        Targets,
-        option(
-            "--blob",
-            group=TARGETS,
-            help="Where the units lie, by a name of `predicdiff blobs`.  [default: the probabilities]",
-        ),
-        option(
-            "--unit",
-            type=UNIT,
-            multiple=True,
-            group=TARGETS,
-            help="A class such as 281, or CHANNEL,ROW,COLUMN; may be repeated.  [default: the predicted class]",
-        ),
-        option(
-            "--map",
-            type=int,
-            multiple=True,
-            group=TARGETS,
-            help="A channel, explained by its mean; may be repeated.",
-        ),
-        option("--top", type=int, metavar="N", group=TARGETS, help="The N classes with the highest scores."),
-        option("--against", type=int, metavar="CLASS", group=TARGETS, help="A class to hold each unit against."),
-        option(
-            "--measure",
-            type=click.Choice(["evidence", "activation"]),
-            group=TARGETS,
-            help="Fall of the log-odds in bits, or of the value itself.  [default: evidence for probabilities]",
-        ),
-        option(
-            "--start",
-            metavar="BLOB",
-            group=TARGETS,
-            help="A hidden blob that windows are taken away from, instead of the image.",
-        ),
-        option(
-            "--channels-apart",
-            is_flag=True,
-            group=TARGETS,
-            help="Take each channel of a window away alone: a map for each; with -k 1 each unit.",
-        ),
-        option(
-            "--method",
-            type=click.Choice(METHODS),
-            default=METHODS[0],
-            show_default=True,
-            group=TARGETS,
-            help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014).",
-        ),
-    )
-    sampling = gather(
-        "sampling",
-        Sampling,
-        option(
-            "-k",
-            "--window",
-            type=int,
-            default=10,
-            show_default=True,
-            group=WINDOWS,
-            help="Side of a window, in pixels.",
-        ),
-        option(
-            "-l",
-            "--context",
-            type=int,
-            group=WINDOWS,
-            help="Side of its context, for conditional sampling.  [default: k + 4]",
-        ),
-        option("-S", "--samples", type=int, group=WINDOWS, help="Draws for each window.  [default: the quality's]"),
-        option("--stride", type=int, group=WINDOWS, help="Step between windows, at most k.  [default: the quality's]"),
-        option(
-            "--quality",
-            type=click.Choice(list(QUALITIES)),
-            default="preview",
-            show_default=True,
-            group=WINDOWS,
-            help=f"{_presets()}.",
-        ),
-        option(
-            "--like",
-            type=click.Choice(list(LIKES)),
-            group=WINDOWS,
-            help="All settings as in the paper, or as in its authors' later code; --quality says nothing then.",
-        ),
-        option("--seed", type=int, default=0, show_default=True, group=WINDOWS, help="Of all that is drawn."),
-        option(
-            "--training-instances",
-            type=int,
-            metavar="N",
-            group=WINDOWS,
-            help="N of Laplace's correction.  [default: the net's, or 1281167]",
-        ),
-    )
-    output = gather(
-        "out",
-        Output,
-        option(
-            "-o",
-            "--output",
-            type=RESULT,
-            group=OUTPUT,
-            help="The result.  [default: out/IMAGE_NET_SAMPLER.h5, with a number if taken]",
-        ),
-        option("--figure", type=FIGURE, group=OUTPUT, help="The picture of it.  [default: beside the result, as PNG]"),
-        option(
-            "--on-image",
-            is_flag=True,
-            group=OUTPUT,
-            help="Draw on the whole image, not on what the net sees of it.",
-        ),
-        option("--sure", is_flag=True, group=OUTPUT, help="Leave clear what lies within two standard errors of zero."),
-        option(
-            "--restart", is_flag=True, group=OUTPUT, help="Compute anew what is finished already, or was interrupted."
-        ),
-    )
-    memory = option(
-        "--memory", type=MEMORY, default="4GB", show_default=True, group=EFFORT, help="What the run may take."
-    )
-    batch = option(
-        "--batch-size", type=int, metavar="N", group=EFFORT, help="Inputs at once.  [default: as many as fit]"
-    )
-
-    def decorate(command: Any) -> Any:
-        for add in (output, batch, memory, sampling, targets):
-            command = add(command)
-        return command
-
-    return decorate
-
-
-def _presets() -> str:
-    return "; ".join(f"{name}: stride {preset.stride}, S = {preset.samples}" for name, preset in QUALITIES.items())

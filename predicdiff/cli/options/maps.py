@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -9,8 +10,18 @@ import numpy as np
 
 from ...protocols import Net
 from ...samplers.corpus import read_folder
-from .base import Callback, Decorator, option
+from .base import Decorator, Options, option_field
 from .values import FOLDER
+
+
+@dataclass(frozen=True)
+class Maps(Options):
+    """The options that say how maps are made, in the words of the functions that make them."""
+
+    window: int = option_field("-k", "--window", type=int, default=10, help="Side of a window, in pixels.")
+    samples: int = option_field("-S", "--samples", type=int, default=4, help="Draws for each window.")
+    stride: int = option_field("--stride", type=int, default=8, help="Step between windows, at most k.")
+    seed: int = option_field("--seed", type=int, default=0, help="Of all that is drawn.")
 
 
 def folder_argument() -> Decorator:
@@ -22,19 +33,3 @@ def folder_images(net: Net, folder: Path) -> dict[str, np.ndarray]:
     """The folder's images by their names, as the net sees them."""
     arrays, names, _ = read_folder(folder, net.view)
     return dict(zip(names, arrays))
-
-
-def map_options() -> Decorator:
-    """How maps are made."""
-
-    def decorate(command: Callback) -> Callback:
-        for add in (
-            option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn."),
-            option("--stride", type=int, default=8, show_default=True, help="Step between windows, at most k."),
-            option("-S", "--samples", type=int, default=4, show_default=True, help="Draws for each window."),
-            option("-k", "--window", type=int, default=10, show_default=True, help="Side of a window, in pixels."),
-        ):
-            command = add(command)
-        return command
-
-    return decorate

@@ -12,14 +12,16 @@ import numpy as np
 
 from ...errors import ImageError, SettingsError
 from ...images import MODES, load_image
-from ...nets.fetching.manifest import entry
+from ...nets.caffe.transformer import caffe_preprocessing
+from ...nets.fetching.manifest import entry, names
 from ...nets.fetching.weights import fetch_net, status
 from ...nets.preprocessing import ORDERS, Preprocessing
+from ...nets.zoo import known_preprocessing, load_net
 from ...presets import Like
 from ...protocols import ENGINES, PRECISIONS, Net
 from ...samplers.corpus import bundled
 from ..console import FileBars
-from .base import Decorator, gather, option
+from .base import Options, option_field
 from .values import FILE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
@@ -27,28 +29,71 @@ CAT = "chelsea"
 
 
 @dataclass(frozen=True)
-class NetChoice:
+class NetChoice(Options):
     """The options that say which net, and how images become its input."""
 
-    net: str | None
-    weights: Path | None
-    mean: str | None
-    channels: str | None
-    raw_scale: float | None
-    input_scale: float | None
-    image_size: int | tuple[int, int] | None
-    view: str | None
-    labels: Path | None
-    device: str | None
-    gpu: int | None = None
-    engine: str = ENGINES[0]
-    precision: str = "float32"
-    fetch: bool = False
+    heading = "The net"
+
+    net: str | None = option_field(
+        "--net",
+        default=DEFAULT_NET,
+        metavar="NAME|PROTOTXT",
+        help="A net that `predicdiff nets` lists, or the deploy prototxt of one of your own.",
+    )
+    weights: Path | None = option_field("--weights", type=FILE, help="The caffemodel that goes with a prototxt.")
+    mean: str | None = option_field(
+        "--mean",
+        metavar="FILE|B,G,R",
+        help="The mean that is taken away: a .binaryproto or .npy, or a number a channel; 0,0,0 if there is none.",
+    )
+    channels: str | None = option_field(
+        "--channels",
+        type=click.Choice(ORDERS),
+        help="The order of the net's colours.  [default: bgr for a prototxt]",
+    )
+    raw_scale: float | None = option_field(
+        "--raw-scale", type=float, help="White in the net's input: 255 or 1.  [default: 255]"
+    )
+    input_scale: float | None = option_field(
+        "--input-scale", type=float, help="Factor after the mean was taken away.  [default: 1]"
+    )
+    image_size: int | tuple[int, int] | None = option_field(
+        "--image-size",
+        type=SIZE,
+        help="What images are resized to before their centre is cropped.  [default: 256 for a prototxt]",
+    )
+    view: str | None = option_field(
+        "--view",
+        type=click.Choice(MODES),
+        help="Resize both sides, resize the short side, or only crop.  [default: warp for a prototxt]",
+    )
+    labels: Path | None = option_field("--labels", type=FILE, help="Names of the classes, a line each.")
+    engine: str = option_field(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default=ENGINES[0],
+        envvar="PREDICDIFF_ENGINE",
+        help="What runs a Caffe net: torch, by far the faster, or Caffe itself.",
+    )
+    device: str | None = option_field(
+        "--device", metavar="cpu|cuda", help="Where to compute.  [default: a GPU if there is one]"
+    )
+    gpu: int | None = option_field("--gpu", type=click.IntRange(0), metavar="N", help="The same as --device cuda:N.")
+    precision: str = option_field(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default=PRECISIONS[0],
+        help="Of products, less than float32 for speed on a GPU.",
+    )
+    fetch: bool = option_field(
+        "--fetch",
+        is_flag=True,
+        envvar="PREDICDIFF_FETCH",
+        help="Download first the weights that a net of the list lacks.",
+    )
 
     def load(self, like: Like | None = None) -> Net:
         """The net, ready to be explained; its view is ``like``'s, where none was given."""
-        from ...nets.zoo import load_net
-
         settle()
         if self.gpu is not None and self.device is not None:
             raise SettingsError(f"--gpu {self.gpu} and --device {self.device} both say where to compute: want one.")
@@ -65,12 +110,10 @@ class NetChoice:
             precision=self.precision,
         )
 
-    def _as(self, like: Like, given: Preprocessing | None) -> Preprocessing | None:
-        from ...nets.zoo import entry, known_preprocessing, names
-
-        known = known_preprocessing(entry(self.net)) if given is None and self.net in names() else given
-        made = like.preprocessing(known)
-        return made if known is None or made is None or self.view is None else replace(made, view=known.view)
+    def _as(self, like: Like, own: Preprocessing | None) -> Preprocessing | None:
+        known = known_preprocessing(entry(self.net)) if own is None and self.net in names() else own
+        alike = like.preprocessing(known)
+        return alike if known is None or alike is None or self.view is None else replace(alike, view=known.view)
 
     @property
     def files(self) -> tuple[Any, ...]:
@@ -85,8 +128,6 @@ class NetChoice:
 
     def _preprocessing(self) -> Preprocessing | None:
         """Caffe's, or a known net's own, with what was given put in its place; None leaves all to the net."""
-        from ...nets.zoo import caffe_preprocessing, entry, known_preprocessing, names
-
         settings = {
             "mean": self.mean,
             "channels": self.channels,
@@ -95,18 +136,17 @@ class NetChoice:
             "image_size": self.image_size,
             "view": self.view,
         }
-        given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+        changes: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
         if self.net not in names():
             # of a file that is not there nothing is said but that
-            return caffe_preprocessing(**given) if Path(str(self.net)).is_file() else None
-        if not given:
+            return caffe_preprocessing(**changes) if Path(str(self.net)).is_file() else None
+        if not changes:
             return None
         known = known_preprocessing(entry(self.net))
-        made = caffe_preprocessing(**{"mean": "0", **given})
-        size = given.get("image_size", known.view.size)
-        view = replace(known.view, mode=given.get("view", known.view.mode), size=size)
-        changed = {name: getattr(made, name) for name in given if name not in ("image_size", "view")}
-        return replace(known, view=view, **changed)
+        read = caffe_preprocessing(**{"mean": "0", **changes})
+        size = changes.pop("image_size", known.view.size)
+        view = replace(known.view, mode=changes.pop("view", known.view.mode), size=size)
+        return replace(known, view=view, **{name: getattr(read, name) for name in changes})
 
 
 def _fetch_missing(name: str, engine: str) -> None:
@@ -126,79 +166,6 @@ def settle() -> None:
         from ...nets.engine.device import keep_freed_memory
 
         keep_freed_memory()
-
-
-NET = "The net"
-
-
-def net_options(default: str | None = DEFAULT_NET) -> Decorator:
-    """Adds the options of `NetChoice`, handed over as ``net``."""
-    return gather(
-        "net",
-        NetChoice,
-        option(
-            "--net",
-            default=default,
-            show_default=default is not None,
-            metavar="NAME|PROTOTXT",
-            group=NET,
-            help="A net that `predicdiff nets` lists, or the deploy prototxt of one of your own.",
-        ),
-        option("--weights", type=FILE, group=NET, help="The caffemodel that goes with a prototxt."),
-        option(
-            "--mean",
-            metavar="FILE|B,G,R",
-            group=NET,
-            help="The mean that is taken away: a .binaryproto or .npy, or a number a channel; 0,0,0 if there is none.",
-        ),
-        option(
-            "--channels",
-            type=click.Choice(ORDERS),
-            group=NET,
-            help="The order of the net's colours.  [default: bgr for a prototxt]",
-        ),
-        option("--raw-scale", type=float, group=NET, help="White in the net's input: 255 or 1.  [default: 255]"),
-        option("--input-scale", type=float, group=NET, help="Factor after the mean was taken away.  [default: 1]"),
-        option(
-            "--image-size",
-            type=SIZE,
-            group=NET,
-            help="What images are resized to before their centre is cropped.  [default: 256 for a prototxt]",
-        ),
-        option(
-            "--view",
-            type=click.Choice(MODES),
-            group=NET,
-            help="Resize both sides, resize the short side, or only crop.  [default: warp for a prototxt]",
-        ),
-        option("--labels", type=FILE, group=NET, help="Names of the classes, a line each."),
-        option(
-            "--engine",
-            type=click.Choice(ENGINES),
-            default=ENGINES[0],
-            show_default=True,
-            envvar="PREDICDIFF_ENGINE",
-            group=NET,
-            help="What runs a Caffe net: torch, by far the faster, or Caffe itself.",
-        ),
-        option("--device", metavar="cpu|cuda", group=NET, help="Where to compute.  [default: a GPU if there is one]"),
-        option("--gpu", type=click.IntRange(0), metavar="N", group=NET, help="The same as --device cuda:N."),
-        option(
-            "--precision",
-            type=click.Choice(PRECISIONS),
-            default=PRECISIONS[0],
-            show_default=True,
-            group=NET,
-            help="Of products, less than float32 for speed on a GPU.",
-        ),
-        option(
-            "--fetch",
-            is_flag=True,
-            envvar="PREDICDIFF_FETCH",
-            group=NET,
-            help="Download first the weights that a net of the list lacks.",
-        ),
-    )
 
 
 @dataclass(frozen=True)

@@ -21,20 +21,31 @@ from ...samplers.hidden import hidden_sampler
 from ...samplers.registry import Recipe
 from ...units import as_map, lookup
 from ...windows import contexts
-from .base import Decorator, gather, option
+from .base import Options, option_field
 from .values import FOLDER, SAMPLER
 
-DRAWS = "What else could stand in a window"
 #: Values of a Gaussian above which fitting it is slow; a context of 14 x 14 in three colours has 588.
 LARGE = 6000
+SMALLER = "a smaller window or context (-k, -l), or --sampler marginal."
 
 
 @dataclass(frozen=True)
-class SamplerChoice:
+class SamplerChoice(Options):
     """The options that say what else could have stood in a window."""
 
-    sampler: str
-    corpus: Path | None
+    heading = "What else could stand in a window"
+
+    sampler: str = option_field(
+        "--sampler",
+        type=SAMPLER,
+        default=registry.names()[0],
+        help="A Gaussian, given what stands around; what others have there; grey; or a saved sampler.",
+    )
+    corpus: Path | None = option_field(
+        "--corpus",
+        type=FOLDER,
+        help="Images to draw from or to fit on.  [default: scikit-image's photographs, several crops of each]",
+    )
 
     @property
     def name(self) -> str:
@@ -127,8 +138,7 @@ def _fitting(context: int | None) -> Iterator[None]:
         if context is None:
             raise
         raise SamplerError(
-            f"memory ran out while a Gaussian with context l = {context} was fitted: take a smaller window or context "
-            "(-k, -l), or --sampler marginal."
+            f"memory ran out while a Gaussian with context l = {context} was fitted: take {SMALLER}"
         ) from error
 
 
@@ -137,10 +147,7 @@ def _check_size(values: int, context: int) -> None:
     needed, there = 32 * values**2, _physical_memory()
     takes = f"context l = {context} makes a Gaussian of {values} values, which takes about {needed / 1e9:.1f} GB"
     if there is not None and needed > there:
-        raise SamplerError(
-            f"{takes}, and this machine has {there / 1e9:.1f} GB: want a smaller window or context (-k, -l), or "
-            "--sampler marginal."
-        )
+        raise SamplerError(f"{takes}, and this machine has {there / 1e9:.1f} GB: want {SMALLER}")
     if values > LARGE:
         warn(
             f"{takes} and minutes or more to fit. A smaller window (-k, -l) does not, nor does --sampler marginal.",
@@ -154,25 +161,3 @@ def _physical_memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
-
-
-def sampler_options() -> Decorator:
-    """Adds the options of `SamplerChoice`, handed over as ``sampler``."""
-    return gather(
-        "sampler",
-        SamplerChoice,
-        option(
-            "--sampler",
-            type=SAMPLER,
-            default=registry.names()[0],
-            show_default=True,
-            group=DRAWS,
-            help="A Gaussian, given what stands around; what others have there; grey; or a saved sampler.",
-        ),
-        option(
-            "--corpus",
-            type=FOLDER,
-            group=DRAWS,
-            help="Images to draw from or to fit on.  [default: scikit-image's photographs, several crops of each]",
-        ),
-    )

@@ -16,18 +16,17 @@ from predicdiff.samplers.corpus import bundled
 pytestmark = needed
 
 
-def choice(net, **given):
-    names = ("weights", "mean", "channels", "raw_scale", "input_scale", "image_size", "view", "labels", "device")
-    return NetChoice(net=net, engine=ENGINES[0], **{name: given.get(name) for name in names})
+def choice(net, **options):
+    return NetChoice(net=net, engine=ENGINES[0], **options)
 
 
 @pytest.fixture
 def tiny(data: Path):
     """The tiny net as a Caffe user gives it."""
 
-    def load(**given):
-        given = {"weights": data / "tiny_v1.caffemodel", "mean": "104,117,123", "image_size": 24, **given}
-        return choice(str(data / "tiny_v1.prototxt"), **given).load()
+    def load(**options):
+        usual = {"weights": data / "tiny_v1.caffemodel", "mean": "104,117,123", "image_size": 24}
+        return choice(str(data / "tiny_v1.prototxt"), **{**usual, **options}).load()
 
     return load
 
@@ -47,9 +46,9 @@ def test_a_prototxt_gets_caffes_preprocessing(tiny, photographs):
 
 def test_each_option_is_used(tiny, data, photographs):
     image = photographs[0]
-    found = tiny(channels="rgb", raw_scale=1.0, mean="0.1,0.2,0.3", input_scale=2.0).preprocess(image)
+    inputs = tiny(channels="rgb", raw_scale=1.0, mean="0.1,0.2,0.3", input_scale=2.0).preprocess(image)
     expected = (image.transpose(2, 0, 1) / 255.0 - np.array([0.1, 0.2, 0.3])[:, None, None]) * 2.0
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(inputs, expected, atol=1e-5)
     large = np.kron(image, np.ones((2, 3, 1), np.uint8))
     cropped = tiny(view="crop").view(large)
     np.testing.assert_array_equal(cropped, large[12:36, 24:48].transpose(2, 0, 1))
@@ -82,9 +81,9 @@ def test_a_known_net_keeps_its_own_preprocessing(photographs):
     assert (cropped.view.mode, cropped.view.size) == ("crop", 24)
     np.testing.assert_array_equal(cropped.mean, own.preprocessing.mean)
     changed = choice("tiny", mean="1,2,3", channels="rgb", raw_scale=1.0, input_scale=0.5, image_size=32).load()
-    found = changed.preprocess(image)
+    inputs = changed.preprocess(image)
     plain = changed.view(image) / 255.0
-    np.testing.assert_allclose(found, (plain - np.array([1, 2, 3])[:, None, None]) * 0.5, atol=1e-5)
+    np.testing.assert_allclose(inputs, (plain - np.array([1, 2, 3])[:, None, None]) * 0.5, atol=1e-5)
     assert changed.preprocessing.view.size == 32
 
 

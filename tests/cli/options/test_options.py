@@ -1,8 +1,8 @@
-"""Options gathered into objects, and the help texts that show them."""
+"""Options declared at the fields that they fill, and the help texts that show them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import click
 import pytest
@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from predicdiff import __main__ as module
 from predicdiff._version import __version__
 from predicdiff.cli import main
-from predicdiff.cli.options.base import Command, gather, option
+from predicdiff.cli.options.base import Command, Options, option, option_field, options_of
+from predicdiff.cli.options.values import MEMORY
 
 COMMANDS = [
     "explain", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets",
@@ -20,20 +21,43 @@ COMMANDS = [
 
 
 @dataclass(frozen=True)
-class Meal:
-    main: str
-    times: int
+class Meal(Options):
+    heading = "Food"
+
+    main: str = option_field("--main", "--first", default="soup")
+    price: int = option_field("--price", type=MEMORY, default="4k")
+    wine: tuple[str, ...] = option_field("--wine", multiple=True)
+    warm: bool = option_field("--warm", is_flag=True)
+    times: int | None = option_field("--times", type=int)
 
 
-def test_options_come_as_one_object():
+def test_options_fill_the_fields_that_declare_them():
     @click.command(cls=Command)
     @option("--cold", is_flag=True)
-    @gather("meal", Meal, option("--main", default="soup", group="Food"), option("--times", type=int, group="Food"))
+    @options_of(Meal, "meal", main="bread")
     def eat(meal, cold):
-        click.echo(f"{meal} {cold}")
+        click.echo(f"{astuple(meal)} {cold}")
 
-    assert CliRunner().invoke(eat, ["--times", "2"]).output == "Meal(main='soup', times=2) False\n"
+    assert astuple(Meal()) == ("soup", 4000, (), False, None)
+    assert CliRunner().invoke(eat, []).output == "('bread', 4000, (), False, None) False\n"
+    everything = [
+        "--times",
+        "2",
+        "--first",
+        "x",
+        "--price",
+        "1",
+        "--wine",
+        "red",
+        "--wine",
+        "white",
+        "--warm",
+        "--cold",
+    ]
+    assert CliRunner().invoke(eat, everything).output == "('x', 1, ('red', 'white'), True, 2) True\n"
     helped = CliRunner().invoke(eat, ["--help"]).output
+    assert "[default: bread]" in helped
+    assert "[default: 4k]" in helped
     assert helped.index("Options:") < helped.index("--cold")  # its own before those that commands share
     assert helped.index("--cold") < helped.index("Food:") < helped.index("--main") < helped.index("--times")
 
