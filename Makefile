@@ -118,7 +118,7 @@ docker-figure1:  ## Figure 1 inside predicdiff:TARGET, into OUT (`make docker` f
 	  $(foreach image,$(IMAGES),--image $(abspath $(image)))
 
 test-caffe: $(READY)  ## The test suite under Caffe itself (Debian 11's, made by root in .caffe), and its maps against torch's
-	$(CAFFE_PYTHON) -m pytest -p no:cacheprovider -q
+	$(CAFFE_PYTHON) -m pytest -p no:cacheprovider -q --whole
 	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v -k "caffe or engines" tests/nets/caffe/test_two_engines.py \
 	  tests/reproduce/test_timing*.py
 

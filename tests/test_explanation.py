@@ -185,7 +185,7 @@ except ExplanationError as error:
 """
 
 
-@pytest.mark.parametrize("room", [0, 100, 5000, 40_000])
+@pytest.mark.parametrize("room", [0, 40_000])
 def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path, room: int) -> None:
     pytest.importorskip("resource")
     path = tmp_path / "cat.h5"

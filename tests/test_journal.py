@@ -263,7 +263,7 @@ except ExplanationError as error:
 """
 
 
-@pytest.mark.parametrize(("room", "tiles"), [(0, 0), (10, 0), (5000, 0), (60_000, 1), (100_000, 2)])
+@pytest.mark.parametrize(("room", "tiles"), [(0, 0), (5000, 0), (100_000, 2)])
 def test_a_full_disk_is_one_sentence_and_costs_only_the_tile_at_work(tmp_path: Path, room: int, tiles: int) -> None:
     pytest.importorskip("resource")
     path = kept(tmp_path / "cat.tiles")

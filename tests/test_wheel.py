@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -11,18 +10,27 @@ import sysconfig
 import venv
 import zipfile
 from fnmatch import fnmatch
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from helpers.places import MODELS, PACKAGE, ROOT
+from packaging.version import Version
 
 from predicdiff._version import __version__
 
+#: What builds a wheel, and installs it for another Python.
+TOOLS = {"setuptools": "64", "pip": "22.3"}
+
+
+def there(name: str, least: str) -> bool:
+    """Whether a package is installed, as new as this."""
+    return any(Version(one.version) >= Version(least) for one in metadata.distributions(name=name))
+
+
 pytestmark = [
     pytest.mark.whole,
-    pytest.mark.skipif(
-        not all(importlib.util.find_spec(name) for name in ("pip", "setuptools")), reason="needs pip and setuptools"
-    ),
+    pytest.mark.skipif(not all(there(*tool) for tool in TOOLS.items()), reason=f"needs {TOOLS}, or newer ones"),
 ]
 #: What of these tests' environment the new one does not see: torch, and this checkout.
 HIDDEN = ("*.pth", "__editable__*", "efficientnet*", "predicdiff*", "torch*")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
 from helpers.places import DATA
+from helpers.rounding import float32_atol, products
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,10 +34,12 @@ def explained(net: Any = None, image: Any = IMAGE, sampler: Any = None, **settin
 
 
 def agree(found: Explanation, wanted: Explanation) -> None:
-    """To the rounding of single precision, of sums of a few hundred terms; other draws would differ by tenths."""
-    rounding = 5e-6 * np.abs(wanted.relevance).max()
-    np.testing.assert_allclose(found.relevance, wanted.relevance, rtol=1e-6, atol=rounding)
-    np.testing.assert_allclose(found.stderr, wanted.stderr, rtol=1e-6, atol=rounding)
+    """To the rounding of the net's scores, in bits; other draws would differ by tenths."""
+    net = single()
+    scores = net.forward(IMAGE[None], ["scores"])["scores"]
+    rounding = float32_atol(scores, products([net.kernels, net.heads])) / math.log(2)
+    np.testing.assert_allclose(found.relevance, wanted.relevance, rtol=0, atol=rounding)
+    np.testing.assert_allclose(found.stderr, wanted.stderr, rtol=0, atol=rounding)
 
 
 def same_bits(one: Explanation, other: Explanation) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers.engines import needed, tiny_net
 from helpers.places import DATA
+from helpers.rounding import float32_atol, products
 
 from predicdiff.algorithm import explain
 from predicdiff.errors import BlobError, SamplerError, WindowError
@@ -25,6 +26,13 @@ def tiny():
 @pytest.fixture(scope="module")
 def images(data: Path) -> np.ndarray:
     return np.load(data / "tiny_caffe.npz")["images"]
+
+
+@pytest.fixture(scope="module")
+def rounding(tiny, images):
+    """What rounding may make of a difference of the tiny net's scores."""
+    scores = tiny.forward(images[:1], ["fc"])["fc"]
+    return float32_atol(scores, products(weight for weight, *_ in tiny.weights.values()))
 
 
 def branches():
@@ -80,7 +88,7 @@ def spread_by_loops(values, origins, window, shape):
 
 
 @pytest.mark.parametrize("start", ["pool1", "norm1", "conv2a"])
-def test_caffe_net_from_a_hidden_blob_equals_explicit_loops(tiny, images, start):
+def test_caffe_net_from_a_hidden_blob_equals_explicit_loops(tiny, images, rounding, start):
     ground = tiny.forward(images[:1], [start])[start][0]
     window = 2
     origins = [(r, c) for r in range(ground.shape[1] - 1) for c in range(ground.shape[2] - 1)]
@@ -94,7 +102,7 @@ def test_caffe_net_from_a_hidden_blob_equals_explicit_loops(tiny, images, start)
     )
     expected = spread_by_loops(by_hand(finish, ground, draws, origins, window, 1), origins, window, ground.shape[1:])
     assert found.relevance.shape == (1, *ground.shape[1:])
-    np.testing.assert_allclose(found.relevance[0], expected, atol=2e-5)
+    np.testing.assert_allclose(found.relevance[0], expected, rtol=0, atol=rounding)
     assert found.targets[0].title == f"fc[1], from {start}"
 
 
@@ -145,10 +153,12 @@ def test_module_from_a_hidden_blob_equals_explicit_loops(start):
     draws = np.random.default_rng(2).normal(size=(16, 2, 4, 3, 3)).astype(np.float32)
     found = explain(net, image, Replay(draws), start=start, blob="logits", units=[2], window=3, samples=2)
     expected = spread_by_loops(by_hand(finish, ground, draws, origins, 3, 2), origins, 3, (6, 6))
-    np.testing.assert_allclose(found.relevance[0], expected, atol=1e-5)
+    terms = products(part.weight for part in (module.left, module.right, module.last))
+    scores = net.forward(image[None], ["logits"])["logits"]
+    np.testing.assert_allclose(found.relevance[0], expected, rtol=0, atol=float32_atol(scores, terms))
 
 
-def test_channels_apart_equal_each_channel_taken_alone(tiny, images):
+def test_channels_apart_equal_each_channel_taken_alone(tiny, images, rounding):
     sampler = hidden_marginal(tiny, images, "pool1")
     apart = explain(
         tiny, images[0], sampler, start="pool1", blob="fc", units=[0, 3], window=1, samples=4, channels_apart=True
@@ -168,17 +178,17 @@ def test_channels_apart_equal_each_channel_taken_alone(tiny, images):
         tiny, images[0], Only(activations_of(tiny, images, "pool1")), start="pool1", blob="fc", units=[3], window=1,
         samples=4,
     )  # fmt: skip
-    np.testing.assert_allclose(apart.relevance[channels + 2], alone.relevance[0], atol=1e-6)
+    np.testing.assert_allclose(apart.relevance[channels + 2], alone.relevance[0], rtol=0, atol=rounding)
 
 
-def test_mean_of_a_maps_units_is_the_relevance_of_its_mean(tiny, images):
+def test_mean_of_a_maps_units_is_the_relevance_of_its_mean(tiny, images, rounding):
     sampler = hidden_marginal(tiny, images, "pool1")
     how = {"start": "pool1", "blob": "cat", "window": 2, "samples": 3}
     _, height, width = tiny.blobs["cat"]
     units = [(1, row, column) for row in range(height) for column in range(width)]
     each = explain(tiny, images[0], sampler, units=units, **how)
     mean = explain(tiny, images[0], sampler, channels=[1], **how)
-    np.testing.assert_allclose(each.relevance.mean(axis=0), mean.relevance[0], atol=1e-6)
+    np.testing.assert_allclose(each.relevance.mean(axis=0), mean.relevance[0], rtol=0, atol=rounding)
 
 
 def test_a_vector_is_taken_apart_unit_by_unit(tiny, images):

@@ -152,8 +152,8 @@ def test_the_later_of_two_layers_of_one_name_counts(save: Save, layer: Callable[
 
 
 def test_half_a_gigabyte_would_be_held_once(save: Save) -> None:
-    values = np.random.default_rng(0).standard_normal(2**24, np.float32)  # 64 MB
-    path = save(piece(1, b"net") + v1("fc6", legacy_shape((1, 1, 2**12, 2**12)) + floats(values)))
+    values = np.random.default_rng(0).standard_normal(2**22, np.float32)  # 16 MB
+    path = save(piece(1, b"net") + v1("fc6", legacy_shape((1, 1, 2**11, 2**11)) + floats(values)))
     tracemalloc.start()
     try:
         (blob,) = read_caffemodel(path)["fc6"]

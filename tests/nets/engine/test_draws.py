@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.rounding import float32_atol
 from helpers.small_net import SHAPE, images, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,8 +28,8 @@ from predicdiff.noise import Noise  # noqa: E402
 from predicdiff.samplers import GaussianSampler, MarginalSampler  # noqa: E402
 
 HERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-#: One unit in the last place of a float32 value, and what numbers near 0 may keep of one near 255.
-TO_ROUNDING: Any = {"rtol": 1.2e-7, "atol": 2e-5}
+#: Of grey levels, each a mean and a row of the factor times the numbers of a window of 5 x 5 in three colours.
+TO_ROUNDING: Any = {"rtol": 0, "atol": float32_atol(255.0, 76)}
 
 
 def corpus(channels: int = 3, height: int = 12, width: int = 14, count: int = 40) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from helpers.rounding import float32_atol  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
@@ -19,6 +20,8 @@ from predicdiff.nets.modules.net import ModuleNet  # noqa: E402
 from predicdiff.nets.preprocessing import Preprocessing  # noqa: E402
 
 SHAPE = (3, 8, 7)
+#: Of values around 1, whose longest sum is over 168 products.
+ROUNDING = float32_atol(1.0, 168)
 
 
 def convnet(classes: int = 5) -> nn.Sequential:
@@ -60,16 +63,16 @@ def test_logits_and_their_softmax() -> None:
     module, inputs = convnet(), images()
     values = make(module).forward(inputs, ["logits", "prob", "6"])
     logits = reference(module, inputs).astype(np.float64)
-    np.testing.assert_allclose(values["logits"], logits, atol=1e-6)
-    np.testing.assert_allclose(values["6"], logits, atol=1e-6)
-    np.testing.assert_allclose(values["prob"], np.exp(logits) / np.exp(logits).sum(1, keepdims=True), atol=1e-6)
+    np.testing.assert_allclose(values["logits"], logits, atol=ROUNDING)
+    np.testing.assert_allclose(values["6"], logits, atol=ROUNDING)
+    np.testing.assert_allclose(values["prob"], np.exp(logits) / np.exp(logits).sum(1, keepdims=True), atol=ROUNDING)
 
 
 def test_sigmoid() -> None:
     module, inputs = convnet(1), images()
     net = make(module, output="sigmoid")
     logits = reference(module, inputs).astype(np.float64)
-    np.testing.assert_allclose(net.forward(inputs, ["prob"])["prob"], 1 / (1 + np.exp(-logits)), atol=1e-6)
+    np.testing.assert_allclose(net.forward(inputs, ["prob"])["prob"], 1 / (1 + np.exp(-logits)), atol=ROUNDING)
     assert (net.scores, net.output, net.outcomes) == ("logits", "prob", 2)
 
 
@@ -83,14 +86,14 @@ def test_one_number_for_each_input() -> None:
 def test_probabilities_are_left_as_they_are() -> None:
     module, inputs = nn.Sequential(convnet(), nn.Softmax(1)), images()
     net = make(module, output="probabilities")
-    np.testing.assert_allclose(net.forward(inputs, ["prob"])["prob"], reference(module, inputs), atol=1e-6)
+    np.testing.assert_allclose(net.forward(inputs, ["prob"])["prob"], reference(module, inputs), atol=ROUNDING)
     assert (net.scores, net.output, "logits" in net.blobs) == (None, "prob", False)
 
 
 def test_activation_is_no_probability() -> None:
     module, inputs = convnet(), images()
     net = make(module, output="activation")
-    np.testing.assert_allclose(net.forward(inputs, ["output"])["output"], reference(module, inputs), atol=1e-6)
+    np.testing.assert_allclose(net.forward(inputs, ["output"])["output"], reference(module, inputs), atol=ROUNDING)
     assert (net.scores, net.output, "prob" in net.blobs) == (None, None, False)
 
 
@@ -99,8 +102,8 @@ def test_a_blob_is_what_its_module_returned_before_a_rectifier_in_place() -> Non
     values = make(module).forward(inputs, ["1", "2"])
     before = reference(module[:2], inputs)
     assert before.min() < 0
-    np.testing.assert_allclose(values["1"], before, atol=1e-6)
-    np.testing.assert_allclose(values["2"], np.maximum(before, 0), atol=1e-6)
+    np.testing.assert_allclose(values["1"], before, atol=ROUNDING)
+    np.testing.assert_allclose(values["2"], np.maximum(before, 0), atol=ROUNDING)
 
 
 def test_gradient_through_modules_in_place() -> None:
@@ -209,9 +212,9 @@ def test_of_several_calls_the_last_and_only_tensors_of_floats() -> None:
     assert list(net.blobs) == ["twice", "logits", "prob"]
     with torch.no_grad():
         wanted = module.twice(module.twice(torch.tensor(inputs)).tanh()).numpy()
-    np.testing.assert_allclose(net.forward(inputs, ["twice"])["twice"], wanted, atol=1e-6)
+    np.testing.assert_allclose(net.forward(inputs, ["twice"])["twice"], wanted, atol=ROUNDING)
     # the net's own blob, not the submodule of that name
-    np.testing.assert_allclose(net.forward(inputs, ["logits"])["logits"], reference(module, inputs), atol=1e-6)
+    np.testing.assert_allclose(net.forward(inputs, ["logits"])["logits"], reference(module, inputs), atol=ROUNDING)
 
 
 def test_layers_after_the_last_asked_blob_are_not_run() -> None:
@@ -242,7 +245,9 @@ def test_a_module_that_views_its_maps() -> None:
             return self.conv(x).view(len(x), -1)
 
     module, inputs = Views(), images()
-    np.testing.assert_allclose(make(module).forward(inputs, ["logits"])["logits"], reference(module, inputs), atol=1e-6)
+    np.testing.assert_allclose(
+        make(module).forward(inputs, ["logits"])["logits"], reference(module, inputs), atol=ROUNDING
+    )
 
 
 def test_a_submodule_that_is_skipped_for_some_inputs() -> None:
@@ -316,7 +321,9 @@ def test_maps_of_logits() -> None:
     net, inputs = make(module), images()
     prob = net.forward(inputs, ["prob"])["prob"]
     assert net.blobs["prob"] == (4, 8, 7)
-    np.testing.assert_allclose(prob, functional.softmax(torch.tensor(reference(module, inputs)), 1).numpy(), atol=1e-6)
+    np.testing.assert_allclose(
+        prob, functional.softmax(torch.tensor(reference(module, inputs)), 1).numpy(), atol=ROUNDING
+    )
 
 
 def test_provenance_tells_nets_apart() -> None:
