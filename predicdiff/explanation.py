@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from .images import Frame, enlarge
 KIND = Kind("explanation", 1, "predicdiff explain IMAGE", ExplanationError)
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
 SHOWN = ("window", "samples", "stride")
-PathLike = Union[str, Path]
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class Explanation:
             )
         return self.frame.back(enlarge(self.relevance, self.pixels.shape[1:]))
 
-    def save(self, path: PathLike) -> None:
+    def save(self, path: str | Path) -> None:
         """Write one HDF5 file, whole or not at all.
 
         Raises
@@ -128,7 +127,7 @@ class Explanation:
         write(Path(path), KIND, arrays, texts)
 
     @classmethod
-    def load(cls, path: PathLike) -> Explanation:
+    def load(cls, path: str | Path) -> Explanation:
         """Read a file that `save` wrote.
 
         Raises

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Tuple, Union
+from typing import Any, Callable, ContextManager, Tuple
 
 import numpy as np
 from matplotlib import style
@@ -38,7 +38,6 @@ MINUS = "\N{MINUS SIGN}"
 #: From one line of text to the next, in units of its size.
 LINE = 1.25
 Box = Tuple[float, float, float, float]  # left, top, width, height
-PathLike = Union[str, Path]
 
 
 def styled() -> ContextManager[None]:
@@ -133,7 +132,7 @@ def tall(text: str, size: float) -> float:
     return (text.count("\n") + 1) * size * LINE / 72 if text else 0.0
 
 
-def save_figure(figure: Figure, path: PathLike, *, dpi: float = 150) -> Path:
+def save_figure(figure: Figure, path: str | Path, *, dpi: float = 150) -> Path:
     """Write a figure as PNG, PDF or SVG, by the path's ending; whole or not at all, and each time the same bytes.
 
     Parameters

@@ -16,7 +16,7 @@ from helpers.places import ROOT
 from PIL import Image
 
 from predicdiff.cli import main
-from predicdiff.nets.zoo import caffe_preprocessing
+from predicdiff.nets.caffe.transformer import caffe_preprocessing
 from predicdiff.samplers import GaussianSampler
 
 

@@ -64,7 +64,8 @@ class NetChoice:
         )
 
     def _as(self, like: Like, given: Preprocessing | None) -> Preprocessing | None:
-        from ...nets.zoo import entry, known_preprocessing, names
+        from ...nets.fetching.door import known_preprocessing
+        from ...nets.fetching.manifest import entry, names
 
         known = known_preprocessing(entry(self.net)) if given is None and self.net in names() else given
         made = like.preprocessing(known)
@@ -83,7 +84,9 @@ class NetChoice:
 
     def _preprocessing(self) -> Preprocessing | None:
         """Caffe's, or a known net's own, with what was given put in its place; None leaves all to the net."""
-        from ...nets.zoo import caffe_preprocessing, entry, known_preprocessing, names
+        from ...nets.caffe.transformer import caffe_preprocessing
+        from ...nets.fetching.door import known_preprocessing
+        from ...nets.fetching.manifest import entry, names
 
         settings = {
             "mean": self.mean,
