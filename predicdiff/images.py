@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Sequence, Union
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -17,10 +17,9 @@ EXIF_ORIENTATION = 0x0112
 LUMA = np.array([0.299, 0.587, 0.114])
 #: An enlarged image has at most so many pixels; only one that is a hair's breadth thin needs more.
 MOST_PIXELS = 2**26
-PathLike = Union[str, Path]
 
 
-def load_image(path: PathLike) -> np.ndarray:
+def load_image(path: str | Path) -> np.ndarray:
     """Read any image file that Pillow reads.
 
     Turned as its EXIF tag says; grey, palette and CMYK become RGB, 16 bits become 8, what is transparent becomes white.

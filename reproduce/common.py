@@ -23,7 +23,11 @@ from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, Wei
 from predicdiff.explanation import Explanation
 from predicdiff.files import written_whole
 from predicdiff.images import load_image
-from predicdiff.nets.zoo import caffe_preprocessing, fetch_net, load_labels, load_net, models_dir
+from predicdiff.nets.caffe.transformer import caffe_preprocessing
+from predicdiff.nets.fetching.manifest import models_dir
+from predicdiff.nets.fetching.weights import fetch_net
+from predicdiff.nets.labels import load_labels
+from predicdiff.nets.zoo import load_net
 from predicdiff.overlays import find_colour_map, symmetric_scale
 from predicdiff.plan import Analysis, make_plan
 from predicdiff.plotting import Block, grid_figure, save_figure

@@ -16,12 +16,14 @@ from torch.nn import functional
 
 from predicdiff.errors import DependencyError, SettingsError
 from predicdiff.images import View
-from predicdiff.nets import zoo
 from predicdiff.nets.caffe import resolved as layers
 from predicdiff.nets.caffe.prototxt import read_prototxt
 from predicdiff.nets.caffe.torch_net import CaffeTorchNet
+from predicdiff.nets.fetching.manifest import entry, models_dir
+from predicdiff.nets.fetching.weights import status
 from predicdiff.nets.modules.net import ModuleNet
 from predicdiff.nets.preprocessing import Preprocessing
+from predicdiff.nets.zoo import load_net
 
 #: Nets whose architecture is timed though the manifest does not have them.
 UNLISTED = {"squeezenet": "squeezenet.prototxt"}
@@ -61,9 +63,9 @@ def load(name: str, *, seed: int, device: str | None) -> Timed:
     prototxt = definition(name)
     if name in TORCHVISION:
         return Timed(name, _of_torchvision(name, seed, device), "seeded", None)
-    there = name not in UNLISTED and not next(net for net in zoo.status() if net.name == name).missing
+    there = name not in UNLISTED and not next(net for net in status() if net.name == name).missing
     if there or prototxt is None:
-        return Timed(name, zoo.load_net(name, device=device), "own", prototxt)
+        return Timed(name, load_net(name, device=device), "own", prototxt)
     spec = read_prototxt(prototxt)
     net = CaffeTorchNet(
         spec,
@@ -89,8 +91,8 @@ def definition(name: str) -> Path | None:
     if name in TORCHVISION:
         _torchvision(name)
         return None
-    file = UNLISTED[name] if name in UNLISTED else zoo.entry(name).prototxt
-    return None if file is None else zoo.models_dir() / file
+    file = UNLISTED[name] if name in UNLISTED else entry(name).prototxt
+    return None if file is None else models_dir() / file
 
 
 def seeded(net: layers.ResolvedNet, seed: int) -> dict[str, list[np.ndarray]]:

@@ -155,6 +155,18 @@ class Preprocessing:
                 InputWarning,
             )
 
+    def check_mean_image(self, input_shape: tuple[int, ...]) -> None:
+        """Refuse a mean image that belongs to images of another size than those that are resized and cropped here."""
+        if self.mean is None or self.view.mode != "warp":
+            return
+        crop, shape, size = tuple(input_shape[1:]), np.shape(self.mean)[1:], self.view.size
+        resized = crop if size is None else (size, size) if isinstance(size, int) else tuple(size)
+        if shape not in ((), resized, crop):
+            raise SettingsError(
+                f"the mean image is {shape[0]} x {shape[1]}, but images are resized to {resized[0]} x {resized[1]} and "
+                f"cropped to {crop[0]} x {crop[1]}: want a mean image of one of these sizes, or another --image-size."
+            )
+
     @property
     def provenance(self) -> dict[str, Any]:
         """For JSON: the settings, a mean image by its SHA-1."""

@@ -3,54 +3,32 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import Any, Callable, Sequence, Union, cast
+from typing import Any, Sequence
 
-import numpy as np
-
-from ..errors import DependencyError, SettingsError, WeightsError
-from ..images import View
+from ..errors import DependencyError, SettingsError
 from ..protocols import ENGINES, Net
-from .caffe.caffemodel import read_caffemodel, read_mean
-from .caffe.prototxt import read_prototxt
-from .caffe.transformer import caffe_preprocessing
-from .fetching.manifest import Entry, entry, manifest, models_dir, names
-from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
+from .caffe.door import DOOR as PROTOTXT
+from .doors import Door, NetSettings
+from .fetching.door import DOOR as NAME
+from .fetching.manifest import entry
 from .labels import load_labels
+from .modules.door import DOOR as MODULE
 from .preprocessing import Preprocessing
 
-__all__ = [
-    "Entry",
-    "Fetched",
-    "Status",
-    "cache_dir",
-    "caffe_preprocessing",
-    "entry",
-    "fetch_net",
-    "known_preprocessing",
-    "load_labels",
-    "load_net",
-    "manifest",
-    "mean_path",
-    "models_dir",
-    "names",
-    "status",
-    "weights_path",
-]
-
-PathLike = Union[str, Path]
+#: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
+DOORS: tuple[Door, ...] = (MODULE, NAME, PROTOTXT)
 
 
 def load_net(
     source: Any,
     *,
-    weights: PathLike | None = None,
+    weights: str | Path | None = None,
     preprocessing: Preprocessing | None = None,
     engine: str = "torch",
     input_shape: Sequence[int] | None = None,
     output: str = "logits",
-    labels: PathLike | Sequence[str] | None = None,
+    labels: str | Path | Sequence[str] | None = None,
     training_instances: int | None = None,
     device: str | None = None,
     precision: str = "float32",
@@ -97,123 +75,29 @@ def load_net(
         raise SettingsError(
             f"preprocessing is a {type(preprocessing).__name__}: want a Preprocessing, or None where pixels are inputs."
         )
-    common = {
-        "labels": load_labels(labels) if isinstance(labels, (str, os.PathLike)) else labels,
-        "training_instances": training_instances,
-        "device": device,
-    }
-    net: Net = _load(source, engine, weights, preprocessing, input_shape, output, common)
+    settings = NetSettings(
+        weights=None if weights is None else Path(weights),
+        preprocessing=preprocessing,
+        engine=engine,
+        input_shape=input_shape,
+        output=output,
+        labels=load_labels(labels) if isinstance(labels, (str, os.PathLike)) else labels,
+        training_instances=training_instances,
+        device=device,
+    )
+    net = _door(source).load(source, settings)
     if precision != "float32":
         net.precision = precision  # type: ignore[attr-defined]
     return net
 
 
-def _load(
-    source: Any,
-    engine: str,
-    weights: PathLike | None,
-    preprocessing: Preprocessing | None,
-    input_shape: Sequence[int] | None,
-    output: str,
-    common: dict[str, Any],
-) -> Any:
-    if _is_module(source):
-        _check_torch(engine, type(source).__name__)
-        return _from_module(source, weights, preprocessing, input_shape, output, common)
-    if not isinstance(source, (str, os.PathLike)):
-        raise SettingsError(
-            f"a net is a name, the path of a prototxt or a torch.nn.Module, not a {type(source).__name__}."
-        )
-    if input_shape is not None or output != "logits":
-        raise SettingsError(f"input_shape and output are said of a torch module; {source} knows its own.")
-    if _is_path(source):
-        return _from_prototxt(Path(source), engine, weights, preprocessing, common)
-    return _from_manifest(entry(str(source)), engine, weights, preprocessing, common)
-
-
-def known_preprocessing(net: Entry) -> Preprocessing:
-    """Preprocessing of a net of the manifest; reads its mean image, and raises as `mean_path` does."""
-    fields: dict[str, Any] = dict(net.preprocessing)
-    view = View(**fields.pop("view"))
-    path = mean_path(net.name)
-    if path is not None:
-        fields["mean"] = read_mean(path)
-    return Preprocessing(view=view, **fields)
-
-
-def _from_manifest(
-    net: Entry, engine: str, weights: PathLike | None, preprocessing: Preprocessing | None, common: dict[str, Any]
-) -> Net:
-    if net.prototxt is None:
-        _check_torch(engine, net.name)
-    path = weights_path(net.name) if weights is None else Path(weights)
-    preprocessing = preprocessing or known_preprocessing(net)
-    if common["labels"] is None:
-        common = dict(common, labels=load_labels(models_dir() / net.labels))
-    if common["training_instances"] is None:
-        common = dict(common, training_instances=net.training_instances)
-    if net.prototxt is not None:
-        return _caffe_net(models_dir() / net.prototxt, engine, path, preprocessing, dict(common, name=net.name))
-    module = MODULES[net.module or ""](path)
-    return _from_module(module, None, preprocessing, net.input_shape, "logits", dict(common, name=net.name))
-
-
-def _from_prototxt(
-    path: Path, engine: str, weights: PathLike | None, preprocessing: Preprocessing | None, common: dict[str, Any]
-) -> Net:
-    if weights is None:
-        read_prototxt(path)  # if it is none, that is the thing to say
-        raise WeightsError(f"{path} holds the layers but no weights: give the caffemodel too (weights=..., --weights).")
-    return _caffe_net(path, engine, Path(weights), preprocessing, common)
-
-
-def _caffe_net(
-    path: Path, engine: str, weights: Path, preprocessing: Preprocessing | None, common: dict[str, Any]
-) -> Net:
-    about = dict(common, preprocessing=preprocessing, source=weights.name)
-    if engine == "caffe":
-        from .caffe.pycaffe import CaffeNet
-
-        read_prototxt(path)  # if it is none, that is the thing to say
-        net: Any = CaffeNet(path, read_caffemodel(weights), **about)
-    else:
-        from .caffe.torch_net import CaffeTorchNet
-
-        net = CaffeTorchNet(read_prototxt(path), read_caffemodel(weights), **about)
-    _check_mean_image(preprocessing, net.input_shape)
-    return cast(Net, net)
-
-
-def _from_module(
-    module: Any,
-    weights: PathLike | None,
-    preprocessing: Preprocessing | None,
-    input_shape: Any,
-    output: str,
-    common: dict[str, Any],
-) -> Net:
-    from .modules.net import ModuleNet
-
-    if weights is not None:
-        raise SettingsError("a module brings its weights along: load them into it, and leave `weights` out.")
-    if input_shape is None:
-        raise SettingsError("a module does not say what it takes: give input_shape=(channels, height, width).")
-    net = ModuleNet(module, input_shape=input_shape, output=output, preprocessing=preprocessing, **common)
-    _check_mean_image(preprocessing, net.input_shape)
-    return net
-
-
-def _check_mean_image(preprocessing: Preprocessing | None, input_shape: tuple[int, ...]) -> None:
-    """Refuse a mean image that belongs to images of another size."""
-    if preprocessing is None or preprocessing.mean is None or preprocessing.view.mode != "warp":
-        return
-    crop, shape, size = tuple(input_shape[1:]), np.shape(preprocessing.mean)[1:], preprocessing.view.size
-    resized = crop if size is None else (size, size) if isinstance(size, int) else tuple(size)
-    if shape not in ((), resized, crop):
-        raise SettingsError(
-            f"the mean image is {shape[0]} x {shape[1]}, but images are resized to {resized[0]} x {resized[1]} and "
-            f"cropped to {crop[0]} x {crop[1]}: want a mean image of one of these sizes, or another --image-size."
-        )
+def _door(source: Any) -> Door:
+    for door in DOORS:
+        if door.takes(source):
+            return door
+    if isinstance(source, str):
+        entry(source)  # raises: no net has this name
+    raise SettingsError(f"a net is a name, the path of a prototxt or a torch.nn.Module, not a {type(source).__name__}.")
 
 
 def _check_engine(engine: str, precision: str) -> None:
@@ -234,32 +118,3 @@ def _check_engine(engine: str, precision: str) -> None:
             f'torch is not installed ({error}): pip install "predicdiff[torch]", or where there is pycaffe take the '
             "engine caffe (--engine caffe)."
         ) from error
-
-
-def _check_torch(engine: str, name: str) -> None:
-    if engine != "torch":
-        raise SettingsError(
-            f"{name} is a torch module, which Caffe can't run: want the engine torch, or a Caffe net (--net googlenet)."
-        )
-
-
-def _is_module(source: Any) -> bool:
-    torch = sys.modules.get("torch")  # who has a module has imported torch
-    return torch is not None and isinstance(source, torch.nn.Module)
-
-
-def _is_path(source: str | os.PathLike[str]) -> bool:
-    """Whether a path is meant, rather than a name: by its looks, so that a mistyped one is called a missing file."""
-    path = Path(source)
-    named = isinstance(source, str) and source in manifest()
-    return not named and (not isinstance(source, str) or bool(path.suffix) or len(path.parts) > 1 or path.is_file())
-
-
-def _efficientnet_lite0(path: Path) -> Any:
-    from .modules import efficientnet_lite
-
-    return efficientnet_lite.load(path)
-
-
-#: Architectures that the manifest names, each a function from the weights' path to a module.
-MODULES: dict[str, Callable[[Path], Any]] = {"efficientnet_lite0": _efficientnet_lite0}

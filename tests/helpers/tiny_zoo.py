@@ -11,8 +11,7 @@ import pytest
 
 from helpers.local_server import LocalServer
 from helpers.places import DATA
-from predicdiff.nets import zoo
-from predicdiff.nets.fetching import manifest, weights
+from predicdiff.nets.fetching import door, manifest, weights
 
 WEIGHTS = (DATA / "tiny_v1.caffemodel").read_bytes()
 MEAN = (DATA / "tiny_mean.binaryproto").read_bytes()
@@ -44,7 +43,7 @@ class TinyZoo:
         self.write()
         monkeypatch.setenv("PREDICDIFF_CACHE", str(self.cache))
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        for module in (manifest, zoo):
+        for module in (manifest, door):
             monkeypatch.setattr(module, "models_dir", lambda: self.models)
 
     def write(self, way: str = "good", mean_way: str = "good", npy_way: str = "status/404") -> None:

@@ -1,4 +1,4 @@
-"""The three doors of `load_net`, and what is said at each when something does not fit."""
+"""The doors of `load_net`, and what is said at each when something does not fit."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.engines import ENGINES, needed
+from helpers.oracle_nets import NumpyNet
 from helpers.places import MODELS
 from helpers.tiny_zoo import DATA, WEIGHTS, TinyZoo
 from skimage import data
 
 from predicdiff.errors import BlobError, DependencyError, FormatError, SettingsError, WeightsError
 from predicdiff.images import View
-from predicdiff.nets import zoo as doors
+from predicdiff.nets import zoo as nets
 from predicdiff.nets.caffe.caffemodel import read_mean
 from predicdiff.nets.caffe.transformer import caffe_preprocessing
+from predicdiff.nets.doors import Door, NetSettings
+from predicdiff.nets.fetching.weights import weights_path
+from predicdiff.nets.labels import load_labels
 from predicdiff.nets.preprocessing import Preprocessing
-from predicdiff.nets.zoo import load_labels, weights_path
 
 pytestmark = needed
 
@@ -43,7 +46,7 @@ def golden() -> Any:
 
 def load_net(source: Any, **settings: Any) -> Any:
     """By the engine that is installed, torch if both are."""
-    return doors.load_net(source, **{"engine": ENGINES[0], **settings})
+    return nets.load_net(source, **{"engine": ENGINES[0], **settings})
 
 
 def module() -> Any:
@@ -188,3 +191,20 @@ def test_efficientnet_runs_out_of_the_box() -> None:
 def test_preprocessing_of_another_kind_is_refused() -> None:
     with pytest.raises(SettingsError, match="preprocessing is a str: want a Preprocessing"):
         load_net("tiny", preprocessing="imagenet")  # type: ignore[arg-type]
+
+
+def test_a_door_of_ones_own_loads_its_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(source: str, settings: NetSettings) -> Any:
+        settings.refuse_shape(source)
+        net = NumpyNet((1, int(source[4:]), 4))
+        net.labels = settings.labels
+        return net
+
+    door = Door(lambda source: isinstance(source, str) and source.startswith("toy:"), load)
+    monkeypatch.setattr(nets, "DOORS", (*nets.DOORS, door))
+    net = load_net("toy:3", labels=["one", "two"])
+    assert (net.input_shape, net.labels) == ((1, 3, 4), ["one", "two"])
+    with pytest.raises(SettingsError, match="toy:3 knows its own"):
+        load_net("toy:3", output="sigmoid")
+    with pytest.raises(SettingsError, match="no net is called 'toys'"):
+        load_net("toys")

@@ -14,8 +14,7 @@ import pytest
 from helpers.engines import ENGINES
 from helpers.places import ROOT
 
-from predicdiff.nets import zoo
-from predicdiff.nets.fetching import manifest
+from predicdiff.nets.fetching import door, manifest
 
 MANIFEST = """
 [tiny]
@@ -71,7 +70,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path) -> Iterato
     sha1 = hashlib.sha1(weights).hexdigest()
     (models / "manifest.toml").write_text(MANIFEST.format(sha1=sha1, size=len(weights)))
     monkeypatch.setenv("PREDICDIFF_CACHE", str(tmp_path / "cache"))
-    for part in (manifest, zoo):
+    for part in (manifest, door):
         monkeypatch.setattr(part, "models_dir", lambda: models)
     manifest.manifest.cache_clear()
     yield tmp_path

@@ -13,10 +13,11 @@ import numpy as np
 from ...errors import ImageError, SettingsError
 from ...images import MODES, load_image
 from ...nets.caffe.transformer import caffe_preprocessing
+from ...nets.fetching.door import known_preprocessing
 from ...nets.fetching.manifest import entry, names
 from ...nets.fetching.weights import fetch_net, status
 from ...nets.preprocessing import ORDERS, Preprocessing
-from ...nets.zoo import known_preprocessing, load_net
+from ...nets.zoo import load_net
 from ...presets import Like
 from ...protocols import ENGINES, PRECISIONS, Net
 from ...samplers.corpus import bundled

@@ -20,7 +20,7 @@ from ...errors import DownloadError, WeightsError
 from .part_file import Hash, PartFile, file_hash, part_file
 
 #: Called with the bytes received so far and the bytes in all (None where no one says).
-Progress = Callable[[int, Optional[int]], None]
+BytesProgress = Callable[[int, Optional[int]], None]
 
 CHUNK = 1 << 16
 LIMIT = 4 << 30
@@ -39,7 +39,7 @@ def fetch(
     wanted: Hash,
     size: int | None = None,
     limit: int = LIMIT,
-    progress: Progress | None = None,
+    progress: BytesProgress | None = None,
     timeout: float = 6.0,
     stall: float = 10.0,
     unreachable: dict[str, str] | None = None,
@@ -139,7 +139,7 @@ class _Job:
     wanted: Hash
     size: int | None
     most: int
-    progress: Progress | None
+    progress: BytesProgress | None
     timeout: float
     stall: float
 

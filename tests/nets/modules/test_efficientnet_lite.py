@@ -14,10 +14,10 @@ from predicdiff.errors import WeightsError
 
 torch = pytest.importorskip("torch")
 
+from predicdiff.nets.fetching.door import known_preprocessing  # noqa: E402
 from predicdiff.nets.fetching.manifest import entry  # noqa: E402
 from predicdiff.nets.fetching.weights import weights_path  # noqa: E402
 from predicdiff.nets.modules import efficientnet_lite  # noqa: E402
-from predicdiff.nets.zoo import known_preprocessing  # noqa: E402
 
 SHAPE = (3, 224, 224)
 
