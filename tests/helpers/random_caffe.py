@@ -128,6 +128,6 @@ def layer_by_layer(
     values[source] = torch.tensor(changed).reshape(len(changed), *net_plan.sizes[source])
     with torch.inference_mode():
         for step in net_plan.steps:
-            tops = apply(layers.Turn(step, (), False), [values[i] for i in step.reads], held[step.layer.name])
+            tops = apply(layers.Turn(step, (), False), [values[i] for i in step.inputs], held[step.layer.name])
             values.update((number, top) for number, top in zip(step.writes, tops) if number != source)
     return {blob: values[number].numpy() for blob, number in net_plan.values.items()}

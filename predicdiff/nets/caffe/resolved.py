@@ -144,10 +144,7 @@ class ResolvedNet:
             if value not in wanted:
                 frees[i].append(value)
         own = {value for value in fresh - wanted if readers[value] == 1}
-        return [
-            Turn(step, tuple(gone), step.layer.type == "ReLU" and step.reads[0] in own)
-            for step, gone in zip(steps, frees)
-        ]
+        return [Turn(step, tuple(gone), step.reads[0] in own) for step, gone in zip(steps, frees)]
 
     def downstream(self, start: str) -> set[int]:
         """The last value of blob ``start``, and every value that is computed from it."""

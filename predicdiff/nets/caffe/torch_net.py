@@ -16,7 +16,7 @@ from ..preprocessing import Preprocessing
 from .graph import caffe_graph
 from .prototxt import NetSpec
 from .resolved import Turn, check_weights, definition, resolve
-from .torch_layers import apply
+from .torch_layers import LAYERS, apply
 
 
 class CaffeTorchNet(TorchNet):
@@ -80,9 +80,9 @@ class CaffeTorchNet(TorchNet):
         self._layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
         arrays = check_weights(self._resolved, weights, source=source)
         with memory_errors():
-            linear = {step.layer.name for step in self._resolved.steps if step.layer.type == "InnerProduct"}
+            packed = {step.layer.name for step in self._resolved.steps if LAYERS[step.layer.type].packed}
             self._weights = {
-                layer: [self._weight(array, layer in linear) for array in blobs] for layer, blobs in arrays.items()
+                layer: [self._weight(array, layer in packed) for array in blobs] for layer, blobs in arrays.items()
             }
         self._whole: Graph | None = None
         self._hash: str | None = None
@@ -108,16 +108,16 @@ class CaffeTorchNet(TorchNet):
 
     def _work(self, turns: Sequence[Turn], values: dict[int, Tensor], wanted: Mapping[str, int]) -> dict[str, Tensor]:
         for turn in turns:
-            bottoms = [values[number] for number in turn.step.reads]
+            bottoms = [values[number] for number in turn.step.inputs]
             tops = apply(turn, bottoms, self._weights.get(turn.step.layer.name, ()))
             values.update(zip(turn.step.writes, tops))
             for number in turn.frees:
                 del values[number]
         return {blob: values[number] for blob, number in wanted.items()}
 
-    def _weight(self, array: np.ndarray, linear: bool) -> Tensor:
+    def _weight(self, array: np.ndarray, packed: bool) -> Tensor:
         tensor = self._tensor(array)
-        if linear and tensor.dim() == 2 and self.device.type == "cpu" and torch.backends.mkldnn.is_available():
+        if packed and tensor.dim() == 2 and self.device.type == "cpu" and torch.backends.mkldnn.is_available():
             return tensor.to_mkldnn()  # 1.3 to 2 times as fast as MKL on a processor that is not Intel's
         return tensor.contiguous(memory_format=self._layout) if tensor.dim() == 4 else tensor
 
@@ -131,8 +131,7 @@ class CaffeTorchNet(TorchNet):
 
     def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeTorchNet:
         """A copy of the net with other weights in these layers."""
-        made = type(self)(self._spec, {**self.weights, **weights}, device=self.device, **self._about())
-        return self._set_like(made)
+        return self._set_like(type(self)(self._spec, {**self.weights, **weights}, device=self.device, **self._about()))
 
     @property
     def weights(self) -> dict[str, list[np.ndarray]]:
