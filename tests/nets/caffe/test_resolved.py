@@ -123,6 +123,13 @@ def test_a_relu_overwrites_only_what_nobody_else_reads() -> None:
     )
 
 
+def test_a_crop_depends_on_its_first_bottom_alone() -> None:
+    conv = layer("Convolution", "data", "conv", num_output=4, kernel_size=[1])
+    cropped = resolve(net(IMAGE, conv, layer("Crop", "data conv", "crop")))
+    assert cropped.values["crop"] not in cropped.downstream("conv")
+    assert [turn.step.layer.name for turn in cropped.schedule(["crop"])] == ["crop"]
+
+
 def test_live_elements_by_hand() -> None:
     made = resolve(net((1, 4, 4), layer("Pooling", "data", "a", kernel_size=2, stride=2), layer("TanH", "a", "b")))
     # the input (16), the pool's top (4) and twice that to work with; then tops alone

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...engine.convolution import convolutions
+from ...engine.convolution import convolutions, sound
 from ...engine.geometry import Reach, reaches
-from ...engine.graph import Kind, Local
+from ...engine.graph import Function, Kind, Local
 from ...engine.pooling import divisors, maxima, means
 from ..resolved import Step
 from .base import Filters, Pair, Tensors, TorchLayer, filter_size, with_bias
@@ -26,6 +26,52 @@ def _convolution(step: Step, weights: Tensors, device: torch.device) -> Kind:
     settings = step.shapes.settings
     reach = _reaches(step, weights[0].shape[2:], settings["dilation"])
     return Local(reach, convolutions(*with_bias(weights), **settings)[1])
+
+
+def deconvolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
+    """The transposed map of a convolution; a second array of weights is the bias."""
+    return _deconvolutions(*with_bias(weights), **settings)[0](bottoms)
+
+
+def _deconvolutions(
+    weight: Tensor, bias: Tensor | None, *, stride: Pair, pad: Pair, dilation: Pair, group: int
+) -> tuple[Function, Function]:
+    """What is done with a map, and with a piece: its outputs that see nothing beyond it."""
+    inside = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:])]
+    beyond = [s - 1 for s in stride]  # outputs behind the last input, before there would be another
+    transposed = functional.conv_transpose2d
+    return (
+        lambda values: transposed(sound(values[0]), weight, bias, stride, pad, 0, group, dilation),
+        lambda pieces: transposed(sound(pieces[0]), weight, bias, stride, inside, beyond, group, dilation),
+    )
+
+
+def _deconvolution(step: Step, weights: Tensors, device: torch.device) -> Kind:
+    settings, kernel = step.shapes.settings, weights[0].shape[2:]
+    before = [d * (k - 1) - p for d, k, p in zip(settings["dilation"], kernel, settings["pad"])]
+    sizes = step.bottoms[0][1:], step.shapes.tops[0][1:]
+    reach = reaches(kernel, (1, 1), before, *sizes, settings["dilation"], settings["stride"])
+    return Local(reach, _deconvolutions(*with_bias(weights), **settings)[1])
+
+
+def _outputs_first(weights: Tensors, *, group: int, **settings: Any) -> tuple[Tensor, Tensor | None]:
+    weight, bias = with_bias(weights)
+    return _turned(weight, group), bias
+
+
+def _of_outputs_first(weight: Tensor, bias: Tensor | None, *, group: int, **settings: Any) -> tuple[Function, Function]:
+    return _deconvolutions(_turned(weight, group), bias, group=group, **settings)
+
+
+def _turned(weight: Tensor, group: int) -> Tensor:
+    """Weights (in, out / group, kh, kw) as (out, in / group, kh, kw), and the other way round."""
+    return weight.unflatten(0, (group, -1)).transpose(1, 2).flatten(0, 1)
+
+
+def _deconvolution_work(step: Step, weights: Tensors) -> int:
+    """Each weight is used once for each place of the bottom."""
+    inside, outside = (math.prod(shape[1:]) for shape in (step.bottoms[0], step.shapes.tops[0]))
+    return max(1, weights[0].numel() * inside // outside)
 
 
 def pooling(
@@ -44,7 +90,7 @@ def pooling(
 
 def _pool_padded(x: Tensor, method: str, kernel: Pair, stride: Pair, pad: Pair, size: Pair) -> Tensor:
     reach = reaches(kernel, stride, pad, x.shape[2:], size)
-    around = (pad[1], reach[1].after, pad[0], reach[0].after)
+    around = (*reach[1].border, *reach[0].border)
     if method == "MAX":
         return functional.max_pool2d(functional.pad(x, around, value=-math.inf), kernel, stride)
     total = functional.avg_pool2d(functional.pad(x, around), kernel, stride, divisor_override=1)
@@ -72,6 +118,13 @@ LAYERS = (
         kind=_convolution,
         filters=Filters(lambda weights, **settings: with_bias(weights), convolutions),
         work=filter_size,
+    ),
+    TorchLayer(
+        "Deconvolution",
+        deconvolution,
+        kind=_deconvolution,
+        filters=Filters(_outputs_first, _of_outputs_first),
+        work=_deconvolution_work,
     ),
     TorchLayer("Pooling", pooling, kind=_pooling, by_channel=True),
 )
