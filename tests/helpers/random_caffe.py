@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from helpers.records import layer, net
 from predicdiff.errors import LayerError
 from predicdiff.nets.caffe import resolved as layers
+from predicdiff.nets.caffe.graph import caffe_graph
 from predicdiff.nets.caffe.layer_types import shapes
 from predicdiff.nets.caffe.prototxt import Layer, NetSpec
-from predicdiff.nets.caffe.torch_layers import apply
 
 #: Layers whose sums and products of small whole numbers are exact in single precision.
 EXACT = ("convolution", "convolution", "maximum", "rectifier", "concat", "sum", "scale", "split", "power", "inner")
@@ -127,7 +127,7 @@ def layer_by_layer(
     values = {0: torch.tensor(image)[None].expand(len(changed), *image.shape)}
     values[source] = torch.tensor(changed).reshape(len(changed), *net_plan.sizes[source])
     with torch.inference_mode():
-        for step in net_plan.steps:
-            tops = apply(layers.Turn(step, (), False), [values[i] for i in step.reads], held[step.layer.name])
-            values.update((number, top) for number, top in zip(step.writes, tops) if number != source)
+        for node in caffe_graph(net_plan, held, torch.device("cpu")).nodes:
+            if node.writes != source:
+                values[node.writes] = node.run([values[number] for number in node.reads])
     return {blob: values[number].numpy() for blob, number in net_plan.values.items()}

@@ -14,8 +14,8 @@ from ..engine.convolution import convolutions
 from ..engine.geometry import reaches
 from ..engine.graph import Concat, Function, Graph, Kernel, Kind, Local, Node, Pointwise, Whole
 from ..engine.pooling import divisors, maxima, means
-from .resolved import Plan, Step, Turn
-from .torch_layers import AFFINE, apply
+from .resolved import Plan, Step
+from .torch_layers import AFFINE, FUNCTIONS, relu
 
 #: Types that do at a place what depends on that place alone.
 PLACEWISE = frozenset(
@@ -36,20 +36,18 @@ def caffe_graph(plan: Plan, weights: Mapping[str, Sequence[Tensor]], device: tor
 
 def _nodes(step: Step, weights: Sequence[Tensor], device: torch.device) -> list[Node]:
     layer = step.layer
-    turn = Turn(step, (), False)
     node = Node(
         name=layer.name,
         operation=layer.type,
         reads=step.reads,
         writes=step.writes[0],
-        run=lambda bottoms: apply(turn, bottoms, weights)[0],
+        run=_function(step, weights),
         kind=_kind(step, weights),
         fresh=layer.type not in SHARING,
         by_channel=layer.type in BY_CHANNEL,
     )
     if layer.type == "ReLU":
-        over = Turn(step, (), True)
-        node = replace(node, over=lambda bottoms: apply(over, bottoms, weights)[0])
+        node = replace(node, over=lambda bottoms: relu(bottoms, weights, overwrite=True, **step.shapes.settings))
     if isinstance(node.kind, Pointwise) and layer.type in AFFINE:
         gain, shift = (
             values.expand(step.bottoms[0][0]) for values in AFFINE[layer.type](weights, step.shapes.settings)
@@ -62,6 +60,15 @@ def _nodes(step: Step, weights: Sequence[Tensor], device: torch.device) -> list[
     if layer.type == "InnerProduct":
         node = _linear(node, step, weights)
     return [replace(node, writes=number) for number in step.writes]
+
+
+def _function(step: Step, weights: Sequence[Tensor]) -> Function:
+    """What a layer does to its bottoms; each top of a Split is its bottom."""
+    if step.layer.type == "Split":
+        return lambda bottoms: bottoms[0]
+    if step.layer.type in ("Flatten", "Reshape"):
+        return lambda bottoms: bottoms[0].reshape(len(bottoms[0]), *step.shapes.tops[0])
+    return lambda bottoms: FUNCTIONS[step.layer.type](bottoms, weights, **step.shapes.settings)
 
 
 def _kind(step: Step, weights: Sequence[Tensor]) -> Kind:

@@ -18,12 +18,10 @@ import numpy as np
 
 from ...errors import LayerError, WeightsError
 from ...units import lookup
+from ..engine.order import freed, needed
 from .fields import Shape
 from .layer_types import MOST, Shapes, shapes
 from .prototxt import Layer, NetSpec
-
-#: Types whose result is memory of its own, which a following ReLU may overwrite.
-FRESH = frozenset({"BatchNorm", "Bias", "Convolution", "Eltwise", "InnerProduct", "Scale"})
 
 
 @dataclass(frozen=True)
@@ -44,15 +42,6 @@ class Step:
             unfolded = 1 if kernel == (1, 1) else math.prod(kernel)
             return self.bottoms[0][0] * unfolded * math.prod(self.shapes.tops[0][1:])
         return 2 * math.prod(self.shapes.tops[0])
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A step as it is run for certain blobs: what can be freed after it, and whether its bottom may be overwritten."""
-
-    step: Step
-    frees: tuple[int, ...]
-    overwrite: bool
 
 
 @dataclass(frozen=True)
@@ -119,31 +108,6 @@ class Plan:
         bottom = self.softmax.layer.bottoms[0]
         return bottom if self.values[bottom] == self.softmax.reads[0] else None
 
-    def schedule(self, blobs: Iterable[str], *, overwrite: bool = True) -> list[Turn]:
-        """The steps that ``blobs`` need, in order; a value is freed after its last use.
-
-        A ReLU may overwrite its bottom where nothing else reads that, unless ``overwrite`` forbids it (for gradients).
-        """
-        wanted = {self._value(blob) for blob in blobs}
-        needed, steps = set(wanted), []
-        for step in reversed(self.steps):
-            if needed.intersection(step.writes):
-                needed.update(step.reads)
-                steps.append(step)
-        steps.reverse()
-        readers = Counter(value for step in steps for value in step.reads)
-        fresh = {step.writes[0] for step in steps if overwrite and step.layer.type in FRESH}
-        last = {value: i for i, step in enumerate(steps) for value in step.writes + step.reads}
-        frees: list[list[int]] = [[] for _ in steps]
-        for value, i in last.items():
-            if value not in wanted:
-                frees[i].append(value)
-        own = {value for value in fresh - wanted if readers[value] == 1}
-        return [
-            Turn(step, tuple(gone), step.layer.type == "ReLU" and step.reads[0] in own)
-            for step, gone in zip(steps, frees)
-        ]
-
     def downstream(self, start: str) -> set[int]:
         """The last value of blob ``start``, and every value that is computed from it."""
         seen = {self._value(start)}
@@ -156,10 +120,12 @@ class Plan:
         """Most elements alive at one time on the way to ``blob``, for one input; estimated from above."""
         live = {self.values[name]: math.prod(self.sizes[self.values[name]]) for name in self.inputs}
         most = sum(live.values())
-        for turn in self.schedule([blob]):
-            live.update((value, math.prod(self.sizes[value])) for value in turn.step.writes)
-            most = max(most, sum(live.values()) + turn.step.workspace)
-            for value in turn.frees:
+        wanted = [self._value(blob)]
+        steps = [self.steps[i] for i in needed([(step.reads, step.writes) for step in self.steps], wanted)]
+        for step, gone in zip(steps, freed([(step.reads, step.writes) for step in steps], wanted)):
+            live.update((value, math.prod(self.sizes[value])) for value in step.writes)
+            most = max(most, sum(live.values()) + step.workspace)
+            for value in gone:
                 live.pop(value, None)
         return most
 

@@ -16,7 +16,6 @@ from torch.nn import functional
 from ..engine.convolution import sound
 from ..engine.geometry import reaches
 from ..engine.pooling import divisors
-from .resolved import Turn
 
 Pair = Tuple[int, int]
 Tensors = Sequence[Tensor]
@@ -24,18 +23,6 @@ Tensors = Sequence[Tensor]
 
 #: Elements of maps that a processor's cache is taken to hold.
 CACHED = 2**16
-
-
-def apply(turn: Turn, bottoms: Tensors, weights: Tensors) -> tuple[Tensor, ...]:
-    """Tops of one step of a plan."""
-    step = turn.step
-    if step.layer.type == "Split":
-        return tuple(bottoms) * len(step.writes)
-    if step.layer.type in ("Flatten", "Reshape"):
-        return (bottoms[0].reshape(len(bottoms[0]), *step.shapes.tops[0]),)
-    if turn.overwrite:
-        return (relu(bottoms, weights, overwrite=True, **step.shapes.settings),)
-    return (FUNCTIONS[step.layer.type](bottoms, weights, **step.shapes.settings),)
 
 
 def convolution(bottoms: Tensors, weights: Tensors, *, stride: Pair, pad: Pair, dilation: Pair, group: int) -> Tensor:
@@ -227,4 +214,4 @@ AFFINE: dict[str, Callable[[Tensors, Mapping[str, Any]], tuple[Tensor, Tensor]]]
     "Scale": _affine_scale,
 }
 
-__all__: list[str] = ["AFFINE", "FUNCTIONS", "apply"]
+__all__: list[str] = ["AFFINE", "FUNCTIONS", "relu"]
