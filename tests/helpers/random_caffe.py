@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from helpers.records import layer, net
 from predicdiff.errors import LayerError
 from predicdiff.nets.caffe import resolved as layers
+from predicdiff.nets.caffe.graph import caffe_graph
 from predicdiff.nets.caffe.layer_types import shapes
 from predicdiff.nets.caffe.prototxt import Layer, NetSpec
-from predicdiff.nets.caffe.torch_layers import apply
 
 #: Layers whose sums and products of small whole numbers are exact in single precision.
 EXACT = (
@@ -21,7 +21,7 @@ EXACT = (
     "split", "power", "inner",
 )  # fmt: skip
 #: These, and the others.
-ALL = (*EXACT, "mean", "lrn", "norm", "product", "prelu", "elu", "global", "flatten")
+ALL = (*EXACT, "mean", "lrn", "norm", "product", "prelu", "elu", "global", "flatten", "slice of columns")
 
 
 @st.composite
@@ -69,21 +69,15 @@ def of_kind(draw: st.DrawFn, kind: str, bottom: str, blobs: dict[str, tuple[int,
         return layer(
             "Eltwise", f"{others} {bottom}", top, operation="PROD" if kind == "product" else operation, **fields
         )
-    if kind == "slice":
-        return draw(slices(bottom, shape, top))
+    if kind in ("slice", "slice of columns"):
+        axis = len(shape) if kind == "slice of columns" else 1
+        if shape[axis - 1] < 2:
+            return None
+        at = draw(st.integers(1, shape[axis - 1] - 1))
+        return layer("Slice", bottom, f"{top} {top}s", name=top, axis=axis, slice_point=[at])
     if len(shape) != 3:
         return None
     return draw(crops(bottom, blobs, top) if kind == "crop" else of_windows(kind, bottom, shape, top))
-
-
-@st.composite
-def slices(draw: st.DrawFn, bottom: str, shape: tuple[int, ...], top: str) -> Layer | None:
-    """Two parts, of channels mostly."""
-    axis = draw(st.sampled_from([1, 1, 1, len(shape)]))
-    if shape[axis - 1] < 2:
-        return None
-    at = draw(st.integers(1, shape[axis - 1] - 1))
-    return layer("Slice", bottom, f"{top} {top}s", name=top, axis=axis, slice_point=[at])
 
 
 @st.composite
@@ -157,7 +151,7 @@ def layer_by_layer(
     values = {0: torch.tensor(image)[None].expand(len(changed), *image.shape)}
     values[source] = torch.tensor(changed).reshape(len(changed), *net_plan.sizes[source])
     with torch.inference_mode():
-        for step in net_plan.steps:
-            tops = apply(layers.Turn(step, (), False), [values[i] for i in step.inputs], held[step.layer.name])
-            values.update((number, top) for number, top in zip(step.writes, tops) if number != source)
+        for node in caffe_graph(net_plan, held, torch.device("cpu")).nodes:
+            if node.writes != source:
+                values[node.writes] = node.run([values[number] for number in node.reads])
     return {blob: values[number].numpy() for blob, number in net_plan.values.items()}

@@ -226,7 +226,8 @@ NUMBERS = st.one_of(
 )  # fmt: skip
 FIELDS = (
     "num_output", "kernel_size", "kernel_h", "stride", "pad", "pad_w", "group", "dilation", "axis", "num_axes",
-    "slice_point", "offset", "end_axis", "concat_dim", "local_size", "coeff", "global_pooling", "bias_term", "alpha", "pool", "shape",
+    "slice_point", "offset", "end_axis", "concat_dim", "local_size", "coeff", "global_pooling", "bias_term",
+    "alpha", "pool", "shape",
 )  # fmt: skip
 SHAPES = st.builds(lambda dims: {"dim": dims}, st.lists(st.integers(-2, 9), max_size=5))
 
