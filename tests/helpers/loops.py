@@ -28,6 +28,24 @@ def convolution(
     return result
 
 
+def deconvolution(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: Pair, pad: Pair, dilation: Pair, group: int
+) -> np.ndarray:
+    """Each input adds its kernel, times its value, to its group's channels; what falls into the padding is lost."""
+    (channels, height, width), (_, out, kh, kw) = x.shape, weight.shape
+    rows, columns = (
+        s * (n - 1) + d * (k - 1) + 1 - 2 * p for s, n, d, k, p in zip(stride, (height, width), dilation, (kh, kw), pad)
+    )
+    result = np.zeros((group * out, rows, columns)) + bias[:, None, None]
+    for c, i, j in product(range(channels), range(height), range(width)):
+        first = c // (channels // group) * out
+        for o, u, v in product(range(out), range(kh), range(kw)):
+            row, column = i * stride[0] - pad[0] + u * dilation[0], j * stride[1] - pad[1] + v * dilation[1]
+            if 0 <= row < rows and 0 <= column < columns:
+                result[first + o, row, column] += weight[c, o, u, v] * x[c, i, j]
+    return result
+
+
 def pooling(x: np.ndarray, method: str, kernel: Pair, stride: Pair, pad: Pair, size: Pair) -> np.ndarray:
     """Windows cut off at the image; a mean is the sum divided by the window's size within the padded image."""
     channels, height, width = x.shape

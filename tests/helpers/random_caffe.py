@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from helpers.records import layer, net
 from predicdiff.errors import LayerError
 from predicdiff.nets.caffe import resolved as layers
+from predicdiff.nets.caffe.graph import caffe_graph
 from predicdiff.nets.caffe.layer_types import shapes
 from predicdiff.nets.caffe.prototxt import Layer, NetSpec
-from predicdiff.nets.caffe.torch_layers import apply
 
 #: Layers whose sums and products of small whole numbers are exact in single precision.
-EXACT = ("convolution", "convolution", "maximum", "rectifier", "concat", "sum", "scale", "split", "power", "inner")
+EXACT = (
+    "convolution", "convolution", "deconvolution", "maximum", "rectifier", "concat", "crop", "slice", "sum", "scale",
+    "split", "power", "inner",
+)  # fmt: skip
 #: These, and the others.
-ALL = (*EXACT, "mean", "lrn", "norm", "product", "prelu", "elu", "global", "flatten")
+ALL = (*EXACT, "mean", "lrn", "norm", "product", "prelu", "elu", "global", "flatten", "slice of columns")
 
 
 @st.composite
@@ -32,11 +35,11 @@ def specs(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, most: int = 7) -> NetSp
         if record is None:
             continue
         try:
-            made = shapes(record, tuple(blobs[name] for name in record.bottoms))
+            tops = shapes(record, tuple(blobs[name] for name in record.bottoms)).tops
         except LayerError:
             continue
         records.append(record)
-        blobs.update(zip(record.tops, made.tops))
+        blobs.update(zip(record.tops, tops))
     if not records:
         records.append(layer("ReLU", "data", "b0"))
     if "mean" in kinds and draw(st.booleans()):
@@ -66,7 +69,26 @@ def of_kind(draw: st.DrawFn, kind: str, bottom: str, blobs: dict[str, tuple[int,
         return layer(
             "Eltwise", f"{others} {bottom}", top, operation="PROD" if kind == "product" else operation, **fields
         )
-    return draw(of_windows(kind, bottom, shape, top)) if len(shape) == 3 else None
+    if kind in ("slice", "slice of columns"):
+        axis = len(shape) if kind == "slice of columns" else 1
+        if shape[axis - 1] < 2:
+            return None
+        at = draw(st.integers(1, shape[axis - 1] - 1))
+        return layer("Slice", bottom, f"{top} {top}s", name=top, axis=axis, slice_point=[at])
+    if len(shape) != 3:
+        return None
+    return draw(crops(bottom, blobs, top) if kind == "crop" else of_windows(kind, bottom, shape, top))
+
+
+@st.composite
+def crops(draw: st.DrawFn, bottom: str, blobs: dict[str, tuple[int, ...]], top: str) -> Layer:
+    """To the size of any blob that is not larger, be it itself; channels too where there are as many or fewer."""
+    shape = blobs[bottom]
+    smaller = [name for name, other in blobs.items() if len(other) == 3 and all(map(int.__ge__, shape[1:], other[1:]))]
+    like = draw(st.sampled_from(smaller))
+    axis = draw(st.sampled_from([1, 2])) if blobs[like][0] <= shape[0] else 2
+    room = [ours - theirs for ours, theirs in zip(shape[axis - 1 :], blobs[like][axis - 1 :])]
+    return layer("Crop", f"{bottom} {like}", top, axis=axis, offset=[draw(st.integers(0, most)) for most in room])
 
 
 PLAIN = {
@@ -79,8 +101,8 @@ FIELDS: dict[str, dict[str, Any]] = {
 
 
 @st.composite
-def of_windows(draw: st.DrawFn, kind: str, bottom: str, shape: tuple[int, ...], top: str) -> Layer:
-    """A convolution or pooling, its windows as odd as they come."""
+def of_windows(draw: st.DrawFn, kind: str, bottom: str, shape: tuple[int, ...], top: str) -> Layer | None:
+    """A convolution of either way or pooling, its windows as odd as they come."""
     if kind == "global":
         return layer("Pooling", bottom, top, global_pooling=True, pool=draw(st.sampled_from(["MAX", "AVE"])))
     sides: dict[str, Any] = {}
@@ -89,28 +111,30 @@ def of_windows(draw: st.DrawFn, kind: str, bottom: str, shape: tuple[int, ...], 
         # not more: torch falls over convolutions of narrow maps of which a window sees nothing
         pad = draw(st.integers(0, min(2, kernel - 1)))
         sides.update({f"kernel_{side}": kernel, f"stride_{side}": draw(st.integers(1, 3)), f"pad_{side}": pad})
-    if kind == "convolution":
+    if kind == "deconvolution" and max(shape[1:]) > 12:
+        return None
+    if kind in ("convolution", "deconvolution"):
         group = draw(st.sampled_from([g for g in (1, 2, 3) if shape[0] % g == 0]))
         dilation = draw(st.sampled_from([[1], [1], [2], [1, 3]]))
         out = group * draw(st.integers(1, 2))
-        return layer("Convolution", bottom, top, num_output=out, group=group, dilation=dilation, **sides)
+        return layer(kind.title(), bottom, top, num_output=out, group=group, dilation=dilation, **sides)
     return layer("Pooling", bottom, top, pool="MAX" if kind == "maximum" else "AVE", **sides)
 
 
 def weights(spec: NetSpec, generator: np.random.Generator, *, exact: bool = False) -> dict[str, list[np.ndarray]]:
     """As each layer wants them: small whole numbers, or normal ones by which maps stay about as they are."""
-    found = {}
+    arrays = {}
     for step in layers.resolve(spec).steps:
         wanted = step.shapes.weights
         if exact:
-            found[step.layer.name] = [generator.integers(-1, 2, shape).astype(np.float32) for shape in wanted]
+            arrays[step.layer.name] = [generator.integers(-1, 2, shape).astype(np.float32) for shape in wanted]
         elif step.layer.type == "BatchNorm":
-            found[step.layer.name] = [generator.uniform(0.5, 2, shape).astype(np.float32) for shape in wanted]
+            arrays[step.layer.name] = [generator.uniform(0.5, 2, shape).astype(np.float32) for shape in wanted]
         else:
-            found[step.layer.name] = [
+            arrays[step.layer.name] = [
                 (generator.standard_normal(s) / np.sqrt(max(1, np.prod(s[1:])))).astype(np.float32) for s in wanted
             ]
-    return found
+    return arrays
 
 
 def layer_by_layer(
@@ -127,7 +151,7 @@ def layer_by_layer(
     values = {0: torch.tensor(image)[None].expand(len(changed), *image.shape)}
     values[source] = torch.tensor(changed).reshape(len(changed), *net_plan.sizes[source])
     with torch.inference_mode():
-        for step in net_plan.steps:
-            tops = apply(layers.Turn(step, (), False), [values[i] for i in step.reads], held[step.layer.name])
-            values.update((number, top) for number, top in zip(step.writes, tops) if number != source)
+        for node in caffe_graph(net_plan, held, torch.device("cpu")).nodes:
+            if node.writes != source:
+                values[node.writes] = node.run([values[number] for number in node.reads])
     return {blob: values[number].numpy() for blob, number in net_plan.values.items()}

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...errors import LayerError, WeightsError
 from ...units import lookup
+from ..engine.order import freed, needed
 from .fields import Shape
 from .layer_types import MOST, LayerType, Shapes, shapes, type_of
 from .records import Layer, NetSpec
@@ -48,15 +49,6 @@ class Step:
     def workspace(self) -> int:
         """Elements that the layer needs besides its tops, at most."""
         return self.columns or 2 * math.prod(self.shapes.tops[0])
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A step as it is run for certain blobs: what can be freed after it, and whether its bottom may be overwritten."""
-
-    step: Step
-    frees: tuple[int, ...]
-    overwrite: bool
 
 
 @dataclass(frozen=True)
@@ -124,31 +116,6 @@ class ResolvedNet:
         steps = [step for step in self.steps if step.type.probabilities]
         return steps[-1] if steps else None
 
-    def schedule(self, blobs: Iterable[str], *, overwrite: bool = True) -> list[Turn]:
-        """The steps that ``blobs`` need, in order; a value is freed after its last use.
-
-        A ReLU may overwrite its bottom where nothing else reads that, unless ``overwrite`` forbids it (for gradients).
-        """
-        wanted = {self._value(blob) for blob in blobs}
-        needed, steps = set(wanted), []
-        for step in reversed(self.steps):
-            if needed.intersection(step.writes):
-                needed.update(step.inputs)
-                steps.append(step)
-        steps.reverse()
-        readers = Counter(value for step in steps for value in step.inputs)
-        fresh = {step.writes[0] for step in steps if overwrite and not step.type.shares}
-        last = {value: i for i, step in enumerate(steps) for value in step.writes + step.inputs}
-        frees: list[list[int]] = [[] for _ in steps]
-        for value, i in last.items():
-            if value not in wanted:
-                frees[i].append(value)
-        own = {value for value in fresh - wanted if readers[value] == 1}
-        return [
-            Turn(step, tuple(gone), step.layer.type == "ReLU" and step.reads[0] in own)
-            for step, gone in zip(steps, frees)
-        ]
-
     def downstream(self, start: str) -> set[int]:
         """The last value of blob ``start``, and every value that is computed from it."""
         seen = {self._value(start)}
@@ -161,10 +128,12 @@ class ResolvedNet:
         """Most elements alive at one time on the way to ``blob``, for one input; estimated from above."""
         live = {self.values[name]: math.prod(self.sizes[self.values[name]]) for name in self.inputs}
         most = sum(live.values())
-        for turn in self.schedule([blob]):
-            live.update((value, math.prod(self.sizes[value])) for value in turn.step.writes)
-            most = max(most, sum(live.values()) + turn.step.workspace)
-            for value in turn.frees:
+        wanted = [self._value(blob)]
+        steps = [self.steps[i] for i in needed([(step.inputs, step.writes) for step in self.steps], wanted)]
+        for step, gone in zip(steps, freed([(step.inputs, step.writes) for step in steps], wanted)):
+            live.update((value, math.prod(self.sizes[value])) for value in step.writes)
+            most = max(most, sum(live.values()) + step.workspace)
+            for value in gone:
                 live.pop(value, None)
         return most
 
@@ -198,12 +167,12 @@ def resolve(spec: NetSpec) -> ResolvedNet:
     for layer in spec.layers:
         reads = _reads(layer, values)
         bottoms = tuple(sizes[value] for value in reads)
-        told = shapes(layer, bottoms)
-        for i, (top, shape) in enumerate(zip(layer.tops, told.tops)):
+        layer_shapes = shapes(layer, bottoms)
+        for i, (top, shape) in enumerate(zip(layer.tops, layer_shapes.tops)):
             _check_top(layer, i, top, shape, values, bottoms)
         writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
-        steps.append(Step(layer, type_of(layer), reads, writes, bottoms, told))
-        sizes.extend(told.tops)
+        steps.append(Step(layer, type_of(layer), reads, writes, bottoms, layer_shapes))
+        sizes.extend(layer_shapes.tops)
         values.update(zip(layer.tops, writes))
     _check_names(steps)
     return ResolvedNet(spec.name, tuple(steps), tuple(sizes), values, tuple(spec.inputs))

@@ -89,7 +89,7 @@ class _Cutter:
         if weight.dim() > 2 and weight.shape[1] != self.shapes[node.reads[0]][0]:
             return None  # in groups, each of which sees other inputs
         rows = _rows(weight, channels)
-        work = rows.numel()
+        work = node.work * len(rows) // len(weight)
         fewer = node.computing(*kernel.make(rows, None if bias is None else bias[list(channels)]))
         cut = replace(fewer, work=work, spared=node.work - work, kernel=None)
         return {node.writes: (cut, len(channels))}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .geometry import Box
 from .graph import Concat, Local, Node
-from .patches import cut_out, narrowed, paste
+from .patches import cut_out, narrowed, paste, trimmed
 
 if TYPE_CHECKING:
     from .incremental import Incremental
@@ -83,7 +83,9 @@ class Batch:
             return self._pointwise(node, [self._all(number) for number in node.reads], box, i)
         size = (box.height, box.width)
         if isinstance(node.kind, Local):
+            rows, columns = node.kind.reach
             values = node.kind.cut([self._piece(node.reads[0], box, node.kind)])
+            values = trimmed(values, rows.phase(box.row), columns.phase(box.column), size, self.engine.layout)
             if node.kind.scale is not None:
                 samples = self.size // self.count
                 values = values / cut_out(node.kind.scale, box.row, box.column, size, samples, self.engine.layout)
@@ -119,7 +121,7 @@ class Batch:
         rows, columns = kind.reach
         row, column = rows.origin(box.row), columns.origin(box.column)
         size = (rows.needs(box.height), columns.needs(box.width))
-        border = (columns.before, columns.after, rows.before, rows.after)
+        border = (*columns.border, *rows.border)
         return self._part(value, row, column, size, border=border, fill=kind.fill).values
 
     def _part(

@@ -50,12 +50,16 @@ class Box(NamedTuple):
 class Reach:
     """How outputs along one axis see inputs: output o sees ``o * stride - before + dilation * (0 ... kernel - 1)``.
 
+    These are places; input i lies at place ``i * up``.
+
     Attributes
     ----------
     kernel, stride, before, dilation : int
-        ``before`` is the padding above or to the left.
+        ``before`` is the padding above or to the left; below 0 where that many inputs are left out.
     length, size : int
         Inputs and outputs along the axis.
+    up : int
+        Where it is not 1, as in transposed convolutions, ``stride`` is 1.
     """
 
     kernel: int
@@ -64,21 +68,23 @@ class Reach:
     length: int
     size: int
     dilation: int = 1
+    up: int = 1
 
     @property
     def extent(self) -> int:
-        """Inputs from the first to the last that one output sees."""
+        """Places from the first to the last that one output sees."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
-    def after(self) -> int:
-        """How far the last output looks over the far border; not below 0."""
-        return max(0, self.needs(self.size) - self.before - self.length)
+    def border(self) -> tuple[int, int]:
+        """How many inputs beyond the map, before and after it, the first and the last output ask for."""
+        last = ((self.size - 1) * self.stride - self.before + self.extent + self.up - 2) // self.up
+        return max(0, -(-self.before // self.up)), max(0, last + 1 - self.length)
 
     def affected(self, span: Span) -> Span:
         """Outputs that see any input of a range."""
-        first = -((self.extent - 1 - self.before - span.start) // self.stride)
-        last = (span.stop - 1 + self.before) // self.stride
+        first = -((self.extent - 1 - self.before - span.start * self.up) // self.stride)
+        last = ((span.stop - 1) * self.up + self.before) // self.stride
         empty = span.stop <= span.start
         start = np.clip(first, 0, self.size)
         stop = np.clip(last + 1, 0, self.size)
@@ -86,12 +92,21 @@ class Reach:
 
     def origin(self, start: np.ndarray) -> np.ndarray:
         """Where the inputs begin that outputs from ``start`` on see; below 0 in the padding."""
-        origin: np.ndarray = start * self.stride - self.before
+        origin: np.ndarray = (start * self.stride - self.before) // self.up
         return origin
 
+    def phase(self, start: np.ndarray) -> np.ndarray:
+        """How many places behind the input at their origin outputs from ``start`` on begin to see."""
+        phase: np.ndarray = (start * self.stride - self.before) % self.up
+        return phase
+
     def needs(self, size: int) -> int:
-        """How many inputs a run of ``size`` outputs sees."""
-        return (size - 1) * self.stride + self.extent
+        """How many inputs a run of ``size`` outputs sees, at most: it depends on the phase."""
+        return ((size - 1) * self.stride + self.extent + self.up - 2) // self.up + 1
+
+    def gives(self, size: int) -> int:
+        """How many outputs see nothing but what ``size`` of them need; as many, but where inputs lie apart."""
+        return (self.needs(size) * self.up - self.extent) // self.stride + 1
 
 
 def reaches(
@@ -101,17 +116,18 @@ def reaches(
     given: Sequence[int],
     output: Sequence[int],
     dilation: Sequence[int] = (1, 1),
+    up: Sequence[int] = (1, 1),
 ) -> tuple[Reach, Reach]:
     """How a layer's outputs see its inputs, along rows and along columns.
 
     Parameters
     ----------
-    kernel, stride, before, dilation : (rows, columns)
+    kernel, stride, before, dilation, up : (rows, columns)
         As of `Reach`.
     given, output : (height, width)
         Of the layer's input and of its output.
     """
-    rows, columns = (Reach(*along) for along in zip(kernel, stride, before, given, output, dilation))
+    rows, columns = (Reach(*along) for along in zip(kernel, stride, before, given, output, dilation, up))
     return rows, columns
 
 

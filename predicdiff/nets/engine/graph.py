@@ -5,13 +5,16 @@ Both Caffe's layer records and torch modules are turned into one, and `increment
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Callable, Tuple, Union
 
+import torch
 from torch import Tensor
 
 from .geometry import Reach
+from .order import Move, freed, needed
 
 Shape = Tuple[int, ...]
 Function = Callable[[Sequence[Tensor]], Tensor]
@@ -115,6 +118,11 @@ class Node:
     spared: int = 0
     by_channel: bool = False
 
+    @property
+    def move(self) -> Move:
+        """What it reads and writes."""
+        return self.reads, (self.writes,)
+
     def computing(self, run: Function, cut: Function) -> Node:
         """The node with other functions: of all of its input, and of a piece."""
         kind = replace(self.kind, cut=cut) if isinstance(self.kind, Local) else self.kind
@@ -141,28 +149,29 @@ class Graph:
 
     def path(self, source: int, target: int) -> list[Node]:
         """The nodes that ``target`` needs and that see ``source``, in order."""
-        seen = self._seeing(source)
-        needed, nodes = {target}, []
-        for node in reversed(self.nodes):
-            if node.writes in needed and node.writes in seen and node.writes != source:
-                nodes.append(node)
-                needed.update(node.reads)
-        return nodes[::-1]
+        seen = self._seeing(source) - {source}
+        nodes = [node for node in self.nodes if node.writes in seen]
+        return [nodes[i] for i in needed([node.move for node in nodes], [target])]
 
     def sees(self, source: int, target: int) -> bool:
         """Whether ``target`` depends on ``source``, or is it."""
         return target in self._seeing(source)
 
     def run(self, inputs: Tensor, wanted: Sequence[int]) -> dict[int, Tensor]:
-        """Values of a batch of inputs, each left as it was computed."""
-        needed = set(wanted)
-        for node in reversed(self.nodes):
-            if node.writes in needed:
-                needed.update(node.reads)
+        """Values of a batch of inputs, each left as it was computed.
+
+        What they do not need is not run, and no value is kept for longer than it is needed. A node may write over its
+        first input where that is memory of its own, which nobody else reads and nobody asked for; but not where a
+        gradient may be asked for, which needs the values on the way.
+        """
+        nodes = [self.nodes[i] for i in needed([node.move for node in self.nodes], wanted)]
+        free = set() if torch.is_grad_enabled() else _read_once(nodes).difference(wanted)
         values = {self.input: inputs}
-        for node in self.nodes:
-            if node.writes in needed:
-                values[node.writes] = node.run([values[number] for number in node.reads])
+        for node, gone in zip(nodes, freed([node.move for node in nodes], wanted)):
+            function = node.over if node.over is not None and node.reads[0] in free else node.run
+            values[node.writes] = function([values[number] for number in node.reads])
+            for number in gone:
+                del values[number]
         return {number: values[number] for number in wanted}
 
     def _seeing(self, source: int) -> set[int]:
@@ -171,3 +180,9 @@ class Graph:
             if seen.intersection(node.reads):
                 seen.add(node.writes)
         return seen
+
+
+def _read_once(nodes: Sequence[Node]) -> set[int]:
+    """Values that are memory of their own and read by one node alone, once."""
+    readers = Counter(number for node in nodes for number in node.reads)
+    return {node.writes for node in nodes if node.fresh and readers[node.writes] == 1}

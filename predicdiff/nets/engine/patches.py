@@ -18,11 +18,7 @@ def cut_out(
     """Rectangles (n S, C, h, w) of one map (1, C, H, W): each window's ``samples`` times, in memory of its own."""
     height, width = size
     count = len(row)
-    if base.shape[1] == 1:  # torch 2.13's convolutions take one channel, if it is said to come last, for another map
-        layout = torch.contiguous_format
-    batch = torch.empty(
-        (count * samples, base.shape[1], height, width), dtype=base.dtype, device=base.device, memory_format=layout
-    )
+    batch = _empty(base, count * samples, size, layout)
     if alike(row) and alike(column):
         batch.copy_(_slice(base, int(row[0]), int(column[0]), size).expand_as(batch))
     elif base.device.type == "cpu":
@@ -59,6 +55,17 @@ def narrowed(values: Tensor, row: np.ndarray, column: np.ndarray, size: tuple[in
     return values[:, :, top : top + height, left : left + width] if inside else None
 
 
+def trimmed(
+    values: Tensor, row: np.ndarray, column: np.ndarray, size: tuple[int, int], layout: torch.memory_format
+) -> Tensor:
+    """Rectangles of ``size`` that lie inside the given ones, each at its window's corner there, without the rest."""
+    if tuple(values.shape[2:]) == size:
+        return values
+    batch = _empty(values, len(values), size, layout)
+    paste(batch, values, -row, -column)
+    return batch
+
+
 def sent(array: np.ndarray, device: torch.device) -> Tensor:
     """A small array on a device; a GPU goes on with what it has to do meanwhile, and nobody waits for it."""
     tensor = torch.from_numpy(array)
@@ -68,6 +75,14 @@ def sent(array: np.ndarray, device: torch.device) -> Tensor:
 def alike(corners: np.ndarray) -> bool:
     """Whether all windows have the same."""
     return len(corners) == 1 or bool((corners == corners[0]).all())
+
+
+def _empty(like: Tensor, count: int, size: tuple[int, int], layout: torch.memory_format) -> Tensor:
+    """Room for a batch of rectangles with the channels of ``like``."""
+    channels = like.shape[1]
+    if channels == 1:  # torch 2.13's convolutions take one channel, if it is said to come last, for another map
+        layout = torch.contiguous_format
+    return torch.empty((count, channels, *size), dtype=like.dtype, device=like.device, memory_format=layout)
 
 
 def _slice(base: Tensor, top: int, left: int, size: tuple[int, int]) -> Tensor:

@@ -98,8 +98,7 @@ class Route:
     def fixed_elements(self) -> int:
         """Elements that are kept of the untouched image, borders included."""
         bordered = sum(
-            self.shape(node.reads[0])[0]
-            * math.prod(along.length + along.before + along.after for along in node.kind.reach)
+            self.shape(node.reads[0])[0] * math.prod(along.length + sum(along.border) for along in node.kind.reach)
             for node in self.head
             if isinstance(node.kind, Local)
         )
@@ -144,4 +143,6 @@ class Route:
         if not isinstance(node.kind, Local):
             return 2 * sum(self.shape(number)[0] for number in node.reads) * box.height * box.width
         rows, columns = node.kind.reach
-        return 2 * self.shape(node.reads[0])[0] * rows.needs(box.height) * columns.needs(box.width)
+        piece = self.shape(node.reads[0])[0] * rows.needs(box.height) * columns.needs(box.width)
+        spare = rows.gives(box.height) * columns.gives(box.width) - box.height * box.width
+        return 2 * piece + self.shape(node.writes)[0] * spare

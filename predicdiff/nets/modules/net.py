@@ -146,6 +146,7 @@ class ModuleNet(TorchNet):
         return 8 * self._trace.elements
 
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
+        # the module itself, even where it has a graph: hooks on any of its parts are a user's, and are to be called
         return self._run_with(inputs, blobs, {})
 
     def _run_with(self, inputs: Tensor, blobs: Sequence[str], changed: Mapping[str, Tensor]) -> dict[str, Tensor]:

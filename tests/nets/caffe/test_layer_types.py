@@ -88,6 +88,8 @@ def test_pooling_windows_cover_the_input_and_begin_inside(size: int, kernel: int
         ("Reshape", {"shape": {"dim": [1]}, "axis": -1}, (4, 6, 5, 1)),
         ("Reshape", {"shape": {"dim": [30]}, "axis": 2}, (4, 30)),
         ("Softmax", {"axis": -1}, IMAGE),
+        ("Deconvolution", {"num_output": 2, "kernel_size": [4], "stride": [2], "pad": [1]}, (2, 12, 10)),
+        ("Deconvolution", {"num_output": 2, "kernel_size": [3, 1], "dilation": [2], "stride": [3, 1]}, (2, 20, 5)),
         ("LRN", {"local_size": 3}, IMAGE),
         ("Dropout", {"dropout_ratio": 0.5}, IMAGE),
     ],
@@ -107,6 +109,7 @@ def test_concat_adds_up_along_its_axis() -> None:
     [
         ("Convolution", {"num_output": 6, "kernel_size": [3, 2], "group": 2}, ((6, 2, 3, 2), (6,))),
         ("Convolution", {"num_output": 6, "kernel_size": [1], "bias_term": False}, ((6, 4, 1, 1),)),
+        ("Deconvolution", {"num_output": 6, "kernel_size": [3, 2], "group": 2}, ((4, 3, 3, 2), (6,))),
         ("InnerProduct", {"num_output": 7}, ((7, 120), (7,))),
         ("InnerProduct", {"num_output": 7, "transpose": True, "bias_term": False}, ((120, 7),)),
         ("BatchNorm", {}, ((4,), (4,), (1,))),
@@ -150,6 +153,27 @@ def test_shapes_of_weights(kind: str, fields: dict[str, Any], shapes: tuple[Any,
         (layer("Convolution", "data", "a", num_output=3, kernel_size=[9]), "spans 9 x 9, larger than its input 6 x 5"),
         (layer("Convolution", "data", "a", num_output=2**31, kernel_size=[1]), r"want 1 to 2\^31 - 1 elements"),
         (layer("Convolution", "data", "a", num_output=1, kernel_size=[1], pad=[2**31]), r"want 1 to 2\^31 - 1 elem"),
+        (
+            layer("Deconvolution", "data", "a", num_output=2, kernel_size=[1], pad=[3]),
+            "pad 3 x 3, which leaves nothing",
+        ),
+        (layer("Deconvolution", "data", "a", num_output=3, kernel_size=[1], group=2), "multiples of group = 2"),
+        (layer("Slice", "data", "a b c"), "slices 4 of axis 1 into 3 tops: want equal parts, or slice_point"),
+        (layer("Slice", "data", "a b c", slice_point=[1]), "has 1 slice_point for 3 tops"),
+        (
+            layer("Slice", "data", "a b c", slice_point=[2, 2]),
+            r"slice_point \[2, 2\], want them ascending within the 4",
+        ),
+        (layer("Slice", "data", "a b", slice_point=[4]), "want them ascending within the 4 of axis 1"),
+        (layer("Slice", "data", "a b", slice_point=[-1]), r"slice_point = \[-1\], want whole numbers"),
+        (layer("Slice", "data", "a b", axis=1, slice_dim=1), "has both axis and slice_dim"),
+        (layer("Slice", "data", "a b", axis=0), "the batch axis"),
+        (layer("Crop", "data", "a"), "has 1 bottoms, want 2"),
+        (layer("Crop", "data data", "a", offset=[1]), r"crops \(4, 6, 5\) from \(0, 1, 1\) on out of \(4, 6, 5\)"),
+        (
+            layer("Crop", "data data", "a", offset=[0, 0, 0]),
+            "has 3 values of offset, want one, or one for each of 2 axes",
+        ),
         (layer("InnerProduct", "data", "a", num_output=2**30), r"want 1 to 2\^31 - 1 elements"),
         (layer("InnerProduct", "data", "a", num_output=2, axis=0), "axis = 0, which is the batch axis"),
         (layer("InnerProduct", "data", "a", num_output=2, axis=4), "axis = 4, want at most 3"),
@@ -190,6 +214,10 @@ def test_bottoms_of_other_shapes() -> None:
         resolve(net(IMAGE, pool, layer("Concat", "data small", "both")))
     with pytest.raises(LayerError, match=r"has a bottom of shape \(120,\), want \(channels, height, width\)"):
         resolve(net(IMAGE, layer("Flatten", "data", "flat"), layer("LRN", "flat", "norm")))
+    with pytest.raises(
+        LayerError, match=r"crops a blob of shape \(4, 6, 5\) to one of shape \(120,\), want as many axes"
+    ):
+        resolve(net(IMAGE, layer("Flatten", "data", "flat"), layer("Crop", "data flat", "crop")))
 
 
 NUMBERS = st.one_of(
@@ -198,7 +226,8 @@ NUMBERS = st.one_of(
 )  # fmt: skip
 FIELDS = (
     "num_output", "kernel_size", "kernel_h", "stride", "pad", "pad_w", "group", "dilation", "axis", "num_axes",
-    "end_axis", "concat_dim", "local_size", "coeff", "global_pooling", "bias_term", "alpha", "pool", "shape",
+    "slice_point", "offset", "end_axis", "concat_dim", "local_size", "coeff", "global_pooling", "bias_term",
+    "alpha", "pool", "shape",
 )  # fmt: skip
 SHAPES = st.builds(lambda dims: {"dim": dims}, st.lists(st.integers(-2, 9), max_size=5))
 

@@ -92,35 +92,16 @@ def branches() -> NetSpec:
     )
 
 
-def test_only_needed_layers_are_run_up_to_the_last_in_place() -> None:
-    made = resolve(branches())
-    assert [turn.step.layer.name for turn in made.schedule(["conv"])] == ["conv", "relu"]
-    assert [turn.step.layer.name for turn in made.schedule(["fc"])] == ["conv", "relu", "left", "fc"]
-    assert made.schedule(["data"]) == []
+def test_a_blobs_name_stands_for_what_the_last_layer_in_place_left() -> None:
+    data, _, relu, left, right, fc = range(6)
+    assert resolve(branches()).values == {"data": data, "conv": relu, "left": left, "right": right, "fc": fc}
 
 
-def test_values_are_freed_after_their_last_use() -> None:
-    made = resolve(branches())
-    data, conv, relu, left, right, fc = range(6)
-    frees = [set(turn.frees) for turn in made.schedule(["fc", "right"])]
-    assert frees == [{data}, {conv}, set(), {relu}, {left}]
-    assert [turn.frees for turn in made.schedule(["data", "conv"])] == [(), (conv,)]
-    assert made.values == {"data": data, "conv": relu, "left": left, "right": right, "fc": fc}
-
-
-def test_a_relu_overwrites_only_what_nobody_else_reads() -> None:
+def test_a_crop_depends_on_its_first_bottom_alone() -> None:
     conv = layer("Convolution", "data", "conv", num_output=4, kernel_size=[1])
-    alone = resolve(net(IMAGE, conv, layer("ReLU", "conv", "relu")))
-    assert [turn.overwrite for turn in alone.schedule(["relu"])] == [False, True]
-    assert [turn.overwrite for turn in alone.schedule(["conv", "relu"])] == [False, False]
-    assert not any(turn.overwrite for turn in alone.schedule(["relu"], overwrite=False))
-    shared = resolve(
-        net(IMAGE, conv, layer("Split", "conv", "a b"), layer("ReLU", "a", "relu"), layer("TanH", "b", "t"))
-    )
-    assert not any(turn.overwrite for turn in shared.schedule(["relu", "t"]))
-    assert not any(
-        turn.overwrite for turn in resolve(net(IMAGE, layer("ReLU", "data", "data", name="r"))).schedule(["data"])
-    )
+    cropped = resolve(net(IMAGE, conv, layer("Crop", "data conv", "crop")))
+    assert cropped.values["crop"] not in cropped.downstream("conv")
+    assert cropped.live_elements("crop") == 3 * 120 + 120
 
 
 def test_live_elements_by_hand() -> None:
@@ -128,11 +109,13 @@ def test_live_elements_by_hand() -> None:
     # the input (16), the pool's top (4) and twice that to work with; then tops alone
     assert made.live_elements("b") == 16 + 4 + 8
     assert made.live_elements("data") == 16
+    # four maps as large as the input, which itself is no longer there: the rectifier's bottom, its top, and twice that
+    assert resolve(branches()).live_elements("conv") == 4 * math.prod(IMAGE)
 
 
 def test_unknown_blob() -> None:
     with pytest.raises(BlobError, match=r"no blob 'conf'. Near names: conv"):
-        resolve(branches()).schedule(["conf"])
+        resolve(branches()).live_elements("conf")
 
 
 def weights_of_branches() -> dict[str, list[np.ndarray]]:

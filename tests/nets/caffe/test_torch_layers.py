@@ -18,27 +18,31 @@ from helpers import loops  # noqa: E402
 from helpers.formulas import FORMULAS, WITH_WEIGHTS, X, draw  # noqa: E402
 from helpers.records import layer, net  # noqa: E402
 
+from predicdiff.nets.caffe.graph import caffe_graph  # noqa: E402
 from predicdiff.nets.caffe.layer_types import TYPES  # noqa: E402
 from predicdiff.nets.caffe.prototxt import Layer  # noqa: E402
 from predicdiff.nets.caffe.resolved import resolve  # noqa: E402
-from predicdiff.nets.caffe.torch_layers import FUNCTIONS, apply  # noqa: E402
+from predicdiff.nets.caffe.torch_layers import LAYERS  # noqa: E402
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 
 
+def node(spec: Any, *weights: np.ndarray) -> Any:
+    """What a net's last layer is in the graph."""
+    made = resolve(spec)
+    tensors = [torch.tensor(array, dtype=torch.float32) for array in weights]
+    return caffe_graph(made, {made.steps[-1].layer.name: tensors}, torch.device("cpu")).nodes[-1]
+
+
 def run(bottom: np.ndarray, record: Layer, *weights: np.ndarray, layout: Any = torch.contiguous_format) -> np.ndarray:
     """Run one layer on a batch (b, ...) given as all of its bottoms; the batch must come out unchanged."""
-    made = resolve(net(bottom.shape[1:], record))
+    spec = net(bottom.shape[1:], record)
     tensor = torch.tensor(bottom)
     tensor = tensor.contiguous(memory_format=layout) if tensor.dim() == 4 else tensor
     with torch.inference_mode():
-        (top,) = apply(
-            made.schedule(["top"])[0],
-            [tensor] * len(record.bottoms),
-            [torch.tensor(w, dtype=torch.float32) for w in weights],
-        )
+        top = node(spec, *weights).run([tensor] * len(record.bottoms))
     np.testing.assert_array_equal(tensor.numpy(), bottom)
-    assert tuple(top.shape[1:]) == made.blobs["top"]
+    assert tuple(top.shape[1:]) == resolve(spec).blobs["top"]
     return top.numpy()
 
 
@@ -55,8 +59,8 @@ def both(name: str, pair: tuple[int, int]) -> dict[str, int]:
     return {f"{name}_h": pair[0], f"{name}_w": pair[1]}
 
 
-def test_every_known_type_has_a_function() -> None:
-    assert {*FUNCTIONS, "Flatten", "Reshape", "Split"} == set(TYPES)
+def test_every_known_type_can_be_computed() -> None:
+    assert set(LAYERS) == set(TYPES)
 
 
 @settings(max_examples=60)
@@ -130,9 +134,9 @@ def test_global_pooling(method: str, reduce: Any) -> None:
 
 
 def test_pooling_sends_the_gradient_to_the_first_of_equals() -> None:
-    made = resolve(net((1, 2, 2), layer("Pooling", "data", "top", global_pooling=True)))
+    pool = node(net((1, 2, 2), layer("Pooling", "data", "top", global_pooling=True)))
     x = torch.ones(1, 1, 2, 2, requires_grad=True)
-    apply(made.schedule(["top"])[0], [x], [])[0].sum().backward()
+    pool.run([x]).sum().backward()
     assert x.grad.flatten().tolist() == [1, 0, 0, 0]
 
 
@@ -151,7 +155,7 @@ def test_lrn(shape: Any, size: int, beta: float, k: float, alpha: float, batch: 
 @pytest.mark.parametrize("beta", [0.75, 0.5])
 def test_lrn_of_half_precision_is_rounded_once(beta: float) -> None:
     x = torch.tensor(10 * draw((3, 7, 4, 5))).bfloat16()
-    found = FUNCTIONS["LRN"]([x], (), size=5, alpha=0.5, beta=beta, k=1.0)
+    found = LAYERS["LRN"].run([x], (), size=5, alpha=0.5, beta=beta, k=1.0)
     assert found.dtype == torch.bfloat16
     wanted = np.array([loops.lrn(image, 5, 0.5, beta, 1.0) for image in x.double().numpy()])
     np.testing.assert_allclose(found.double().numpy(), wanted, rtol=2**-8 + 2**-20)
@@ -159,8 +163,8 @@ def test_lrn_of_half_precision_is_rounded_once(beta: float) -> None:
 
 def test_lrn_has_the_same_gradient_by_difference_quotients() -> None:
     x = torch.tensor(draw((2, 6, 1, 2)), dtype=torch.float64, requires_grad=True)
-    turn = resolve(net((6, 1, 2), layer("LRN", "data", "top", alpha=0.5))).schedule(["top"])[0]
-    assert torch.autograd.gradcheck(lambda values: apply(turn, [values], [])[0], (x,))
+    lrn = node(net((6, 1, 2), layer("LRN", "data", "top", alpha=0.5)))
+    assert torch.autograd.gradcheck(lambda values: lrn.run([values]), (x,))
 
 
 @settings(max_examples=30)
@@ -190,25 +194,24 @@ def test_formula_with_weights(name: str) -> None:
 
 
 def test_maximum_of_different_blobs() -> None:
-    turn = resolve(net((3,), layer("Eltwise", "data data", "top", operation="MAX"))).schedule(["top"])[0]
+    maximum = node(net((3,), layer("Eltwise", "data data", "top", operation="MAX")))
     a, b = torch.tensor([[1.0, 5.0, 2.0]], requires_grad=True), torch.tensor([[4.0, 3.0, 2.0]], requires_grad=True)
-    (top,) = apply(turn, [a, b], [])
+    top = maximum.run([a, b])
     top.sum().backward()
     assert top.tolist() == [[4, 5, 2]]
     assert (a.grad.tolist(), b.grad.tolist()) == ([[0, 1, 0]], [[1, 0, 1]])  # equals: to the second, as in Caffe
 
 
 def test_split_gives_each_reader_the_same() -> None:
-    turn = resolve(net((3,), layer("Split", "data", "a b c"))).schedule(["a", "c"])[0]
+    graph = caffe_graph(resolve(net((3,), layer("Split", "data", "a b c"))), {}, torch.device("cpu"))
     x = torch.tensor(draw((2, 3)))
-    assert all(torch.equal(top, x) for top in apply(turn, [x], []))
+    assert [torch.equal(top, x) for top in graph.run(x, [1, 2, 3]).values()] == [True] * 3
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.1])
 def test_relu_writes_into_its_bottom_where_it_may(slope: float) -> None:
-    conv = layer("Convolution", "data", "conv", num_output=3, kernel_size=[1])
-    turn = resolve(net((3, 2, 2), conv, layer("ReLU", "conv", "top", negative_slope=slope))).schedule(["top"])[1]
+    relu = node(net((3, 2, 2), layer("ReLU", "data", "top", negative_slope=slope)))
     x = torch.tensor(X, dtype=torch.float32)
-    (top,) = apply(turn, [x], [])
+    top = relu.over([x])
     assert top.data_ptr() == x.data_ptr()
     check(top.numpy(), np.where(X > 0, X, slope * X))

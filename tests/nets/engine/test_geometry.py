@@ -12,10 +12,12 @@ from predicdiff.nets.engine.geometry import Box, Reach, Rectangles, Span
 
 @st.composite
 def reaches(draw: st.DrawFn) -> Reach:
-    """Of layers that look over either border and of such that leave inputs out."""
+    """Of layers that look over either border, of such that leave inputs out, and of such that set them apart."""
     kernel, dilation = draw(st.integers(1, 4)), draw(st.integers(1, 3))
-    before, length = draw(st.integers(0, 4)), draw(st.integers(1, 12))
-    return Reach(kernel, draw(st.integers(1, 5)), before, length, draw(st.integers(1, 9)), dilation)
+    before, length = draw(st.integers(-3, 4)), draw(st.integers(1, 12))
+    up = draw(st.sampled_from([1, 1, 2, 3]))
+    stride = draw(st.integers(1, 5)) if up == 1 else 1
+    return Reach(kernel, stride, before, length, draw(st.integers(1, 9)), dilation, up)
 
 
 @st.composite
@@ -31,6 +33,7 @@ def rectangles(draw: st.DrawFn, count: int = 4, limit: int = 12) -> Rectangles:
 
 
 def seen(reach: Reach, output: int) -> list[int]:
+    """Places, of which every ``up``-th is an input."""
     return [output * reach.stride - reach.before + reach.dilation * tap for tap in range(reach.kernel)]
 
 
@@ -43,27 +46,43 @@ def test_affected_outputs_are_those_that_see_something_of_the_range(reach: Reach
     found = reach.affected(span)
     for window in range(4):
         inputs = places(span, window)
-        wanted = {o for o in range(reach.size) if inputs.intersection(seen(reach, o))}
-        straddling = {
-            o for o in range(reach.size) if inputs.intersection(range(seen(reach, o)[0], seen(reach, o)[-1] + 1))
-        }
-        assert wanted <= places(found, window) == straddling
+        at = {place * reach.up for place in inputs}
+        wanted = {o for o in range(reach.size) if at.intersection(seen(reach, o))}
+        straddling = [o for o in range(-40, 80) if at.intersection(range(seen(reach, o)[0], seen(reach, o)[-1] + 1))]
+        between = set(range(min(straddling), max(straddling) + 1)) if straddling else set()
+        assert wanted <= places(found, window) == between.intersection(range(reach.size))
         assert 0 <= found.start[window] <= found.stop[window] <= reach.size
-        if reach.dilation == 1:
-            assert wanted == straddling
+        if reach.dilation == reach.up == 1:
+            assert wanted == between.intersection(range(reach.size))
 
 
 @given(reach=reaches(), start=st.integers(0, 8), size=st.integers(1, 9))
 def test_what_a_run_of_outputs_sees(reach: Reach, start: int, size: int) -> None:
-    every = [place for output in range(start, start + size) for place in seen(reach, output)]
-    assert reach.origin(np.array([start])) == [min(every)]
-    assert reach.needs(size) == max(every) - min(every) + 1
-    assert reach.needs(1) == reach.extent
+    counts = []
+    for begin in range(start, start + reach.up):  # in every phase
+        every = [place for output in range(begin, begin + size) for place in seen(reach, output)]
+        (origin,), (phase,) = reach.origin(np.array([begin])), reach.phase(np.array([begin]))
+        assert origin * reach.up <= origin * reach.up + phase == min(every) < (origin + 1) * reach.up
+        counts.append(max(every) // reach.up - origin + 1)
+    assert reach.needs(size) == max(counts)
+
+
+@given(reach=reaches(), size=st.integers(1, 9))
+def test_how_many_outputs_a_piece_gives(reach: Reach, size: int) -> None:
+    """Those that see no place behind its last input, or what would stand between that and the next."""
+    inside = [o for o in range(60) if o * reach.stride + reach.extent <= reach.needs(size) * reach.up]
+    assert reach.gives(size) == len(inside) >= size + reach.up - 1
 
 
 @given(reach=reaches())
-def test_how_far_the_last_output_looks_over_the_border(reach: Reach) -> None:
-    assert reach.after == max(0, seen(reach, reach.size - 1)[-1] + 1 - reach.length)
+def test_how_far_pieces_look_over_the_borders(reach: Reach) -> None:
+    pieces = [(start, size) for start in range(reach.size) for size in range(1, reach.size + 1 - start)]
+    begins = [int(reach.origin(np.array(start))) for start, _ in pieces]
+    ends = [begin + reach.needs(size) for begin, (_, size) in zip(begins, pieces)]
+    before, after = reach.border
+    assert before == max(0, -min(begins))
+    least = max(0, max(ends) - reach.length)
+    assert after == least if reach.up == 1 else least <= after <= least + 1
 
 
 def test_a_layers_reaches_are_those_along_rows_and_along_columns() -> None:
@@ -72,6 +91,8 @@ def test_a_layers_reaches_are_those_along_rows_and_along_columns() -> None:
     assert columns == Reach(kernel=5, stride=2, before=4, length=8, size=6, dilation=1)
     rows, columns = geometry.reaches((3, 5), (1, 2), (0, 4), (9, 8), (7, 6), (2, 3))
     assert (rows.dilation, columns.dilation) == (2, 3)
+    rows, columns = geometry.reaches((3, 5), (1, 1), (0, 4), (9, 8), (7, 6), up=(2, 3))
+    assert (rows.up, columns.up) == (2, 3)
 
 
 @given(areas=rectangles(), rows=reaches(), columns=reaches())

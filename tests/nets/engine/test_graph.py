@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +66,40 @@ def test_only_what_is_needed_is_run_and_once(reads: list[tuple[int, ...]], data:
 def test_what_is_not_said_of_a_node() -> None:
     node = made([(0,)]).nodes[0]
     assert (node.kind, node.fresh, node.over, node.work) == (Whole(), True, None, 0)
+
+
+def in_place(*, fresh: bool = True, second: tuple[int, ...] = (1,)) -> Graph:
+    """Two times 1 more, the second on the first's memory if that may be."""
+    first = Node("a", "add", (0,), 1, lambda values: values[0] + 1 if fresh else values[0].view(-1), fresh=fresh)
+    over = Node("b", "add", second, 2, lambda values: values[0] + 1, over=lambda values: values[0].add_(1).mul_(-1))
+    return Graph((first, over), dict.fromkeys(range(3), (2,)), 0, {})
+
+
+def test_a_node_may_write_over_what_nobody_else_needs() -> None:
+    """The toy's sign says which of its two functions was run."""
+    ones = torch.ones(2)
+    with torch.no_grad():
+        assert in_place().run(ones, [2])[2].tolist() == [-3, -3]
+        assert in_place().run(ones, [1, 2])[2].tolist() == [3, 3], "its input was asked for"
+        assert in_place(second=(1, 1)).run(ones, [2])[2].tolist() == [3, 3], "its input is read twice"
+        assert in_place(second=(0,)).run(ones, [2])[2].tolist() == [2, 2], "its input is the caller's"
+        assert in_place(fresh=False).run(ones, [2])[2].tolist() == [2, 2], "its input shares the caller's memory"
+    assert in_place().run(ones, [2])[2].tolist() == [3, 3], "a gradient may need its input"
+    assert ones.tolist() == [1, 1]
+
+
+def test_no_value_is_kept_for_longer_than_it_is_needed() -> None:
+    alive: list[weakref.ref[torch.Tensor]] = []
+    counts = []
+
+    def run(values: Any) -> torch.Tensor:
+        value = values[0] + 1
+        alive.append(weakref.ref(value))
+        counts.append(sum(reference() is not None for reference in alive))
+        return value
+
+    reads = [(0,), (1,), (2, 1), (3,), (4,)]
+    nodes = tuple(Node(f"n{i}", "add", numbers, i + 1, run) for i, numbers in enumerate(reads))
+    Graph(nodes, dict.fromkeys(range(6), (2,)), 0, {}).run(torch.ones(2), [3, 5])
+    # value 1 is read by the third, so all three are there then; value 3 is asked for
+    assert counts == [1, 2, 3, 2, 3]

@@ -56,7 +56,7 @@ def test_a_piece_with_what_lies_around_it_gives_the_same(data: st.DataObject, ki
     assert isinstance(node.kind, Local)
     rows, columns = node.kind.reach
     assert (rows.size, columns.size) == wanted.shape[2:]
-    border = (columns.before, columns.after, rows.before, rows.after)
+    border = (*columns.border, *rows.border)
     piece = functional.pad(inputs, border, value=node.kind.fill)[
         :, :, : rows.needs(rows.size), : columns.needs(columns.size)
     ]

@@ -110,7 +110,9 @@ def _list(bottoms: Sequence[Shape]) -> str:
 
 TYPES = (
     LayerType("Concat", concat),
+    LayerType("Crop", crop, inputs=1),
     LayerType("Flatten", flatten, shares=True),
     LayerType("Reshape", reshape, shares=True),
+    LayerType("Slice", slices, several_tops=True),
     LayerType("Split", split, several_tops=True, shares=True),
 )

@@ -96,5 +96,6 @@ def _by(pair: Any) -> str:
 
 TYPES = (
     LayerType("Convolution", convolution, columns=_columns),
+    LayerType("Deconvolution", deconvolution, group="convolution_param", columns=_columns_transposed),
     LayerType("Pooling", pooling, keeps=2),
 )

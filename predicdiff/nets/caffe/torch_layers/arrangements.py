@@ -1,0 +1,87 @@
+"""Layers that take their bottoms' values as they are, and arrange them otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...engine.geometry import reaches
+from ...engine.graph import Concat, Kind, Local, Whole
+from ..layer_types import Shapes
+from ..resolved import Step
+from .base import Tensors, TorchLayer, placewise
+
+
+def concat(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
+    """Bottoms one after the other along an axis, the batch's not counted."""
+    return torch.cat(list(bottoms), axis + 1)
+
+
+def slices(bottoms: Tensors, weights: Tensors, *, axis: int, start: int, stop: int) -> Tensor:
+    """Part of the bottom along an axis, the batch's not counted."""
+    return _copied(bottoms[0].narrow(axis + 1, start, stop - start))
+
+
+def crop(bottoms: Tensors, weights: Tensors, *, begins: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
+    """Part of the bottom along all axes."""
+    part = bottoms[0]
+    for axis, (begin, size) in enumerate(zip(begins, shape), 1):
+        part = part.narrow(axis, begin, size)
+    return _copied(part)
+
+
+def _copied(part: Tensor) -> Tensor:
+    """In memory of its own, and one channel as convolutions take it, which is not said to come last."""
+    one = part.dim() == 4 and part.shape[1] == 1
+    return part.clone(memory_format=torch.contiguous_format if one else torch.preserve_format)
+
+
+def same(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
+    """The bottom itself."""
+    return bottoms[0]
+
+
+def reshape(bottoms: Tensors, weights: Tensors, *, shape: tuple[int, ...]) -> Tensor:
+    """The bottom's values in another shape."""
+    return bottoms[0].reshape(len(bottoms[0]), *shape)
+
+
+def _shape(shapes: Shapes, top: int) -> Mapping[str, Any]:
+    return {"shape": shapes.tops[top]}
+
+
+def _bounds(shapes: Shapes, top: int) -> Mapping[str, Any]:
+    start, stop = shapes.settings["bounds"][top : top + 2]
+    return {"axis": shapes.settings["axis"], "start": start, "stop": stop}
+
+
+def _corner(shapes: Shapes, top: int) -> Mapping[str, Any]:
+    return {**shapes.settings, **_shape(shapes, top)}
+
+
+def _crop(step: Step, weights: Tensors, device: torch.device) -> Kind:
+    """A place of a map depends on the one that lies as far on as the crop begins."""
+    bottom, top = step.bottoms[0], step.shapes.tops[0]
+    if len(top) != 3:
+        return Whole()
+    first, row, column = step.shapes.settings["begins"]
+    reach = reaches((1, 1), (1, 1), (-row, -column), bottom[1:], top[1:])
+    return Local(reach, lambda pieces: _copied(pieces[0][:, first : first + top[0]]))
+
+
+def _concat(step: Step, weights: Tensors, device: torch.device) -> Kind:
+    of_channels = step.shapes.settings["axis"] == 0 and len(step.shapes.tops[0]) == 3
+    return Concat() if of_channels else Whole()
+
+
+LAYERS = (
+    TorchLayer("Concat", concat, kind=_concat),
+    TorchLayer("Crop", crop, arguments=_corner, kind=_crop),
+    TorchLayer("Flatten", reshape, arguments=_shape),
+    TorchLayer("Reshape", reshape, arguments=_shape),
+    TorchLayer("Slice", slices, arguments=_bounds, kind=placewise),
+    TorchLayer("Split", same, kind=placewise, by_channel=True),
+)

@@ -1,0 +1,104 @@
+"""What is said of how torch computes a Caffe layer type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from ...engine.graph import Function, Kind, Pointwise, Whole
+from ..layer_types import Shapes
+from ..resolved import Step
+
+Pair = Tuple[int, int]
+Tensors = Sequence[Tensor]
+
+
+def settings_of(shapes: Shapes, top: int) -> Mapping[str, Any]:
+    """The layer's settings, for every top."""
+    return shapes.settings
+
+
+def whole(step: Step, weights: Tensors, device: torch.device) -> Kind:
+    """A place of the top may depend on anything."""
+    return Whole()
+
+
+def placewise(step: Step, weights: Tensors, device: torch.device) -> Kind:
+    """A place of a map depends on that place alone, and all places are treated alike."""
+    on_channels = step.shapes.settings.get("axis", 0) == 0 and all(array.dim() <= 1 for array in weights)
+    return Pointwise() if on_channels and len(step.shapes.tops[0]) == 3 else Whole()
+
+
+def no_work(step: Step, weights: Tensors) -> int:
+    """Nothing that is counted."""
+    return 0
+
+
+def filter_size(step: Step, weights: Tensors) -> int:
+    """Each weight is used once for each place of the top."""
+    return weights[0].numel()
+
+
+def with_bias(weights: Tensors) -> tuple[Tensor, Tensor | None]:
+    """Weights, and the bias or None."""
+    return weights[0], weights[1] if len(weights) > 1 else None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """A convolution's or linear layer's weights in one order, with the outputs first, and what is made of such.
+
+    Attributes
+    ----------
+    own : callable
+        From the layer's weights and its settings to (out, ...) and the bias (out,) or None.
+    functions : callable
+        From such and the settings to what the layer does with all of its bottom, and with a piece (`graph.Local.cut`).
+    """
+
+    own: Callable[..., tuple[Tensor, Tensor | None]]
+    functions: Callable[..., tuple[Function, Function]]
+
+
+@dataclass(frozen=True)
+class TorchLayer:
+    """How torch computes a layer type.
+
+    Attributes
+    ----------
+    name : str
+        As of the `LayerType`.
+    run : callable
+        From bottoms (b, ...), the layer's weights and ``arguments`` by name to a top (b, ...); changes no bottom.
+    arguments : callable
+        From the layer's `Shapes` and the number of a top to what ``run`` takes by name; by default the settings.
+    over : callable, optional
+        As ``run``, but may write into the first bottom.
+    kind : callable
+        From a `Step`, its weights and the device to what a place of a top depends on, and how a piece is computed.
+    affine : callable, optional
+        Where it scales and shifts each channel: from weights and settings to the gain and the shift.
+    filters : Filters, optional
+        Of a convolution or a linear layer.
+    work : callable
+        From a `Step` and its weights to multiply-adds for each place of a top, for all of it if the kind is Whole.
+    by_channel : bool
+        Whether it takes every channel by itself, and all alike.
+    packed : bool
+        Whether its matrix of weights is kept in oneDNN's own order on a CPU.
+    """
+
+    name: str
+    run: Callable[..., Tensor]
+    arguments: Callable[[Shapes, int], Mapping[str, Any]] = settings_of
+    over: Callable[..., Tensor] | None = None
+    kind: Callable[[Step, Tensors, torch.device], Kind] = whole
+    affine: Callable[..., tuple[Tensor, Tensor]] | None = None
+    filters: Filters | None = None
+    work: Callable[[Step, Tensors], int] = no_work
+    by_channel: bool = False
+    packed: bool = False

@@ -1,0 +1,130 @@
+"""Layers that slide a window over a map."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ...engine.convolution import convolutions, sound
+from ...engine.geometry import Reach, reaches
+from ...engine.graph import Function, Kind, Local
+from ...engine.pooling import divisors, maxima, means
+from ..resolved import Step
+from .base import Filters, Pair, Tensors, TorchLayer, filter_size, with_bias
+
+
+def convolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
+    """Convolution; a second array of weights is the bias."""
+    return convolutions(*with_bias(weights), **settings)[0](bottoms)
+
+
+def _convolution(step: Step, weights: Tensors, device: torch.device) -> Kind:
+    settings = step.shapes.settings
+    reach = _reaches(step, weights[0].shape[2:], settings["dilation"])
+    return Local(reach, convolutions(*with_bias(weights), **settings)[1])
+
+
+def deconvolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
+    """The transposed map of a convolution; a second array of weights is the bias."""
+    return _deconvolutions(*with_bias(weights), **settings)[0](bottoms)
+
+
+def _deconvolutions(
+    weight: Tensor, bias: Tensor | None, *, stride: Pair, pad: Pair, dilation: Pair, group: int
+) -> tuple[Function, Function]:
+    """What is done with a map, and with a piece: its outputs that see nothing beyond it."""
+    inside = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:])]
+    beyond = [s - 1 for s in stride]  # outputs behind the last input, before there would be another
+    transposed = functional.conv_transpose2d
+    return (
+        lambda values: transposed(sound(values[0]), weight, bias, stride, pad, 0, group, dilation),
+        lambda pieces: transposed(sound(pieces[0]), weight, bias, stride, inside, beyond, group, dilation),
+    )
+
+
+def _deconvolution(step: Step, weights: Tensors, device: torch.device) -> Kind:
+    settings, kernel = step.shapes.settings, weights[0].shape[2:]
+    before = [d * (k - 1) - p for d, k, p in zip(settings["dilation"], kernel, settings["pad"])]
+    sizes = step.bottoms[0][1:], step.shapes.tops[0][1:]
+    reach = reaches(kernel, (1, 1), before, *sizes, settings["dilation"], settings["stride"])
+    return Local(reach, _deconvolutions(*with_bias(weights), **settings)[1])
+
+
+def _outputs_first(weights: Tensors, *, group: int, **settings: Any) -> tuple[Tensor, Tensor | None]:
+    weight, bias = with_bias(weights)
+    return _turned(weight, group), bias
+
+
+def _of_outputs_first(weight: Tensor, bias: Tensor | None, *, group: int, **settings: Any) -> tuple[Function, Function]:
+    return _deconvolutions(_turned(weight, group), bias, group=group, **settings)
+
+
+def _turned(weight: Tensor, group: int) -> Tensor:
+    """Weights (in, out / group, kh, kw) as (out, in / group, kh, kw), and the other way round."""
+    return weight.unflatten(0, (group, -1)).transpose(1, 2).flatten(0, 1)
+
+
+def _deconvolution_work(step: Step, weights: Tensors) -> int:
+    """Each weight is used once for each place of the bottom."""
+    inside, outside = (math.prod(shape[1:]) for shape in (step.bottoms[0], step.shapes.tops[0]))
+    return max(1, weights[0].numel() * inside // outside)
+
+
+def pooling(
+    bottoms: Tensors, weights: Tensors, *, method: str, kernel: Pair, stride: Pair, pad: Pair, size: Pair
+) -> Tensor:
+    """Maximum or mean over windows; the mean's windows reach into the padding and no further."""
+    x = bottoms[0]
+    if method == "AVE" and tuple(x.shape[2:]) == kernel and pad == (0, 0):
+        return x.mean((2, 3), keepdim=True)
+    # torch rounds as Caffe does, but takes no pad over half a kernel and no kernel over the padded input.
+    if all(2 * p <= k <= n + 2 * p for p, k, n in zip(pad, kernel, x.shape[2:])):
+        pool = functional.max_pool2d if method == "MAX" else functional.avg_pool2d
+        return pool(x, kernel, stride, pad, ceil_mode=True)
+    return _pool_padded(x, method, kernel, stride, pad, size)
+
+
+def _pool_padded(x: Tensor, method: str, kernel: Pair, stride: Pair, pad: Pair, size: Pair) -> Tensor:
+    reach = reaches(kernel, stride, pad, x.shape[2:], size)
+    around = (*reach[1].border, *reach[0].border)
+    if method == "MAX":
+        return functional.max_pool2d(functional.pad(x, around, value=-math.inf), kernel, stride)
+    total = functional.avg_pool2d(functional.pad(x, around), kernel, stride, divisor_override=1)
+    return total / divisors(reach).to(x)
+
+
+def _pooling(step: Step, weights: Tensors, device: torch.device) -> Kind:
+    method, kernel, stride = (step.shapes.settings[name] for name in ("method", "kernel", "stride"))
+    reach = _reaches(step, kernel)
+    if method == "MAX":
+        return maxima(reach, kernel, stride)
+    return means(reach, kernel, stride, divisors(reach).to(device))
+
+
+def _reaches(step: Step, kernel: Sequence[int], dilation: Sequence[int] = (1, 1)) -> tuple[Reach, Reach]:
+    settings = step.shapes.settings
+    sizes = step.bottoms[0][1:], step.shapes.tops[0][1:]
+    return reaches(kernel, settings["stride"], settings["pad"], *sizes, dilation)
+
+
+LAYERS = (
+    TorchLayer(
+        "Convolution",
+        convolution,
+        kind=_convolution,
+        filters=Filters(lambda weights, **settings: with_bias(weights), convolutions),
+        work=filter_size,
+    ),
+    TorchLayer(
+        "Deconvolution",
+        deconvolution,
+        kind=_deconvolution,
+        filters=Filters(_outputs_first, _of_outputs_first),
+        work=_deconvolution_work,
+    ),
+    TorchLayer("Pooling", pooling, kind=_pooling, by_channel=True),
+)

@@ -1,0 +1,35 @@
+"""Which functions are needed for what, and when what they gave is no longer: of anything that has numbered values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Tuple
+
+#: The values that a function reads, and those that it writes.
+Move = Tuple[Sequence[int], Sequence[int]]
+
+
+def needed(moves: Sequence[Move], wanted: Iterable[int]) -> list[int]:
+    """Indices of the functions that ``wanted`` values depend on, in order."""
+    values, indices = set(wanted), []
+    for i in reversed(range(len(moves))):
+        reads, writes = moves[i]
+        if values.intersection(writes):
+            values.update(reads)
+            indices.append(i)
+    return indices[::-1]
+
+
+def last_uses(moves: Sequence[Move]) -> dict[int, int]:
+    """For each value the index of the last function that reads it, or of the one that writes it if none does."""
+    return {value: i for i, (reads, writes) in enumerate(moves) for value in (*reads, *writes)}
+
+
+def freed(moves: Sequence[Move], wanted: Iterable[int]) -> list[list[int]]:
+    """For each function the values that are not needed after it, if it is not for themselves that they are wanted."""
+    keep = set(wanted)
+    gone: list[list[int]] = [[] for _ in moves]
+    for value, i in last_uses(moves).items():
+        if value not in keep:
+            gone[i].append(value)
+    return gone

@@ -1,0 +1,125 @@
+"""Layer types on whichever engines this Python has, torch or Caffe itself, against loops and slices of arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import loops
+from helpers.engines import ENGINES, needed, net_of
+from helpers.formulas import X, draw
+from helpers.records import layer, net
+
+pytestmark = needed
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+DECONVOLUTIONS = {
+    # channels, outputs, size, kernel, stride, pad, dilation, group
+    "as a convolution": (2, 3, (4, 5), (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "doubled": (4, 4, (3, 4), (4, 4), (2, 2), (1, 1), (1, 1), 4),
+    "gaps": (2, 2, (3, 2), (1, 2), (3, 2), (0, 0), (1, 1), 1),
+    "uneven": (2, 4, (4, 3), (2, 5), (3, 1), (0, 3), (2, 1), 2),
+    "one column": (1, 2, (5, 1), (3, 2), (2, 2), (2, 0), (1, 2), 1),
+}
+
+
+@pytest.mark.parametrize("name", DECONVOLUTIONS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_deconvolution(name: str, bias: bool, engine: str) -> None:
+    channels, out, size, kernel, stride, pad, dilation, group = DECONVOLUTIONS[name]
+    x, weight = draw((2, channels, *size)), draw((channels, out // group, *kernel), 1)
+    offset = draw((out,), 2) * bias
+    sides = {
+        f"{word}_{side}": pair[i]
+        for word, pair in (("kernel", kernel), ("stride", stride), ("pad", pad))
+        for i, side in enumerate("hw")
+    }
+    record = layer(
+        "Deconvolution", "data", "top", num_output=out, group=group, bias_term=bias, dilation=list(dilation), **sides
+    )
+    up = net_of(net(x.shape[1:], record), {"top": [weight, offset][: 1 + bias]}, engine=engine)
+    wanted = np.stack([loops.deconvolution(image, weight, offset, stride, pad, dilation, group) for image in x])
+    assert up.blobs["top"] == wanted.shape[1:]
+    np.testing.assert_allclose(up.forward(x, ["top"])["top"], wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "parts"),
+    [
+        ({"slice_point": [1]}, [X[:, :1], X[:, 1:]]),
+        ({"slice_point": [1, 2], "slice_dim": 1}, [X[:, :1], X[:, 1:2], X[:, 2:]]),
+        ({}, [X[:, :1], X[:, 1:2], X[:, 2:]]),
+        ({"axis": -1}, [X[..., :1], X[..., 1:]]),
+        ({"axis": 2}, [X]),
+    ],
+)
+def test_slice(fields: dict[str, Any], parts: list[np.ndarray], engine: str) -> None:
+    tops = [f"part{i}" for i in range(len(parts))]
+    sliced = net_of(net(X.shape[1:], layer("Slice", "data", " ".join(tops), **fields)), {}, engine=engine)
+    values = sliced.forward(X, tops)
+    for top, part in zip(tops, parts):
+        np.testing.assert_array_equal(values[top], part.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({}, X[:, :, :1, :1]),
+        ({"offset": [1]}, X[:, :, 1:, 1:]),
+        ({"offset": [0, 1]}, X[:, :, :1, 1:]),
+        ({"axis": 3, "offset": [1]}, X[..., 1:]),
+        ({"axis": 1, "offset": [0, 1, 0]}, X[:, :, 1:, :1]),
+    ],
+)
+def test_crop(fields: dict[str, Any], wanted: np.ndarray, engine: str) -> None:
+    like = layer("Pooling", "data", "like", kernel_size=2)
+    cropped = net_of(net(X.shape[1:], like, layer("Crop", "data like", "top", **fields)), {}, engine=engine)
+    np.testing.assert_array_equal(cropped.forward(X, ["top"])["top"], wanted.astype(np.float32))
+
+
+def up_and_down(engine: str) -> Any:
+    """A net that enlarges, slices, takes the larger of two parts, and crops to the size of its input."""
+    spec = net(
+        (2, 3, 4),
+        layer("Deconvolution", "data", "up", num_output=4, kernel_size=[3], stride=[2], pad=[1], group=2),
+        layer("Slice", "up", "left right", name="slice"),
+        layer("Eltwise", "left right", "larger", operation="MAX"),
+        layer("Crop", "larger data", "crop", offset=[2, 1]),
+        layer("InnerProduct", "crop", "fc", num_output=3),
+    )
+    weights = {"up": [draw((2, 2, 3, 3), 1), draw((4,), 2)], "fc": [draw((3, 24), 3), draw((3,), 4)]}
+    return net_of(spec, weights, engine=engine)
+
+
+def by_hand(x: np.ndarray) -> np.ndarray:
+    up = loops.deconvolution(x, draw((2, 2, 3, 3), 1), draw((4,), 2), (2, 2), (1, 1), (1, 1), 2)
+    crop = np.maximum(up[:2], up[2:])[:, 2:5, 1:5]
+    return draw((3, 24), 3).astype(np.float64) @ crop.ravel() + draw((3,), 4)
+
+
+def test_gradient_through_all_three(engine: str) -> None:
+    """The crop's second bottom, of which it takes the shape alone, adds nothing."""
+    x, step = draw((2, 3, 4), 5).astype(np.float64), 1e-6
+    gradient = up_and_down(engine).gradient(x.astype(np.float32), blob="fc", unit=1)
+    wanted = np.zeros_like(x)
+    for place in np.ndindex(*x.shape):
+        moved = np.zeros_like(x)
+        moved[place] = step
+        wanted[place] = (by_hand(x + moved)[1] - by_hand(x - moved)[1]) / (2 * step)
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_windows_through_all_three(engine: str) -> None:
+    x, patches = draw((2, 3, 4), 5), draw((3, 2, 2, 2, 2), 6)
+    origins = np.array([[0, 0], [1, 2], [0, 1]])
+    found = up_and_down(engine).evaluate(x, origins, patches, blob="fc", units=[(0,), (2,)], batch_size=4)
+    for window, sample in np.ndindex(3, 2):
+        changed, (row, column) = x.astype(np.float64), origins[window]
+        changed[:, row : row + 2, column : column + 2] = patches[window, sample]
+        np.testing.assert_allclose(found[window, sample], by_hand(changed)[[0, 2]], rtol=1e-4, atol=1e-4)
