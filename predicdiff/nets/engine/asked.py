@@ -70,7 +70,7 @@ class _Cutter:
 
     def _of_concat(self, node: Node, channels: Sequence[int]) -> Cuts:
         """Inputs that hold none of the channels are left out."""
-        found: dict[int, tuple[Node, int]] = {}
+        cut: dict[int, tuple[Node, int]] = {}
         reads, first = [], 0
         for number in node.reads:
             last = first + self.shapes[number][0]
@@ -78,11 +78,11 @@ class _Cutter:
             before = self.cuts(number, inside) if inside else {}
             if before is None:
                 return None
-            found.update(before)
+            cut.update(before)
             reads += [number] if inside else []
             first = last
-        made = replace(node, reads=tuple(reads), run=lambda values: torch.cat(list(values), 1))
-        return {**found, node.writes: (made, len(channels))}
+        fewer = replace(node, reads=tuple(reads), run=lambda values: torch.cat(list(values), 1))
+        return {**cut, node.writes: (fewer, len(channels))}
 
     def _of_weights(self, node: Node, kernel: Kernel, channels: Sequence[int]) -> Cuts:
         weight, bias = kernel.weights()

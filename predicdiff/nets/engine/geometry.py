@@ -113,7 +113,7 @@ def reaches(
     kernel: Sequence[int],
     stride: Sequence[int],
     before: Sequence[int],
-    given: Sequence[int],
+    input: Sequence[int],
     output: Sequence[int],
     dilation: Sequence[int] = (1, 1),
     up: Sequence[int] = (1, 1),
@@ -124,10 +124,10 @@ def reaches(
     ----------
     kernel, stride, before, dilation, up : (rows, columns)
         As of `Reach`.
-    given, output : (height, width)
+    input, output : (height, width)
         Of the layer's input and of its output.
     """
-    rows, columns = (Reach(*along) for along in zip(kernel, stride, before, given, output, dilation, up))
+    rows, columns = (Reach(*along) for along in zip(kernel, stride, before, input, output, dilation, up))
     return rows, columns
 
 

@@ -1,27 +1,24 @@
 """Exact evaluation of one image with many small changes: of every blob only the rectangle that a change reaches.
 
-What the image gives is computed once and kept. For each layer, the rectangle of inputs that its changed outputs see is
-cut out of what was kept, what has changed is pasted in, and that alone is computed. Which rectangles these are, `route`
-says; where one has grown to nearly the whole map, the whole map is computed. `batch` does it for windows of like
+What the image gives is computed once (`kept`). For each layer, the rectangle of inputs that its changed outputs see is
+cut out of that, what has changed is pasted in, and that alone is computed. Which rectangles these are, `route`
+says; where one has grown to nearly the whole map, the whole map is computed. `changes` does it for windows of like
 rectangles, and what comes out of the maps is collected here for the linear layers.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Tuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from . import geometry
-from .batch import NOTHING, Batch
-from .geometry import Box, Rectangles
-from .graph import Node, Whole
+from .changes import Changes
+from .geometry import Rectangles
+from .kept import Kept
 from .patches import sent
 from .route import Route
 
@@ -33,24 +30,6 @@ COLLECTED = 160
 INDEXED = 2**31 - 1
 
 Chunk = Tuple[np.ndarray, slice]
-
-
-@dataclass
-class Work:
-    """Multiply-adds done, and how many dense passes would have taken."""
-
-    done: float = 0.0
-    dense: float = 0.0
-
-    @property
-    def share(self) -> float:
-        """What was done, over what dense passes would have taken."""
-        return self.done / self.dense if self.dense else 1.0
-
-    def add(self, more: Work) -> None:
-        """Count another's too."""
-        self.done += more.done
-        self.dense += more.dense
 
 
 class Incremental:
@@ -66,12 +45,10 @@ class Incremental:
     """
 
     def __init__(self, route: Route, inputs: Tensor, *, layout: torch.memory_format) -> None:
-        self.route, self.layout = route, layout
-        self.base = route.graph.run(inputs, route.values)
-        self.work = Work()
-        self._bordered: dict[tuple[int, tuple[int, ...], float], Tensor] = {}
+        self.route = route
+        self.kept = Kept(route, inputs, layout=layout)
 
-    def evaluate(
+    def targets(
         self, origins: np.ndarray, patches: Tensor, batch_size: int, *, channels: Sequence[int] | None = None
     ) -> Iterator[tuple[Chunk, Tensor]]:
         """The target, or some of its channels, with patches (n, S, C, k, k) set into the source at ``origins`` (n, 2).
@@ -89,23 +66,14 @@ class Incremental:
         most = self._collected(batch_size)
         for windows, draws in _chunks(rectangles, len(origins), patches.shape[1], batch_size):
             boxes = {} if rectangles is None else route.boxes(list(where), rectangles.of(windows))
-            batch = Batch(self, boxes, len(windows))
-            batch.run(origins[windows], patches[sent(windows, patches.device)][:, draws].flatten(0, 1))
-            made = [batch.whole(number, chosen if number == route.target else None) for number in route.frontier]
-            waiting.append(((windows, draws), made))
+            changes = Changes(self.kept, boxes, len(windows))
+            changes.follow(origins[windows], patches[sent(windows, patches.device)][:, draws].flatten(0, 1))
+            ends = [changes.all_of(number, chosen if number == route.target else None) for number in route.frontier]
+            waiting.append(((windows, draws), ends))
             if sum(len(values[0]) for _, values in waiting) + batch_size > most:
                 yield from self._finish(waiting, chosen)
                 waiting = []
         yield from self._finish(waiting, chosen)
-
-    def bordered(self, value: int, border: tuple[int, int, int, int], fill: float) -> Tensor:
-        """What the image gives, with ``fill`` (left, right, above, below) around it; kept."""
-        if not any(border):
-            return self.base[value]
-        key = (value, border, fill)
-        if key not in self._bordered:
-            self._bordered[key] = functional.pad(self.base[value], border, value=fill)
-        return self._bordered[key]
 
     def _collected(self, batch_size: int) -> int:
         """How many evaluations go through the tail at once."""
@@ -125,24 +93,16 @@ class Incremental:
         values = {number: _joined(parts) for number, parts in zip(route.frontier, columns)}
         length = len(values[route.frontier[0]])
         for node in route.tail:
-            given = [values[n] if n in values else self.base[n].expand(length, *route.shape(n)) for n in node.reads]
-            values[node.writes] = node.run(given)
-            self.count(node, length, None)
-        start, found = 0, values[route.target]
+            kept = {n: self.kept.values[n].expand(length, *route.shape(n)) for n in node.reads if n not in values}
+            values[node.writes] = node.run([values[n] if n in values else kept[n] for n in node.reads])
+            self.kept.count(node, length, None)
+        start, target = 0, values[route.target]
         if route.tail and channels is not None:
-            found = found[:, channels]
+            target = target[:, channels]
         for chunk, parts in waiting:
             stop = start + len(parts[0])
-            yield chunk, found[start:stop]
+            yield chunk, target[start:stop]
             start = stop
-
-    def count(self, node: Node, inputs: int, box: Box | None) -> None:
-        """Keep account of the multiply-adds."""
-        whole = isinstance(node.kind, Whole)
-        places = 1 if whole else math.prod(self.route.shape(node.writes)[1:])
-        part = places if box is None or (whole and box is not NOTHING) else box.height * box.width
-        self.work.dense += (node.work + node.spared) * inputs * places
-        self.work.done += node.work * inputs * part
 
 
 def _chunks(

@@ -27,8 +27,8 @@ def cut_out(
             part.copy_(_slice(base, top, left, size).expand_as(part))
     else:  # one kernel for all, of a view in which rectangles are elements
         rows, columns = sent(np.stack([row, column]), base.device)
-        found = base[0].unfold(1, height, 1).unfold(2, width, 1)[:, rows, columns]
-        batch.unflatten(0, (count, samples)).copy_(found.movedim(1, 0)[:, None])
+        parts = base[0].unfold(1, height, 1).unfold(2, width, 1)[:, rows, columns]
+        batch.unflatten(0, (count, samples)).copy_(parts.movedim(1, 0)[:, None])
     return batch
 
 
@@ -107,7 +107,7 @@ def _set_each(batch: Tensor, values: Tensor, row: np.ndarray, column: np.ndarray
     columns = np.where((columns >= 0) & (columns < q), columns, outside)
     places = sent(np.concatenate([rows, columns], 1), batch.device)
     places = places[:, :height, None] + places[:, None, height:]
-    whole = batch.unflatten(0, (len(row), -1))
+    each = batch.unflatten(0, (len(row), -1))
     flat = values.reshape(len(row), -1, p * q)
-    found = flat.gather(2, places.clamp(min=0).view(len(row), 1, -1).expand(-1, flat.shape[1], -1))
-    torch.where((places >= 0)[:, None, None], found.view(whole.shape).to(batch.dtype), whole, out=whole)
+    pasted = flat.gather(2, places.clamp(min=0).view(len(row), 1, -1).expand(-1, flat.shape[1], -1))
+    torch.where((places >= 0)[:, None, None], pasted.view(each.shape).to(batch.dtype), each, out=each)

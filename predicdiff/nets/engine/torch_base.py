@@ -21,7 +21,8 @@ from .asked import only
 from .device import check_precision, computing, exactly, memory_errors
 from .folding import folded
 from .graph import Graph
-from .incremental import Chunk, Incremental, Work
+from .incremental import Chunk, Incremental
+from .kept import Work
 from .route import SHARE, Route
 
 #: Values that are left on the device at most, before they are read.
@@ -161,25 +162,25 @@ class TorchNet(BlobNet):
                 units = inside
             elif len(self._blobs[blob]) > 1:
                 units, selected = inside, channels
-            given = self._given(origins, patches, encode=start is None)
+            inputs = self._patches(origins, patches, encode=start is None)
             read = _reader(units, len(self._blobs[blob]), self.device)
-            for chunk, batch in engine.evaluate(origins, given, batch_size, channels=selected):
-                late.add(chunk, read(batch))
+            for chunk, targets in engine.targets(origins, inputs, batch_size, channels=selected):
+                late.add(chunk, read(targets))
             late.fetch()
-        self.work.add(engine.work)
+        self.work.add(engine.kept.work)
         return values
 
-    def _given(self, origins: np.ndarray, patches: np.ndarray | Noise, *, encode: bool) -> Tensor:
+    def _patches(self, origins: np.ndarray, patches: np.ndarray | Noise, *, encode: bool) -> Tensor:
         """Patches (n, S, C, k, k) as they are set in, drawn and encoded on the device if it is a GPU."""
         if isinstance(patches, Noise):
-            given = device_draws.drawn(patches, self.device)
+            tensor = device_draws.drawn(patches, self.device)
         elif encode and not self._draws_on_device:
             return self._tensor(self.encode_patches(origins, patches))
         else:
-            given = self._tensor(patches)
+            tensor = self._tensor(patches)
         if not encode or self.preprocessing is None:
-            return given
-        return device_draws.encoded(given, origins, self.preprocessing, self.input_shape)
+            return tensor
+        return device_draws.encoded(tensor, origins, self.preprocessing, self.input_shape)
 
     def _engine(self, pixels: np.ndarray, start: str | None, blob: str, channels: Sequence[int]) -> Incremental:
         inputs = self._tensor(self._encode(pixels, (0, 0))[None]).contiguous(memory_format=self._layout)
@@ -193,10 +194,10 @@ class TorchNet(BlobNet):
             graph = only(graph, source, target, channels)
         return Route(graph, source, target, share=SHARE if self.incremental else 0.0)
 
-    def _set_like(self, made: Net) -> Net:
+    def _set_like(self, copy: Net) -> Net:
         """A copy that computes as this net was told to."""
-        made.incremental, made.precision = self.incremental, self.precision
-        return made
+        copy.incremental, copy.precision = self.incremental, self.precision
+        return copy
 
     def _engine_provenance(self) -> dict[str, Any]:
         precision = {} if self.precision == "float32" else {"precision": self.precision}
@@ -234,17 +235,17 @@ class _Late:
         self._waiting: list[tuple[Chunk, Tensor]] = []
         self._held = 0
 
-    def add(self, chunk: Chunk, found: Tensor) -> None:
+    def add(self, chunk: Chunk, values: Tensor) -> None:
         """Keep what was read in a chunk, (windows draws, T), on the device."""
-        self._waiting.append((chunk, found))
-        self._held += found.numel()
+        self._waiting.append((chunk, values))
+        self._held += values.numel()
         if self._held > HELD:
             self.fetch()
 
     def fetch(self) -> None:
         """Put all that is kept in its place."""
-        for (rows, draws), found in self._waiting:
-            self.values[rows, draws] = found.cpu().numpy().reshape(len(rows), -1, self.values.shape[2])
+        for (rows, draws), values in self._waiting:
+            self.values[rows, draws] = values.cpu().numpy().reshape(len(rows), -1, self.values.shape[2])
         self._waiting, self._held = [], 0
 
 

@@ -26,7 +26,7 @@ from predicdiff.images import View  # noqa: E402
 from predicdiff.judging.random_weights import randomised  # noqa: E402
 from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
 from predicdiff.nets.engine import incremental as engine  # noqa: E402
-from predicdiff.nets.engine.batch import Batch  # noqa: E402
+from predicdiff.nets.engine.changes import Changes  # noqa: E402
 from predicdiff.nets.engine.device import computing  # noqa: E402
 from predicdiff.nets.modules.net import ModuleNet  # noqa: E402
 from predicdiff.nets.preprocessing import Preprocessing  # noqa: E402
@@ -180,9 +180,9 @@ def test_nothing_is_waited_for_from_batch_to_batch(name: str, monkeypatch: pytes
     make, _, late = NETS[name]
     corpus, sampler = images(), gaussian()
     places = np.stack(np.meshgrid(range(4, 10), range(4, 10)), -1).reshape(-1, 2)
-    run, before = Batch.run, []
+    run, before = Changes.follow, []
     with gpu() as traffic:
-        monkeypatch.setattr(Batch, "run", lambda *given: (before.append(traffic["read"]), run(*given)))
+        monkeypatch.setattr(Changes, "follow", lambda *given: (before.append(traffic["read"]), run(*given)))
         there = make("cuda")
         for blob, units in (("prob", [(1,), (3,)]), (late, [(1, 1, 1)]), (late, [(1,), (2, 0)])):
             seen = []
@@ -238,13 +238,13 @@ def compare(data: st.DataObject, make: Any) -> None:
 def test_batches_stay_below_what_kernels_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
     made, corpus = caffe("cpu"), images(2)
     sizes: list[int] = []
-    run = Batch.run
+    run = Changes.follow
 
-    def watched(self: Batch, places: np.ndarray, changed: Any) -> None:
+    def watched(self: Changes, places: np.ndarray, changed: Any) -> None:
         sizes.append(len(changed))
         run(self, places, changed)
 
-    monkeypatch.setattr(Batch, "run", watched)
+    monkeypatch.setattr(Changes, "follow", watched)
     patches = np.tile(corpus[1, :, :3, :3], (4, 9, 1, 1, 1))
     ask: dict[str, Any] = {"blob": "prob", "units": [(0,)], "batch_size": 100}
     places = np.array([[0, 0], [3, 2], [5, 5], [9, 1]])

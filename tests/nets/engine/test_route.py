@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 from unittest import mock
 
@@ -20,7 +19,8 @@ from helpers.records import layer, net  # noqa: E402
 from predicdiff.nets.caffe import resolved as layers  # noqa: E402
 from predicdiff.nets.caffe.graph import caffe_graph  # noqa: E402
 from predicdiff.nets.caffe.prototxt import NetSpec  # noqa: E402
-from predicdiff.nets.engine import incremental  # noqa: E402
+from predicdiff.nets.engine import geometry  # noqa: E402
+from predicdiff.nets.engine.changes import Changes  # noqa: E402
 from predicdiff.nets.engine.incremental import Incremental  # noqa: E402
 from predicdiff.nets.engine.route import Route  # noqa: E402
 
@@ -106,7 +106,7 @@ def test_from_a_share_of_a_map_on_all_of_it_is_taken(share: float, box: tuple[in
     spec = net((2, 8, 9), layer("Convolution", "data", "c", num_output=2, kernel_size=[3], pad=[1]))
     route, _ = route_of(spec, share=share)
     rectangles = route.rectangles(np.array([[0, 0]]), 3)[1]
-    (found,) = route.boxes([1], incremental.geometry.stack([rectangles])).values()
+    (found,) = route.boxes([1], geometry.stack([rectangles])).values()
     assert (found.height, found.width) == box
 
 
@@ -118,18 +118,18 @@ class Counter:
 
     def evaluated(self, route: Route, shape: tuple[int, ...], window: int, places: np.ndarray) -> int:
         engine = Incremental(route, torch.ones(1, *shape), layout=torch.contiguous_format)
-        step = incremental.Batch._step
+        step = Changes._step
 
-        def watched(batch: Any, *given: Any) -> Any:
-            made = step(batch, *given)
-            held = [patch.values for patch in batch.patches.values()] + [made.values]
+        def watched(changes: Any, *arguments: Any) -> Any:
+            change = step(changes, *arguments)
+            held = [each.values for each in changes.now.values()] + [change.values]
             storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in held}
             self.most = max(self.most, sum(storages.values()) // 4)
-            return made
+            return change
 
-        with mock.patch.object(incremental.Batch, "_step", watched), torch.inference_mode():
+        with mock.patch.object(Changes, "_step", watched), torch.inference_mode():
             patches = torch.zeros(len(places), 1, shape[0], window, window)
-            for _ in engine.evaluate(places, patches, 1):
+            for _ in engine.targets(places, patches, 1):
                 pass
         return self.most
 
@@ -154,8 +154,7 @@ def test_what_is_kept_of_the_image_is_estimated_from_above(data: st.DataObject) 
     window, places = data.draw(origins(shape[1:]))
     with torch.inference_mode():
         engine = Incremental(route, torch.ones(1, *shape), layout=torch.contiguous_format)
-        for _ in engine.evaluate(places, torch.zeros(len(places), 1, shape[0], window, window), 4):
+        for _ in engine.targets(places, torch.zeros(len(places), 1, shape[0], window, window), 4):
             pass
-    kept = [*engine.base.values(), *engine._bordered.values()]
-    assert set(engine.base) == set(route.values)
-    assert sum(math.prod(tensor.shape) for tensor in kept) <= route.fixed_elements()
+    assert set(engine.kept.values) == set(route.values)
+    assert engine.kept.elements <= route.fixed_elements()

@@ -1,0 +1,173 @@
+"""Changed windows on their way through a net's maps: rectangles are cut out, pasted together and computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import Tensor
+
+from .geometry import Box
+from .graph import Concat, Local, Node
+from .kept import NOTHING, Kept
+from .patches import cut_out, narrowed, paste, trimmed
+
+
+@dataclass(frozen=True)
+class Change:
+    """What has become of a value: its part in the box, for every window and draw, or all of it where there is none."""
+
+    values: Tensor
+    box: Box | None
+    owned: bool  # nothing else reads this memory
+
+
+class Changes:
+    """What some windows change, value by value; draws of a window share its rectangles.
+
+    Parameters
+    ----------
+    kept : Kept
+    boxes : {value: Box}
+        What the windows change of each map; what is none is computed as a whole.
+    count : int
+        How many windows there are.
+    """
+
+    def __init__(self, kept: Kept, boxes: dict[int, Box], count: int) -> None:
+        self.kept = kept
+        self.boxes = boxes
+        self.count = count
+        self.size = 0
+        self.now: dict[int, Change] = {}
+
+    def follow(self, origins: np.ndarray, patches: Tensor) -> None:
+        """Take patches (n S, C, k, k), set into the source at ``origins`` (n, 2), through the maps."""
+        route = self.kept.route
+        self.size = len(patches)
+        self.now[route.source] = self._first(origins, patches)
+        for i, node in enumerate(route.head):
+            box = self.boxes.get(node.writes)
+            touched = any(number in self.now for number in node.reads)
+            if touched and (box is None or box.height * box.width > 0):
+                self.now[node.writes] = self._step(node, box, i)
+                self.kept.count(node, self.size, box)
+            else:
+                self.kept.count(node, self.size, NOTHING)
+            for number in (*node.reads, node.writes):
+                if route.last[number] == i:
+                    self.now.pop(number, None)
+
+    def all_of(self, value: int, channels: Tensor | None = None) -> Tensor:
+        """All of a value (n S, ...), or some of its channels."""
+        change = self.now.get(value)
+        untouched = self.kept.values[value]
+        if channels is not None:
+            untouched = untouched[:, channels]
+            change = None if change is None else replace(change, values=change.values[:, channels])
+        if change is None:
+            return untouched.expand(self.size, *untouched.shape[1:])
+        if change.box is None or change.values.shape[1:] == untouched.shape[1:]:
+            return change.values
+        corner = np.zeros(self.count, int)
+        return self._canvas(untouched, change, corner, corner, (untouched.shape[2], untouched.shape[3]))
+
+    def _first(self, origins: np.ndarray, patches: Tensor) -> Change:
+        shape = self.kept.route.shape(self.kept.route.source)
+        if len(shape) != 3:
+            return Change(patches.reshape(self.size, *shape), None, False)
+        box = Box(*origins.T, *patches.shape[2:])
+        return Change(patches.contiguous(memory_format=self.kept.layout), box, False)
+
+    def _step(self, node: Node, box: Box | None, i: int) -> Change:
+        if box is None or (box.height, box.width) == self.kept.route.shape(node.writes)[1:]:
+            return self._as_it_is(node, [self._all(number) for number in node.reads], box, i)
+        size = (box.height, box.width)
+        if isinstance(node.kind, Local):
+            rows, columns = node.kind.reach
+            values = node.kind.cut([self._piece(node.reads[0], box, node.kind)])
+            values = trimmed(values, rows.phase(box.row), columns.phase(box.column), size, self.kept.layout)
+            if node.kind.scale is not None:
+                samples = self.size // self.count
+                values = values / cut_out(node.kind.scale, box.row, box.column, size, samples, self.kept.layout)
+            return Change(values, box, True)
+        if isinstance(node.kind, Concat):
+            return Change(self._concat(node, box), box, True)
+        return self._as_it_is(node, [self._part(number, box.row, box.column, size) for number in node.reads], box, i)
+
+    def _as_it_is(self, node: Node, inputs: Sequence[Change], box: Box | None, i: int) -> Change:
+        """Run a node as it is; on its first input's memory where that is nobody else's."""
+        mine = inputs[0].owned and self.kept.route.last[node.reads[0]] == i and node.reads.count(node.reads[0]) == 1
+        values = [change.values for change in inputs]
+        if node.over is not None and mine:
+            return Change(node.over(values), box, True)
+        owned = node.fresh or (mine and len(inputs) == 1)
+        if not owned:
+            self._share(node)
+        return Change(node.run(values), box, owned)
+
+    def _share(self, node: Node) -> None:
+        """From now on others read the memory of what a node reads."""
+        for number in node.reads:
+            if number in self.now:
+                self.now[number] = replace(self.now[number], owned=False)
+
+    def _all(self, value: int) -> Change:
+        change = self.now.get(value)
+        values = self.all_of(value)
+        return Change(values, None, change is not None and (values is not change.values or change.owned))
+
+    def _piece(self, value: int, box: Box, kind: Local) -> Tensor:
+        """The inputs that a box of a node's outputs sees, the border included."""
+        rows, columns = kind.reach
+        row, column = rows.origin(box.row), columns.origin(box.column)
+        size = (rows.needs(box.height), columns.needs(box.width))
+        border = (*columns.border, *rows.border)
+        return self._part(value, row, column, size, border=border, fill=kind.fill).values
+
+    def _part(
+        self,
+        value: int,
+        row: np.ndarray,
+        column: np.ndarray,
+        size: tuple[int, int],
+        *,
+        border: tuple[int, int, int, int] = (0, 0, 0, 0),
+        fill: float = 0.0,
+    ) -> Change:
+        """Rectangles of a value as it is now, window by window, at corners that may lie in the border."""
+        change = self.now.get(value)
+        if change is not None and change.box is not None:
+            inside = narrowed(change.values, row - change.box.row, column - change.box.column, size)
+            if inside is not None:
+                return Change(inside, None, change.owned)
+        untouched = self.kept.bordered(value, border, fill)
+        return Change(self._canvas(untouched, change, row, column, size, (border[2], border[0])), None, True)
+
+    def _canvas(
+        self,
+        untouched: Tensor,
+        change: Change | None,
+        row: np.ndarray,
+        column: np.ndarray,
+        size: tuple[int, int],
+        border: tuple[int, int] = (0, 0),
+    ) -> Tensor:
+        """What the untouched image gives, with what has changed pasted in; a border lies above it and to its left."""
+        batch = cut_out(untouched, row + border[0], column + border[1], size, self.size // self.count, self.kept.layout)
+        if change is not None and change.box is not None:
+            paste(batch, change.values, change.box.row - row, change.box.column - column)
+        return batch
+
+    def _concat(self, node: Node, box: Box) -> Tensor:
+        size, samples = (box.height, box.width), self.size // self.count
+        batch = cut_out(self.kept.values[node.writes], box.row, box.column, size, samples, self.kept.layout)
+        first = 0
+        for number in node.reads:
+            last = first + self.kept.route.shape(number)[0]
+            change = self.now.get(number)
+            if change is not None and change.box is not None:
+                paste(batch[:, first:last], change.values, change.box.row - box.row, change.box.column - box.column)
+            first = last
+        return batch

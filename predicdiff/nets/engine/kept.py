@@ -1,0 +1,82 @@
+"""What is kept of the image of which many small changes are evaluated, and the account of what that takes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .geometry import Box
+from .graph import Node, Whole
+from .route import Route
+
+#: The box of a map that no change reaches.
+NOTHING = Box(np.zeros(0, int), np.zeros(0, int), 0, 0)
+
+
+@dataclass
+class Work:
+    """Multiply-adds done, and how many dense passes would have taken."""
+
+    done: float = 0.0
+    dense: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """What was done, over what dense passes would have taken."""
+        return self.done / self.dense if self.dense else 1.0
+
+    def add(self, more: Work) -> None:
+        """Count another's too."""
+        self.done += more.done
+        self.dense += more.dense
+
+
+class Kept:
+    """All that the untouched image gives on a route, computed once.
+
+    Parameters
+    ----------
+    route : Route
+    inputs : (1, C, H, W) tensor
+        The image as the net takes it.
+    layout : torch.memory_format
+        In which batches of maps lie in memory.
+
+    Attributes
+    ----------
+    values : {value: (1, ...) tensor}
+    work : Work
+    """
+
+    def __init__(self, route: Route, inputs: Tensor, *, layout: torch.memory_format) -> None:
+        self.route, self.layout = route, layout
+        self.values = route.graph.run(inputs, route.values)
+        self.work = Work()
+        self._bordered: dict[tuple[int, tuple[int, ...], float], Tensor] = {}
+
+    @property
+    def elements(self) -> int:
+        """How many elements that are, borders included."""
+        return sum(tensor.numel() for tensor in (*self.values.values(), *self._bordered.values()))
+
+    def bordered(self, value: int, border: tuple[int, int, int, int], fill: float) -> Tensor:
+        """A value with ``fill`` (left, right, above, below) around it; kept too."""
+        if not any(border):
+            return self.values[value]
+        key = (value, border, fill)
+        if key not in self._bordered:
+            self._bordered[key] = functional.pad(self.values[value], border, value=fill)
+        return self._bordered[key]
+
+    def count(self, node: Node, inputs: int, box: Box | None) -> None:
+        """Keep account of the multiply-adds of a node for a batch of inputs, of a box or of all of its map."""
+        whole = isinstance(node.kind, Whole)
+        places = 1 if whole else math.prod(self.route.shape(node.writes)[1:])
+        part = places if box is None or (whole and box is not NOTHING) else box.height * box.width
+        self.work.dense += (node.work + node.spared) * inputs * places
+        self.work.done += node.work * inputs * part
