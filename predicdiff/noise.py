@@ -69,8 +69,8 @@ def noise_of(sampler: Any) -> Callable[..., Noise] | None:
     """A sampler's method ``noise``, if it has one and no subclass has changed ``draw`` alone."""
     for kind in type(sampler).__mro__:
         if "noise" in vars(kind):
-            found: Callable[..., Noise] = sampler.noise
-            return found
+            noise: Callable[..., Noise] = sampler.noise
+            return noise
         if "draw" in vars(kind):
             return None
     return None
