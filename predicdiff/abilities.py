@@ -17,7 +17,7 @@ class NetAbilities:
     preprocessing: Any = None
     outcomes: int | None = None
     takes_noise: bool = False
-    preferred_batch: int | None = None
+    preferred_batch: int = 0  # it likes none better
     bytes_needed: Callable[..., tuple[int, int]] | None = None
     check_downstream: Callable[[str, str], None] | None = None
     evaluation: Callable[..., str] | None = None

@@ -145,7 +145,7 @@ def _check_facts(net: Net, abilities: NetAbilities) -> None:
         raise _wrong(net, f"labels are {len(net.labels)}", f"{net.blobs[blob][0]}, one for each class, or None")
     if not net.training_instances >= 1:
         raise _wrong(net, f"training_instances is {net.training_instances}", "at least 1")
-    if abilities.preferred_batch is not None and not abilities.preferred_batch >= 1:
+    if abilities.preferred_batch < 0:
         raise _wrong(net, f"preferred_batch is {abilities.preferred_batch}", "at least 1")
     _check_json(net.provenance, "the net's provenance", SettingsError)
 

@@ -133,7 +133,7 @@ class Plan:
 
     def tile(self, memory: int) -> int:
         """Evaluations in a tile: many batches, if their draws fit into their part of ``memory`` bytes."""
-        liked = TILE_BATCHES * (self.abilities.preferred_batch or 0)
+        liked = TILE_BATCHES * self.abilities.preferred_batch
         # float32, and made ahead
         room = memory * DRAWS_SHARE / (8 * len(self.ground) * self.settings.window**2)
         return max(TILE_EVALUATIONS, int(min(liked, room)))

@@ -55,7 +55,7 @@ def pixels_changed(net: MapNet, pixels: Any, *others: Any, **settings: Any) -> A
         (with_(output="probs"), "output is 'probs': want a name of its blobs"),
         (with_(labels=["cat"]), "labels are 1: want 4"),
         (with_(training_instances=0), "training_instances is 0"),
-        (with_(preferred_batch=0), "preferred_batch is 0"),
+        (with_(preferred_batch=-1), "preferred_batch is -1"),
         (with_(provenance={"weights": b"x"}), "provenance can't be written as JSON"),
         (with_(output="scores"), "'scores' holds .*: want probabilities"),
         (with_(encode=lambda net, pixels: pixels[..., 1:]), r"encode has the shape \(2, 9, 9\): want \(2, 9, 10\)"),
