@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ._version import __version__
 from .algorithm import explain
+from .checks import check_net, check_sampler
 from .comparing.compare import compare
 from .errors import PredicdiffError
 from .explanation import Explanation
@@ -29,6 +30,8 @@ __all__ = [
     "Preprocessing",
     "View",
     "__version__",
+    "check_net",
+    "check_sampler",
     "compare",
     "default_corpus",
     "explain",

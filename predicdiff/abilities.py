@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Callable, Sequence
 
 from .errors import SamplerError, SettingsError
-from .noise import Noise, noise_of
+from .noise import Noise
 from .protocols import Net, Sampler
 
 
@@ -17,7 +17,7 @@ class NetAbilities:
     preprocessing: Any = None
     outcomes: int | None = None
     takes_noise: bool = False
-    preferred_batch: int | None = None
+    preferred_batch: int = 0  # it likes none better
     bytes_needed: Callable[..., tuple[int, int]] | None = None
     check_downstream: Callable[[str, str], None] | None = None
     evaluation: Callable[..., str] | None = None
@@ -62,8 +62,19 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
             f"the sampler is {kind}: want a MarginalSampler, a GaussianSampler or another object with their method "
             "draw."
         )
-    beyond = {**_beyond(sampler, SamplerAbilities), "noise": noise_of(sampler)}
+    beyond = {**_beyond(sampler, SamplerAbilities), "noise": _noise(sampler)}
     return SamplerAbilities(type(sampler).__name__, **beyond)
+
+
+def _noise(sampler: Any) -> Callable[..., Noise] | None:
+    """The method ``noise``, if there is one and no subclass has changed ``draw`` alone."""
+    for kind in type(sampler).__mro__:
+        if "noise" in vars(kind):
+            noise: Callable[..., Noise] = sampler.noise
+            return noise
+        if "draw" in vars(kind):
+            return None
+    return None
 
 
 def _beyond(thing: Any, abilities: type) -> dict[str, Any]:

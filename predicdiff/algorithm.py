@@ -55,12 +55,13 @@ def explain(
     Parameters
     ----------
     net : Net
-        From `load_net`, or any object with the methods of `protocols.Net`.
+        From `load_net`, or any object with the methods of `protocols.Net`; `check_net` tries one out.
     image : (C, H, W) float array or (H, W, 3) array
         Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken and to which the result
         then knows its way back.
     sampler : Sampler
-        What could have stood in a window: `MarginalSampler`, `GaussianSampler` or any object with their ``draw``.
+        What could have stood in a window: `MarginalSampler`, `GaussianSampler` or any object with their ``draw``;
+        `check_sampler` tries one out.
     window, samples, stride : int
         The paper's k and S, and the step between windows (1 in the paper, at most ``window``).
     blob : str, optional
@@ -157,7 +158,7 @@ def _effort(plan: Plan, before: tuple[float, float]) -> dict[str, Any]:
     """JSON-able: how a net that counts its work has evaluated, and the part of dense passes' multiply-adds it did."""
     if plan.abilities.evaluation is None:
         return {}
-    done, dense = (after - start for after, start in zip(_work(plan.abilities), before))
+    done, dense = (after - first for after, first in zip(_work(plan.abilities), before))
     evaluation = {"evaluation": plan.abilities.evaluation(plan.blob, start=plan.settings.start)}
     return {**evaluation, "work_share": done / dense} if dense > 0 else evaluation
 

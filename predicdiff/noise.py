@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Optional, Tuple, Union
+from typing import Optional, Tuple, Union
 
 import numpy as np
 
@@ -63,14 +63,3 @@ class Noise:
             low, high = (np.asarray(limit)[:, None] if np.ndim(limit) else limit for limit in self.limits)
             np.clip(patches, low, high, out=patches)
         return patches
-
-
-def noise_of(sampler: Any) -> Callable[..., Noise] | None:
-    """A sampler's method ``noise``, if it has one and no subclass has changed ``draw`` alone."""
-    for kind in type(sampler).__mro__:
-        if "noise" in vars(kind):
-            found: Callable[..., Noise] = sampler.noise
-            return found
-        if "draw" in vars(kind):
-            return None
-    return None

@@ -13,7 +13,8 @@ import numpy as np
 from . import evidence, windows
 from ._version import __version__
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities
-from .errors import ExplanationError, SamplerError, SettingsError
+from .checks import check_drawn
+from .errors import ExplanationError, SettingsError
 from .explanation import Explanation, Target
 from .images import Frame
 from .noise import Noise
@@ -132,7 +133,7 @@ class Plan:
 
     def tile(self, memory: int) -> int:
         """Evaluations in a tile: many batches, if their draws fit into their part of ``memory`` bytes."""
-        liked = TILE_BATCHES * (self.abilities.preferred_batch or 0)
+        liked = TILE_BATCHES * self.abilities.preferred_batch
         # float32, and made ahead
         room = memory * DRAWS_SHARE / (8 * len(self.ground) * self.settings.window**2)
         return max(TILE_EVALUATIONS, int(min(liked, room)))
@@ -186,7 +187,7 @@ class Analysis(Plan):
         """Patches (n, S, C, k, k) for a tile's windows."""
         origins = self.origins[tile]
         patches = np.asarray(self.sampler.draw(self.ground, origins, **self._request), np.float32)
-        self._check("draw", patches.shape, len(origins), patches)
+        check_drawn(f"{self.drawing.name}.draw", patches.shape, self._wanted(origins), patches)
         return patches
 
     def sample(self, tile: slice) -> Draws:
@@ -196,7 +197,7 @@ class Analysis(Plan):
             return self.draw(tile)
         origins = self.origins[tile]
         noise = make(self.ground, origins, **self._request)
-        self._check("noise", noise.shape, len(origins), noise.means, noise.normal)
+        check_drawn(f"{self.drawing.name}.noise", noise.shape, self._wanted(origins), noise.means, noise.normal)
         return noise
 
     def differences(self, tile: slice, draws: Draws, batch_size: int) -> evidence.Difference:
@@ -232,15 +233,8 @@ class Analysis(Plan):
         asked = self.settings
         return {"window": asked.window, "samples": asked.samples, "seed": asked.seed}
 
-    def _check(self, method: str, shape: tuple[int, ...], count: int, *arrays: np.ndarray) -> None:
-        channels, k, samples = self.ground.shape[0], self.settings.window, self.settings.samples
-        if len(shape) != 5 or shape[:1] + shape[2:] != (count, channels, k, k) or not 1 <= shape[1] <= samples:
-            raise SamplerError(
-                f"{self.drawing.name}.{method} gave an array {shape}: want "
-                f"({count}, 1 to {samples}, {channels}, {k}, {k}) for windows, samples, channels, rows, columns."
-            )
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise SamplerError(f"{self.drawing.name}.{method} gave NaN or infinity: want finite numbers.")
+    def _wanted(self, origins: np.ndarray) -> tuple[int, int, int, int]:
+        return len(origins), self.settings.samples, len(self.ground), self.settings.window
 
 
 def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:

@@ -12,7 +12,7 @@ from .errors import SettingsError
 from .explanation import Target
 from .protocols import Net, Unit
 from .settings import Settings
-from .targets import held_against, outcomes, resolve
+from .targets import outcomes, resolve
 from .units import lookup, read, whole_number
 
 
@@ -68,7 +68,7 @@ def make_readout(net: Net, pixels: np.ndarray, blob: str, settings: Settings) ->
     lookup(net.blobs, blob)
     measure = _measure(net, blob, settings.measure)
     values = net.forward(net.encode(pixels)[None], [blob])[blob]
-    targets, against = resolve(net, values[0], blob, settings), held_against(net, blob, settings)
+    targets, against = resolve(net, values[0], blob, settings)
     n = settings.training_instances
     instances = whole_number("training_instances N", net.training_instances if n is None else n)
     classes = outcomes(net, blob)

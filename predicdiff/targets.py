@@ -62,8 +62,8 @@ def _warn_if_no_pixels(image: np.ndarray) -> None:
         )
 
 
-def resolve(net: Net, base: np.ndarray, blob: str, settings: Settings) -> list[Target]:
-    """Targets that a caller asked for, by default the predicted class.
+def resolve(net: Net, base: np.ndarray, blob: str, settings: Settings) -> tuple[list[Target], Unit | None]:
+    """Targets that a caller asked for, by default the predicted class, and the unit that they are held against.
 
     Parameters
     ----------
@@ -81,16 +81,11 @@ def resolve(net: Net, base: np.ndarray, blob: str, settings: Settings) -> list[T
     else:
         units = _best(net, base, blob, 1 if settings.top is None else settings.top)
     indices = [check_unit(shape, unit, blob=blob) for unit in units]
-    other = held_against(net, blob, settings)
+    other = None if settings.against is None else check_unit(shape, settings.against, blob=blob)
     if other in indices:
         raise SettingsError(f"class {settings.against} was to be held against itself: give another unit or class.")
     title = None if other is None else name(net, blob, other)
-    return [Target(blob, list(index), name(net, blob, index), title) for index in indices]
-
-
-def held_against(net: Net, blob: str, settings: Settings) -> Unit | None:
-    """The unit that the targets are held against, where there is one."""
-    return None if settings.against is None else check_unit(lookup(net.blobs, blob), settings.against, blob=blob)
+    return [Target(blob, list(index), name(net, blob, index), title) for index in indices], other
 
 
 def top_classes(values: np.ndarray, count: int) -> list[tuple[int, float]]:
@@ -122,7 +117,7 @@ def observed(net: Net) -> str:
 
 def outcomes(net: Net, blob: str) -> int:
     """K of Laplace's correction for probabilities ``blob``."""
-    return net_abilities(net).outcomes or lookup(net.blobs, blob)[0]
+    return net_abilities(net).outcomes or net.blobs[blob][0]
 
 
 def predicted(net: Net, pixels: np.ndarray, blob: str) -> Unit:

@@ -224,12 +224,12 @@ def job(path: Path, net: Any, image: np.ndarray, sampler: Any, quality: str, *, 
 
 def work(title: str, jobs: list[Job]) -> list[Explanation]:
     """Say how long it will take, then make the maps that are not there yet."""
-    found = [item.done for item in jobs]
-    open_jobs = [item for item, map_ in zip(jobs, found) if map_ is None]
+    held = [item.done for item in jobs]
+    open_jobs = [item for item, map_ in zip(jobs, held) if map_ is None]
     seconds = sum(seconds_needed(item.analysis) for item in open_jobs)
     effort = f", {duration(seconds)} on this machine" if open_jobs else ""
     say(f"{title}: {len(open_jobs)} of {len(jobs)} maps to make{effort}")
-    return [_make(item) if map_ is None else map_ for item, map_ in zip(jobs, found)]
+    return [_make(item) if map_ is None else map_ for item, map_ in zip(jobs, held)]
 
 
 def _make(item: Job) -> Explanation:

@@ -22,7 +22,7 @@ LEVELS = (
     ("samplers", "nets", "explanation", "overlays"),
     ("settings",),
     ("targets", "presets", "comparing"),
-    ("readout", "plotting"),
+    ("readout", "checks", "plotting"),
     ("plan",),
     ("executors",),
     ("algorithm",),

@@ -26,8 +26,8 @@ def test_time_is_projected_from_a_part_of_the_work(
     """On a clock that ticks once for every evaluated input, a run takes as many ticks as it has evaluations."""
     net = MapNet(SHAPE)
     monkeypatch.setattr(effort.time, "perf_counter", lambda: float(sum(net.batches)))
-    made = plan(net, samples=samples, stride=stride)
-    assert seconds_needed(made, batch_size=batch_size) == pytest.approx(len(made.origins) * samples)
+    planned = plan(net, samples=samples, stride=stride)
+    assert seconds_needed(planned, batch_size=batch_size) == pytest.approx(len(planned.origins) * samples)
     assert sum(net.batches) <= 2 * max(64 + samples, samples)
 
 
@@ -35,7 +35,7 @@ def test_a_net_that_likes_long_batches_is_timed_on_one(monkeypatch: pytest.Monke
     net = MapNet(SHAPE)
     net.preferred_batch = 640  # type: ignore[attr-defined]
     monkeypatch.setattr(effort.time, "perf_counter", lambda: float(sum(net.batches)))
-    made = plan(net, samples=40, stride=1)
-    assert seconds_needed(made) == pytest.approx(len(made.origins) * 40)
+    planned = plan(net, samples=40, stride=1)
+    assert seconds_needed(planned) == pytest.approx(len(planned.origins) * 40)
     assert max(net.batches) == 640
     assert net.batches[0] == 640, "first calls of that size are not what is timed"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from predicdiff.noise import Noise, noise_of
+from predicdiff.noise import Noise
 
 WINDOWS, SAMPLES, K = 7, 3, 2
 
@@ -64,24 +64,3 @@ def test_numbers_stay_as_they_are() -> None:
     given.patches()
     np.testing.assert_array_equal(given.normal, again.normal)
     np.testing.assert_array_equal(given.means, again.means)
-
-
-def test_noise_belongs_to_the_draws_of_its_class() -> None:
-    class Plain:
-        def draw(self) -> None: ...
-
-    class Noisy(Plain):
-        def noise(self) -> str:
-            return "noise"
-
-    class Changed(Noisy):
-        def draw(self) -> None: ...
-
-    class Named(Noisy): ...
-
-    class Both(Changed):
-        def noise(self) -> str:
-            return "another"
-
-    assert [noise_of(kind()) for kind in (Plain, Changed, object)] == [None, None, None]
-    assert [noise_of(kind())() for kind in (Noisy, Named, Both)] == ["noise", "noise", "another"]

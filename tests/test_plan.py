@@ -57,22 +57,22 @@ def test_settings_that_are_refused(settings: dict[str, Any], error: type[Excepti
 @given(size=st.tuples(st.integers(4, 12), st.integers(4, 12)), samples=st.integers(1, 700), data=st.data())
 def test_tiles_hold_every_window_once(size: tuple[int, int], samples: int, data: st.DataObject) -> None:
     window = data.draw(st.integers(1, 4))
-    made = plan(
+    planned = plan(
         LinearNet(np.ones((2, 1, *size))), np.zeros((1, *size)), window=window, samples=samples,
         stride=data.draw(st.integers(1, window)),
     )  # fmt: skip
     for evaluations in (planning.TILE_EVALUATIONS, data.draw(st.integers(1, 2000))):
-        tiles = made.tiles(evaluations)
+        tiles = planned.tiles(evaluations)
         held = [i for tile in tiles for i in range(tile.start, tile.stop)]
-        assert held == list(range(len(made.origins)))
+        assert held == list(range(len(planned.origins)))
         assert max(tile.stop - tile.start for tile in tiles) * samples < evaluations + samples
-    assert made.tiles() == made.tiles(planning.TILE_EVALUATIONS)
+    assert planned.tiles() == planned.tiles(planning.TILE_EVALUATIONS)
 
 
 def test_settings_are_plain_whatever_whole_numbers_came() -> None:
     numbers = {"window": np.int64(3), "samples": np.int32(4), "stride": np.int8(2), "seed": np.uint64(2**63)}
-    made = plan(**numbers, units=np.array([2, 0]), against=np.int64(1), training_instances=np.int64(99))
-    assert json.loads(json.dumps(made.identity))["settings"] == {
+    planned = plan(**numbers, units=np.array([2, 0]), against=np.int64(1), training_instances=np.int64(99))
+    assert json.loads(json.dumps(planned.identity))["settings"] == {
         "window": 3, "samples": 4, "stride": 2, "seed": 2**63, "blob": "prob", "units": [[2], [0]],
         "measure": "evidence", "against": [1], "training_instances": 99, "classes": 4,
         "start": None, "channels_apart": False,
@@ -163,12 +163,12 @@ def test_a_tile_is_many_batches_if_their_draws_fit(memory: int, preferred: int |
     net = MapNet(SHAPE)
     if preferred is not None:
         net.preferred_batch = preferred  # type: ignore[attr-defined]
-    found = plan(net).tile(memory)
-    draws = 2 * found * 4 * 3 * 3 * 3  # this tile's and the next one's: float32, three channels, 3 x 3
-    assert found == planning.TILE_EVALUATIONS or draws <= memory * planning.DRAWS_SHARE
-    assert found == planning.TILE_EVALUATIONS or found <= planning.TILE_BATCHES * (preferred or 0)
+    evaluations = plan(net).tile(memory)
+    draws = 2 * evaluations * 4 * 3 * 3 * 3  # this tile's and the next one's: float32, three channels, 3 x 3
+    assert evaluations == planning.TILE_EVALUATIONS or draws <= memory * planning.DRAWS_SHARE
+    assert evaluations == planning.TILE_EVALUATIONS or evaluations <= planning.TILE_BATCHES * (preferred or 0)
     if memory == 10**12:
-        assert found == max(planning.TILE_EVALUATIONS, planning.TILE_BATCHES * (preferred or 0))
+        assert evaluations == max(planning.TILE_EVALUATIONS, planning.TILE_BATCHES * (preferred or 0))
 
 
 @pytest.mark.parametrize(
@@ -230,12 +230,12 @@ def test_noise_is_evaluated_as_the_patches_it_makes() -> None:
             return np.ones_like(super().draw(*args, **settings))
 
     tile, noisy, ones = slice(2, 8), plan(Taking(SHAPE), sampler=Noisy()), plan(sampler=Ones())
-    found = noisy.differences(tile, noisy.sample(tile), 8)
+    differences = noisy.differences(tile, noisy.sample(tile), 8)
     wanted = ones.differences(tile, ones.sample(tile), 8)
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(differences, wanted)
     apart = plan(Taking(SHAPE), sampler=Noisy(), channels_apart=True)
-    found = apart.differences(slice(2, 8), noise_of(6), 8)
-    np.testing.assert_array_equal(found, apart.differences(slice(2, 8), noise_of(6).patches(), 8))
+    differences = apart.differences(slice(2, 8), noise_of(6), 8)
+    np.testing.assert_array_equal(differences, apart.differences(slice(2, 8), noise_of(6).patches(), 8))
 
 
 def test_noise_of_another_shape_or_of_no_numbers_is_refused() -> None:
@@ -274,10 +274,10 @@ def test_a_tile_is_the_net_on_patches_that_the_sampler_drew() -> None:
             seen.update(settings, origins=origins, patches=patches)
             return super().evaluate(pixels, origins, patches, **settings)
 
-    made = plan(Watched(SHAPE), units=[2, 1], against=0, seed=3)
-    made.differences(slice(30, 33), made.draw(slice(30, 33)), 7)
+    planned = plan(Watched(SHAPE), units=[2, 1], against=0, seed=3)
+    planned.differences(slice(30, 33), planned.draw(slice(30, 33)), 7)
     origins = [(r, c) for r in range(5) for c in range(7)][30:33]
     np.testing.assert_array_equal(seen["origins"], origins)
-    wanted = NormalSampler().draw(made.pixels, np.array(origins), window=3, samples=4, seed=3)
+    wanted = NormalSampler().draw(planned.pixels, np.array(origins), window=3, samples=4, seed=3)
     np.testing.assert_array_equal(seen["patches"], wanted)
     assert (seen["blob"], seen["units"], seen["batch_size"]) == ("prob", [(2,), (1,), (0,)], 7)

@@ -23,7 +23,7 @@ def ask(blob: str, net: Any = NET, **choice: Any) -> list[list[int]]:
 
 
 def resolve_all(blob: str, net: Any = NET, **choice: Any) -> list[Any]:
-    return resolve(net, BASE[blob][0], blob, Settings(window=1, samples=1, stride=1, **choice))
+    return resolve(net, BASE[blob][0], blob, Settings(window=1, samples=1, stride=1, **choice))[0]
 
 
 def test_the_predicted_class_is_the_default() -> None:
@@ -38,7 +38,7 @@ def test_top_classes_come_highest_first() -> None:
 
 
 def test_equal_scores_keep_the_order_of_the_classes() -> None:
-    targets = resolve(NET, np.zeros(4), "prob", Settings(window=1, samples=1, stride=1, top=4))
+    targets, _ = resolve(NET, np.zeros(4), "prob", Settings(window=1, samples=1, stride=1, top=4))
     assert [target.unit for target in targets] == [[0], [1], [2], [3]]
 
 

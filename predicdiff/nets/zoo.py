@@ -57,7 +57,7 @@ def load_net(
     device : str, optional
         As torch names it: cpu, cuda or cuda:1; by default a GPU if there is one.
     precision : {"float32", "tf32", "bfloat16"}
-        In what products are computed; the others are for speed on a GPU. `plan.precision_gap` says what they change.
+        In what products are computed; the others are for speed on a GPU. `effort.precision_gap` says what they change.
 
     Raises
     ------

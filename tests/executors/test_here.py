@@ -29,11 +29,11 @@ def test_draws_made_before_are_not_made_again() -> None:
             return super().draw(*args, **settings)
 
     sampler, tile = Counted(), slice(2, 8)
-    made = plan(sampler=sampler)
-    wanted, _ = evaluate_tile(made, tile, 8)
-    found, _ = evaluate_tile(made, tile, 8, made.draw(tile))
+    planned = plan(sampler=sampler)
+    wanted, _ = evaluate_tile(planned, tile, 8)
+    difference, _ = evaluate_tile(planned, tile, 8, planned.draw(tile))
     assert sampler.count == 2
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(difference, wanted)
 
 
 def test_memory_that_runs_out_halves_the_batch() -> None:

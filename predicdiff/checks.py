@@ -1,0 +1,215 @@
+"""Whether anybody's net or sampler keeps the protocols, said before an analysis stumbles over it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from . import protocols
+from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities
+from .errors import PredicdiffError, SamplerError, SettingsError
+from .protocols import Net, Sampler, Unit
+from .targets import class_blob
+from .units import lookup, read
+
+#: What `abilities` looks for, by the protocol that it belongs to.
+BEYOND = {
+    "preprocessing": protocols.HasPreprocessing, "outcomes": protocols.KnowsOutcomes,
+    "takes_noise": protocols.TakesNoise, "preferred_batch": protocols.PrefersBatch, "bytes_needed": protocols.Budgeted,
+    "check_downstream": protocols.HiddenStarts, "evaluation": protocols.CountsWork,
+    "population": protocols.HasPopulation, "noise": protocols.MakesNoise, "provenance": protocols.HasProvenance,
+    "notes": protocols.HasNotes,
+}  # fmt: skip
+#: By how much two ways to the same values may differ: as a part of the largest change, and of the largest value.
+CHANGES, VALUES = 0.1, 1e-4
+
+
+def check_net(net: Net) -> list[str]:
+    """Try out whether an object serves as a net: its members, and the shapes and values of a tiny trial.
+
+    The trial pastes noise into windows of noise, and holds `evaluate` against `forward` of the pasted images.
+    ``gradient`` is not tried, since sensitivity maps alone take it.
+
+    Returns
+    -------
+    list of str
+        The protocols beyond `protocols.Net` that it keeps, such as ``"Budgeted"``.
+
+    Raises
+    ------
+    PredicdiffError
+        A SettingsError that names what is missing or wrong, or what the net itself raises of ours.
+    """
+    abilities = net_abilities(net)
+    members = [*Net.__annotations__, *(name for name in vars(Net) if not name.startswith("_"))]
+    missing = [name for name in dict.fromkeys(members) if not hasattr(net, name)]
+    if missing:
+        raise _wrong(net, f"lacks {', '.join(missing)}", "all of protocols.Net")
+    _check_facts(net, abilities)
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(0, 255, net.input_shape).astype(np.float32)
+    inputs = _tried(net, "encode", net.encode, pixels)
+    _check_array(net, "encode", inputs, pixels.shape)
+    blob = class_blob(net) or list(net.blobs)[-1]
+    values = _forward(net, np.stack([inputs, inputs]), blob)
+    if blob == net.output and not (values.min() >= -1e-4 and values.max() <= 1 + 1e-4):
+        raise _wrong(net, f"{blob!r} holds {values.min():.4g} to {values.max():.4g}", "probabilities in its output")
+    _check_evaluate(net, pixels, blob, rng)
+    return _kept(abilities)
+
+
+def check_sampler(sampler: Sampler, shape: tuple[int, int, int] = (3, 32, 32), *, window: int = 3) -> list[str]:
+    """Try out whether an object serves as a sampler: the shapes of a few draws, and what they depend on.
+
+    Parameters
+    ----------
+    shape : (C, H, W)
+        Of pixels that it takes: those of its corpus.
+    window : int
+        k.
+
+    Returns
+    -------
+    list of str
+        The protocols beyond `protocols.Sampler` that it keeps, such as ``"HasPopulation"``.
+
+    Raises
+    ------
+    PredicdiffError
+        A SamplerError that names what is missing or wrong: draws of another shape, that change from call to call, with
+        the window's own contents or with the other windows that are asked for; or what the sampler itself raises.
+    """
+    abilities = sampler_abilities(sampler)
+    pixels = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    _check_draws(sampler, abilities, pixels, window)
+    if abilities.population is not None and abilities.population(pixels) < 0:
+        raise SamplerError(f"{abilities.name}.population is negative: want a number of patches, 0 for no chance.")
+    _check_json(abilities.identity, f"{abilities.name}.provenance", SamplerError)
+    return _kept(abilities)
+
+
+def check_drawn(who: str, shape: tuple[int, ...], wanted: tuple[int, int, int, int], *arrays: np.ndarray) -> None:
+    """Refuse draws of another shape than ``wanted``, which is (n, S, C, k), and arrays that are not finite."""
+    count, samples, channels, k = wanted
+    if len(shape) != 5 or shape[:1] + shape[2:] != (count, channels, k, k) or not 1 <= shape[1] <= samples:
+        raise SamplerError(
+            f"{who} gave an array {shape}: want "
+            f"({count}, 1 to {samples}, {channels}, {k}, {k}) for windows, samples, channels, rows, columns."
+        )
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise SamplerError(f"{who} gave NaN or infinity: want finite numbers.")
+
+
+def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarray, window: int) -> None:
+    """Hold draws against those of other calls, of a window with other contents, and of the net's own making."""
+    last = np.array(pixels.shape[1:]) - window
+    origins = np.array([[0, 0], last // 2, last])
+    asked = {"window": window, "samples": 4, "seed": 0}
+
+    def draw(ground: np.ndarray, places: np.ndarray) -> np.ndarray:
+        patches = np.asarray(sampler.draw(ground.copy(), places, **asked), np.float32)
+        check_drawn(f"{abilities.name}.draw", patches.shape, (len(places), 4, len(ground), window), patches)
+        return patches
+
+    patches, other = draw(pixels, origins), pixels.copy()
+    row, column = origins[1]
+    inside = (slice(None), slice(row, row + window), slice(column, column + window))
+    other[inside] = 255 - other[inside]
+    for same, word in (
+        (np.array_equal(draw(pixels, origins), patches), "from call to call"),
+        (np.array_equal(draw(other, origins)[1], patches[1]), "with the window's own contents"),
+        (np.array_equal(draw(pixels, origins[1:2])[0], patches[1]), "with the other windows that are asked for"),
+    ):
+        if not same:
+            raise SamplerError(
+                f"{abilities.name}.draw changes {word}: want draws by seed, place and surroundings alone."
+            )
+    if abilities.noise is not None:
+        noise = abilities.noise(pixels, origins, **asked)
+        if not np.allclose(noise.patches(), patches, rtol=1e-3, atol=1e-3 * np.abs(patches).max()):
+            raise SamplerError(f"{abilities.name}.noise makes other patches than draw: want the same.")
+
+
+def _check_facts(net: Net, abilities: NetAbilities) -> None:
+    """What a net says of itself."""
+    shape = tuple(net.input_shape)
+    if len(shape) != 3 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in shape):
+        raise _wrong(net, f"input_shape is {shape}", "(channels, height, width)")
+    for word, blob in (("scores", net.scores), ("output", net.output)):
+        if blob is not None and blob not in net.blobs:
+            raise _wrong(net, f"{word} is {blob!r}", "a name of its blobs, or None")
+    blob = class_blob(net)
+    if net.labels is not None and blob is not None and len(net.labels) != net.blobs[blob][0]:
+        raise _wrong(net, f"labels are {len(net.labels)}", f"{net.blobs[blob][0]}, one for each class, or None")
+    if not net.training_instances >= 1:
+        raise _wrong(net, f"training_instances is {net.training_instances}", "at least 1")
+    if abilities.preferred_batch < 0:
+        raise _wrong(net, f"preferred_batch is {abilities.preferred_batch}", "at least 1")
+    _check_json(net.provenance, "the net's provenance", SettingsError)
+
+
+def _check_evaluate(net: Net, pixels: np.ndarray, blob: str, rng: np.random.Generator) -> None:
+    """Hold `evaluate` against `forward` of images into which the patches were set by hand."""
+    channels, height, width = pixels.shape
+    k = max(1, min(height, width) // 2)
+    origins = np.array([[0, 0], [height - k, width - k]])
+    patches = rng.uniform(0, 255, (2, 2, channels, k, k)).astype(np.float32)
+    units: list[Unit] = [(unit,) for unit in range(min(2, lookup(net.blobs, blob)[0]))]
+    before = pixels.copy()
+    values = _tried(net, "evaluate", net.evaluate, pixels, origins, patches, blob=blob, units=units, batch_size=3)
+    _check_array(net, "evaluate", values, (2, 2, len(units)))
+    if not np.array_equal(pixels, before):
+        raise _wrong(net, "evaluate changes the pixels", "them left as they are")
+    images = np.tile(pixels, (2, 2, 1, 1, 1))
+    for image, (row, column), draws in zip(images, origins, patches):
+        image[:, :, row : row + k, column : column + k] = draws
+    inputs = net.encode(np.concatenate([pixels[None], *images]))
+    base, *pasted = read(_forward(net, inputs, blob), units)
+    wanted = np.reshape(pasted, values.shape)
+    most = CHANGES * np.abs(wanted - base).max() + VALUES * np.abs(wanted).max()
+    if np.abs(values - wanted).max() > most:
+        raise _wrong(net, "evaluate gives other values than forward for the same images", "the same")
+
+
+def _forward(net: Net, inputs: np.ndarray, blob: str) -> np.ndarray:
+    answers = _tried(net, "forward", net.forward, inputs, [blob])
+    if blob not in answers:
+        raise _wrong(net, f"forward leaves out {blob!r}", "every blob that is asked for")
+    _check_array(net, f"forward[{blob!r}]", answers[blob], (len(inputs), *net.blobs[blob]))
+    return np.asarray(answers[blob])
+
+
+def _tried(net: Net, method: str, call: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+    try:
+        return call(*arguments, **settings)
+    except PredicdiffError:
+        raise
+    except Exception as error:  # whatever a stranger's net raises
+        raise _wrong(net, f"{method} raised {type(error).__name__} ({error})", "what protocols.Net says") from error
+
+
+def _check_array(net: Net, what: str, array: Any, shape: Sequence[int]) -> None:
+    if np.shape(array) != tuple(shape):
+        raise _wrong(net, f"{what} has the shape {np.shape(array)}", f"{tuple(shape)}")
+    if not np.isfinite(array).all():
+        raise _wrong(net, f"{what} holds NaN or infinity", "finite numbers")
+
+
+def _check_json(value: Any, what: str, error: type[PredicdiffError]) -> None:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as wrong:
+        raise error(f"{what} can't be written as JSON ({wrong}): want plain numbers, texts, lists and dicts.") from None
+
+
+def _wrong(net: Any, what: str, wanted: str) -> SettingsError:
+    return SettingsError(f"net {type(net).__name__}: {what}: want {wanted}.")
+
+
+def _kept(abilities: NetAbilities | SamplerAbilities) -> list[str]:
+    """Names of the protocols beyond the least for which something was there."""
+    held = vars(abilities)
+    names = [kind.__name__ for name, kind in BEYOND.items() if held.get(name) not in (None, False, ())]
+    return names
