@@ -16,7 +16,9 @@ from tqdm import tqdm
 
 from predicdiff.algorithm import run
 from predicdiff.cli.console import duration
+from predicdiff.cli.options.base import Options, option, option_field, options_of
 from predicdiff.cli.options.net import settle
+from predicdiff.cli.options.values import FILE, FOLDER
 from predicdiff.cli.outputs import check_outputs, name_of
 from predicdiff.effort import seconds_needed
 from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, WeightsError
@@ -55,13 +57,21 @@ def say(text: str) -> None:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Options):
     """The options that say which nets, and what runs them."""
 
-    names: tuple[str, ...] = ()
-    engine: str = ENGINES[0]
-    weights: Path | None = None
-    mean: str | None = None
+    names: tuple[str, ...] = option_field(
+        "--net", multiple=True, help="A net's name; repeat for more. With --weights a prototxt."
+    )
+    engine: str = option_field(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default=ENGINES[0],
+        envvar="PREDICDIFF_ENGINE",
+        help="What runs Caffe nets.",
+    )
+    weights: Path | None = option_field("--weights", type=FILE, help="Weights of the one --net, a deploy prototxt.")
+    mean: str | None = option_field("--mean", help="Its mean: a file, or b,g,r.")
 
     def load(self, name: str) -> Any:
         """A net by its name; with ``weights`` by its prototxt, where a thousand classes are taken for ILSVRC's."""
@@ -78,14 +88,13 @@ def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every figure takes, and one sentence instead of a traceback."""
 
     @functools.wraps(command)
-    def guarded(engine: str, weights: str | None, mean: str | None, out: str, **options: Any) -> None:
+    def guarded(nets: Choice, out: Path, **options: Any) -> None:
         warnings.showwarning = lambda message, *_args, **_kwargs: say(f"Warning: {message}")
         try:
-            own = None if weights is None else Path(weights)
-            options.update(nets=_checked(Choice(tuple(options["nets"]), engine, own, mean)), out=Path(out))
-            check_outputs([Path(out) / "figure.png"], [])
+            _check(nets)
+            check_outputs([out / "figure.png"], [])
             settle()
-            command(**options)
+            command(nets=nets, out=out, **options)
         except PredicdiffError as error:
             say(f"Error: {error}")
             sys.exit(2)
@@ -93,35 +102,26 @@ def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
             say("Interrupted: the same command goes on from here.")
             sys.exit(130)
 
-    for option in (
-        click.option("--net", "nets", multiple=True, help="A net's name; repeat for more. With --weights a prototxt."),
-        click.option(
-            "--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True, envvar="PREDICDIFF_ENGINE",
-            help="What runs Caffe nets.",
-        ),
-        click.option("--weights", type=click.Path(), help="Weights of the one --net, a deploy prototxt."),
-        click.option("--mean", help="Its mean: a file, or b,g,r."),
-        click.option("--image", "images", multiple=True, help="An image file; repeat for more. [the bundled cat]"),
-        click.option(
-            "--quality", type=click.Choice(list(CHOICES)), default="preview", show_default=True,
+    for add in (
+        option("--out", type=FOLDER, default="out", help="The folder that results go to."),
+        option("--seed", default=0, help="Of all that is drawn."),
+        option(
+            "--quality", type=click.Choice(list(CHOICES)), default="preview",
             help="How close windows lie and how often each is drawn, as in `predicdiff explain --help`.",
         ),
-        click.option("--seed", default=0, show_default=True, help="Of all that is drawn."),
-        click.option(
-            "--out", type=click.Path(), default="out", show_default=True, help="The folder that results go to.",
-        ),
+        option("--image", "images", multiple=True, help="An image file; repeat for more. [the bundled cat]"),
+        options_of(Choice, "nets"),
     ):  # fmt: skip
-        guarded = option(guarded)
+        guarded = add(guarded)
     return click.command(help=sys.modules[command.__module__].__doc__)(guarded)
 
 
-def _checked(choice: Choice) -> Choice:
+def _check(choice: Choice) -> None:
     count = len(choice.names)
     if choice.weights is not None and count != 1:
         raise SettingsError(f"--weights are those of one deploy prototxt: want one --net with them, not {count}.")
     if choice.mean is not None and choice.weights is None:
         raise SettingsError("--mean is that of a deploy prototxt: want --net and --weights with it.")
-    return choice
 
 
 def nets(choice: Choice, wanted: tuple[str, ...] = PAPER_NETS) -> tuple[dict[str, Any], str]:

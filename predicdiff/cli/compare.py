@@ -32,7 +32,7 @@ Examples:
 @click.argument("first", metavar="A.h5")
 @click.argument("second", metavar="B.h5|PICTURE")
 @option("--null", "nulls", multiple=True, metavar="FILE.h5", help="An explanation of another image; may be repeated.")
-@option("--target", type=int, default=0, show_default=True, help="Which of an explanation's maps.")
+@option("--target", type=int, default=0, help="Which of an explanation's maps.")
 @option("-o", "--output", type=FIGURE, help="A picture of both side by side.")
 def command(first: str, second: str, nulls: tuple[str, ...], target: int, output: Path | None) -> None:
     """Print the figures; draw if asked."""

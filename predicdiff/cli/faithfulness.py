@@ -38,14 +38,13 @@ Examples:
 )
 @folder_argument()
 @options_of(Maps, "maps")
-@option("--steps", type=int, default=28, show_default=True, help="Steps in which the picture goes.")
-@option("--block", type=int, default=8, show_default=True, help="Side of the squares that go at a time, in pixels.")
+@option("--steps", type=int, default=28, help="Steps in which the picture goes.")
+@option("--block", type=int, default=8, help="Side of the squares that go at a time, in pixels.")
 @option(
     "-o",
     "--output",
     type=FIGURE,
     default=default_output("faithfulness", suffix=".png"),
-    show_default=True,
     help="The curves' picture.",
 )
 @options_of(NetChoice, "net")

@@ -38,16 +38,15 @@ Examples:
 @click.command("fit", cls=Command, help=HELP, short_help="Fit a Gaussian to images, for conditional sampling.")
 @click.argument("folder", type=FOLDER, required=False, metavar="[DIR]")
 @option("-o", "--output", type=RESULT, required=True, help="The sampler.")
-@option("-l", "--context", type=int, default=14, show_default=True, help="Side of the patches, in pixels.")
-@option("--patches", type=int, default=25_000, show_default=True, help="How many, from random places.")
+@option("-l", "--context", type=int, default=14, help="Side of the patches, in pixels.")
+@option("--patches", type=int, default=25_000, help="How many, from random places.")
 @option(
     "--channels-mode",
     type=click.Choice(CHANNELS),
     default=CHANNELS[0],
-    show_default=True,
     help="One Gaussian over all colours, as in the paper, or one for each.",
 )
-@option("--seed", type=int, default=0, show_default=True, help="Of the patches' places.")
+@option("--seed", type=int, default=0, help="Of the patches' places.")
 @options_of(NetChoice, "net", net=None)
 def command(
     folder: Path | None, output: Path, context: int, patches: int, channels_mode: str, seed: int, net: NetChoice

@@ -26,7 +26,7 @@ Examples:
 @click.command("predict", cls=Command, help=HELP, short_help="Say which classes a net sees.")
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @options_of(NetChoice, "net")
-@option("--top", type=int, metavar="N", default=5, show_default=True, help="How many classes.")
+@option("--top", type=int, metavar="N", default=5, help="How many classes.")
 def command(images: tuple[str, ...], net: NetChoice, top: int) -> None:
     """Print the top classes of each image; go on after one that cannot be read."""
     model = net.load()

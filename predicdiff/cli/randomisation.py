@@ -30,7 +30,7 @@ Examples:
 @click.command("randomisation", cls=Command, help=HELP, short_help="See whether maps change with the weights.")
 @folder_argument()
 @options_of(Maps, "maps")
-@option("--method", type=click.Choice(method_names()), default=DIFFERENCE, show_default=True, help="Which map.")
+@option("--method", type=click.Choice(method_names()), default=DIFFERENCE, help="Which map.")
 @options_of(NetChoice, "net")
 @quiet_option()
 def command(folder: Path, net: NetChoice, maps: Maps, method: str, quiet: bool) -> None:

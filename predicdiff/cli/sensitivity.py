@@ -44,7 +44,6 @@ UNITS = {"signed": "gradient", "times_input": "gradient times input"}
     "--kind",
     type=click.Choice(REDUCTIONS),
     default=REDUCTIONS[0],
-    show_default=True,
     help="Over the colours: the largest magnitude, the sum, or the sum of gradient times input.",
 )
 @option(

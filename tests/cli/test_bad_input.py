@@ -61,10 +61,10 @@ def test_weights_of_another_net(no, data, tmp_path):
     assert "num_output: 5" in text
     (tmp_path / "wide.prototxt").write_text(text.replace("num_output: 5", "num_output: 6"))
     error = no(usual=own(data, prototxt=tmp_path / "wide.prototxt"))
-    found = read_caffemodel(data / "tiny_v1.caffemodel")["fc"][0].shape
+    shape = read_caffemodel(data / "tiny_v1.caffemodel")["fc"][0].shape
     assert "'fc'" in error
-    assert str(tuple(found)) in error
-    assert str((6, found[-1])) in error
+    assert str(tuple(shape)) in error
+    assert str((6, shape[-1])) in error
 
 
 def test_a_layer_without_weights(no, data, tmp_path):

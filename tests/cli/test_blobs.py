@@ -15,8 +15,8 @@ def test_each_blob_with_its_shape_in_order(cli, tiny, model):
     assert result.exit_code == 0, result.output
     first, *rest = result.output.splitlines()
     assert first == "tiny, whose input is 3 x 24 x 24:"
-    found = [line.split(" the ")[0].split(maxsplit=1) for line in rest]
-    assert [(name, tuple(map(int, sides.split(" x ")))) for name, sides in found] == list(model.blobs.items())
+    listed = [line.split(" the ")[0].split(maxsplit=1) for line in rest]
+    assert [(name, tuple(map(int, sides.split(" x ")))) for name, sides in listed] == list(model.blobs.items())
 
 
 def test_scores_and_probabilities_are_marked():

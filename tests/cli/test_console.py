@@ -93,12 +93,12 @@ def test_no_bar_where_there_is_no_terminal(capsys):
 
 
 def test_bars_follow_the_files(monkeypatch):
-    made = []
+    opened = []
 
     class Bar:
         def __init__(self, total, **settings):
             self.total, self.n, self.closed = total, settings["initial"], False
-            made.append(self)
+            opened.append(self)
 
         def set_description(self, text):
             self.text = text
@@ -114,7 +114,7 @@ def test_bars_follow_the_files(monkeypatch):
     for file, received, total in [("a", 5, None), ("a", 7, 10), ("a", 10, 10), ("b", 0, 3), ("b", 3, 3)]:
         bars(file, received, total)
     bars.close()
-    assert [(bar.text, bar.n, bar.total, bar.closed) for bar in made] == [("a", 10, 10, True), ("b", 3, 3, True)]
+    assert [(bar.text, bar.n, bar.total, bar.closed) for bar in opened] == [("a", 10, 10, True), ("b", 3, 3, True)]
 
 
 def test_no_bar_where_there_is_no_stderr(monkeypatch):

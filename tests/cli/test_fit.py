@@ -20,9 +20,9 @@ def test_fit_is_the_fit_of_python(cli, folder, photographs, tmp_path):
     ]
     seen = [View("short", 20, antialias=True).apply(image, (20, 20)) for image in photographs[1:]]
     expected = GaussianSampler.fit(seen, 7, patches=500, channels="independent", seed=3)
-    found = GaussianSampler.load(tmp_path / "new" / "s.h5")
-    np.testing.assert_array_equal(found.covariance, expected.covariance)
-    assert found.fitted_on["names"] == [f"{number:02}.png" for number in range(11)]
+    sampler = GaussianSampler.load(tmp_path / "new" / "s.h5")
+    np.testing.assert_array_equal(sampler.covariance, expected.covariance)
+    assert sampler.fitted_on["names"] == [f"{number:02}.png" for number in range(11)]
 
 
 @needed
@@ -38,19 +38,19 @@ def test_the_authors_covariance_is_that_of_the_nets_first_colour(cli, net, folde
     options = ["-l", 5, "--patches", 300, "--channels-mode", "authors"]
     for others, first in ((net, 2), (["--image-size", 24], 2), ([*net, "--channels", "rgb"], 0)):
         assert cli("fit", folder, "-o", "s.h5", *options, *others).exit_code == 0
-        found = GaussianSampler.load(tmp_path / "s.h5")
+        sampler = GaussianSampler.load(tmp_path / "s.h5")
         apart = GaussianSampler.fit(list(photographs[1:]), 5, patches=300, channels="independent")
-        assert found.fitted_on["first"] == first
-        np.testing.assert_array_equal(found.covariance, [apart.covariance[first]] * 3)
+        assert sampler.fitted_on["first"] == first
+        np.testing.assert_array_equal(sampler.covariance, [apart.covariance[first]] * 3)
 
 
 def test_without_a_folder_it_is_the_bundled_photographs(cli, tmp_path):
     result = cli("fit", "-o", "s.h5", "-l", 6, "--patches", 900, "--image-size", "40x50")
     assert result.exit_code == 0, result.output
     images, names = default_corpus((3, 40, 50))
-    found = GaussianSampler.load(tmp_path / "s.h5")
-    np.testing.assert_array_equal(found.mean, GaussianSampler.fit(images, 6, patches=900).mean)
-    assert found.fitted_on["names"] == names
+    sampler = GaussianSampler.load(tmp_path / "s.h5")
+    np.testing.assert_array_equal(sampler.mean, GaussianSampler.fit(images, 6, patches=900).mean)
+    assert sampler.fitted_on["names"] == names
 
 
 def test_too_few_patches_are_noted(cli, folder):

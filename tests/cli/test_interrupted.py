@@ -1,8 +1,7 @@
-"""A run that is stopped in the middle, from outside: what it leaves, and how it goes on."""
+"""A run that is stopped in the middle: what it leaves, and how it goes on."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
@@ -10,42 +9,78 @@ import numpy as np
 import pytest
 from helpers.engines import ENGINES, needed
 
+from predicdiff.executors import here
 from predicdiff.explanation import Explanation
 
 pytestmark = [needed, pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")]
 
-
-#: Runs the command line in a process that sends itself a signal in the middle of a tile.
-STOPPED = """
-import importlib, os, signal as signals, sys
+#: Runs the command line in a process that is killed after its first tile.
+KILLED = """
+import os, signal, sys
+from predicdiff.executors import here
 from predicdiff.cli import main
 
-signals.signal(signals.SIGINT, signals.default_int_handler)  # ignored by what a shell starts in the background
+evaluate, count = here.evaluate_tile, []
 
-module = importlib.import_module("predicdiff.executors.here")
-evaluate, left, signal = module.evaluate_tile, [int(sys.argv[1])], int(sys.argv[2])
+def killed(*arguments):
+    if count:
+        os.kill(os.getpid(), signal.SIGKILL)
+    count.append(1)
+    return evaluate(*arguments)
 
-def stopped(*given):
-    left[0] -= 1
-    if left[0] < 0:
-        os.kill(os.getpid(), signal)
-    return evaluate(*given)
+here.evaluate_tile = killed
+main(sys.argv[1:], prog_name="predicdiff")
+"""
+#: Runs the command line once for each size that files may have, into a folder called by it.
+LIMITED = """
+import resource, sys
+from predicdiff.cli import main
 
-module.evaluate_tile = stopped
-main(sys.argv[3:], prog_name="predicdiff")
+rooms, *arguments = sys.argv[1:]
+for room in rooms.split(","):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(room), resource.RLIM_INFINITY))
+    try:
+        main([*arguments, "-o", f"{room}/a.h5", "--figure", f"{room}/a.svg"], prog_name="predicdiff")
+    except SystemExit as end:
+        print("status", end.code, file=sys.stderr)
 """
 
 
 @pytest.fixture
 def long(net, fitted, picture):
-    """A run of 121 windows in 4 tiles; on a GPU it would be one."""
-    windows = ["-k", 4, "--stride", 2, "-S", 20, "--batch-size", 16]
-    return ["explain", picture, *net, *fitted, *windows, "--device", "cpu"]
+    """A run of 36 windows in 3 tiles; on a GPU it would be one."""
+    return ["explain", picture, *net, *fitted, "-k", 4, "--stride", 4, "-S", 40, "--device", "cpu"]
 
 
 def left(folder):
     """Names of the files that a run for a.h5 left, hidden ones too."""
-    return sorted(path.name for path in folder.iterdir() if path.name.startswith((".", "a.")))
+    return sorted(path.name for path in folder.glob("*") if path.name.startswith((".", "a.")))
+
+
+@pytest.fixture
+def interrupted(cli, long):
+    """Press Ctrl-C when so many tiles of a run for a.h5 are finished; gives what it says."""
+
+    def run(tiles):
+        evaluate, count = here.evaluate_tile, []
+
+        def counted(*arguments):
+            if len(count) == tiles:
+                signal.raise_signal(signal.SIGINT)
+            count.append(1)
+            return evaluate(*arguments)
+
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(here, "evaluate_tile", counted)
+                result = cli(*long, "-o", "a.h5")
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert result.exit_code == 130
+        return result.output.splitlines()[-1]
+
+    return run
 
 
 @pytest.fixture
@@ -60,86 +95,56 @@ def one_thread():
 
 @pytest.mark.usefixtures("one_thread")
 def test_killed_it_goes_on_to_the_same_bits(program, cli, long, tmp_path):
-    process = program([2, int(signal.SIGKILL), *long, "-o", "a.h5"], code=STOPPED)
+    process = program([*long, "-o", "a.h5"], code=KILLED)
     _, errors = process.communicate()
     assert (process.returncode, errors) == (-signal.SIGKILL, "")
     assert left(tmp_path) == ["a.h5.tiles"]
     result = cli(*long, "-o", "a.h5")
     assert result.exit_code == 0, result.output
-    assert "Taking up 64 finished windows of 121." in result.output
+    assert "Taking up 16 finished windows of 36." in result.output
     assert left(tmp_path) == ["a.h5", "a.png"]
     assert cli(*long, "-o", "whole.h5", "-q").exit_code == 0
-    found, expected = Explanation.load(tmp_path / "a.h5"), Explanation.load(tmp_path / "whole.h5")
-    np.testing.assert_array_equal(found.relevance, expected.relevance)
-    np.testing.assert_array_equal(found.stderr, expected.stderr)
+    resumed, whole = Explanation.load(tmp_path / "a.h5"), Explanation.load(tmp_path / "whole.h5")
+    np.testing.assert_array_equal(resumed.relevance, whole.relevance)
+    np.testing.assert_array_equal(resumed.stderr, whole.stderr)
 
 
-def test_the_keyboard_leaves_a_sentence(program, long, tmp_path):
-    process = program([2, int(signal.SIGINT), *long, "-o", "a.h5"], code=STOPPED)
-    _, errors = process.communicate()
-    assert process.returncode == 130
-    assert errors == "Interrupted. What is finished is in a.h5.tiles: the same command goes on from there.\n"
+def test_the_keyboard_leaves_a_sentence_and_the_finished_tiles(interrupted, tmp_path):
+    assert interrupted(1) == "Interrupted. What is finished is in a.h5.tiles: the same command goes on from there."
     assert left(tmp_path) == ["a.h5.tiles"]
 
 
-#: Runs the command line once for each size that files may have, into a folder of that name; all errors go the same way.
-FULL = """
-import os, resource, sys
-from predicdiff.cli import main
-
-codes = []
-for room in map(int, sys.argv[1].split()):
-    os.mkdir(str(room))
-    os.chdir(str(room))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-    try:
-        main(sys.argv[2:], prog_name="predicdiff")
-    except SystemExit as end:
-        codes.append(end.code)
-    os.chdir("..")
-print(*codes)
-"""
+def test_tiles_of_other_settings_are_not_taken_up(interrupted, cli, refused, long, tmp_path):
+    interrupted(1)
+    other = [*long, "-o", "a.h5", "--seed", 1]
+    error = refused(*other)
+    assert "a.h5.tiles: tiles of a run with other settings" in error
+    assert "seed was 0, is 1" in error
+    result = cli(*other, "--restart")
+    assert result.exit_code == 0, result.output
+    assert "Taking up" not in result.output
+    assert Explanation.load(tmp_path / "a.h5").settings["seed"] == 1
 
 
 def test_a_full_disk(program, cli, net, fitted, picture, tmp_path):
     cases = {
-        10: ("a.h5.tiles: finished tiles cannot be kept", ["a.h5.tiles"]),
-        2500: ("a.h5.tiles: finished tiles cannot be written", ["a.h5.tiles"]),
-        8000: ("a.h5: cannot be written", ["a.h5.tiles"]),
-        40_000: ("a.svg: cannot be written", ["a.h5"]),
+        "10": ("a.h5.tiles: finished tiles cannot be kept", ["a.h5.tiles"]),
+        "2500": ("a.h5.tiles: finished tiles cannot be written", ["a.h5.tiles"]),
+        "40000": ("a.svg: cannot be written", ["a.h5"]),
+        "8000": ("a.h5: cannot be written", ["a.h5.tiles"]),
     }
+    wanted = {room: (f"{room}/{what}", kept) for room, (what, kept) in cases.items()}
     if ENGINES[0] == "caffe":
-        cases[10] = ("Caffe reads the net from a temporary file, which cannot be written", [])
-    run = ["explain", picture, *net, *fitted, "-k", 8, "--stride", 8, "-S", 150, "-o", "a.h5", "--figure", "a.svg"]
-    output, errors = program([" ".join(map(str, cases)), *run], code=FULL).communicate()
-    assert output.splitlines()[-1] == "2 2 2 2"
-    for (room, (what, kept)), error in zip(cases.items(), errors.splitlines(keepends=True)):
-        assert error.startswith(f"Error: {what} (File too large)")
-        assert left(tmp_path / str(room)) == kept
-    assert errors.count("\n") == len(cases)
-    for room in cases:
-        os.chdir(tmp_path / str(room))
-        assert cli(*run, "-q").output == ""
-        assert left(tmp_path / str(room)) == ["a.h5", "a.svg"]
-        assert Explanation.load("a.h5").relevance.shape == (1, 24, 24)
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder(program, long, tmp_path):
-    (tmp_path / "locked").mkdir()
-    (tmp_path / "locked").chmod(0o555)
-    process = program([*long, "-o", "locked/a.h5"])
-    _, errors = process.communicate()
-    assert process.returncode == 2
-    assert (
-        errors
-        == f"Error: locked/a.h5: cannot be written, since {tmp_path}/locked is read-only. Choose another place.\n"
-    )
-
-
-def test_an_error_in_a_process_of_its_own(program, net, picture, tmp_path):
-    process = program(["explain", picture, *net, "-k", 25, "-o", "a.h5"])
-    _, errors = process.communicate()
-    assert process.returncode == 2
-    assert errors == "Error: window k = 25 does not fit: want 1 <= k <= 24, the size of what the net sees.\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.png"]
+        wanted["10"] = ("Caffe reads the net from a temporary file, which cannot be written", [])
+    run = ["explain", picture, *net, *fitted, "-k", 8, "--stride", 8, "-S", 150]
+    _, errors = program([",".join(cases), *run], code=LIMITED).communicate()
+    lines = errors.splitlines()
+    assert lines[1::2] == ["status 2"] * len(cases)
+    for line, (what, _) in zip(lines[::2], wanted.values()):
+        assert line.startswith(f"Error: {what} (File too large)")
+    for room, (_, kept) in wanted.items():
+        assert left(tmp_path / room) == kept
+        result = cli(*run, "-o", f"{room}/a.h5", "--figure", f"{room}/a.svg", "-q")
+        assert (result.exit_code, result.output) == (0, "")
+        assert left(tmp_path / room) == ["a.h5", "a.svg"]
+        assert Explanation.load(tmp_path / room / "a.h5").relevance.shape == (1, 24, 24)

@@ -64,5 +64,5 @@ def test_a_number_where_another_file_stands(tmp_path):
     path.write_text("another")
     assert numbered(path, lambda _: False) == tmp_path / "a.b-2.h5"
     (tmp_path / "a.b-2.h5").write_text("mine")
-    assert numbered(path, lambda found: found.read_text() == "mine") == tmp_path / "a.b-2.h5"
+    assert numbered(path, lambda place: place.read_text() == "mine") == tmp_path / "a.b-2.h5"
     assert numbered(path, lambda _: False) == tmp_path / "a.b-3.h5"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,7 +15,7 @@ from predicdiff.images import View
 
 
 @pytest.fixture
-def made(tmp_path, photographs):
+def explanation(tmp_path, photographs):
     """A result of two targets, saved as a.h5."""
     image = np.kron(photographs[0], np.ones((2, 2, 1), np.uint8))
     rows = np.linspace(-1, 2, 24)[:, None] * np.ones((24, 24))
@@ -44,7 +46,7 @@ def made(tmp_path, photographs):
     return explanation
 
 
-def test_the_summary(cli, made):
+def test_the_summary(cli, explanation):
     result = cli("show", "a.h5")
     assert result.exit_code == 0
     assert result.output.splitlines() == [
@@ -62,11 +64,10 @@ def test_the_summary(cli, made):
     ]
 
 
-def test_a_result_of_unknown_origin(made):
-    bare = Explanation(
-        relevance=made.relevance, stderr=np.full_like(made.stderr, np.nan), targets=made.targets, base=made.base,
-        pixels=made.pixels, unit="activation",
-    )  # fmt: skip
+def test_a_result_of_unknown_origin(explanation):
+    bare = replace(
+        explanation, stderr=np.full((2, 24, 24), np.nan), unit="activation", settings={}, provenance={}, notes=[]
+    )
     assert target_lines(bare)[0] == (
         "0: dog (prob[1]), value = 0.75: from -1 to 2 in activation, standard error unknown"
     )
@@ -74,7 +75,7 @@ def test_a_result_of_unknown_origin(made):
 
 
 @pytest.mark.parametrize("name", ["a.png", "new/a.pdf", "a.svg"])
-def test_it_draws(cli, made, tmp_path, name):
+def test_it_draws(cli, explanation, tmp_path, name):
     result = cli("show", "a.h5", "-o", name)
     assert result.exit_code == 0, result.output
     assert result.output.splitlines()[-1] == f"Wrote {name}."
@@ -82,7 +83,7 @@ def test_it_draws(cli, made, tmp_path, name):
     assert (tmp_path / name).read_bytes().startswith(start)
 
 
-def test_each_way_of_drawing_changes_the_picture(cli, made, tmp_path):
+def test_each_way_of_drawing_changes_the_picture(cli, explanation, tmp_path):
     ways = [[], ["--target", 1], ["--on-image"], ["--sure"], ["--shared-scale"], ["--title", "A dog"]]
     pictures = []
     for way in ways:
@@ -92,7 +93,7 @@ def test_each_way_of_drawing_changes_the_picture(cli, made, tmp_path):
     assert len(set(pictures)) == len(ways)
 
 
-def test_what_cannot_be_drawn(refused, made, tmp_path):
+def test_what_cannot_be_drawn(refused, explanation, tmp_path):
     for way in (["--target", 0], ["--on-image"], ["--sure"], ["--shared-scale"], ["--title", "x"]):
         assert "say which file to draw into with -o" in refused("show", "a.h5", *way)
     assert "target 2 is out of range" in refused("show", "a.h5", "-o", "a.png", "--target", 2)
@@ -101,7 +102,7 @@ def test_what_cannot_be_drawn(refused, made, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5"]
 
 
-def test_files_that_are_damaged(refused, made, tmp_path):
+def test_files_that_are_damaged(refused, explanation, tmp_path):
     content = (tmp_path / "a.h5").read_bytes()
     for end in (0, 100, len(content) // 2, len(content) - 1):
         (tmp_path / "cut.h5").write_bytes(content[:end])

@@ -29,8 +29,8 @@ class Scores:
 
 def test_nets_without_probabilities_or_labels():
     image = np.zeros((2, 3, 3), np.uint8)
-    found = top_classes(Scores("fc", [1.0, 3.0, 2.0, 3.0]), image, 3)
-    assert found == [(1, "class 1", 3.0), (3, "class 3", 3.0), (2, "class 2", 2.0)]
+    classes = top_classes(Scores("fc", [1.0, 3.0, 2.0, 3.0]), image, 3)
+    assert classes == [(1, "class 1", 3.0), (3, "class 3", 3.0), (2, "class 2", 2.0)]
     assert top_classes(Scores(None, []), image, 3) == []
     maps = Scores("fc", [[[1.0, 3.0]], [[4.0, 2.0]]])
     assert top_classes(maps, image, 9) == [(1, "class 1", 3.0), (0, "class 0", 2.0)]

@@ -42,7 +42,8 @@ class Command(click.Command):
 
 
 def option(*names: str, group: str = OTHER, **settings: Any) -> Decorator:
-    """`click.option` with a heading; a type of ours says by itself what its value is called."""
+    """`click.option` with a heading; a default is shown, and a type of ours says what its value is called."""
+    settings.setdefault("show_default", settings.get("default", "") != "")
     settings.setdefault("metavar", getattr(settings.get("type"), "metavar", None))
     return click.option(*names, cls=Grouped, group=group, **settings)
 
@@ -58,13 +59,12 @@ class Options:
 def option_field(*names: str, **settings: Any) -> Any:
     """A field of `Options`, with what `option` takes.
 
-    Its default is that of ``settings``, read as the command line is and shown in the help text; otherwise () of what
-    may be repeated, False of a flag, and None.
+    Its default is that of ``settings``, read as the command line is; otherwise () of what may be repeated,
+    False of a flag, and None.
     """
     default = () if settings.get("multiple") else False if settings.get("is_flag") else None
     if "default" in settings:
         default = click.types.convert_type(settings.get("type"), settings["default"])(settings["default"])
-        settings["show_default"] = True
     metadata = {"names": names, "settings": settings}
     if settings.get("required"):
         return dataclasses.field(metadata=metadata)
