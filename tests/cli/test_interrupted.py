@@ -12,7 +12,8 @@ from helpers.engines import ENGINES, needed
 
 from predicdiff.explanation import Explanation
 
-pytestmark = [needed, pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")]
+pytestmark = needed
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")
 
 
 #: Runs the command line in a process that sends itself a signal in the middle of a tile.
@@ -82,46 +83,35 @@ def test_the_keyboard_leaves_a_sentence(program, long, tmp_path):
     assert left(tmp_path) == ["a.h5.tiles"]
 
 
-#: Runs the command line once for each size that files may have, into a folder of that name; all errors go the same way.
-FULL = """
-import os, resource, sys
-from predicdiff.cli import main
+@pytest.mark.parametrize(
+    ("room", "what", "kept"),
+    [
+        (10, "a.h5.tiles: finished tiles cannot be kept", ["a.h5.tiles"]),
+        (2500, "a.h5.tiles: finished tiles cannot be written", ["a.h5.tiles"]),
+        (8000, "a.h5: cannot be written", ["a.h5.tiles"]),
+        (40_000, "a.svg: cannot be written", ["a.h5"]),
+    ],
+)
+def test_a_full_disk(program, cli, net, fitted, picture, tmp_path, room, what, kept):
+    import resource
 
-codes = []
-for room in map(int, sys.argv[1].split()):
-    os.mkdir(str(room))
-    os.chdir(str(room))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-    try:
-        main(sys.argv[2:], prog_name="predicdiff")
-    except SystemExit as end:
-        codes.append(end.code)
-    os.chdir("..")
-print(*codes)
-"""
+    if room == 10 and ENGINES[0] == "caffe":
+        what, kept = "Caffe reads the net from a temporary file, which cannot be written", []
 
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
-def test_a_full_disk(program, cli, net, fitted, picture, tmp_path):
-    cases = {
-        10: ("a.h5.tiles: finished tiles cannot be kept", ["a.h5.tiles"]),
-        2500: ("a.h5.tiles: finished tiles cannot be written", ["a.h5.tiles"]),
-        8000: ("a.h5: cannot be written", ["a.h5.tiles"]),
-        40_000: ("a.svg: cannot be written", ["a.h5"]),
-    }
-    if ENGINES[0] == "caffe":
-        cases[10] = ("Caffe reads the net from a temporary file, which cannot be written", [])
     run = ["explain", picture, *net, *fitted, "-k", 8, "--stride", 8, "-S", 150, "-o", "a.h5", "--figure", "a.svg"]
-    output, errors = program([" ".join(map(str, cases)), *run], code=FULL).communicate()
-    assert output.splitlines()[-1] == "2 2 2 2"
-    for (room, (what, kept)), error in zip(cases.items(), errors.splitlines(keepends=True)):
-        assert error.startswith(f"Error: {what} (File too large)")
-        assert left(tmp_path / str(room)) == kept
-    assert errors.count("\n") == len(cases)
-    for room in cases:
-        os.chdir(tmp_path / str(room))
-        assert cli(*run, "-q").output == ""
-        assert left(tmp_path / str(room)) == ["a.h5", "a.svg"]
-        assert Explanation.load("a.h5").relevance.shape == (1, 24, 24)
+    process = program(run, preexec_fn=limit)
+    _, errors = process.communicate()
+    assert process.returncode == 2
+    assert errors.count("\n") == 1
+    assert errors.startswith(f"Error: {what} (File too large)")
+    assert left(tmp_path) == kept
+    result = cli(*run, "-q")
+    assert (result.exit_code, result.output) == (0, "")
+    assert left(tmp_path) == ["a.h5", "a.svg"]
+    assert Explanation.load(tmp_path / "a.h5").relevance.shape == (1, 24, 24)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
