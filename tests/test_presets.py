@@ -94,7 +94,7 @@ def some(height: int, width: int, window: int, stride: int, seed: int = 0) -> tu
 
 
 @given(st.integers(1, 5), st.data())
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 def test_a_window_counted_twice_by_loops(window: int, data: st.DataObject) -> None:
     height, width = (data.draw(st.integers(window, window + 8)) for _ in range(2))
     stride = data.draw(st.integers(1, window))

@@ -70,9 +70,9 @@ def test_a_picture_of_the_opposite_map_lies_below_zero(style: str, how: Callable
 @pytest.mark.parametrize("style", STYLES)
 def test_maps_of_other_images_lie_far_below(style: str) -> None:
     relevance = smooth_map(12)
-    others = [smooth_map(200 + seed, (80 + seed, 100)) for seed in range(3)]
+    others = [smooth_map(200 + seed, (80 + seed, 100)) for seed in range(2)]
     found = compare(relevance, jpeg(larger(draw(style, relevance), 1.3), 85), nulls=others)
-    assert len(found.nulls) == 3
+    assert len(found.nulls) == 2
     for name in ("pearson", "spearman", "sign_agreement", "top_overlap"):
         assert found.rank(name) == 1
         assert found.percentile(name) == 100.0

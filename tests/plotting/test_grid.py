@@ -81,7 +81,7 @@ def test_nothing_overlaps(blocks: int, columns: int, shape: tuple[int, int]) -> 
 def test_a_single_blocks_caption_stands_under_its_input_where_there_is_room() -> None:
     short, bare = (grid_figure([block()], ROWS, caption=caption) for caption in ("few words " * 20, ""))
     assert short.get_size_inches()[1] == bare.get_size_inches()[1]
-    long = grid_figure([block()], ROWS, caption="many words " * 300)
+    long = grid_figure([block()], ROWS, caption="many words " * 200)
     assert long.get_size_inches()[1] > bare.get_size_inches()[1]
     no_overlap(long)
 

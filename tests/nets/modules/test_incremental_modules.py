@@ -54,7 +54,7 @@ def agree(found: np.ndarray, wanted: np.ndarray) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data(), hidden=st.booleans())
 def test_random_modules(data: st.DataObject, hidden: bool) -> None:
     shape = data.draw(st.tuples(st.integers(1, 3), st.integers(4, 10), st.integers(4, 10)))
