@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Protocol, Sequence, Tuple, Union
+from typing import Any, Callable, Mapping, Protocol, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -10,6 +10,9 @@ import numpy as np
 #: ``(3, 10, 12)`` one unit of a map, ``(3,)`` the mean over map 3.
 Unit = Tuple[int, ...]
 UnitLike = Union[int, Sequence[int]]
+
+#: Called with how many of what is done, and how many there are in all.
+Progress = Callable[[int, int], None]
 
 #: What runs a Caffe net.
 ENGINES = ("torch", "caffe")

@@ -56,19 +56,19 @@ def main(nets: common.Choice, images: tuple[str, ...], quality: str, seed: int, 
             for kind, sampler in common.samplers(net, image, context=CONTEXT, seed=seed).items():
                 path = out / "figure1" / f"{name}_{net.name}_{kind}_{quality}.h5"
                 jobs.append(common.job(path, net, image, sampler, quality, window=WINDOW, seed=seed))
-    made = common.work("Figure 1", jobs)
-    results = iter(made)
+    results = common.work("Figure 1", jobs)
+    coming = iter(results)
     blocks, numbers = [], []
     for name in pictures:
         columns, lines = [], []
         for title, net in loaded.items():
-            marginal, conditional = next(results), next(results)
+            marginal, conditional = next(coming), next(coming)
             columns.append(column(net, marginal, conditional))
             lines.append(f"{title}: {marginal.targets[0].name}, p = {marginal.base[0]:.2f}")
             numbers += [{"image": name, **common.facts(result)} for result in (marginal, conditional)]
         panels, notes = (list(zip(*rows)) for rows in zip(*columns))
         blocks.append(Block(picture(marginal.pixels), list(loaded), panels, notes, title=name, text="\n".join(lines)))
-    caption = f"{CAPTION}{common.settings(made, quality)} {stand_in}"
+    caption = f"{CAPTION}{common.settings(results, quality)} {stand_in}"
     common.page(out, 1, blocks, ROWS, caption, numbers)
 
 

@@ -47,11 +47,13 @@ def block(case: common.Case, result: Explanation, scales: Sequence[float]) -> Bl
 @click.option("--window", default=10, show_default=True, help="Side k of the windows.")
 def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str, seed: int, out: Path) -> None:
     """Make the maps that are not there yet, then the page."""
-    given = common.images(images)
-    if len(given) < 2:
-        given.update({name: image for name, image in bundled().items() if name in PHOTOGRAPHS and name not in given})
+    pictures = common.images(images)
+    if len(pictures) < 2:
+        pictures.update(
+            {name: image for name, image in bundled().items() if name in PHOTOGRAPHS and name not in pictures}
+        )
     loaded, stand_in = common.nets(nets, ("googlenet",))
-    cases = [[common.Case(*net, *image) for image in given.items()] for net in loaded.items()]
+    cases = [[common.Case(*net, *image) for image in pictures.items()] for net in loaded.items()]
     jobs = []
     for group in cases:
         shown = choose(group)
@@ -66,10 +68,12 @@ def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str
     results = common.work("Figure 6", jobs)
     blocks, numbers = [], []
     for number, group in enumerate(cases):
-        made = results[number * len(given) : (number + 1) * len(given)]
-        scales = [symmetric_scale(np.stack(maps)) for maps in zip(*(result.relevance for result in made))]
-        blocks += [block(case, result, scales) for case, result in zip(group, made)]
-        numbers += [{"image": case.name, "scales": scales, **common.facts(result)} for case, result in zip(group, made)]
+        group_results = results[number * len(pictures) : (number + 1) * len(pictures)]
+        scales = [symmetric_scale(np.stack(maps)) for maps in zip(*(result.relevance for result in group_results))]
+        blocks += [block(case, result, scales) for case, result in zip(group, group_results)]
+        numbers += [
+            {"image": case.name, "scales": scales, **common.facts(result)} for case, result in zip(group, group_results)
+        ]
     caption = f"{CAPTION}{common.settings(results, quality)} {stand_in}"
     common.page(out, 6, blocks, ROWS, caption, numbers, across=1)
 

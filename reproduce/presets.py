@@ -62,13 +62,13 @@ def touching(origins: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def values(plan: Plan, origins: np.ndarray, samples: int, seed: int, title: str) -> np.ndarray:
     """The unit's values (n, S, 1) for windows at ``origins``."""
     batch = plan.batch(MEMORY)
-    found = []
+    tiles = []
     for tile in tqdm(windows.tiles(len(origins), 16), desc=title, unit="tile"):
         patches = plan.sampler.draw(plan.pixels, origins[tile], window=WINDOW, samples=samples, seed=seed)
-        found.append(
+        tiles.append(
             plan.net.evaluate(plan.pixels, origins[tile], patches, blob=plan.blob, units=plan.units, batch_size=batch)
         )
-    return np.concatenate(found)
+    return np.concatenate(tiles)
 
 
 def correlations(plan: Plan, mask: np.ndarray, seed: int, title: str) -> dict[str, float]:
@@ -108,16 +108,16 @@ def _check_resolved(mask: np.ndarray) -> None:
             )
 
 
-def report(found: dict[str, dict[str, float]]) -> str:
+def report(maps: dict[str, dict[str, float]]) -> str:
     """Median over the maps as a Markdown table, cheapest first; evaluations are those of a whole map of 224 x 224."""
     lines = ["| stride | S | evaluations | median correlation | lowest |", "|---|---|---|---|---|"]
     names = {(quality.stride, quality.samples): name for name, quality in QUALITIES.items()}
-    for key in sorted(next(iter(found.values())), key=cost):
+    for key in sorted(next(iter(maps.values())), key=cost):
         stride, samples = map(int, key.split(","))
-        column = [table[key] for table in found.values()]
+        column = [table[key] for table in maps.values()]
         name = f" **{names[stride, samples]}**" if (stride, samples) in names else ""
         lines.append(f"| {stride} | {samples}{name} | {cost(key):,} | {np.median(column):.3f} | {min(column):.3f} |")
-    return "\n".join([*lines, "", *(f"{name}: {cheapest(found, worth)}" for name, worth in WORTH.items())])
+    return "\n".join([*lines, "", *(f"{name}: {cheapest(maps, worth)}" for name, worth in WORTH.items())])
 
 
 def cost(key: str) -> int:
@@ -126,13 +126,13 @@ def cost(key: str) -> int:
     return len(windows.positions(224, WINDOW, stride)) ** 2 * samples
 
 
-def cheapest(found: dict[str, dict[str, float]], worth: float) -> str:
+def cheapest(maps: dict[str, dict[str, float]], worth: float) -> str:
     """The setting with the fewest evaluations whose median correlation is at least ``worth``, as text.
 
     Of those that have a standard error, which takes two draws.
     """
-    several = [key for key in next(iter(found.values())) if not key.endswith(",1")]
-    keys = [key for key in several if np.median([table[key] for table in found.values()]) >= worth]
+    several = [key for key in next(iter(maps.values())) if not key.endswith(",1")]
+    keys = [key for key in several if np.median([table[key] for table in maps.values()]) >= worth]
     if not keys:
         return f"none of these settings reaches a median correlation of {worth}"
     stride, samples = min(keys, key=cost).split(",")
@@ -191,20 +191,20 @@ def main(
     """Measure, print the table and save it as out/presets.json."""
     path, where = out / "presets.json", {"square": square, "places": places, "seed": seed}
     out.mkdir(parents=True, exist_ok=True)
-    found = earlier(path, where)
+    maps = earlier(path, where)
     loaded, _note = common.nets(nets if nets.names else replace(nets, names=(common.STAND_IN,)))
     for title, net in loaded.items():
         for name, image in common.images(images).items():
             for kind in kinds:
                 label = f"{title}, {name}, {kind}"
-                if label not in found:
+                if label not in maps:
                     sampler = common.samplers(net, image, seed=seed)[kind]
                     plan = make_plan(net, image, sampler, window=WINDOW, samples=20, stride=1)
                     mask = squares(plan.pixels.shape[-2:], square, places)
-                    found[label] = correlations(plan, mask, seed, label)
+                    maps[label] = correlations(plan, mask, seed, label)
                     with written_whole(path) as part:
-                        part.write_text(json.dumps({**where, "maps": found}, indent=1))
-    print(report(found))
+                        part.write_text(json.dumps({**where, "maps": maps}, indent=1))
+    print(report(maps))
 
 
 if __name__ == "__main__":

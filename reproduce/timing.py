@@ -35,7 +35,7 @@ from . import common
 from .timing_machine import machine, peak_memory, reset_peak, versions
 from .timing_nets import Timed, definition, load
 from .timing_table import details, summary
-from .timing_ways import ELSEWHERE, Run, Subject, caffe_there, check_agreement, evaluators, runs
+from .timing_ways import ELSEWHERE, Subject, Turn, caffe_there, check_agreement, evaluators, turns
 
 NETS = ("alexnet", "googlenet", "vgg16", "squeezenet", "efficientnet_lite0")
 WINDOW = 10
@@ -97,10 +97,10 @@ def measure(
         subject = Subject(timed, plan, 1)
         work = multiply_adds(timed.net, subject.sampled(evaluate["incremental"], 1))
         subject = replace(subject, few=few(settings.windows, work["dense"], timed.net.device.type))
-        turns, more = runs(subject, evaluate)
-        work = multiply_adds(timed.net, turns["incremental"])
-        times, product = rounds(turns, settings.rounds, timed.net.device)
-        costly = costliest(turns["incremental"], timed.net.device) if profile else []
+        taken, more = turns(subject, evaluate)
+        work = multiply_adds(timed.net, taken["incremental"])
+        times, product = rounds(taken, settings.rounds, timed.net.device)
+        costly = costliest(taken["incremental"], timed.net.device) if profile else []
         less = settings.precision != "float32"
         gap = dict(zip(("most", "largest"), precision_gap(plan, plan.batch(MEMORY)))) if less else {}
     return {
@@ -124,30 +124,30 @@ def few(windows: int, dense: float, kind: str) -> int:
     return min(windows, FEW_THERE if kind != "cpu" else FEW if dense < HEAVY else FEWEST)
 
 
-def rounds(turns: dict[str, Run], count: int, device: torch.device) -> tuple[dict[str, Any], list[float]]:
+def rounds(ways: dict[str, Turn], count: int, device: torch.device) -> tuple[dict[str, Any], list[float]]:
     """Each way's seconds an evaluation and most memory, and a product's seconds, in ``count`` rounds after a first."""
     matrix = torch.ones(SIDE, SIDE, device=device)
-    seconds: dict[str, list[float]] = {way: [] for way in turns}
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
     evaluations: dict[str, int] = {}
-    peaks: dict[str, list[int]] = {way: [] for way in turns}
+    peaks: dict[str, list[int]] = {way: [] for way in ways}
     product: list[float] = []
     for _ in range(count + 1):
-        for way, run in turns.items():
+        for way, turn in ways.items():
             reset_peak(device)
-            taken, evaluations[way] = _timed(run, device)
+            taken, evaluations[way] = _timed(turn, device)
             seconds[way].append(taken / evaluations[way])
             peak = None if way in ELSEWHERE else peak_memory(device)
             peaks[way] += [] if peak is None else [peak]
         product.append(_timed(lambda: torch.mm(matrix, matrix), device)[0])
-    ways = {
+    measured = {
         way: {
             "seconds": seconds[way][1:],
             "evaluations": evaluations[way],
             "peak_memory": max(peaks[way], default=None),
         }
-        for way in turns
+        for way in ways
     }
-    return ways, product[1:]
+    return measured, product[1:]
 
 
 def _timed(function: Callable[[], Any], device: torch.device) -> tuple[float, Any]:
@@ -158,28 +158,28 @@ def _timed(function: Callable[[], Any], device: torch.device) -> tuple[float, An
     return time.perf_counter() - started, result
 
 
-def multiply_adds(net: Any, run: Run) -> dict[str, float]:
+def multiply_adds(net: Any, turn: Turn) -> dict[str, float]:
     """An evaluation's: those that a way does, and those of the dense pass; 0 where the net does not know."""
     before = replace(net.work)
-    evaluations = run()
+    evaluations = turn()
     return {
         "done": (net.work.done - before.done) / evaluations,
         "dense": (net.work.dense - before.dense) / evaluations,
     }
 
 
-def costliest(run: Run, device: torch.device) -> list[dict[str, Any]]:
+def costliest(turn: Turn, device: torch.device) -> list[dict[str, Any]]:
     """The operations that take the most time themselves: name, part of the whole, and number of calls."""
     from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
 
     activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device.type == "cuda" else [])
     with profile(activities=activities) as profiler:
-        run()
+        turn()
     # a GPU's kernels are listed beside the operations that launch them, whose time is theirs
-    found = [row for row in profiler.key_averages() if row.device_type == DeviceType.CPU]
-    on = "cpu" if device.type == "cpu" else "device" if hasattr(found[0], "self_device_time_total") else "cuda"
-    times = sorted(((getattr(row, f"self_{on}_time_total"), row) for row in found), key=lambda pair: -pair[0])
+    operations = [row for row in profiler.key_averages() if row.device_type == DeviceType.CPU]
+    on = "cpu" if device.type == "cpu" else "device" if hasattr(operations[0], "self_device_time_total") else "cuda"
+    times = sorted(((getattr(row, f"self_{on}_time_total"), row) for row in operations), key=lambda pair: -pair[0])
     total = sum(taken for taken, _ in times) or 1
     return [{"operation": row.key, "part": taken / total, "calls": row.count} for taken, row in times[:LISTED]]
 
@@ -217,19 +217,21 @@ def report(record: dict[str, Any], name: str) -> str:
 def main(
     names: tuple[str, ...],
     windows: int | None,
-    rounds: int,
-    seed: int,
     device: str | None,
     precision: str,
     caffe_python: str | None,
     profile: bool,
     out: Path,
+    **rounds_and_seed: int,
 ) -> None:
     """Measure, print and save."""
     try:
         chosen = choose_device(device)
-        settings = Settings(windows or WINDOWS.get(chosen.type, WINDOWS["cuda"]), rounds, seed)
-        settings = replace(settings, precision=check_precision(precision, chosen))
+        settings = Settings(
+            windows or WINDOWS.get(chosen.type, WINDOWS["cuda"]),
+            precision=check_precision(precision, chosen),
+            **rounds_and_seed,
+        )
         more: dict[str, Any] = {"caffe_python": caffe_python and shlex.split(caffe_python), "profile": profile}
         _run(dict.fromkeys(names), settings, chosen, out / "timing.json", **more)
     except PredicdiffError as error:

@@ -89,11 +89,11 @@ class CaffeProcess:
         layers = {layer: len(arrays) for layer, arrays in weights.items()}
         what = {"prototxt": prototxt, "layers": layers, "device": device}
         try:
-            found, _ = self._ask(what, [array for arrays in weights.values() for array in arrays])
+            answer, _ = self._ask(what, [array for arrays in weights.values() for array in arrays])
         except BaseException:
             self.__exit__()
             raise
-        self.about: dict[str, str] = found["about"]
+        self.about: dict[str, str] = answer["about"]
 
     def evaluate(
         self, inputs: np.ndarray, origins: np.ndarray, patches: np.ndarray, blob: str, channels: Sequence[int]
@@ -113,7 +113,7 @@ class CaffeProcess:
         process: Any = self._process
         try:
             send(process.stdin, what, arrays)
-            answer, found = receive(process.stdout)
+            answer, values = receive(process.stdout)
         except (EOFError, OSError, ValueError):
             raise DependencyError(
                 f"{self.command}: ended without an answer, status {process.wait()}; what it said is above. "
@@ -121,7 +121,7 @@ class CaffeProcess:
             ) from None
         if "error" in answer:
             raise PredicdiffError(f"{self.command}: {answer['error']}")
-        return answer, found
+        return answer, values
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:

@@ -68,5 +68,5 @@ def peak_memory(device: torch.device) -> int | None:
         lines = STATUS.read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
-    found = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
-    return 1024 * found[0] if found else None
+    sizes = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return 1024 * sizes[0] if sizes else None

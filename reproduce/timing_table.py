@@ -65,8 +65,8 @@ def summary(name: str, net: Mapping[str, Any], kind: str) -> dict[str, Any]:
     product = 2 * net["product_multiply_adds"] / median(net["product"])
     mine = net["ways"]["incremental"]["seconds"]
     ways, faster = {}, {}
-    for way, found in net["ways"].items():
-        seconds = spread(found["seconds"])
+    for way, timed in net["ways"].items():
+        seconds = spread(timed["seconds"])
         ways[way] = {
             "ms": {key: 1000 * value for key, value in seconds.items()},
             "per_second": 1 / seconds["median"],
@@ -77,7 +77,7 @@ def summary(name: str, net: Mapping[str, Any], kind: str) -> dict[str, Any]:
             rate = 2 * work / seconds["median"]
             ways[way].update(rate=rate, of_product=rate / product)
         if way in AGAINST:
-            faster[way] = spread([theirs / ours for theirs, ours in zip(found["seconds"], mine)])
+            faster[way] = spread([theirs / ours for theirs, ours in zip(timed["seconds"], mine)])
             faster[way].update(target(faster[way]["median"], TARGETS.get(kind, {}).get(way, {}).get(name)))
     done, dense = net["multiply_adds"]["done"], net["multiply_adds"]["dense"]
     wanted = SECONDS.get(kind, {}).get(name)
@@ -93,33 +93,33 @@ def summary(name: str, net: Mapping[str, Any], kind: str) -> dict[str, Any]:
     }
 
 
-def target(found: float, wanted: float | None) -> dict[str, Any]:
+def target(value: float, wanted: float | None) -> dict[str, Any]:
     """What was to be reached, and whether it was; nothing where nothing was asked."""
-    return {} if wanted is None else {"target": wanted, "reached": found >= wanted}
+    return {} if wanted is None else {"target": wanted, "reached": value >= wanted}
 
 
 def details(name: str, net: Mapping[str, Any], kind: str) -> str:
-    """All that was found of one net, for the terminal."""
-    found = summary(name, net, kind)
+    """All that is known of one net, for the terminal."""
+    derived = summary(name, net, kind)
     lines = [f"{NAMES.get(name, name)} ({net['weights']} weights); {net['evaluations']:,} evaluations an image"]
     for way, title in WAYS.items():
-        lines.append(f"  {title:31}{_line(found, net, way)}")
-    for way, ratio in found["times_as_fast"].items():
+        lines.append(f"  {title:31}{_line(derived, net, way)}")
+    for way, ratio in derived["times_as_fast"].items():
         spread_ = f"{ratio['min']:.2f} to {ratio['max']:.2f}"
         lines.append(
             f"  incremental against {AGAINST[way]}: {ratio['median']:.2f} times as fast ({spread_}){_asked(ratio)}"
         )
-    if "target" in found["image"]:
-        lines.append(f"  an image: {duration(found['image']['seconds'])}{_asked(found['image'], ' s')}")
-    lines.append(f"  multiply-adds done, of the dense pass's: {_percent(found['multiply_adds_left'])}")
-    lines.append(f"  a matrix product's rate: {found['product_rate'] / 1e9:.0f} GFLOP/s")
+    if "target" in derived["image"]:
+        lines.append(f"  an image: {duration(derived['image']['seconds'])}{_asked(derived['image'], ' s')}")
+    lines.append(f"  multiply-adds done, of the dense pass's: {_percent(derived['multiply_adds_left'])}")
+    lines.append(f"  a matrix product's rate: {derived['product_rate'] / 1e9:.0f} GFLOP/s")
     return "\n".join(lines)
 
 
-def _line(found: Mapping[str, Any], net: Mapping[str, Any], way: str) -> str:
-    if way not in found["ways"]:
+def _line(derived: Mapping[str, Any], net: Mapping[str, Any], way: str) -> str:
+    if way not in derived["ways"]:
         return str(net["missing"].get(way, "not measured"))
-    numbers, memory = found["ways"][way], net["ways"][way]["peak_memory"]
+    numbers, memory = derived["ways"][way], net["ways"][way]["peak_memory"]
     line = f"{_milliseconds(numbers['ms'])} an evaluation, {numbers['per_second']:.1f} a second, "
     line += f"{duration(numbers['image_seconds'])} an image"
     if "rate" in numbers:
@@ -144,28 +144,28 @@ def table(record: Mapping[str, Any]) -> str:
 
 
 def _row(name: str, net: Mapping[str, Any], kind: str) -> str:
-    found = summary(name, net, kind)
+    derived = summary(name, net, kind)
     memory = net["ways"]["incremental"]["peak_memory"]
     cells = [
         NAMES.get(name, name) + (" (seeded weights)" if net["weights"] == "seeded" else ""),
-        *(_milliseconds(found["ways"][way]["ms"]) for way in ("naive", "dense", "incremental")),
-        duration(found["image"]["seconds"]),
-        *(_times(found, net, way) for way in AGAINST),
-        _percent(found["multiply_adds_left"]),
+        *(_milliseconds(derived["ways"][way]["ms"]) for way in ("naive", "dense", "incremental")),
+        duration(derived["image"]["seconds"]),
+        *(_times(derived, net, way) for way in AGAINST),
+        _percent(derived["multiply_adds_left"]),
         "" if memory is None else f"{memory / 1e9:.2f} GB",
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _times(found: Mapping[str, Any], net: Mapping[str, Any], way: str) -> str:
-    ratio = found["times_as_fast"].get(way)
+def _times(derived: Mapping[str, Any], net: Mapping[str, Any], way: str) -> str:
+    ratio = derived["times_as_fast"].get(way)
     return str(net["missing"].get(way, "")) if ratio is None else f"{ratio['median']:.2f}"
 
 
-def _asked(found: Mapping[str, Any], unit: str = "") -> str:
-    if "target" not in found:
+def _asked(ratio: Mapping[str, Any], unit: str = "") -> str:
+    if "target" not in ratio:
         return ""
-    return f"; target {found['target']:g}{unit}: {'reached' if found['reached'] else 'not reached'}"
+    return f"; target {ratio['target']:g}{unit}: {'reached' if ratio['reached'] else 'not reached'}"
 
 
 def _milliseconds(ms: Mapping[str, float]) -> str:
@@ -194,13 +194,13 @@ def read(path: Path) -> dict[str, Any]:
 def main(records: tuple[Path, ...]) -> None:
     """Print one table for each record."""
     try:
-        found = [read(path) for path in records or sorted(RECORDS.glob("*.json"))]
-        if not found:
+        read_records = [read(path) for path in records or sorted(RECORDS.glob("*.json"))]
+        if not read_records:
             raise FormatError(f"no records in {RECORDS}: run `make timing` and copy OUT/timing.json there.")
     except PredicdiffError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    print("\n\n".join(table(record) for record in found))
+    print("\n\n".join(table(record) for record in read_records))
 
 
 if __name__ == "__main__":

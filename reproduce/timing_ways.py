@@ -29,7 +29,7 @@ COMPARED, DRAWS = 2, 4
 #: Units' values (n, S, T) of a blob, from corners (n, 2), patches (n, S, C, k, k) in pixels, blob and units.
 Evaluate = Callable[[np.ndarray, np.ndarray, str, Sequence[Any]], np.ndarray]
 #: Does its work once and says how many evaluations that were.
-Run = Callable[[], int]
+Turn = Callable[[], int]
 
 #: Ways of our own, which take what an analysis gives them.
 OWN = frozenset({"dense", "incremental"})
@@ -49,39 +49,39 @@ class Subject:
     plan: Plan
     few: int
 
-    def sampled(self, evaluate: Evaluate, count: int, *, own: bool = False) -> Run:
+    def sampled(self, evaluate: Evaluate, count: int, *, own: bool = False) -> Turn:
         """Draw for the first ``count`` windows and evaluate them; our ``own`` ways have a GPU make its draws itself."""
 
-        def run() -> int:
+        def turn() -> int:
             draws: Any = (self.plan.sample if own else self.plan.draw)(slice(0, count))
             evaluate(self.plan.origins[:count], draws, self.plan.blob, self.plan.units)
             return count * draws.shape[1]
 
-        return run
+        return turn
 
 
 def evaluators(timed: Timed, plan: Plan, caffe: CaffeProcess | str) -> tuple[dict[str, Evaluate], dict[str, str]]:
     """Ways to evaluate given patches, and of those that there are not, why; ``caffe`` as `caffe_there` has it."""
-    found: dict[str, Evaluate] = {
+    ways: dict[str, Evaluate] = {
         "naive": pasted(plan, plain_values(plain(timed))),
         "dense": ours(plan, incremental=False),
         "incremental": ours(plan, incremental=True),
     }
     if isinstance(caffe, str):
-        return found, {"pycaffe": caffe}
-    return {**found, "pycaffe": by_caffe(plan, caffe)}, {}
+        return ways, {"pycaffe": caffe}
+    return {**ways, "pycaffe": by_caffe(plan, caffe)}, {}
 
 
-def runs(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Run], dict[str, str]]:
+def turns(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Turn], dict[str, str]]:
     """What is timed, in the order of the rounds, and of those ways that there are not, why."""
     many = len(subject.plan.origins)
-    found = {way: subject.sampled(function, many if way == "incremental" else subject.few, own=way in OWN)
+    timed = {way: subject.sampled(function, many if way == "incremental" else subject.few, own=way in OWN)
              for way, function in evaluate.items()}  # fmt: skip
-    found["sampling"] = subject.sampled(lambda *_: np.empty(0), many, own=True)
+    timed["sampling"] = subject.sampled(lambda *_: np.empty(0), many, own=True)
     captum = occlusion(subject)
     if isinstance(captum, str):
-        return found, {"captum": captum}
-    return {**found, "captum": captum}, {}
+        return timed, {"captum": captum}
+    return {**timed, "captum": captum}, {}
 
 
 def ours(plan: Plan, *, incremental: bool) -> Evaluate:
@@ -110,14 +110,14 @@ def pasted(plan: Plan, values: Callable[[Tensor, str], np.ndarray]) -> Evaluate:
         samples, k = patches.shape[1], patches.shape[-1]
         corners = np.repeat(origins, samples, axis=0).tolist()
         pieces = torch.from_numpy(np.concatenate(net.encode_patches(origins, patches))).to(net.device)
-        found = []
+        batches = []
         for start in range(0, len(corners), BATCH):
             part = slice(start, start + BATCH)
             batch = whole.repeat(len(corners[part]), 1, 1, 1)
             for copy, piece, (row, column) in zip(batch, pieces[part], corners[part]):
                 copy[:, row : row + k, column : column + k] = piece
-            found.append(values(batch, blob)[:, [unit[0] for unit in units]])
-        return np.concatenate(found).reshape(-1, samples, len(units))
+            batches.append(values(batch, blob)[:, [unit[0] for unit in units]])
+        return np.concatenate(batches).reshape(-1, samples, len(units))
 
     return evaluate
 
@@ -127,8 +127,8 @@ def plain_values(forward: Forward) -> Callable[[Tensor, str], np.ndarray]:
 
     def values(batch: Tensor, blob: str) -> np.ndarray:
         with torch.inference_mode():
-            found: np.ndarray = _by_channel(forward(batch, blob)).cpu().numpy()
-        return found
+            by_channel: np.ndarray = _by_channel(forward(batch, blob)).cpu().numpy()
+        return by_channel
 
     return values
 
@@ -164,7 +164,7 @@ def by_caffe(plan: Plan, caffe: CaffeProcess) -> Evaluate:
     return evaluate
 
 
-def occlusion(subject: Subject) -> Run | str:
+def occlusion(subject: Subject) -> Turn | str:
     """Captum's Occlusion with plain torch and a grid of about as many windows; a string where it isn't installed."""
     try:
         captum: Any = importlib.import_module("captum.attr")
@@ -179,11 +179,11 @@ def occlusion(subject: Subject) -> Run | str:
     # Captum wants windows without gaps between them; how large they are makes no difference to its time.
     shape = [max(plan.window, step) for step in stride]
 
-    def run() -> int:
+    def turn() -> int:
         seen.clear()
         inputs = torch.from_numpy(net.encode(plan.pixels)[None]).to(net.device)
         with torch.no_grad():
-            found = method.attribute(
+            attribution = method.attribute(
                 inputs,
                 sliding_window_shapes=(colours, *shape),
                 strides=(colours, *stride),
@@ -191,10 +191,10 @@ def occlusion(subject: Subject) -> Run | str:
                 target=int(plan.units[0][0]),
                 perturbations_per_eval=BATCH,
             )
-        found.cpu()
+        attribution.cpu()
         return sum(seen)
 
-    return run
+    return turn
 
 
 def grid_stride(length: int, window: int, evaluations: int) -> int:
@@ -224,8 +224,8 @@ def check_agreement(name: str, plan: Plan, evaluate: dict[str, Evaluate]) -> dic
     usual = values.pop("naive")
     largest = {"scores": float(np.abs(usual).max()), "changes": float(np.abs(usual - base).max())}
     worst = {"scores": 0.0, "changes": 0.0}
-    for way, found in values.items():
-        gap = float(np.abs(found - usual).max())
+    for way, others in values.items():
+        gap = float(np.abs(others - usual).max())
         for of, most in (("scores", SCORES), ("changes", CHANGES)):
             part = gap / largest[of] if gap else 0.0
             if not part <= most:

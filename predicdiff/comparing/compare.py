@@ -111,14 +111,14 @@ def compare(
     )
 
 
-def _is_picture(given: Map) -> bool:
-    return not isinstance(given, Explanation) and np.ndim(given) == 3
+def _is_picture(one: Map) -> bool:
+    return not isinstance(one, Explanation) and np.ndim(one) == 3
 
 
-def _map(given: Map, target: int, name: str) -> np.ndarray:
+def _map(one: Map, target: int, name: str) -> np.ndarray:
     """The map (H, W) to compare, a copy, NaN where it is not finite."""
     try:
-        values = given.pick(target).relevance[0] if isinstance(given, Explanation) else np.asarray(given)
+        values = one.pick(target).relevance[0] if isinstance(one, Explanation) else np.asarray(one)
     except SettingsError as error:
         raise SettingsError(f"{name}: {error}") from None
     if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "biuf":
@@ -132,12 +132,12 @@ def _map(given: Map, target: int, name: str) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _title(given: Map, target: int, otherwise: str) -> str:
-    if not isinstance(given, Explanation):
+def _title(one: Map, target: int, otherwise: str) -> str:
+    if not isinstance(one, Explanation):
         return otherwise
-    net = given.provenance.get("net")
+    net = one.provenance.get("net")
     name = net.get("name") if isinstance(net, dict) else None
-    return given.targets[target].title + (f" ({name})" if name else "")
+    return one.targets[target].title + (f" ({name})" if name else "")
 
 
 def _between(a: Map, b: Map, shape: tuple[int, ...], other: tuple[int, ...]) -> tuple[Placement, list[str]]:

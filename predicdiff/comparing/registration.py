@@ -110,10 +110,10 @@ def register(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, Plac
     """
     panel, relevance = _checked(panel, "panel"), _checked(relevance, "map")
     whole = _placement(np.array([1.0, 1.0, 0.0, 0.0]), panel.shape, relevance.shape)
-    found, sign = _search(*_pair(panel, relevance, COARSE))
+    place, sign = _search(*_pair(panel, relevance, COARSE))
     for side in (COARSE, FINE) if sign else ():
-        found = _refined(found, sign, *_pair(panel, relevance, side))
-    best = _placement(found, panel.shape, relevance.shape)
+        place = _refined(place, sign, *_pair(panel, relevance, side))
+    best = _placement(place, panel.shape, relevance.shape)
     here, there = (abs(_agreement(one.take(panel, relevance.shape), relevance)) for one in (whole, best))
     chosen = best if there > here + GAIN else whole
     return chosen.take(panel, relevance.shape), chosen
@@ -148,7 +148,7 @@ def _placement(place: np.ndarray, panel: tuple[int, ...], shape: tuple[int, ...]
 
 def _search(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, int]:
     """The place, as `_placement` takes it, of the largest correlation, and its sign; 0 where there is none."""
-    best, found = 0.0, np.array([1.0, 1.0, 0.0, 0.0])
+    best, best_place = 0.0, np.array([1.0, 1.0, 0.0, 0.0])
     steps = np.linspace(*SCALES, TRIED)
     for rows, columns in product(steps, steps):
         place = np.array([rows, columns, 0.0, 0.0])
@@ -158,8 +158,8 @@ def _search(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, int]:
         if abs(correlations[row, column]) > abs(best):
             best = float(correlations[row, column])
             away = np.array([row - margin[0], column - margin[1]])
-            found = np.concatenate([place[:2], away * place[:2] / relevance.shape])
-    return found, int(np.sign(best))
+            best_place = np.concatenate([place[:2], away * place[:2] / relevance.shape])
+    return best_place, int(np.sign(best))
 
 
 def _with_margin(panel: np.ndarray, place: np.ndarray, shape: tuple[int, ...], margin: list[int]) -> np.ndarray:

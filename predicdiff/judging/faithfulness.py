@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
 from ..algorithm import LEFT, versions
 from ..errors import SettingsError
 from ..evidence import kept
-from ..methods.registry import DIFFERENCE, METHODS, Methods, prepare
-from ..protocols import Net, Sampler
+from ..methods.registry import DIFFERENCE, METHODS, Methods, Prepared, prepare
+from ..protocols import Net, Progress, Sampler, Unit
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
 from ..targets import observed, predicted, see
@@ -29,7 +29,6 @@ from .infills import InfillLike, find
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Progress = Callable[[int, int], None]
 #: What the others are held against, where it is among the methods.
 NULL = "random"
 BETTER = {"deletion": "lower", "insertion": "higher"}
@@ -81,12 +80,12 @@ class Faithfulness:
         against : str, optional
             A method whose area is taken away, image by image.
         """
-        found = self.areas(mode)
+        values = self.areas(mode)
         if against is not None:
             if against not in self.methods:
                 raise SettingsError(f"method {against!r} was not compared: want one of {', '.join(self.methods)}.")
-            found = found - found[self.methods.index(against)]
-        return (found.mean(axis=1), *interval(found, seed=self.settings["seed"]))
+            values = values - values[self.methods.index(against)]
+        return (values.mean(axis=1), *interval(values, seed=self.settings["seed"]))
 
     def table(self) -> str:
         """Markdown: each method's mean areas with their intervals, and how far they are from the random map's."""
@@ -118,16 +117,16 @@ class Faithfulness:
 
     def figure(self, title: str = "") -> Figure:
         """Mean curves with their bootstrap bands, deletion beside insertion."""
-        from ..plotting.curves import Line, Panel, curves_figure
+        from ..plotting.curves import Curve, Diagram, curves_figure
 
-        panels = []
+        diagrams = []
         for mode, what in zip(MODES, ("taken away", "put back")):
             low, high = interval(self.curves[mode].transpose(0, 2, 1), seed=self.settings["seed"])
             means = self.curves[mode].mean(axis=1)
             bands = zip(self.methods, means, low, high)
-            lines = [Line(name, mean, under, over, name == NULL) for name, mean, under, over in bands]
-            panels.append(Panel(mode.capitalize(), f"part of the picture {what}", self.blob, lines))
-        return curves_figure(panels, title=title, caption=self.caption())
+            curves = [Curve(name, mean, under, over, name == NULL) for name, mean, under, over in bands]
+            diagrams.append(Diagram(mode.capitalize(), f"part of the picture {what}", self.blob, curves))
+        return curves_figure(diagrams, title=title, caption=self.caption())
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: every area, their means and intervals, mean curves, settings and provenance."""
@@ -191,33 +190,52 @@ def faithfulness(
     """
     _check(images, seed, infill)
     ready = prepare(net, methods, sampler=sampler, window=window, samples=samples, stride=stride, seed=seed)
-    blob, targets, digest = observed(net), [], hashlib.sha1()
+    blob = observed(net)
+    seen = [see(net, image)[0] for image in images.values()]
+    units = [predicted(net, pixels, blob) for pixels in seen]
     how: dict[str, Any] = {"blob": blob, "steps": steps, "block": block, "infill": infill}
-    found: list[list[list[np.ndarray]]] = []
-    for image in images.values():
-        pixels, _, _ = see(net, image)
-        digest.update(np.ascontiguousarray(pixels).tobytes())
-        unit = predicted(net, pixels, blob)
-        targets.append(unit_name(net, blob, unit))
-        found.append([])
-        for label in ready.methods:
-            relevance = ready.map(label, net, pixels, unit, seed)
-            found[-1].append([curve(net, pixels, relevance, unit=unit, mode=mode, **how) for mode in MODES])
-            if progress is not None:
-                progress(sum(map(len, found)), len(images) * len(ready.methods))
-    arrays = dict(zip(MODES, np.array(found).transpose(2, 1, 0, 3)))  # modes, methods, images, steps
-    notes = _notes(net, blob, arrays["deletion"][0, :, 0]) if DIFFERENCE in ready.methods else []
+    curves = _curves(net, list(zip(seen, units)), ready, how, seed, progress)
     return Faithfulness(
-        methods=list(ready.methods), images=list(images), targets=targets, curves=arrays, blob=blob, notes=notes,
+        methods=list(ready.methods), images=list(images), targets=[unit_name(net, blob, unit) for unit in units],
+        curves=curves, blob=blob,
+        notes=_notes(net, blob, curves["deletion"][0, :, 0]) if DIFFERENCE in ready.methods else [],
         settings={
             **how, "infill": infill if isinstance(infill, str) else getattr(infill, "__name__", "a function"),
             "windows": ready.windows, "seed": seed, "resamples": RESAMPLES,
         },
         provenance={
-            "name": net.name, "net": dict(net.provenance), "sampler": ready.provenance, "pixels": digest.hexdigest(),
+            "name": net.name, "net": dict(net.provenance), "sampler": ready.provenance, "pixels": _digest(seen),
             "versions": versions(),
         },
     )  # fmt: skip
+
+
+def _curves(
+    net: Net,
+    subjects: Sequence[tuple[np.ndarray, Unit]],
+    ready: Prepared,
+    how: dict[str, Any],
+    seed: int,
+    progress: Progress | None,
+) -> dict[str, np.ndarray]:
+    """{mode: (methods, images, steps + 1)}, for the pixels and the unit of each image."""
+    curves: list[list[list[np.ndarray]]] = []
+    for pixels, unit in subjects:
+        curves.append([])
+        for label in ready.methods:
+            relevance = ready.map(label, net, pixels, unit, seed)
+            curves[-1].append([curve(net, pixels, relevance, unit=unit, mode=mode, **how) for mode in MODES])
+            if progress is not None:
+                progress(sum(map(len, curves)), len(subjects) * len(ready.methods))
+    return dict(zip(MODES, np.array(curves).transpose(2, 1, 0, 3)))
+
+
+def _digest(seen: Sequence[np.ndarray]) -> str:
+    """SHA-1 of all images' pixels."""
+    digest = hashlib.sha1()
+    for pixels in seen:
+        digest.update(np.ascontiguousarray(pixels).tobytes())
+    return digest.hexdigest()
 
 
 def _check(images: Mapping[str, np.ndarray], seed: int, infill: InfillLike) -> None:
@@ -249,8 +267,8 @@ def _told(mean: float, low: float, high: float, sign: str = "") -> str:
     return f"{mean:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"
 
 
-def _numbers(found: tuple[np.ndarray, ...]) -> dict[str, list[float | None]]:
-    return {name: [_number(value) for value in row] for name, row in zip(("mean", "low", "high"), found)}
+def _numbers(rows: tuple[np.ndarray, ...]) -> dict[str, list[float | None]]:
+    return {name: [_number(value) for value in row] for name, row in zip(("mean", "low", "high"), rows)}
 
 
 def _number(value: float) -> float | None:

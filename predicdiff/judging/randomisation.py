@@ -9,7 +9,7 @@ arXiv:1810.03292.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -17,11 +17,10 @@ from ..algorithm import versions
 from ..comparing.similarity import similarity
 from ..errors import SettingsError
 from ..methods.registry import DIFFERENCE, Method, Prepared, prepare
-from ..protocols import Net, Sampler, Unit
+from ..protocols import Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
 from .random_weights import randomised, weighted_layers
 
-Progress = Callable[[int, int], None]
 #: How many depths are looked at by default, from the topmost layer alone to all.
 DEPTHS = 6
 
@@ -148,7 +147,7 @@ def randomisation(
     depths : sequence of int, optional
         Numbers of random layers, ascending; by default six from 1 to all.
     how : {"permute", "normal"}
-        See `nets.randomise.randomised`.
+        See `random_weights.randomised`.
     seed : int
     progress : callable, optional
         Called with (maps done, maps in all).
@@ -162,10 +161,7 @@ def randomisation(
     PredicdiffError
         One of its kinds, if something does not fit.
     """
-    if not images:
-        raise SettingsError("no image came: want at least one.")
-    if not 0 <= seed < 2**64 - 1:
-        raise SettingsError(f"seed {seed} is out of range: want 0 to 2**64 - 2, since the next one is used too.")
+    _check(images, seed)
     layers = weighted_layers(net)[::-1]
     chosen = _depths(len(layers), depths)
     label = method if isinstance(method, str) else getattr(method, "__name__", "a function")
@@ -177,16 +173,11 @@ def randomisation(
     seen = [see(net, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]
     work = _Work(ready, label, seen, units, progress, len(seen) * (len(chosen) + 2))
-    first, second = work.maps(net, seed), work.maps(net, seed + 1)
-    found = []
-    for depth in chosen:  # one copy at a time: VGG16's takes half a gigabyte
-        found.append(_correlations(first, work.maps(randomised(net, layers=depth, seed=seed, how=how), seed + 1)))
-    signed, absolute = np.stack(found, axis=1)
-    seeds_signed, seeds_absolute = np.nan_to_num(_correlations(first, second))
+    (signed, absolute), seeds = _held_against(net, work, chosen, how, seed)
     return Randomisation(
         method=label, images=list(images), layers=layers, depths=chosen, signed=np.nan_to_num(signed),
         absolute=np.nan_to_num(absolute), flat=np.isnan(signed).sum(axis=1),
-        seeds_signed=seeds_signed, seeds_absolute=seeds_absolute,
+        seeds_signed=seeds[0], seeds_absolute=seeds[1],
         settings={
             "how": how, "seed": seed, "windows": ready.windows, "blob": blob, "units": [list(unit) for unit in units]
         },
@@ -194,30 +185,45 @@ def randomisation(
     )  # fmt: skip
 
 
+def _check(images: Mapping[str, np.ndarray], seed: int) -> None:
+    if not images:
+        raise SettingsError("no image came: want at least one.")
+    if not 0 <= seed < 2**64 - 1:
+        raise SettingsError(f"seed {seed} is out of range: want 0 to 2**64 - 2, since the next one is used too.")
+
+
+@dataclass
 class _Work:
     """Makes maps of all images and counts them."""
 
-    def __init__(
-        self,
-        ready: Prepared,
-        label: str,
-        seen: list[np.ndarray],
-        units: list[Unit],
-        progress: Progress | None,
-        total: int,
-    ) -> None:
-        self.ready, self.label, self.seen, self.units = ready, label, seen, units
-        self.progress, self.total, self.done = progress, total, 0
+    ready: Prepared
+    label: str
+    seen: list[np.ndarray]
+    units: list[Unit]
+    progress: Progress | None
+    total: int
+    done: int = 0
 
     def maps(self, net: Net, seed: int) -> list[np.ndarray]:
         """One map of each image."""
-        made = []
+        maps = []
         for pixels, unit in zip(self.seen, self.units):
-            made.append(self.ready.map(self.label, net, pixels, unit, seed))
+            maps.append(self.ready.map(self.label, net, pixels, unit, seed))
             self.done += 1
             if self.progress is not None:
                 self.progress(self.done, self.total)
-        return made
+        return maps
+
+
+def _held_against(net: Net, work: _Work, depths: Sequence[int], how: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Correlations with the maps of a net's copies, (2, d, n), NaN where one is flat, and of another seed, (2, n)."""
+    first, second = work.maps(net, seed), work.maps(net, seed + 1)
+    correlations = []
+    for depth in depths:
+        # no name for the copy, lest it live until there is the next: VGG16's takes half a gigabyte
+        maps = work.maps(randomised(net, layers=depth, seed=seed, how=how), seed + 1)
+        correlations.append(_correlations(first, maps))
+    return np.stack(correlations, axis=1), np.nan_to_num(_correlations(first, second))
 
 
 def _correlations(first: list[np.ndarray], other: list[np.ndarray]) -> np.ndarray:

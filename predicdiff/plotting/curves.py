@@ -25,7 +25,7 @@ NULL: dict[str, Any] = {"color": "#7f7f7f", "linestyle": (0, (1, 1.5))}
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """A mean curve (n,) over 0..1 and its band, which is NaN where it is not known; a null is drawn in grey."""
 
     name: str
@@ -36,34 +36,34 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Panel:
-    """A diagram: its title, what its axes show, its lines."""
+class Diagram:
+    """Its title, what its axes show, its curves."""
 
     title: str
     across: str
     up: str
-    lines: Sequence[Line]
+    curves: Sequence[Curve]
 
 
-def curves_figure(panels: Sequence[Panel], *, title: str = "", caption: str = "") -> Figure:
-    """Diagrams side by side with one scale, a key above and a caption below; each has the lines of the first.
+def curves_figure(diagrams: Sequence[Diagram], *, title: str = "", caption: str = "") -> Figure:
+    """Diagrams side by side with one scale, a key above and a caption below; each has the curves of the first.
 
     Parameters
     ----------
-    panels : sequence of Panel
+    diagrams : sequence of Diagram
     title, caption : str
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    names = [line.name for panel in panels[:1] for line in panel.lines]
-    if not names or any([line.name for line in panel.lines] != names for panel in panels):
-        raise SettingsError("no curves to draw: want at least one diagram, each with the same lines.")
-    wide = 2 * MARGIN + len(panels) * (LEFT + WIDTH + GAP) - GAP
+    names = [curve.name for diagram in diagrams[:1] for curve in diagram.curves]
+    if not names or any([curve.name for curve in diagram.curves] != names for diagram in diagrams):
+        raise SettingsError("no curves to draw: want at least one diagram, each with the same curves.")
+    wide = 2 * MARGIN + len(diagrams) * (LEFT + WIDTH + GAP) - GAP
     heading, words = wrap(title, wide - 2 * MARGIN, TITLE, "bold"), wrap(caption, wide - 2 * MARGIN, TEXT)
     key = tall(heading, TITLE) + MARGIN + (0.08 if heading else 0.0)
-    styles = _styles(panels[0].lines)
+    styles = _styles(diagrams[0].curves)
     places, deep = _key(names, wide - 2 * MARGIN)
     top = key + deep + tall(" ", HEAD) + 0.12
     with styled():
@@ -72,22 +72,22 @@ def curves_figure(panels: Sequence[Panel], *, title: str = "", caption: str = ""
         for name, style, (left, down) in zip(names, styles, places):
             _sample(sheet, style, MARGIN + left, key + down + tall(" ", TEXT) / 2)
             sheet.text(MARGIN + left + SAMPLE + 0.06, key + down, name, TEXT)
-        limits = _limits(panels)
-        for number, panel in enumerate(panels):
+        limits = _limits(diagrams)
+        for number, diagram in enumerate(diagrams):
             left = MARGIN + LEFT + number * (LEFT + WIDTH + GAP)
-            sheet.text(left, top - 0.04 - tall(" ", HEAD), panel.title, HEAD, weight="bold")
-            _diagram(sheet, panel, styles, limits, left, top)
+            sheet.text(left, top - 0.04 - tall(" ", HEAD), diagram.title, HEAD, weight="bold")
+            _diagram(sheet, diagram, styles, limits, left, top)
         sheet.text(MARGIN, top + HEIGHT + BELOW, words, TEXT, color=FAINT)
     return sheet.figure
 
 
-def _styles(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    """How each line is drawn; those that are no nulls in the order of the colours."""
+def _styles(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+    """How each curve is drawn; those that are no nulls in the order of the colours."""
     styles: list[dict[str, Any]] = []
-    for line in lines:
+    for curve in curves:
         number = sum(style is not NULL for style in styles)
         own = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
-        styles.append(NULL if line.null else own)
+        styles.append(NULL if curve.null else own)
     return styles
 
 
@@ -104,9 +104,11 @@ def _key(names: Sequence[str], width: float) -> tuple[list[tuple[float, float]],
     return places, down + line
 
 
-def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
+def _limits(diagrams: Sequence[Diagram]) -> tuple[float, float]:
     """One scale for all: from 0, or below where something is, to a little above the highest."""
-    values = np.concatenate([np.ravel([line.mean, line.low, line.high]) for panel in panels for line in panel.lines])
+    values = np.concatenate(
+        [np.ravel([curve.mean, curve.low, curve.high]) for diagram in diagrams for curve in diagram.curves]
+    )
     known = values[np.isfinite(values)]
     low, high = min(0.0, known.min(initial=0.0)), known.max(initial=0.0)
     room = 0.04 * ((high - low) or 1.0)
@@ -120,17 +122,22 @@ def _sample(sheet: Sheet, style: dict[str, Any], left: float, down: float) -> No
 
 
 def _diagram(
-    sheet: Sheet, panel: Panel, styles: Sequence[dict[str, Any]], limits: tuple[float, float], left: float, top: float
+    sheet: Sheet,
+    diagram: Diagram,
+    styles: Sequence[dict[str, Any]],
+    limits: tuple[float, float],
+    left: float,
+    top: float,
 ) -> None:
     place = (left / sheet.width, 1 - (top + HEIGHT) / sheet.height, WIDTH / sheet.width, HEIGHT / sheet.height)
     axes = sheet.figure.add_axes(place)
-    for line, style in zip(panel.lines, styles):
-        at = np.linspace(0.0, 1.0, len(line.mean))
-        axes.fill_between(at, line.low, line.high, color=style["color"], alpha=0.15, linewidth=0)
-        axes.plot(at, line.mean, linewidth=1.6, **style)
+    for curve, style in zip(diagram.curves, styles):
+        at = np.linspace(0.0, 1.0, len(curve.mean))
+        axes.fill_between(at, curve.low, curve.high, color=style["color"], alpha=0.15, linewidth=0)
+        axes.plot(at, curve.mean, linewidth=1.6, **style)
     axes.set(xlim=(0, 1), ylim=limits)
-    axes.set_xlabel(panel.across, fontsize=TEXT, color=INK)
-    axes.set_ylabel(panel.up, fontsize=TEXT, color=INK)
+    axes.set_xlabel(diagram.across, fontsize=TEXT, color=INK)
+    axes.set_ylabel(diagram.up, fontsize=TEXT, color=INK)
     axes.tick_params(labelsize=TEXT - 1, length=2, width=0.5, color=EDGE, labelcolor=INK)
     for name, spine in axes.spines.items():
         spine.set(linewidth=0.5, color=EDGE, visible=name in ("left", "bottom"))

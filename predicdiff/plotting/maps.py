@@ -13,7 +13,7 @@ from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, enlarge
 from ..overlays import DEFAULT, overlay, picture, symmetric_scale
-from .sheet import FAINT, Box, Sheet, render, styled, tall, wrap
+from .sheet import FAINT, Sheet, Slot, render, styled, tall, wrap
 
 #: Inches: longer side of a map, narrowest column, lowest row, margin, gap, colour bar, room for its labels.
 SIDE, NARROW, LOW, MARGIN, GAP, BAR, LABELS = 3.2, 1.7, 1.0, 0.2, 0.25, 0.12, 0.6
@@ -210,13 +210,13 @@ def _rows(panels: Sequence[Panel]) -> tuple[list[Sequence[Panel]], int]:
     return [panels[start : start + across] for start in range(0, len(panels), across)], across
 
 
-def _place(sheet: Sheet, panel: Panel, box: Box, broad: float, common: _Common) -> None:
-    left, top, _width, height = box
+def _place(sheet: Sheet, panel: Panel, slot: Slot, broad: float, common: _Common) -> None:
+    left, top, _width, height = slot
     title = wrap(panel.title, broad, 9.5, "bold")
     value = top - 0.03 - tall(panel.value, 8.5)
     sheet.text(left, value - tall(title, 9.5), title, 9.5, weight="bold")
     sheet.text(left, value, panel.value, 8.5, color=FAINT)
-    axes = sheet.image(panel.colours, box)
+    axes = sheet.image(panel.colours, slot)
     if common.frame is not None:
         _outline(axes, common.frame)
     if panel.scale is not None:

@@ -37,7 +37,8 @@ INK, FAINT, EDGE = "#1a1a1a", "#5f5f5f", "#9a9a9a"
 MINUS = "\N{MINUS SIGN}"
 #: From one line of text to the next, in units of its size.
 LINE = 1.25
-Box = Tuple[float, float, float, float]  # left, top, width, height
+#: Where something stands on the page: left, top, width and height, in inches.
+Slot = Tuple[float, float, float, float]
 
 
 def styled() -> ContextManager[None]:
@@ -53,9 +54,9 @@ class Sheet:
         self.figure = Figure(figsize=(width, height), facecolor="white", edgecolor="white")
         FigureCanvasAgg(self.figure)
 
-    def image(self, colours: np.ndarray, box: Box) -> Any:
-        """Show colours (H, W, 3) in a box, their proportions kept; gives the axes."""
-        left, top, width, height = box
+    def image(self, colours: np.ndarray, slot: Slot) -> Any:
+        """Show colours (H, W, 3) in a slot, their proportions kept; gives the axes."""
+        left, top, width, height = slot
         place = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
         axes = self.figure.add_axes(place)
         axes.imshow(colours)
@@ -78,11 +79,11 @@ class Sheet:
         plain = text.replace("$", r"\$")  # a dollar sign begins no formula
         self.figure.text(left / self.width, 1 - down / self.height, plain, fontsize=size, **how)
 
-    def bar(self, scale: float, unit: str, box: Box, colour_map: str = DEFAULT) -> None:
+    def bar(self, scale: float, unit: str, slot: Slot, colour_map: str = DEFAULT) -> None:
         """An upright colour bar with full colour at ``scale``."""
-        left, top, width, height = box
+        left, top, width, height = slot
         colours = find_colour_map(colour_map)
-        axes = self.image(ramp(colour_map=colour_map), box)
+        axes = self.image(ramp(colour_map=colour_map), slot)
         axes.set_aspect("auto")
         axes.images[0].set_extent((0, 1, -scale, scale))
         ticks = [tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(-scale, scale) if abs(tick) <= scale]

@@ -84,8 +84,8 @@ def test_the_dense_way_does_all_multiply_adds_and_the_incremental_one_fewer(
     timing = module("timing")
     evaluate, _ = ways.evaluators(timed, plan, "not installed")
     subject = ways.Subject(timed, plan, 2)
-    runs, _ = ways.runs(subject, evaluate)
-    dense, mine = (timing.multiply_adds(timed.net, runs[way]) for way in ("dense", "incremental"))
+    turns, _ = ways.turns(subject, evaluate)
+    dense, mine = (timing.multiply_adds(timed.net, turns[way]) for way in ("dense", "incremental"))
     convolutions = 8 * 75 * 100 + 6 * 36 * 25 + 4 * 8 * 25  # outputs x weights of each x places
     assert dense["done"] == dense["dense"] == mine["dense"] == convolutions + 5 * 90
     assert 0 < mine["done"] < mine["dense"]
@@ -93,8 +93,8 @@ def test_the_dense_way_does_all_multiply_adds_and_the_incremental_one_fewer(
 
 def test_slow_ways_take_fewer_windows(ways: Any, timed: Any, plan: Plan) -> None:
     evaluate, _ = ways.evaluators(timed, plan, "not installed")
-    runs, _ = ways.runs(ways.Subject(timed, plan, 2), evaluate)
-    counts = {way: runs[way]() for way in ("naive", "dense", "incremental", "sampling")}
+    turns, _ = ways.turns(ways.Subject(timed, plan, 2), evaluate)
+    counts = {way: turns[way]() for way in ("naive", "dense", "incremental", "sampling")}
     assert counts == {"naive": 14, "dense": 14, "incremental": 42, "sampling": 42}
 
 

@@ -150,10 +150,10 @@ def _entry(name: str, table: dict[str, Any]) -> Entry:
     fields["mean"] = tuple(_source(part) for part in table.get("mean", ()))
     if "input_shape" in fields:
         fields["input_shape"] = tuple(fields["input_shape"])
-    made = Entry(**fields)
-    if (made.prototxt if made.kind == "caffe" else made.module) is None or made.kind not in KINDS:
+    net = Entry(**fields)
+    if (net.prototxt if net.kind == "caffe" else net.module) is None or net.kind not in KINDS:
         raise ValueError("want kind = 'caffe' with a prototxt, or kind = 'torch' with a module")
-    return made
+    return net
 
 
 def _source(table: dict[str, Any]) -> Source:

@@ -193,10 +193,10 @@ def _checked(net: Entry, source: Source) -> Path:
     path = _find(source)
     if path is None:
         raise _missing(net, source)
-    found = _hash(path)
-    if found != source.sha1:
+    digest = _hash(path)
+    if digest != source.sha1:
         raise WeightsError(
-            f"{path.name}: SHA-1 is {found}, want {source.sha1}. "
+            f"{path.name}: SHA-1 is {digest}, want {source.sha1}. "
             f"The download is incomplete or the file is another model: delete {path} and run `{_command(net, source)}`."
         )
     return path
@@ -248,5 +248,5 @@ def _fetch_member(source: Source, archive: Archive, progress: FileProgress | Non
     return member
 
 
-def _named(file: str, progress: FileProgress | None) -> download.Progress | None:
+def _named(file: str, progress: FileProgress | None) -> download.BytesProgress | None:
     return None if progress is None else functools.partial(progress, file)
