@@ -25,6 +25,7 @@ import click
 import numpy as np
 import torch
 
+from predicdiff.algorithm import versions
 from predicdiff.errors import PredicdiffError, SettingsError
 from predicdiff.files import written_whole
 from predicdiff.nets.engine.device import check_precision, choose_device, exactly
@@ -32,7 +33,7 @@ from predicdiff.plan import MEMORY, QUALITIES, make_plan, precision_gap
 from predicdiff.protocols import PRECISIONS
 
 from . import common
-from .timing_machine import machine, peak_memory, reset_peak, versions
+from .timing_machine import machine, peak_memory, reset_peak
 from .timing_nets import Timed, definition, load
 from .timing_table import details, summary
 from .timing_ways import ELSEWHERE, Subject, Turn, caffe_there, check_agreement, evaluators, turns
@@ -249,7 +250,7 @@ def _run(names: Iterable[str], settings: Settings, device: torch.device, path: P
     record = {
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "machine": machine(device),
-        "versions": versions(),
+        "versions": {**versions(), "torch": str(torch.__version__)},
         "settings": asdict(settings),
         "nets": nets,
     }
