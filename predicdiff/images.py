@@ -34,7 +34,7 @@ def load_image(path: str | Path) -> np.ndarray:
     ImageError
         If the file is missing, broken or no image.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     if "://" in str(path):
         raise ImageError(f"{path}: an address, want the path of a file. Download it first.")
@@ -47,17 +47,23 @@ def load_image(path: str | Path) -> np.ndarray:
             with Image.open(path) as image:
                 image.load()
                 return _upright(_rgb(image), _orientation(image))
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such file. Give the path of an image (PNG, JPEG, ...).") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{path}: not an image that Pillow can read. Give a PNG, JPEG or the like.") from None
-    except (Image.DecompressionBombError, MemoryError):
-        raise ImageError(f"{path}: the image is too large to be read. Make it smaller.") from None
     except Exception as error:  # Pillow raises many kinds for a damaged file
-        reason = getattr(error, "strerror", None)
-        hint = "" if reason else " It may be cut short or damaged."
-        reason = reason or (str(error) or type(error).__name__).splitlines()[0]
-        raise ImageError(f"{path}: the image cannot be read ({reason}).{hint}") from error
+        raise ImageError(f"{path}: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """Why a file gave no image, and what to do."""
+    from PIL import Image, UnidentifiedImageError
+
+    if isinstance(error, FileNotFoundError):
+        return "no such file. Give the path of an image (PNG, JPEG, ...)."
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image that Pillow can read. Give a PNG, JPEG or the like."
+    if isinstance(error, (Image.DecompressionBombError, MemoryError)):
+        return "the image is too large to be read. Make it smaller."
+    system = getattr(error, "strerror", None)
+    hint = "" if system else " It may be cut short or damaged."
+    return f"the image cannot be read ({system or (str(error) or type(error).__name__).splitlines()[0]}).{hint}"
 
 
 def _orientation(image: Any) -> int:

@@ -272,6 +272,16 @@ def facts(result: Explanation) -> dict[str, Any]:
     }
 
 
+def grouped(results: Sequence[Explanation], size: int) -> list[list[Explanation]]:
+    """Results of several maps for each case, in the order of the cases."""
+    return [list(results[start : start + size]) for start in range(0, len(results), size)]
+
+
+def facts_of(cases: Sequence[Case], groups: Sequence[Sequence[Explanation]]) -> list[dict[str, Any]]:
+    """JSON-able: `facts` of all maps, each with its image's name."""
+    return [{"image": case.name, **facts(result)} for case, group in zip(cases, groups) for result in group]
+
+
 def _numbers(result: Explanation, number: int) -> dict[str, Any]:
     target, relevance = result.targets[number], result.relevance[number]
     stderr = float(np.median(result.stderr[number]))

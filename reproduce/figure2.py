@@ -58,9 +58,9 @@ def main(
             sampler = common.conditional(case, k, seed)
             jobs.append(common.job(path, case.net, case.image, sampler, quality, window=k, seed=seed))
     results = common.work("Figure 2", jobs)
-    groups = [results[start : start + len(sizes)] for start in range(0, len(results), len(sizes))]
+    groups = common.grouped(results, len(sizes))
     blocks = [block(case, group) for case, group in zip(cases, groups)]
-    numbers = [{"image": case.name, **common.facts(result)} for case, group in zip(cases, groups) for result in group]
+    numbers = common.facts_of(cases, groups)
     common.page(out, 2, blocks, ROWS, f"{CAPTION}{common.settings(results, quality)}{note} {stand_in}", numbers)
 
 

@@ -51,9 +51,9 @@ def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str
         how.update(blob=net.scores, units=[target.unit for target in below.analysis.targets])
         jobs += [common.job(case.path(out, 4, "penultimate", quality), net, case.image, sampler, quality, **how), below]
     results = common.work("Figure 4", jobs)
-    pairs = list(zip(results[::2], results[1::2]))
+    pairs = common.grouped(results, 2)
     blocks = [block(case, *pair) for case, pair in zip(cases, pairs)]
-    numbers = [{"image": case.name, **common.facts(result)} for case, pair in zip(cases, pairs) for result in pair]
+    numbers = common.facts_of(cases, pairs)
     common.page(out, 4, blocks, ROWS, f"{CAPTION}{common.settings(results, quality)} {stand_in}", numbers)
 
 

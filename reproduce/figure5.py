@@ -55,9 +55,9 @@ def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str
                 )
             )
     results = common.work("Figure 5", jobs)
-    groups = [results[start : start + len(ROWS)] for start in range(0, len(results), len(ROWS))]
+    groups = common.grouped(results, len(ROWS))
     blocks = [block(case, group) for case, group in zip(cases, groups)]
-    numbers = [{"image": case.name, **common.facts(result)} for case, group in zip(cases, groups) for result in group]
+    numbers = common.facts_of(cases, groups)
     common.page(out, 5, blocks, ROWS, f"{CAPTION}{common.settings(results, quality)} {stand_in}", numbers)
 
 

@@ -67,12 +67,11 @@ def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str
             )
     results = common.work("Figure 6", jobs)
     blocks, numbers = [], []
-    for number, group in enumerate(cases):
-        group_results = results[number * len(pictures) : (number + 1) * len(pictures)]
-        scales = [symmetric_scale(np.stack(maps)) for maps in zip(*(result.relevance for result in group_results))]
-        blocks += [block(case, result, scales) for case, result in zip(group, group_results)]
+    for group, of_group in zip(cases, common.grouped(results, len(pictures))):
+        scales = [symmetric_scale(np.stack(maps)) for maps in zip(*(result.relevance for result in of_group))]
+        blocks += [block(case, result, scales) for case, result in zip(group, of_group)]
         numbers += [
-            {"image": case.name, "scales": scales, **common.facts(result)} for case, result in zip(group, group_results)
+            {"image": case.name, "scales": scales, **common.facts(result)} for case, result in zip(group, of_group)
         ]
     caption = f"{CAPTION}{common.settings(results, quality)} {stand_in}"
     common.page(out, 6, blocks, ROWS, caption, numbers, across=1)

@@ -25,6 +25,7 @@ import click
 import numpy as np
 import torch
 
+from predicdiff.algorithm import versions
 from predicdiff.effort import precision_gap
 from predicdiff.errors import PredicdiffError, SettingsError
 from predicdiff.files import written_whole
@@ -35,7 +36,7 @@ from predicdiff.protocols import PRECISIONS
 from predicdiff.settings import Settings as Asked
 
 from . import common
-from .timing_machine import machine, peak_memory, reset_peak, versions
+from .timing_machine import machine, peak_memory, reset_peak
 from .timing_nets import Timed, definition, load
 from .timing_table import details, summary
 from .timing_ways import ELSEWHERE, Subject, Turn, caffe_there, check_agreement, evaluators, turns
@@ -221,19 +222,21 @@ def report(record: dict[str, Any], name: str) -> str:
 def main(
     names: tuple[str, ...],
     windows: int | None,
-    rounds: int,
-    seed: int,
     device: str | None,
     precision: str,
     caffe_python: str | None,
     profile: bool,
     out: Path,
+    **rounds_and_seed: int,
 ) -> None:
     """Measure, print and save."""
     try:
         chosen = choose_device(device)
-        settings = Settings(windows or WINDOWS.get(chosen.type, WINDOWS["cuda"]), rounds, seed)
-        settings = replace(settings, precision=check_precision(precision, chosen))
+        settings = Settings(
+            windows or WINDOWS.get(chosen.type, WINDOWS["cuda"]),
+            precision=check_precision(precision, chosen),
+            **rounds_and_seed,
+        )
         more: dict[str, Any] = {"caffe_python": caffe_python and shlex.split(caffe_python), "profile": profile}
         _run(dict.fromkeys(names), settings, chosen, out / "timing.json", **more)
     except PredicdiffError as error:
@@ -251,7 +254,7 @@ def _run(names: Iterable[str], settings: Settings, device: torch.device, path: P
     record = {
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "machine": machine(device),
-        "versions": versions(),
+        "versions": {**versions(), "torch": str(torch.__version__)},
         "settings": asdict(settings),
         "nets": nets,
     }

@@ -1,4 +1,4 @@
-"""The machine on which times are taken: its name, what is installed, and how much memory was in use at most."""
+"""The machine on which times are taken: its name, and how much memory was in use at most."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-
-from predicdiff import __version__
 
 #: Where Linux tells a process what it takes, and is told to start its maximum anew.
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -39,16 +36,6 @@ def processor() -> str:
         lines = []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    """Of Python and what computes."""
-    return {
-        "python": platform.python_version(),
-        "numpy": str(np.__version__),
-        "torch": str(torch.__version__),
-        "predicdiff": __version__,
-    }
 
 
 def reset_peak(device: torch.device) -> None:

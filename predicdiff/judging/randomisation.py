@@ -218,7 +218,7 @@ class _Work:
 
 
 def _held_against(net: Net, work: _Work, depths: Sequence[int], how: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Correlations with the maps of a net's copies (2, d, n), NaN where one is flat; with another seed's (2, n)."""
+    """Correlations with the maps of a net's copies, (2, d, n), NaN where one is flat, and of another seed, (2, n)."""
     first, second = work.maps(net, seed), work.maps(net, seed + 1)
     correlations = []
     for depth in depths:

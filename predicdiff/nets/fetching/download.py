@@ -13,7 +13,7 @@ import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Sequence
+from typing import Callable, Iterator, NamedTuple, NoReturn, Optional, Sequence
 from urllib.parse import urlsplit
 
 from ...errors import DownloadError, WeightsError
@@ -28,8 +28,18 @@ LIMIT = 4 << 30
 RETRIES = 3
 ENOUGH = 1 << 20
 PAUSE = 0.3
-#: A host that sends fewer bytes than this in ``stall`` seconds is as good as silent.
+#: A host that sends fewer bytes than this in `Patience`'s ``stall`` seconds is as good as silent.
 TRICKLE = 1 << 14
+
+
+class Patience(NamedTuple):
+    """Seconds for a host to be found, connected to and to begin its answer; and of silence until it is given up."""
+
+    timeout: float = 6.0
+    stall: float = 10.0
+
+
+PATIENCE = Patience()
 
 
 def fetch(
@@ -40,8 +50,7 @@ def fetch(
     size: int | None = None,
     limit: int = LIMIT,
     progress: BytesProgress | None = None,
-    timeout: float = 6.0,
-    stall: float = 10.0,
+    patience: Patience = PATIENCE,
     unreachable: dict[str, str] | None = None,
 ) -> Path:
     """Download a file unless it is there; what an interrupted call left is gone on with.
@@ -58,10 +67,7 @@ def fetch(
         Its exact size in bytes, where known: a host that offers another is passed over at once.
     limit : int
         Most bytes ever accepted, where ``size`` is not known.
-    timeout : float
-        Seconds for a host to be found, connected to, and to begin its answer.
-    stall : float
-        Seconds of silence after which a host is given up.
+    patience : Patience
     unreachable : dict, optional
         Hosts found to be away, with the reason: added to, and not asked again. Share it between calls.
 
@@ -80,7 +86,7 @@ def fetch(
     target = Path(target)
     if target.is_file() and file_hash(target, wanted.algorithm) == wanted.digest:
         return target
-    job = _Job(wanted, size, limit if size is None else size, progress, timeout, stall)
+    job = _Job(wanted, size, limit if size is None else size, progress, patience)
     away = {} if unreachable is None else unreachable
     failures: list[tuple[str, _FailedError]] = []
     with part_file(target) as part:
@@ -140,8 +146,7 @@ class _Job:
     size: int | None
     most: int
     progress: BytesProgress | None
-    timeout: float
-    stall: float
+    patience: Patience
 
     def download(self, url: str, part: PartFile) -> None:
         """Fill the part from ``url`` and check its hash."""
@@ -182,7 +187,7 @@ class _Job:
         if have:
             headers["Range"] = f"bytes={have}-"
         try:
-            response = _open(urllib.request.Request(url, headers=headers), self.timeout, self.stall)
+            response = _open(urllib.request.Request(url, headers=headers), self.patience)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != 416 or not have:
@@ -198,15 +203,14 @@ class _Job:
         """Append the body of an answer to the part, or replace the part with it."""
         if response.headers.get_content_type() == "text/html":
             raise _FailedError("sent a web page instead of the file")
-        start, total = _extent(response)
+        received, total = _extent(response)
         if total is not None and (total > self.most or self.size not in (None, total)):
             raise _FailedError(f"offers {total:,} bytes, want {'at most ' if self.size is None else ''}{self.most:,}")
-        if start != len(part):
+        if received != len(part):
             part.clear()
-        if start != len(part):
+        if received != len(part):
             raise _CutError("answered with another range than asked for")
         expected = total if self.size is None else self.size
-        received = start
         for chunk in self.chunks(response):
             received += len(chunk)
             if received > self.most:
@@ -225,16 +229,16 @@ class _Job:
             try:
                 chunk = response.read1(CHUNK)
             except socket.timeout:
-                raise _FailedError(f"fell silent for {self.stall:g} s") from None
+                raise _FailedError(f"fell silent for {self.patience.stall:g} s") from None
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise _CutError(f"cut the line ({_reason(error)})") from None
             if not chunk:
                 return
             yield chunk
             received += len(chunk)
-            if time.monotonic() - since > self.stall:
+            if time.monotonic() - since > self.patience.stall:
                 if received < TRICKLE:
-                    raise _FailedError(f"sent only {received:,} bytes in {self.stall:g} s")
+                    raise _FailedError(f"sent only {received:,} bytes in {self.patience.stall:g} s")
                 since, received = time.monotonic(), 0
 
 
@@ -249,8 +253,8 @@ def _extent(response: http.client.HTTPResponse) -> tuple[int, int | None]:
     return int(match[1]), None if match[2] == "*" else int(match[2])
 
 
-def _open(request: urllib.request.Request, timeout: float, stall: float) -> http.client.HTTPResponse:
-    """Open a URL within ``timeout`` seconds in all.
+def _open(request: urllib.request.Request, patience: Patience) -> http.client.HTTPResponse:
+    """Open a URL within the timeout in all.
 
     In a thread of its own, for urllib's limit is one for each address of each host, and looking a name up knows none.
     """
@@ -259,7 +263,7 @@ def _open(request: urllib.request.Request, timeout: float, stall: float) -> http
 
     def ask() -> None:
         try:
-            answers.put(urllib.request.urlopen(request, timeout=stall))
+            answers.put(urllib.request.urlopen(request, timeout=patience.stall))
         except Exception as error:  # of any type: raised again in the caller's thread
             answers.put(error)
         if given_up.is_set():
@@ -267,13 +271,16 @@ def _open(request: urllib.request.Request, timeout: float, stall: float) -> http
 
     threading.Thread(target=ask, daemon=True).start()
     try:
-        answer = answers.get(timeout=timeout)
+        answer = answers.get(timeout=patience.timeout)
     except queue.Empty:
         given_up.set()
         _drop(answers)
-        raise _UnreachableError(f"no answer within {timeout:g} s") from None
-    if isinstance(answer, http.client.HTTPResponse):
-        return answer
+        raise _UnreachableError(f"no answer within {patience.timeout:g} s") from None
+    return answer if isinstance(answer, http.client.HTTPResponse) else _refused(answer)
+
+
+def _refused(answer: object) -> NoReturn:
+    """Raise what came in place of an answer, in our words where it is none of HTTP's."""
     if isinstance(answer, urllib.error.HTTPError):
         raise answer
     if isinstance(answer, OSError):

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from predicdiff.errors import DownloadError, WeightsError
 from predicdiff.nets.fetching import download
-from predicdiff.nets.fetching.download import fetch
+from predicdiff.nets.fetching.download import Patience, fetch
 from predicdiff.nets.fetching.part_file import Hash
 
 BODY = np.random.default_rng(0).integers(0, 256, 200_000, np.uint8).tobytes()
@@ -54,7 +54,7 @@ def closed() -> str:
 
 
 def get(server: LocalServer, target: Path, *paths: str, **options: Any) -> Path:
-    options = dict({"wanted": SHA1, "size": len(BODY), "timeout": 5.0, "stall": 5.0}, **options)
+    options = dict({"wanted": SHA1, "size": len(BODY), "patience": Patience(5.0, 5.0)}, **options)
     return fetch([server.url(path) for path in paths], target, **options)
 
 
@@ -262,13 +262,13 @@ def test_each_failure_is_named(server: LocalServer, target: Path, way: str, reas
 )
 def test_a_silent_host_is_not_waited_for(server: LocalServer, target: Path, way: str, reason: str) -> None:
     with pytest.raises(DownloadError, match=reason):
-        get(server, target, way, timeout=0.2, stall=0.3)
+        get(server, target, way, patience=Patience(0.2, 0.3))
 
 
 def test_hosts_that_are_away_are_listed_with_what_to_do_by_hand(closed: str, target: Path) -> None:
     urls = [closed, "http://nowhere.invalid/net"]
     with pytest.raises(DownloadError) as caught:
-        fetch(urls, target, wanted=SHA1, timeout=5.0)
+        fetch(urls, target, wanted=SHA1, patience=Patience(5.0))
     lines = str(caught.value).splitlines()
     assert lines[0] == "net.caffemodel: no host gave the file."
     assert [line.split(": ")[0].strip() for line in lines[1:3]] == urls
@@ -281,7 +281,7 @@ def test_a_host_that_is_away_is_asked_only_once(server: LocalServer, target: Pat
     away: dict[str, str] = {}
     for _ in range(2):
         with pytest.raises(DownloadError, match=r"no answer within 0\.2 s"):
-            get(server, target, "silent", "silent", timeout=0.2, unreachable=away)
+            get(server, target, "silent", "silent", patience=Patience(0.2, 5.0), unreachable=away)
     assert len(server.log) == 1
 
 
