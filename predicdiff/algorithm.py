@@ -33,7 +33,7 @@ def explain(
     image: np.ndarray,
     sampler: Sampler,
     *,
-    window: int = 10,
+    window: windows.SidesLike = 10,
     samples: int = 20,
     stride: int = 1,
     blob: str | None = None,
@@ -62,8 +62,10 @@ def explain(
         then knows its way back.
     sampler : Sampler
         What could have stood in a window: `MarginalSampler`, `GaussianSampler` or any object with their ``draw``.
-    window, samples, stride : int
-        The paper's k and S, and the step between windows (1 in the paper, at most ``window``).
+    window : int or (rows, columns)
+        The paper's k; a tuple for windows that are not square.
+    samples, stride : int
+        The paper's S, and the step between windows (1 in the paper, at most the window's smaller side).
     blob : str, optional
         Where the units lie; by default the net's probabilities.
     units : sequence of int or (channel, row, column), optional

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import Any, Sequence, Union
@@ -29,7 +30,7 @@ TILE_BATCHES = 32
 #: Of the memory that a run may take, what draws get: those of one tile are made while another's are evaluated.
 DRAWS_SHARE = 0.1
 
-#: What is set in at a tile's windows: patches (n, S, C, k, k), or what a net makes them of.
+#: What is set in at a tile's windows: patches (n, S, C, h, w), or what a net makes them of.
 Draws = Union[np.ndarray, Noise]
 
 #: Evaluations from which a run's time is projected, or about one batch of a net that likes longer ones.
@@ -62,7 +63,7 @@ class Plan:
     targets: list[Target]
     base: np.ndarray
     measure: str
-    window: int
+    window: windows.Sides
     samples: int
     stride: int
     seed: int
@@ -90,10 +91,16 @@ class Plan:
         return windows.tiles(len(self.origins), max(1, -(-evaluations // self.samples)))
 
     @property
+    def asked_window(self) -> Any:
+        """The window as samplers and nets of others take it: one number where it is square."""
+        return windows.as_asked(self.window)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """JSON-able: what was asked."""
         return {
-            "window": self.window, "samples": self.samples, "stride": self.stride, "seed": self.seed, "blob": self.blob,
+            "window": windows.recorded(self.window), "samples": self.samples, "stride": self.stride, "seed": self.seed,
+            "blob": self.blob,
             "units": [list(target.unit) for target in self.targets], "measure": self.measure,
             "against": None if self.against is None else list(self.against),
             "training_instances": self.instances, "classes": self.classes,
@@ -133,7 +140,7 @@ class Plan:
         needed = getattr(self.net, "bytes_needed", None)
         if needed is None:
             return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
-        fixed, each = needed(self.blob, start=self.start, window=self.window)
+        fixed, each = needed(self.blob, start=self.start, window=self.asked_window)
         room = int(memory * (1 - DRAWS_SHARE)) - fixed
         if room < each:
             least = (fixed + each) / (1 - DRAWS_SHARE) / 1e9
@@ -146,13 +153,13 @@ class Plan:
     def tile(self, memory: int) -> int:
         """Evaluations in a tile: many batches, if their draws fit into their part of ``memory`` bytes."""
         liked = TILE_BATCHES * getattr(self.net, "preferred_batch", 0)
-        room = memory * DRAWS_SHARE / (8 * len(self.ground) * self.window**2)  # float32, and made ahead
+        room = memory * DRAWS_SHARE / (8 * len(self.ground) * math.prod(self.window))  # float32, and made ahead
         return max(TILE_EVALUATIONS, int(min(liked, room)))
 
     def draw(self, tile: slice) -> np.ndarray:
-        """Patches (n, S, C, k, k) for a tile's windows."""
+        """Patches (n, S, C, h, w) for a tile's windows."""
         origins = self.origins[tile]
-        draws = self.sampler.draw(self.ground, origins, window=self.window, samples=self.samples, seed=self.seed)
+        draws = self.sampler.draw(self.ground, origins, window=self.asked_window, samples=self.samples, seed=self.seed)
         patches = np.asarray(draws, np.float32)
         self._check("draw", patches.shape, len(origins), patches)
         return patches
@@ -163,7 +170,7 @@ class Plan:
         if make is None or self.apart or not getattr(self.net, "takes_noise", False):
             return self.draw(tile)
         origins = self.origins[tile]
-        noise: Noise = make(self.ground, origins, window=self.window, samples=self.samples, seed=self.seed)
+        noise: Noise = make(self.ground, origins, window=self.asked_window, samples=self.samples, seed=self.seed)
         self._check("noise", noise.shape, len(origins), noise.means, noise.normal)
         return noise
 
@@ -204,11 +211,12 @@ class Plan:
         return evidence.evidence_against(*base, *draws, **scale)
 
     def _check(self, method: str, shape: tuple[int, ...], count: int, *arrays: np.ndarray) -> None:
-        channels, k, name = self.ground.shape[0], self.window, type(self.sampler).__name__
-        if len(shape) != 5 or shape[:1] + shape[2:] != (count, channels, k, k) or not 1 <= shape[1] <= self.samples:
+        rest, name = (len(self.ground), *self.window), type(self.sampler).__name__
+        if shape[:1] + shape[2:] != (count, *rest) or not 1 <= shape[1] <= self.samples:
             raise SamplerError(
                 f"{name}.{method} gave an array {shape}: want "
-                f"({count}, 1 to {self.samples}, {channels}, {k}, {k}) for windows, samples, channels, rows, columns."
+                f"({count}, 1 to {self.samples}, {', '.join(map(str, rest))}) for windows, samples, channels, rows, "
+                "columns."
             )
         if not all(np.isfinite(array).all() for array in arrays):
             raise SamplerError(f"{name}.{method} gave NaN or infinity: want finite numbers.")
@@ -219,7 +227,7 @@ def make_plan(
     image: np.ndarray,
     sampler: Sampler,
     *,
-    window: int,
+    window: windows.SidesLike,
     samples: int,
     stride: int,
     blob: str | None = None,
@@ -234,9 +242,7 @@ def make_plan(
     channels_apart: bool = False,
 ) -> Plan:
     """Check everything and evaluate the untouched image; parameters as for `explain`."""
-    window, samples, stride = (
-        whole(name, value) for name, value in (("window k", window), ("samples S", samples), ("stride", stride))
-    )
+    lengths, samples, stride = windows.sides(window), whole("samples S", samples), whole("stride", stride)
     if samples < 1:
         raise SettingsError(f"samples S = {samples}: want at least 1.")
     seed = check_seed(seed)
@@ -245,7 +251,7 @@ def make_plan(
     shape = lookup(net.blobs, blob)
     measure = _measure(net, blob, measure)
     ground = _ground(net, pixels, start, blob)
-    origins = windows.grid(ground.shape[-2:], window=window, stride=stride)
+    origins = windows.grid(ground.shape[-2:], window=lengths, stride=stride)
     values = net.forward(net.encode(pixels)[None], [blob])[blob]
     targets = resolve(net, values[0], blob=blob, units=units, channels=channels, top=top, against=against)
     other = None if against is None else check_unit(shape, against, blob=blob)
@@ -257,7 +263,7 @@ def make_plan(
     if measure == "evidence":
         _check_probabilities(values[0], blob, instances, classes)
     return Plan(
-        net, sampler, pixels, origins, targets, read(values, asked)[0], measure, window, samples, stride, seed,
+        net, sampler, pixels, origins, targets, read(values, asked)[0], measure, lengths, samples, stride, seed,
         instances, classes, other, original, frame, start, ground, channels_apart,
     )  # fmt: skip
 

@@ -175,9 +175,10 @@ def occlusion(subject: Subject) -> Run | str:
     seen: list[int] = []
     method = captum.Occlusion(_counting(forward, plan.blob, seen))
     colours, *size = net.input_shape
-    stride = [grid_stride(length, plan.window, subject.few * plan.samples) for length in size]
+    evaluations = subject.few * plan.samples
+    stride = [grid_stride(length, side, evaluations) for length, side in zip(size, plan.window)]
     # Captum wants windows without gaps between them; how large they are makes no difference to its time.
-    shape = [max(plan.window, step) for step in stride]
+    shape = [max(side, step) for side, step in zip(plan.window, stride)]
 
     def run() -> int:
         seen.clear()

@@ -167,11 +167,11 @@ def _say_how_long(plan: Plan, sampling: Sampling, done: int, seconds: float, say
         say(f"Taking up {done} finished windows of {count}.")
     left = duration(seconds * (count - done) / count)
     draws = "1 draw" if plan.samples == 1 else f"{plan.samples} draws"
-    say(f"Explaining {names}: {count} windows of {k} x {k}, {draws} each: {left} on this machine.")
+    say(f"Explaining {names}: {count} windows of {windows.by(k)}, {draws} each: {left} on this machine.")
     others = []
     for name, preset in QUALITIES.items():
         if sampling.presets and name != sampling.quality:
-            stride = min(preset.stride, k)
+            stride = min(preset.stride, *k)
             number = len(windows.grid(plan.ground.shape[1:], window=k, stride=stride))
             work = number * preset.samples / (count * plan.samples)
             others.append(f"--quality {name} {duration(seconds * work)}")

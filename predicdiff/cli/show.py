@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import SettingsError
 from ..explanation import Explanation
+from ..windows import by
 from .console import duration
 from .options.base import Command, option
 from .options.values import FIGURE, FILE
@@ -96,7 +97,8 @@ def setting_lines(explanation: Explanation) -> list[str]:
 
 def _settings(asked: dict[str, Any], made: dict[str, Any]) -> Iterator[tuple[str, str]]:
     net, sampler = made.get("net", {}), made.get("sampler", {})
-    yield "windows", f"{asked.get('window')} x {asked.get('window')}, stride {asked.get('stride')}"
+    window = by(asked["window"]) if "window" in asked else None
+    yield "windows", f"{window}, stride {asked.get('stride')}"
     yield "draws", f"{asked.get('samples')} each, seed {asked.get('seed')}"
     yield "measure", f"{asked.get('measure')}{_laplace(asked)}"
     yield "net", _told(net, "name", "engine", "weights")

@@ -11,9 +11,10 @@ import click
 from ...plan import QUALITIES
 from ...presets import LIKES, Like
 from ...protocols import UnitLike
+from ...windows import SidesLike, sides
 from ..outputs import default_output
 from .base import Decorator, gather, option
-from .values import FIGURE, MEMORY, RESULT, UNIT
+from .values import FIGURE, MEMORY, RESULT, UNIT, WINDOW
 
 METHODS = ("difference", "occlusion")
 TARGETS, WINDOWS, EFFORT, OUTPUT = "What is explained", "Windows and samples", "Effort", "Output"
@@ -62,7 +63,7 @@ class Targets:
 class Sampling:
     """The options that say where windows lie and how often each is drawn."""
 
-    window: int
+    window: SidesLike
     context: int | None
     samples: int | None
     stride: int | None
@@ -94,7 +95,7 @@ class Sampling:
         return {
             "window": self.window,
             "samples": preset.samples if self.samples is None else self.samples,
-            "stride": max(1, min(preset.stride, self.window)) if self.stride is None else self.stride,
+            "stride": max(1, min(preset.stride, *sides(self.window))) if self.stride is None else self.stride,
             "seed": self.seed,
             "training_instances": self.training_instances,
         }
@@ -178,11 +179,11 @@ def explain_options() -> Decorator:
         option(
             "-k",
             "--window",
-            type=int,
+            type=WINDOW,
             default=10,
             show_default=True,
             group=WINDOWS,
-            help="Side of a window, in pixels.",
+            help="Side of a window, in pixels, or HEIGHTxWIDTH.",
         ),
         option(
             "-l",

@@ -40,7 +40,7 @@ class Batch:
         self.patches: dict[int, Patch] = {}
 
     def run(self, origins: np.ndarray, changed: Tensor) -> None:
-        """Follow changed windows (n S, C, k, k) of the source, set in at ``origins`` (n, 2), through the maps."""
+        """Follow changed windows (n S, C, h, w) of the source, set in at ``origins`` (n, 2), through the maps."""
         route = self.engine.route
         self.size = len(changed)
         self.patches[route.source] = self._first(origins, changed)
