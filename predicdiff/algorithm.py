@@ -32,7 +32,7 @@ def explain(
     image: np.ndarray,
     sampler: Sampler,
     *,
-    window: int = 10,
+    window: windows.SidesLike = 10,
     samples: int = 20,
     stride: int = 1,
     blob: str | None = None,
@@ -62,8 +62,10 @@ def explain(
     sampler : Sampler
         What could have stood in a window: `MarginalSampler`, `GaussianSampler` or any object with their ``draw``;
         `check_sampler` tries one out.
-    window, samples, stride : int
-        The paper's k and S, and the step between windows (1 in the paper, at most ``window``).
+    window : int or (rows, columns)
+        The paper's k; a tuple for windows that are not square.
+    samples, stride : int
+        The paper's S, and the step between windows (1 in the paper, at most the window's smaller side).
     blob : str, optional
         Where the units lie; by default the net's probabilities.
     units : sequence of int or (channel, row, column), optional
@@ -181,7 +183,7 @@ def _assemble(
 ) -> Explanation:
     values = np.concatenate([tile[0] for tile in tiles])
     variances = np.concatenate([tile[1] for tile in tiles])
-    where: dict[str, Any] = {"window": analysis.settings.window, "shape": analysis.ground.shape[-2:]}
+    where: dict[str, Any] = {"window": analysis.settings.sides, "shape": analysis.ground.shape[-2:]}
     readout, targets = analysis.readout, _sources(analysis)
     return Explanation(
         relevance=windows.spread(values, analysis.origins, **where),

@@ -13,6 +13,7 @@ from .errors import PredicdiffError, SamplerError, SettingsError
 from .protocols import Net, Sampler, Unit
 from .targets import class_blob
 from .units import lookup, read
+from .windows import SidesLike, as_asked, sides
 
 #: What `abilities` looks for, by the protocol that it belongs to.
 BEYOND = {
@@ -60,14 +61,14 @@ def check_net(net: Net) -> list[str]:
     return _kept(abilities)
 
 
-def check_sampler(sampler: Sampler, shape: tuple[int, int, int] = (3, 32, 32), *, window: int = 3) -> list[str]:
+def check_sampler(sampler: Sampler, shape: tuple[int, int, int] = (3, 32, 32), *, window: SidesLike = 3) -> list[str]:
     """Try out whether an object serves as a sampler: the shapes of a few draws, and what they depend on.
 
     Parameters
     ----------
     shape : (C, H, W)
         Of pixels that it takes: those of its corpus.
-    window : int
+    window : int or (rows, columns)
         k.
 
     Returns
@@ -90,32 +91,33 @@ def check_sampler(sampler: Sampler, shape: tuple[int, int, int] = (3, 32, 32), *
     return _kept(abilities)
 
 
-def check_drawn(who: str, shape: tuple[int, ...], wanted: tuple[int, int, int, int], *arrays: np.ndarray) -> None:
-    """Refuse draws of another shape than ``wanted``, which is (n, S, C, k), and arrays that are not finite."""
-    count, samples, channels, k = wanted
-    if len(shape) != 5 or shape[:1] + shape[2:] != (count, channels, k, k) or not 1 <= shape[1] <= samples:
+def check_drawn(who: str, shape: tuple[int, ...], wanted: tuple[int, ...], *arrays: np.ndarray) -> None:
+    """Refuse draws of another shape than ``wanted``, which is (n, S, C, h, w), and arrays that are not finite."""
+    count, samples, *rest = wanted
+    if shape[:1] + shape[2:] != (count, *rest) or not 1 <= shape[1] <= samples:
         raise SamplerError(
-            f"{who} gave an array {shape}: want "
-            f"({count}, 1 to {samples}, {channels}, {k}, {k}) for windows, samples, channels, rows, columns."
+            f"{who} gave an array {shape}: want ({count}, 1 to {samples}, {', '.join(map(str, rest))}) for windows, "
+            "samples, channels, rows, columns."
         )
     if not all(np.isfinite(array).all() for array in arrays):
         raise SamplerError(f"{who} gave NaN or infinity: want finite numbers.")
 
 
-def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarray, window: int) -> None:
+def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarray, window: SidesLike) -> None:
     """Hold draws against those of other calls, of a window with other contents, and of the net's own making."""
-    last = np.array(pixels.shape[1:]) - window
+    height, width = sides(window)
+    last = np.array(pixels.shape[1:]) - (height, width)
     origins = np.array([[0, 0], last // 2, last])
-    asked = {"window": window, "samples": 4, "seed": 0}
+    asked: dict[str, Any] = {"window": as_asked(window), "samples": 4, "seed": 0}
 
     def draw(ground: np.ndarray, places: np.ndarray) -> np.ndarray:
         patches = np.asarray(sampler.draw(ground.copy(), places, **asked), np.float32)
-        check_drawn(f"{abilities.name}.draw", patches.shape, (len(places), 4, len(ground), window), patches)
+        check_drawn(f"{abilities.name}.draw", patches.shape, (len(places), 4, len(ground), *sides(window)), patches)
         return patches
 
     patches, other = draw(pixels, origins), pixels.copy()
     row, column = origins[1]
-    inside = (slice(None), slice(row, row + window), slice(column, column + window))
+    inside = (slice(None), slice(row, row + height), slice(column, column + width))
     other[inside] = 255 - other[inside]
     for same, word in (
         (np.array_equal(draw(pixels, origins), patches), "from call to call"),

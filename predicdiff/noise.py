@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Optional, Tuple, Union
 
 import numpy as np
 
-#: Where draws are cut off: at two numbers, or at two arrays (n, C, k, k), a bound for each value.
+from .windows import SidesLike, sides
+
+#: Where draws are cut off: at two numbers, or at two arrays (n, C, h, w), a bound for each value.
 Limits = Optional[Tuple[Union[float, np.ndarray], Union[float, np.ndarray]]]
 
 
@@ -26,7 +29,7 @@ class Noise:
     laws : (n,) int array
         Which factor is a window's.
     factors : tuple of (B, W, W) arrays
-    window : int
+    window : int or (rows, columns)
         k.
     limits : (low, high) or None
     """
@@ -35,17 +38,18 @@ class Noise:
     means: np.ndarray
     laws: np.ndarray
     factors: tuple[np.ndarray, ...]
-    window: int
+    window: SidesLike
     limits: Limits = None
 
     @property
-    def shape(self) -> tuple[int, int, int, int, int]:
-        """What the patches have, (n, S, C, k, k)."""
+    def shape(self) -> tuple[int, ...]:
+        """What the patches have, (n, S, C, h, w)."""
         count, samples, blocks, size = self.normal.shape
-        return count, samples, blocks * size // self.window**2, self.window, self.window
+        lengths = sides(self.window)
+        return count, samples, blocks * size // math.prod(lengths), *lengths
 
     def patches(self) -> np.ndarray:
-        """Patches (n, S, C, k, k) float32.
+        """Patches (n, S, C, h, w) float32.
 
         Products are in double precision, so that after rounding no draw shows with how many others it was multiplied.
         """

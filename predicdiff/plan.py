@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Union
@@ -31,7 +32,7 @@ TILE_BATCHES = 32
 #: Of the memory that a run may take, what draws get: those of one tile are made while another's are evaluated.
 DRAWS_SHARE = 0.1
 
-#: What is set in at a tile's windows: patches (n, S, C, k, k), or what a net makes them of.
+#: What is set in at a tile's windows: patches (n, S, C, h, w), or what a net makes them of.
 Draws = Union[np.ndarray, Noise]
 
 #: Bytes that a run may take by default: what the paper's machine had.
@@ -99,8 +100,8 @@ class Plan:
         """JSON-able: the settings, with what the net and the image make of those that were left open."""
         asked, readout = self.settings, self.readout
         return {
-            "window": asked.window, "samples": asked.samples, "stride": asked.stride, "seed": asked.seed,
-            "blob": readout.blob, "units": [list(target.unit) for target in readout.targets],
+            "window": windows.recorded(asked.sides), "samples": asked.samples, "stride": asked.stride,
+            "seed": asked.seed, "blob": readout.blob, "units": [list(target.unit) for target in readout.targets],
             "measure": readout.measure, "against": None if readout.against is None else list(readout.against),
             "training_instances": readout.instances, "classes": readout.classes,
             "start": asked.start, "channels_apart": asked.channels_apart,
@@ -121,7 +122,8 @@ class Plan:
         most = self.abilities.preferred_batch or TILE_EVALUATIONS
         if self.abilities.bytes_needed is None:
             return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
-        once, each = self.abilities.bytes_needed(self.blob, start=self.settings.start, window=self.settings.window)
+        asked = self.settings
+        once, each = self.abilities.bytes_needed(self.blob, start=asked.start, window=asked.asked_window)
         room = int(memory * (1 - DRAWS_SHARE)) - once
         if room < each:
             least = (once + each) / (1 - DRAWS_SHARE) / 1e9
@@ -135,7 +137,7 @@ class Plan:
         """Evaluations in a tile: many batches, if their draws fit into their part of ``memory`` bytes."""
         liked = TILE_BATCHES * self.abilities.preferred_batch
         # float32, and made ahead
-        room = memory * DRAWS_SHARE / (8 * len(self.ground) * self.settings.window**2)
+        room = memory * DRAWS_SHARE / (8 * len(self.ground) * math.prod(self.settings.sides))
         return max(TILE_EVALUATIONS, int(min(liked, room)))
 
     def with_sampler(self, sampler: Sampler) -> Analysis:
@@ -184,7 +186,7 @@ class Analysis(Plan):
         return None if count is None else int(count(self.ground))
 
     def draw(self, tile: slice) -> np.ndarray:
-        """Patches (n, S, C, k, k) for a tile's windows."""
+        """Patches (n, S, C, h, w) for a tile's windows."""
         origins = self.origins[tile]
         patches = np.asarray(self.sampler.draw(self.ground, origins, **self._request), np.float32)
         check_drawn(f"{self.drawing.name}.draw", patches.shape, self._wanted(origins), patches)
@@ -206,7 +208,7 @@ class Analysis(Plan):
         if not self.settings.channels_apart:
             return self.difference(self._values(origins, draws, batch_size))
         patches = draws.patches() if isinstance(draws, Noise) else draws
-        untouched = windows.cut(self.ground, origins, window=self.settings.window)[:, None]
+        untouched = windows.cut(self.ground, origins, window=self.settings.sides)[:, None]
         by_channel = []
         for channel in range(len(self.ground)):
             one = np.repeat(untouched, patches.shape[1], axis=1)
@@ -229,12 +231,12 @@ class Analysis(Plan):
         )
 
     @property
-    def _request(self) -> dict[str, int]:
+    def _request(self) -> dict[str, Any]:
         asked = self.settings
-        return {"window": asked.window, "samples": asked.samples, "seed": asked.seed}
+        return {"window": asked.asked_window, "samples": asked.samples, "seed": asked.seed}
 
-    def _wanted(self, origins: np.ndarray) -> tuple[int, int, int, int]:
-        return len(origins), self.settings.samples, len(self.ground), self.settings.window
+    def _wanted(self, origins: np.ndarray) -> tuple[int, ...]:
+        return (len(origins), self.settings.samples, len(self.ground), *self.settings.sides)
 
 
 def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:

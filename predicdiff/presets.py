@@ -44,8 +44,10 @@ class Like:
     Attributes
     ----------
     name : str
-    window, margin, samples, stride : int
-        k, l - k, S and the step between windows.
+    window : int or (rows, columns)
+        k.
+    margin, samples, stride : int
+        l - k, S and the step between windows.
     training_instances : int or None
         N of Laplace's correction; None is the net's own.
     view : str or None
@@ -67,7 +69,7 @@ class Like:
     """
 
     name: str
-    window: int = 10
+    window: windows.SidesLike = 10
     margin: int = 4
     samples: int = QUALITIES["paper"].samples
     stride: int = QUALITIES["paper"].stride
@@ -107,7 +109,7 @@ class Like:
         images: np.ndarray,
         pixels: np.ndarray,
         *,
-        context: int | None = None,
+        context: windows.SidesLike | None = None,
         order: str = "rgb",
         names: Sequence[str] | None = None,
         seed: int = 0,
@@ -122,7 +124,7 @@ class Like:
             Pixels as the net sees them.
         pixels : (C, H, W) array
             The explained image, which is put into the corpus, first, or taken out, as `with_explained` says.
-        context : int, optional
+        context : int or (rows, columns), optional
             l; by default that of `window`.
         order : {"rgb", "bgr"}
             The net's channel order: the authors' first colour is the first of the net's input.
@@ -130,7 +132,8 @@ class Like:
         make = find(kind).make
         images, names = self.corpus(images, pixels, names)
         recipe = Recipe(
-            self.window + self.margin if context is None else context, patches=self.patches, channels=self.channels,
+            windows.grown(self.window, self.margin) if context is None else context,
+            patches=self.patches, channels=self.channels,
             first=first_colour(len(pixels), order), clip=self.clip, choice=self.choice, seed=seed, names=names,
         )  # fmt: skip
         return make(images, recipe)
@@ -198,11 +201,11 @@ def counted_twice(explanation: Explanation, index: int) -> tuple[Explanation, tu
     (row, column)
         The window's origin.
     """
-    origins, window = _origins(explanation), int(explanation.settings["window"])
+    origins, window = _origins(explanation), windows.sides(explanation.settings["window"])
     shape = explanation.relevance.shape[-2:]
     count = windows.cover(np.ones(len(origins)), origins, window=window, shape=shape)
     row, column = (int(place) for place in origins[index])
-    part = (slice(None), slice(row, row + window), slice(column, column + window))
+    part = (slice(None), slice(row, row + window[0]), slice(column, column + window[1]))
     times = count[part[1:]]
     relevance, stderr = explanation.relevance.copy(), explanation.stderr.copy()
     value = window_value(relevance * count, (row, column), window)[:, None, None]
@@ -213,27 +216,28 @@ def counted_twice(explanation: Explanation, index: int) -> tuple[Explanation, tu
     return replace(explanation, relevance=relevance, stderr=stderr), (row, column)
 
 
-def window_value(sums: np.ndarray, origin: tuple[int, int], window: int) -> np.ndarray:
+def window_value(sums: np.ndarray, origin: tuple[int, int], window: windows.SidesLike) -> np.ndarray:
     """The value of one window, from the sums (T, H, W) over all windows that contain each pixel.
 
-    The sums rise by a window's value at its top-left corner and fall again k further on: their mixed difference is the
-    value of the window there, less those of the windows k to the left and k above, plus that of the one k off in both.
-    Summed over all places a multiple of k to the left and above, only the window itself is left.
+    The sums rise by a window's value at its top-left corner and fall again a side further on: their mixed difference
+    is the value of the window there, less those of the windows one side to the left and one above, plus that of the one
+    off in both. Summed over all places a multiple of the sides to the left and above, only the window itself is left.
 
     Returns
     -------
     (T,) array
     """
+    height, width = windows.sides(window)
     padded = np.pad(sums, ((0, 0), (1, 0), (1, 0)))
     differences = np.diff(np.diff(padded, axis=1), axis=2)
-    total: np.ndarray = differences[:, origin[0] :: -window, origin[1] :: -window].sum(axis=(1, 2))
+    total: np.ndarray = differences[:, origin[0] :: -height, origin[1] :: -width].sum(axis=(1, 2))
     return total
 
 
 def _origins(explanation: Explanation) -> np.ndarray:
     height, width = explanation.relevance.shape[-2:]
     settings = explanation.settings
-    return windows.grid((height, width), window=int(settings["window"]), stride=int(settings["stride"]))
+    return windows.grid((height, width), window=settings["window"], stride=int(settings["stride"]))
 
 
 def _by_quality(name: str) -> Callable[[Like], str]:
@@ -248,7 +252,7 @@ def _choice(words: dict[Any, str], name: str) -> Callable[[Like], str]:
 
 #: A row of the table each: its name, and what to say of a program.
 ROWS: tuple[tuple[str, Callable[[Like], str]], ...] = (
-    ("window k, context l", lambda like: f"{like.window}, {like.window + like.margin}"),
+    ("window k, context l", lambda like: f"{like.window}, {windows.grown(like.window, like.margin)}"),
     ("samples S", _by_quality("samples")),
     ("stride", _by_quality("stride")),
     (

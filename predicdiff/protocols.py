@@ -61,7 +61,7 @@ class Net(Protocol):
         units: Sequence[Unit],
         batch_size: int,
     ) -> np.ndarray:
-        """Values (n, S, units) float64 of ``units`` with ``patches`` (n, S, C, k, k) set in at ``origins`` (n, 2)."""
+        """Values (n, S, units) float64 of ``units`` with ``patches`` (n, S, C, h, w) set in at ``origins`` (n, 2)."""
 
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
@@ -71,10 +71,11 @@ class Sampler(Protocol):
     """Says what else could have stood in a window."""
 
     def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
-        """Patches (n, S', C, k, k) float32 for windows at ``origins``; S' < S only where no more exist.
+        """Patches (n, S', C, h, w) float32 for windows at ``origins``; S' < S only where no more exist.
 
         Each window has a random stream of its own, keyed by (seed, row, column): what is drawn for one does
-        not depend on which others are asked for at the same time.
+        not depend on which others are asked for at the same time. ``window`` is one number where the window is square,
+        and a tuple (rows, columns) for others, h and w.
         """
 
 

@@ -11,11 +11,12 @@ from .errors import SettingsError
 from .protocols import UnitLike
 from .samplers.streams import check_seed
 from .units import whole_number
+from .windows import Sides, SidesLike, as_asked, sides
 
 MEASURES = ("evidence", "activation")
 #: How settings that are whole numbers are called in errors.
 COUNTED = {
-    "window": "window k", "samples": "samples S", "stride": "stride", "top": "top",
+    "samples": "samples S", "stride": "stride", "top": "top",
     "training_instances": "training_instances N",
 }  # fmt: skip
 
@@ -30,7 +31,7 @@ class Settings:
         If one is out of its range, or contradicts another.
     """
 
-    window: int
+    window: SidesLike
     samples: int
     stride: int
     blob: str | None = None
@@ -51,7 +52,7 @@ class Settings:
             for name, words in COUNTED.items()
             if getattr(self, name) is not None
         }
-        for name, value in {**numbers, "seed": check_seed(self.seed)}.items():
+        for name, value in {**numbers, "window": sides(self.window), "seed": check_seed(self.seed)}.items():
             object.__setattr__(self, name, value)
         if self.samples < 1:
             raise SettingsError(f"samples S = {self.samples}: want at least 1.")
@@ -66,3 +67,13 @@ class Settings:
                 object.__setattr__(self, word, tuple(choice))
         if () in (self.units, self.channels):
             raise SettingsError("no unit to explain: want at least one.")
+
+    @property
+    def sides(self) -> Sides:
+        """The window's, one for each axis."""
+        return sides(self.window)
+
+    @property
+    def asked_window(self) -> int | Sides:
+        """The window as samplers and nets of others take it: one number where it is square."""
+        return as_asked(self.window)

@@ -1,16 +1,65 @@
 """Where windows lie on an image, how they group into tiles, and how their values come back to pixels.
 
 Windows are ``(row, column)`` of their top-left corner. A grid has every ``stride``-th position and always the last
-one, so that every pixel is covered.
+one, so that every pixel is covered. How large a window is may be given as one number, where it is square, or as one
+for each axis; inside the package it is a tuple, which `sides` makes.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from itertools import product
+from typing import Any, Sequence, Tuple, Union
 
 import numpy as np
 
 from .errors import WindowError
+
+#: Sides of a window or a context: one number where it is square, or one for each axis.
+SidesLike = Union[int, Sequence[int]]
+Sides = Tuple[int, ...]
+
+
+def sides(window: SidesLike, *, what: str = "window k", axes: int = 2) -> Sides:
+    """Sides as a tuple with one length for each axis; a WindowError, in which they are called ``what``, if they aren't.
+
+    That they are positive and fit is looked at where the image is known.
+    """
+    each: Any = window if isinstance(window, (Sequence, np.ndarray)) else [window] * axes
+    try:
+        lengths = tuple(operator.index(length) for length in each)
+    except TypeError:
+        lengths = ()
+    if len(lengths) != axes:
+        raise WindowError(f"{what} = {window!r}: want a whole number, at least 1, or {axes} of them.")
+    return lengths
+
+
+def as_asked(window: SidesLike) -> int | Sides:
+    """One number where all sides are equal, as samplers and nets of others take it, otherwise the tuple."""
+    lengths = sides(window)
+    return lengths[0] if len(set(lengths)) == 1 else lengths
+
+
+def recorded(window: SidesLike) -> int | list[int]:
+    """As `as_asked`, for JSON."""
+    asked = as_asked(window)
+    return asked if isinstance(asked, int) else list(asked)
+
+
+def told(window: SidesLike) -> str:
+    """For sentences: "10", or "6 x 10"."""
+    return _told(sides(window))
+
+
+def by(window: SidesLike) -> str:
+    """For sentences: "10 x 10", or "6 x 10"."""
+    return " x ".join(map(str, sides(window)))
+
+
+def grown(window: SidesLike, margin: int) -> int | Sides:
+    """The sides of what is larger by ``margin`` along each axis, such as a window's context."""
+    return as_asked([length + margin for length in sides(window)])
 
 
 def positions(size: int, window: int, stride: int) -> np.ndarray:
@@ -20,22 +69,22 @@ def positions(size: int, window: int, stride: int) -> np.ndarray:
     -------
     (m,) int array, ascending
     """
-    _check_steps(size, window, stride)
+    _check_steps((size,), (window,), stride)
     last = size - window
     starts = np.arange(0, last + 1, stride)
     return starts if starts[-1] == last else np.append(starts, last)
 
 
-def grid(shape: tuple[int, int], *, window: int, stride: int = 1) -> np.ndarray:
+def grid(shape: tuple[int, ...], *, window: SidesLike, stride: int = 1) -> np.ndarray:
     """Origins of all windows on an image, row by row.
 
     Parameters
     ----------
     shape : (height, width)
-    window : int
+    window : int or (rows, columns)
         Side k of a window, in pixels.
     stride : int
-        Step between windows, at most ``window``.
+        Step between windows, at most the smaller side of ``window``.
 
     Returns
     -------
@@ -46,10 +95,10 @@ def grid(shape: tuple[int, int], *, window: int, stride: int = 1) -> np.ndarray:
     WindowError
         If the window does not fit into the image, or the stride leaves pixels out.
     """
-    _check_steps(min(shape), window, stride)
-    rows = positions(shape[0], window, stride)
-    columns = positions(shape[1], window, stride)
-    return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+    lengths = sides(window)
+    _check_steps(shape, lengths, stride)
+    starts = [positions(size, length, stride) for size, length in zip(shape, lengths)]
+    return np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, len(lengths))
 
 
 def tiles(count: int, size: int) -> list[slice]:
@@ -57,7 +106,7 @@ def tiles(count: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def contexts(origins: np.ndarray, shape: tuple[int, int], *, window: int, context: int) -> np.ndarray:
+def contexts(origins: np.ndarray, shape: tuple[int, ...], *, window: SidesLike, context: SidesLike) -> np.ndarray:
     """Top-left corners of the contexts around windows: as centred on the window as the border allows.
 
     Where ``context - window`` is odd, the odd pixel lies below and to the right of the window.
@@ -66,22 +115,24 @@ def contexts(origins: np.ndarray, shape: tuple[int, int], *, window: int, contex
     ----------
     origins : (n, 2) int array
     shape : (height, width) of the image
-    window, context : int
+    window, context : int or (rows, columns)
         Sides k and l, k <= l.
 
     Returns
     -------
     (n, 2) int array
     """
-    if context < window:
-        raise WindowError(f"context l = {context} is smaller than window k = {window}: want l >= k.")
-    if context > min(shape):
-        raise WindowError(f"context l = {context} does not fit: want l <= {min(shape)}, the size of what the net sees.")
-    limit = np.array(shape) - context
-    return np.clip(np.asarray(origins) - (context - window) // 2, 0, limit)
+    inner, outer = np.array(sides(window)), np.array(sides(context, what="context l"))
+    if (outer < inner).any():
+        raise WindowError(f"context l = {told(context)} is smaller than window k = {told(window)}: want l >= k.")
+    if (outer > shape).any():
+        most = min(shape) if len(set(outer.tolist())) == 1 else by(shape)
+        raise WindowError(f"context l = {told(context)} does not fit: want l <= {most}, the size of what the net sees.")
+    limit = np.array(shape) - outer
+    return np.clip(np.asarray(origins) - (outer - inner) // 2, 0, limit)
 
 
-def cut(images: np.ndarray, origins: np.ndarray, *, window: int) -> np.ndarray:
+def cut(images: np.ndarray, origins: np.ndarray, *, window: SidesLike) -> np.ndarray:
     """Windows of an image or of a stack of images, copied out.
 
     Parameters
@@ -91,30 +142,35 @@ def cut(images: np.ndarray, origins: np.ndarray, *, window: int) -> np.ndarray:
 
     Returns
     -------
-    (n, ..., C, k, k) array
+    (n, ..., C, h, w) array
     """
-    check_inside(origins, images.shape[-2:], window)
-    rows, columns = np.asarray(origins, np.int64).reshape(-1, 2).T
-    return np.ascontiguousarray(np.moveaxis(sliding(images, window=window)[..., rows, columns, :, :], -3, 0))
+    axes = len(sides(window))
+    check_inside(origins, images.shape[-axes:], window)
+    corners = np.asarray(origins, np.int64).reshape(-1, axes).T
+    at: Any = (..., *corners, *[slice(None)] * axes)
+    return np.ascontiguousarray(np.moveaxis(sliding(images, window=window)[at], -1 - axes, 0))
 
 
-def sliding(images: np.ndarray, *, window: int) -> np.ndarray:
-    """All windows of images (..., H, W) as a view (..., H - k + 1, W - k + 1, k, k) that cannot be written to."""
-    height, width = (length - window + 1 for length in images.shape[-2:])
-    shape, strides = (*images.shape[:-2], height, width, window, window), images.strides + images.strides[-2:]
+def sliding(images: np.ndarray, *, window: SidesLike) -> np.ndarray:
+    """All windows of images (..., H, W) as a view (..., H - h + 1, W - w + 1, h, w) that cannot be written to."""
+    lengths = sides(window)
+    axes = len(lengths)
+    places = [size - length + 1 for size, length in zip(images.shape[-axes:], lengths)]
+    shape, strides = (*images.shape[:-axes], *places, *lengths), images.strides + images.strides[-axes:]
     return np.lib.stride_tricks.as_strided(images, shape, strides, writeable=False)
 
 
 def paste(images: np.ndarray, patches: np.ndarray, origins: np.ndarray) -> None:
-    """Set patches (n, C, k, k) into images (n, C, H, W), one into each, in place; the way back of `cut`."""
-    rows, columns = (corner[:, None] + np.arange(patches.shape[-1]) for corner in np.asarray(origins).T)
-    which = np.arange(len(images))[:, None, None, None]
-    images[which, np.arange(images.shape[1])[:, None, None], rows[:, None, :, None], columns[:, None, None, :]] = (
-        patches
-    )
+    """Set patches (n, C, h, w) into images (n, C, H, W), one into each, in place; the way back of `cut`."""
+    axes = patches.ndim - 2
+    at = [np.arange(size).reshape(-1, *[1] * (1 + axes - axis)) for axis, size in enumerate(patches.shape[:2])]
+    for axis, corners in enumerate(np.asarray(origins).T):
+        places = corners[:, None] + np.arange(patches.shape[2 + axis])
+        at.append(places.reshape(len(places), *[1] * (1 + axis), -1, *[1] * (axes - axis - 1)))
+    images[tuple(at)] = patches
 
 
-def spread(values: np.ndarray, origins: np.ndarray, *, window: int, shape: tuple[int, int]) -> np.ndarray:
+def spread(values: np.ndarray, origins: np.ndarray, *, window: SidesLike, shape: tuple[int, ...]) -> np.ndarray:
     """Average over the windows that cover each pixel.
 
     Parameters
@@ -140,7 +196,9 @@ def spread(values: np.ndarray, origins: np.ndarray, *, window: int, shape: tuple
         return cover(values, origins, window=window, shape=shape) / count
 
 
-def spread_error(variances: np.ndarray, origins: np.ndarray, *, window: int, shape: tuple[int, int]) -> np.ndarray:
+def spread_error(
+    variances: np.ndarray, origins: np.ndarray, *, window: SidesLike, shape: tuple[int, ...]
+) -> np.ndarray:
     """Standard error of `spread`'s average, the windows' errors being independent.
 
     Parameters and shapes as for `spread`; ``variances`` are those of the windows' values.
@@ -151,7 +209,7 @@ def spread_error(variances: np.ndarray, origins: np.ndarray, *, window: int, sha
         return np.sqrt(np.maximum(cover(variances, origins, window=window, shape=shape), 0.0)) / count
 
 
-def cover(values: np.ndarray, origins: np.ndarray, *, window: int, shape: tuple[int, int]) -> np.ndarray:
+def cover(values: np.ndarray, origins: np.ndarray, *, window: SidesLike, shape: tuple[int, ...]) -> np.ndarray:
     """Sum of the values of the windows over each pixel; shapes as for `spread`.
 
     Each value is entered at its window's four corners with alternating sign; two running sums then fill all windows at
@@ -164,37 +222,48 @@ def cover(values: np.ndarray, origins: np.ndarray, *, window: int, shape: tuple[
         raise WindowError(f"values have the shape {values.shape}: want one row for each of {len(origins)} windows.")
     flat = values.reshape(len(origins), int(np.prod(values.shape[1:])))
     missing = ~np.isfinite(flat)
-    total = _boxes(np.where(missing, 0.0, flat), origins, window, shape)
+    total = _boxes(np.where(missing, 0.0, flat), origins, sides(window), shape)
     if missing.any():
-        total[_boxes(missing.astype(np.float64), origins, window, shape) > 0.5] = np.nan
+        total[_boxes(missing.astype(np.float64), origins, sides(window), shape) > 0.5] = np.nan
     return total.reshape(values.shape[1:] + tuple(shape))
 
 
-def check_inside(origins: np.ndarray, shape: tuple[int, ...], window: int) -> None:
+def check_inside(origins: np.ndarray, shape: tuple[int, ...], window: SidesLike) -> None:
     """Refuse windows that reach over the border of ``shape``."""
-    origins = np.asarray(origins)
-    outside = ((origins < 0) | (origins + window > np.array(shape))).any(axis=1) if len(origins) else np.zeros(0, bool)
+    origins, lengths = np.asarray(origins), np.array(sides(window))
+    outside = ((origins < 0) | (origins + lengths > np.array(shape))).any(axis=1) if len(origins) else np.zeros(0, bool)
     if outside.any():
         row, column = origins[outside][0]
         raise WindowError(
-            f"the {window} x {window} window at row {row}, column {column} reaches over the border of "
-            f"an image of {shape[0]} x {shape[1]} pixels."
+            f"the {by(window)} window at row {row}, column {column} reaches over the border of "
+            f"an image of {by(shape)} pixels."
         )
 
 
-def _check_steps(size: int, window: int, stride: int) -> None:
-    if not 1 <= window <= size:
-        raise WindowError(f"window k = {window} does not fit: want 1 <= k <= {size}, the size of what the net sees.")
-    if not 1 <= stride <= window:
+def _told(lengths: Sides) -> str:
+    return str(lengths[0]) if len(set(lengths)) == 1 else " x ".join(map(str, lengths))
+
+
+def _check_steps(shape: tuple[int, ...], lengths: Sides, stride: int) -> None:
+    square, window = len(set(lengths)) == 1, _told(lengths)
+    if not all(1 <= length <= size for length, size in zip(lengths, shape)):
+        most = str(min(shape) if square else by(shape))
+        raise WindowError(f"window k = {window} does not fit: want 1 <= k <= {most}, the size of what the net sees.")
+    if not 1 <= stride <= min(lengths):
+        most = "k" if square else str(min(lengths))
         raise WindowError(
-            f"stride = {stride} with window k = {window}: want 1 <= stride <= k, or some pixels would be in no window."
+            f"stride = {stride} with window k = {window}: want 1 <= stride <= {most}, or some pixels would be in no "
+            "window."
         )
 
 
-def _boxes(values: np.ndarray, origins: np.ndarray, window: int, shape: tuple[int, int]) -> np.ndarray:
-    corners = np.zeros((values.shape[1], shape[0] + 1, shape[1] + 1))
-    rows, columns = np.asarray(origins, int).reshape(-1, 2).T
-    for dr, dc, sign in ((0, 0, 1), (0, window, -1), (window, 0, -1), (window, window, 1)):
-        at: Any = (slice(None), rows + dr, columns + dc)
-        np.add.at(corners, at, sign * values.T)
-    return corners.cumsum(axis=1).cumsum(axis=2)[:, :-1, :-1]
+def _boxes(values: np.ndarray, origins: np.ndarray, lengths: Sides, shape: tuple[int, ...]) -> np.ndarray:
+    corners = np.zeros((values.shape[1], *(size + 1 for size in shape)))
+    starts = np.asarray(origins, int).reshape(-1, len(lengths)).T
+    for ends in product((0, 1), repeat=len(lengths)):
+        at: Any = (slice(None), *(start + end * length for start, end, length in zip(starts, ends, lengths)))
+        np.add.at(corners, at, (-1) ** sum(ends) * values.T)
+    for axis in range(1, 1 + len(lengths)):
+        corners = corners.cumsum(axis=axis)
+    inside: Any = (slice(None), *[slice(-1)] * len(lengths))
+    return corners[inside]

@@ -175,9 +175,10 @@ def occlusion(subject: Subject) -> Turn | str:
     seen: list[int] = []
     method = captum.Occlusion(_counting(forward, plan.blob, seen))
     colours, *size = net.input_shape
-    stride = [grid_stride(length, plan.settings.window, subject.few * plan.settings.samples) for length in size]
+    window, evaluations = plan.settings.sides, subject.few * plan.settings.samples
+    stride = [grid_stride(length, side, evaluations) for length, side in zip(size, window)]
     # Captum wants windows without gaps between them; how large they are makes no difference to its time.
-    shape = [max(plan.settings.window, step) for step in stride]
+    shape = [max(side, step) for side, step in zip(window, stride)]
 
     def turn() -> int:
         seen.clear()

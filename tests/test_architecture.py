@@ -17,8 +17,8 @@ import predicdiff
 
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
-    ("errors", "protocols", "noise", "_version"),
-    ("abilities", "units", "windows", "images", "evidence", "files", "journal"),
+    ("errors", "protocols", "_version"),
+    ("abilities", "units", "windows", "noise", "images", "evidence", "files", "journal"),
     ("samplers", "nets", "explanation", "overlays"),
     ("settings",),
     ("targets", "presets", "comparing"),

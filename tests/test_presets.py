@@ -93,11 +93,11 @@ def some(height: int, width: int, window: int, stride: int, seed: int = 0) -> tu
     ), np.stack([values, variances])  # fmt: skip
 
 
-@given(st.integers(1, 5), st.data())
+@given(st.tuples(st.integers(1, 5), st.integers(1, 5)), st.data())
 @settings(deadline=None, max_examples=50)
-def test_a_window_counted_twice_by_loops(window: int, data: st.DataObject) -> None:
-    height, width = (data.draw(st.integers(window, window + 8)) for _ in range(2))
-    stride = data.draw(st.integers(1, window))
+def test_a_window_counted_twice_by_loops(window: tuple[int, int], data: st.DataObject) -> None:
+    height, width = (data.draw(st.integers(side, side + 8)) for side in window)
+    stride = data.draw(st.integers(1, min(window)))
     explanation, (values, variances) = some(height, width, window, stride)
     origins = windows.grid((height, width), window=window, stride=stride)
     index = data.draw(st.integers(0, len(origins) - 1))
@@ -105,7 +105,7 @@ def test_a_window_counted_twice_by_loops(window: int, data: st.DataObject) -> No
     found, origin = counted_twice(explanation, index)
     assert origin == tuple(origins[index])
     for row, column in np.ndindex(height, width):
-        over = [i for i, (r, c) in enumerate(origins) if r <= row < r + window and c <= column < c + window]
+        over = [i for i, (r, c) in enumerate(origins) if r <= row < r + window[0] and c <= column < c + window[1]]
         times = [1 + (i == index) for i in over]
         mean = sum(n * values[i] for n, i in zip(times, over)) / sum(times)
         error = np.sqrt(sum(n**2 * variances[i] for n, i in zip(times, over))) / sum(times)

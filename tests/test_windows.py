@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,14 +17,15 @@ from predicdiff.errors import PredicdiffError, SettingsError, WindowError
 def layouts(draw: st.DrawFn) -> tuple:
     """A shape with a window that fits and a stride that leaves nothing out."""
     shape = (draw(st.integers(1, 17)), draw(st.integers(1, 17)))
-    window = draw(st.integers(1, min(shape)))
-    return shape, window, draw(st.integers(1, window))
+    window = (draw(st.integers(1, shape[0])), draw(st.integers(1, shape[1])))
+    return shape, window, draw(st.integers(1, min(window)))
 
 
-def covered_by(shape: tuple, origins: np.ndarray, window: int) -> list:
+def covered_by(shape: tuple, origins: np.ndarray, window: tuple) -> list:
     """(row, column, indices of the windows that contain it) of every pixel."""
+    high, wide = window
     return [
-        (r, c, [i for i, (top, left) in enumerate(origins) if top <= r < top + window and left <= c < left + window])
+        (r, c, [i for i, (top, left) in enumerate(origins) if top <= r < top + high and left <= c < left + wide])
         for r in range(shape[0])
         for c in range(shape[1])
     ]
@@ -42,13 +45,13 @@ def test_every_pixel_is_covered_and_the_last_windows_touch_the_border(layout: tu
     covered = np.zeros(shape, int)
     for row, column in origins:
         assert row >= 0
-        assert row + window <= shape[0]
+        assert row + window[0] <= shape[0]
         assert column >= 0
-        assert column + window <= shape[1]
-        covered[row : row + window, column : column + window] += 1
+        assert column + window[1] <= shape[1]
+        covered[row : row + window[0], column : column + window[1]] += 1
     assert covered.min() >= 1
     assert tuple(origins[0]) == (0, 0)
-    assert tuple(origins[-1]) == (shape[0] - window, shape[1] - window)
+    assert tuple(origins[-1]) == (shape[0] - window[0], shape[1] - window[1])
 
 
 @given(layouts())
@@ -88,6 +91,47 @@ def test_windows_and_strides_that_do_not_fit_are_refused(window: int, stride: in
         windows.grid((20, 8), window=window, stride=stride)
 
 
+def test_rectangles_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(WindowError, match="window k = 5 x 9 does not fit: want 1 <= k <= 20 x 8"):
+        windows.grid((20, 8), window=(5, 9))
+    with pytest.raises(WindowError, match="stride = 4 with window k = 5 x 3: want 1 <= stride <= 3"):
+        windows.grid((20, 8), window=(5, 3), stride=4)
+    with pytest.raises(WindowError, match="context l = 7 x 9 does not fit: want l <= 20 x 8"):
+        windows.contexts(np.zeros((1, 2), int), (20, 8), window=4, context=(7, 9))
+    with pytest.raises(WindowError, match="context l = 4 x 6 is smaller than window k = 5"):
+        windows.contexts(np.zeros((1, 2), int), (20, 8), window=5, context=(4, 6))
+    with pytest.raises(
+        WindowError, match="the 2 x 4 window at row 0, column 3 reaches over the border of an image of 5 x"
+    ):
+        windows.cut(np.zeros((3, 5, 6)), np.array([(0, 3)]), window=(2, 4))
+
+
+def test_sides_are_a_tuple_inside_and_one_number_outside_where_they_are_equal() -> None:
+    for window in (5, np.int64(5), (5, 5), [5, 5], np.array([5, 5])):
+        assert windows.sides(window) == (5, 5)
+        assert windows.as_asked(window) == windows.recorded(window) == 5
+        assert (windows.told(window), windows.by(window)) == ("5", "5 x 5")
+    assert windows.sides([6, 10]) == windows.as_asked([6, 10]) == (6, 10)
+    assert windows.recorded((6, 10)) == [6, 10]
+    assert windows.told((6, 10)) == windows.by((6, 10)) == "6 x 10"
+    assert (windows.grown(6, 4), windows.grown((6, 10), 4)) == (10, (10, 14))
+    wrong: Any
+    for wrong in (2.0, "5", (3,), (1, 2, 3), (2.5, 3), None):
+        with pytest.raises(WindowError, match=r"window k = .*: want a whole number, at least 1, or 2 of them"):
+            windows.sides(wrong)
+
+
+def test_pasting_is_the_way_back_of_cutting() -> None:
+    images, origins = random_values(4, 3, 6, 7), np.array([(0, 0), (3, 1), (4, 3), (1, 2)])
+    patches = random_values(4, 3, 2, 4)
+    pasted = images.copy()
+    windows.paste(pasted, patches, origins)
+    for before, after, patch, (r, c) in zip(images, pasted, patches, origins):
+        wanted = before.copy()
+        wanted[:, r : r + 2, c : c + 4] = patch
+        np.testing.assert_array_equal(after, wanted)
+
+
 def test_a_window_error_is_one_of_ours_and_a_value_error() -> None:
     assert issubclass(WindowError, SettingsError)
     assert issubclass(WindowError, PredicdiffError)
@@ -110,18 +154,18 @@ def test_contexts_lie_inside_contain_their_window_and_are_as_centred_as_the_bord
     layout: tuple, data: st.DataObject
 ) -> None:
     shape, window, stride = layout
-    context = data.draw(st.integers(window, min(shape)))
+    context = tuple(data.draw(st.integers(side, size)) for side, size in zip(window, shape))
     origins = windows.grid(shape, window=window, stride=stride)
     corners = windows.contexts(origins, shape, window=window, context=context)
     for origin, corner in zip(origins, corners):
         for axis in (0, 1):
             allowed = [
                 start
-                for start in range(shape[axis] - context + 1)
-                if start <= origin[axis] and origin[axis] + window <= start + context
+                for start in range(shape[axis] - context[axis] + 1)
+                if start <= origin[axis] and origin[axis] + window[axis] <= start + context[axis]
             ]
             # twice the distance of the centres; of two equally centred contexts, the one further down or right
-            off = {start: abs(2 * start + context - 2 * origin[axis] - window) for start in allowed}
+            off = {start: abs(2 * start + context[axis] - 2 * origin[axis] - window[axis]) for start in allowed}
             best = [start for start in allowed if off[start] == min(off.values())]
             assert corner[axis] == max(best)
 
@@ -157,9 +201,9 @@ def test_cut_gives_what_slicing_gives(layout: tuple, leading: tuple) -> None:
     images = random_values(*leading, *shape)
     origins = windows.grid(shape, window=window, stride=stride)
     patches = windows.cut(images, origins, window=window)
-    assert patches.shape == (len(origins), *leading, window, window)
+    assert patches.shape == (len(origins), *leading, *window)
     for patch, (r, c) in zip(patches, origins):
-        np.testing.assert_array_equal(patch, images[..., r : r + window, c : c + window])
+        np.testing.assert_array_equal(patch, images[..., r : r + window[0], c : c + window[1]])
 
 
 def test_cut_copies_and_keeps_the_type() -> None:
@@ -233,13 +277,14 @@ def test_the_standard_error_is_borne_out_by_repetition() -> None:
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 5))
-def test_disjoint_windows_add_up_to_the_whole(rows: int, columns: int, window: int) -> None:
-    shape = (rows * window, columns * window)
-    origins = windows.grid(shape, window=window, stride=window)
+def test_disjoint_windows_add_up_to_the_whole(rows: int, columns: int, side: int) -> None:
+    shape, window = (rows * side, 2 * columns * side), (side, 2 * side)
+    origins = windows.grid(shape, window=window, stride=side)
+    origins = origins[origins[:, 1] % window[1] == 0]
     values = random_values(len(origins))
     relevance = windows.spread(values, origins, window=window, shape=shape)
-    assert relevance.sum() == pytest.approx(values.sum() * window**2, abs=1e-9)
-    np.testing.assert_allclose(relevance[::window, ::window].ravel(), values, atol=1e-12)
+    assert relevance.sum() == pytest.approx(values.sum() * 2 * side**2, abs=1e-9)
+    np.testing.assert_allclose(relevance[:: window[0], :: window[1]].ravel(), values, atol=1e-12)
 
 
 def test_several_targets_are_spread_each_by_itself() -> None:
@@ -271,7 +316,7 @@ def test_what_is_not_finite_stays_in_its_own_window(layout: tuple, data: st.Data
     found = windows.spread(values, origins, window=window, shape=shape)
     inside = np.zeros(shape, bool)
     r, c = origins[where]
-    inside[r : r + window, c : c + window] = True
+    inside[r : r + window[0], c : c + window[1]] = True
     assert np.isnan(found[inside]).all()
     np.testing.assert_allclose(found[~inside], clean[~inside], atol=1e-12)
 

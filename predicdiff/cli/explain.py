@@ -166,17 +166,17 @@ def _finished(plan: Analysis, tiles: Path, memory: int, batch_size: int | None) 
 
 
 def _say_how_long(plan: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
-    count, k = len(plan.origins), plan.settings.window
+    count, k = len(plan.origins), plan.settings.sides
     names = ", ".join(target.title for target in plan.targets)
     if done:
         say(f"Taking up {done} finished windows of {count}.")
     left = duration(seconds * (count - done) / count)
     draws = "1 draw" if plan.settings.samples == 1 else f"{plan.settings.samples} draws"
-    say(f"Explaining {names}: {count} windows of {k} x {k}, {draws} each: {left} on this machine.")
+    say(f"Explaining {names}: {count} windows of {windows.by(k)}, {draws} each: {left} on this machine.")
     others = []
     for name, preset in QUALITIES.items():
         if sampling.presets and name != sampling.quality:
-            stride = min(preset.stride, k)
+            stride = min(preset.stride, *k)
             number = len(windows.grid(plan.ground.shape[1:], window=k, stride=stride))
             work = number * preset.samples / (count * plan.settings.samples)
             others.append(f"--quality {name} {duration(seconds * work)}")

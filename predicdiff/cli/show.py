@@ -9,6 +9,7 @@ import click
 
 from ..errors import SettingsError
 from ..explanation import Explanation
+from ..windows import by
 from .console import duration
 from .options.base import Command, option
 from .options.values import FIGURE, FILE
@@ -69,7 +70,8 @@ def setting_lines(explanation: Explanation) -> list[str]:
 
 def _settings(asked: dict[str, Any], provenance: dict[str, Any]) -> Iterator[tuple[str, str]]:
     net, sampler = provenance.get("net", {}), provenance.get("sampler", {})
-    yield "windows", f"{asked.get('window')} x {asked.get('window')}, stride {asked.get('stride')}"
+    window = by(asked["window"]) if "window" in asked else None
+    yield "windows", f"{window}, stride {asked.get('stride')}"
     yield "draws", f"{asked.get('samples')} each, seed {asked.get('seed')}"
     yield "measure", f"{asked.get('measure')}{_laplace(asked)}"
     yield "net", _told(net, "name", "engine", "weights")

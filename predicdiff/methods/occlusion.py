@@ -16,11 +16,12 @@ from ..algorithm import explain
 from ..explanation import Explanation
 from ..protocols import Net, Unit
 from ..samplers.grey import GreyPatch, Value
+from ..windows import SidesLike
 from .method import Method
 
 
 def occlusion(
-    net: Net, image: np.ndarray, *, window: int = 10, stride: int = 1, value: Value = 127.5, **how: Any
+    net: Net, image: np.ndarray, *, window: SidesLike = 10, stride: int = 1, value: Value = 127.5, **how: Any
 ) -> Explanation:
     """How far a unit falls when a grey patch covers a window, averaged over the windows on each pixel.
 

@@ -12,7 +12,7 @@ from ..errors import SettingsError
 from ..protocols import Net, Sampler, Unit
 from ..samplers.corpus import default_corpus
 from ..samplers.gaussian import GaussianSampler
-from ..windows import grid
+from ..windows import SidesLike, grid, grown, recorded, sides
 from .method import MapFunction
 from .registry import find, make_methods, names
 
@@ -26,7 +26,7 @@ class Prepared:
 
     methods: Mapping[str, MapFunction]
     sampler: Sampler | None
-    windows: dict[str, int] | None
+    windows: dict[str, Any] | None
 
     @property
     def provenance(self) -> Any:
@@ -48,7 +48,7 @@ def prepare(
     methods: Methods | None,
     *,
     sampler: Sampler | None,
-    window: int,
+    window: SidesLike,
     samples: int,
     stride: int,
     seed: int,
@@ -67,12 +67,13 @@ def prepare(
         grid(net.input_shape[1:], window=window, stride=stride)  # what does not fit, before a sampler is fitted
     if "sampler" in needs and sampler is None:
         sampler = default_sampler(net, window=window, seed=seed)
-    windows = {"window": window, "samples": samples, "stride": stride}
+    windows: dict[str, Any] = {"window": recorded(window), "samples": samples, "stride": stride}
     return Prepared(make_methods(chosen, sampler=sampler, **windows), sampler, windows)
 
 
-def default_sampler(net: Net, *, window: int, seed: int = 0) -> GaussianSampler:
+def default_sampler(net: Net, *, window: SidesLike, seed: int = 0) -> GaussianSampler:
     """The Gaussian of the bundled photographs, with a context of l = k + 4 as in the paper."""
     corpus, photographs = default_corpus(net.input_shape, seed=seed)
-    context = max(1, min(window + 4, *net.input_shape[1:]))
+    most = min(net.input_shape[1:])
+    context = [max(1, min(side, most)) for side in sides(grown(window, 4))]
     return GaussianSampler.fit(corpus, context=context, seed=seed, names=photographs)

@@ -6,6 +6,7 @@ from typing import Sequence
 
 from ..errors import SettingsError
 from ..protocols import Sampler
+from ..windows import SidesLike
 from . import occlusion, prediction_difference, random_map, sensitivity
 from .method import MapFunction, Method
 
@@ -37,7 +38,7 @@ def make_methods(
     chosen: Sequence[str] | None = None,
     *,
     sampler: Sampler | None = None,
-    window: int = 10,
+    window: SidesLike = 10,
     samples: int = 4,
     stride: int = 8,
 ) -> dict[str, MapFunction]:
@@ -49,8 +50,10 @@ def make_methods(
         Some of `names`, by default all.
     sampler : Sampler, optional
         For the methods that draw.
-    window, samples, stride : int
-        k, S and the step between windows.
+    window : int or (rows, columns)
+        k.
+    samples, stride : int
+        S and the step between windows.
 
     Raises
     ------

@@ -111,7 +111,7 @@ class BlobNet(ABC):
         return self._encode(pixels, (0, 0))
 
     def encode_patches(self, origins: np.ndarray, patches: np.ndarray) -> np.ndarray:
-        """Patches (n, S, C, k, k) in pixels -> parts of the net's input at their places ``origins`` (n, 2)."""
+        """Patches (n, S, C, h, w) in pixels -> parts of the net's input at their places ``origins`` (n, 2)."""
         if self.preprocessing is None:
             return patches
         return self.preprocessing.encode_patches(patches, origins, self.input_shape)
@@ -184,7 +184,7 @@ class BlobNet(ABC):
         pixels : (C, H, W) array
         origins : (n, 2) int array
             Top-left ``(row, column)`` of each window.
-        patches : (n, S, C, k, k) array, or Noise
+        patches : (n, S, C, h, w) array, or Noise
             In pixels; each is encoded where it will stand. With a ``start``, in that blob's activations.
         blob : str
         units : sequence of T indices
@@ -211,12 +211,12 @@ class BlobNet(ABC):
         base = self._checked(pixels, self.input_shape)
         origins = np.asarray(origins, int).reshape(-1, 2)
         ground = self.input_shape if start is None else as_map(lookup(self._blobs, start))
-        wanted = (len(origins), "S", ground[0], "k", "k")
+        wanted = (len(origins), "S", ground[0], "h", "w")
         if isinstance(patches, Noise):
             self._check_shape(patches.shape, wanted)
         if not isinstance(patches, Noise) or not self.takes_noise:
             patches = self._checked(patches.patches() if isinstance(patches, Noise) else patches, wanted)
-        windows.check_inside(origins, ground[1:], patches.shape[-1])
+        windows.check_inside(origins, ground[1:], patches.shape[3:])
         if start is not None:
             self.check_downstream(start, blob)
         return self._evaluate(base, origins, patches, blob, indices, batch_size, start)

@@ -94,7 +94,7 @@ class Preprocessing:
         return np.array(values, np.float32, order="C")
 
     def encode_patches(self, patches: np.ndarray, origins: np.ndarray, input_shape: tuple[int, int, int]) -> np.ndarray:
-        """Patches (n, S, C, k, k) of pixels as parts of the net's input, each encoded where it will stand.
+        """Patches (n, S, C, h, w) of pixels as parts of the net's input, each encoded where it will stand.
 
         ``origins`` (n, 2) are the places of their top-left pixels, inside the input.
         """
@@ -102,7 +102,7 @@ class Preprocessing:
         if whole is None or whole.shape[1:] == (1, 1):
             return self.encode(patches, input_shape)
         flat = replace(self, mean=None, scale=1.0).encode(patches, input_shape)
-        rows, columns = (corner[:, None] + np.arange(patches.shape[-1]) for corner in origins.T)
+        rows, columns = (start[:, None] + np.arange(side) for start, side in zip(origins.T, patches.shape[-2:]))
         flat -= whole[:, rows[:, :, None], columns[:, None]].swapaxes(0, 1)[:, None]
         scale = np.asarray(self.scale, np.float32)
         encoded: np.ndarray = flat * (scale[:, None, None] if scale.ndim else scale)

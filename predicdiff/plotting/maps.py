@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from .. import windows
 from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, enlarge
@@ -168,13 +169,17 @@ def _settings(explanation: Explanation, sure: bool) -> str:
     """The net, what drew, k, l, S and the stride: what tells pictures side by side apart."""
     net, sampler = (explanation.provenance.get(name) for name in ("net", "sampler"))
     told = [net["name"]] if isinstance(net, dict) and "name" in net else []
-    numbers = {"k": explanation.settings.get("window")}
+    numbers = {"k": _sides(explanation.settings.get("window"))}
     if isinstance(sampler, dict):
         told += [caption(kind) for kind in (sampler.get("kind"),) if kind]
-        numbers["l"] = sampler.get("context")
+        numbers["l"] = _sides(sampler.get("context"))
     numbers.update({"S": explanation.settings.get("samples"), "stride": explanation.settings.get("stride")})
     told += [f"{name} = {value}" for name, value in numbers.items() if value is not None]
     return ", ".join(told + (["clear below two standard errors"] if sure else []))
+
+
+def _sides(window: Any) -> str | None:
+    return None if window is None else windows.told(window)
 
 
 def _lay_out(panels: Sequence[Panel], common: _Common, title: str, settings: str) -> Figure:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..noise import Limits
-from ..windows import cut
+from ..windows import SidesLike, cut
 from .common import check_clip, check_finite, fingerprint, numeric
 from .fitting import Images, as_pixels
 
@@ -62,23 +62,23 @@ def seen(images: Images) -> tuple[np.ndarray, np.ndarray]:
     pixels = [as_pixels(image) for image in images]
     shapes = sorted({image.shape for image in pixels})
     if len(shapes) != 1:
-        told = " and ".join(map(str, shapes[:3])) or "no images"
-        raise SamplerError(f"clip={CORPUS!r} was asked of {told}: want images of one shape, (m, C, H, W).")
+        shapes_told = " and ".join(map(str, shapes[:3])) or "no images"
+        raise SamplerError(f"clip={CORPUS!r} was asked of {shapes_told}: want images of one shape, (m, C, H, W).")
     low, high = pixels[0].astype(np.float32), pixels[0].astype(np.float32)
     for image in pixels[1:]:
         low, high = np.minimum(low, image).astype(np.float32), np.maximum(high, image).astype(np.float32)
     return low, high
 
 
-def limits_at(clip: Bounds, origins: np.ndarray, window: int) -> Limits:
-    """The bounds of windows' draws: of each pixel by itself (n, C, k, k), or two numbers for all."""
+def limits_at(clip: Bounds, origins: np.ndarray, window: SidesLike) -> Limits:
+    """The bounds of windows' draws: of each pixel by itself (n, C, h, w), or two numbers for all."""
     if clip is None or not per_pixel(clip):
         return clip
     low, high = (cut(np.asarray(bound), origins, window=window) for bound in clip)
     return low, high
 
 
-def told(clip: Bounds) -> Any:
+def recorded_bounds(clip: Bounds) -> Any:
     """For JSON: None, two numbers, or the SHA-1 of the arrays."""
     if clip is None:
         return None

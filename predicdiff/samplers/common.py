@@ -8,14 +8,15 @@ from typing import Any, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import SamplerError, SettingsError, WindowError
-from ..windows import check_inside
+from ..units import whole_number
+from ..windows import SidesLike, check_inside, sides, told
 from .streams import check_seed
 
 Clip = Optional[Tuple[float, float]]
 
 
 def check_request(
-    pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int
+    pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The arguments of ``draw`` as arrays: pixels (C, H, W) float32, origins (n, 2) int.
 
@@ -29,10 +30,10 @@ def check_request(
         If less than one sample is asked for, or the seed is out of range.
     """
     check_seed(seed)
-    if not whole(samples) or samples < 1:
-        raise SettingsError(f"samples S = {samples}: want a whole number, at least 1.")
-    if not whole(window) or window < 1:
-        raise WindowError(f"window k = {window}: want a whole number, at least 1.")
+    if whole_number("samples S", samples) < 1:
+        raise SettingsError(f"samples S = {samples}: want at least 1.")
+    if min(sides(window)) < 1:
+        raise WindowError(f"window k = {told(window)}: want at least 1.")
     pixels = np.asarray(pixels, np.float32)
     if pixels.ndim != 3:
         raise SamplerError(f"pixels have the shape {pixels.shape}: want (channels, height, width).")
@@ -46,11 +47,6 @@ def check_request(
     origins = origins.reshape(-1, 2).astype(np.int64)
     check_inside(origins, pixels.shape[1:], window)
     return pixels, origins
-
-
-def whole(value: Any) -> bool:
-    """Whether this is a whole number, Python's or numpy's."""
-    return isinstance(value, (int, np.integer))
 
 
 def check_finite(values: np.ndarray, what: str) -> None:
@@ -79,9 +75,9 @@ def fingerprint(arrays: Sequence[np.ndarray]) -> str:
 
 def check_gaussian(mean: np.ndarray, covariance: np.ndarray) -> None:
     """Refuse a mean and a covariance (B, D, D) that do not belong together, are not finite or not symmetric."""
-    fits = mean.ndim == covariance.ndim == 3 and 0 not in mean.shape and mean.shape[1] == mean.shape[2]
+    fits = mean.ndim == covariance.ndim == 3 and 0 not in mean.shape
     if fits:
-        colours, area = len(mean), mean.shape[1] ** 2
+        colours, area = len(mean), mean[0].size
         fits = covariance.shape in {(1, colours * area, colours * area), (colours, area, area)}
     if not fits:
         raise SamplerError(

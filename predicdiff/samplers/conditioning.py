@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from ..errors import SamplerError
+from ..windows import SidesLike, sides
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Conditional:
 
 
 def condition(
-    covariance: np.ndarray, *, window: int, context: int, offset: tuple[int, int], jitter: float
+    covariance: np.ndarray, *, window: SidesLike, context: SidesLike, offset: tuple[int, ...], jitter: float
 ) -> Conditional:
     """Condition a window on the rest of its context.
 
@@ -44,14 +47,17 @@ def condition(
     Parameters
     ----------
     covariance : (B, D, D) float64 array
-        D is a multiple of ``context`` squared; values run over channels, rows, columns.
+        D is a multiple of the number of places in the context; values run over channels, rows, columns.
+    window, context : int or (rows, columns)
     offset : (row, column)
         Of the window in its context.
     jitter : float
         Added to the diagonal.
     """
-    mask = np.zeros((covariance.shape[1] // context**2, context, context), bool)
-    mask[:, offset[0] : offset[0] + window, offset[1] : offset[1] + window] = True
+    outer = sides(context)
+    mask = np.zeros((covariance.shape[1] // math.prod(outer), *outer), bool)
+    within: Any = (..., *(slice(start, start + length) for start, length in zip(offset, sides(window))))
+    mask[within] = True
     inside, outside = np.flatnonzero(mask), np.flatnonzero(~mask)
     order, split = np.concatenate([outside, inside]), len(outside)
     gain = np.empty((len(covariance), len(inside), split))

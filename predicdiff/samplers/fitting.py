@@ -9,8 +9,9 @@ from typing import Iterator, Sequence, Union
 import numpy as np
 
 from ..errors import SamplerError, SettingsError, WindowError
-from ..windows import cut, tiles
-from .common import check_finite, whole
+from ..units import whole_number
+from ..windows import Sides, SidesLike, by, cut, sides, tiles, told
+from .common import check_finite
 from .streams import FIT, generator
 
 #: "joint": one Gaussian over all colours; "independent": one for each colour; "authors": one for each, with the
@@ -46,8 +47,8 @@ class Estimate:
     skipped: int
 
 
-def estimate(images: Images, context: int, *, patches: int, seed: int, channels: str, first: int = 0) -> Estimate:
-    """Mean and covariance of ``patches`` patches of side ``context``, as many from each image, at random places.
+def estimate(images: Images, context: SidesLike, *, patches: int, seed: int, channels: str, first: int = 0) -> Estimate:
+    """Mean and covariance of ``patches`` patches as large as ``context``, as many from each image, at random places.
 
     Parameters
     ----------
@@ -63,26 +64,26 @@ def estimate(images: Images, context: int, *, patches: int, seed: int, channels:
     SettingsError, WindowError
         If a setting is out of its range.
     """
-    _check_settings(context, patches, channels)
-    given = [as_pixels(image) for image in images]
-    large = [image for image in given if min(image.shape[1:]) >= context]
-    _check_images(given, large, context)
-    places = _places([image.shape[1:] for image in large], context, patches, seed)
+    lengths = _check_settings(context, patches, channels)
+    every = [as_pixels(image) for image in images]
+    large = [image for image in every if all(size >= length for size, length in zip(image.shape[1:], lengths))]
+    _check_images(every, large, lengths)
+    places = _places([image.shape[1:] for image in large], lengths, patches, seed)
     low, high = _range(large)
     colours = len(large[0])
-    if not whole(first) or not 0 <= first < colours:
+    if not 0 <= whole_number("first", first) < colours:
         raise SettingsError(f"first = {first!r} is out of range: want a colour, 0 to {colours - 1}.")
     moments = _Moments(low, high, patches, blocks=1 if channels == "joint" else colours)
-    for block in _blocks(large, places, context):
+    for block in _blocks(large, places, lengths):
         moments.add(block)
     covariance = moments.covariance
     return Estimate(
-        moments.mean.reshape(colours, context, context),
+        moments.mean.reshape(colours, *lengths),
         np.repeat(covariance[first : first + 1], colours, axis=0) if channels == "authors" else covariance,
         low,
         high,
         len(large),
-        len(given) - len(large),
+        len(every) - len(large),
     )
 
 
@@ -153,18 +154,18 @@ def _range(images: Sequence[np.ndarray]) -> tuple[float, float]:
     return min(float(image.min()) for image in images), max(float(image.max()) for image in images)
 
 
-def _places(shapes: Sequence[tuple[int, ...]], context: int, patches: int, seed: int) -> np.ndarray:
+def _places(shapes: Sequence[tuple[int, ...]], context: Sides, patches: int, seed: int) -> np.ndarray:
     """Where patches are cut: (patches, 3) of image, row, column, in the images' order."""
     places = []
     for index, shape in enumerate(shapes):
         count = patches // len(shapes) + (index < patches % len(shapes))
         uniform = generator(seed, index, 0, purpose=FIT).random((count, 2))
-        corners = (uniform * (np.array(shape) - context + 1)).astype(np.int64)
+        corners = (uniform * (np.array(shape) - np.array(context) + 1)).astype(np.int64)
         places.append(np.column_stack([np.full(count, index), corners]))
     return np.concatenate(places)
 
 
-def _blocks(images: Sequence[np.ndarray], places: np.ndarray, context: int) -> Iterator[np.ndarray]:
+def _blocks(images: Sequence[np.ndarray], places: np.ndarray, context: Sides) -> Iterator[np.ndarray]:
     for part in tiles(len(places), BLOCK):
         block = places[part]
         pieces: list[np.ndarray] = []
@@ -173,22 +174,25 @@ def _blocks(images: Sequence[np.ndarray], places: np.ndarray, context: int) -> I
         yield np.concatenate(pieces).astype(np.float64)
 
 
-def _check_settings(context: int, patches: int, channels: str) -> None:
-    if not whole(context) or context < 1:
-        raise WindowError(f"context l = {context}: want a whole number, at least 1.")
-    if not whole(patches) or patches < 2:
+def _check_settings(context: SidesLike, patches: int, channels: str) -> Sides:
+    """The sides of the context."""
+    lengths = sides(context, what="context l")
+    if min(lengths) < 1:
+        raise WindowError(f"context l = {told(lengths)}: want at least 1.")
+    if whole_number("patches", patches) < 2:
         raise SettingsError(f"patches = {patches}: a covariance takes at least 2, the paper took about 25000.")
     if channels not in CHANNELS:
         raise SettingsError(f"channels {channels!r} is unknown: want one of {', '.join(CHANNELS)}.")
+    return lengths
 
 
-def _check_images(given: Sequence[np.ndarray], large: Sequence[np.ndarray], context: int) -> None:
-    if not given:
+def _check_images(every: Sequence[np.ndarray], large: Sequence[np.ndarray], context: Sides) -> None:
+    if not every:
         raise SamplerError("there are no images to fit a sampler to: give at least one.")
     if not large:
-        largest = max((image.shape[1:] for image in given), key=min)
+        largest = max((image.shape[1:] for image in every), key=min)
         raise SamplerError(
-            f"none of the {len(given)} images is as large as the context, {context} x {context}; the largest is "
+            f"none of the {len(every)} images is as large as the context, {by(context)}; the largest is "
             f"{largest[0]} x {largest[1]}: give larger images or a smaller context."
         )
     counts = sorted({len(image) for image in large})

@@ -9,8 +9,8 @@ import numpy as np
 from ..errors import SamplerError
 from ..files import Kind
 from ..noise import Noise
-from ..windows import contexts, tiles
-from .clipping import CORPUS, Bounds, check_bounds, limits_at, per_pixel, seen, told
+from ..windows import Sides, SidesLike, as_asked, contexts, recorded, sides, tiles
+from .clipping import CORPUS, Bounds, check_bounds, limits_at, per_pixel, recorded_bounds, seen
 from .common import check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
 from .conditioning import smallest_jitter
 from .fitting import Images, estimate
@@ -28,7 +28,7 @@ class GaussianSampler(SavedSampler):
     Parameters
     ----------
     mean : (C, l, l) array
-        Of patches of l x l pixels, l being the context.
+        Of patches of l x l pixels, l being the context; its sides may differ.
     covariance : (C l l, C l l) or (C, l l, l l) array
         Values run over channels, rows, columns. One matrix is joint over the colours; a stack has one for each colour,
         which are drawn independently.
@@ -44,7 +44,7 @@ class GaussianSampler(SavedSampler):
 
     Attributes
     ----------
-    context : int
+    context : int or (rows, columns)
         l.
     channels : {"joint", "independent", "authors"}
     notes : list of str
@@ -90,7 +90,7 @@ class GaussianSampler(SavedSampler):
     def fit(
         cls,
         images: Images,
-        context: int,
+        context: SidesLike,
         *,
         patches: int = 25_000,
         seed: int = 0,
@@ -106,7 +106,7 @@ class GaussianSampler(SavedSampler):
         images : (m, C, H, W) array of pixels, or list of (H, W, 3) RGB images or (C, H, W) pixels
             The list's may differ in size; those smaller than the context are left out, and ``notes`` says so. An array
             whose last axis is 3 long is an RGB image, unless its first one is too and its type is not uint8.
-        context : int
+        context : int or (rows, columns)
             Side l of the patches.
         patches : int
             25,000 as in the paper. Far fewer than there are values in a patch leave the covariance without full rank.
@@ -148,13 +148,13 @@ class GaussianSampler(SavedSampler):
     def __repr__(self) -> str:
         return (
             f"GaussianSampler(context={self.context}, colours={len(self.mean)}, channels={self.channels!r}, "
-            f"clip={told(self.clip)}, jitter={self.jitter:.3g})"
+            f"clip={recorded_bounds(self.clip)}, jitter={self.jitter:.3g})"
         )
 
     @property
-    def context(self) -> int:
-        """Side l of the context."""
-        return self.mean.shape[-1]
+    def context(self) -> int | Sides:
+        """Side l of the context, or its sides where they differ."""
+        return as_asked(self.mean.shape[1:])
 
     @property
     def channels(self) -> str:
@@ -182,15 +182,17 @@ class GaussianSampler(SavedSampler):
         """JSON-able: the settings, what it was fitted on, and the SHA-1 of mean and covariance."""
         return {
             "kind": "gaussian",
-            "context": self.context,
+            "context": recorded(self.mean.shape[1:]),
             "channels": self.channels,
-            "clip": told(self.clip),
+            "clip": recorded_bounds(self.clip),
             "jitter": self.jitter,
             **self.fitted_on,
             "fingerprint": self._fingerprint,
         }
 
-    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+    def draw(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
+    ) -> np.ndarray:
         """Contents of windows, drawn given what stands around them.
 
         Parameters
@@ -199,12 +201,14 @@ class GaussianSampler(SavedSampler):
             The explained image. What it holds in a window has no influence on the window's draws.
         origins : (n, 2) int array
             Top-left ``(row, column)`` of each window.
-        window, samples, seed : int
-            k, S and 0 <= seed < 2**64. The first draws do not depend on S.
+        window : int or (rows, columns)
+            k.
+        samples, seed : int
+            S and 0 <= seed < 2**64. The first draws do not depend on S.
 
         Returns
         -------
-        (n, S, C, k, k) float32 array
+        (n, S, C, h, w) float32 array
 
         Raises
         ------
@@ -218,7 +222,7 @@ class GaussianSampler(SavedSampler):
         """
         pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
         corners = self._corners(pixels, origins, window)
-        patches = np.empty((len(origins), samples, len(pixels), window, window), np.float32)
+        patches = np.empty((len(origins), samples, len(pixels), *sides(window)), np.float32)
         size = max(1, CHUNK // patches[:1].size) if len(patches) else 1
         for alike in self._laws.alike(origins - corners):
             for part in (alike[run] for run in tiles(len(alike), size)):
@@ -227,7 +231,7 @@ class GaussianSampler(SavedSampler):
                 patches[part] = self._laws.noise(pixels, origins[part], corners[part], normal, window, limits).patches()
         return patches
 
-    def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> Noise:
+    def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int) -> Noise:
         """What `draw` makes patches of, for nets that do so themselves: the same ones, to the rounding of the numbers.
 
         Parameters and errors are those of `draw`. Numbers are drawn on all cores but one: 6,000 for a window took 90
@@ -238,12 +242,13 @@ class GaussianSampler(SavedSampler):
         normal = normals(seed, origins, self._laws.shape(samples, window), threads=threads_beside())
         return self._laws.noise(pixels, origins, corners, normal, window, limits_at(self.clip, origins, window))
 
-    def moments(self, pixels: np.ndarray, origin: tuple[int, int], *, window: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (C, k, k) and covariance (C k k, C k k) that a window's draws have before they are clipped."""
+    def moments(
+        self, pixels: np.ndarray, origin: tuple[int, int], *, window: SidesLike
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (C, h, w) and covariance (C h w, C h w) that a window's draws have before they are clipped."""
         pixels, origins = check_request(pixels, np.array([origin]), window=window, samples=1, seed=0)
         corners = self._corners(pixels, origins, window)
-        row, column = (origins - corners)[0].tolist()
-        law = self._laws.law(window, (row, column))
+        law = self._laws.law(window, tuple((origins - corners)[0].tolist()))
         mean = self._laws.means(pixels, corners, law)
         factors = law.factor.astype(np.float64)
         size = factors.shape[1]
@@ -251,7 +256,7 @@ class GaussianSampler(SavedSampler):
         for block, factor in enumerate(factors):
             own = slice(block * size, (block + 1) * size)
             covariance[own, own] = factor @ factor.T
-        return mean.reshape(len(pixels), window, window), covariance
+        return mean.reshape(len(pixels), *sides(window)), covariance
 
     def parts(self) -> Parts:
         """Mean, covariance and bounds, jitter and what it was fitted on."""
@@ -271,7 +276,7 @@ class GaussianSampler(SavedSampler):
         bounds = None if clip is None else (clip[0], clip[1])
         return cls(mean, covariance, clip=bounds, jitter=jitter, fitted_on=fitted_on)
 
-    def _corners(self, pixels: np.ndarray, origins: np.ndarray, window: int) -> np.ndarray:
+    def _corners(self, pixels: np.ndarray, origins: np.ndarray, window: SidesLike) -> np.ndarray:
         if len(pixels) != len(self.mean):
             raise SamplerError(
                 f"the pixels have the shape {pixels.shape}, the sampler was fitted on {len(self.mean)} channels: "

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
+from ..windows import SidesLike, sides
 from .saved import Parts, SavedSampler
 
 #: One value, or one for each channel.
@@ -32,12 +33,14 @@ class GreyPatch(SavedSampler):
         """JSON-able."""
         return {"kind": "grey", "value": self._values().tolist()}
 
-    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
-        """Patches (n, 1, C, k, k) float32 of the one value; ``samples`` and ``seed`` change nothing."""
+    def draw(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
+    ) -> np.ndarray:
+        """Patches (n, 1, C, h, w) float32 of the one value; ``samples`` and ``seed`` change nothing."""
         values = self._values().reshape(-1, 1, 1)
         if len(values) not in (1, len(pixels)):
             raise SettingsError(f"grey has {len(values)} values: want one, or one for each of {len(pixels)} channels.")
-        return np.broadcast_to(values, (len(origins), 1, len(pixels), window, window)).astype(np.float32)
+        return np.broadcast_to(values, (len(origins), 1, len(pixels), *sides(window))).astype(np.float32)
 
     def parts(self) -> Parts:
         """The value."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import SamplerError
 from ..protocols import Net, Sampler
 from ..units import as_map, lookup
+from ..windows import SidesLike, sides
 from .gaussian import GaussianSampler
 from .marginal import MarginalSampler
 from .registry import Recipe, SamplerKind
@@ -39,13 +40,13 @@ def hidden_gaussian(
     net: Net,
     images: np.ndarray,
     start: str,
-    context: int,
+    context: SidesLike,
     *,
     patches: int = 25_000,
     seed: int = 0,
     names: Sequence[str] | None = None,
 ) -> GaussianSampler:
-    """A Gaussian over ``context`` x ``context`` units of blob ``start`` and all its channels, not clipped.
+    """A Gaussian over a context of units of blob ``start`` and all its channels, not clipped.
 
     Raises
     ------
@@ -65,14 +66,15 @@ def hidden_sampler(net: Net, images: np.ndarray, start: str, kind: SamplerKind, 
     return kind.make(values, replace(recipe, clip=None))
 
 
-def _check_patches(values: np.ndarray, start: str, context: int, patches: int) -> None:
+def _check_patches(values: np.ndarray, start: str, context: SidesLike, patches: int) -> None:
     """Refuse to fit a Gaussian to fewer patches of activations (m, C, H, W) than say anything of them."""
     count, channels, height, width = values.shape
-    dimensions = channels * context**2
-    there = count * max(0, height - context + 1) * max(0, width - context + 1)
+    rows, columns = sides(context, what="context l")
+    dimensions = channels * rows * columns
+    there = count * max(0, height - rows + 1) * max(0, width - columns + 1)
     if min(there, patches) < PER_DIMENSION * dimensions:
         raise SamplerError(
-            f"a Gaussian over {channels} x {context} x {context} units of blob {start!r} has {dimensions} dimensions, "
+            f"a Gaussian over {channels} x {rows} x {columns} units of blob {start!r} has {dimensions} dimensions, "
             f"and there are {min(there, patches)} patches to fit it to: want {PER_DIMENSION * dimensions}. "
             "Use the marginal sampler, a smaller context or more images."
         )

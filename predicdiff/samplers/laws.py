@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from ..noise import Limits, Noise
-from ..windows import cut
+from ..windows import Sides, SidesLike, cut, sides
 from .conditioning import Conditional, condition
 
 
@@ -24,27 +25,27 @@ class Laws:
 
     def __init__(self, mean: np.ndarray, covariance: np.ndarray, jitter: float) -> None:
         self.mean, self.covariance, self.jitter = mean, covariance, jitter
-        self.context = mean.shape[-1]
-        self._made: dict[tuple[int, int, int], Conditional] = {}
+        self.context: Sides = mean.shape[1:]
+        self._kept: dict[tuple[Sides, tuple[int, ...]], Conditional] = {}
 
-    def law(self, window: int, offset: tuple[int, int]) -> Conditional:
+    def law(self, window: SidesLike, offset: tuple[int, ...]) -> Conditional:
         """Made once for each place of a window in its context, of which there are (l - k + 1)**2, and kept."""
-        key = (window, *offset)
-        if key not in self._made:
-            self._made[key] = condition(
+        key = (sides(window), offset)
+        if key not in self._kept:
+            self._kept[key] = condition(
                 self.covariance, window=window, context=self.context, offset=offset, jitter=self.jitter
             )
-        return self._made[key]
+        return self._kept[key]
 
     def alike(self, offsets: np.ndarray) -> Iterator[np.ndarray]:
         """Indices of windows that lie alike in their contexts, at ``offsets`` (n, 2), so that they have one law."""
         places = self._places(offsets)
         return (np.flatnonzero(places == place) for place in np.unique(places))
 
-    def shape(self, samples: int, window: int) -> tuple[int, int, int]:
+    def shape(self, samples: int, window: SidesLike) -> tuple[int, int, int]:
         """S, B and W: of how many normal numbers a window's draws are made."""
         blocks = len(self.covariance)
-        return samples, blocks, len(self.mean) * window**2 // blocks
+        return samples, blocks, len(self.mean) * math.prod(sides(window)) // blocks
 
     def noise(
         self,
@@ -52,17 +53,18 @@ class Laws:
         origins: np.ndarray,
         corners: np.ndarray,
         normal: np.ndarray,
-        window: int,
+        window: SidesLike,
         limits: Limits,
     ) -> Noise:
         """The noise of windows at ``origins`` (n, 2) in contexts at ``corners``, from normal numbers (n, S, B, W)."""
         places, laws = np.unique(self._places(origins - corners), return_inverse=True)
-        found = [self.law(window, divmod(place, self.context)) for place in places.tolist()]
+        offsets = zip(*(place.tolist() for place in np.unravel_index(places, self.context)))
+        chosen = [self.law(window, offset) for offset in offsets]
         means = np.empty((len(origins), *normal.shape[2:]))
-        for number, law in enumerate(found):
+        for number, law in enumerate(chosen):
             alike = laws == number
             means[alike] = self.means(pixels, corners[alike], law).transpose(1, 0, 2)
-        return Noise(normal, means, laws, tuple(law.factor for law in found), window, limits)
+        return Noise(normal, means, laws, tuple(law.factor for law in chosen), window, limits)
 
     def means(self, pixels: np.ndarray, corners: np.ndarray, law: Conditional) -> np.ndarray:
         """Conditional means (B, n, W) of windows that lie alike in their contexts."""
@@ -74,5 +76,5 @@ class Laws:
         return means + mean[:, None, law.inside]
 
     def _places(self, offsets: np.ndarray) -> np.ndarray:
-        places: np.ndarray = offsets @ (self.context, 1)
-        return places
+        """A number for each place in the context."""
+        return np.asarray(np.ravel_multi_index(tuple(offsets.T), self.context))

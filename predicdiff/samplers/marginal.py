@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
-from ..windows import sliding
+from ..windows import SidesLike, sliding
 from .common import check_finite, check_request, fingerprint, numeric
 from .saved import Parts, SavedSampler
 from .streams import generators
@@ -88,7 +88,9 @@ class MarginalSampler(SavedSampler):
             return 0
         return len(self._others(np.asarray(pixels, np.float32)))
 
-    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+    def draw(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
+    ) -> np.ndarray:
         """Windows of other images at the same place.
 
         Images are chosen at random for each window, none twice, and never the explained one, which is known by its
@@ -101,13 +103,15 @@ class MarginalSampler(SavedSampler):
             The explained image, of the same shape as those of the corpus.
         origins : (n, 2) int array
             Top-left ``(row, column)`` of each window.
-        window, samples, seed : int
-            k, S and 0 <= seed < 2**64. The first draws do not depend on S, as long as there are more images than that.
+        window : int or (rows, columns)
+            k.
+        samples, seed : int
+            S and 0 <= seed < 2**64. The first draws do not depend on S, as long as there are more images than that.
 
         Returns
         -------
-        (n, min(S, others), C, k, k) float32 array
-            With ``choice="first"`` (n, min(S, images), C, k, k).
+        (n, min(S, others), C, h, w) float32 array
+            With ``choice="first"`` (n, min(S, images), C, h, w).
 
         Raises
         ------
@@ -122,8 +126,9 @@ class MarginalSampler(SavedSampler):
         if samples < len(others):
             for choice, stream in zip(chosen, generators(seed, origins)):
                 choice[:] = others[np.argsort(stream.random(len(others)), kind="stable")[:samples]]
-        rows, columns = origins.T[..., None]
-        return sliding(self.images, window=window)[chosen, :, rows, columns]
+        at: Any = (chosen, slice(None), *origins.T[..., None])
+        drawn: np.ndarray = sliding(self.images, window=window)[at]
+        return drawn
 
     def parts(self) -> Parts:
         """The images, their names and how they are chosen."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..files import Kind, read_any
+from ..windows import SidesLike
 from .clipping import Bounds
 from .gaussian import GaussianSampler
 from .grey import GreyPatch
@@ -34,7 +35,7 @@ class Recipe:
         Where the corpus' images come from.
     """
 
-    context: int | None = None
+    context: SidesLike | None = None
     patches: int = 25_000
     channels: str = "joint"
     first: int = 0

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Mapping, Tuple, TypeVar
 import numpy as np
 
 from ..files import Kind, read, write
+from ..windows import Sides, SidesLike
 
 #: Arrays and JSON-able texts by name: all that a sampler is made of.
 Parts = Tuple[Mapping[str, np.ndarray], Mapping[str, Any]]
@@ -22,19 +23,21 @@ class SavedSampler(ABC):
     ----------
     file : Kind
         What its files are called.
-    context : int or None
-        Side l of the context that it draws from, where it looks at one.
+    context : int, (rows, columns) or None
+        Sides l of the context that it draws from, where it looks at one.
     """
 
     file: ClassVar[Kind]
 
     @property
-    def context(self) -> int | None:
+    def context(self) -> int | Sides | None:
         """None: what surrounds a window has no influence."""
         return None
 
     @abstractmethod
-    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+    def draw(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
+    ) -> np.ndarray:
         """As `protocols.Sampler` has it."""
 
     @abstractmethod

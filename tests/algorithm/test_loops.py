@@ -12,6 +12,7 @@ from helpers.oracle_nets import MapNet, NormalSampler, photo
 
 from predicdiff.algorithm import explain
 from predicdiff.samplers.marginal import MarginalSampler
+from predicdiff.samplers.registry import Recipe, find
 
 Function = Callable[[Sequence[float]], float]
 
@@ -35,7 +36,7 @@ def starts(size: int, window: int, stride: int) -> list[int]:
 
 
 def by_loops(
-    net: Any, image: np.ndarray, sampler: Any, *, window: int, samples: int, stride: int, blob: str,
+    net: Any, image: np.ndarray, sampler: Any, *, window: Any, samples: int, stride: int, blob: str,
     units: Sequence[Any], function: Function, seed: int, population: Any = None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Relevance and standard error (H, W) of one target, window by window and pixel by pixel.
@@ -43,7 +44,7 @@ def by_loops(
     The units' values over the draws are averaged, then ``function`` is taken of the averages; the variance is that of
     the function's linear part, whose slopes are found by finite differences.
     """
-    height, width = image.shape[1:]
+    (height, width), (high, wide) = image.shape[1:], np.broadcast_to(window, 2)
     values: dict[tuple[int, int], list[float]] = {(r, c): [] for r in range(height) for c in range(width)}
     variances: dict[tuple[int, int], list[float]] = {(r, c): [] for r in range(height) for c in range(width)}
 
@@ -52,13 +53,13 @@ def by_loops(
         return [float(np.mean(found[unit], dtype=np.float64)) for unit in units]
 
     before = function(look(image))
-    for row in starts(height, window, stride):
-        for column in starts(width, window, stride):
+    for row in starts(height, high, stride):
+        for column in starts(width, wide, stride):
             draws = sampler.draw(image, np.array([[row, column]]), window=window, samples=samples, seed=seed)[0]
             seen = []
             for draw in draws:
                 changed = image.copy()
-                changed[:, row : row + window, column : column + window] = draw
+                changed[:, row : row + high, column : column + wide] = draw
                 seen.append(look(changed))
             mean = [statistics.fmean(one) for one in zip(*seen)]
             slopes = []
@@ -72,8 +73,8 @@ def by_loops(
             variance = statistics.variance(influence) / len(seen)
             if population is not None:
                 variance *= 1 - len(seen) / population
-            for r in range(row, row + window):
-                for c in range(column, column + window):
+            for r in range(row, row + high):
+                for c in range(column, column + wide):
                     values[r, c].append(before - function(mean))
                     variances[r, c].append(variance)
     relevance, stderr = np.empty((height, width)), np.empty((height, width))
@@ -88,8 +89,8 @@ def agree(found: np.ndarray, wanted: np.ndarray) -> None:
     np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-5 * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize(("window", "stride"), [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (4, 3), (6, 1)])
-def test_every_window_by_loops(window: int, stride: int) -> None:
+@pytest.mark.parametrize(("window", "stride"), [(1, 1), (2, 2), (3, 1), (4, 3), (6, 1), ((2, 5), 2), ((3, 1), 1)])
+def test_every_window_by_loops(window: Any, stride: int) -> None:
     net, image = MapNet((2, 6, 8), seed=1), photo((2, 6, 8), 2)
     settings: dict[str, Any] = {"window": window, "samples": 3, "stride": stride, "seed": 5}
     found = explain(net, image, NormalSampler(), units=[2, 0], **settings)
@@ -100,6 +101,46 @@ def test_every_window_by_loops(window: int, stride: int) -> None:
         agree(found.relevance[target], relevance)
         agree(found.stderr[target], stderr)
     assert found.unit == "bits"
+    assert found.settings["window"] == (window if isinstance(window, int) else list(window))
+
+
+@pytest.mark.parametrize("name", ["marginal", "conditional", "grey"])
+def test_rectangles_of_each_sampler_by_loops(name: str) -> None:
+    net, images = MapNet((2, 6, 8), seed=1), np.stack([photo((2, 6, 8), seed) for seed in range(9)])
+    settings: dict[str, Any] = {"window": (2, 3), "samples": 3, "stride": 2, "seed": 5}
+    sampler = find(name).make(images[1:], Recipe(context=(4, 5), patches=2000))
+    found = explain(net, images[0], sampler, units=[2], measure="activation", **settings)
+    relevance, _ = by_loops(
+        net, images[0], _AtLeastTwo(sampler), blob="prob", units=[2], function=lambda v: v[0], **settings
+    )
+    agree(found.relevance[0], relevance)
+
+
+class _AtLeastTwo:
+    """A variance takes two draws: one is given twice."""
+
+    def __init__(self, sampler: Any) -> None:
+        self.sampler = sampler
+
+    def draw(self, *asked: Any, **how: Any) -> np.ndarray:
+        draws = self.sampler.draw(*asked, **how)
+        return draws if draws.shape[1] > 1 else np.repeat(draws, 2, axis=1)
+
+
+def test_samplers_of_others_see_one_number_where_the_window_is_square() -> None:
+    asked = []
+
+    class Stranger(NormalSampler):
+        def draw(self, *args: Any, window: Any, **how: Any) -> np.ndarray:
+            asked.append(window)
+            return super().draw(*args, window=window, **how)
+
+    net, image = MapNet((1, 5, 6), seed=5), photo((1, 5, 6), 6)
+    maps = [explain(net, image, Stranger(), window=window, samples=2) for window in (3, (3, 3), [3, 3], (3, 2))]
+    assert list(dict.fromkeys(asked)) == [3, (3, 2)]
+    assert type(asked[0]) is int
+    np.testing.assert_array_equal(maps[0].relevance, maps[1].relevance)
+    assert maps[0].settings == maps[1].settings == maps[2].settings
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_windows_and_samples(no):
     assert "--sure needs a standard error" in no("--sure", "-S", 1)
     assert "preview, " in no("--quality", "best").replace("'", "")
     assert "512MB" in no("--memory", "much")
-    assert "not a valid integer" in no("-k", "ten")
+    assert "want one number of pixels such as 10, or HEIGHTxWIDTH" in no("-k", "ten")
 
 
 def test_options_of_draws_that_are_not_made(no, folder, fitted):

@@ -48,12 +48,12 @@ def test_conditional_as_from_python(cli, net, model, picture, tmp_path):
 
 
 def test_marginal_with_a_corpus_as_from_python(cli, net, model, picture, folder, tmp_path):
-    arguments = ["--sampler", "marginal", "--corpus", folder, "-k", 7, "-S", 4, "--stride", 5, "-o", "a.h5"]
+    arguments = ["--sampler", "marginal", "--corpus", folder, "-k", "5x7", "-S", 4, "--stride", 5, "-o", "a.h5"]
     result = cli("explain", picture, *net, *arguments, "--unit", 3, "--unit", 1, "--training-instances", 1000)
     assert result.exit_code == 0, result.output
     images, names, _ = read_folder(folder, model.view)
     sampler = MarginalSampler(images, names=names)
-    settings = {"window": 7, "samples": 4, "stride": 5, "units": [3, 1], "training_instances": 1000}
+    settings = {"window": (5, 7), "samples": 4, "stride": 5, "units": [3, 1], "training_instances": 1000}
     same(tmp_path / "a.h5", explain(model, load_image(picture), sampler, **settings))
     assert "Note: The standard error is that of drawing from the corpus of 11 other images" in result.output
 

@@ -71,7 +71,7 @@ def test_a_result_of_unknown_origin(explanation):
     assert target_lines(bare)[0] == (
         "0: dog (prob[1]), value = 0.75: from -1 to 2 in activation, standard error unknown"
     )
-    assert setting_lines(bare)[0] == "windows        None x None, stride None"
+    assert setting_lines(bare)[0] == "windows        None, stride None"
 
 
 @pytest.mark.parametrize("name", ["a.png", "new/a.pdf", "a.svg"])

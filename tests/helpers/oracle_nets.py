@@ -76,9 +76,9 @@ class NumpyNet:
     ) -> np.ndarray:
         self.calls.append(len(origins))
         images = np.tile(pixels, (*patches.shape[:2], 1, 1, 1))
-        k = patches.shape[-1]
+        high, wide = patches.shape[-2:]
         for image, (row, column), draws in zip(images, origins, patches):
-            image[:, :, row : row + k, column : column + k] = draws
+            image[:, :, row : row + high, column : column + wide] = draws
         inputs = self.encode(images.reshape(-1, *pixels.shape))
         parts = []
         for start in range(0, len(inputs), batch_size):
@@ -136,7 +136,7 @@ class NormalSampler:
     """Independent normal pixels of standard deviation 40 around 128, whatever the image; has ``draw`` and no more."""
 
     def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
-        shape = (samples, pixels.shape[0], window, window)
+        shape = (samples, pixels.shape[0], *np.broadcast_to(window, 2))
         draws = [np.random.default_rng([seed, int(r), int(c)]).normal(128, 40, shape) for r, c in origins]
         return np.array(draws, np.float32).reshape(len(origins), *shape)
 

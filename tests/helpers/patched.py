@@ -11,10 +11,10 @@ from predicdiff.protocols import Unit
 
 
 @st.composite
-def origins(draw: st.DrawFn, size: tuple[int, int], most: int = 4) -> tuple[int, np.ndarray]:
-    """A window's side, and some places (n, 2) for it, corners often among them."""
-    window = draw(st.integers(1, min(*size, 4)))
-    room = [n - window for n in size]
+def origins(draw: st.DrawFn, size: tuple[int, int], most: int = 4) -> tuple[tuple[int, int], np.ndarray]:
+    """A window's sides, and some places (n, 2) for it, corners often among them."""
+    window = (draw(st.integers(1, min(size[0], 4))), draw(st.integers(1, min(size[1], 4))))
+    room = [n - side for n, side in zip(size, window)]
     corner = st.tuples(*(st.sampled_from([0, n]) for n in room))
     anywhere = st.tuples(*(st.integers(0, n) for n in room))
     places = draw(st.lists(corner | anywhere, min_size=1, max_size=most))
@@ -31,12 +31,12 @@ def some_units(draw: st.DrawFn, shape: tuple[int, ...]) -> list[Unit]:
 
 
 def set_in(image: np.ndarray, places: np.ndarray, patches: np.ndarray) -> np.ndarray:
-    """Copies (n S, C, H, W) of an image, each with its patch of (n, S, C, k, k)."""
-    window, changed = patches.shape[-1], []
+    """Copies (n S, C, H, W) of an image, each with its patch of (n, S, C, h, w)."""
+    (height, width), changed = patches.shape[-2:], []
     for (row, column), draws in zip(places, patches):
         for patch in draws:
             copy = image.copy()
-            copy[:, row : row + window, column : column + window] = patch
+            copy[:, row : row + height, column : column + width] = patch
             changed.append(copy)
     return np.array(changed)
 

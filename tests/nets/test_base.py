@@ -187,10 +187,9 @@ def test_evaluate_of_no_windows(make: Make) -> None:
         (
             {"patches": np.zeros((2, 4, 1, 2, 2))},
             ImageError,
-            r"wants an array \(2, S, 3, k, k\), not .*\(2, 4, 1, 2, 2\)",
+            r"wants an array \(2, S, 3, h, w\), not .*\(2, 4, 1, 2, 2\)",
         ),
-        ({"patches": np.zeros((3, 4, 3, 2, 2))}, ImageError, r"wants an array \(2, S, 3, k, k\)"),
-        ({"patches": np.zeros((2, 4, 3, 2, 1))}, ImageError, r"wants an array \(2, S, 3, k, k\)"),
+        ({"patches": np.zeros((3, 4, 3, 2, 2))}, ImageError, r"wants an array \(2, S, 3, h, w\)"),
         ({"patches": np.full((2, 4, 3, 2, 2), np.inf)}, ImageError, "finite numbers"),
         ({"origins": np.array([[0, 0], [5, 0]])}, WindowError, "reaches over the border"),
         ({"units": [(0,), (3,)]}, BlobError, "out of range"),

@@ -119,11 +119,12 @@ def test_a_patch_is_encoded_as_where_it_stands(case: dict, data: st.DataObject) 
 @given(st.sampled_from([{}, *CASES, {"mean": mean_image(16, 20), "mean_place": "end"}]), st.data())
 def test_patches_are_encoded_each_where_it_will_stand(case: dict, data: st.DataObject) -> None:
     preprocessing = Preprocessing(**case)
-    count, samples, k = data.draw(st.integers(0, 4)), data.draw(st.integers(1, 3)), data.draw(st.integers(1, 10))
+    count, samples = data.draw(st.integers(0, 4)), data.draw(st.integers(1, 3))
+    height, width = data.draw(st.integers(1, 10)), data.draw(st.integers(1, 14))
     origins = np.array(
-        [[data.draw(st.integers(0, 10 - k)), data.draw(st.integers(0, 14 - k))] for _ in range(count)], int
+        [[data.draw(st.integers(0, 10 - height)), data.draw(st.integers(0, 14 - width))] for _ in range(count)], int
     )
-    patches = pixels_of(count, samples, 3, k, k)
+    patches = pixels_of(count, samples, 3, height, width)
     before = patches.copy()
     found = preprocessing.encode_patches(patches, origins.reshape(-1, 2), SHAPE)
     assert (found.shape, found.dtype) == (patches.shape, np.float32)

@@ -19,9 +19,9 @@ def members(channels, context, offset, window):
     """Indices of a window's values among those of its context, by counting."""
     inside, outside, index = [], [], 0
     for _ in range(channels):
-        for row in range(context):
-            for column in range(context):
-                hit = offset[0] <= row < offset[0] + window and offset[1] <= column < offset[1] + window
+        for row in range(context[0]):
+            for column in range(context[1]):
+                hit = offset[0] <= row < offset[0] + window[0] and offset[1] <= column < offset[1] + window[1]
                 (inside if hit else outside).append(index)
                 index += 1
     return inside, outside
@@ -29,16 +29,16 @@ def members(channels, context, offset, window):
 
 @st.composite
 def cases(draw):
-    context = draw(st.integers(1, 5))
-    window = draw(st.integers(1, context))
-    offset = draw(st.tuples(st.integers(0, context - window), st.integers(0, context - window)))
+    context = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    window = tuple(draw(st.integers(1, side)) for side in context)
+    offset = tuple(draw(st.integers(0, outer - inner)) for outer, inner in zip(context, window))
     return draw(st.integers(1, 3)), draw(st.integers(1, 2)), context, window, offset, draw(st.integers(0, 99))
 
 
 @given(cases())
 def test_gain_and_factor_equal_the_formula_by_the_precision_matrix(case):
     channels, blocks, context, window, offset, seed = case
-    covariance = spd(channels * context**2, np.random.default_rng(seed), blocks)
+    covariance = spd(channels * context[0] * context[1], np.random.default_rng(seed), blocks)
     law = condition(covariance, window=window, context=context, offset=offset, jitter=0.25)
     inside, outside = members(channels, context, offset, window)
     assert (law.inside.tolist(), law.outside.tolist()) == (inside, outside)

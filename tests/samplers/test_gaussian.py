@@ -16,12 +16,17 @@ from predicdiff.samplers.streams import generator
 TO_ROUNDING = {"rtol": 1.2e-7, "atol": 1e-9}
 
 
+def pair(sides):
+    return (sides, sides) if isinstance(sides, int) else sides
+
+
 def random_sampler(channels=2, context=5, *, blocks=1, seed=0, clip=None):
     """A Gaussian without any symmetry between rows, columns and channels."""
     rng = np.random.default_rng(seed)
-    size = channels * context**2 // blocks
+    rows, columns = pair(context)
+    size = channels * rows * columns // blocks
     root = rng.normal(size=(blocks, size, 2 * size))
-    mean = rng.normal(size=(channels, context, context))
+    mean = rng.normal(size=(channels, rows, columns))
     return GaussianSampler(mean, root @ root.transpose(0, 2, 1) / size, clip=clip)
 
 
@@ -30,38 +35,41 @@ def random_pixels(channels=2, height=7, width=10, seed=1):
 
 
 def everywhere(window, height=7, width=10):
-    return np.array([(r, c) for r in range(height - window + 1) for c in range(width - window + 1)])
+    rows, columns = pair(window)
+    return np.array([(r, c) for r in range(height - rows + 1) for c in range(width - columns + 1)])
 
 
 def formula(sampler, pixels, origin, window):
     """Conditional mean and covariance by the precision matrix, each value placed by explicit loops."""
     channels, height, width = pixels.shape
-    context = sampler.mean.shape[-1]
-    top = min(max(origin[0] - (context - window) // 2, 0), height - context)
-    left = min(max(origin[1] - (context - window) // 2, 0), width - context)
+    (rows, columns), (high, wide) = sampler.mean.shape[1:], pair(window)
+    top = min(max(origin[0] - (rows - high) // 2, 0), height - rows)
+    left = min(max(origin[1] - (columns - wide) // 2, 0), width - columns)
     inside, outside, away = [], [], []
     for channel in range(channels):
-        for row in range(context):
-            for column in range(context):
-                index = (channel * context + row) * context + column
+        for row in range(rows):
+            for column in range(columns):
+                index = (channel * rows + row) * columns + column
                 at = (top + row - origin[0], left + column - origin[1])
-                if 0 <= at[0] < window and 0 <= at[1] < window:
+                if 0 <= at[0] < high and 0 <= at[1] < wide:
                     inside.append(index)
                 else:
                     outside.append(index)
                     away.append(float(pixels[channel, top + row, left + column]) - sampler.mean[channel, row, column])
-    whole = np.zeros((channels * context**2,) * 2)
+    whole = np.zeros((channels * rows * columns,) * 2)
     for block, values in enumerate(sampler.covariance):
         own = slice(block * len(values), (block + 1) * len(values))
         whole[own, own] = values
     precision = np.linalg.inv(whole)
     covariance = np.linalg.inv(precision[np.ix_(inside, inside)])
     mean = sampler.mean.ravel()[inside] - covariance @ precision[np.ix_(inside, outside)] @ np.array(away)
-    return mean.reshape(channels, window, window), covariance
+    return mean.reshape(channels, high, wide), covariance
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
-@pytest.mark.parametrize(("window", "context"), [(3, 5), (2, 5), (1, 4), (4, 5), (3, 3), (1, 1)])
+@pytest.mark.parametrize(
+    ("window", "context"), [(3, 5), (2, 5), (1, 4), (4, 5), (3, 3), (1, 1), ((2, 4), 5), ((3, 1), (4, 6)), (2, (2, 5))]
+)
 def test_moments_equal_the_formula_at_every_place(window, context, blocks):
     sampler, pixels = random_sampler(context=context, blocks=blocks), random_pixels()
     for origin in everywhere(window):
@@ -71,17 +79,48 @@ def test_moments_equal_the_formula_at_every_place(window, context, blocks):
         np.testing.assert_allclose(covariance, wanted_covariance, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_moments_of_the_draws_equal_the_formula(blocks):
+@pytest.mark.parametrize(("blocks", "window"), [(1, 3), (2, 3), (1, (2, 4))])
+def test_moments_of_the_draws_equal_the_formula(blocks, window):
     sampler, pixels, samples = random_sampler(blocks=blocks), random_pixels(), 20_000
-    origins = np.array([(0, 0), (2, 3), (4, 7), (0, 5), (3, 0)])
-    patches = sampler.draw(pixels, origins, window=3, samples=samples, seed=3)
+    origins = np.array([(0, 0), (2, 3), (4, 6), (0, 5), (3, 0)])
+    patches = sampler.draw(pixels, origins, window=window, samples=samples, seed=3)
+    assert patches.shape == (len(origins), samples, 2, *pair(window))
     for origin, drawn in zip(origins, patches.reshape(len(origins), samples, -1)):
-        mean, covariance = formula(sampler, pixels, origin, 3)
+        mean, covariance = formula(sampler, pixels, origin, window)
         spread = np.sqrt(np.diag(covariance))
         assert np.abs((drawn.mean(axis=0) - mean.ravel()) / spread).max() < 4.5 / np.sqrt(samples)
         error = np.cov(drawn.T) - covariance
         assert np.abs(error / np.outer(spread, spread)).max() < 7 / np.sqrt(samples)
+
+
+def test_a_window_of_equal_sides_is_drawn_as_a_square_to_the_bit():
+    images, origins = np.random.default_rng(0).uniform(0, 255, (4, 2, 9, 12)), everywhere(3, 9, 12)
+    square, sides = (GaussianSampler.fit(images, context, patches=900) for context in (5, (5, 5)))
+    assert square.provenance == sides.provenance
+    how = {"samples": 2, "seed": 1}
+    drawn = [one.draw(images[0], origins, window=k, **how) for one, k in ((square, 3), (sides, (3, 3)))]
+    np.testing.assert_array_equal(*drawn)
+
+
+def test_a_context_that_is_no_square_is_fitted_bounded_and_saved(tmp_path):
+    images, origins = np.random.default_rng(0).uniform(0, 255, (4, 2, 9, 12)), everywhere((2, 5), 9, 12)
+    sampler = GaussianSampler.fit(images, (4, 7), patches=900, clip="corpus")
+    assert (sampler.context, sampler.provenance["context"]) == ((4, 7), [4, 7])
+    ramp = np.add.outer(10.0 * np.arange(9), np.arange(12))[None, None]  # rises by 10 a row, and by 1 a column
+    mean = GaussianSampler.fit(ramp, (4, 7), patches=50).mean[0]
+    np.testing.assert_allclose(mean - mean[0, 0], ramp[0, 0, :4, :7], atol=1e-3)
+    sampler.save(tmp_path / "s.h5")
+    loaded = GaussianSampler.load(tmp_path / "s.h5")
+    assert loaded.provenance == sampler.provenance
+    how = {"window": (2, 5), "samples": 3, "seed": 0}
+    drawn = loaded.draw(images[0], origins, **how)
+    for patches, (row, column) in zip(drawn, origins):
+        here = images[:, :, row : row + 2, column : column + 5].astype(np.float32)
+        assert (patches >= here.min(axis=0)).all()
+        assert (patches <= here.max(axis=0)).all()
+    np.testing.assert_allclose(drawn, sampler.noise(images[0], origins, **how).patches(), rtol=1e-4, atol=1e-2)
+    with pytest.raises(SamplerError, match="none of the 4 images is as large as the context, 10 x 7"):
+        GaussianSampler.fit(images, (10, 7))
 
 
 def test_windows_are_drawn_independently_of_each_other():
@@ -323,8 +362,12 @@ def test_one_colours_covariance_for_all_each_around_its_own_mean():
         np.testing.assert_array_equal(sampler.covariance, [apart.covariance[first]] * 3)
         assert sampler.channels == sampler.provenance["channels"] == "authors"
         assert sampler.provenance["first"] == first
-    for first in (3, -1, 0.5):
-        with pytest.raises(SettingsError, match=f"first = {first} is out of range: want a colour, 0 to 2"):
+    for first, message in (
+        (3, "is out of range: want a colour, 0 to 2"),
+        (-1, "is out of range"),
+        (0.5, "want a whole"),
+    ):
+        with pytest.raises(SettingsError, match=f"first = {first}.*{message}"):
             GaussianSampler.fit(images, 3, patches=500, channels="authors", first=first)
 
 
@@ -415,10 +458,10 @@ def test_a_nets_input_is_not_taken_for_pixels():
     [
         (
             np.zeros((1, 2, 3)),
-            np.eye(6),
+            np.eye(5),
             {},
             SamplerError,
-            r"mean has the shape \(1, 2, 3\), the covariance \(1, 6, 6\)",
+            r"mean has the shape \(1, 2, 3\), the covariance \(1, 5, 5\)",
         ),
         (np.zeros((3, 2, 2)), np.eye(4), {}, SamplerError, "want .C, l, l. with"),
         (

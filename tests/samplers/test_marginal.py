@@ -24,17 +24,18 @@ def stranger(shape=SHAPE):
 
 
 def everywhere(window, shape=SHAPE):
-    return np.array([(r, c) for r in range(shape[1] - window + 1) for c in range(shape[2] - window + 1)])
+    rows, columns = (window, window) if isinstance(window, int) else window
+    return np.array([(r, c) for r in range(shape[1] - rows + 1) for c in range(shape[2] - columns + 1)])
 
 
-@pytest.mark.parametrize("samples", [4, COUNT, 20])
-def test_a_draw_is_one_images_whole_window_at_the_same_place(samples):
-    images, origins = corpus(), everywhere(3)
-    patches = MarginalSampler(images).draw(stranger(), origins, window=3, samples=samples, seed=1)
+@pytest.mark.parametrize(("samples", "window"), [(4, (3, 3)), (COUNT, (2, 5)), (20, (3, 1))])
+def test_a_draw_is_one_images_whole_window_at_the_same_place(samples, window):
+    images, origins = corpus(), everywhere(window)
+    patches = MarginalSampler(images).draw(stranger(), origins, window=window, samples=samples, seed=1)
     for (row, column), drawn in zip(origins, patches):
         for patch in drawn:
             image = images[int(patch[0, 0, 0]) // np.prod(SHAPE)]
-            np.testing.assert_array_equal(patch, image[:, row : row + 3, column : column + 3])
+            np.testing.assert_array_equal(patch, image[:, row : row + window[0], column : column + window[1]])
 
 
 def drawn_images(sampler, pixels, *, samples, seed=0, window=2):

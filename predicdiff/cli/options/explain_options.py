@@ -10,9 +10,10 @@ import click
 
 from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
+from ...windows import SidesLike, sides
 from ..outputs import default_output
 from .base import Options, option_field
-from .values import FIGURE, MEMORY, RESULT, UNIT
+from .values import FIGURE, MEMORY, RESULT, UNIT, WINDOW
 
 METHODS = ("difference", "occlusion")
 PRESETS = "; ".join(f"{name}: stride {preset.stride}, S = {preset.samples}" for name, preset in QUALITIES.items())
@@ -91,7 +92,9 @@ class Sampling(Options):
 
     heading = "Windows and samples"
 
-    window: int = option_field("-k", "--window", type=int, default=10, help="Side of a window, in pixels.")
+    window: SidesLike = option_field(
+        "-k", "--window", type=WINDOW, default=10, help="Side of a window, in pixels, or HEIGHTxWIDTH."
+    )
     context: int | None = option_field(
         "-l", "--context", type=int, help="Side of its context, for conditional sampling.  [default: k + 4]"
     )
@@ -138,7 +141,7 @@ class Sampling(Options):
         return {
             "window": self.window,
             "samples": preset.samples if self.samples is None else self.samples,
-            "stride": max(1, min(preset.stride, self.window)) if self.stride is None else self.stride,
+            "stride": max(1, min(preset.stride, *sides(self.window))) if self.stride is None else self.stride,
             "seed": self.seed,
             "training_instances": self.training_instances,
         }

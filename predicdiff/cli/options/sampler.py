@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from ...samplers.corpus import default_corpus, read_folder
 from ...samplers.hidden import hidden_sampler
 from ...samplers.registry import Recipe
 from ...units import as_map, lookup
-from ...windows import contexts
+from ...windows import SidesLike, contexts, grown, sides, told
 from .base import Options, option_field
 from .values import FOLDER, SAMPLER
 
@@ -62,8 +63,8 @@ class SamplerChoice(Options):
         net: Net,
         image: np.ndarray,
         *,
-        window: int,
-        context: int | None,
+        window: SidesLike,
+        context: SidesLike | None,
         seed: int,
         start: str | None = None,
         like: Like | None = None,
@@ -81,9 +82,9 @@ class SamplerChoice(Options):
         if context is not None and not kind.takes_context:
             raise SettingsError(f"--context {context} is the conditional sampler's: leave it out with {kind.name}.")
         if kind.takes_context:
-            context = window + 4 if context is None else context
+            context = grown(window, 4) if context is None else context
             _check_context(ground, window, context)
-            _check_size(ground[0] * context**2, context)
+            _check_size(ground[0] * math.prod(sides(context)), context)
         images, names = self._images(net, image, seed)
         like = like or OURS
         with _fitting(context):
@@ -95,14 +96,14 @@ class SamplerChoice(Options):
             images, names = like.corpus(images, net.view(image), names)
             return hidden_sampler(net, images, start, kind, Recipe(context, seed=seed, names=names))
 
-    def _load(self, ground: tuple[int, int, int], window: int, context: int | None) -> Sampler:
+    def _load(self, ground: tuple[int, int, int], window: SidesLike, context: SidesLike | None) -> Sampler:
         if self.corpus is not None:
             raise SettingsError(
                 f"--corpus {self.corpus} with the sampler {self.sampler}, which is fitted: leave one out."
             )
         sampler = registry.load_sampler(self.sampler)
         if context not in (None, sampler.context):
-            with_which = "no context" if sampler.context is None else sampler.context
+            with_which = "no context" if sampler.context is None else told(sampler.context)
             raise SettingsError(
                 f"--context {context}, but {self.sampler} was fitted with {with_which}: leave --context out."
             )
@@ -125,12 +126,12 @@ def channel_order(net: Net) -> str:
     return ORDERS[0] if preprocessing is None else str(preprocessing.channels)
 
 
-def _check_context(ground: tuple[int, int, int], window: int, context: int) -> None:
+def _check_context(ground: tuple[int, int, int], window: SidesLike, context: SidesLike) -> None:
     contexts(np.zeros((1, 2), int), ground[1:], window=window, context=context)
 
 
 @contextmanager
-def _fitting(context: int | None) -> Iterator[None]:
+def _fitting(context: SidesLike | None) -> Iterator[None]:
     """Say what is too large where a Gaussian does not fit into memory."""
     try:
         yield
@@ -138,14 +139,14 @@ def _fitting(context: int | None) -> Iterator[None]:
         if context is None:
             raise
         raise SamplerError(
-            f"memory ran out while a Gaussian with context l = {context} was fitted: take {SMALLER}"
+            f"memory ran out while a Gaussian with context l = {told(context)} was fitted: take {SMALLER}"
         ) from error
 
 
-def _check_size(values: int, context: int) -> None:
+def _check_size(values: int, context: SidesLike) -> None:
     """Fitting takes the cube of the number of values in time, and about four matrices of them in memory."""
     needed, there = 32 * values**2, _physical_memory()
-    takes = f"context l = {context} makes a Gaussian of {values} values, which takes about {needed / 1e9:.1f} GB"
+    takes = f"context l = {told(context)} makes a Gaussian of {values} values, which takes about {needed / 1e9:.1f} GB"
     if there is not None and needed > there:
         raise SamplerError(f"{takes}, and this machine has {there / 1e9:.1f} GB: want {SMALLER}")
     if values > LARGE:

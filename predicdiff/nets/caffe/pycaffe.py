@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import LayerError
 from ...protocols import Unit
 from ...units import as_map, lookup, read
-from ...windows import paste
+from ...windows import SidesLike, paste
 from ..base import BlobNet, hash_of
 from ..preprocessing import Preprocessing
 from .process import build, choose_gpu, import_caffe, text_file, use
@@ -137,7 +137,7 @@ class CaffeNet(BlobNet):
         kept = sum(step.type.keeps * sum(map(_size, step.shapes.tops)) for step in self._resolved.steps)
         return 4 * (sum(map(_size, self._blobs.values())) + kept + 2 * _size(self.input_shape))
 
-    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+    def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
         columns = sum(step.columns for step in self._resolved.steps)
         weights = sum(_size(shape) for step in self._resolved.steps for shape in step.shapes.weights)

@@ -17,7 +17,7 @@ CHUNK = 2**22
 
 
 def drawn(noise: Noise, device: torch.device) -> Tensor:
-    """Patches (n, S, C, k, k) float32.
+    """Patches (n, S, C, h, w) float32.
 
     Products are in double precision: so neither a precision set for the net touches them, nor shows after rounding
     with how many others a draw was multiplied.
@@ -40,7 +40,7 @@ def drawn(noise: Noise, device: torch.device) -> Tensor:
 def encoded(
     patches: Tensor, origins: np.ndarray, preprocessing: Preprocessing, input_shape: tuple[int, int, int]
 ) -> Tensor:
-    """Patches (n, S, C, k, k) of pixels, which may be overwritten, as the net takes them where they will stand."""
+    """Patches (n, S, C, h, w) of pixels, which may be overwritten, as the net takes them where they will stand."""
     if preprocessing.channels == "bgr":
         patches = patches.flip(2)
     patches.mul_(float(np.float32(preprocessing.raw_scale / 255.0)))
@@ -52,7 +52,7 @@ def encoded(
 
 
 def _limited(patches: Tensor, noise: Noise) -> Tensor:
-    """Draws (n, S, C, k, k), changed in place: cut off."""
+    """Draws (n, S, C, h, w), changed in place: cut off."""
     if noise.limits is None:
         return patches
     low, high = (torch.tensor(np.asarray(limit, np.float32), device=patches.device) for limit in noise.limits)
@@ -62,10 +62,10 @@ def _limited(patches: Tensor, noise: Noise) -> Tensor:
 
 
 def _at(mean: np.ndarray, origins: np.ndarray, patches: Tensor) -> Tensor:
-    """The part of a mean image that stands under each patch (n, 1, C, k, k); means of channels as they are."""
+    """The part of a mean image that stands under each patch (n, 1, C, h, w); means of channels as they are."""
     whole = torch.from_numpy(np.ascontiguousarray(mean)).to(patches.device)
     if whole.shape[1:] == (1, 1):
         return whole
-    window = patches.shape[-1]
+    height, width = patches.shape[-2:]
     rows, columns = torch.from_numpy(np.ascontiguousarray(origins.T)).to(patches.device)
-    return whole.unfold(1, window, 1).unfold(2, window, 1)[:, rows, columns].movedim(1, 0)[:, None]
+    return whole.unfold(1, height, 1).unfold(2, width, 1)[:, rows, columns].movedim(1, 0)[:, None]

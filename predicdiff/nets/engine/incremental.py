@@ -51,17 +51,17 @@ class Incremental:
     def targets(
         self, origins: np.ndarray, patches: Tensor, batch_size: int, *, channels: Sequence[int] | None = None
     ) -> Iterator[tuple[Chunk, Tensor]]:
-        """The target, or some of its channels, with patches (n, S, C, k, k) set into the source at ``origins`` (n, 2).
+        """The target, or some of its channels, with patches (n, S, C, h, w) set into the source at ``origins`` (n, 2).
 
         Yields
         ------
         (windows, draws), (len(windows) * len(draws), ...) tensor
         """
         route = self.route
-        where = route.rectangles(origins, patches.shape[-1])
+        where = route.rectangles(origins, patches.shape[-2:])
         rectangles = geometry.stack(list(where.values())) if where else None
         chosen = None if channels is None else sent(np.array(channels, np.int64), patches.device)
-        batch_size = min(batch_size, max(1, INDEXED // route.elements(patches.shape[-1])))
+        batch_size = min(batch_size, max(1, INDEXED // route.elements(patches.shape[-2:])))
         waiting: list[tuple[Chunk, list[Tensor]]] = []
         most = self._collected(batch_size)
         for windows, draws in _chunks(rectangles, len(origins), patches.shape[1], batch_size):

@@ -7,6 +7,7 @@ from typing import Sequence
 
 import numpy as np
 
+from ...windows import SidesLike, sides
 from . import geometry
 from .geometry import Box, Rectangles, Span
 from .graph import Graph, Local, Node, Shape, Whole
@@ -72,11 +73,13 @@ class Route:
         """Number of a value's elements."""
         return math.prod(self.shape(value))
 
-    def rectangles(self, origins: np.ndarray, window: int) -> dict[int, Rectangles]:
+    def rectangles(self, origins: np.ndarray, window: SidesLike) -> dict[int, Rectangles]:
         """What windows at ``origins`` (n, 2) change of each map, exactly, on the way through the head."""
         where: dict[int, Rectangles] = {}
         if len(self.shape(self.source)) == 3:
-            where[self.source] = Rectangles(*(Span(corner, corner + window) for corner in origins.T))
+            where[self.source] = Rectangles(
+                *(Span(start, start + side) for start, side in zip(origins.T, sides(window)))
+            )
         for node in self.head:
             shape = self.shape(node.writes)
             if len(shape) != 3:
@@ -104,10 +107,10 @@ class Route:
         )
         return bordered + sum(self.size(number) for number in self.values)
 
-    def elements(self, window: int) -> int:
+    def elements(self, window: SidesLike) -> int:
         """Most elements alive at one time for one evaluation, estimated from above."""
         shape = self.shape(self.source)
-        room = [max(0, length - window) for length in shape[1:]] if len(shape) == 3 else [0, 0]
+        room = [max(0, length - side) for length, side in zip(shape[1:], sides(window))] if len(shape) == 3 else [0, 0]
         steps = [np.unique(np.linspace(0, most, 5).astype(int)) for most in room]
         origins = np.stack(np.meshgrid(*steps), -1).reshape(-1, 2)
         where = self.rectangles(origins, window)

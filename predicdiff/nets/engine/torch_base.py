@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ from torch import Tensor
 from ...errors import BlobError
 from ...noise import Noise
 from ...protocols import Unit
+from ...windows import SidesLike, sides
 from ..base import BlobNet, hash_of
 from ..preprocessing import Preprocessing
 from . import draws as device_draws
@@ -104,12 +106,12 @@ class TorchNet(BlobNet):
         node = self._route(start, blob).whole_from
         return "incremental" if node is None else f"incremental up to {node.name} ({node.operation})"
 
-    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+    def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
-        route = self._route(start, blob)
+        route, lengths = self._route(start, blob), sides(window)
         weights = self._weight_bytes()
         patch = self._blobs[start][0] if start is not None else self.input_shape[0]
-        return weights + 4 * route.fixed_elements(), 4 * (route.elements(window) + 2 * patch * window**2)
+        return weights + 4 * route.fixed_elements(), 4 * (route.elements(lengths) + 2 * patch * math.prod(lengths))
 
     @abstractmethod
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
@@ -171,7 +173,7 @@ class TorchNet(BlobNet):
         return values
 
     def _patches(self, origins: np.ndarray, patches: np.ndarray | Noise, *, encode: bool) -> Tensor:
-        """Patches (n, S, C, k, k) as they are set in, drawn and encoded on the device if it is a GPU."""
+        """Patches (n, S, C, h, w) as they are set in, drawn and encoded on the device if it is a GPU."""
         if isinstance(patches, Noise):
             tensor = device_draws.drawn(patches, self.device)
         elif encode and not self._draws_on_device:

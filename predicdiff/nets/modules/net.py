@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...errors import BlobError, SettingsError
 from ...units import lookup
+from ...windows import SidesLike
 from ..engine.device import Device, choose_device
 from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
@@ -171,7 +172,7 @@ class ModuleNet(TorchNet):
             return f"dense, since {self.dense_because or f'{start or blob} lies inside of a module of torch'}"
         return super().evaluation(blob, start=start)
 
-    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+    def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
         fixed, each = super().bytes_needed(blob, start=start, window=window)
         known = self._known(start, blob) is not None

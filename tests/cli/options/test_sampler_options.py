@@ -58,6 +58,7 @@ def test_a_context_must_hold_the_window_and_fit_the_image(tiny, photographs):
     with pytest.raises(WindowError, match="context l = 25 does not fit: want l <= 24"):
         make("conditional", net, image, context=25)
     assert make("conditional", net, image, window=6).context == 10
+    assert make("conditional", net, image, window=(4, 6)).context == (8, 10)
 
 
 def test_a_large_context_is_warned_of(tiny, photographs, monkeypatch):

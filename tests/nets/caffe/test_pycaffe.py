@@ -79,7 +79,7 @@ def beside(in_place: bool = True) -> tuple[CaffeNet, Any]:
 @pytest.mark.parametrize("batch_size", [1, 4, 32])
 def test_a_hidden_start_leaves_what_lies_beside_as_it_is(batch_size: int) -> None:
     made, out = beside()
-    x, patches = images(3, 4, 5), images(3, 4, 2, 2, 2, seed=3)
+    x, patches = images(3, 4, 5), images(3, 4, 2, 2, 1, seed=3)
     origins, units = np.array([[0, 0], [2, 3], [1, 1]]), [(1, 2, 3), (2,), (0, 1)]
     base = made.forward(x[None], ["a"])["a"][0]
     found = made.evaluate(x, origins, patches, blob="out", units=units, batch_size=batch_size, start="a")
@@ -144,7 +144,9 @@ def test_memory_is_estimated() -> None:
 
 def test_an_explanation_says_what_made_it() -> None:
     made, x = make(engine="caffe"), images(*SHAPE)
-    result = explain(made, x, MarginalSampler(images(6, *SHAPE, seed=4)), window=2, samples=3, blob="fc", units=[0])
+    result = explain(
+        made, x, MarginalSampler(images(6, *SHAPE, seed=4)), window=(2, 3), samples=3, blob="fc", units=[0]
+    )
     assert result.provenance["evaluation"] == f"dense, by Caffe {caffe.__version__} on the CPU"
     assert result.provenance["net"]["engine"] == "caffe"
     assert result.relevance.shape == (1, *SHAPE[1:])

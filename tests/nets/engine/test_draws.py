@@ -106,10 +106,10 @@ ENCODINGS: dict[str, dict[str, Any]] = {
 @given(data=st.data())
 def test_patches_are_encoded_as_numpy_does(name: str, data: st.DataObject) -> None:
     preprocessing, shape = Preprocessing(**ENCODINGS[name]), (3, 12, 14)
-    window = data.draw(st.integers(1, 12))
-    places = st.tuples(st.integers(0, 12 - window), st.integers(0, 14 - window))
+    window = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 14))
+    places = st.tuples(st.integers(0, 12 - window[0]), st.integers(0, 14 - window[1]))
     origins = np.array(data.draw(st.lists(places, min_size=1, max_size=4)))
-    values = np.random.default_rng(5).uniform(0, 255, (len(origins), 2, 3, window, window)).astype(np.float32)
+    values = np.random.default_rng(5).uniform(0, 255, (len(origins), 2, 3, *window)).astype(np.float32)
     found = encoded(torch.tensor(values, device=HERE), origins, preprocessing, shape)
     np.testing.assert_array_equal(found.cpu().numpy(), preprocessing.encode_patches(values, origins, shape))
 
@@ -196,5 +196,5 @@ def test_noise_that_is_given_to_any_net_is_evaluated(on_device: bool) -> None:
     places = np.array([[0, 0], [4, 2]])
     wanted = make().evaluate(pixels[0], places, noise.patches(), **ask)
     np.testing.assert_allclose(net.evaluate(pixels[0], places, noise, **ask), wanted, rtol=1e-5, atol=1e-5)
-    with pytest.raises(ImageError, match=r"wants an array \(1, S, 3, k, k\), not one of shape \(2, 3, 3, 2, 2\)"):
+    with pytest.raises(ImageError, match=r"wants an array \(1, S, 3, h, w\), not one of shape \(2, 3, 3, 2, 2\)"):
         net.evaluate(pixels[0], places[:1], noise, **ask)

@@ -36,7 +36,7 @@ class Case:
         self.blob = data.draw(st.sampled_from(below[-3:]))
         self.ground = (*self.net.blobs[self.start or "data"], 1, 1)[:3]
         window, self.origins = data.draw(origins(self.ground[1:]))
-        shape = (len(self.origins), data.draw(st.integers(1, 4)), self.ground[0], window, window)
+        shape = (len(self.origins), data.draw(st.integers(1, 4)), self.ground[0], *window)
         self.image, self.patches = (
             (generator.integers(-2, 3, s) if exact else generator.standard_normal(s)).astype(np.float32)
             for s in (self.net.input_shape, shape)

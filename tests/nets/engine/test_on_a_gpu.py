@@ -230,7 +230,7 @@ def compare(data: st.DataObject, make: Any) -> None:
     blob = data.draw(st.sampled_from(list(here.blobs)))
     window, places = data.draw(origins(here.input_shape[1:], most=6))
     image = generator.standard_normal(here.input_shape).astype(np.float32)
-    shape = (len(places), data.draw(st.integers(1, 4)), here.input_shape[0], window, window)
+    shape = (len(places), data.draw(st.integers(1, 4)), here.input_shape[0], *window)
     patches = generator.standard_normal(shape).astype(np.float32)
     ask: dict[str, Any] = {
         "blob": blob, "units": data.draw(some_units(here.blobs[blob])), "batch_size": data.draw(st.integers(1, 30))

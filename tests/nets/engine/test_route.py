@@ -55,7 +55,7 @@ def test_rectangles_are_just_what_changes(data: st.DataObject) -> None:
     window, places = data.draw(origins(shape[1:]))
     where = route.rectangles(places, window)
     arrays = {name: [array.astype(np.float64) for array in of_layer] for name, of_layer in arrays.items()}
-    image, patches = np.ones(shape), np.full((len(places), 1, shape[0], window, window), 1e6)
+    image, patches = np.ones(shape), np.full((len(places), 1, shape[0], *window), 1e6)
     before = layer_by_layer(spec, arrays, image, image[None])
     after = layer_by_layer(spec, arrays, image, set_in(image, places, patches))
     gaps = any(
@@ -116,7 +116,7 @@ class Counter:
     def __init__(self) -> None:
         self.most = 0
 
-    def evaluated(self, route: Route, shape: tuple[int, ...], window: int, places: np.ndarray) -> int:
+    def evaluated(self, route: Route, shape: tuple[int, ...], window: tuple[int, int], places: np.ndarray) -> int:
         engine = Incremental(route, torch.ones(1, *shape), layout=torch.contiguous_format)
         step = Changes._step
 
@@ -128,7 +128,7 @@ class Counter:
             return change
 
         with mock.patch.object(Changes, "_step", watched), torch.inference_mode():
-            patches = torch.zeros(len(places), 1, shape[0], window, window)
+            patches = torch.zeros(len(places), 1, shape[0], *window)
             for _ in engine.targets(places, patches, 1):
                 pass
         return self.most
@@ -154,7 +154,7 @@ def test_what_is_kept_of_the_image_is_estimated_from_above(data: st.DataObject) 
     window, places = data.draw(origins(shape[1:]))
     with torch.inference_mode():
         engine = Incremental(route, torch.ones(1, *shape), layout=torch.contiguous_format)
-        for _ in engine.targets(places, torch.zeros(len(places), 1, shape[0], window, window), 4):
+        for _ in engine.targets(places, torch.zeros(len(places), 1, shape[0], *window), 4):
             pass
     assert set(engine.kept.values) == set(route.values)
     assert engine.kept.elements <= route.fixed_elements()

@@ -68,7 +68,7 @@ def test_random_modules(data: st.DataObject, hidden: bool) -> None:
     blob = data.draw(st.sampled_from(blobs)) if start is None else "output"
     window, places = data.draw(origins(ground[1:]))
     image = generator.standard_normal(shape).astype(np.float32)
-    patches = generator.standard_normal((len(places), data.draw(st.integers(1, 4)), ground[0], window, window))
+    patches = generator.standard_normal((len(places), data.draw(st.integers(1, 4)), ground[0], *window))
     patches = patches.astype(np.float32)
     units = data.draw(some_units(net.blobs[blob]))
     ask: dict[str, Any] = {"blob": blob, "units": units, "batch_size": data.draw(st.integers(1, 14))}
