@@ -108,6 +108,12 @@ class Plan:
         bottom = self.softmax.layer.bottoms[0]
         return bottom if self.values[bottom] == self.softmax.reads[0] else None
 
+    def steps_to(self, blob: str) -> list[tuple[Step, list[int]]]:
+        """The steps that a blob needs, in order, each with the values that nothing after it needs."""
+        wanted = [self._value(blob)]
+        steps = [self.steps[i] for i in needed([(step.reads, step.writes) for step in self.steps], wanted)]
+        return list(zip(steps, freed([(step.reads, step.writes) for step in steps], wanted)))
+
     def downstream(self, start: str) -> set[int]:
         """The last value of blob ``start``, and every value that is computed from it."""
         seen = {self._value(start)}
@@ -120,9 +126,7 @@ class Plan:
         """Most elements alive at one time on the way to ``blob``, for one input; estimated from above."""
         live = {self.values[name]: math.prod(self.sizes[self.values[name]]) for name in self.inputs}
         most = sum(live.values())
-        wanted = [self._value(blob)]
-        steps = [self.steps[i] for i in needed([(step.reads, step.writes) for step in self.steps], wanted)]
-        for step, gone in zip(steps, freed([(step.reads, step.writes) for step in steps], wanted)):
+        for step, gone in self.steps_to(blob):
             live.update((value, math.prod(self.sizes[value])) for value in step.writes)
             most = max(most, sum(live.values()) + step.workspace)
             for value in gone:
