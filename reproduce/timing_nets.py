@@ -176,12 +176,11 @@ class PlainNet:
     def __call__(self, inputs: Tensor, blob: str) -> Tensor:
         """Values (b, ...) of a blob."""
         values = {self.net.values[self.net.inputs[0]]: inputs}
-        for turn in self.net.schedule([blob], overwrite=False):
-            step = turn.step
+        for step, gone in self.net.steps_to(blob):
             bottoms = [values[number] for number in step.reads]
             weights = self.weights.get(step.layer.name, ())
             values[step.writes[0]] = LAYERS[step.layer.type](bottoms, weights, **step.shapes.settings)
-            for number in turn.frees:
+            for number in gone:
                 del values[number]
         return values[self.net.values[blob]]
 

@@ -211,15 +211,10 @@ class BlobNet(ABC):
         base = self._checked(pixels, self.input_shape)
         origins = np.asarray(origins, int).reshape(-1, 2)
         ground = self.input_shape if start is None else as_map(lookup(self._blobs, start))
-        wanted = (len(origins), "S", ground[0], "k", "k")
-        if isinstance(patches, Noise):
-            self._check_shape(patches.shape, wanted)
-        if not isinstance(patches, Noise) or not self.takes_noise:
-            patches = self._checked(patches.patches() if isinstance(patches, Noise) else patches, wanted)
-        windows.check_inside(origins, ground[1:], patches.shape[-1])
+        checked = self._checked_patches(patches, origins, ground)
         if start is not None:
             self.check_downstream(start, blob)
-        return self._evaluate(base, origins, patches, blob, indices, batch_size, start)
+        return self._evaluate(base, origins, checked, blob, indices, batch_size, start)
 
     def check_downstream(self, start: str, blob: str) -> None:
         """A BlobError if ``blob`` does not depend on ``start``, or is the same."""
@@ -308,6 +303,20 @@ class BlobNet(ABC):
         if not np.isfinite(array).all():
             raise ImageError(f"net {self.name!r} wants finite numbers, not NaN or infinity.")
         return array
+
+    def _checked_patches(
+        self, patches: np.ndarray | Noise, origins: np.ndarray, ground: tuple[int, ...]
+    ) -> np.ndarray | Noise:
+        """Patches that fit windows of a ground (C, H, W); noise only for a net that takes it."""
+        wanted = (len(origins), "S", ground[0], "k", "k")
+        checked = patches
+        if isinstance(checked, Noise):
+            self._check_shape(checked.shape, wanted)
+            checked = checked if self.takes_noise else checked.patches()
+        if not isinstance(checked, Noise):
+            checked = self._checked(checked, wanted)
+        windows.check_inside(origins, ground[1:], checked.shape[-1])
+        return checked
 
     def _check_shape(self, shape: tuple[int, ...], wanted: tuple[Any, ...]) -> None:
         sizes = dict(zip(wanted, shape))  # of a letter that is there twice the last

@@ -116,6 +116,12 @@ class ResolvedNet:
         steps = [step for step in self.steps if step.type.probabilities]
         return steps[-1] if steps else None
 
+    def steps_to(self, blob: str) -> list[tuple[Step, list[int]]]:
+        """The steps that a blob needs, in order, each with the values that nothing after it needs."""
+        wanted = [self._value(blob)]
+        steps = [self.steps[i] for i in needed([(step.inputs, step.writes) for step in self.steps], wanted)]
+        return list(zip(steps, freed([(step.inputs, step.writes) for step in steps], wanted)))
+
     def downstream(self, start: str) -> set[int]:
         """The last value of blob ``start``, and every value that is computed from it."""
         seen = {self._value(start)}
@@ -128,9 +134,7 @@ class ResolvedNet:
         """Most elements alive at one time on the way to ``blob``, for one input; estimated from above."""
         live = {self.values[name]: math.prod(self.sizes[self.values[name]]) for name in self.inputs}
         most = sum(live.values())
-        wanted = [self._value(blob)]
-        steps = [self.steps[i] for i in needed([(step.inputs, step.writes) for step in self.steps], wanted)]
-        for step, gone in zip(steps, freed([(step.inputs, step.writes) for step in steps], wanted)):
+        for step, gone in self.steps_to(blob):
             live.update((value, math.prod(self.sizes[value])) for value in step.writes)
             most = max(most, sum(live.values()) + step.workspace)
             for value in gone:

@@ -63,9 +63,9 @@ def _limited(patches: Tensor, noise: Noise) -> Tensor:
 
 def _at(mean: np.ndarray, origins: np.ndarray, patches: Tensor) -> Tensor:
     """The part of a mean image that stands under each patch (n, 1, C, k, k); means of channels as they are."""
-    whole = torch.from_numpy(np.ascontiguousarray(mean)).to(patches.device)
-    if whole.shape[1:] == (1, 1):
-        return whole
+    image = torch.from_numpy(np.ascontiguousarray(mean)).to(patches.device)
+    if image.shape[1:] == (1, 1):
+        return image
     window = patches.shape[-1]
     rows, columns = torch.from_numpy(np.ascontiguousarray(origins.T)).to(patches.device)
-    return whole.unfold(1, window, 1).unfold(2, window, 1)[:, rows, columns].movedim(1, 0)[:, None]
+    return image.unfold(1, window, 1).unfold(2, window, 1)[:, rows, columns].movedim(1, 0)[:, None]

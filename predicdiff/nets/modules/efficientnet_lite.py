@@ -82,7 +82,7 @@ def load(path: str | Path) -> EfficientNetLite0:
         _fold(_part(net, name), state, convolution, norm)
     classifier = _part(net, "classifier")
     for part in ("weight", "bias"):
-        _set(classifier, part, state.take(f"_fc.{part}", getattr(classifier, part).shape))
+        _set(classifier, part, state.take(f"_fc.{part}", classifier.get_parameter(part).shape))
     state.check_all_taken()
     net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return net
@@ -140,7 +140,7 @@ def _fold(target: nn.Conv2d, state: _State, convolution: str, norm: str) -> None
 
 
 def _set(target: nn.Module, name: str, values: torch.Tensor) -> None:
-    setattr(target, name, nn.Parameter(values.to(torch.float32), requires_grad=False))
+    target.register_parameter(name, nn.Parameter(values.to(torch.float32), requires_grad=False))
 
 
 class _State:
@@ -174,7 +174,7 @@ class _State:
 
 def _why(error: Exception) -> str:
     """Torch's word, but not its advice to read files that may run code."""
-    reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]
+    reason = (isinstance(error, OSError) and error.strerror) or (str(error) or type(error).__name__).splitlines()[0]
     return "no file of tensors" if "weights_only" in reason else str(reason)
 
 

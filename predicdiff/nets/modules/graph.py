@@ -1,7 +1,7 @@
-"""A torch module as a graph: torch.fx says what it calls, tables say which places of a map each call joins.
+"""A torch module as a graph: torch.fx says what it calls, `operations` which places of a map each call joins.
 
-What is in no table is taken to join everything, and so is computed as a whole; a module that cannot be traced has no
-graph at all.
+What is not known there is taken to join everything, and so is computed as a whole; a module that cannot be traced has
+no graph at all.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..engine.graph import Function, Graph, Node, Shape
-from .operations import OPERATIONS, known, traced_call
+from .calls import traced_call
+from .endings import Ending
+from .operations import OPERATIONS, known
 
 
 @dataclass(frozen=True)
-class Traced:
+class ModuleGraph:
     """A module's graph, and what it returns.
 
     Attributes
@@ -36,24 +38,19 @@ class Traced:
         """What the module returns for a batch of inputs."""
         return self.graph.run(inputs, [self.output])[self.output]
 
-    def named(self, shape: Shape, names: tuple[str, str | None], end: Callable[[Tensor], Tensor] | None) -> Graph:
-        """The graph with two blobs more: what the module returns, as ``shape``, and probabilities, made by ``end``."""
-        own, prob = names
-        same = self.graph.shapes[self.output] == shape
-        steps: list[tuple[str, Callable[[Tensor], Tensor]]] = [
-            (own, (lambda values: values) if same else (lambda values: values.reshape(-1, *shape)))
-        ]
-        if prob is not None and end is not None:
-            steps.append((prob, end))
-        nodes, shapes, values = list(self.graph.nodes), dict(self.graph.shapes), dict(self.graph.values)
-        last = self.output
-        for name, run in steps:
-            number = len(shapes)
-            by_channel = same if name == own else run is torch.sigmoid
-            nodes.append(Node(name, name, (last,), number, _of_one(run), fresh=name != own, by_channel=by_channel))
-            shapes[number] = shape
-            values[name] = last = number
-        return Graph(tuple(nodes), shapes, self.graph.input, values)
+    def named(self, shape: Shape, ending: Ending) -> Graph:
+        """The graph with the net's own blobs too: what the module returns, as ``shape``, and probabilities."""
+        same, own, prob = self.graph.shapes[self.output] == shape, ending.own, ending.prob
+        first = len(self.graph.shapes)
+        as_shaped = _of_one((lambda values: values) if same else (lambda values: values.reshape(-1, *shape)))
+        nodes = [Node(own, own, (self.output,), first, as_shaped, fresh=False, by_channel=same)]
+        values = {**self.graph.values, own: first}
+        if prob is not None and ending.end is not None:
+            by_channel = ending.end is torch.sigmoid
+            nodes.append(Node(prob, prob, (first,), first + 1, _of_one(ending.end), by_channel=by_channel))
+            values[prob] = first + 1
+        shapes = {**self.graph.shapes, **{node.writes: shape for node in nodes}}
+        return Graph((*self.graph.nodes, *nodes), shapes, self.graph.input, values)
 
 
 class UntraceableError(Exception):
@@ -105,7 +102,7 @@ class _Shapes(fx.Interpreter):
         return result
 
 
-def module_graph(module: nn.Module, zeros: Tensor) -> Traced:
+def module_graph(module: nn.Module, zeros: Tensor) -> ModuleGraph:
     """Trace a module in evaluation mode.
 
     Parameters
@@ -139,7 +136,7 @@ class _Builder:
         self.sizes: dict[int, Shape] = {}
         self.nodes: list[Node] = []
 
-    def build(self, returned: Mapping[str, fx.Node]) -> Traced:
+    def build(self, returned: Mapping[str, fx.Node]) -> ModuleGraph:
         output = None
         for node in self.graph.nodes:
             if node.op == "placeholder":
@@ -151,7 +148,7 @@ class _Builder:
         if not isinstance(output, fx.Node) or output not in self.numbers:
             raise UntraceableError("what it returns does not come from its input alone")
         values = {name: self.numbers[node] for name, node in returned.items() if node in self.numbers}
-        return Traced(Graph(tuple(self.nodes), self.sizes, 0, values), self.now[output])
+        return ModuleGraph(Graph(tuple(self.nodes), self.sizes, 0, values), self.now[output])
 
     def _input(self, node: fx.Node) -> None:
         if self.numbers:
@@ -168,10 +165,10 @@ class _Builder:
 
     def _reads(self, node: fx.Node) -> list[fx.Node]:
         """Nodes with values that a call needs, its own arguments and those of what lies between; each once."""
-        found: list[fx.Node] = []
+        reads: list[fx.Node] = []
         for other in node.all_input_nodes:
-            found += [other] if other in self.numbers else self._reads(other)
-        return list(dict.fromkeys(found))
+            reads += [other] if other in self.numbers else self._reads(other)
+        return list(dict.fromkeys(reads))
 
     def _add(self, node: fx.Node) -> None:
         reads = self._reads(node)
@@ -238,4 +235,5 @@ class _Caller(fx.Interpreter):
             return node.args[0]
         args = fx.node.map_arg(node.args, find)
         kwargs = fx.node.map_arg(node.kwargs, find)
-        return getattr(self, node.op)(node.target, args, kwargs)
+        calls = {"get_attr": self.get_attr, "call_function": self.call_function, "call_method": self.call_method}
+        return calls.get(node.op, self.call_module)(node.target, args, kwargs)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 
 @dataclass
-class Trace:
-    """What a dry run of two inputs showed.
+class DryRun:
+    """What a module showed when it was run once.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Trace:
     layout: torch.memory_format = torch.contiguous_format
 
 
-def trace(module: nn.Module, inputs: Tensor) -> tuple[Trace, Any]:
+def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, Any]:
     """Run a module once and note what its submodules return.
 
     Parameters
@@ -44,22 +44,22 @@ def trace(module: nn.Module, inputs: Tensor) -> tuple[Trace, Any]:
 
     Returns
     -------
-    Trace, and what the module returned
+    DryRun, and what the module returned
     """
-    result = Trace(elements=math.prod(inputs.shape[1:]))
+    seen = DryRun(elements=math.prod(inputs.shape[1:]))
     live: dict[int, int] = {}
 
     def hook(name: str, child: nn.Module, output: Any) -> None:
-        result.calls[name] = result.calls.get(name, 0) + 1
-        result.shapes.pop(name, None)
+        seen.calls[name] = seen.calls.get(name, 0) + 1
+        seen.shapes.pop(name, None)
         if not _is_blob(output, len(inputs)):
             return
-        result.shapes[name] = tuple(output.shape[1:])
+        seen.shapes[name] = tuple(output.shape[1:])
         size = math.prod(output.shape[1:])
         live[id(output)] = size
         weakref.finalize(output, live.pop, id(output), None)
         now = 2 * math.prod(inputs.shape[1:]) + sum(live.values()) + _workspace(child, size)
-        result.elements = max(result.elements, now)
+        seen.elements = max(seen.elements, now)
 
     handles = [
         child.register_forward_hook(lambda child, _, output, name=name: hook(name, child, output))
@@ -67,7 +67,7 @@ def trace(module: nn.Module, inputs: Tensor) -> tuple[Trace, Any]:
         if child is not module
     ]
     try:
-        return result, module(inputs)
+        return seen, module(inputs)
     finally:
         for handle in handles:
             handle.remove()

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from predicdiff.nets.modules.hooks import Recorder, trace  # noqa: E402
+from predicdiff.nets.modules.hooks import Recorder, dry_run  # noqa: E402
 
 
 def chain() -> nn.Sequential:
@@ -18,7 +18,7 @@ def chain() -> nn.Sequential:
 
 def test_shapes_and_calls_in_order_of_the_last_call() -> None:
     with torch.inference_mode():
-        found, returned = trace(chain(), torch.zeros(2, 1, 4, 4))
+        found, returned = dry_run(chain(), torch.zeros(2, 1, 4, 4))
     assert list(found.shapes.items()) == [("0", (2, 2, 2)), ("2", (8,)), ("1", (8,))]
     assert found.calls == {"0": 1, "1": 2, "2": 1}
     assert tuple(returned.shape) == (2, 8)
@@ -27,14 +27,14 @@ def test_shapes_and_calls_in_order_of_the_last_call() -> None:
 def test_most_elements_by_hand() -> None:
     """Twice the input (16), the convolution's output (8) and its columns (9 for each of 4 places)."""
     with torch.inference_mode():
-        found, _ = trace(nn.Sequential(nn.Conv2d(1, 2, 3)), torch.zeros(2, 1, 4, 4))
+        found, _ = dry_run(nn.Sequential(nn.Conv2d(1, 2, 3)), torch.zeros(2, 1, 4, 4))
     assert found.elements == 2 * 16 + 8 + 36
 
 
 def test_hooks_are_gone_afterwards_even_after_an_error() -> None:
     module = chain()
     with pytest.raises(RuntimeError, match="channels"):
-        trace(module, torch.zeros(2, 3, 4, 4))
+        dry_run(module, torch.zeros(2, 3, 4, 4))
     with pytest.raises(RuntimeError, match="channels"), Recorder(module, {"0": 1}, stop=True) as recorder:
         recorder.run(torch.zeros(2, 3, 4, 4))
     assert not any(child._forward_hooks for child in module.modules())

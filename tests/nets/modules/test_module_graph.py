@@ -12,10 +12,11 @@ from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from predicdiff.nets.engine.graph import Concat, Local, Pointwise, Whole  # noqa: E402
-from predicdiff.nets.modules.graph import Traced, UntraceableError, module_graph  # noqa: E402
+from predicdiff.nets.modules.endings import Ending  # noqa: E402
+from predicdiff.nets.modules.graph import ModuleGraph, UntraceableError, module_graph  # noqa: E402
 
 
-def traced(module: nn.Module, shape: tuple[int, ...] = (2, 6, 5)) -> Traced:
+def traced(module: nn.Module, shape: tuple[int, ...] = (2, 6, 5)) -> ModuleGraph:
     with torch.inference_mode():
         return module_graph(module.eval(), torch.zeros(2, *shape))
 
@@ -24,7 +25,7 @@ def kinds(module: nn.Module) -> list[str]:
     return [node.kind for node in traced(module).graph.nodes]
 
 
-def same(module: nn.Module, shape: tuple[int, ...] = (2, 6, 5)) -> Traced:
+def same(module: nn.Module, shape: tuple[int, ...] = (2, 6, 5)) -> ModuleGraph:
     """The graph, which gives what the module does and leaves its inputs as they were."""
     found = traced(module, shape)
     inputs = torch.randn(3, *shape)
@@ -145,7 +146,7 @@ def test_shapes_are_those_of_the_values() -> None:
 @pytest.mark.parametrize("end", [None, lambda values: torch.softmax(values, 1)])
 def test_what_the_module_returns_gets_names(end: Any) -> None:
     found = traced(nn.Sequential(nn.Flatten(), nn.Linear(60, 1), nn.Flatten(0)))
-    graph = found.named((1,), ("logits", None if end is None else "prob"), end)
+    graph = found.named((1,), Ending("logits", None if end is None else "prob", end))
     inputs = torch.randn(3, 2, 6, 5)
     with torch.inference_mode():
         values = graph.run(inputs, [graph.values["logits"], graph.values.get("prob", 0)])

@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from predicdiff.nets.engine.graph import Local, Node, Pointwise, Whole  # noqa: E402
-from predicdiff.nets.modules import operations  # noqa: E402
+from predicdiff.nets.modules import calls, operations  # noqa: E402
 from predicdiff.nets.modules.graph import module_graph  # noqa: E402
 from predicdiff.nets.modules.net import ModuleNet  # noqa: E402
 
@@ -87,7 +87,7 @@ INPUT = torch.rand(2, 3, 4, 5) * 0.8 + 0.1
 PLACEWISE = [key for key, entry in operations.OPERATIONS.items() if isinstance(entry, operations.Placewise)]
 MODULES = [nn.BatchNorm2d, *(key for key in PLACEWISE if isinstance(key, type))]
 METHODS = sorted(key for key in PLACEWISE if isinstance(key, str))
-FUNCTIONS = [key for key in PLACEWISE if not isinstance(key, (type, str)) and key not in operations.IN_PLACE]
+FUNCTIONS = [key for key in PLACEWISE if not isinstance(key, (type, str)) and key not in calls.IN_PLACE]
 FUNCTIONS = sorted(set(FUNCTIONS) - {functional.dropout}, key=lambda function: function.__name__)
 
 
@@ -170,7 +170,7 @@ def test_operators_on_the_left_sides_memory(function: Any, other: str) -> None:
     root.constant = torch.randn(1, 3, 1, 1)
     inputs = [(3, 4, 5)] * (2 if other == "a tensor" else 1)
     beside = [(1, 3, 1, 1)] if other == "a constant" else []
-    call = operations.traced_call(node, root, inputs, (3, 4, 5), beside, torch.device("cpu"))
+    call = calls.traced_call(node, root, inputs, (3, 4, 5), beside, torch.device("cpu"))
     unknown = Node("n", "n", (0,), 1, lambda values: values[0])
     assert call.in_place
     assert operations.known(unknown, call).kind == Pointwise()

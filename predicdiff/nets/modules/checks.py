@@ -1,0 +1,129 @@
+"""A stranger's torch module at the door: whether it takes what it is to take, and returns what it is said to."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import InputWarning, SettingsError
+from ..engine.device import exactly, first_line, is_full, memory_errors
+from ..engine.graph import Graph
+from .endings import ENDINGS, with_classes
+from .graph import UntraceableError, module_graph
+from .hooks import DryRun, dry_run
+from .state import evaluating
+
+
+def checked_graph(
+    module: nn.Module, shape: tuple[int, int, int], device: torch.device, own: tuple[int, ...], output: str
+) -> tuple[Graph | None, str | None]:
+    """The module's graph, the net's own blobs included, or why there is none."""
+    zeros = torch.zeros(2, *shape, device=device)
+    with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
+        try:
+            graph = module_graph(module, zeros)
+        except UntraceableError as error:
+            return None, str(error)
+        ramp = torch.linspace(-1, 1, zeros.numel(), device=device).view_as(zeros)
+        usual = module(ramp.clone())
+        if not _alike(usual, graph.run(ramp.clone())):
+            return None, "its trace gives other values"
+    return graph.named(own, ENDINGS[output]), None
+
+
+def tried(
+    module: nn.Module, name: str, shape: tuple[int, int, int], device: torch.device, output: str
+) -> tuple[DryRun, tuple[int, ...]]:
+    """What a run of two black images shows, and the shape of the module's own output for each."""
+    zeros = torch.zeros(2, *shape, device=device)
+    with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
+        try:
+            seen, returned = dry_run(module, zeros.clone())
+        except Exception as error:  # whatever a stranger's module raises
+            if is_full(error):
+                raise
+            raise SettingsError(
+                f"{name} does not take inputs of shape {shape}: {first_line(error)}{_hint(module)}"
+            ) from error
+        own = _checked_output(returned, name, output)
+        if device.type == "cpu" and _runs_channels_last(module, zeros):
+            seen.layout = torch.channels_last
+    return seen, own
+
+
+def _hint(module: nn.Module) -> str:
+    """What mends a module that cannot run as it is, where that is known."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return ". It is TorchScript: want the module that it was made from."
+    kinds = {value.dtype for value in module.parameters() if value.is_floating_point()} - {torch.float32}
+    return f". Its weights are {kinds.pop()}: want float32, as module.float() makes them." if kinds else ""
+
+
+def _runs_channels_last(module: nn.Module, zeros: Tensor) -> bool:
+    """Whether channels last, faster for convolutions on the CPU, gives the same; a module that calls `view` fails."""
+    if not any(isinstance(child, nn.Conv2d) for child in module.modules()):
+        return False
+    ramp = torch.linspace(-1, 1, zeros.numel()).view_as(zeros)
+    usual = module(ramp.clone())
+    try:
+        other = module(ramp.contiguous(memory_format=torch.channels_last))
+    except Exception:
+        return False
+    return _alike(usual, other)
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    """Whether two outputs are the same, rounding apart, NaN and infinities included."""
+    largest = float(a.nan_to_num(0.0, 0.0, 0.0).abs().max())
+    return torch.allclose(a, b, rtol=1e-3, atol=1e-4 * largest, equal_nan=True)
+
+
+def checked_shape(shape: Any) -> tuple[int, int, int]:
+    """``shape`` as (channels, height, width), if it is one."""
+    try:
+        channels, height, width = (int(size) for size in shape)
+    except (TypeError, ValueError):
+        raise SettingsError(f"input_shape is {shape!r}: want (channels, height, width).") from None
+    if min(channels, height, width) < 1:
+        raise SettingsError(f"input_shape is {shape!r}: want (channels, height, width), each at least 1.")
+    return channels, height, width
+
+
+def _checked_output(returned: Any, name: str, output: str) -> tuple[int, ...]:
+    """Shape of the module's output without the batch axis, if it can be what ``output`` says."""
+    if not isinstance(returned, Tensor):
+        raise SettingsError(
+            f"{name} returns a {type(returned).__name__}: want one tensor. "
+            "Wrap it in a module that returns the one to explain."
+        )
+    if returned.dim() < 1 or len(returned) != 2 or not returned.is_floating_point():
+        raise SettingsError(
+            f"{name} returns a tensor {tuple(returned.shape)} of {returned.dtype} for two inputs: "
+            "want one of floats, batch first."
+        )
+    returned = with_classes(returned)
+    _check_values(returned, name, output)
+    return tuple(returned.shape[1:])
+
+
+def _check_values(returned: Tensor, name: str, output: str) -> None:
+    """Hold what came against what ``output`` says it is: logits taken for probabilities, or the other way round."""
+    low, high = float(returned.min()), float(returned.max())
+    if output == "probabilities" and (low < -1e-4 or high > 1 + 1e-4):
+        raise SettingsError(
+            f"{name} returns values from {low:.4g} to {high:.4g}, which are no probabilities: "
+            'want output="logits", "sigmoid" or "activation".'
+        )
+    if output == "logits" and returned.shape[1] == 1:
+        raise SettingsError(f'{name} returns one logit, whose softmax is always 1: want output="sigmoid".')
+    sums = returned.sum(1)
+    if output == "logits" and low >= 0 and torch.allclose(sums, torch.ones_like(sums), atol=1e-5):
+        warnings.warn(
+            f"{name} returns numbers that add up to 1, as if a softmax had been applied already: "
+            'if so, want output="probabilities".',
+            InputWarning,
+            stacklevel=5,
+        )
