@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 from helpers.logical_gpu import KINDS, gpu  # noqa: E402
 
-from predicdiff.nets.engine.patches import alike, cut_out, narrowed, paste  # noqa: E402
+from predicdiff.nets.engine.patches import alike, cut_out, narrowed, paste, trimmed  # noqa: E402
 
 LAYOUTS = st.sampled_from([torch.contiguous_format, torch.channels_last])
 SMALL = st.integers(1, 4)
@@ -90,6 +90,20 @@ def test_a_part_inside_is_a_view_and_only_if_all_have_the_same(
         assert torch.equal(found[:, :, r, c], values[:, :, row + r, column + c])
     found.zero_()
     assert values.sum() < numbers(*values.shape).sum(), "it shares the memory"
+
+
+@settings(deadline=None)
+@given(where=corners(0, 3), size=st.tuples(SMALL, SMALL), samples=SMALL, layout=LAYOUTS, channels=SMALL)
+def test_what_is_trimmed_begins_at_each_windows_corner(
+    place: str, where: np.ndarray, size: tuple[int, int], samples: int, layout: Any, channels: int
+) -> None:
+    values = numbers(len(where) * samples, channels, 7, 7).contiguous(memory_format=layout).to(place)
+    batch = trimmed(values, *where.T, size, layout)
+    assert batch.shape == (len(values), channels, *size)
+    assert batch.untyped_storage().nbytes() == 4 * batch.numel()
+    for number, draw in enumerate(batch):
+        row, column = where[number // samples]
+        assert torch.equal(draw, values[number, :, row : row + size[0], column : column + size[1]])
 
 
 @pytest.mark.parametrize(("given_", "wanted"), [([3], True), ([2, 2, 2], True), ([2, 2, 1], False), ([-1, 0], False)])
