@@ -14,7 +14,7 @@ from . import evidence, windows
 from ._version import __version__
 from .abilities import NetAbilities
 from .errors import ConfidenceWarning, SettingsError, warn
-from .executors.here import run_tiles
+from .executors.here import Executor, run_tiles
 from .explanation import Explanation, Target
 from .journal import Journal
 from .plan import MEMORY, Analysis, Plan, make_plan
@@ -123,8 +123,12 @@ def run(
     batch_size: int | None = None,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
+    executor: Executor = run_tiles,
 ) -> Explanation:
-    """Work through an analysis' tiles, those of an interrupted run excepted; parameters as for `explain`."""
+    """Work through an analysis' tiles, those of an interrupted run excepted; parameters as for `explain`.
+
+    ``executor`` says where tiles are evaluated: by default in this process, one after the other.
+    """
     _check_effort(memory, batch_size)
     notes = _warn_if_flattened(analysis.readout, analysis.net.scores)
     started, before = time.perf_counter(), _work(analysis.abilities)
@@ -132,7 +136,7 @@ def run(
     with Journal(path, analysis.identity, first_state(analysis, memory, batch_size)) as journal:
         tiles = analysis.tiles(int(journal.state["tile"]))
         windows_before = sum(tiles[number].stop - tiles[number].start for number in journal.tiles)
-        batch = run_tiles(analysis, tiles, journal, progress)
+        batch = executor(analysis, tiles, journal, progress)
         results = [journal.tiles[number] for number in range(len(tiles))]
     effort = {"seconds": time.perf_counter() - started, "windows_before": windows_before, "batch_size": batch}
     return _assemble(analysis, results, notes, {**effort, **_effort(analysis, before)})

@@ -18,7 +18,9 @@ import predicdiff
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
     ("errors", "protocols", "_version"),
-    ("abilities", "units", "windows", "noise", "images", "evidence", "files", "journal"),
+    ("units", "windows", "images", "evidence", "files", "journal"),
+    ("noise",),
+    ("abilities",),
     ("samplers", "nets", "explanation", "overlays"),
     ("settings",),
     ("targets", "presets", "comparing"),

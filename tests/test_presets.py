@@ -94,7 +94,7 @@ def some(height: int, width: int, window: int, stride: int, seed: int = 0) -> tu
 
 
 @given(st.tuples(st.integers(1, 5), st.integers(1, 5)), st.data())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_window_counted_twice_by_loops(window: tuple[int, int], data: st.DataObject) -> None:
     height, width = (data.draw(st.integers(side, side + 8)) for side in window)
     stride = data.draw(st.integers(1, min(window)))

@@ -38,9 +38,9 @@ TRIED = """
 import json, pathlib, sys
 import predicdiff
 from predicdiff.nets.caffe.prototxt import read_prototxt
-from predicdiff.nets.caffe.resolved import plan
+from predicdiff.nets.caffe.resolved import resolve
 models = pathlib.Path(predicdiff.__file__).parent / "models"
-classes = {path.stem: plan(read_prototxt(path)).blobs["prob"][0] for path in models.glob("*.prototxt")}
+classes = {path.stem: resolve(read_prototxt(path)).blobs["prob"][0] for path in models.glob("*.prototxt")}
 print(json.dumps([predicdiff.__file__, predicdiff.__version__, classes]))
 try:
     import torch

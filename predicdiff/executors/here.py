@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Callable, Iterator, Sequence, TypeVar
+from typing import Callable, Iterator, Optional, Sequence, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ..plan import Analysis, Draws
 from ..protocols import Progress
 
 T = TypeVar("T")
+
+#: What evaluates the tiles that a journal does not hold yet, and puts them into it; gives the last tile's batch size.
+Executor = Callable[[Analysis, Sequence[slice], Journal, Optional[Progress]], int]
 
 
 def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Journal, progress: Progress | None) -> int:

@@ -92,7 +92,6 @@ def test_a_part_inside_is_a_view_and_only_if_all_have_the_same(
     assert values.sum() < numbers(*values.shape).sum(), "it shares the memory"
 
 
-@settings(deadline=None)
 @given(where=corners(0, 3), size=st.tuples(SMALL, SMALL), samples=SMALL, layout=LAYOUTS, channels=SMALL)
 def test_what_is_trimmed_begins_at_each_windows_corner(
     place: str, where: np.ndarray, size: tuple[int, int], samples: int, layout: Any, channels: int

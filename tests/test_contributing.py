@@ -1,0 +1,131 @@
+"""The recipes of CONTRIBUTING.md are followed word by word, and what they add is used as a user would."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+import pytest
+from helpers.engines import ENGINES, net_of
+from helpers.oracle_nets import LinearNet, MapNet, NormalSampler, photo
+from helpers.places import ROOT
+from helpers.records import layer, net
+
+import predicdiff as pd
+from predicdiff import overlays
+from predicdiff.algorithm import run
+from predicdiff.methods import registry as methods
+from predicdiff.nets import zoo
+from predicdiff.plan import make_plan
+from predicdiff.samplers import registry as samplers
+from predicdiff.settings import Settings
+
+SECTIONS = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## ")[1:]
+RECIPES = {
+    section.partition("\n")[0]: section.partition("```python\n")[2].partition("```")[0]
+    for section in SECTIONS
+    if "```python" in section
+}
+
+
+def follow(title: str) -> dict[str, Any]:
+    """What a recipe's code defines."""
+    names: dict[str, Any] = {}
+    exec("import numpy as np\n" + RECIPES[title], names)
+    return names
+
+
+@pytest.fixture(autouse=True)
+def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Afterwards the registries are what they were."""
+    tables: list[dict[Any, Any]] = [samplers.REGISTRY, methods.REGISTRY, overlays.COLOUR_MAPS]
+    if "torch" in ENGINES:
+        from predicdiff.nets.caffe import layer_types, torch_layers
+        from predicdiff.nets.modules import operations
+
+        tables += [layer_types.TYPES, torch_layers.LAYERS, operations.OPERATIONS]
+    before = [dict(table) for table in tables]
+    monkeypatch.setattr(zoo, "DOORS", zoo.DOORS)
+    yield
+    for table, entries in zip(tables, before):
+        table.clear()
+        table.update(entries)
+
+
+def test_every_kind_of_thing_has_its_recipe() -> None:
+    assert list(RECIPES) == [
+        "A sampler", "A method for maps", "A colour map", "A door for nets", "A Caffe layer type",
+        "A torch operation that incremental evaluation knows", "A place where tiles run",
+    ]  # fmt: skip
+
+
+def test_a_sampler(tmp_path: Path) -> None:
+    follow("A sampler")
+    corpus = np.full((3, 1, 8, 8), 7.0, np.float32)
+    sampler: Any = samplers.find("mean").make(corpus, samplers.Recipe())
+    pd.check_sampler(sampler)
+    sampler.save(tmp_path / "mean.h5")
+    net, pixels = LinearNet(np.ones((2, 1, 8, 8)) * [[[[0.0]]], [[[1.0]]]]), photo((1, 8, 8))
+    result = pd.explain(net, pixels, samplers.load_sampler(tmp_path / "mean.h5"), window=2, blob="scores", units=[1])
+    # of a linear net each window's value is what its pixels have over the colour
+    wanted = pd.occlusion(net, pixels, window=2, value=7.0, blob="scores", units=[1])
+    np.testing.assert_array_equal(result.relevance, wanted.relevance)
+
+
+def test_a_method_for_maps() -> None:
+    follow("A method for maps")
+    net, pixels = LinearNet(np.zeros((2, 1, 5, 5))), photo((1, 5, 5))
+    made = methods.make_methods(["centre"])["centre"](net, pixels, (0,), 0)
+    assert np.unravel_index(made.argmax(), made.shape) == (2, 2)
+
+
+def test_a_colour_map() -> None:
+    follow("A colour map")
+    earth = overlays.find_colour_map("earth")
+    assert (earth.positive, earth.negative) == ("green", "brown")
+    np.testing.assert_allclose(earth.at(np.array([-1.0, 0.0, 1.0])), earth.colours)
+
+
+@pytest.mark.skipif("torch" not in ENGINES, reason="torch is not installed")
+def test_a_door_for_nets(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    follow("A door for nets")
+    module = types.ModuleType("my_nets")
+    module.small = lambda: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 5))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "my_nets", module)
+    net = pd.load_net("python:my_nets:small", input_shape=(3, 4, 4))
+    assert net.blobs["prob"] == (5,)
+
+
+@pytest.mark.skipif("torch" not in ENGINES, reason="torch is not installed")
+def test_a_caffe_layer_type() -> None:
+    follow("A Caffe layer type")
+    spec = net((1, 6, 6), layer("AbsVal", "data", "size"), layer("Softmax", "size", "prob"))
+    made = net_of(spec, {}, engine="torch")
+    pixels = photo((1, 6, 6)) - 128
+    np.testing.assert_array_equal(made.forward(pixels[None], ["size"])["size"][0], np.abs(pixels))
+    np.testing.assert_array_equal(made.gradient(pixels, blob="size", unit=(0, 2, 3))[0, 2, 3], np.sign(pixels[0, 2, 3]))
+    assert made.evaluation("size") == "incremental"
+
+
+@pytest.mark.skipif("torch" not in ENGINES, reason="torch is not installed")
+def test_a_torch_operation() -> None:
+    import torch
+
+    swap = follow("A torch operation that incremental evaluation knows")["Swap"]
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), swap(), torch.nn.Conv2d(2, 2, 3))
+    made = pd.load_net(module, input_shape=(1, 9, 9), output="activation")
+    assert made.evaluation("2") == "incremental"
+
+
+def test_a_place_where_tiles_run(tmp_path: Path) -> None:
+    last_first = follow("A place where tiles run")["last_first"]
+    settings = Settings(window=3, samples=100, stride=2)
+    analysis = make_plan(MapNet((1, 9, 9)), photo((1, 9, 9)), settings).with_sampler(NormalSampler())
+    assert len(analysis.tiles()) > 3
+    backwards = run(analysis, executor=last_first, checkpoint=tmp_path / "a.tiles")
+    np.testing.assert_array_equal(backwards.relevance, run(analysis).relevance)
