@@ -33,6 +33,11 @@ def laplace(probability: np.ndarray, *, instances: int, classes: int) -> np.ndar
         N, the number of training instances.
     classes : int
         K, the number of classes, 2 for a sigmoid.
+
+    Examples
+    --------
+    >>> float(laplace(1.0, instances=98, classes=2))
+    0.99
     """
     if instances < 1 or classes < 2:
         raise SettingsError(f"Laplace's correction wants N >= 1 and K >= 2, not N = {instances} and K = {classes}.")
@@ -40,7 +45,11 @@ def laplace(probability: np.ndarray, *, instances: int, classes: int) -> np.ndar
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
-    """``log2(p / (1 - p))``, in bits."""
+    """``log2(p / (1 - p))``, in bits.
+
+    >>> float(log_odds(0.5))
+    0.0
+    """
     probability = np.asarray(probability, np.float64)
     return np.log2(probability) - np.log2(1.0 - probability)
 

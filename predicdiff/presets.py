@@ -1,9 +1,10 @@
 """Settings side by side: the paper's, those of its authors' later public code, and ours; and how to apply them.
 
+A `Like` says what a net, a sampler and `explain` are to be given, and what becomes of the result:
+
 >>> like = LIKES["authors"]
->>> net = load_net("alexnet", preprocessing=like.preprocessing(known))
->>> sampler = like.sampler("conditional", corpus, net.view(image), context=14, order="bgr")
->>> result = like.finish(explain(net, image, sampler, **like.explaining))
+>>> like.explaining["samples"], like.explaining["training_instances"], like.half
+(10, 100000, True)
 """
 
 from __future__ import annotations

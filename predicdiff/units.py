@@ -31,7 +31,11 @@ def lookup(blobs: Mapping[str, tuple[int, ...]], blob: str) -> tuple[int, ...]:
 
 
 def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
-    """An index into a blob as a tuple; shorter than the blob's rank where the rest is to be averaged."""
+    """An index into a blob as a tuple; shorter than the blob's rank where the rest is to be averaged.
+
+    >>> check_unit((96, 27, 27), [3, 10, 12], blob="norm1"), check_unit((1000,), 281, blob="prob")
+    ((3, 10, 12), (281,))
+    """
     several = isinstance(unit, (Sequence, np.ndarray)) and not isinstance(unit, (str, bytes))
     parts: Any = unit if several else [unit]
     try:

@@ -24,6 +24,9 @@ def sides(window: SidesLike, *, what: str = "window k", axes: int = 2) -> Sides:
     """Sides as a tuple with one length for each axis; a WindowError, in which they are called ``what``, if they aren't.
 
     That they are positive and fit is looked at where the image is known.
+
+    >>> sides(10), sides((6, 10))
+    ((10, 10), (6, 10))
     """
     each: Any = window if isinstance(window, (Sequence, np.ndarray)) else [window] * axes
     try:
@@ -94,6 +97,13 @@ def grid(shape: tuple[int, ...], *, window: SidesLike, stride: int = 1) -> np.nd
     ------
     WindowError
         If the window does not fit into the image, or the stride leaves pixels out.
+
+    Examples
+    --------
+    The last window touches the border, so that every pixel is covered:
+
+    >>> grid((5, 4), window=3, stride=2).tolist()
+    [[0, 0], [0, 1], [2, 0], [2, 1]]
     """
     lengths = sides(window)
     _check_steps(shape, lengths, stride)
@@ -190,6 +200,13 @@ def spread(values: np.ndarray, origins: np.ndarray, *, window: SidesLike, shape:
     ------
     WindowError
         If a window reaches over the border of ``shape``, or values and origins are not equally many.
+
+    Examples
+    --------
+    Two windows that overlap in the middle of three pixels:
+
+    >>> spread(np.array([1.0, 3.0]), np.array([[0, 0], [0, 1]]), window=(1, 2), shape=(1, 3))
+    array([[1., 2., 3.]])
     """
     count = cover(np.ones(len(origins)), origins, window=window, shape=shape)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -282,3 +283,14 @@ def test_exceptions_are_ours() -> None:
 
 def test_completion_offers_the_public_names() -> None:
     assert sorted(dir(predicdiff)) == sorted(predicdiff.__all__)
+
+
+def test_the_page_of_the_architecture_names_every_room() -> None:
+    page = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    tree = page[page.index("    predicdiff/\n") : page.index("Beside the package lie")]
+    words = set(re.findall(r"[a-z_]+/?", tree))
+    rooms = {path.parent for path in MODULES} - {PACKAGE}
+    modules = {path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("_")}
+    caffes = {"layer_types", "torch_layers"}  # rooms of nets/caffe, of which its own line speaks
+    assert not [name for name in modules if name not in words]
+    assert not [path.name for path in rooms if f"{path.name}/" not in words and path.name not in caffes]

@@ -57,6 +57,18 @@ def univariate(
     SettingsError
         If the shapes do not fit together, a numeric feature holds no finite numbers, or ``predict_proba`` gives
         something else than probabilities.
+
+    Examples
+    --------
+    A classifier that looks at the first of two features alone:
+
+    >>> def predict_proba(rows):
+    ...     p = np.where(rows[:, 0] > 0, 0.8, 0.2)
+    ...     return np.stack([1 - p, p], axis=1)
+    >>> background = np.array([[-1.0, 0.0], [1.0, 5.0]])
+    >>> univariate(predict_proba, background[1], background, instances=10**9).round(3) + 0.0
+    array([[-2.,  2.],
+           [ 0.,  0.]])
     """
     x, background = np.asarray(x), np.asarray(background)
     _check(x, background, nominal, bins)

@@ -39,6 +39,14 @@ class MarginalSampler(SavedSampler):
         If there are fewer than two, or values that are not finite.
     SettingsError
         If ``choice`` is unknown.
+
+    Examples
+    --------
+    >>> corpus = np.arange(3.0).reshape(3, 1, 1, 1) * np.ones((1, 1, 4, 4))
+    >>> sampler = MarginalSampler(corpus)
+    >>> draws = sampler.draw(corpus[0], np.array([[1, 1]]), window=2, samples=2, seed=0)
+    >>> draws.shape, sorted(draws[0, :, 0, 0, 0].tolist())
+    ((1, 2, 1, 2, 2), [1.0, 2.0])
     """
 
     file = Kind("marginal sampler", 1, "MarginalSampler(images).save('{path}')", SamplerError)
