@@ -1,7 +1,7 @@
 """Files written whole or not at all, and HDF5 files of arrays and JSON with a SHA-256 of themselves at their end.
 
-The HDF5 library hangs, or crashes, on many a damaged file: the hash is looked at before it sees one. What stands behind
-its own content it passes over, so that any HDF5 program reads these files.
+The HDF5 library hangs, or crashes, on many a damaged file, so the hash is checked before the library sees one. HDF5
+ignores bytes behind its own content, so that any HDF5 program reads these files.
 """
 
 from __future__ import annotations

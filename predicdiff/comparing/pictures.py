@@ -27,13 +27,14 @@ LEVELS = np.linspace(-1.0, 1.0, 1021)
 BLUR = 1.0
 #: Distance (of RGB in 0..1) up to which a colour counts as one of the map's: more than JPEG makes of it.
 NEAR = 0.12
-#: R - B below which a pixel has no colour to speak of, and none but JPEG's noise, so that its sign means nothing.
+#: |R - B| below which a pixel counts as grey; and below which it is only JPEG's noise, whose sign means nothing.
 PALE, FAINT = 0.08, 0.02
 #: How far green may be off, relative to R - B, over the whole picture. Photographs have 0.27 and more.
 OFF = 0.2
 #: Least and most R - B that a blend shows at its strongest.
 BLEND = (0.4, 0.68)
-#: Value (the largest of R, G, B) below which hue and saturation are mostly noise, and nothing else; a blend is lighter.
+#: Value (the largest of R, G, B) below which hue and saturation are mostly noise, and below which they are noise alone.
+#: A blend has no pixels so dark.
 DARK, BLACK = 0.25, 0.1
 
 

@@ -87,8 +87,8 @@ def register(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, Plac
 
     In magnitude, so that a panel of the opposite sign is placed as well as one of the same, and neither is favoured.
     Each axis has a scale of its own, from 0.85 to 1.15 times what the sizes say, and the centres may be a tenth of a
-    side apart: all that is tried on a small copy by normalised cross-correlation, and the best refined. Border stays
-    on border unless the correlation gains more than 0.002 elsewhere.
+    side apart: all that is tried on a small copy by normalised cross-correlation, and the best refined. The
+    panel stays laid border on border unless another place gains more than 0.002 of correlation.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ BLUR = 1 / 20
 
 
 def blurred(pixels: np.ndarray) -> Fill:
-    """The picture heavily blurred: it has no edges that could make up evidence (Petsiuk et al. 2018), and no grey.
+    """The picture heavily blurred: no edge of it, nor of a grey patch, can pass for evidence (Petsiuk et al. 2018).
 
     Parameters
     ----------

@@ -44,7 +44,8 @@ class Randomisation:
     seeds_signed, seeds_absolute : (n,) float64 arrays
         The same for two seeds of the untouched net.
     flat : (d,) int array
-        In how many images a map was the same everywhere: so sure of another class is a random net at times.
+        Of how many images the map was the same everywhere: a random net may be so sure of another class that no
+        window changes anything.
     settings, provenance : dict
         JSON-able.
     """

@@ -38,8 +38,9 @@ def file_hash(path: Path, algorithm: str) -> str:
 class PartFile:
     """What there is of ``target`` so far.
 
-    It lies in ``<target>.part``, which a later call goes on with. Whoever holds the lock on it writes to it; others
-    write to one of their own, which goes when they do. The lock ends with its process: nothing is to be cleaned up.
+    It lies in ``<target>.part``, which a later call goes on with. Only the process that holds its lock writes to it;
+    others write to a file of their own, which they delete at the end. The lock ends with its process, so that nothing
+    is left to clean up.
     Obtained from `part_file`; writing raises `DownloadError` where the disk is full or read-only.
     """
 
