@@ -51,12 +51,12 @@ def both(tmp_path: Path) -> Both:
 
 def agree(caffe: Explanation, torch: Explanation) -> None:
     """The same net, image and draws, whatever computed; relevance within a thousandth of the largest."""
-    nets = [found.provenance["net"] for found in (caffe, torch)]
+    nets = [explanation.provenance["net"] for explanation in (caffe, torch)]
     assert [net["engine"] for net in nets] == ["caffe", "torch"]
     for key in ("definition", "weights", "preprocessing"):
         assert nets[0][key] == nets[1][key], key
     assert caffe.settings == torch.settings
-    samplers = [dict(found.provenance["sampler"]) for found in (caffe, torch)]
+    samplers = [dict(explanation.provenance["sampler"]) for explanation in (caffe, torch)]
     if torch.settings["start"] is not None:  # activations, which each engine has computed for itself
         samplers = [{**told, "fingerprint": None} for told in samplers]
     assert samplers[0] == samplers[1]
