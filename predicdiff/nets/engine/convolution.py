@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from .graph import Function
 
-Pair = Tuple[int, ...]
+#: A number for each axis, rows and columns.
+Each = Tuple[int, ...]
 
 
 def sound(x: Tensor) -> Tensor:
@@ -20,7 +21,7 @@ def sound(x: Tensor) -> Tensor:
 
 
 def convolutions(
-    weight: Tensor, bias: Tensor | None, *, stride: Pair, pad: Pair | str, dilation: Pair, group: int
+    weight: Tensor, bias: Tensor | None, *, stride: Each, pad: Each | str, dilation: Each, group: int
 ) -> tuple[Function, Function]:
     """A convolution of a map, and of a piece that has what lies around it (`graph.Local.cut`)."""
     return (

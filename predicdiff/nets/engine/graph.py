@@ -167,6 +167,7 @@ class Graph:
         nodes = [self.nodes[i] for i in needed([node.move for node in self.nodes], wanted)]
         free = set() if torch.is_grad_enabled() else _read_once(nodes).difference(wanted)
         values = {self.input: inputs}
+        del inputs  # so that it too can be freed
         for node, gone in zip(nodes, freed([node.move for node in nodes], wanted)):
             function = node.over if node.over is not None and node.reads[0] in free else node.run
             values[node.writes] = function([values[number] for number in node.reads])

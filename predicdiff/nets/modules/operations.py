@@ -23,7 +23,6 @@ from .calls import IN_PLACE, Call
 
 Pair = Tuple[int, int]
 
-
 #: From a node that joins everything, and the call that it makes, to the node with what is known of the call; None if
 #: that is nothing.
 Entry = Callable[[Node, Call], Optional[Node]]
@@ -57,7 +56,7 @@ class Placewise:
     sharing: bool = False
     over: Function | None = None
 
-    def __call__(self, node: Node, call: Call) -> Node | None:
+    def __call__(self, node: Node, call: Call) -> Node:
         """As `Entry` has it."""
         by_channel = call.alone and not self.across
         node = replace(node, by_channel=by_channel, over=self.over or node.over)
@@ -105,8 +104,7 @@ def _batch_norm(node: Node, call: Call) -> Node | None:
     module: Any = call.module
     if module.running_mean is None:  # it takes the batch's own moments
         return None
-    placewise = Placewise(across=True)(node, call)
-    return None if placewise is None else replace(placewise, affine=functools.partial(_norm, module))
+    return replace(Placewise(across=True)(node, call), affine=functools.partial(_norm, module))
 
 
 def _norm(module: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
