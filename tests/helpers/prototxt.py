@@ -16,7 +16,7 @@ def prototxt(spec: NetSpec) -> str:
     layers = []
     for layer in spec.layers:
         names = [f'bottom: "{name}"' for name in layer.bottoms] + [f'top: "{name}"' for name in layer.tops]
-        fields = [_field(name, value) for name, value in layer.params.items()]
+        fields = [_field(name, value) for name, value in layer.params.items() if value]
         layers.append(" ".join([f'layer {{ name: "{layer.name}" type: "{layer.type}"', *names, *fields, "}"]))
     return "\n".join([f'name: "{spec.name}"', *inputs, *layers, ""])
 

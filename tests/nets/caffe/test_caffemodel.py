@@ -35,16 +35,16 @@ def save(tmp_path: Path) -> Save:
 
 @pytest.mark.parametrize("name", TINY)
 def test_tiny_shapes(name: str) -> None:
-    found = {layer: [blob.shape for blob in blobs] for layer, blobs in read_caffemodel(DATA / name).items()}
+    stored = {layer: [blob.shape for blob in blobs] for layer, blobs in read_caffemodel(DATA / name).items()}
     if name == "tiny_v1.caffemodel":
-        assert found == {
+        assert stored == {
             "conv1": [(8, 3, 5, 5), (1, 1, 1, 8)],
             "conv2a": [(6, 4, 3, 3), (1, 1, 1, 6)],
             "conv2b": [(4, 8, 1, 1), (1, 1, 1, 4)],
             "fc": [(1, 1, 5, 90), (1, 1, 1, 5)],
         }
     else:
-        assert found == {
+        assert stored == {
             "conv1": [(8, 3, 5, 5), (8,)],
             "conv2a": [(6, 4, 3, 3), (6,)],
             "conv2b": [(4, 8, 1, 1), (4,)],
@@ -329,10 +329,10 @@ def test_permission_denied(save: Save) -> None:
 def test_mean_npy(tmp_path: Path, dtype: str, size: tuple[int, ...]) -> None:
     mean = np.arange(np.prod(size)).reshape(size).astype(dtype)
     np.save(tmp_path / "mean.npy", mean)
-    found = read_mean(tmp_path / "mean.npy")
-    assert found.dtype == np.float32
-    assert found.shape == {(1, 3, 5, 4): (3, 5, 4), (3, 1, 1): (3,)}.get(size, size)
-    np.testing.assert_array_equal(found.ravel(), np.arange(np.prod(size)))
+    stored = read_mean(tmp_path / "mean.npy")
+    assert stored.dtype == np.float32
+    assert stored.shape == {(1, 3, 5, 4): (3, 5, 4), (3, 1, 1): (3,)}.get(size, size)
+    np.testing.assert_array_equal(stored.ravel(), np.arange(np.prod(size)))
 
 
 def test_mean_in_fortran_order(tmp_path: Path) -> None:

@@ -118,8 +118,8 @@ def test_gradient_through_all_three(engine: str) -> None:
 def test_windows_through_all_three(engine: str) -> None:
     x, patches = draw((2, 3, 4), 5), draw((3, 2, 2, 2, 2), 6)
     origins = np.array([[0, 0], [1, 2], [0, 1]])
-    found = up_and_down(engine).evaluate(x, origins, patches, blob="fc", units=[(0,), (2,)], batch_size=4)
+    values = up_and_down(engine).evaluate(x, origins, patches, blob="fc", units=[(0,), (2,)], batch_size=4)
     for window, sample in np.ndindex(3, 2):
         changed, (row, column) = x.astype(np.float64), origins[window]
         changed[:, row : row + 2, column : column + 2] = patches[window, sample]
-        np.testing.assert_allclose(found[window, sample], by_hand(changed)[[0, 2]], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(values[window, sample], by_hand(changed)[[0, 2]], rtol=1e-4, atol=1e-4)

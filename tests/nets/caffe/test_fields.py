@@ -34,15 +34,15 @@ def test_padding_of_one_side_alone() -> None:
     assert read(pad_w=2).pair("pad", 0) == (0, 2)
 
 
-@pytest.mark.parametrize(("given", "ours"), [(1, 0), (3, 2), (-1, 2), (-3, 0)])
-def test_axes_do_without_the_batch(given: int, ours: int) -> None:
-    assert read(axis=given).axis(3, 1) == ours
+@pytest.mark.parametrize(("counted", "ours"), [(1, 0), (3, 2), (-1, 2), (-3, 0)])
+def test_axes_do_without_the_batch(counted: int, ours: int) -> None:
+    assert read(axis=counted).axis(3, 1) == ours
 
 
-@pytest.mark.parametrize("given", [0, -4])
-def test_the_batch_axis_is_refused(given: int) -> None:
-    with pytest.raises(LayerError, match=f"layer 'conv1' .Convolution. has axis = {given}, which is the batch axis"):
-        read(axis=given).axis(3, 1)
+@pytest.mark.parametrize("counted", [0, -4])
+def test_the_batch_axis_is_refused(counted: int) -> None:
+    with pytest.raises(LayerError, match=f"layer 'conv1' .Convolution. has axis = {counted}, which is the batch axis"):
+        read(axis=counted).axis(3, 1)
 
 
 @pytest.mark.parametrize("value", [-1, 1.5, "3", True])

@@ -45,15 +45,15 @@ def check_against(recorded: Any, net: Any) -> None:
         blob = values[name].astype(np.float64)
         assert blob.shape == tuple(recorded[f"shape:{name}"])
         wanted = recorded[f"blob:{name}"]
-        found = blob.ravel()[seeded.probe(name, blob.size)]
-        np.testing.assert_allclose(found, wanted, rtol=0, atol=off[name] * np.abs(wanted).max(), err_msg=name)
+        probed = blob.ravel()[seeded.probe(name, blob.size)]
+        np.testing.assert_allclose(probed, wanted, rtol=0, atol=off[name] * np.abs(wanted).max(), err_msg=name)
         assert np.linalg.norm(blob) == pytest.approx(float(recorded[f"norm:{name}"]), rel=off[name]), name
     np.testing.assert_allclose(values["prob"], recorded["prob"], rtol=0, atol=off["prob"] * recorded["prob"].max())
     assert net.scores == meta["last"]
     gradient = np.stack([net.gradient(x, blob=meta["last"], unit=meta["target"]) for x in inputs])
-    found, wanted = gradient.ravel()[seeded.probe("grad", gradient.size, 4096)], recorded["grad"]
-    assert np.linalg.norm(found - wanted) <= 2e-2 * np.linalg.norm(wanted)
-    assert found @ wanted >= 0.9995 * np.linalg.norm(found) * np.linalg.norm(wanted)
+    probed, wanted = gradient.ravel()[seeded.probe("grad", gradient.size, 4096)], recorded["grad"]
+    assert np.linalg.norm(probed - wanted) <= 2e-2 * np.linalg.norm(wanted)
+    assert probed @ wanted >= 0.9995 * np.linalg.norm(probed) * np.linalg.norm(wanted)
     assert np.linalg.norm(gradient) == pytest.approx(float(recorded["grad_norm"]), rel=2e-2)
 
 

@@ -242,7 +242,7 @@ def parameters(draw: Any) -> dict[str, Any]:
 @given(kind=st.sampled_from(sorted(TYPES)), fields=parameters())
 def test_any_parameters_give_a_shape_or_a_layer_error(kind: str, fields: dict[str, Any]) -> None:
     try:
-        made = resolve(net(IMAGE, layer(kind, "data", "top", **fields)))
+        resolved = resolve(net(IMAGE, layer(kind, "data", "top", **fields)))
     except LayerError:
         return
-    assert 0 < math.prod(made.blobs["top"]) < 2**31
+    assert 0 < math.prod(resolved.blobs["top"]) < 2**31

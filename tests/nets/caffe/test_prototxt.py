@@ -75,8 +75,8 @@ def test_v1_and_v2_read_the_same() -> None:
 def test_only_the_fields_that_are_there() -> None:
     assert layer_of('layer { name: "r" type: "ReLU" }').params == {}
     assert layer_of('layer { name: "r" type: "ReLU" relu_param { } }').params == {"relu_param": {}}
-    found = layer_of('layer { type: "ReLU" relu_param { negative_slope: 0 engine: CAFFE } }').params
-    assert found == {"relu_param": {"negative_slope": 0.0, "engine": "CAFFE"}}
+    value_read = layer_of('layer { type: "ReLU" relu_param { negative_slope: 0 engine: CAFFE } }').params
+    assert value_read == {"relu_param": {"negative_slope": 0.0, "engine": "CAFFE"}}
 
 
 def test_values_are_plain_and_as_written() -> None:
@@ -147,8 +147,10 @@ def _full(messages: dict[str, Any], message: Any) -> tuple[str, dict[str, Any]]:
 
 @given(st.floats(width=32, allow_nan=False))
 def test_floats_are_the_same_in_single_precision(value: float) -> None:
-    (found,) = layer_of(f"layer {{ type: 'Power' power_param {{ shift: {value!r} }} }}").params["power_param"].values()
-    assert np.float32(found) == value
+    (value_read,) = (
+        layer_of(f"layer {{ type: 'Power' power_param {{ shift: {value!r} }} }}").params["power_param"].values()
+    )
+    assert np.float32(value_read) == value
 
 
 @pytest.mark.parametrize(

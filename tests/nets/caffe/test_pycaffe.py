@@ -26,30 +26,30 @@ from predicdiff.samplers import MarginalSampler  # noqa: E402
 @pytest.mark.parametrize("name", FORMULAS)
 def test_formula(name: str) -> None:
     record, wanted = FORMULAS[name]
-    found = net_of(net(X.shape[1:], record), {}, engine="caffe").forward(X, ["top"])["top"]
-    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    value = net_of(net(X.shape[1:], record), {}, engine="caffe").forward(X, ["top"])["top"]
+    np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
 def test_formula_with_weights(name: str) -> None:
     """BatchNorm's stored factor of 0 too, which Caffe alone can settle."""
     record, arrays, wanted = WITH_WEIGHTS[name]
-    made = net_of(net(X.shape[1:], record), {"top": arrays}, engine="caffe")
-    np.testing.assert_allclose(made.forward(X, ["top"])["top"], wanted, rtol=1e-5, atol=1e-5)
+    caffe_net = net_of(net(X.shape[1:], record), {"top": arrays}, engine="caffe")
+    np.testing.assert_allclose(caffe_net.forward(X, ["top"])["top"], wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_the_tiny_net_as_recorded(data: Path) -> None:
-    made = load_net(data / "tiny_v1.prototxt", weights=data / "tiny_v1.caffemodel", engine="caffe", device="cpu")
-    assert isinstance(made, CaffeNet)
+    caffe_net = load_net(data / "tiny_v1.prototxt", weights=data / "tiny_v1.caffemodel", engine="caffe", device="cpu")
+    assert isinstance(caffe_net, CaffeNet)
     with np.load(data / "tiny_caffe.npz") as recorded:
-        values = made.forward(recorded["images"][:2], list(made.blobs))
-        for name, found in values.items():
-            np.testing.assert_allclose(found, recorded[f"blob:{name}"], rtol=0, atol=1e-5, err_msg=name)
+        values = caffe_net.forward(recorded["images"][:2], list(caffe_net.blobs))
+        for name, value in values.items():
+            np.testing.assert_allclose(value, recorded[f"blob:{name}"], rtol=0, atol=1e-5, err_msg=name)
         for image, wanted in zip(recorded["images"], recorded["grad_fc2"]):
-            np.testing.assert_allclose(made.gradient(image, blob="fc", unit=2), wanted, rtol=0, atol=1e-6)
-    assert made.provenance["engine"] == "caffe"
-    assert made.provenance["engine_version"] == caffe.__version__
-    assert made.evaluation("fc") == f"dense, by Caffe {caffe.__version__} on the CPU"
+            np.testing.assert_allclose(caffe_net.gradient(image, blob="fc", unit=2), wanted, rtol=0, atol=1e-6)
+    assert caffe_net.provenance["engine"] == "caffe"
+    assert caffe_net.provenance["engine_version"] == caffe.__version__
+    assert caffe_net.evaluation("fc") == f"dense, by Caffe {caffe.__version__} on the CPU"
 
 
 def beside(in_place: bool = True) -> tuple[CaffeNet, Any]:
@@ -65,7 +65,7 @@ def beside(in_place: bool = True) -> tuple[CaffeNet, Any]:
         layer("Convolution", "sum", "out", num_output=3, kernel_size=[1]),
         layer("Scale", "out", "out", name="thrice"),
     )
-    made = net_of(
+    caffe_net = net_of(
         spec, {"a": [first], "b": [second], "out": [last, np.full(3, 0.5)], "thrice": [np.full(3, 3.0)]}, engine="caffe"
     )
 
@@ -73,33 +73,33 @@ def beside(in_place: bool = True) -> tuple[CaffeNet, Any]:
         b = 2 * np.einsum("oc,chw->ohw", second[:, :, 0, 0], x) + 1
         return np.einsum("oc,bchw->bohw", last[:, :, 0, 0], a + b) * 3 + 1.5
 
-    return made, out
+    return caffe_net, out
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 32])
 def test_a_hidden_start_leaves_what_lies_beside_as_it_is(batch_size: int) -> None:
-    made, out = beside()
+    caffe_net, out = beside()
     x, patches = images(3, 4, 5), images(3, 4, 2, 2, 1, seed=3)
     origins, units = np.array([[0, 0], [2, 3], [1, 1]]), [(1, 2, 3), (2,), (0, 1)]
-    base = made.forward(x[None], ["a"])["a"][0]
-    found = made.evaluate(x, origins, patches, blob="out", units=units, batch_size=batch_size, start="a")
+    base = caffe_net.forward(x[None], ["a"])["a"][0]
+    value = caffe_net.evaluate(x, origins, patches, blob="out", units=units, batch_size=batch_size, start="a")
     wanted = read(out(set_in(base, origins, patches), x), units, patches)
-    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-5)
     with pytest.raises(BlobError, match="does not lie downstream"):
-        made.evaluate(x, origins, patches, blob="b", units=units[:1], batch_size=1, start="a")
+        caffe_net.evaluate(x, origins, patches, blob="b", units=units[:1], batch_size=1, start="a")
 
 
 def test_the_gradient_sums_over_both_branches() -> None:
-    made, _ = beside(in_place=False)
+    caffe_net, _ = beside(in_place=False)
     x = images(3, 4, 5)
-    made.gradient(x, blob="out", unit=(0, 0, 0))  # leaves diffs that must not count
-    gradient = made.gradient(x, blob="out", unit=(2, 1, 3))
+    caffe_net.gradient(x, blob="out", unit=(0, 0, 0))  # leaves diffs that must not count
+    gradient = caffe_net.gradient(x, blob="out", unit=(2, 1, 3))
     step, wanted = 1e-2, np.zeros_like(x)
     for place in [(0, 1, 3), (1, 1, 3), (2, 1, 3), (0, 0, 0)]:
         moved = np.stack([x, x])
         moved[0][place] += step
         moved[1][place] -= step
-        up, down = made.forward(moved, ["out"])["out"][:, 2, 1, 3].astype(np.float64)
+        up, down = caffe_net.forward(moved, ["out"])["out"][:, 2, 1, 3].astype(np.float64)
         wanted[place] = (up - down) / (2 * step)
         assert gradient[place] == pytest.approx(wanted[place], abs=1e-3)
     assert np.count_nonzero(gradient) == 3
@@ -107,45 +107,45 @@ def test_the_gradient_sums_over_both_branches() -> None:
 
 def test_a_gradient_that_caffe_gets_wrong() -> None:
     """Of Power in place it gives twice what stands above, whatever that is: x -> 2 x, of which one unit is asked."""
-    made, _ = beside()
+    caffe_net, _ = beside()
     with pytest.raises(LayerError, match=r"'doubled' \(Power\) works in place, and there Caffe's gradient is wrong"):
-        made.gradient(images(3, 4, 5), blob="out", unit=(2, 1, 3))
-    made._net.blobs["b"].diff[...] = 5
-    made._net._backward(4, 4)
-    assert (made._net.blobs["b"].diff == 4).all(), "5 times 2 would be right: it squares its own factor"
+        caffe_net.gradient(images(3, 4, 5), blob="out", unit=(2, 1, 3))
+    caffe_net._net.blobs["b"].diff[...] = 5
+    caffe_net._net._backward(4, 4)
+    assert (caffe_net._net.blobs["b"].diff == 4).all(), "5 times 2 would be right: it squares its own factor"
 
 
 def test_batches_may_change_their_size() -> None:
-    made, inputs = make(engine="caffe"), images(9, *SHAPE)
-    whole = made.forward(inputs, ["prob", "conv"])
+    caffe_net, inputs = make(engine="caffe"), images(9, *SHAPE)
+    whole = caffe_net.forward(inputs, ["prob", "conv"])
     for count in (1, 4, 9, 2):
-        parts = made.forward(inputs[:count], ["prob", "conv"])
+        parts = caffe_net.forward(inputs[:count], ["prob", "conv"])
         np.testing.assert_allclose(parts["prob"], whole["prob"][:count], rtol=1e-6)
         np.testing.assert_allclose(parts["conv"], whole["conv"][:count], rtol=1e-5, atol=1e-6)
 
 
 def test_weights_are_copies_both_ways() -> None:
     mine = weights()
-    made = net_of(definition(), mine, engine="caffe")
+    caffe_net = net_of(definition(), mine, engine="caffe")
     mine["fc"][0][:] = 0
-    given = made.weights
-    given["conv"][0][:] = 0
+    copies = caffe_net.weights
+    copies["conv"][0][:] = 0
     for name, arrays in weights().items():
-        for found, wanted in zip(made.weights[name], arrays):
-            np.testing.assert_array_equal(found, wanted)
+        for value, wanted in zip(caffe_net.weights[name], arrays):
+            np.testing.assert_array_equal(value, wanted)
 
 
 def test_memory_is_estimated() -> None:
-    made = make(engine="caffe")
-    fixed, each = made.bytes_needed("prob", start=None, window=2)
-    assert each >= 4 * sum(np.prod(shape) for shape in made.blobs.values())
+    caffe_net = make(engine="caffe")
+    fixed, each = caffe_net.bytes_needed("prob", start=None, window=2)
+    assert each >= 4 * sum(np.prod(shape) for shape in caffe_net.blobs.values())
     assert fixed > each + 4 * sum(array.size for arrays in weights().values() for array in arrays)
 
 
 def test_an_explanation_says_what_made_it() -> None:
-    made, x = make(engine="caffe"), images(*SHAPE)
+    caffe_net, x = make(engine="caffe"), images(*SHAPE)
     result = explain(
-        made, x, MarginalSampler(images(6, *SHAPE, seed=4)), window=(2, 3), samples=3, blob="fc", units=[0]
+        caffe_net, x, MarginalSampler(images(6, *SHAPE, seed=4)), window=(2, 3), samples=3, blob="fc", units=[0]
     )
     assert result.provenance["evaluation"] == f"dense, by Caffe {caffe.__version__} on the CPU"
     assert result.provenance["net"]["engine"] == "caffe"

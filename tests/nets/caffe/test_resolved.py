@@ -20,29 +20,29 @@ IMAGE = (4, 6, 5)
     ("name", "parameters"), [("alexnet", 60_965_224), ("googlenet", 6_998_552), ("vgg16", 138_357_544)]
 )
 def test_shapes_and_parameters_of_the_published_nets(name: str, parameters: int, data: Path, models: Path) -> None:
-    made = resolve(read_prototxt(models / f"{name}.prototxt"))
+    resolved = resolve(read_prototxt(models / f"{name}.prototxt"))
     recorded = np.load(data / f"{name}_caffe.npz")
     shapes = {key[6:]: tuple(recorded[key][1:]) for key in recorded.files if key.startswith("shape:")}
-    assert {blob: shape for blob, shape in made.blobs.items() if blob != "data"} == shapes
-    assert list(made.blobs) == ["data", *shapes]
-    assert sum(math.prod(shape) for step in made.steps for shape in step.shapes.weights) == parameters
+    assert {blob: shape for blob, shape in resolved.blobs.items() if blob != "data"} == shapes
+    assert list(resolved.blobs) == ["data", *shapes]
+    assert sum(math.prod(shape) for step in resolved.steps for shape in step.shapes.weights) == parameters
 
 
 def test_scores_and_output(models: Path) -> None:
-    made = resolve(read_prototxt(models / "googlenet.prototxt"))
-    assert (made.scores, made.output, made.input_shape) == ("loss3/classifier", "prob", (3, 224, 224))
+    resolved = resolve(read_prototxt(models / "googlenet.prototxt"))
+    assert (resolved.scores, resolved.output, resolved.input_shape) == ("loss3/classifier", "prob", (3, 224, 224))
 
 
 def test_no_softmax_no_output() -> None:
-    made = resolve(net(IMAGE, layer("ReLU", "data", "top")))
-    assert (made.scores, made.output) == (None, None)
+    resolved = resolve(net(IMAGE, layer("ReLU", "data", "top")))
+    assert (resolved.scores, resolved.output) == (None, None)
 
 
 def test_a_softmax_in_place_leaves_no_scores() -> None:
-    made = resolve(
+    resolved = resolve(
         net(IMAGE, layer("InnerProduct", "data", "fc", num_output=3), layer("Softmax", "fc", "fc", name="s"))
     )
-    assert (made.scores, made.output) == (None, "fc")
+    assert (resolved.scores, resolved.output) == (None, "fc")
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_a_crop_depends_on_its_first_bottom_alone() -> None:
 
 
 def test_live_elements_by_hand() -> None:
-    made = resolve(net((1, 4, 4), layer("Pooling", "data", "a", kernel_size=2, stride=2), layer("TanH", "a", "b")))
+    resolved = resolve(net((1, 4, 4), layer("Pooling", "data", "a", kernel_size=2, stride=2), layer("TanH", "a", "b")))
     # the input (16), the pool's top (4) and twice that to work with; then tops alone
-    assert made.live_elements("b") == 16 + 4 + 8
-    assert made.live_elements("data") == 16
+    assert resolved.live_elements("b") == 16 + 4 + 8
+    assert resolved.live_elements("data") == 16
     # four maps as large as the input, which itself is no longer there: the rectifier's bottom, its top, and twice that
     assert resolve(branches()).live_elements("conv") == 4 * math.prod(IMAGE)
 

@@ -45,8 +45,8 @@ def test_numbers_and_names_are_unique_and_types_are_there() -> None:
     assert len(set(messages)) == len(messages)
     for message in file.message_type:
         for column in ("name", "number"):
-            found = [getattr(field, column) for field in message.field]
-            assert len(set(found)) == len(found), message.name
+            entries = [getattr(field, column) for field in message.field]
+            assert len(set(entries)) == len(entries), message.name
         message_class(message.name)()
 
 

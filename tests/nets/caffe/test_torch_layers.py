@@ -29,9 +29,9 @@ LAYOUTS = (torch.contiguous_format, torch.channels_last)
 
 def node(spec: Any, *weights: np.ndarray) -> Any:
     """What a net's last layer is in the graph."""
-    made = resolve(spec)
+    resolved = resolve(spec)
     tensors = [torch.tensor(array, dtype=torch.float32) for array in weights]
-    return caffe_graph(made, {made.steps[-1].layer.name: tensors}, torch.device("cpu")).nodes[-1]
+    return caffe_graph(resolved, {resolved.steps[-1].layer.name: tensors}, torch.device("cpu")).nodes[-1]
 
 
 def run(bottom: np.ndarray, record: Layer, *weights: np.ndarray, layout: Any = torch.contiguous_format) -> np.ndarray:
@@ -46,9 +46,9 @@ def run(bottom: np.ndarray, record: Layer, *weights: np.ndarray, layout: Any = t
     return top.numpy()
 
 
-def check(found: np.ndarray, wanted: Any) -> None:
+def check(top: np.ndarray, wanted: Any) -> None:
     wanted = np.asarray(wanted)
-    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=2e-6 * max(1.0, np.abs(wanted).max()))
+    np.testing.assert_allclose(top, wanted, rtol=1e-5, atol=2e-6 * max(1.0, np.abs(wanted).max()))
 
 
 def pairs(least: int, most: int) -> Any:
@@ -78,8 +78,8 @@ def test_convolution(
     weight, offset = draw((out * group, channels, *kernel), 1), draw((out * group,), 2) * bias
     fields = {**both("kernel", kernel), **both("stride", stride), **both("pad", pad), "dilation": list(dilation)}
     record = layer("Convolution", "data", "top", num_output=out * group, group=group, bias_term=bias, **fields)
-    found = run(x, record, weight, *([offset] if bias else []), layout=layout)
-    check(found, [loops.convolution(image, weight, offset, stride, pad, dilation, group) for image in x])
+    top = run(x, record, weight, *([offset] if bias else []), layout=layout)
+    check(top, [loops.convolution(image, weight, offset, stride, pad, dilation, group) for image in x])
 
 
 NARROW = """
@@ -122,15 +122,15 @@ def test_pooling(method: str, size: Any, kernel: Any, stride: Any, pad: Any, lay
     assume(all(o >= 1 and (o - 1) * s < n + p for o, n, p, s in zip(out, size, pad, stride)))
     x = draw((2, 2, *size)) - 3  # negative, lest a padding of zeros pass for a maximum
     fields = {**both("kernel", kernel), **both("stride", stride), **both("pad", pad)}
-    found = run(x, layer("Pooling", "data", "top", pool=method, **fields), layout=layout)
-    check(found, [loops.pooling(image, method, kernel, stride, pad, tuple(out)) for image in x])
+    top = run(x, layer("Pooling", "data", "top", pool=method, **fields), layout=layout)
+    check(top, [loops.pooling(image, method, kernel, stride, pad, tuple(out)) for image in x])
 
 
 @pytest.mark.parametrize(("method", "reduce"), [("MAX", np.max), ("AVE", np.mean)])
 def test_global_pooling(method: str, reduce: Any) -> None:
     x = draw((2, 3, 5, 4))
-    found = run(x, layer("Pooling", "data", "top", pool=method, global_pooling=True))
-    check(found, reduce(x, axis=(2, 3), keepdims=True))
+    top = run(x, layer("Pooling", "data", "top", pool=method, global_pooling=True))
+    check(top, reduce(x, axis=(2, 3), keepdims=True))
 
 
 def test_pooling_sends_the_gradient_to_the_first_of_equals() -> None:
@@ -148,17 +148,17 @@ def test_pooling_sends_the_gradient_to_the_first_of_equals() -> None:
 )  # fmt: skip
 def test_lrn(shape: Any, size: int, beta: float, k: float, alpha: float, batch: int, layout: Any) -> None:
     x = 10 * draw((batch, *shape))
-    found = run(x, layer("LRN", "data", "top", local_size=size, alpha=alpha, beta=beta, k=k), layout=layout)
-    check(found, [loops.lrn(image.astype(np.float64), size, alpha, beta, k) for image in x])
+    top = run(x, layer("LRN", "data", "top", local_size=size, alpha=alpha, beta=beta, k=k), layout=layout)
+    check(top, [loops.lrn(image.astype(np.float64), size, alpha, beta, k) for image in x])
 
 
 @pytest.mark.parametrize("beta", [0.75, 0.5])
 def test_lrn_of_half_precision_is_rounded_once(beta: float) -> None:
     x = torch.tensor(10 * draw((3, 7, 4, 5))).bfloat16()
-    found = LAYERS["LRN"].run([x], (), size=5, alpha=0.5, beta=beta, k=1.0)
-    assert found.dtype == torch.bfloat16
+    top = LAYERS["LRN"].run([x], (), size=5, alpha=0.5, beta=beta, k=1.0)
+    assert top.dtype == torch.bfloat16
     wanted = np.array([loops.lrn(image, 5, 0.5, beta, 1.0) for image in x.double().numpy()])
-    np.testing.assert_allclose(found.double().numpy(), wanted, rtol=2**-8 + 2**-20)
+    np.testing.assert_allclose(top.double().numpy(), wanted, rtol=2**-8 + 2**-20)
 
 
 def test_lrn_has_the_same_gradient_by_difference_quotients() -> None:
@@ -176,8 +176,8 @@ def test_inner_product(shape: Any, axis: int, transpose: bool, bias: bool, layou
     x, inside = draw((2, *shape)), math.prod(shape[axis - 1 :])
     weight, offset = draw((inside, 3) if transpose else (3, inside), 1), draw((3,), 2) * bias
     record = layer("InnerProduct", "data", "top", num_output=3, axis=axis, transpose=transpose, bias_term=bias)
-    found = run(x, record, weight, *([offset] if bias else []), layout=layout)
-    check(found, [loops.inner_product(image, weight, offset, axis - 1, transpose) for image in x])
+    top = run(x, record, weight, *([offset] if bias else []), layout=layout)
+    check(top, [loops.inner_product(image, weight, offset, axis - 1, transpose) for image in x])
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["nchw", "channels last"])

@@ -19,10 +19,10 @@ from predicdiff.nets.preprocessing import Preprocessing  # noqa: E402
 
 
 def test_attributes() -> None:
-    made = make(labels=["a", "b", "c"], name="mine", training_instances=50)
-    assert (made.name, made.input_shape, made.scores, made.output) == ("mine", SHAPE, "fc", "prob")
-    assert (made.labels, made.training_instances) == (["a", "b", "c"], 50)
-    assert list(made.blobs.items()) == [("data", SHAPE), ("conv", (4, 4, 3)), ("fc", (3,)), ("prob", (3,))]
+    torch_net = make(labels=["a", "b", "c"], name="mine", training_instances=50)
+    assert (torch_net.name, torch_net.input_shape, torch_net.scores, torch_net.output) == ("mine", SHAPE, "fc", "prob")
+    assert (torch_net.labels, torch_net.training_instances) == (["a", "b", "c"], 50)
+    assert list(torch_net.blobs.items()) == [("data", SHAPE), ("conv", (4, 4, 3)), ("fc", (3,)), ("prob", (3,))]
     assert (make().name, make().training_instances, make().labels) == ("net", 1_281_167, None)
 
 
@@ -44,12 +44,12 @@ def test_a_blob_has_what_the_layers_in_place_left() -> None:
 
 def test_weights_are_copied() -> None:
     mine, inputs = weights(), images(1, *SHAPE)
-    made = CaffeTorchNet(definition(), mine, device="cpu")
-    before = made.forward(inputs, ["fc"])["fc"]
+    torch_net = CaffeTorchNet(definition(), mine, device="cpu")
+    before = torch_net.forward(inputs, ["fc"])["fc"]
     for blobs in mine.values():
         for blob in blobs:
             blob[:] = 0
-    np.testing.assert_array_equal(made.forward(inputs, ["fc"])["fc"], before)
+    np.testing.assert_array_equal(torch_net.forward(inputs, ["fc"])["fc"], before)
 
 
 def test_weights_that_may_not_be_written_to() -> None:
@@ -59,9 +59,9 @@ def test_weights_that_may_not_be_written_to() -> None:
 
 
 def test_bytes_per_input_counts_what_lives_at_one_time() -> None:
-    made = make()
-    assert made.bytes_per_input("conv") >= 4 * (90 + 48)
-    assert made.bytes_per_input("data") < made.bytes_per_input("conv") <= made.bytes_per_input("prob")
+    torch_net = make()
+    assert torch_net.bytes_per_input("conv") >= 4 * (90 + 48)
+    assert torch_net.bytes_per_input("data") < torch_net.bytes_per_input("conv") <= torch_net.bytes_per_input("prob")
 
 
 def test_weights_of_another_net() -> None:
@@ -90,6 +90,6 @@ def test_provenance_tells_nets_apart() -> None:
 def test_a_layer_in_place_on_the_input() -> None:
     """The input's name stands for what the layer made of it."""
     twice = layer("Power", "data", "data", name="twice", scale=2)
-    made, inputs = CaffeTorchNet(net(SHAPE, twice), {}, device="cpu"), images(2, *SHAPE)
-    np.testing.assert_allclose(made.forward(inputs, ["data"])["data"], 2 * inputs)
-    np.testing.assert_array_equal(made.gradient(inputs[0], blob="data", unit=(0, 0, 0)).sum(), 2)
+    torch_net, inputs = CaffeTorchNet(net(SHAPE, twice), {}, device="cpu"), images(2, *SHAPE)
+    np.testing.assert_allclose(torch_net.forward(inputs, ["data"])["data"], 2 * inputs)
+    np.testing.assert_array_equal(torch_net.gradient(inputs[0], blob="data", unit=(0, 0, 0)).sum(), 2)

@@ -24,37 +24,42 @@ def test_the_mean_in_all_its_forms(tmp_path: Path, form: str) -> None:
     path = mean_file(tmp_path, np.array([104.0, 117.0, 123.0]))
     forms = {"text": "104, 117,123", "array": np.array([104, 117, 123]), "list": [104.0, 117.0, 123.0]}
     mean: Any = forms.get(form, path if form == "file" else str(path))
-    made = caffe_preprocessing(mean=mean)
-    np.testing.assert_array_equal(made.mean, [104, 117, 123])
-    assert (made.channels, made.raw_scale, made.scale, made.view) == ("bgr", 255.0, 1.0, View("warp", 256))
+    preprocessing = caffe_preprocessing(mean=mean)
+    np.testing.assert_array_equal(preprocessing.mean, [104, 117, 123])
+    assert (preprocessing.channels, preprocessing.raw_scale, preprocessing.scale, preprocessing.view) == (
+        "bgr",
+        255.0,
+        1.0,
+        View("warp", 256),
+    )
 
 
 def test_the_input_is_what_caffe_would_make_of_it() -> None:
     """By hand: BGR, 0..1, less the mean, times the scale."""
-    made = caffe_preprocessing(mean="0.5,0.25,0.125", raw_scale=1.0, scale=2.0, image_size=4)
+    preprocessing = caffe_preprocessing(mean="0.5,0.25,0.125", raw_scale=1.0, scale=2.0, image_size=4)
     pixels = np.zeros((3, 4, 4), np.float32)
     pixels[0] = 255.0
-    inputs = made.encode(pixels, (3, 4, 4))
+    inputs = preprocessing.encode(pixels, (3, 4, 4))
     np.testing.assert_allclose(inputs[:, 0, 0], [-1.0, -0.5, 1.75])
 
 
 def test_a_mean_image_stays_in_its_place(tmp_path: Path) -> None:
     image = np.arange(3 * 6 * 6, dtype=np.float32).reshape(3, 6, 6)
-    made = caffe_preprocessing(mean=mean_file(tmp_path, image), channels="rgb", image_size=6)
-    np.testing.assert_array_equal(made.encode(np.zeros((3, 4, 4)), (3, 4, 4)), -image[:, 1:5, 1:5])
+    preprocessing = caffe_preprocessing(mean=mean_file(tmp_path, image), channels="rgb", image_size=6)
+    np.testing.assert_array_equal(preprocessing.encode(np.zeros((3, 4, 4)), (3, 4, 4)), -image[:, 1:5, 1:5])
 
 
 def test_the_callers_mean_is_not_kept() -> None:
     mean = np.array([1.0, 2.0, 3.0], np.float32)
-    made = caffe_preprocessing(mean=mean)
+    preprocessing = caffe_preprocessing(mean=mean)
     mean[:] = 0
-    np.testing.assert_array_equal(made.mean, [1, 2, 3])
+    np.testing.assert_array_equal(preprocessing.mean, [1, 2, 3])
 
 
 def test_no_mean_is_warned_of() -> None:
     with pytest.warns(InputWarning, match="no mean was given"):
-        made = caffe_preprocessing()
-    assert made.mean is None
+        preprocessing = caffe_preprocessing()
+    assert preprocessing.mean is None
     np.testing.assert_array_equal(caffe_preprocessing(mean="0,0,0").mean, [0, 0, 0])
 
 

@@ -16,9 +16,13 @@ import numpy as np
 import pytest
 import skimage.data
 from helpers.places import ROOT
+from helpers.prototxt import prototxt
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from predicdiff.explanation import Explanation
+from predicdiff.nets.caffe.records import NetSpec
 from predicdiff.samplers import GaussianSampler
 
 OTHER = os.environ.get("PREDICDIFF_CAFFE_PYTHON")
@@ -51,12 +55,12 @@ def both(tmp_path: Path) -> Both:
 
 def agree(caffe: Explanation, torch: Explanation) -> None:
     """The same net, image and draws, whatever computed; relevance within a thousandth of the largest."""
-    nets = [found.provenance["net"] for found in (caffe, torch)]
+    nets = [explanation.provenance["net"] for explanation in (caffe, torch)]
     assert [net["engine"] for net in nets] == ["caffe", "torch"]
     for key in ("definition", "weights", "preprocessing"):
         assert nets[0][key] == nets[1][key], key
     assert caffe.settings == torch.settings
-    samplers = [dict(found.provenance["sampler"]) for found in (caffe, torch)]
+    samplers = [dict(explanation.provenance["sampler"]) for explanation in (caffe, torch)]
     if torch.settings["start"] is not None:  # activations, which each engine has computed for itself
         samplers = [{**told, "fingerprint": None} for told in samplers]
     assert samplers[0] == samplers[1]
@@ -114,3 +118,66 @@ def test_squeezenet_with_its_real_weights(both: Both, shared: Path, models: Path
     )  # fmt: skip
     agree(caffe, torch)
     assert list(torch.targets[0].unit) == [281]
+
+
+#: Run by Caffe's Python: what each net of a folder gives for its inputs, and a gradient.
+THERE = """
+import sys
+from pathlib import Path
+import numpy as np
+from predicdiff.nets.caffe.pycaffe import CaffeNet
+
+for path in sorted(Path(sys.argv[1]).glob("*.prototxt")):
+    weights = {}
+    with np.load(path.with_suffix(".npz")) as held:
+        inputs = held["inputs"]
+        for key in sorted(held.files):
+            layer, slash, _ = key.rpartition("/")
+            if slash:
+                weights.setdefault(layer, []).append(held[key])
+    net = CaffeNet(path, weights, device="cpu")
+    blob, shape = list(net.blobs.items())[-1]
+    gradient = net.gradient(inputs[0], blob=blob, unit=(0,) * len(shape))
+    np.savez(path.with_suffix(".caffe.npz"), gradient=gradient, **net.forward(inputs, list(net.blobs)))
+"""
+
+
+def test_random_nets_of_all_layer_types(tmp_path: Path) -> None:
+    """Every blob, and the gradient of the last one's first unit."""
+    pytest.importorskip("torch")
+    from helpers.random_caffe import specs, weights
+
+    from predicdiff.nets.caffe.torch_net import CaffeTorchNet
+
+    nets = []
+
+    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate], deadline=None,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(spec=specs(), seed=st.integers(0, 99))
+    def collect(spec: NetSpec, seed: int) -> None:
+        if len(spec.layers) < 4 or any(set(layer.bottoms) & set(layer.tops) for layer in spec.layers):
+            return  # what works in place on a blob that another layer reads too, Caffe can't run
+        generator, number = np.random.default_rng(seed), len(nets)
+        arrays = weights(spec, generator)
+        torch_net = CaffeTorchNet(spec, arrays, device="cpu")
+        inputs = generator.standard_normal((2, *torch_net.input_shape)).astype(np.float32)
+        held = {f"{layer}/{i}": array for layer, of_layer in arrays.items() for i, array in enumerate(of_layer)}
+        np.savez(tmp_path / f"{number:02}.npz", inputs=inputs, **held)
+        (tmp_path / f"{number:02}.prototxt").write_text(prototxt(spec))
+        nets.append((torch_net, inputs))
+
+    collect()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*shlex.split(str(OTHER)), "-c", THERE, str(tmp_path)], env=environment, cwd=ROOT, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout.decode()
+    assert len(nets) > 15
+    for number, (torch_net, inputs) in enumerate(nets):
+        with np.load(tmp_path / f"{number:02}.caffe.npz") as wanted:
+            for blob, values in torch_net.forward(inputs, list(torch_net.blobs)).items():
+                near = 1e-5 * max(1.0, np.abs(wanted[blob]).max())
+                np.testing.assert_allclose(values, wanted[blob], rtol=1e-4, atol=near, err_msg=blob)
+            gradient = torch_net.gradient(inputs[0], blob=blob, unit=(0,) * len(torch_net.blobs[blob]))
+            assert np.linalg.norm(gradient - wanted["gradient"]) <= 1e-3 * max(1.0, np.linalg.norm(gradient))

@@ -39,9 +39,9 @@ def test_fields_are_found_where_they_were_written(
     data = before
     for field, wire, payload in parts:
         data += varint(field << 3 | wire) + (varint(len(payload)) if wire == 2 else b"") + payload
-    found = walk(scratch, data, start=len(before))
-    assert [(field.number, field.wire, data[field.start : field.stop]) for field in found] == parts
-    assert b"".join(data[field.begin : field.stop] for field in found) == data[len(before) :]
+    walked = walk(scratch, data, start=len(before))
+    assert [(field.number, field.wire, data[field.start : field.stop]) for field in walked] == parts
+    assert b"".join(data[field.begin : field.stop] for field in walked) == data[len(before) :]
 
 
 @pytest.mark.parametrize(

@@ -43,15 +43,15 @@ def places(span: Span, window: int) -> set[int]:
 
 @given(reach=reaches(), span=spans())
 def test_affected_outputs_are_those_that_see_something_of_the_range(reach: Reach, span: Span) -> None:
-    found = reach.affected(span)
+    reached = reach.affected(span)
     for window in range(4):
         inputs = places(span, window)
         at = {place * reach.up for place in inputs}
         wanted = {o for o in range(reach.size) if at.intersection(seen(reach, o))}
         straddling = [o for o in range(-40, 80) if at.intersection(range(seen(reach, o)[0], seen(reach, o)[-1] + 1))]
         between = set(range(min(straddling), max(straddling) + 1)) if straddling else set()
-        assert wanted <= places(found, window) == between.intersection(range(reach.size))
-        assert 0 <= found.start[window] <= found.stop[window] <= reach.size
+        assert wanted <= places(reached, window) == between.intersection(range(reach.size))
+        assert 0 <= reached.start[window] <= reached.stop[window] <= reach.size
         if reach.dilation == reach.up == 1:
             assert wanted == between.intersection(range(reach.size))
 
@@ -97,8 +97,8 @@ def test_a_layers_reaches_are_those_along_rows_and_along_columns() -> None:
 
 @given(areas=rectangles(), rows=reaches(), columns=reaches())
 def test_rows_and_columns_do_not_mix(areas: Rectangles, rows: Reach, columns: Reach) -> None:
-    found = geometry.affected(areas, (rows, columns))
-    for span, wanted in zip(found, (rows.affected(areas.rows), columns.affected(areas.columns))):
+    reached = geometry.affected(areas, (rows, columns))
+    for span, wanted in zip(reached, (rows.affected(areas.rows), columns.affected(areas.columns))):
         np.testing.assert_array_equal(span, wanted)
 
 
@@ -108,14 +108,14 @@ def cells(areas: Rectangles, window: int) -> set[tuple[int, int]]:
 
 @given(several=st.lists(rectangles(), min_size=1, max_size=4))
 def test_the_union_is_the_smallest_rectangle_around_all(several: list[Rectangles]) -> None:
-    found = geometry.union(several)
+    reached = geometry.union(several)
     for window in range(4):
         inside = set().union(*(cells(areas, window) for areas in several))
         if not inside:
-            assert found.areas[window] == 0
+            assert reached.areas[window] == 0
             continue
         (top, left), (bottom, right) = np.min(list(inside), 0), np.max(list(inside), 0)
-        assert cells(found, window) == {(r, c) for r in range(top, bottom + 1) for c in range(left, right + 1)}
+        assert cells(reached, window) == {(r, c) for r in range(top, bottom + 1) for c in range(left, right + 1)}
 
 
 @given(areas=rectangles())
@@ -126,10 +126,10 @@ def test_areas_are_counted_and_windows_picked(areas: Rectangles) -> None:
 
 
 def test_everything_is_the_whole_map_for_each_window() -> None:
-    found = geometry.everything(3, (4, 5))
-    assert found.areas.tolist() == [20, 20, 20]
-    assert found.rows.start.tolist() == [0, 0, 0]
-    assert found.columns.stop.tolist() == [5, 5, 5]
+    reached = geometry.everything(3, (4, 5))
+    assert reached.areas.tolist() == [20, 20, 20]
+    assert reached.rows.start.tolist() == [0, 0, 0]
+    assert reached.columns.stop.tolist() == [5, 5, 5]
 
 
 def test_a_stack_keeps_each_maps_rectangles() -> None:
