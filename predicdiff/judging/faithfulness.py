@@ -23,6 +23,7 @@ from ..protocols import Net, Progress, Sampler, Unit
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
 from ..targets import observed, outcomes, predicted, see
+from ..windows import told
 from .bootstrap import RESAMPLES, interval
 from .deletion import MODES, areas, curve
 from .infills import InfillLike, find
@@ -113,7 +114,8 @@ class Faithfulness:
             f"infill: {s['infill']}; seed {s['seed']}."
         )
         if s["windows"]:
-            text += " Maps with k = {window}, S = {samples}, stride {stride}.".format(**s["windows"])
+            k, samples, stride = told(s["windows"]["window"]), s["windows"]["samples"], s["windows"]["stride"]
+            text += f" Maps with k = {k}, S = {samples}, stride {stride}."
         return " ".join([text, *self.notes])
 
     def figure(self, title: str = "") -> Figure:

@@ -76,6 +76,11 @@ def sensitivity(
         warn(message, InputWarning)
     if start_from == "activation":
         gradient = gradient * read(net.forward(inputs[None], [blob])[blob], [index])[0, 0]
+    return _reduced(gradient, inputs, reduce)
+
+
+def _reduced(gradient: np.ndarray, inputs: np.ndarray, reduce: str) -> np.ndarray:
+    """One value (H, W) for each pixel of a gradient (C, H, W)."""
     if reduce == "max_abs":
         return np.abs(gradient).max(axis=0)
     return (gradient if reduce == "signed" else gradient * inputs).sum(axis=0)

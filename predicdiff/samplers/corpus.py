@@ -47,14 +47,15 @@ def bundled(exclude: np.ndarray | None = None) -> dict[str, np.ndarray]:
         If scikit-image has come without them.
     """
     folder = _data_folder()
-    found = {}
+    photographs = {}
     for name, (file, _) in PHOTOGRAPHS.items():
         try:
-            found[name] = load_image(folder / file)
+            photographs[name] = load_image(folder / file)
         except ImageError:
             continue
-    gone = {PHOTOGRAPHS[name][1] for name, image in found.items() if exclude is not None and _equal(image, exclude)}
-    kept = {name: image for name, image in found.items() if PHOTOGRAPHS[name][1] not in gone}
+    same = [name for name, image in photographs.items() if exclude is not None and _equal(image, exclude)]
+    gone = {PHOTOGRAPHS[name][1] for name in same}
+    kept = {name: image for name, image in photographs.items() if PHOTOGRAPHS[name][1] not in gone}
     if not kept:
         raise SamplerError(
             f"no photographs in {folder}: this scikit-image came without. Give a folder with --corpus DIR."
@@ -86,13 +87,13 @@ def crops(
     size = np.array(image.shape[:2])
     largest = np.min(size / shape)
     smallest = min(largest, max(SMALLEST * largest, 1.0))
-    made = []
+    pieces = []
     for index, scale in enumerate(np.linspace(largest, smallest, count)):
         part = np.clip(np.rint(np.array(shape) * scale).astype(int), 1, size)
         top, left = (generator(seed, number, index, purpose=CROP).random(2) * (size - part + 1)).astype(int)
         piece = image[top : top + part[0], left : left + part[1]]
-        made.append(View("warp").apply(piece[:, ::-1] if index % 2 else piece, shape))
-    return np.stack(made)
+        pieces.append(View("warp").apply(piece[:, ::-1] if index % 2 else piece, shape))
+    return np.stack(pieces)
 
 
 def default_corpus(
@@ -162,13 +163,7 @@ def read_folder(path: str | Path, view: Callable[[np.ndarray], np.ndarray]) -> t
         If there is no such folder, or fewer than two images can be read.
     """
     path = Path(path)
-    images, names, skipped = [], [], []
-    for file in _files(path):
-        try:
-            images.append(np.asarray(view(load_image(file)), np.float32))
-            names.append(file.name)
-        except ImageError as error:
-            skipped.append(f"{file.name}: {str(error).replace(f'{file}: ', '')}")
+    images, names, skipped = _read(_files(path), view)
     if len(images) < 2:
         raise SamplerError(
             f"{path}: {len(images)} image(s) read, {len(skipped)} file(s) skipped{_first(skipped)}: "
@@ -180,6 +175,20 @@ def read_folder(path: str | Path, view: Callable[[np.ndarray], np.ndarray]) -> t
             InputWarning,
         )
     return np.stack(images), names, skipped
+
+
+def _read(
+    files: Sequence[Path], view: Callable[[np.ndarray], np.ndarray]
+) -> tuple[list[np.ndarray], list[str], list[str]]:
+    """Pixels and names of the files that are images, and a line for each that is none."""
+    images, names, skipped = [], [], []
+    for file in files:
+        try:
+            images.append(np.asarray(view(load_image(file)), np.float32))
+            names.append(file.name)
+        except ImageError as error:
+            skipped.append(f"{file.name}: {str(error).replace(f'{file}: ', '')}")
+    return images, names, skipped
 
 
 def _data_folder() -> Path:

@@ -129,11 +129,7 @@ class MarginalSampler(SavedSampler):
             If a window reaches over the border, S < 1, or the seed is out of range.
         """
         pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
-        others = self._candidates(pixels, samples)
-        chosen = np.tile(others[:samples], (len(origins), 1))
-        if samples < len(others):
-            for choice, stream in zip(chosen, generators(seed, origins)):
-                choice[:] = others[np.argsort(stream.random(len(others)), kind="stable")[:samples]]
+        chosen = self._chosen(pixels, origins, samples, seed)
         at: Any = (chosen, slice(None), *origins.T[..., None])
         drawn: np.ndarray = sliding(self.images, window=window)[at]
         return drawn
@@ -146,6 +142,15 @@ class MarginalSampler(SavedSampler):
     def from_parts(cls, parts: dict[str, Any]) -> MarginalSampler:
         """The sampler of what `parts` gave."""
         return cls(parts["images"], names=parts["names"], choice=parts["choice"])
+
+    def _chosen(self, pixels: np.ndarray, origins: np.ndarray, samples: int, seed: int) -> np.ndarray:
+        """Which images (n, S) are put into each window."""
+        others = self._candidates(pixels, samples)
+        chosen = np.tile(others[:samples], (len(origins), 1))
+        if samples < len(others):
+            for choice, stream in zip(chosen, generators(seed, origins)):
+                choice[:] = others[np.argsort(stream.random(len(others)), kind="stable")[:samples]]
+        return chosen
 
     def _candidates(self, pixels: np.ndarray, samples: int) -> np.ndarray:
         """Indices of the images that may be put into a window."""

@@ -63,22 +63,22 @@ def normals(
     seed: int, origins: np.ndarray, shape: tuple[int, ...], *, dtype: type = np.float32, threads: int = 1
 ) -> np.ndarray:
     """Standard normal numbers (n, *shape), each window's from its own stream; the same from any number of threads."""
-    found: np.ndarray = np.empty((len(origins), *shape), dtype)
+    numbers: np.ndarray = np.empty((len(origins), *shape), dtype)
 
     def fill(part: slice) -> None:
-        numbers = np.empty(shape)
-        for window, stream in zip(found[part], generators(seed, origins[part])):
-            stream.standard_normal(out=numbers)  # of the interpreter's lock it is free meanwhile
-            window[...] = numbers
+        own = np.empty(shape)
+        for window, stream in zip(numbers[part], generators(seed, origins[part])):
+            stream.standard_normal(out=own)  # of the interpreter's lock it is free meanwhile
+            window[...] = own
 
     size = max(1, -(-len(origins) // threads))
     parts = [slice(start, start + size) for start in range(0, len(origins), size)]
     if len(parts) < 2:
         fill(slice(None))
-        return found
+        return numbers
     with ThreadPoolExecutor(len(parts)) as pool:
         list(pool.map(fill, parts))
-    return found
+    return numbers
 
 
 def threads_beside() -> int:
