@@ -17,8 +17,8 @@ import predicdiff
 
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
-    ("errors", "protocols", "_version"),
-    ("units", "windows", "noise", "images", "evidence", "files", "journal"),
+    ("errors", "protocols", "noise", "_version"),
+    ("units", "windows", "images", "evidence", "files", "journal"),
     ("samplers", "nets", "explanation", "overlays"),
     ("targets", "presets", "comparing"),
     ("plan", "plotting"),
