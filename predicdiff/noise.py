@@ -8,8 +8,6 @@ from typing import Optional, Tuple, Union
 
 import numpy as np
 
-from .windows import SidesLike, sides
-
 #: Where draws are cut off: at two numbers, or at two arrays (n, C, h, w), a bound for each value.
 Limits = Optional[Tuple[Union[float, np.ndarray], Union[float, np.ndarray]]]
 
@@ -29,8 +27,8 @@ class Noise:
     laws : (n,) int array
         Which factor is a window's.
     factors : tuple of (B, W, W) arrays
-    window : int or (rows, columns)
-        k.
+    window : (rows, columns)
+        Its sides.
     limits : (low, high) or None
     """
 
@@ -38,15 +36,14 @@ class Noise:
     means: np.ndarray
     laws: np.ndarray
     factors: tuple[np.ndarray, ...]
-    window: SidesLike
+    window: tuple[int, ...]
     limits: Limits = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """What the patches have, (n, S, C, h, w)."""
         count, samples, blocks, size = self.normal.shape
-        lengths = sides(self.window)
-        return count, samples, blocks * size // math.prod(lengths), *lengths
+        return count, samples, blocks * size // math.prod(self.window), *self.window
 
     def patches(self) -> np.ndarray:
         """Patches (n, S, C, h, w) float32.

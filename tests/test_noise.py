@@ -9,7 +9,7 @@ import pytest
 
 from predicdiff.noise import Noise
 
-WINDOWS, SAMPLES, K = 7, 3, 2
+WINDOWS, SAMPLES, SIDES = 7, 3, (1, 4)
 
 
 def noise(blocks: int = 1, size: int = 12, laws: int = 3, **change: Any) -> Noise:
@@ -17,7 +17,7 @@ def noise(blocks: int = 1, size: int = 12, laws: int = 3, **change: Any) -> Nois
     draw = np.random.default_rng(0).standard_normal
     factors = tuple(np.tril(draw((blocks, size, size))).astype(np.float32) for _ in range(laws))
     which = np.arange(WINDOWS) * 5 % laws
-    return Noise(draw((WINDOWS, SAMPLES, blocks, size)), draw((WINDOWS, blocks, size)), which, factors, K, **change)
+    return Noise(draw((WINDOWS, SAMPLES, blocks, size)), draw((WINDOWS, blocks, size)), which, factors, SIDES, **change)
 
 
 def by_hand(given: Noise) -> np.ndarray:
@@ -27,7 +27,7 @@ def by_hand(given: Noise) -> np.ndarray:
         factor = given.factors[given.laws[window]][block, row].astype(float)
         products = [a * b for a, b in zip(factor, given.normal[window, sample, block])]
         found[window, sample, block, row] = given.means[window, block, row] + sum(products)
-    return found.reshape(WINDOWS, SAMPLES, 3, K, K)
+    return found.reshape(WINDOWS, SAMPLES, 3, *SIDES)
 
 
 @pytest.mark.parametrize("laws", [1, 3])
@@ -36,7 +36,7 @@ def test_patches_equal_explicit_sums(blocks: int, size: int, laws: int) -> None:
     given = noise(blocks, size, laws)
     found = given.patches()
     assert (found.shape, found.dtype) == (given.shape, np.float32)
-    assert given.shape == (WINDOWS, SAMPLES, 3, K, K)
+    assert given.shape == (WINDOWS, SAMPLES, 3, *SIDES)
     np.testing.assert_allclose(found, by_hand(given), rtol=1e-6, atol=1e-6)
 
 
@@ -47,7 +47,7 @@ def test_patches_are_cut_off_at_two_numbers() -> None:
 
 
 def test_patches_are_cut_off_at_each_values_own_bounds() -> None:
-    low = np.random.default_rng(1).standard_normal((WINDOWS, 3, K, K)).astype(np.float32) - 1
+    low = np.random.default_rng(1).standard_normal((WINDOWS, 3, *SIDES)).astype(np.float32) - 1
     found, free = noise(limits=(low, low + 1)).patches(), noise().patches()
     for window, sample, *value in np.ndindex(found.shape):
         bounds = low[(window, *value)], low[(window, *value)] + np.float32(1)
@@ -55,8 +55,8 @@ def test_patches_are_cut_off_at_each_values_own_bounds() -> None:
 
 
 def test_no_windows() -> None:
-    empty = Noise(np.empty((0, 4, 1, 12)), np.empty((0, 1, 12)), np.empty(0, int), (), K)
-    assert empty.patches().shape == (0, 4, 3, K, K)
+    empty = Noise(np.empty((0, 4, 1, 12)), np.empty((0, 1, 12)), np.empty(0, int), (), SIDES)
+    assert empty.patches().shape == (0, 4, 3, *SIDES)
 
 
 def test_numbers_stay_as_they_are() -> None:

@@ -195,7 +195,7 @@ def test_draws_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 def noise_of(windows: int, value: float = 1.0) -> Noise:
     """Four draws for each window, all of them ``value``."""
     law = np.zeros((1, 27, 27))
-    return Noise(np.ones((windows, 4, 1, 27)), np.full((windows, 1, 27), value), np.zeros(windows, int), (law,), 3)
+    return Noise(np.ones((windows, 4, 1, 27)), np.full((windows, 1, 27), value), np.zeros(windows, int), (law,), (3, 3))
 
 
 class Noisy(NormalSampler):

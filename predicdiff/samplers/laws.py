@@ -64,7 +64,7 @@ class Laws:
         for number, law in enumerate(chosen):
             alike = laws == number
             means[alike] = self.means(pixels, corners[alike], law).transpose(1, 0, 2)
-        return Noise(normal, means, laws, tuple(law.factor for law in chosen), window, limits)
+        return Noise(normal, means, laws, tuple(law.factor for law in chosen), sides(window), limits)
 
     def means(self, pixels: np.ndarray, corners: np.ndarray, law: Conditional) -> np.ndarray:
         """Conditional means (B, n, W) of windows that lie alike in their contexts."""

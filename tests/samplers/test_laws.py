@@ -47,7 +47,7 @@ def test_each_window_has_the_factor_and_the_means_of_its_place() -> None:
     corners = windows.contexts(origins, SHAPE, window=window, context=5)
     normal = np.zeros((len(origins), 1, 1, 18))
     noise = made.noise(pixels, origins, corners, normal, window, (0.0, 1.0))
-    assert (noise.window, noise.limits) == (window, (0.0, 1.0))
+    assert (noise.window, noise.limits) == ((window, window), (0.0, 1.0))
     for origin, corner, law, means in zip(origins, corners, noise.laws, noise.means):
         own = made.law(window, tuple((origin - corner).tolist()))
         assert noise.factors[law] is own.factor

@@ -80,7 +80,7 @@ def test_no_precision_touches_the_draws() -> None:
 
 
 def test_no_windows() -> None:
-    empty = Noise(np.empty((0, 4, 1, 12)), np.empty((0, 1, 12)), np.empty(0, int), (), 2, (0.0, 1.0))
+    empty = Noise(np.empty((0, 4, 1, 12)), np.empty((0, 1, 12)), np.empty(0, int), (), (2, 2), (0.0, 1.0))
     assert drawn(empty, HERE).shape == (0, 4, 3, 2, 2)
 
 
