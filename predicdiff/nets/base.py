@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,47 @@ from .preprocessing import Preprocessing
 TRAINING_INSTANCES = 1_281_167
 
 
+@dataclass(frozen=True)
+class NetFacts:
+    """What is known of a net before anything is computed.
+
+    Attributes
+    ----------
+    name : str
+    input_shape : (C, H, W)
+    blobs : {name: shape without the batch axis}, in the order in which they are computed
+    scores, output : str or None
+        Names of the pre-softmax blob and of the probabilities.
+    preprocessing : Preprocessing or None
+        Without one, pixels are inputs.
+    labels : sequence of str or None
+        One for each class.
+    training_instances : int or None
+        N of Laplace's correction; by default `TRAINING_INSTANCES`.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    blobs: Mapping[str, tuple[int, ...]]
+    scores: str | None
+    output: str | None
+    preprocessing: Preprocessing | None = None
+    labels: Sequence[str] | None = None
+    training_instances: int | None = None
+
+    def check(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.preprocessing is not None:
+            self.preprocessing.check(self.input_shape)
+        classes = self.blobs[self.output][0] if self.output is not None else None
+        if self.labels is not None and classes is not None and len(self.labels) != classes:
+            raise SettingsError(
+                f"net {self.name!r} has {classes} classes, but {len(self.labels)} labels came: want one for each."
+            )
+        if self.training_instances is not None and self.training_instances < 1:
+            raise SettingsError(f"training_instances = {self.training_instances}: want at least 1.")
+
+
 class BlobNet(ABC):
     """A net with named blobs; its kinds say what computes them.
 
@@ -28,17 +70,7 @@ class BlobNet(ABC):
 
     Parameters
     ----------
-    name : str
-    input_shape : (C, H, W)
-    blobs : {name: shape without the batch axis}, in the order in which they are computed
-    scores, output : str or None
-        Names of the pre-softmax blob and of the probabilities.
-    preprocessing : Preprocessing, optional
-        Without one, pixels are inputs.
-    labels : sequence of str, optional
-        One for each class.
-    training_instances : int
-        N of Laplace's correction.
+    facts : NetFacts
     """
 
     #: K of Laplace's correction, where it is not the number of probabilities.
@@ -47,35 +79,17 @@ class BlobNet(ABC):
     #: Whether a sampler's `Noise` is made patches of where the net computes; otherwise numpy does it.
     takes_noise: bool = False
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        input_shape: tuple[int, int, int],
-        blobs: Mapping[str, tuple[int, ...]],
-        scores: str | None,
-        output: str | None,
-        preprocessing: Preprocessing | None,
-        labels: Sequence[str] | None,
-        training_instances: int | None,
-    ) -> None:
-        if preprocessing is not None:
-            preprocessing.check(input_shape)
-        classes = blobs[output][0] if output is not None else None
-        if labels is not None and classes is not None and len(labels) != classes:
-            raise SettingsError(
-                f"net {name!r} has {classes} classes, but {len(labels)} labels came: want one for each."
-            )
-        if training_instances is not None and training_instances < 1:
-            raise SettingsError(f"training_instances = {training_instances}: want at least 1.")
-        self.name = name
-        self.input_shape = input_shape
-        self.scores = scores
-        self.output = output
-        self.preprocessing = preprocessing
-        self.labels: Sequence[str] | None = None if labels is None else list(labels)
-        self.training_instances = TRAINING_INSTANCES if training_instances is None else training_instances
-        self._blobs = dict(blobs)
+    def __init__(self, facts: NetFacts) -> None:
+        facts.check()
+        self.name = facts.name
+        self.input_shape = facts.input_shape
+        self.scores = facts.scores
+        self.output = facts.output
+        self.preprocessing = facts.preprocessing
+        self.labels: Sequence[str] | None = None if facts.labels is None else list(facts.labels)
+        n = facts.training_instances
+        self.training_instances = TRAINING_INSTANCES if n is None else n
+        self._blobs = dict(facts.blobs)
 
     def __repr__(self) -> str:
         return (

@@ -80,14 +80,9 @@ class CaffeNet(BlobNet):
         self._resolved = resolve(spec)
         _check_in_place(self._resolved)
         super().__init__(
-            name=name or spec.name,
-            input_shape=self._resolved.input_shape,
-            blobs=self._resolved.blobs,
-            scores=self._resolved.scores,
-            output=self._resolved.output,
-            preprocessing=preprocessing,
-            labels=labels,
-            training_instances=training_instances,
+            self._resolved.facts(
+                name=name, preprocessing=preprocessing, labels=labels, training_instances=training_instances
+            )
         )
         arrays = check_weights(self._resolved, weights, source=source)
         use(self._gpu)

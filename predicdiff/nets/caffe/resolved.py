@@ -12,12 +12,13 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Iterable, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from ...errors import LayerError, WeightsError
 from ...units import lookup
+from ..base import NetFacts
 from ..engine.order import freed, needed
 from .fields import Shape
 from .layer_types import MOST, LayerType, Shapes, shapes, type_of
@@ -110,6 +111,10 @@ class ResolvedNet:
             return None
         bottom = last.layer.bottoms[0]
         return bottom if self.values[bottom] == last.reads[0] else None
+
+    def facts(self, *, name: str | None, **about: Any) -> NetFacts:
+        """What is known of the net before it is run, with what else `NetFacts` takes; ``name`` by default its own."""
+        return NetFacts(name or self.name, self.input_shape, self.blobs, self.scores, self.output, **about)
 
     @property
     def _last_of_probabilities(self) -> Step | None:

@@ -65,17 +65,10 @@ class CaffeTorchNet(TorchNet):
     ) -> None:
         self._spec = spec
         self._resolved = resolve(spec)
-        super().__init__(
-            name=name or spec.name,
-            input_shape=self._resolved.input_shape,
-            blobs=self._resolved.blobs,
-            scores=self._resolved.scores,
-            output=self._resolved.output,
-            preprocessing=preprocessing,
-            labels=labels,
-            training_instances=training_instances,
-            device=choose_device(device),
+        facts = self._resolved.facts(
+            name=name, preprocessing=preprocessing, labels=labels, training_instances=training_instances
         )
+        super().__init__(facts, choose_device(device))
         # On the CPU channels last: 1.2 times as fast as NCHW for AlexNet, 2 times for GoogLeNet and SqueezeNet (batch
         # 16, two cores), whose pooling it vectorises. On a GPU it is half precision that gains by it, so NCHW there.
         self._layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, Callable, ContextManager, TypeVar
 
@@ -16,8 +16,7 @@ from ...errors import BlobError
 from ...noise import Noise
 from ...protocols import Unit
 from ...windows import SidesLike, sides
-from ..base import BlobNet, hash_of
-from ..preprocessing import Preprocessing
+from ..base import BlobNet, NetFacts, hash_of
 from . import draws as device_draws
 from .asked import only
 from .device import check_precision, computing, exactly, memory_errors
@@ -38,8 +37,7 @@ class TorchNet(BlobNet):
 
     Parameters
     ----------
-    name, input_shape, blobs, scores, output, preprocessing, labels, training_instances
-        As for `BlobNet`.
+    facts : NetFacts
     device : torch.device
     """
 
@@ -49,29 +47,8 @@ class TorchNet(BlobNet):
     #: In which order batches lie in memory.
     _layout: torch.memory_format = torch.contiguous_format
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        input_shape: tuple[int, int, int],
-        blobs: Mapping[str, tuple[int, ...]],
-        scores: str | None,
-        output: str | None,
-        preprocessing: Preprocessing | None,
-        labels: Sequence[str] | None,
-        training_instances: int | None,
-        device: torch.device,
-    ) -> None:
-        super().__init__(
-            name=name,
-            input_shape=input_shape,
-            blobs=blobs,
-            scores=scores,
-            output=output,
-            preprocessing=preprocessing,
-            labels=labels,
-            training_instances=training_instances,
-        )
+    def __init__(self, facts: NetFacts, device: torch.device) -> None:
+        super().__init__(facts)
         self.device = device
         self._draws_on_device = device.type == "cuda"
         self._precision = "float32"

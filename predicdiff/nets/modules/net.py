@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ...errors import BlobError, SettingsError
 from ...units import lookup
 from ...windows import SidesLike
+from ..base import NetFacts
 from ..engine.device import Device, choose_device
 from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
@@ -88,7 +89,7 @@ class ModuleNet(TorchNet):
         self._layout = self._seen.layout
         self._module_graph, self.dense_because = checked_graph(self.module, shape, place, own, output)
         inner = {blob: size for blob, size in self._seen.shapes.items() if blob not in (self._own, prob)}
-        super().__init__(
+        facts = NetFacts(
             name=name,
             input_shape=shape,
             blobs={**inner, self._own: own, **({} if prob is None else {prob: own})},
@@ -97,8 +98,8 @@ class ModuleNet(TorchNet):
             preprocessing=preprocessing,
             labels=labels,
             training_instances=training_instances,
-            device=place,
         )
+        super().__init__(facts, place)
 
     @property
     def learnt(self) -> list[str]:
