@@ -269,6 +269,36 @@ def test_annotations_are_not_evaluated() -> None:
     assert not offenders
 
 
+def evaluated(path: Path) -> Iterator[ast.Subscript]:
+    """Subscripts that are evaluated as soon as a module is imported, annotations apart."""
+    todo: list[ast.AST] = list(tree_of(path).body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            todo += [*node.decorator_list, *node.args.defaults]
+            continue
+        if isinstance(node, ast.AnnAssign):
+            todo += [node.value] if node.value is not None else []
+            continue
+        if isinstance(node, ast.Subscript):
+            yield node
+        todo += ast.iter_child_nodes(node)
+
+
+def test_aliases_of_types_can_be_evaluated_by_python_3_8() -> None:
+    """It has no ``list[int]``, nor ``Sequence[int]`` of collections.abc: aliases take typing's."""
+    offenders = []
+    for path in MODULES:
+        plain = {"dict", "list", "set", "tuple", "type"}
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ImportFrom) and node.module == "collections.abc":
+                plain |= {alias.name for alias in node.names}
+        for subscript in evaluated(path):
+            if isinstance(subscript.value, ast.Name) and subscript.value.id in plain:
+                offenders.append(f"{identifier(path)}:{subscript.lineno}")
+    assert not offenders
+
+
 def test_exceptions_are_ours() -> None:
     """Nothing raises a bare ``Exception``, nor one that the command line would show as a traceback."""
     bare = {"Exception", "BaseException", "AssertionError", "RuntimeError"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Tuple
+from collections.abc import Iterable
+from typing import Sequence, Tuple
 
 #: The values that a function reads, and those that it writes.
 Move = Tuple[Sequence[int], Sequence[int]]
