@@ -193,7 +193,11 @@ def test_no_module_is_hidden_behind_a_name_of_its_package() -> None:
     hidden = []
     for path in MODULES:
         *packages, name = parts_of(path)
-        package = importlib.import_module(".".join([PACKAGE.name, *packages]))
+        try:
+            package = importlib.import_module(".".join([PACKAGE.name, *packages]))
+        except ModuleNotFoundError as error:
+            assert error.name in HEAVY  # noqa: PT017
+            continue
         value = vars(package).get(name)
         if value is not None and not isinstance(value, ModuleType):
             hidden.append(identifier(path))

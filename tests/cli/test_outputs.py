@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from helpers.engines import needed
 
 from predicdiff.cli.outputs import check_outputs, name_of, numbered
 from predicdiff.errors import ExplanationError, SettingsError
@@ -52,6 +53,7 @@ def test_a_read_only_folder(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a file system that is read-only to root too")
+@needed
 def test_a_folder_that_not_even_root_may_fill(cli, refused, net, tmp_path):
     error = refused("explain", *net, "-k", 8, "-S", 2, "-o", "/proc/self/predicdiff.h5")
     assert "/proc/self/predicdiff.h5" in error
