@@ -7,7 +7,7 @@ from typing import Any, Callable, Sequence
 
 from .errors import SamplerError, SettingsError
 from .noise import Noise
-from .protocols import Net, Sampler
+from .protocols import Net, Sampler, Work
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class NetAbilities:
     bytes_needed: Callable[..., tuple[int, int]] | None = None
     check_downstream: Callable[[str, str], None] | None = None
     evaluation: Callable[..., str] | None = None
-    work: Any = None
+    work: Work | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class SamplerAbilities:
 
     name: str
     population: Callable[..., int] | None = None
+    most_draws: int | None = None
     noise: Callable[..., Noise] | None = None
     provenance: Any = None
     notes: Sequence[str] = ()
@@ -53,7 +54,7 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
     Raises
     ------
     SamplerError
-        If it is no sampler.
+        If it is no sampler, or its ``notes`` are no sentences.
     """
     is_class = isinstance(sampler, type)
     if is_class or not callable(getattr(sampler, "draw", None)):
@@ -63,7 +64,11 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
             "draw."
         )
     beyond = {**_beyond(sampler, SamplerAbilities), "noise": _noise(sampler)}
-    return SamplerAbilities(type(sampler).__name__, **beyond)
+    abilities = SamplerAbilities(type(sampler).__name__, **beyond)
+    notes = abilities.notes
+    if not isinstance(notes, (list, tuple)) or not all(isinstance(note, str) for note in notes):
+        raise SamplerError(f"{abilities.name}.notes is {notes!r}: want a list of sentences.")
+    return abilities
 
 
 def _noise(sampler: Any) -> Callable[..., Noise] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Union
 
@@ -141,9 +141,12 @@ class Plan:
         return max(TILE_EVALUATIONS, int(min(liked, room)))
 
     def with_sampler(self, sampler: Sampler) -> Analysis:
-        """The whole analysis, ready to run; a SamplerError if the sampler is none."""
+        """The whole analysis, ready to run, with no more samples than there are; a SamplerError if it is none."""
+        drawing = sampler_abilities(sampler)
         parts = {part.name: getattr(self, part.name) for part in fields(Plan)}
-        return Analysis(**parts, sampler=sampler, drawing=sampler_abilities(sampler))
+        if drawing.most_draws is not None:
+            parts["settings"] = replace(self.settings, samples=min(self.settings.samples, drawing.most_draws))
+        return Analysis(**parts, sampler=sampler, drawing=drawing)
 
 
 @dataclass(frozen=True, eq=False)

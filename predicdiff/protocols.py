@@ -123,10 +123,21 @@ class HiddenStarts(Protocol):
         """Raise an error of ours if ``blob`` does not depend on ``start``."""
 
 
-class CountsWork(Protocol):
-    """A net that says how it evaluates, and with how many multiply-adds."""
+class Work(Protocol):
+    """Multiply-adds done so far, and how many dense passes would have taken."""
 
-    work: Any  # `done`, and `dense`: what dense passes would have taken
+    done: float
+    dense: float
+
+
+class CountsWork(Protocol):
+    """A net that counts the multiply-adds of its evaluations."""
+
+    work: Work
+
+
+class TellsEvaluation(Protocol):
+    """A net that says how it evaluates."""
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works, in words."""
@@ -137,6 +148,12 @@ class HasPopulation(Protocol):
 
     def population(self, pixels: np.ndarray) -> int:
         """Out of how many patches they are; 0 where nothing is left to chance."""
+
+
+class DrawsFew(Protocol):
+    """A sampler that has no more draws for a window than so many, whatever is asked: one, where nothing is drawn."""
+
+    most_draws: int
 
 
 class MakesNoise(Protocol):
