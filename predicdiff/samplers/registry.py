@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..files import Kind, read_any
+from ..noise import Limits
 from ..windows import SidesLike
-from .clipping import Bounds
 from .gaussian import GaussianSampler
 from .grey import GreyPatch
 from .marginal import MarginalSampler
@@ -39,7 +39,7 @@ class Recipe:
     patches: int = 25_000
     channels: str = "joint"
     first: int = 0
-    clip: Bounds | str = (0.0, 255.0)
+    clip: Limits | str = (0.0, 255.0)
     choice: str = "random"
     seed: int = 0
     names: Sequence[str] | None = None
