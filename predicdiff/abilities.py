@@ -9,6 +9,9 @@ from .errors import SamplerError, SettingsError
 from .noise import Noise
 from .protocols import Net, Sampler, Work
 
+#: The longest batch of a net that likes none better.
+LONGEST_BATCH = 320
+
 
 @dataclass(frozen=True)
 class NetAbilities:
@@ -18,10 +21,17 @@ class NetAbilities:
     outcomes: int | None = None
     takes_noise: bool = False
     preferred_batch: int = 0  # it likes none better
+    precision: str | None = None  # it has but one
+    with_weights: Callable[..., Net] | None = None
     bytes_needed: Callable[..., tuple[int, int]] | None = None
     check_downstream: Callable[[str, str], None] | None = None
     evaluation: Callable[..., str] | None = None
     work: Work | None = None
+
+    @property
+    def longest_batch(self) -> int:
+        """How many inputs a batch may hold where memory allows it."""
+        return self.preferred_batch or LONGEST_BATCH
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from . import protocols
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities
 from .errors import PredicdiffError, SamplerError, SettingsError
 from .protocols import Net, Sampler, Unit
-from .targets import class_blob
+from .targets import class_blob, default_blob
 from .units import lookup, read, whole_number
 from .windows import SidesLike, as_asked, sides
 
@@ -21,6 +21,8 @@ BEYOND = {
     "outcomes": protocols.KnowsOutcomes,
     "takes_noise": protocols.TakesNoise,
     "preferred_batch": protocols.PrefersBatch,
+    "precision": protocols.HasPrecision,
+    "with_weights": protocols.HasWeights,
     "bytes_needed": protocols.Budgeted,
     "check_downstream": protocols.HiddenStarts,
     "evaluation": protocols.TellsEvaluation,
@@ -61,7 +63,7 @@ def check_net(net: Net) -> list[str]:
     pixels = rng.uniform(0, 255, net.input_shape).astype(np.float32)
     inputs = _tried(net, "encode", net.encode, pixels)
     _check_array(net, "encode", inputs, pixels.shape)
-    blob = class_blob(net) or list(net.blobs)[-1]
+    blob = default_blob(net)
     values = _forward(net, np.stack([inputs, inputs]), blob)
     if blob == net.output and not (values.min() >= -1e-4 and values.max() <= 1 + 1e-4):
         raise _wrong(net, f"{blob!r} holds {values.min():.4g} to {values.max():.4g}", "probabilities in its output")

@@ -109,6 +109,27 @@ class PrefersBatch(Protocol):
     preferred_batch: int
 
 
+class HasPrecision(Protocol):
+    """A net that computes products as one of `PRECISIONS` says, and can be set to another."""
+
+    precision: str
+
+
+class HasWeights(Protocol):
+    """A net that shows what it has learnt, and makes copies of itself that have learnt something else."""
+
+    @property
+    def learnt(self) -> Sequence[str]:
+        """Names of the layers that have learnt weights, in the order in which they are computed."""
+
+    @property
+    def weights(self) -> Mapping[str, Sequence[np.ndarray]]:
+        """Each layer's weights."""
+
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> Net:
+        """A copy of the net with other weights in these layers."""
+
+
 class Budgeted(Protocol):
     """A net that says what `evaluate` takes."""
 
