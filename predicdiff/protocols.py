@@ -68,7 +68,10 @@ class Net(Protocol):
 
 
 class Sampler(Protocol):
-    """Says what else could have stood in a window."""
+    """Says what else could have stood in a window.
+
+    While a net evaluates, ``draw`` is called from another thread, but never twice at once.
+    """
 
     def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
         """Patches (n, S', C, h, w) float32 for windows at ``origins``; S' < S only where no more exist.
@@ -77,9 +80,6 @@ class Sampler(Protocol):
         not depend on which others are asked for at the same time. ``window`` is one number where the window is square,
         and a tuple (rows, columns) for others, h and w.
         """
-
-
-# `draw` is called from another thread than `evaluate`, and at the same time, but never twice at once.
 
 
 # What a net or a sampler may do beyond the least. `abilities` looks for it, and says what is taken where it is missing.
