@@ -11,6 +11,10 @@ import numpy as np
 Unit = Tuple[int, ...]
 UnitLike = Union[int, Sequence[int]]
 
+#: Sides of a window or a context, one for each axis; a square one may be given by one number.
+Sides = Tuple[int, ...]
+SidesLike = Union[int, Sequence[int]]
+
 #: Called with how many of what is done, and how many there are in all.
 Progress = Callable[[int, int], None]
 
@@ -73,7 +77,9 @@ class Sampler(Protocol):
     While a net evaluates, ``draw`` is called from another thread, but never twice at once.
     """
 
-    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+    def draw(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
+    ) -> np.ndarray:
         """Patches (n, S', C, h, w) float32 for windows at ``origins``; S' < S only where no more exist.
 
         Each window has a random stream of its own, keyed by (seed, row, column): what is drawn for one does
@@ -133,7 +139,7 @@ class HasWeights(Protocol):
 class Budgeted(Protocol):
     """A net that says what `evaluate` takes."""
 
-    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+    def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
         """Memory once, and for each input of a batch, estimated from above."""
 
 
@@ -180,7 +186,7 @@ class DrawsFew(Protocol):
 class MakesNoise(Protocol):
     """A sampler that can leave it to the net to make its patches."""
 
-    def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> Any:
+    def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int) -> Any:
         """A `noise.Noise` of which `draw`'s patches are made."""
 
 

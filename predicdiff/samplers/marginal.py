@@ -128,10 +128,10 @@ class MarginalSampler(SavedSampler):
         WindowError, SettingsError
             If a window reaches over the border, S < 1, or the seed is out of range.
         """
-        pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
+        pixels, origins, lengths = check_request(pixels, origins, window=window, samples=samples, seed=seed)
         chosen = self._chosen(pixels, origins, samples, seed)
         at: Any = (chosen, slice(None), *origins.T[..., None])
-        drawn: np.ndarray = sliding(self.images, window=window)[at]
+        drawn: np.ndarray = sliding(self.images, window=lengths)[at]
         return drawn
 
     def parts(self) -> Parts:
