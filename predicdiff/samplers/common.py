@@ -115,7 +115,7 @@ def check_jitter(jitter: float) -> float:
 
 
 def check_range(low: float, high: float, clip: Clip, whose: str) -> None:
-    """Refuse values further than a tenth of its range outside of ``clip``: no overshoot, but a net's input."""
+    """Refuse values that lie outside of ``clip`` by more than a tenth of its range: a net's input, not pixels."""
     if clip is None:
         return
     slack = 0.1 * (clip[1] - clip[0])

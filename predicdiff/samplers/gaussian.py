@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import SamplerError
 from ..files import Kind
 from ..noise import Limits, Noise
+from ..protocols import Json
 from ..windows import Sides, SidesLike, as_asked, contexts, recorded, tiles
 from .clipping import CORPUS, check_limits, limits_at, per_pixel, recorded_limits, seen
 from .common import check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
@@ -134,7 +135,7 @@ class GaussianSampler(SavedSampler):
         estimated = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
         bounds = check_limits(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
         _check_values(estimated.low, estimated.high, bounds, "the images'")
-        fitted_on: dict[str, Any] = {
+        fitted_on: Json = {
             "images": estimated.images,
             "skipped": estimated.skipped,
             "names": None if names is None else [str(name) for name in names],
@@ -178,7 +179,7 @@ class GaussianSampler(SavedSampler):
         return notes
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """JSON-able: the settings, what it was fitted on, and the SHA-1 of mean and covariance."""
         return {
             "kind": "gaussian",
@@ -234,10 +235,10 @@ class GaussianSampler(SavedSampler):
         return patches
 
     def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int) -> Noise:
-        """What `draw` makes patches of, for nets that do so themselves: the same ones, to the rounding of the numbers.
+        """What `draw` makes patches of, for nets that make them; they differ from `draw`'s by rounding alone.
 
         Parameters and errors are those of `draw`. Numbers are drawn on all cores but one: 6,000 for a window took 90
-        microseconds on one, 55 on two, of which the loop over windows took 1.5.
+        microseconds on one core, 55 on two.
         """
         pixels, origins, lengths = check_request(pixels, origins, window=window, samples=samples, seed=seed)
         corners = self._corners(pixels, origins, lengths)

@@ -29,7 +29,7 @@ class Laws:
         self._kept: dict[tuple[Sides, tuple[int, ...]], Conditional] = {}
 
     def law(self, window: Sides, offset: tuple[int, ...]) -> Conditional:
-        """Made once for each place of a window in its context, of which there are (l - k + 1)**2, and kept."""
+        """The law of a window at this offset in its context; each of the (l - k + 1)**2 is made once and kept."""
         key = (window, offset)
         if key not in self._kept:
             self._kept[key] = condition(

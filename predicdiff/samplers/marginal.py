@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
+from ..protocols import Json
 from ..windows import SidesLike, sliding
 from .common import check_finite, check_request, fingerprint, numeric
 from .saved import Parts, SavedSampler
@@ -66,7 +67,7 @@ class MarginalSampler(SavedSampler):
         return f"MarginalSampler({len(self.images)} images of {self.images.shape[1:]}{how})"
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """JSON-able: how many images, how chosen, their names where given, and the SHA-1 of their pixels."""
         return {
             "kind": "marginal",
