@@ -8,6 +8,7 @@ from typing import Any, Callable, Sequence
 from .errors import SamplerError, SettingsError
 from .noise import Noise
 from .protocols import Net, Sampler, Work
+from .units import whole_number
 
 #: The longest batch of a net that likes none better.
 LONGEST_BATCH = 320
@@ -64,7 +65,7 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
     Raises
     ------
     SamplerError
-        If it is no sampler, or its ``notes`` are no sentences.
+        If it is no sampler, its ``notes`` are no sentences or it has less than one draw.
     """
     is_class = isinstance(sampler, type)
     if is_class or not callable(getattr(sampler, "draw", None)):
@@ -75,6 +76,8 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
         )
     beyond = {**_beyond(sampler, SamplerAbilities), "noise": _noise(sampler)}
     abilities = SamplerAbilities(type(sampler).__name__, **beyond)
+    if abilities.most_draws is not None and whole_number(f"{abilities.name}.most_draws", abilities.most_draws) < 1:
+        raise SamplerError(f"{abilities.name}.most_draws is {abilities.most_draws}: want at least 1.")
     notes = abilities.notes
     if not isinstance(notes, (list, tuple)) or not all(isinstance(note, str) for note in notes):
         raise SamplerError(f"{abilities.name}.notes is {notes!r}: want a list of sentences.")

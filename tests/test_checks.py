@@ -109,6 +109,7 @@ def fresh(_self: Any, _pixels: Any, origins: Any, *, window: int, **_: Any) -> n
         ({"draw": in_turn}, r"Own\.draw changes with the other windows that are asked for"),
         ({"draw": fresh}, r"Own\.draw changes from call to call"),
         ({"draw": NormalSampler.draw, "provenance": {1j}}, r"Own\.provenance can't be written as JSON"),
+        ({"draw": NormalSampler.draw, "most_draws": 0}, r"Own\.most_draws is 0: want at least 1"),
         ({"draw": NormalSampler.draw, "notes": None}, r"Own\.notes is None: want a list of sentences"),
         ({"draw": NormalSampler.draw, "population": lambda *_: -1}, r"Own\.population is negative"),
     ],
