@@ -79,7 +79,7 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
     if abilities.most_draws is not None and whole_number(f"{abilities.name}.most_draws", abilities.most_draws) < 1:
         raise SamplerError(f"{abilities.name}.most_draws is {abilities.most_draws}: want at least 1.")
     notes = abilities.notes
-    if not isinstance(notes, (list, tuple)) or not all(isinstance(note, str) for note in notes):
+    if isinstance(notes, str) or not isinstance(notes, Sequence) or not all(isinstance(note, str) for note in notes):
         raise SamplerError(f"{abilities.name}.notes is {notes!r}: want a list of sentences.")
     return abilities
 

@@ -145,7 +145,7 @@ class Budgeted(Protocol):
     """A net that says what `evaluate` takes."""
 
     def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
-        """Memory once, and for each input of a batch, estimated from above."""
+        """Bytes that are taken once, and bytes for each input of a batch, estimated from above."""
 
 
 class HiddenStarts(Protocol):
@@ -179,7 +179,7 @@ class HasPopulation(Protocol):
     """A sampler whose draws are a choice without repetition; the standard error is corrected for it."""
 
     def population(self, pixels: np.ndarray) -> int:
-        """Out of how many patches they are; 0 where nothing is left to chance."""
+        """From how many patches the draws are chosen; 0 where nothing is left to chance."""
 
 
 class DrawsFew(Protocol):
