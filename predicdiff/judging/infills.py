@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import SettingsError
 
-#: What is gone (H, W) bool -> a picture (C, H, W), right where something is gone.
+#: What is gone (H, W) bool -> a picture (C, H, W), of which only what is gone is used.
 Fill = Callable[[np.ndarray], np.ndarray]
 Infill = Callable[[np.ndarray], Fill]
 InfillLike = Union[str, Infill]

@@ -8,12 +8,11 @@ from typing import Sequence
 import numpy as np
 
 from ..errors import SamplerError
-from ..protocols import Net, Sampler
+from ..protocols import Net
 from ..units import as_map, lookup
-from ..windows import SidesLike, sides
-from .gaussian import GaussianSampler
-from .marginal import MarginalSampler
-from .registry import Recipe, SamplerKind
+from ..windows import Sides, SidesLike, sides
+from .registry import Recipe, SamplerKind, find
+from .saved import SavedSampler
 
 #: Fewer patches than this for each dimension and a covariance says more of chance than of the blob.
 PER_DIMENSION = 10
@@ -25,7 +24,7 @@ def activations_of(net: Net, images: np.ndarray, start: str) -> np.ndarray:
     return np.stack([net.forward(net.encode(image)[None], [start])[start].reshape(shape) for image in images])
 
 
-def hidden_marginal(net: Net, images: np.ndarray, start: str, *, names: Sequence[str] | None = None) -> MarginalSampler:
+def hidden_marginal(net: Net, images: np.ndarray, start: str, *, names: Sequence[str] | None = None) -> SavedSampler:
     """What other images excite in a window of blob ``start``, all channels together.
 
     Parameters
@@ -33,7 +32,7 @@ def hidden_marginal(net: Net, images: np.ndarray, start: str, *, names: Sequence
     images : (m, C, H, W) array
         A corpus in pixels.
     """
-    return MarginalSampler(activations_of(net, images, start), names=names)
+    return hidden_sampler(net, images, start, find("marginal"), Recipe(names=names))
 
 
 def hidden_gaussian(
@@ -45,7 +44,7 @@ def hidden_gaussian(
     patches: int = 25_000,
     seed: int = 0,
     names: Sequence[str] | None = None,
-) -> GaussianSampler:
+) -> SavedSampler:
     """A Gaussian over a context of units of blob ``start`` and all its channels, not clipped.
 
     Raises
@@ -53,23 +52,22 @@ def hidden_gaussian(
     SamplerError
         If the corpus has fewer than ten different patches for each of the Gaussian's dimensions.
     """
-    values = activations_of(net, images, start)
-    _check_patches(values, start, context, patches)
-    return GaussianSampler.fit(values, context, patches=patches, seed=seed, clip=None, names=names)
+    recipe = Recipe(context, patches=patches, seed=seed, names=names)
+    return hidden_sampler(net, images, start, find("conditional"), recipe)
 
 
-def hidden_sampler(net: Net, images: np.ndarray, start: str, kind: SamplerKind, recipe: Recipe) -> Sampler:
+def hidden_sampler(net: Net, images: np.ndarray, start: str, kind: SamplerKind, recipe: Recipe) -> SavedSampler:
     """A sampler of any kind for blob ``start``, not clipped; errors as for `hidden_gaussian`."""
     values = activations_of(net, images, start) if kind.takes_corpus else images
     if kind.takes_context and recipe.context is not None:
-        _check_patches(values, start, recipe.context, recipe.patches)
+        _check_patches(values, start, sides(recipe.context, what="context l"), recipe.patches)
     return kind.make(values, replace(recipe, clip=None))
 
 
-def _check_patches(values: np.ndarray, start: str, context: SidesLike, patches: int) -> None:
+def _check_patches(values: np.ndarray, start: str, context: Sides, patches: int) -> None:
     """Refuse to fit a Gaussian to fewer patches of activations (m, C, H, W) than say anything of them."""
     count, channels, height, width = values.shape
-    rows, columns = sides(context, what="context l")
+    rows, columns = context
     dimensions = channels * rows * columns
     there = count * max(0, height - rows + 1) * max(0, width - columns + 1)
     if min(there, patches) < PER_DIMENSION * dimensions:
