@@ -40,7 +40,8 @@ class SamplerChoice(Options):
         "--sampler",
         type=SAMPLER,
         default=registry.names()[0],
-        help="A Gaussian, given what stands around; what others have there; grey; or a saved sampler.",
+        help="conditional: a Gaussian given the surroundings; marginal: what other images have there; "
+        "grey: a grey patch; or a saved sampler.",
     )
     corpus: Path | None = option_field(
         "--corpus",
@@ -80,7 +81,9 @@ class SamplerChoice(Options):
         if self.corpus is not None and not kind.takes_corpus:
             raise SettingsError(f"--corpus {self.corpus} with the sampler {kind.name}, which takes none: leave it out.")
         if context is not None and not kind.takes_context:
-            raise SettingsError(f"--context {context} is the conditional sampler's: leave it out with {kind.name}.")
+            raise SettingsError(
+                f"--context {told(context)} is the conditional sampler's: leave it out with {kind.name}."
+            )
         if kind.takes_context:
             context = grown(window, 4) if context is None else context
             _check_context(ground, window, context)
@@ -102,10 +105,10 @@ class SamplerChoice(Options):
                 f"--corpus {self.corpus} with the sampler {self.sampler}, which is fitted: leave one out."
             )
         sampler = registry.load_sampler(self.sampler)
-        if context not in (None, sampler.context):
-            with_which = "no context" if sampler.context is None else told(sampler.context)
+        fitted_with = "no context" if sampler.context is None else told(sampler.context)
+        if context is not None and told(context) != fitted_with:
             raise SettingsError(
-                f"--context {context}, but {self.sampler} was fitted with {with_which}: leave --context out."
+                f"--context {told(context)}, but {self.sampler} was fitted with {fitted_with}: leave --context out."
             )
         if sampler.context is not None:
             _check_context(ground, window, sampler.context)
