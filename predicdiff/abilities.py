@@ -7,7 +7,10 @@ from typing import Any, Callable, Sequence
 
 from .errors import SamplerError, SettingsError
 from .noise import Noise
-from .protocols import Net, Sampler
+from .protocols import Net, Sampler, Work
+
+#: The longest batch of a net that likes none better.
+LONGEST_BATCH = 320
 
 
 @dataclass(frozen=True)
@@ -18,10 +21,17 @@ class NetAbilities:
     outcomes: int | None = None
     takes_noise: bool = False
     preferred_batch: int = 0  # it likes none better
+    precision: str | None = None  # it has but one
+    with_weights: Callable[..., Net] | None = None
     bytes_needed: Callable[..., tuple[int, int]] | None = None
     check_downstream: Callable[[str, str], None] | None = None
     evaluation: Callable[..., str] | None = None
-    work: Any = None
+    work: Work | None = None
+
+    @property
+    def longest_batch(self) -> int:
+        """How many inputs a batch may hold where memory allows it."""
+        return self.preferred_batch or LONGEST_BATCH
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class SamplerAbilities:
 
     name: str
     population: Callable[..., int] | None = None
+    most_draws: int | None = None
     noise: Callable[..., Noise] | None = None
     provenance: Any = None
     notes: Sequence[str] = ()
@@ -53,7 +64,7 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
     Raises
     ------
     SamplerError
-        If it is no sampler.
+        If it is no sampler, or its ``notes`` are no sentences.
     """
     is_class = isinstance(sampler, type)
     if is_class or not callable(getattr(sampler, "draw", None)):
@@ -63,7 +74,11 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
             "draw."
         )
     beyond = {**_beyond(sampler, SamplerAbilities), "noise": _noise(sampler)}
-    return SamplerAbilities(type(sampler).__name__, **beyond)
+    abilities = SamplerAbilities(type(sampler).__name__, **beyond)
+    notes = abilities.notes
+    if not isinstance(notes, (list, tuple)) or not all(isinstance(note, str) for note in notes):
+        raise SamplerError(f"{abilities.name}.notes is {notes!r}: want a list of sentences.")
+    return abilities
 
 
 def _noise(sampler: Any) -> Callable[..., Noise] | None:

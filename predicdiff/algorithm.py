@@ -157,7 +157,7 @@ def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, in
 def _work(abilities: NetAbilities) -> tuple[float, float]:
     """Multiply-adds that the net has done so far, and those of dense passes; 0 where it does not count them."""
     work = abilities.work
-    return (0.0, 0.0) if work is None or abilities.evaluation is None else (work.done, work.dense)
+    return (0.0, 0.0) if work is None else (work.done, work.dense)
 
 
 def _effort(plan: Plan, before: tuple[float, float]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Union
 
@@ -23,9 +23,9 @@ from .protocols import Net, Sampler, Unit
 from .readout import Readout, make_readout
 from .samplers.hidden import activations_of
 from .settings import Settings
-from .targets import class_blob, see
+from .targets import default_blob, see
 
-#: Evaluations in a tile, at least, and the longest batch of a net that asks for none; a tile is what a kill can lose.
+#: Evaluations in a tile, at least; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
 #: Batches in a tile of a net that says how long it likes them.
 TILE_BATCHES = 32
@@ -119,7 +119,7 @@ class Plan:
         SettingsError
             If the net knows that not even one does.
         """
-        most = self.abilities.preferred_batch or TILE_EVALUATIONS
+        most = self.abilities.longest_batch
         if self.abilities.bytes_needed is None:
             return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
         asked = self.settings
@@ -141,9 +141,12 @@ class Plan:
         return max(TILE_EVALUATIONS, int(min(liked, room)))
 
     def with_sampler(self, sampler: Sampler) -> Analysis:
-        """The whole analysis, ready to run; a SamplerError if the sampler is none."""
+        """The whole analysis, ready to run, with no more samples than there are; a SamplerError if it is none."""
+        drawing = sampler_abilities(sampler)
         parts = {part.name: getattr(self, part.name) for part in fields(Plan)}
-        return Analysis(**parts, sampler=sampler, drawing=sampler_abilities(sampler))
+        if drawing.most_draws is not None:
+            parts["settings"] = replace(self.settings, samples=min(self.settings.samples, drawing.most_draws))
+        return Analysis(**parts, sampler=sampler, drawing=drawing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,8 +251,8 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
         One of its kinds, if something does not fit.
     """
     abilities = net_abilities(net)
-    pixels, image_kept, frame = see(net, image)
-    blob = settings.blob or class_blob(net) or list(net.blobs)[-1]
+    pixels, image_kept, frame = see(net, abilities, image)
+    blob = settings.blob or default_blob(net)
     ground = pixels
     if settings.start is not None:
         if abilities.check_downstream is None:
@@ -257,5 +260,5 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
         abilities.check_downstream(settings.start, blob)
         ground = activations_of(net, pixels[None], settings.start)[0]
     origins = windows.grid(ground.shape[-2:], window=settings.window, stride=settings.stride)
-    readout = make_readout(net, pixels, blob, settings)
+    readout = make_readout(net, abilities, pixels, blob, settings)
     return Plan(net, abilities, settings, Seen(pixels, ground, image_kept, frame), readout, origins)

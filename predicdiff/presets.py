@@ -71,7 +71,7 @@ class Like:
 
     name: str
     window: windows.SidesLike = 10
-    margin: int = 4
+    margin: int = windows.MARGIN
     samples: int = QUALITIES["paper"].samples
     stride: int = QUALITIES["paper"].stride
     training_instances: int | None = None
@@ -253,7 +253,10 @@ def _choice(words: dict[Any, str], name: str) -> Callable[[Like], str]:
 
 #: A row of the table each: its name, and what to say of a program.
 ROWS: tuple[tuple[str, Callable[[Like], str]], ...] = (
-    ("window k, context l", lambda like: f"{like.window}, {windows.grown(like.window, like.margin)}"),
+    (
+        "window k, context l",
+        lambda like: f"{windows.told(like.window)}, {windows.told(windows.grown(like.window, like.margin))}",
+    ),
     ("samples S", _by_quality("samples")),
     ("stride", _by_quality("stride")),
     (

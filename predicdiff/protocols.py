@@ -68,7 +68,10 @@ class Net(Protocol):
 
 
 class Sampler(Protocol):
-    """Says what else could have stood in a window."""
+    """Says what else could have stood in a window.
+
+    While a net evaluates, ``draw`` is called from another thread, but never twice at once.
+    """
 
     def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
         """Patches (n, S', C, h, w) float32 for windows at ``origins``; S' < S only where no more exist.
@@ -77,9 +80,6 @@ class Sampler(Protocol):
         not depend on which others are asked for at the same time. ``window`` is one number where the window is square,
         and a tuple (rows, columns) for others, h and w.
         """
-
-
-# `draw` is called from another thread than `evaluate`, and at the same time, but never twice at once.
 
 
 # What a net or a sampler may do beyond the least. `abilities` looks for it, and says what is taken where it is missing.
@@ -109,6 +109,27 @@ class PrefersBatch(Protocol):
     preferred_batch: int
 
 
+class HasPrecision(Protocol):
+    """A net that computes products as one of `PRECISIONS` says, and can be set to another."""
+
+    precision: str
+
+
+class HasWeights(Protocol):
+    """A net that shows what it has learnt, and makes copies of itself that have learnt something else."""
+
+    @property
+    def learnt(self) -> Sequence[str]:
+        """Names of the layers that have learnt weights, in the order in which they are computed."""
+
+    @property
+    def weights(self) -> Mapping[str, Sequence[np.ndarray]]:
+        """Each layer's weights."""
+
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> Net:
+        """A copy of the net with other weights in these layers."""
+
+
 class Budgeted(Protocol):
     """A net that says what `evaluate` takes."""
 
@@ -123,10 +144,21 @@ class HiddenStarts(Protocol):
         """Raise an error of ours if ``blob`` does not depend on ``start``."""
 
 
-class CountsWork(Protocol):
-    """A net that says how it evaluates, and with how many multiply-adds."""
+class Work(Protocol):
+    """Multiply-adds done so far, and how many dense passes would have taken."""
 
-    work: Any  # `done`, and `dense`: what dense passes would have taken
+    done: float
+    dense: float
+
+
+class CountsWork(Protocol):
+    """A net that counts the multiply-adds of its evaluations."""
+
+    work: Work
+
+
+class TellsEvaluation(Protocol):
+    """A net that says how it evaluates."""
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works, in words."""
@@ -137,6 +169,12 @@ class HasPopulation(Protocol):
 
     def population(self, pixels: np.ndarray) -> int:
         """Out of how many patches they are; 0 where nothing is left to chance."""
+
+
+class DrawsFew(Protocol):
+    """A sampler that has no more draws for a window than so many, whatever is asked: one, where nothing is drawn."""
+
+    most_draws: int
 
 
 class MakesNoise(Protocol):

@@ -18,6 +18,8 @@ from .errors import WindowError
 #: Sides of a window or a context: one number where it is square, or one for each axis.
 SidesLike = Union[int, Sequence[int]]
 Sides = Tuple[int, ...]
+#: l - k, by default: what a window's context is larger by.
+MARGIN = 4
 
 
 def sides(window: SidesLike, *, what: str = "window k", axes: int = 2) -> Sides:
@@ -60,9 +62,18 @@ def by(window: SidesLike) -> str:
     return " x ".join(map(str, sides(window)))
 
 
-def grown(window: SidesLike, margin: int) -> int | Sides:
+def grown(window: SidesLike, margin: int) -> Sides:
     """The sides of what is larger by ``margin`` along each axis, such as a window's context."""
-    return as_asked([length + margin for length in sides(window)])
+    return tuple(length + margin for length in sides(window))
+
+
+def usual_context(window: SidesLike) -> Sides:
+    """Sides l of the context that a window has where none is asked for, as in the paper.
+
+    >>> usual_context(10)
+    (14, 14)
+    """
+    return grown(window, MARGIN)
 
 
 def positions(size: int, window: int, stride: int) -> np.ndarray:

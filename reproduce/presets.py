@@ -22,14 +22,14 @@ from predicdiff.errors import FormatError, SettingsError
 from predicdiff.files import written_whole
 from predicdiff.plan import MEMORY, Analysis, make_plan
 from predicdiff.presets import QUALITIES
-from predicdiff.samplers.registry import REGISTRY
+from predicdiff.samplers.registry import SAMPLERS
 from predicdiff.settings import Settings
 
 from . import common
 
 WINDOW = 10
 #: Samplers that draw.
-KINDS = tuple(name for name, kind in REGISTRY.items() if kind.takes_corpus)
+KINDS = tuple(name for name, kind in SAMPLERS.items() if kind.takes_corpus)
 STRIDES = (2, 3, 4, 5, 6, 8, 10)
 SAMPLES = (1, 2, 4, 8)
 #: A map's correlations, by "stride,samples".

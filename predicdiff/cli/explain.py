@@ -158,7 +158,7 @@ def _held(path: Path, analysis: Analysis, sampling: Sampling) -> Explanation | N
 
 
 def _check_picture(analysis: Analysis, out: Output) -> None:
-    if out.sure and analysis.settings.samples == 1:
+    if out.sure and analysis.settings.samples == 1 and analysis.population != 0:
         raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
+from ..abilities import NetAbilities, net_abilities
 from ..algorithm import LEFT, versions
 from ..errors import SettingsError
 from ..evidence import kept
@@ -197,14 +198,15 @@ def faithfulness(
     _check(images, seed, infill)
     ready = prepare(net, methods, sampler=sampler, window=window, samples=samples, stride=stride, seed=seed)
     blob = observed(net)
-    seen = [see(net, image)[0] for image in images.values()]
+    abilities = net_abilities(net)
+    seen = [see(net, abilities, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]
     how: dict[str, Any] = {"blob": blob, "steps": steps, "block": block, "infill": infill}
     curves = _curves(net, list(zip(seen, units)), ready, how, seed, progress)
     return Faithfulness(
         methods=list(ready.methods), images=list(images), targets=[unit_name(net, blob, unit) for unit in units],
         curves=curves, blob=blob,
-        notes=_notes(net, blob, curves["deletion"][0, :, 0]) if DIFFERENCE in ready.methods else [],
+        notes=_notes(net, abilities, blob, curves["deletion"][0, :, 0]) if DIFFERENCE in ready.methods else [],
         settings={
             **how, "infill": infill if isinstance(infill, str) else getattr(infill, "__name__", "a function"),
             "windows": ready.windows, "seed": seed, "resamples": RESAMPLES,
@@ -251,10 +253,10 @@ def _check(images: Mapping[str, np.ndarray], seed: int, infill: InfillLike) -> N
     find(infill)
 
 
-def _notes(net: Net, blob: str, base: np.ndarray) -> list[str]:
+def _notes(net: Net, abilities: NetAbilities, blob: str, base: np.ndarray) -> list[str]:
     if blob != net.output:
         return []
-    classes = outcomes(net, blob)
+    classes = outcomes(net, abilities, blob)
     sure = int((kept(base, instances=net.training_instances, classes=classes) < LEFT).sum())
     if not sure:
         return []

@@ -13,6 +13,7 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
+from ..abilities import net_abilities
 from ..algorithm import versions
 from ..comparing.similarity import similarity
 from ..errors import SettingsError
@@ -174,7 +175,8 @@ def randomisation(
         sampler=sampler, window=window, samples=samples, stride=stride, seed=seed,
     )  # fmt: skip
     blob = observed(net)
-    seen = [see(net, image)[0] for image in images.values()]
+    abilities = net_abilities(net)
+    seen = [see(net, abilities, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]
     work = _Work(ready, label, seen, units, progress, len(seen) * (len(chosen) + 2))
     (signed, absolute), seeds = _held_against(net, work, chosen, how, seed)

@@ -12,7 +12,7 @@ from ..errors import SettingsError
 from ..protocols import Net, Sampler, Unit
 from ..samplers.corpus import default_corpus
 from ..samplers.gaussian import GaussianSampler
-from ..windows import SidesLike, grid, grown, recorded, sides
+from ..windows import SidesLike, grid, recorded, usual_context
 from .method import MapFunction
 from .registry import find, make_methods, names
 
@@ -75,5 +75,5 @@ def default_sampler(net: Net, *, window: SidesLike, seed: int = 0) -> GaussianSa
     """The Gaussian of the bundled photographs, with a context of l = k + 4 as in the paper."""
     corpus, photographs = default_corpus(net.input_shape, seed=seed)
     most = min(net.input_shape[1:])
-    context = [max(1, min(side, most)) for side in sides(grown(window, 4))]
+    context = [max(1, min(side, most)) for side in usual_context(window)]
     return GaussianSampler.fit(corpus, context=context, seed=seed, names=photographs)

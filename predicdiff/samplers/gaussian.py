@@ -8,9 +8,9 @@ import numpy as np
 
 from ..errors import SamplerError
 from ..files import Kind
-from ..noise import Noise
+from ..noise import Limits, Noise
 from ..windows import Sides, SidesLike, as_asked, contexts, recorded, sides, tiles
-from .clipping import CORPUS, Bounds, check_bounds, limits_at, per_pixel, recorded_bounds, seen
+from .clipping import CORPUS, check_limits, limits_at, per_pixel, recorded_limits, seen
 from .common import check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
 from .conditioning import smallest_jitter
 from .fitting import Images, estimate
@@ -69,7 +69,7 @@ class GaussianSampler(SavedSampler):
         mean: np.ndarray,
         covariance: np.ndarray,
         *,
-        clip: Bounds = (0.0, 255.0),
+        clip: Limits = (0.0, 255.0),
         jitter: float | None = None,
         fitted_on: Mapping[str, Any] | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class GaussianSampler(SavedSampler):
         if self.covariance.ndim == 2:
             self.covariance = self.covariance[None]
         check_gaussian(self.mean, self.covariance)
-        self.clip = check_bounds(clip, len(self.mean))
+        self.clip = check_limits(clip, len(self.mean))
         self.jitter = check_jitter(smallest_jitter(self.covariance) if jitter is None else jitter)
         self.fitted_on = dict(fitted_on or {})
         self._laws = Laws(self.mean, self.covariance, self.jitter)
@@ -96,7 +96,7 @@ class GaussianSampler(SavedSampler):
         seed: int = 0,
         channels: str = "joint",
         first: int = 0,
-        clip: Bounds | str = (0.0, 255.0),
+        clip: Limits | str = (0.0, 255.0),
         names: Sequence[str] | None = None,
     ) -> GaussianSampler:
         """Take mean and covariance from patches of images, as many of each, at random places.
@@ -132,7 +132,7 @@ class GaussianSampler(SavedSampler):
             If a setting is out of its range.
         """
         estimated = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
-        bounds = check_bounds(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
+        bounds = check_limits(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
         _check_values(estimated.low, estimated.high, bounds, "the images'")
         fitted_on: dict[str, Any] = {
             "images": estimated.images,
@@ -148,7 +148,7 @@ class GaussianSampler(SavedSampler):
     def __repr__(self) -> str:
         return (
             f"GaussianSampler(context={self.context}, colours={len(self.mean)}, channels={self.channels!r}, "
-            f"clip={recorded_bounds(self.clip)}, jitter={self.jitter:.3g})"
+            f"clip={recorded_limits(self.clip)}, jitter={self.jitter:.3g})"
         )
 
     @property
@@ -184,7 +184,7 @@ class GaussianSampler(SavedSampler):
             "kind": "gaussian",
             "context": recorded(self.mean.shape[1:]),
             "channels": self.channels,
-            "clip": recorded_bounds(self.clip),
+            "clip": recorded_limits(self.clip),
             "jitter": self.jitter,
             **self.fitted_on,
             "fingerprint": self._fingerprint,
@@ -291,7 +291,7 @@ class GaussianSampler(SavedSampler):
         return contexts(origins, pixels.shape[1:], window=window, context=self.context)
 
 
-def _check_values(low: float, high: float, clip: Bounds, whose: str) -> None:
+def _check_values(low: float, high: float, clip: Limits, whose: str) -> None:
     """Bounds of each pixel are what a corpus happened to hold: values outside of them are no mistake."""
     if clip is not None and not per_pixel(clip):
         check_range(low, high, (float(clip[0]), float(clip[1])), whose)

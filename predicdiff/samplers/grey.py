@@ -19,6 +19,7 @@ class GreyPatch(SavedSampler):
     """A sampler that puts the same value into every window, in pixels: one number, or one for each channel."""
 
     file = Kind("grey sampler", 1, "GreyPatch(127.5).save('{path}')", SamplerError)
+    most_draws = 1
     notes = ("Every window was covered with one grey patch: nothing is drawn, and the standard error is 0.",)
 
     def __init__(self, value: Value = 127.5) -> None:
