@@ -9,17 +9,16 @@ from typing import Any
 import click
 import numpy as np
 
-from ..methods.sensitivity import REDUCTIONS, sensitivity
+from ..methods.sensitivity import REDUCTIONS, sensitivity, source
 from ..overlays import heat, saliency, symmetric_scale
 from ..presets import LIKES
-from ..protocols import Net, UnitLike
+from ..protocols import UnitLike
 from ..targets import name as unit_name
-from ..units import check_unit, lookup
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import NetChoice, named_image
 from .options.values import FIGURE, UNIT
 from .outputs import check_outputs, default_output
-from .summaries import addressed, seen_lines, top_classes
+from .summaries import addressed, seen_lines
 
 HELP = """Draw a sensitivity map: how fast a class's score changes with each pixel, by one backward pass.
 
@@ -75,18 +74,12 @@ def command(image: str | None, net: NetChoice, asked: Gradient) -> None:
     output = asked.output or default_output(shown.name, model.name, "sensitivity", suffix=".png")
     check_outputs([output], [shown.file, *net.files])
     click.echo("\n".join(seen_lines(model, shown)))
-    blob, unit = asked.blob or model.scores or model.output, asked.unit
-    if unit is None and blob in (model.scores, model.output):
-        unit = top_classes(model, shown.image, 1)[0].number
+    pixels = model.view(shown.image)
+    blob, unit = source(model, pixels, asked.blob, asked.unit)
     values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=asked.kind, **settings.sensing)
-    named = _named(model, str(blob), () if unit is None else unit)
-    save_figure(_drawn(model.view(shown.image), values, asked.kind, named, model.name), output)
+    named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit))}]")
+    save_figure(_drawn(pixels, values, asked.kind, named, model.name), output)
     click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[asked.kind]}.\nWrote {output}.")
-
-
-def _named(net: Net, blob: str, unit: UnitLike) -> str:
-    index = check_unit(lookup(net.blobs, blob), unit, blob=blob)
-    return addressed(unit_name(net, blob, index), f"{blob}[{', '.join(map(str, index))}]")
 
 
 def _drawn(pixels: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:
