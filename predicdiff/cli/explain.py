@@ -140,6 +140,7 @@ def _analysis(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targ
         net, image, window=asked.window, context=sampling.context, seed=asked.seed, start=asked.start,
         like=sampling.model,
     )  # fmt: skip
+    sampler.check_samples(fitted, sampling.samples)
     return plan.with_sampler(fitted)
 
 
@@ -186,7 +187,9 @@ def _say_how_long(
         if sampling.presets and name != sampling.quality:
             stride = min(preset.stride, *k)
             number = len(windows.grid(analysis.ground.shape[1:], window=k, stride=stride))
-            work = number * preset.samples / (count * analysis.settings.samples)
+            most = analysis.drawing.most_draws
+            samples = preset.samples if most is None else min(preset.samples, most)
+            work = number * samples / (count * analysis.settings.samples)
             others.append(f"--quality {name} {duration(seconds * work)}")
     if others and seconds > SOON:
         say(f"({', '.join(others)}.)")

@@ -17,11 +17,11 @@ from ..samplers import registry
 from ..samplers.corpus import default_corpus, read_folder
 from ..samplers.fitting import CHANNELS
 from ..samplers.registry import Recipe, SamplerKind
-from ..windows import SidesLike, by
+from ..windows import SidesLike, by, told, usual_context
 from .options.base import Command, Options, option_field, options_of
 from .options.net import NetChoice
 from .options.sampler import channel_order
-from .options.shared import context_field, seed_field
+from .options.shared import SIDE, context_field, seed_field
 from .options.values import FOLDER, RESULT
 from .outputs import check_outputs
 
@@ -39,8 +39,8 @@ Examples:
   predicdiff fit photographs/ -o others.h5 --sampler marginal --net alexnet
   predicdiff explain cat.jpg --sampler sampler.h5
 """
-#: l, that of the paper's windows of 10 x 10.
-CONTEXT = 14
+#: That of windows of the default size.
+CONTEXT = usual_context(SIDE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class Fitting(Options):
         default=registry.names()[0],
         help="What kind of sampler it is to be.",
     )
-    context: SidesLike | None = context_field(f"Side of the patches, in pixels, or HEIGHTxWIDTH.  [default: {CONTEXT}]")
+    context: SidesLike | None = context_field(
+        f"Side of the patches, in pixels, or HEIGHTxWIDTH.  [default: {told(CONTEXT)}]"
+    )
     patches: int | None = option_field(
         "--patches", type=int, help=f"How many, from random places.  [default: {Recipe.patches}]"
     )

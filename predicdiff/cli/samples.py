@@ -32,6 +32,8 @@ Examples:
 ACROSS, ZOOM = 5, 8
 #: Draws that a picture has room for.
 MOST = 500
+#: Draws where no number is given.
+DRAWS = 9
 MARK = (255, 220, 0)
 
 
@@ -44,7 +46,7 @@ class Trial(Options):
     )
     window: SidesLike = window_field()
     context: SidesLike | None = context_field()
-    samples: int = samples_field("How many draws.", default=9)
+    samples: int | None = samples_field(f"How many draws.  [default: {DRAWS}]")
     seed: int = seed_field("Of the draws.")
     output: Path | None = option_field(
         "-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_samples.png]"
@@ -60,15 +62,17 @@ def command(image: str | None, net: NetChoice, sampler: SamplerChoice, trial: Tr
     """Draw from a sampler and show it."""
     from ..plotting import save_figure
 
-    if trial.samples > MOST:
-        raise SettingsError(f"samples S = {trial.samples} make too large a picture: want at most {MOST}.")
+    samples = DRAWS if trial.samples is None else trial.samples
+    if samples > MOST:
+        raise SettingsError(f"samples S = {samples} make too large a picture: want at most {MOST}.")
     shown = named_image(image)
     model = net.load()
     output = trial.output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
     pixels, at, window = model.view(shown.image), trial.at, as_asked(trial.window)
     drawing = sampler.make(model, shown.image, window=window, context=trial.context, seed=trial.seed)
-    asked: dict[str, Any] = {"window": window, "samples": trial.samples, "seed": trial.seed}
+    sampler.check_samples(drawing, trial.samples)
+    asked: dict[str, Any] = {"window": window, "samples": samples, "seed": trial.seed}
     patches = drawing.draw(pixels, np.array([at]), **asked)[0]
     place = f"the {by(window)} window at row {at[0]}, column {at[1]}"
     draws = "1 draw" if len(patches) == 1 else f"{len(patches)} draws"

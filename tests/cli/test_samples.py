@@ -37,6 +37,12 @@ def test_a_corpus_may_give_fewer(cli, net, folder, picture):
     assert result.output.splitlines()[-1] == "Wrote out/small_tiny_samples.png."
 
 
+def test_a_grey_window_is_drawn_once(cli, refused, net, picture):
+    common = ["samples", picture, *net, "--sampler", "grey", "--at", "0,0"]
+    assert "column 0: 1 draw, grey sampling." in cli(*common).output
+    assert "--sampler grey draws nothing: leave out -S." in refused(*common, "-S", 9)
+
+
 def test_no_more_draws_than_a_picture_has_room_for(refused, net, fitted, picture, tmp_path):
     arguments = ["--at", "3,9", "-k", 6, "-S", 501, *fitted, "-o", "s.png"]
     assert "S = 501 make too large a picture: want at most 500" in refused("samples", picture, *net, *arguments)

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from ...abilities import net_abilities
+from ...abilities import net_abilities, sampler_abilities
 from ...errors import InputWarning, SamplerError, SettingsError, warn
 from ...nets.preprocessing import ORDERS
 from ...presets import OURS, Like
@@ -21,7 +21,7 @@ from ...samplers.corpus import default_corpus, read_folder
 from ...samplers.hidden import hidden_sampler
 from ...samplers.registry import Recipe
 from ...units import as_map, lookup
-from ...windows import SidesLike, contexts, grown, sides, told
+from ...windows import SidesLike, contexts, sides, told, usual_context
 from .base import Options, option_field
 from .values import FOLDER, SAMPLER
 
@@ -85,7 +85,7 @@ class SamplerChoice(Options):
                 f"--context {told(context)} is the conditional sampler's: leave it out with {kind.name}."
             )
         if kind.takes_context:
-            context = grown(window, 4) if context is None else context
+            context = usual_context(window) if context is None else context
             _check_context(ground, window, context)
             _check_size(ground[0] * math.prod(sides(context)), context)
         images, names = self._images(net, image, seed)
@@ -98,6 +98,11 @@ class SamplerChoice(Options):
                 )  # fmt: skip
             images, names = like.corpus(images, net.view(image), names)
             return hidden_sampler(net, images, start, kind, Recipe(context, seed=seed, names=names))
+
+    def check_samples(self, sampler: Sampler, samples: int | None) -> None:
+        """Refuse a number of draws, where one was given, of a sampler that draws nothing."""
+        if samples is not None and sampler_abilities(sampler).most_draws == 1:
+            raise SettingsError(f"--sampler {self.sampler} draws nothing: leave out -S.")
 
     def _load(self, ground: tuple[int, int, int], window: SidesLike, context: SidesLike | None) -> Sampler:
         if self.corpus is not None:

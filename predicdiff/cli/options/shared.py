@@ -7,10 +7,15 @@ from typing import Any
 from .base import option_field
 from .values import WINDOW
 
+#: k where none is given, that of most of the paper's figures.
+SIDE = 10
+
 
 def window_field() -> Any:
     """-k, one number where windows are square."""
-    return option_field("-k", "--window", type=WINDOW, default=10, help="Side of a window, in pixels, or HEIGHTxWIDTH.")
+    return option_field(
+        "-k", "--window", type=WINDOW, default=SIDE, help="Side of a window, in pixels, or HEIGHTxWIDTH."
+    )
 
 
 def context_field(
