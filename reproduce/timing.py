@@ -87,7 +87,7 @@ def measure(
         If the ways give different values; nothing is timed then.
     """
     image = common.images(())["chelsea"]
-    sampler = common.conditional(common.Case(timed.name, timed.net, "chelsea", image), WINDOW, settings.seed)
+    sampler = common.sampler(common.Case(timed.name, timed.net, "chelsea", image), WINDOW, settings.seed)
     asked = Asked(window=WINDOW, samples=SAMPLES, stride=1, seed=settings.seed)
     plan = make_plan(timed.net, image, asked).with_sampler(sampler)
     count = len(plan.origins)
