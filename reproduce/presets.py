@@ -63,36 +63,38 @@ def touching(origins: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return far - inside[rows + WINDOW, columns] + inside[rows, columns] > 0
 
 
-def values(plan: Analysis, origins: np.ndarray, samples: int, seed: int, title: str) -> np.ndarray:
+def values(analysis: Analysis, origins: np.ndarray, samples: int, seed: int, title: str) -> np.ndarray:
     """The unit's values (n, S, 1) for windows at ``origins``."""
-    batch = plan.batch(MEMORY)
+    batch = analysis.batch(MEMORY)
     tiles = []
     for tile in tqdm(windows.tiles(len(origins), 16), desc=title, unit="tile"):
-        patches = plan.sampler.draw(plan.pixels, origins[tile], window=WINDOW, samples=samples, seed=seed)
+        patches = analysis.sampler.draw(analysis.pixels, origins[tile], window=WINDOW, samples=samples, seed=seed)
         tiles.append(
-            plan.net.evaluate(plan.pixels, origins[tile], patches, blob=plan.blob, units=plan.units, batch_size=batch)
+            analysis.net.evaluate(
+                analysis.pixels, origins[tile], patches, blob=analysis.blob, units=analysis.units, batch_size=batch
+            )
         )
     return np.concatenate(tiles)
 
 
-def correlations(plan: Analysis, mask: np.ndarray, seed: int, title: str) -> dict[str, float]:
+def correlations(analysis: Analysis, mask: np.ndarray, seed: int, title: str) -> dict[str, float]:
     """Pearson correlation with the paper's map inside the mask, by "stride,samples"."""
-    shape = plan.pixels.shape[-2:]
+    shape = analysis.pixels.shape[-2:]
     _check_resolved(mask)
-    origins = plan.origins[touching(plan.origins, mask)]
-    paper = plan.difference(values(plan, origins, QUALITIES["paper"].samples, seed, f"{title}, paper")).value
+    origins = analysis.origins[touching(analysis.origins, mask)]
+    paper = analysis.difference(values(analysis, origins, QUALITIES["paper"].samples, seed, f"{title}, paper")).value
     grids = {
         stride: {tuple(origin) for origin in windows.grid(shape, window=WINDOW, stride=stride).tolist()}
         for stride in STRIDES
     }
     coarse = np.array([origin for origin in origins.tolist() if any(tuple(origin) in grid for grid in grids.values())])
-    other = values(plan, coarse, max(SAMPLES), seed + 1, f"{title}, presets")
+    other = values(analysis, coarse, max(SAMPLES), seed + 1, f"{title}, presets")
     reference = windows.spread(paper, origins, window=WINDOW, shape=shape)[0]
     table = {}
     for stride, grid in grids.items():
         chosen = np.array([tuple(origin) in grid for origin in coarse.tolist()])
         for samples in SAMPLES:
-            difference = plan.difference(other[chosen][:, :samples]).value
+            difference = analysis.difference(other[chosen][:, :samples]).value
             relevance = windows.spread(difference, coarse[chosen], window=WINDOW, shape=shape)[0]
             table[f"{stride},{samples}"] = float(np.corrcoef(reference[mask], relevance[mask])[0, 1])
     return table
@@ -194,9 +196,9 @@ def main(request: Request) -> None:
             label = f"{case.title}, {case.name}, {kind}"
             if label not in maps:
                 sampler = common.sampler(case, WINDOW, seed, kind)
-                plan = make_plan(case.net, case.image, settings).with_sampler(sampler)
-                mask = squares(plan.pixels.shape[-2:], request.square, request.places)
-                maps[label] = correlations(plan, mask, seed, label)
+                analysis = make_plan(case.net, case.image, settings).with_sampler(sampler)
+                mask = squares(analysis.pixels.shape[-2:], request.square, request.places)
+                maps[label] = correlations(analysis, mask, seed, label)
                 with written_whole(path) as part:
                     part.write_text(json.dumps({**where, "maps": maps}, indent=1))
     print(report(maps))
