@@ -33,5 +33,10 @@ def main() -> None:
     """Run `predicdiff`."""
 
 
-for name in COMMANDS:
+def add(name: str) -> None:
+    """Take up the command that the file of this name holds."""
     main.add_command(import_module(f".{name}", __name__).command)
+
+
+for name in COMMANDS:
+    add(name)
