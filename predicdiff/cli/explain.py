@@ -23,7 +23,7 @@ from ..samplers.grey import GreyPatch
 from ..samplers.registry import names as sampler_names
 from ..settings import Settings
 from .console import INTERRUPTED, SOON, bar, duration, speaker
-from .options.base import Command, image_argument, options_of, quiet_option
+from .options.base import Command, Speech, image_argument, options_of
 from .options.explain_options import Effort, Output, Sampling, Targets
 from .options.net import NetChoice, named_image
 from .options.sampler import SamplerChoice
@@ -63,7 +63,7 @@ Examples:
 @options_of(Output, "out")
 @options_of(SamplerChoice, "sampler")
 @options_of(NetChoice, "net")
-@quiet_option()
+@options_of(Speech, "speech")
 def command(
     image: str | None,
     net: NetChoice,
@@ -72,12 +72,12 @@ def command(
     sampling: Sampling,
     effort: Effort,
     out: Output,
-    quiet: bool,
+    speech: Speech,
 ) -> None:
     """Check everything, say how long it will take, run, write."""
     shown = named_image(image)
     model = net.load(sampling.model)
-    say = speaker(quiet)
+    say = speaker(speech.quiet)
     method = targets.method if targets.occludes else sampler.name
     first = out.result(shown.name, model.name, method, *targets.places)
     inputs = [shown.file, sampler.sampler, *net.files]
@@ -97,7 +97,7 @@ def command(
         return
     if out.restart and tiles.exists():
         tiles.unlink()
-    explanation = _computed(analysis, net, sampler, sampling, effort, tiles, quiet)
+    explanation = _computed(analysis, net, sampler, sampling, effort, tiles, speech.quiet)
     explanation.save(result)
     with suppress(OSError):  # the result is safe
         tiles.unlink()

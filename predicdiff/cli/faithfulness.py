@@ -12,7 +12,7 @@ from ..files import written_whole
 from ..judging.faithfulness import Faithfulness, faithfulness
 from ..methods.registry import names as method_names
 from .console import bar, follow
-from .options.base import Command, Options, option_field, options_of, quiet_option
+from .options.base import Command, Options, Speech, option_field, options_of
 from .options.maps import Maps, folder_argument, folder_images
 from .options.net import NetChoice
 from .options.values import FIGURE
@@ -50,14 +50,14 @@ class Curves(Options):
 @options_of(Maps, "maps")
 @options_of(Curves, "curves")
 @options_of(NetChoice, "net")
-@quiet_option()
-def command(folder: Path, net: NetChoice, maps: Maps, curves: Curves, quiet: bool) -> None:
+@options_of(Speech, "speech")
+def command(folder: Path, net: NetChoice, maps: Maps, curves: Curves, speech: Speech) -> None:
     """Make the maps, delete and insert, print the table, draw the curves."""
     numbers = curves.output.with_suffix(".json")
     check_outputs([curves.output, numbers], net.files)
     model = net.load()
     images = folder_images(model, folder)
-    with bar(len(images) * len(method_names()), quiet=quiet, unit=" maps") as shown:
+    with bar(len(images) * len(method_names()), quiet=speech.quiet, unit=" maps") as shown:
         how = {**asdict(maps), "steps": curves.steps, "block": curves.block}
         result = faithfulness(model, images, **how, progress=follow(shown))
     _write(result, curves.output, numbers)

@@ -11,7 +11,7 @@ from ..judging.randomisation import randomisation
 from ..methods.registry import DIFFERENCE
 from ..methods.registry import names as method_names
 from .console import bar, follow
-from .options.base import Command, Options, option_field, options_of, quiet_option
+from .options.base import Command, Options, Speech, option_field, options_of
 from .options.maps import Maps, folder_argument, folder_images
 from .options.net import NetChoice
 
@@ -39,11 +39,11 @@ class MethodChoice(Options):
 @options_of(Maps, "maps")
 @options_of(MethodChoice, "choice")
 @options_of(NetChoice, "net")
-@quiet_option()
-def command(folder: Path, net: NetChoice, maps: Maps, choice: MethodChoice, quiet: bool) -> None:
+@options_of(Speech, "speech")
+def command(folder: Path, net: NetChoice, maps: Maps, choice: MethodChoice, speech: Speech) -> None:
     """Print the table and the verdict."""
     model = net.load()
     images = folder_images(model, folder)
-    with bar(None, quiet=quiet, unit=" maps") as shown:
+    with bar(None, quiet=speech.quiet, unit=" maps") as shown:
         result = randomisation(model, images, method=choice.method, **asdict(maps), progress=follow(shown))
     click.echo(result.table())
