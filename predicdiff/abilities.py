@@ -36,7 +36,7 @@ class NetAbilities:
 
 @dataclass(frozen=True)
 class SamplerAbilities:
-    """The same of a sampler; ``name`` is its class's."""
+    """What a sampler may have beyond the least; ``name`` is its class's name."""
 
     name: str
     population: Callable[..., int] | None = None
@@ -59,7 +59,7 @@ def net_abilities(net: Net) -> NetAbilities:
 
 
 def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
-    """What anybody's sampler can do; its ``noise`` counts only if no subclass has changed ``draw`` alone.
+    """What anybody's sampler can do; an inherited ``noise`` does not count for a class with another ``draw``.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
 
 
 def _noise(sampler: Any) -> Callable[..., Noise] | None:
-    """The method ``noise``, if there is one and no subclass has changed ``draw`` alone."""
+    """The method ``noise``; None if there is none, or a subclass has another ``draw`` and no ``noise`` of its own."""
     for kind in type(sampler).__mro__:
         if "noise" in vars(kind):
             noise: Callable[..., Noise] = sampler.noise

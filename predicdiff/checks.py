@@ -13,7 +13,7 @@ from .errors import PredicdiffError, SamplerError, SettingsError
 from .protocols import Net, Sampler, Unit
 from .targets import class_blob, default_blob
 from .units import lookup, read, whole_number
-from .windows import SidesLike, as_asked, sides
+from .windows import Sides, SidesLike, as_asked, sides
 
 #: What `abilities` looks for, by the protocol that it belongs to.
 BEYOND = {
@@ -94,7 +94,7 @@ def check_sampler(sampler: Sampler, shape: tuple[int, int, int] = (3, 32, 32), *
     """
     abilities = sampler_abilities(sampler)
     pixels = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
-    _check_draws(sampler, abilities, pixels, window)
+    _check_draws(sampler, abilities, pixels, sides(window))
     if abilities.population is not None and abilities.population(pixels) < 0:
         raise SamplerError(f"{abilities.name}.population is negative: want a number of patches, 0 for no chance.")
     _check_json(abilities.identity, f"{abilities.name}.provenance", SamplerError)
@@ -113,16 +113,16 @@ def check_drawn(who: str, shape: tuple[int, ...], wanted: tuple[int, ...], *arra
         raise SamplerError(f"{who} gave NaN or infinity: want finite numbers.")
 
 
-def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarray, window: SidesLike) -> None:
+def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarray, window: Sides) -> None:
     """Hold draws against those of other calls, of a window with other contents, and of the net's own making."""
-    height, width = sides(window)
+    height, width = window
     last = np.array(pixels.shape[1:]) - (height, width)
     origins = np.array([[0, 0], last // 2, last])
     asked: dict[str, Any] = {"window": as_asked(window), "samples": 4, "seed": 0}
 
     def draw(ground: np.ndarray, places: np.ndarray) -> np.ndarray:
         patches = np.asarray(sampler.draw(ground.copy(), places, **asked), np.float32)
-        check_drawn(f"{abilities.name}.draw", patches.shape, (len(places), 4, len(ground), *sides(window)), patches)
+        check_drawn(f"{abilities.name}.draw", patches.shape, (len(places), 4, len(ground), *window), patches)
         return patches
 
     patches, other = draw(pixels, origins), pixels.copy()

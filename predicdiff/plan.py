@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .errors import ExplanationError, SettingsError
 from .explanation import Explanation, Target
 from .images import Frame
 from .noise import Noise
-from .protocols import Net, Sampler, Unit
+from .protocols import Json, Net, Sampler, Unit
 from .readout import Readout, make_readout
 from .samplers.hidden import activations_of
 from .settings import Settings
@@ -96,7 +96,7 @@ class Plan:
         return self.readout.units
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Json:
         """JSON-able: the settings, with what the net and the image make of those that were left open."""
         asked, readout = self.settings, self.readout
         return {
@@ -157,7 +157,7 @@ class Analysis(Plan):
     drawing: SamplerAbilities
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """JSON-able: all that the values depend on, but the machine and the batch size."""
         what = {
             "settings": self.record,
@@ -165,7 +165,7 @@ class Analysis(Plan):
             "sampler": self.drawing.identity,
             "pixels": hashlib.sha1(np.ascontiguousarray(self.pixels).tobytes()).hexdigest(),
         }
-        plain: dict[str, Any] = json.loads(json.dumps(what))  # as it comes back from a file
+        plain: Json = json.loads(json.dumps(what))  # as it comes back from a file
         return plain
 
     def held(self, path: Path) -> Explanation | None:
@@ -226,12 +226,12 @@ class Analysis(Plan):
         sampled = 0.0 if population is None else values.shape[1] / max(1, population)
         return self.readout.difference(values, sampled=sampled)
 
-    def _values(self, origins: np.ndarray, draws: Any, batch_size: int) -> np.ndarray:
+    def _values(self, origins: np.ndarray, draws: Draws, batch_size: int) -> np.ndarray:
         start = self.settings.start
-        hidden: dict[str, Any] = {} if start is None else {"start": start}
-        return self.net.evaluate(
-            self.pixels, origins, draws, blob=self.blob, units=self.units, batch_size=batch_size, **hidden
-        )
+        hidden = {} if start is None else {"start": start}
+        # a net that says so takes noise and hidden starts too, beyond `protocols.Net`
+        evaluate: Callable[..., np.ndarray] = self.net.evaluate
+        return evaluate(self.pixels, origins, draws, blob=self.blob, units=self.units, batch_size=batch_size, **hidden)
 
     @property
     def _request(self) -> dict[str, Any]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Protocol, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Protocol, Sequence, Tuple, Union
 
 import numpy as np
+
+from .noise import Noise
 
 #: An index into one blob of one image; what it leaves over is averaged: ``(281,)`` is a class,
 #: ``(3, 10, 12)`` one unit of a map, ``(3,)`` the mean over map 3.
 Unit = Tuple[int, ...]
 UnitLike = Union[int, Sequence[int]]
+
+#: Sides of a window or a context, one for each axis; a square one may be given by one number.
+Sides = Tuple[int, ...]
+SidesLike = Union[int, Sequence[int]]
+
+#: Names and what JSON can hold: numbers, texts, lists and such dicts.
+Json = Dict[str, Any]
 
 #: Called with how many of what is done, and how many there are in all.
 Progress = Callable[[int, int], None]
@@ -36,8 +45,8 @@ class Net(Protocol):
         """Shapes of all blobs, without the batch axis, in the order they are computed."""
 
     @property
-    def provenance(self) -> dict[str, Any]:
-        """What identifies the net: engine, definition, hash of the weights, preprocessing. JSON-able."""
+    def provenance(self) -> Json:
+        """What identifies the net: engine, definition, hash of the weights, preprocessing."""
 
     def view(self, image: np.ndarray) -> np.ndarray:
         """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees."""
@@ -73,7 +82,9 @@ class Sampler(Protocol):
     While a net evaluates, ``draw`` is called from another thread, but never twice at once.
     """
 
-    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+    def draw(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
+    ) -> np.ndarray:
         """Patches (n, S', C, h, w) float32 for windows at ``origins``; S' < S only where no more exist.
 
         Each window has a random stream of its own, keyed by (seed, row, column): what is drawn for one does
@@ -133,7 +144,7 @@ class HasWeights(Protocol):
 class Budgeted(Protocol):
     """A net that says what `evaluate` takes."""
 
-    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+    def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
         """Memory once, and for each input of a batch, estimated from above."""
 
 
@@ -180,14 +191,14 @@ class DrawsFew(Protocol):
 class MakesNoise(Protocol):
     """A sampler that can leave it to the net to make its patches."""
 
-    def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> Any:
+    def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int) -> Noise:
         """A `noise.Noise` of which `draw`'s patches are made."""
 
 
 class HasProvenance(Protocol):
     """A sampler that says what it was fitted on; without it, another of its class may go on with unfinished tiles."""
 
-    provenance: dict[str, Any]  # JSON-able
+    provenance: Json
 
 
 class HasNotes(Protocol):

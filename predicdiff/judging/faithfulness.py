@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Mapping, Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ..errors import SettingsError
 from ..evidence import kept
 from ..methods.prepared import Methods, Prepared, prepare
 from ..methods.registry import DIFFERENCE
-from ..protocols import Net, Progress, Sampler, Unit
+from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
 from ..targets import observed, outcomes, predicted, see
@@ -61,8 +61,8 @@ class Faithfulness:
     targets: list[str]
     curves: dict[str, np.ndarray]
     blob: str
-    settings: dict[str, Any]
-    provenance: dict[str, Any]
+    settings: Json
+    provenance: Json
     notes: list[str]
 
     @property
@@ -132,9 +132,9 @@ class Faithfulness:
             diagrams.append(Diagram(mode.capitalize(), f"part of the picture {what}", self.blob, curves))
         return curves_figure(diagrams, title=title, caption=self.caption())
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """JSON-able: every area, their means and intervals, mean curves, settings and provenance."""
-        modes: dict[str, dict[str, Any]] = {}
+        modes: dict[str, Json] = {}
         for mode in MODES:
             modes[mode] = {
                 "areas": self.areas(mode).tolist(), **_numbers(self.interval(mode)),
@@ -201,7 +201,7 @@ def faithfulness(
     abilities = net_abilities(net)
     seen = [see(net, abilities, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]
-    how: dict[str, Any] = {"blob": blob, "steps": steps, "block": block, "infill": infill}
+    how: Json = {"blob": blob, "steps": steps, "block": block, "infill": infill}
     curves = _curves(net, list(zip(seen, units)), ready, how, seed, progress)
     return Faithfulness(
         methods=list(ready.methods), images=list(images), targets=[unit_name(net, blob, unit) for unit in units],
@@ -222,7 +222,7 @@ def _curves(
     net: Net,
     subjects: Sequence[tuple[np.ndarray, Unit]],
     ready: Prepared,
-    how: dict[str, Any],
+    how: Json,
     seed: int,
     progress: Progress | None,
 ) -> dict[str, np.ndarray]:

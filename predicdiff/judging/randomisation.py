@@ -9,7 +9,7 @@ arXiv:1810.03292.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ..errors import SettingsError
 from ..methods.method import MapFunction
 from ..methods.prepared import Prepared, prepare
 from ..methods.registry import DIFFERENCE
-from ..protocols import Net, Progress, Sampler, Unit
+from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
 from ..windows import SidesLike
 from .random_weights import randomised, weighted_layers
@@ -61,8 +61,8 @@ class Randomisation:
     seeds_signed: np.ndarray
     seeds_absolute: np.ndarray
     flat: np.ndarray
-    settings: dict[str, Any]
-    provenance: dict[str, Any]
+    settings: Json
+    provenance: Json
 
     @property
     def below(self) -> np.ndarray:
@@ -109,7 +109,7 @@ class Randomisation:
         table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
         return f"{table}\n\n{self.verdict}"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """JSON-able: all of it."""
         arrays = ("signed", "absolute", "seeds_signed", "seeds_absolute", "flat")
         return {

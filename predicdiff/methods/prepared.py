@@ -9,7 +9,7 @@ import numpy as np
 
 from ..abilities import sampler_abilities
 from ..errors import SettingsError
-from ..protocols import Net, Sampler, Unit
+from ..protocols import Json, Net, Sampler, Unit
 from ..samplers.corpus import default_corpus
 from ..samplers.gaussian import GaussianSampler
 from ..windows import SidesLike, grid, recorded, usual_context
@@ -26,7 +26,7 @@ class Prepared:
 
     methods: Mapping[str, MapFunction]
     sampler: Sampler | None
-    windows: dict[str, Any] | None
+    windows: Json | None
 
     @property
     def provenance(self) -> Any:
@@ -67,7 +67,7 @@ def prepare(
         grid(net.input_shape[1:], window=window, stride=stride)  # what does not fit, before a sampler is fitted
     if "sampler" in needs and sampler is None:
         sampler = default_sampler(net, window=window, seed=seed)
-    windows: dict[str, Any] = {"window": recorded(window), "samples": samples, "stride": stride}
+    windows: Json = {"window": recorded(window), "samples": samples, "stride": stride}
     return Prepared(make_methods(chosen, sampler=sampler, **windows), sampler, windows)
 
 

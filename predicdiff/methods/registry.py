@@ -23,7 +23,7 @@ DIFFERENCE = prediction_difference.METHOD.name
 
 
 def names() -> tuple[str, ...]:
-    """Of all methods, in the order of tables and figures."""
+    """Names of all methods, in the order of tables and figures."""
     return tuple(METHODS)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..noise import Limits
-from ..windows import SidesLike, cut
+from ..windows import Sides, cut
 from .common import check_clip, check_finite, fingerprint, numeric
 from .fitting import Images, as_pixels
 
@@ -69,7 +69,7 @@ def seen(images: Images) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def limits_at(clip: Limits, origins: np.ndarray, window: SidesLike) -> Limits:
+def limits_at(clip: Limits, origins: np.ndarray, window: Sides) -> Limits:
     """The bounds of windows' draws: of each pixel by itself (n, C, h, w), or two numbers for all."""
     if clip is None or not per_pixel(clip):
         return clip

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
+from ..protocols import Json
 from ..windows import SidesLike, sides
 from .saved import Parts, SavedSampler
 
@@ -30,7 +31,7 @@ class GreyPatch(SavedSampler):
         return 0
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """JSON-able."""
         return {"kind": "grey", "value": self._values().tolist()}
 

@@ -56,7 +56,7 @@ class SamplerKind:
     caption : str
         What figures call it.
     sampler : type
-        Its class. The noun of its ``file`` is what its record says under "kind", and "sampler".
+        Its class; ``file.noun`` must be "<kind> sampler", <kind> as its provenance says.
     make : callable
         (images (m, C, H, W), Recipe) -> sampler.
     takes_corpus, takes_context : bool
@@ -100,7 +100,7 @@ SAMPLERS: dict[str, SamplerKind] = {
 
 
 def names() -> tuple[str, ...]:
-    """Of all kinds, the default first."""
+    """Names of all kinds, the default first."""
     return tuple(SAMPLERS)
 
 
