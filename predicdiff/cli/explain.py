@@ -137,7 +137,7 @@ def _analysis(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targ
         return plan.with_sampler(GreyPatch())
     asked = plan.settings
     fitted = sampler.make(
-        net, image, window=asked.window, context=sampling.context, seed=asked.seed, start=asked.start,
+        net, plan.abilities, image, window=asked.window, context=sampling.context, seed=asked.seed, start=asked.start,
         like=sampling.model,
     )  # fmt: skip
     sampler.check_samples(fitted, sampling.samples)

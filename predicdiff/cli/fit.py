@@ -9,7 +9,7 @@ from typing import Any, Callable
 import click
 import numpy as np
 
-from ..abilities import sampler_abilities
+from ..abilities import net_abilities, sampler_abilities
 from ..errors import SettingsError
 from ..images import View
 from ..presets import first_colour
@@ -125,7 +125,7 @@ def _seen(net: NetChoice) -> tuple[tuple[int, int, int], Callable[[np.ndarray], 
     """What a net sees: shape, view and channel order; of none the middle of images whose short side is 224, and BGR."""
     if net.net is not None:
         model = net.load()
-        return model.input_shape, model.view, channel_order(model)
+        return model.input_shape, model.view, channel_order(net_abilities(model))
     if net.needs_net:
         raise SettingsError(
             f"{' and '.join(net.needs_net)} without a net that it belongs to: give --net too, or leave it out."

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ..abilities import net_abilities
 from ..errors import SettingsError
 from ..overlays import picture
 from ..windows import Sides, SidesLike, as_asked, by
@@ -70,7 +71,9 @@ def command(image: str | None, net: NetChoice, sampler: SamplerChoice, trial: Tr
     output = trial.output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
     pixels, at, window = model.view(shown.image), trial.at, as_asked(trial.window)
-    drawing = sampler.make(model, shown.image, window=window, context=trial.context, seed=trial.seed)
+    drawing = sampler.make(
+        model, net_abilities(model), shown.image, window=window, context=trial.context, seed=trial.seed
+    )
     sampler.check_samples(drawing, trial.samples)
     asked: dict[str, Any] = {"window": window, "samples": samples, "seed": trial.seed}
     patches = drawing.draw(pixels, np.array([at]), **asked)[0]

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from ...abilities import net_abilities, sampler_abilities
+from ...abilities import NetAbilities, sampler_abilities
 from ...errors import InputWarning, SamplerError, SettingsError, warn
 from ...nets.preprocessing import ORDERS
 from ...presets import OURS, Like
@@ -27,6 +27,7 @@ from .values import FOLDER, SAMPLER
 
 #: Values of a Gaussian above which fitting it is slow; a context of 14 x 14 in three colours has 588.
 LARGE = 6000
+KINDS = "; ".join(f"{name}: {registry.find(name).meaning}" for name in registry.names())
 SMALLER = "a smaller window or context (-k, -l), or --sampler marginal."
 
 
@@ -40,8 +41,7 @@ class SamplerChoice(Options):
         "--sampler",
         type=SAMPLER,
         default=registry.names()[0],
-        help="conditional: a Gaussian given the surroundings; marginal: what other images have there; "
-        "grey: a grey patch; or a saved sampler.",
+        help=f"{KINDS}; or a saved sampler.",
     )
     corpus: Path | None = option_field(
         "--corpus",
@@ -62,6 +62,7 @@ class SamplerChoice(Options):
     def make(
         self,
         net: Net,
+        abilities: NetAbilities,
         image: np.ndarray,
         *,
         window: SidesLike,
@@ -94,7 +95,7 @@ class SamplerChoice(Options):
             if start is None:
                 return like.sampler(
                     kind.name, images, net.view(image),
-                    context=context, order=channel_order(net), names=names, seed=seed,
+                    context=context, order=channel_order(abilities), names=names, seed=seed,
                 )  # fmt: skip
             images, names = like.corpus(images, net.view(image), names)
             return hidden_sampler(net, images, start, kind, Recipe(context, seed=seed, names=names))
@@ -128,9 +129,9 @@ class SamplerChoice(Options):
         return images, names
 
 
-def channel_order(net: Net) -> str:
-    """Of a net's input."""
-    preprocessing = net_abilities(net).preprocessing
+def channel_order(abilities: NetAbilities) -> str:
+    """The order of the colours in a net's input; that of pixels where it has no preprocessing."""
+    preprocessing = abilities.preprocessing
     return ORDERS[0] if preprocessing is None else str(preprocessing.channels)
 
 
