@@ -8,7 +8,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Iterable, Sequence, TypeVar
 
 import click
 import numpy as np
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from predicdiff.algorithm import run
 from predicdiff.cli.console import duration
-from predicdiff.cli.options.base import Options, option, option_field, options_of
+from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.cli.options.net import settle
 from predicdiff.cli.options.values import FILE, FOLDER
 from predicdiff.cli.outputs import check_outputs, name_of
@@ -36,8 +36,8 @@ from predicdiff.plotting import Block, grid_figure, save_figure
 from predicdiff.presets import QUALITIES, Quality
 from predicdiff.protocols import ENGINES
 from predicdiff.samplers.corpus import bundled, default_corpus
-from predicdiff.samplers.gaussian import GaussianSampler
-from predicdiff.samplers.marginal import MarginalSampler
+from predicdiff.samplers.registry import Recipe, find
+from predicdiff.samplers.saved import SavedSampler
 from predicdiff.settings import Settings
 
 PAPER_NETS = ("alexnet", "googlenet", "vgg16")
@@ -84,36 +84,56 @@ class Choice(Options):
         return net
 
 
-def figure_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every figure takes, and one sentence instead of a traceback."""
+@dataclass(frozen=True)
+class Request(Choice):
+    """What every figure takes; the options of its own are fields of a class made from this one."""
 
-    @functools.wraps(command)
-    def guarded(nets: Choice, out: Path, **options: Any) -> None:
-        warnings.showwarning = lambda message, *_args, **_kwargs: say(f"Warning: {message}")
-        try:
-            _check(nets)
-            check_outputs([out / "figure.png"], [])
-            settle()
-            command(nets=nets, out=out, **options)
-        except PredicdiffError as error:
-            say(f"Error: {error}")
-            sys.exit(2)
-        except KeyboardInterrupt:
-            say("Interrupted: the same command goes on from here.")
-            sys.exit(130)
+    images: tuple[str, ...] = option_field(
+        "--image", multiple=True, help="An image file; repeat for more. [the bundled cat]"
+    )
+    quality: str = option_field(
+        "--quality",
+        type=click.Choice(list(CHOICES)),
+        default="preview",
+        help="How close windows lie and how often each is drawn, as in `predicdiff explain --help`.",
+    )
+    seed: int = option_field("--seed", type=int, default=0, help="Of all that is drawn.")
+    out: Path = option_field("--out", type=FOLDER, default="out", help="The folder that results go to.")
 
-    for add in (
-        option("--out", type=FOLDER, default="out", help="The folder that results go to."),
-        option("--seed", default=0, help="Of all that is drawn."),
-        option(
-            "--quality", type=click.Choice(list(CHOICES)), default="preview",
-            help="How close windows lie and how often each is drawn, as in `predicdiff explain --help`.",
-        ),
-        option("--image", "images", multiple=True, help="An image file; repeat for more. [the bundled cat]"),
-        options_of(Choice, "nets"),
-    ):  # fmt: skip
-        guarded = add(guarded)
-    return click.command(help=sys.modules[command.__module__].__doc__)(guarded)
+
+@dataclass(frozen=True)
+class WindowRequest(Request):
+    """Of a figure with windows of one size."""
+
+    window: int = option_field("--window", type=int, default=10, help="Side k of the windows.")
+
+
+AnyRequest = TypeVar("AnyRequest", bound=Request)
+Item = TypeVar("Item")
+
+
+def figure(kind: type[AnyRequest]) -> Callable[[Callable[[AnyRequest], None]], click.Command]:
+    """Decorator: a command with the options of ``kind``, which says what is wrong in a sentence, not a traceback."""
+
+    def decorate(draw: Callable[[AnyRequest], None]) -> click.Command:
+        @functools.wraps(draw)
+        def guarded(request: AnyRequest) -> None:
+            warnings.showwarning = lambda message, *_args, **_kwargs: say(f"Warning: {message}")
+            try:
+                _check(request)
+                check_outputs([request.out / "figure.png"], [])
+                settle()
+                draw(request)
+            except PredicdiffError as error:
+                say(f"Error: {error}")
+                sys.exit(2)
+            except KeyboardInterrupt:
+                say("Interrupted: the same command goes on from here.")
+                sys.exit(130)
+
+        return click.command(help=sys.modules[draw.__module__].__doc__)(options_of(kind, "request")(guarded))
+
+    return decorate
 
 
 def _check(choice: Choice) -> None:
@@ -175,25 +195,16 @@ class Case:
         return out / f"figure{figure}" / f"{name_of(self.name, self.net.name, *words)}.h5"
 
 
-def cases(choice: Choice, paths: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[list[Case], str]:
+def cases(request: Request, wanted: tuple[str, ...] = PAPER_NETS) -> tuple[list[Case], str]:
     """Every net before every image, and the caption's sentence of `nets`."""
-    loaded, note = nets(choice, wanted)
-    return [Case(*net, *image) for image in images(paths).items() for net in loaded.items()], note
+    loaded, note = nets(request, wanted)
+    return [Case(*net, *image) for image in images(request.images).items() for net in loaded.items()], note
 
 
-def samplers(net: Any, image: np.ndarray, *, context: int = 14, seed: int = 0) -> dict[str, Any]:
-    """The paper's two samplers over the bundled photographs, the explained one left out."""
-    corpus, names = default_corpus(net.input_shape, exclude=image)
-    return {
-        "marginal": MarginalSampler(corpus, names=names),
-        "conditional": GaussianSampler.fit(corpus, context, seed=seed, names=names),
-    }
-
-
-def conditional(case: Case, window: int, seed: int) -> GaussianSampler:
-    """The Gaussian with the paper's context, l = k + 4."""
+def sampler(case: Case, window: int, seed: int, kind: str = "conditional") -> SavedSampler:
+    """A sampler of this kind over the bundled photographs, the explained one left out; its context is the paper's."""
     corpus, names = default_corpus(case.net.input_shape, exclude=case.image)
-    return GaussianSampler.fit(corpus, window + SURROUND, seed=seed, names=names)
+    return find(kind).make(corpus, Recipe(window + SURROUND, seed=seed, names=names))
 
 
 @dataclass
@@ -272,9 +283,9 @@ def facts(result: Explanation) -> dict[str, Any]:
     }
 
 
-def grouped(results: Sequence[Explanation], size: int) -> list[list[Explanation]]:
-    """Results of several maps for each case, in the order of the cases."""
-    return [list(results[start : start + size]) for start in range(0, len(results), size)]
+def grouped(items: Sequence[Item], size: int) -> list[list[Item]]:
+    """Groups of ``size`` in the items' order, such as the maps of each case."""
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
 def facts_of(cases: Sequence[Case], groups: Sequence[Sequence[Explanation]]) -> list[dict[str, Any]]:

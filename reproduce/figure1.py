@@ -7,8 +7,7 @@ EfficientNet-Lite0 stands in for them.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from predicdiff.plotting import Block
 
 from . import common
 
-WINDOW, CONTEXT = 10, 14
+WINDOW = 10
+KINDS = ("marginal", "conditional")
 ROWS = (
     "(a) sensitivity map",
     "(b) marginal sampling",
@@ -45,31 +45,34 @@ def column(net: Any, marginal: Explanation, conditional: Explanation) -> tuple[l
     return panels, notes
 
 
-@common.figure_options
-def main(nets: common.Choice, images: tuple[str, ...], quality: str, seed: int, out: Path) -> None:
+def block(cases: Sequence[common.Case], pairs: Sequence[Sequence[Explanation]]) -> Block:
+    """One image's: a column for each net."""
+    columns = [column(case.net, *pair) for case, pair in zip(cases, pairs)]
+    panels, notes = (list(zip(*rows)) for rows in zip(*columns))
+    text = "\n".join(
+        f"{case.title}: {marginal.targets[0].name}, p = {marginal.base[0]:.2f}"
+        for case, (marginal, _) in zip(cases, pairs)
+    )
+    heads = [case.title for case in cases]
+    return Block(picture(pairs[0][0].pixels), heads, panels, notes, title=cases[0].name, text=text)
+
+
+@common.figure(common.Request)
+def main(request: common.Request) -> None:
     """Make the maps that are not there yet, then the page."""
-    loaded, stand_in = common.nets(nets)
-    pictures = common.images(images)
+    cases, stand_in = common.cases(request)
+    quality, seed = request.quality, request.seed
     jobs = []
-    for name, image in pictures.items():
-        for net in loaded.values():
-            for kind, sampler in common.samplers(net, image, context=CONTEXT, seed=seed).items():
-                path = out / "figure1" / f"{name}_{net.name}_{kind}_{quality}.h5"
-                jobs.append(common.job(path, net, image, sampler, quality, window=WINDOW, seed=seed))
+    for case in cases:
+        for kind in KINDS:
+            path, sampler = case.path(request.out, 1, kind, quality), common.sampler(case, WINDOW, seed, kind)
+            jobs.append(common.job(path, case.net, case.image, sampler, quality, window=WINDOW, seed=seed))
     results = common.work("Figure 1", jobs)
-    coming = iter(results)
-    blocks, numbers = [], []
-    for name in pictures:
-        columns, lines = [], []
-        for title, net in loaded.items():
-            marginal, conditional = next(coming), next(coming)
-            columns.append(column(net, marginal, conditional))
-            lines.append(f"{title}: {marginal.targets[0].name}, p = {marginal.base[0]:.2f}")
-            numbers += [{"image": name, **common.facts(result)} for result in (marginal, conditional)]
-        panels, notes = (list(zip(*rows)) for rows in zip(*columns))
-        blocks.append(Block(picture(marginal.pixels), list(loaded), panels, notes, title=name, text="\n".join(lines)))
+    pairs = common.grouped(results, len(KINDS))
+    nets = len({case.title for case in cases})
+    blocks = [block(*image) for image in zip(common.grouped(cases, nets), common.grouped(pairs, nets))]
     caption = f"{CAPTION}{common.settings(results, quality)} {stand_in}"
-    common.page(out, 1, blocks, ROWS, caption, numbers)
+    common.page(request.out, 1, blocks, ROWS, caption, common.facts_of(cases, pairs))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ window of its own whatever the quality: "preview" takes fewer samples there, and
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
-import click
-
+from predicdiff.cli.options.base import option_field
 from predicdiff.explanation import Explanation
 from predicdiff.overlays import heat, overlay, picture
 from predicdiff.plotting import Block
@@ -40,28 +39,35 @@ def block(case: common.Case, results: list[Explanation]) -> Block:
     return Block(picture(first.pixels), heads, panels, [[""] * len(heads), notes], title=case.name, text=text)
 
 
-@common.figure_options
-@click.option("--window", "sizes", type=int, multiple=True, help="Side k; repeat for more. [1, 5, 10, 15, 20]")
-def main(
-    nets: common.Choice, images: tuple[str, ...], sizes: tuple[int, ...], quality: str, seed: int, out: Path
-) -> None:
+@dataclass(frozen=True)
+class Request(common.Request):
+    """What the figure takes."""
+
+    sizes: tuple[int, ...] = option_field(
+        "--window", type=int, multiple=True, help="Side k; repeat for more. [1, 5, 10, 15, 20]"
+    )
+
+
+@common.figure(Request)
+def main(request: Request) -> None:
     """Make the maps that are not there yet, then the page."""
-    cases, stand_in = common.cases(nets, images, ("alexnet",))
-    note = "" if images else " The bundled cat stands in for the paper's elephant."
+    cases, stand_in = common.cases(request, ("alexnet",))
+    sizes, quality, seed = request.sizes, request.quality, request.seed
+    note = "" if request.images else " The bundled cat stands in for the paper's elephant."
     if not sizes:
         sizes = WINDOWS[1:] if quality == "smoke" else WINDOWS
         note += " k = 1 is left out at this quality." if quality == "smoke" else ""
     jobs = []
     for case in cases:
         for k in sizes:
-            path = case.path(out, 2, f"k{k}", quality)
-            sampler = common.conditional(case, k, seed)
+            path, sampler = case.path(request.out, 2, f"k{k}", quality), common.sampler(case, k, seed)
             jobs.append(common.job(path, case.net, case.image, sampler, quality, window=k, seed=seed))
     results = common.work("Figure 2", jobs)
     groups = common.grouped(results, len(sizes))
     blocks = [block(case, group) for case, group in zip(cases, groups)]
     numbers = common.facts_of(cases, groups)
-    common.page(out, 2, blocks, ROWS, f"{CAPTION}{common.settings(results, quality)}{note} {stand_in}", numbers)
+    caption = f"{CAPTION}{common.settings(results, quality)}{note} {stand_in}"
+    common.page(request.out, 2, blocks, ROWS, caption, numbers)
 
 
 if __name__ == "__main__":

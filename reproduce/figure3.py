@@ -6,12 +6,12 @@ image of 224 x 224: "preview" takes one sample of each instead of leaving window
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import click
 import numpy as np
 
+from predicdiff.cli.options.base import option_field
 from predicdiff.explanation import Explanation
 from predicdiff.methods.sensitivity import sensitivity
 from predicdiff.overlays import heat, picture, saliency, top_mask
@@ -54,21 +54,28 @@ def block(case: common.Case, result: Explanation) -> tuple[Block, dict[str, Any]
     return Block(image, COLUMNS, panels, title=case.name, text=text), numbers
 
 
-@common.figure_options
-@click.option("--window", type=int, help="Side k of the windows. [1; 5 for smoke]")
-def main(nets: common.Choice, images: tuple[str, ...], window: int | None, quality: str, seed: int, out: Path) -> None:
+@dataclass(frozen=True)
+class Request(common.Request):
+    """What the figure takes."""
+
+    window: int | None = option_field("--window", type=int, help="Side k of the windows. [1; 5 for smoke]")
+
+
+@common.figure(Request)
+def main(request: Request) -> None:
     """Make the maps that are not there yet, then the page."""
-    cases, stand_in = common.cases(nets, images, ("alexnet",))
-    k = (5 if quality == "smoke" else 1) if window is None else window
+    cases, stand_in = common.cases(request, ("alexnet",))
+    quality, seed = request.quality, request.seed
+    k = (5 if quality == "smoke" else 1) if request.window is None else request.window
     jobs = []
     for case in cases:
-        path, sampler = case.path(out, 3, f"k{k}", quality), common.conditional(case, k, seed)
+        path, sampler = case.path(request.out, 3, f"k{k}", quality), common.sampler(case, k, seed)
         blob = case.net.scores
         jobs.append(common.job(path, case.net, case.image, sampler, quality, window=k, seed=seed, blob=blob, top=1))
     results = common.work("Figure 3", jobs)
     blocks, numbers = zip(*(block(case, result) for case, result in zip(cases, results)))
     caption = f"{CAPTION}{common.settings(results, quality)} {stand_in}"
-    common.page(out, 3, list(blocks), ROWS, caption, numbers)
+    common.page(request.out, 3, list(blocks), ROWS, caption, numbers)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,7 @@ probabilities by their weight of evidence.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-import click
 
 from predicdiff.explanation import Explanation
 from predicdiff.overlays import overlay, picture
@@ -38,14 +35,14 @@ def block(case: common.Case, scores: Explanation, probabilities: Explanation) ->
     return Block(picture(scores.pixels), names, panels, notes, title=case.name, text=case.title)
 
 
-@common.figure_options
-@click.option("--window", default=10, show_default=True, help="Side k of the windows.")
-def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str, seed: int, out: Path) -> None:
+@common.figure(common.WindowRequest)
+def main(request: common.WindowRequest) -> None:
     """Make the maps that are not there yet, then the page."""
-    cases, stand_in = common.cases(nets, images, ("alexnet",))
+    cases, stand_in = common.cases(request, ("alexnet",))
+    out, quality, window, seed = request.out, request.quality, request.window, request.seed
     jobs = []
     for case in cases:
-        net, sampler = case.net, common.conditional(case, window, seed)
+        net, sampler = case.net, common.sampler(case, window, seed)
         how: dict[str, Any] = {"window": window, "seed": seed}
         below = common.job(case.path(out, 4, "output", quality), net, case.image, sampler, quality, top=CLASSES, **how)
         how.update(blob=net.scores, units=[target.unit for target in below.analysis.targets])

@@ -6,10 +6,6 @@ maps shown are those with the highest mean activation. Conditional sampling.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import click
-
 from predicdiff.explanation import Explanation
 from predicdiff.overlays import overlay, picture
 from predicdiff.plotting import Block
@@ -39,14 +35,14 @@ def block(case: common.Case, results: list[Explanation]) -> Block:
     return Block(picture(results[0].pixels), RANKS, panels, notes, title=case.name, text=text)
 
 
-@common.figure_options
-@click.option("--window", default=10, show_default=True, help="Side k of the windows.")
-def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str, seed: int, out: Path) -> None:
+@common.figure(common.WindowRequest)
+def main(request: common.WindowRequest) -> None:
     """Make the maps that are not there yet, then the page."""
-    cases, stand_in = common.cases(nets, images, ("googlenet",))
+    cases, stand_in = common.cases(request, ("googlenet",))
+    out, quality, window, seed = request.out, request.quality, request.window, request.seed
     jobs = []
     for case in cases:
-        sampler = common.conditional(case, window, seed)
+        sampler = common.sampler(case, window, seed)
         for layer in layers(case.net):
             path, shown = case.path(out, 5, layer, quality), highest(mean_activations(case.net, case.image, layer))
             jobs.append(

@@ -6,10 +6,8 @@ bundled photographs, or those of --image, a single one with the bundled ones bes
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Sequence
 
-import click
 import numpy as np
 
 from predicdiff.explanation import Explanation
@@ -43,23 +41,23 @@ def block(case: common.Case, result: Explanation, scales: Sequence[float]) -> Bl
     return Block(picture(result.pixels), heads, panels, notes, title=case.name, text=case.title)
 
 
-@common.figure_options
-@click.option("--window", default=10, show_default=True, help="Side k of the windows.")
-def main(nets: common.Choice, images: tuple[str, ...], window: int, quality: str, seed: int, out: Path) -> None:
+@common.figure(common.WindowRequest)
+def main(request: common.WindowRequest) -> None:
     """Make the maps that are not there yet, then the page."""
-    pictures = common.images(images)
+    out, quality, window, seed = request.out, request.quality, request.window, request.seed
+    pictures = common.images(request.images)
     if len(pictures) < 2:
         pictures.update(
             {name: image for name, image in bundled().items() if name in PHOTOGRAPHS and name not in pictures}
         )
-    loaded, stand_in = common.nets(nets, ("googlenet",))
+    loaded, stand_in = common.nets(request, ("googlenet",))
     cases = [[common.Case(*net, *image) for image in pictures.items()] for net in loaded.items()]
     jobs = []
     for group in cases:
         shown = choose(group)
         for case in group:
             layer = layers(case.net)[1]
-            path, sampler = case.path(out, 6, layer, quality), common.conditional(case, window, seed)
+            path, sampler = case.path(out, 6, layer, quality), common.sampler(case, window, seed)
             jobs.append(
                 common.job(
                     path, case.net, case.image, sampler, quality, window=window, seed=seed, blob=layer, channels=shown

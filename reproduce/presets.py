@@ -9,27 +9,27 @@ measured on the same squares with the same seed, so that nets may be measured on
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 from tqdm import tqdm
 
 from predicdiff import windows
+from predicdiff.cli.options.base import option_field
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.files import written_whole
 from predicdiff.plan import MEMORY, Analysis, make_plan
 from predicdiff.presets import QUALITIES
-from predicdiff.samplers.registry import SAMPLERS
+from predicdiff.samplers.registry import find, names
 from predicdiff.settings import Settings
 
 from . import common
 
 WINDOW = 10
 #: Samplers that draw.
-KINDS = tuple(name for name, kind in SAMPLERS.items() if kind.takes_corpus)
+KINDS = tuple(name for name in names() if find(name).takes_corpus)
 STRIDES = (2, 3, 4, 5, 6, 8, 10)
 SAMPLES = (1, 2, 4, 8)
 #: A map's correlations, by "stride,samples".
@@ -63,36 +63,38 @@ def touching(origins: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return far - inside[rows + WINDOW, columns] + inside[rows, columns] > 0
 
 
-def values(plan: Analysis, origins: np.ndarray, samples: int, seed: int, title: str) -> np.ndarray:
+def values(analysis: Analysis, origins: np.ndarray, samples: int, seed: int, title: str) -> np.ndarray:
     """The unit's values (n, S, 1) for windows at ``origins``."""
-    batch = plan.batch(MEMORY)
+    batch = analysis.batch(MEMORY)
     tiles = []
     for tile in tqdm(windows.tiles(len(origins), 16), desc=title, unit="tile"):
-        patches = plan.sampler.draw(plan.pixels, origins[tile], window=WINDOW, samples=samples, seed=seed)
+        patches = analysis.sampler.draw(analysis.pixels, origins[tile], window=WINDOW, samples=samples, seed=seed)
         tiles.append(
-            plan.net.evaluate(plan.pixels, origins[tile], patches, blob=plan.blob, units=plan.units, batch_size=batch)
+            analysis.net.evaluate(
+                analysis.pixels, origins[tile], patches, blob=analysis.blob, units=analysis.units, batch_size=batch
+            )
         )
     return np.concatenate(tiles)
 
 
-def correlations(plan: Analysis, mask: np.ndarray, seed: int, title: str) -> dict[str, float]:
+def correlations(analysis: Analysis, mask: np.ndarray, seed: int, title: str) -> dict[str, float]:
     """Pearson correlation with the paper's map inside the mask, by "stride,samples"."""
-    shape = plan.pixels.shape[-2:]
+    shape = analysis.pixels.shape[-2:]
     _check_resolved(mask)
-    origins = plan.origins[touching(plan.origins, mask)]
-    paper = plan.difference(values(plan, origins, QUALITIES["paper"].samples, seed, f"{title}, paper")).value
+    origins = analysis.origins[touching(analysis.origins, mask)]
+    paper = analysis.difference(values(analysis, origins, QUALITIES["paper"].samples, seed, f"{title}, paper")).value
     grids = {
         stride: {tuple(origin) for origin in windows.grid(shape, window=WINDOW, stride=stride).tolist()}
         for stride in STRIDES
     }
     coarse = np.array([origin for origin in origins.tolist() if any(tuple(origin) in grid for grid in grids.values())])
-    other = values(plan, coarse, max(SAMPLES), seed + 1, f"{title}, presets")
+    other = values(analysis, coarse, max(SAMPLES), seed + 1, f"{title}, presets")
     reference = windows.spread(paper, origins, window=WINDOW, shape=shape)[0]
     table = {}
     for stride, grid in grids.items():
         chosen = np.array([tuple(origin) in grid for origin in coarse.tolist()])
         for samples in SAMPLES:
-            difference = plan.difference(other[chosen][:, :samples]).value
+            difference = analysis.difference(other[chosen][:, :samples]).value
             relevance = windows.spread(difference, coarse[chosen], window=WINDOW, shape=shape)[0]
             table[f"{stride},{samples}"] = float(np.corrcoef(reference[mask], relevance[mask])[0, 1])
     return table
@@ -164,51 +166,41 @@ def earlier(path: Path, where: dict[str, int]) -> dict[str, dict[str, float]]:
     return maps if all(record.get(key) == value for key, value in where.items()) else {}
 
 
-@common.figure_options
-@click.option(
-    "--square",
-    type=click.IntRange(0),
-    default=16,
-    show_default=True,
-    help="Side of the squares in pixels; 0: the whole image.",
-)
-@click.option("--places", type=click.IntRange(1), default=2, show_default=True, help="Squares along each side.")
-@click.option(
-    "--sampler",
-    "kinds",
-    type=click.Choice(KINDS),
-    multiple=True,
-    default=KINDS[:1],
-    show_default=True,
-    help="What draws; repeat for both.",
-)
-def main(
-    nets: common.Choice,
-    images: tuple[str, ...],
-    seed: int,
-    out: Path,
-    square: int,
-    places: int,
-    kinds: tuple[str, ...],
-    **_: Any,
-) -> None:
+@dataclass(frozen=True)
+class Request(common.Request):
+    """What is measured."""
+
+    square: int = option_field(
+        "--square", type=click.IntRange(0), default=16, help="Side of the squares in pixels; 0: the whole image."
+    )
+    places: int = option_field("--places", type=click.IntRange(1), default=2, help="Squares along each side.")
+    kinds: tuple[str, ...] = option_field(
+        "--sampler",
+        type=click.Choice(KINDS),
+        multiple=True,
+        help=f"What draws; repeat for others too.  [default: {KINDS[0]}]",
+    )
+
+
+@common.figure(Request)
+def main(request: Request) -> None:
     """Measure, print the table and save it as out/presets.json."""
-    path, where = out / "presets.json", {"square": square, "places": places, "seed": seed}
-    out.mkdir(parents=True, exist_ok=True)
+    seed, path = request.seed, request.out / "presets.json"
+    where = {"square": request.square, "places": request.places, "seed": seed}
+    request.out.mkdir(parents=True, exist_ok=True)
     maps = earlier(path, where)
-    asked = Settings(window=WINDOW, samples=20, stride=1)
-    loaded, _note = common.nets(nets if nets.names else replace(nets, names=(common.STAND_IN,)))
-    for title, net in loaded.items():
-        for name, image in common.images(images).items():
-            for kind in kinds:
-                label = f"{title}, {name}, {kind}"
-                if label not in maps:
-                    sampler = common.samplers(net, image, seed=seed)[kind]
-                    plan = make_plan(net, image, asked).with_sampler(sampler)
-                    mask = squares(plan.pixels.shape[-2:], square, places)
-                    maps[label] = correlations(plan, mask, seed, label)
-                    with written_whole(path) as part:
-                        part.write_text(json.dumps({**where, "maps": maps}, indent=1))
+    settings = Settings(window=WINDOW, samples=QUALITIES["paper"].samples, stride=1)
+    cases, _note = common.cases(request if request.names else replace(request, names=(common.STAND_IN,)))
+    for case in cases:
+        for kind in request.kinds or KINDS[:1]:
+            label = f"{case.title}, {case.name}, {kind}"
+            if label not in maps:
+                sampler = common.sampler(case, WINDOW, seed, kind)
+                analysis = make_plan(case.net, case.image, settings).with_sampler(sampler)
+                mask = squares(analysis.pixels.shape[-2:], request.square, request.places)
+                maps[label] = correlations(analysis, mask, seed, label)
+                with written_whole(path) as part:
+                    part.write_text(json.dumps({**where, "maps": maps}, indent=1))
     print(report(maps))
 
 

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from predicdiff.algorithm import versions
+from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.effort import precision_gap
 from predicdiff.errors import PredicdiffError, SettingsError
 from predicdiff.files import written_whole
@@ -33,13 +34,13 @@ from predicdiff.nets.engine.device import check_precision, choose_device, exactl
 from predicdiff.plan import MEMORY, make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.protocols import PRECISIONS
-from predicdiff.settings import Settings as Asked
+from predicdiff.settings import Settings
 
 from . import common
 from .timing_machine import machine, peak_memory, reset_peak
 from .timing_nets import Timed, definition, load
 from .timing_table import details, summary
-from .timing_ways import ELSEWHERE, Subject, Turn, caffe_there, check_agreement, evaluators, turns
+from .timing_ways import ELSEWHERE, TimedWindows, Turn, caffe_there, check_agreement, evaluators, turns
 
 NETS = ("alexnet", "googlenet", "vgg16", "squeezenet", "efficientnet_lite0")
 WINDOW = 10
@@ -59,7 +60,7 @@ LISTED = 10
 
 
 @dataclass(frozen=True)
-class Settings:
+class Measurement:
     """What is measured; goes into the record as it is."""
 
     windows: int
@@ -73,7 +74,7 @@ class Settings:
 
 
 def measure(
-    timed: Timed, settings: Settings, *, caffe_python: Sequence[str] | None = None, profile: bool = False
+    timed: Timed, measurement: Measurement, *, caffe_python: Sequence[str] | None = None, profile: bool = False
 ) -> dict[str, Any]:
     """One net's record; ``caffe_python`` is the command of a Python with pycaffe, by default this one.
 
@@ -87,27 +88,29 @@ def measure(
         If the ways give different values; nothing is timed then.
     """
     image = common.images(())["chelsea"]
-    sampler = common.conditional(common.Case(timed.name, timed.net, "chelsea", image), WINDOW, settings.seed)
-    asked = Asked(window=WINDOW, samples=SAMPLES, stride=1, seed=settings.seed)
-    plan = make_plan(timed.net, image, asked).with_sampler(sampler)
-    count = len(plan.origins)
-    if settings.windows > count:
-        raise SettingsError(f"--windows {settings.windows}: {timed.name} has {count} on its image, want at most these.")
-    chosen = np.random.default_rng(settings.seed).choice(count, settings.windows, replace=False)
-    plan = replace(plan, origins=plan.origins[chosen])
+    sampler = common.sampler(common.Case(timed.name, timed.net, "chelsea", image), WINDOW, measurement.seed)
+    settings = Settings(window=WINDOW, samples=SAMPLES, stride=1, seed=measurement.seed)
+    analysis = make_plan(timed.net, image, settings).with_sampler(sampler)
+    count = len(analysis.origins)
+    if measurement.windows > count:
+        raise SettingsError(
+            f"--windows {measurement.windows}: {timed.name} has {count} on its image, want at most these."
+        )
+    chosen = np.random.default_rng(measurement.seed).choice(count, measurement.windows, replace=False)
+    analysis = replace(analysis, origins=analysis.origins[chosen])
     with exactly(), caffe_there(timed, caffe_python) as caffe:
-        evaluate, missing = evaluators(timed, plan, caffe)
-        worst = check_agreement(timed.name, plan, evaluate)
-        timed.net.precision = settings.precision  # of our ways alone, once they were found to agree
-        subject = Subject(timed, plan, 1)
-        work = multiply_adds(timed.net, subject.sampled(evaluate["incremental"], 1))
-        subject = replace(subject, few=few(settings.windows, work["dense"], timed.net.device.type))
-        taken, more = turns(subject, evaluate)
+        evaluate, missing = evaluators(timed, analysis, caffe)
+        worst = check_agreement(timed.name, analysis, evaluate)
+        timed.net.precision = measurement.precision  # of our ways alone, once they were found to agree
+        timed_windows = TimedWindows(timed, analysis, 1)
+        work = multiply_adds(timed.net, timed_windows.sampled(evaluate["incremental"], 1))
+        timed_windows = replace(timed_windows, few=few(measurement.windows, work["dense"], timed.net.device.type))
+        taken, more = turns(timed_windows, evaluate)
         work = multiply_adds(timed.net, taken["incremental"])
-        times, product = rounds(taken, settings.rounds, timed.net.device)
+        times, product = rounds(taken, measurement.rounds, timed.net.device)
         costly = costliest(taken["incremental"], timed.net.device) if profile else []
-        less = settings.precision != "float32"
-        gap = dict(zip(("most", "largest"), precision_gap(plan, plan.batch(MEMORY)))) if less else {}
+        less = measurement.precision != "float32"
+        gap = dict(zip(("most", "largest"), precision_gap(analysis, analysis.batch(MEMORY)))) if less else {}
     return {
         "weights": timed.weights,
         "input": list(timed.net.input_shape),
@@ -207,47 +210,54 @@ def report(record: dict[str, Any], name: str) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Request(Options):
+    """What the command takes."""
+
+    names: tuple[str, ...] = option_field("--net", multiple=True, help="A net's name; repeat for more. [five nets]")
+    windows: int | None = option_field(
+        "--windows", type=click.IntRange(min=1), help="Windows that are timed. [32, on a GPU 4096]"
+    )
+    rounds: int = option_field("--rounds", type=click.IntRange(min=1), default=5, help="Rounds that count.")
+    seed: int = option_field("--seed", type=click.IntRange(min=0), default=0, help="Of windows, draws and weights.")
+    device: str | None = option_field("--device", help="As torch names it. [a GPU if there is one]")
+    precision: str = option_field(
+        "--precision", type=click.Choice(PRECISIONS), default=PRECISIONS[0], help="Of our own products."
+    )
+    caffe_python: str | None = option_field(
+        "--caffe-python", metavar="COMMAND", help="Of a Python with pycaffe. [this one, if it has pycaffe]"
+    )
+    profile: bool = option_field(
+        "--profile", is_flag=True, help="Also list the operations that cost most in incremental evaluation."
+    )
+    out: Path = option_field("--out", type=click.Path(path_type=Path), default="out")
+
+
 @click.command(help=__doc__)
-@click.option("--net", "names", multiple=True, default=NETS, help="A net's name; repeat for more. [five nets]")
-@click.option("--windows", type=click.IntRange(min=1), help="Windows that are timed. [32, on a GPU 4096]")
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds that count.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of windows, draws and weights.")
-@click.option("--device", help="As torch names it. [a GPU if there is one]")
-@click.option(
-    "--precision", type=click.Choice(PRECISIONS), default=PRECISIONS[0], show_default=True, help="Of our own products."
-)
-@click.option("--caffe-python", metavar="COMMAND", help="Of a Python with pycaffe. [this one, if it has pycaffe]")
-@click.option("--profile", is_flag=True, help="Also list the operations that cost most in incremental evaluation.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
-def main(
-    names: tuple[str, ...],
-    windows: int | None,
-    device: str | None,
-    precision: str,
-    caffe_python: str | None,
-    profile: bool,
-    out: Path,
-    **rounds_and_seed: int,
-) -> None:
+@options_of(Request, "request")
+def main(request: Request) -> None:
     """Measure, print and save."""
+    path = request.out / "timing.json"
     try:
-        chosen = choose_device(device)
-        settings = Settings(
-            windows or WINDOWS.get(chosen.type, WINDOWS["cuda"]),
-            precision=check_precision(precision, chosen),
-            **rounds_and_seed,
+        device = choose_device(request.device)
+        measurement = Measurement(
+            request.windows or WINDOWS.get(device.type, WINDOWS["cuda"]),
+            request.rounds,
+            request.seed,
+            precision=check_precision(request.precision, device),
         )
-        more: dict[str, Any] = {"caffe_python": caffe_python and shlex.split(caffe_python), "profile": profile}
-        _run(dict.fromkeys(names), settings, chosen, out / "timing.json", **more)
+        command = request.caffe_python and shlex.split(request.caffe_python)
+        names = dict.fromkeys(request.names or NETS)
+        _run(names, measurement, device, path, caffe_python=command, profile=request.profile)
     except PredicdiffError as error:
         common.say(f"Error: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
-        common.say(f"Interrupted: the nets that were finished are in {out / 'timing.json'}.")
+        common.say(f"Interrupted: the nets that were finished are in {path}.")
         sys.exit(130)
 
 
-def _run(names: Iterable[str], settings: Settings, device: torch.device, path: Path, **more: Any) -> None:
+def _run(names: Iterable[str], measurement: Measurement, device: torch.device, path: Path, **more: Any) -> None:
     for name in names:
         definition(name)  # a mistyped name is to be told now, not after the nets before it
     nets: dict[str, Any] = {}
@@ -255,13 +265,13 @@ def _run(names: Iterable[str], settings: Settings, device: torch.device, path: P
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "machine": machine(device),
         "versions": {**versions(), "torch": str(torch.__version__)},
-        "settings": asdict(settings),
+        "settings": asdict(measurement),
         "nets": nets,
     }
     save(path, record)
     for name in names:
-        timed = load(name, seed=settings.seed, device=str(device))
-        nets[name] = measure(timed, settings, **more)
+        timed = load(name, seed=measurement.seed, device=str(device))
+        nets[name] = measure(timed, measurement, **more)
         save(path, record)
         print(report(record, name), flush=True)
     common.say(f"Written to {path}")

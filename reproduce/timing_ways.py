@@ -42,69 +42,71 @@ class DisagreementError(PredicdiffError):
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A net before an image: ``plan`` has the windows that are timed, of which the slow ways take ``few``."""
+class TimedWindows:
+    """A net before an image: ``analysis`` has the windows that are timed, of which the slow ways take ``few``."""
 
     timed: Timed
-    plan: Analysis
+    analysis: Analysis
     few: int
 
     def sampled(self, evaluate: Evaluate, count: int, *, own: bool = False) -> Turn:
         """Draw for the first ``count`` windows and evaluate them; our ``own`` ways have a GPU make its draws itself."""
 
         def turn() -> int:
-            draws: Any = (self.plan.sample if own else self.plan.draw)(slice(0, count))
-            evaluate(self.plan.origins[:count], draws, self.plan.blob, self.plan.units)
+            draws: Any = (self.analysis.sample if own else self.analysis.draw)(slice(0, count))
+            evaluate(self.analysis.origins[:count], draws, self.analysis.blob, self.analysis.units)
             return count * draws.shape[1]
 
         return turn
 
 
-def evaluators(timed: Timed, plan: Analysis, caffe: CaffeProcess | str) -> tuple[dict[str, Evaluate], dict[str, str]]:
+def evaluators(
+    timed: Timed, analysis: Analysis, caffe: CaffeProcess | str
+) -> tuple[dict[str, Evaluate], dict[str, str]]:
     """Ways to evaluate given patches, and of those that there are not, why; ``caffe`` as `caffe_there` has it."""
     ways: dict[str, Evaluate] = {
-        "naive": pasted(plan, plain_values(plain(timed))),
-        "dense": ours(plan, incremental=False),
-        "incremental": ours(plan, incremental=True),
+        "naive": pasted(analysis, plain_values(plain(timed))),
+        "dense": ours(analysis, incremental=False),
+        "incremental": ours(analysis, incremental=True),
     }
     if isinstance(caffe, str):
         return ways, {"pycaffe": caffe}
-    return {**ways, "pycaffe": by_caffe(plan, caffe)}, {}
+    return {**ways, "pycaffe": by_caffe(analysis, caffe)}, {}
 
 
-def turns(subject: Subject, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Turn], dict[str, str]]:
+def turns(timed_windows: TimedWindows, evaluate: dict[str, Evaluate]) -> tuple[dict[str, Turn], dict[str, str]]:
     """What is timed, in the order of the rounds, and of those ways that there are not, why."""
-    many = len(subject.plan.origins)
-    timed = {way: subject.sampled(function, many if way == "incremental" else subject.few, own=way in OWN)
+    many = len(timed_windows.analysis.origins)
+    timed = {way: timed_windows.sampled(function, many if way == "incremental" else timed_windows.few, own=way in OWN)
              for way, function in evaluate.items()}  # fmt: skip
-    timed["sampling"] = subject.sampled(lambda *_: np.empty(0), many, own=True)
-    captum = occlusion(subject)
+    timed["sampling"] = timed_windows.sampled(lambda *_: np.empty(0), many, own=True)
+    captum = occlusion(timed_windows)
     if isinstance(captum, str):
         return timed, {"captum": captum}
     return {**timed, "captum": captum}, {}
 
 
-def ours(plan: Analysis, *, incremental: bool) -> Evaluate:
+def ours(analysis: Analysis, *, incremental: bool) -> Evaluate:
     """Our net, with the batches that an analysis gives it."""
-    net: Any = plan.net
+    net: Any = analysis.net
     net.incremental = incremental  # a dense pass takes many times the memory
-    batch = plan.batch(MEMORY)
+    batch = analysis.batch(MEMORY)
 
     def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
         net.incremental = incremental
-        values: np.ndarray = net.evaluate(plan.pixels, origins, patches, blob=blob, units=units, batch_size=batch)
+        values: np.ndarray = net.evaluate(analysis.pixels, origins, patches, blob=blob, units=units, batch_size=batch)
         return values
 
     return evaluate
 
 
-def pasted(plan: Analysis, values: Callable[[Tensor, str], np.ndarray]) -> Evaluate:
+def pasted(analysis: Analysis, values: Callable[[Tensor, str], np.ndarray]) -> Evaluate:
     """Patches set into copies of the input, batch by batch, and all of each copy evaluated.
 
     ``values`` are a blob's (b, channels) for a batch of encoded inputs on the net's device.
     """
-    net: Any = plan.net
-    whole = torch.from_numpy(net.encode(plan.pixels)).to(net.device)
+    net: Any = analysis.net
+    whole = torch.from_numpy(net.encode(analysis.pixels)).to(net.device)
 
     def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
         samples, k = patches.shape[1], patches.shape[-1]
@@ -151,10 +153,10 @@ def caffe_there(timed: Timed, command: Sequence[str] | None) -> Iterator[CaffePr
             yield caffe if alike else "built for the CPU alone"
 
 
-def by_caffe(plan: Analysis, caffe: CaffeProcess) -> Evaluate:
+def by_caffe(analysis: Analysis, caffe: CaffeProcess) -> Evaluate:
     """Caffe's values, for patches that are encoded here."""
-    net: Any = plan.net
-    inputs = net.encode(plan.pixels)
+    net: Any = analysis.net
+    inputs = net.encode(analysis.pixels)
 
     def evaluate(origins: np.ndarray, patches: np.ndarray, blob: str, units: Sequence[Any]) -> np.ndarray:
         return caffe.evaluate(
@@ -164,32 +166,32 @@ def by_caffe(plan: Analysis, caffe: CaffeProcess) -> Evaluate:
     return evaluate
 
 
-def occlusion(subject: Subject) -> Turn | str:
+def occlusion(timed_windows: TimedWindows) -> Turn | str:
     """Captum's Occlusion with plain torch and a grid of about as many windows; a string where it isn't installed."""
     try:
         captum: Any = importlib.import_module("captum.attr")
     except ImportError:
         return "not installed"
-    plan, timed = subject.plan, subject.timed
+    analysis, timed = timed_windows.analysis, timed_windows.timed
     forward, net = plain(timed), timed.net
     seen: list[int] = []
-    method = captum.Occlusion(_counting(forward, plan.blob, seen))
+    method = captum.Occlusion(_counting(forward, analysis.blob, seen))
     colours, *size = net.input_shape
-    window, evaluations = plan.settings.sides, subject.few * plan.settings.samples
+    window, evaluations = analysis.settings.sides, timed_windows.few * analysis.settings.samples
     stride = [grid_stride(length, side, evaluations) for length, side in zip(size, window)]
     # Captum wants windows without gaps between them; how large they are makes no difference to its time.
     shape = [max(side, step) for side, step in zip(window, stride)]
 
     def turn() -> int:
         seen.clear()
-        inputs = torch.from_numpy(net.encode(plan.pixels)[None]).to(net.device)
+        inputs = torch.from_numpy(net.encode(analysis.pixels)[None]).to(net.device)
         with torch.no_grad():
             attribution = method.attribute(
                 inputs,
                 sliding_window_shapes=(colours, *shape),
                 strides=(colours, *stride),
                 baselines=0,
-                target=int(plan.units[0][0]),
+                target=int(analysis.units[0][0]),
                 perturbations_per_eval=BATCH,
             )
         attribution.cpu()
@@ -203,7 +205,7 @@ def grid_stride(length: int, window: int, evaluations: int) -> int:
     return max(1, int((length - window) / max(1.0, np.sqrt(evaluations) - 1)))
 
 
-def check_agreement(name: str, plan: Analysis, evaluate: dict[str, Evaluate]) -> dict[str, float]:
+def check_agreement(name: str, analysis: Analysis, evaluate: dict[str, Evaluate]) -> dict[str, float]:
     """How far scores of all ways lie from those of plain torch, at most.
 
     Returns
@@ -216,11 +218,11 @@ def check_agreement(name: str, plan: Analysis, evaluate: dict[str, Evaluate]) ->
     DisagreementError
         If that is more than rounding can be.
     """
-    net: Any = plan.net
+    net: Any = analysis.net
     blob = net.scores or net.output
     units = [(channel,) for channel in range(net.blobs[blob][0])]
-    origins, patches = plan.origins[:COMPARED], plan.draw(slice(0, COMPARED))[:, :DRAWS]
-    base = net.forward(net.encode(plan.pixels)[None], [blob])[blob].reshape(len(units), -1).mean(1)
+    origins, patches = analysis.origins[:COMPARED], analysis.draw(slice(0, COMPARED))[:, :DRAWS]
+    base = net.forward(net.encode(analysis.pixels)[None], [blob])[blob].reshape(len(units), -1).mean(1)
     values = {way: function(origins, patches, blob, units) for way, function in evaluate.items()}
     usual = values.pop("naive")
     largest = {"scores": float(np.abs(usual).max()), "changes": float(np.abs(usual - base).max())}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import sys
 import types
 from pathlib import Path
@@ -9,17 +11,21 @@ from typing import Any, Iterator
 
 import numpy as np
 import pytest
-from helpers.engines import ENGINES, net_of
+from click.testing import CliRunner
+from helpers.engines import ENGINES, needed, net_of
+from helpers.figures import words
 from helpers.oracle_nets import LinearNet, MapNet, NormalSampler, photo
 from helpers.places import ROOT
 from helpers.records import layer, net
+from PIL import Image
 
 import predicdiff as pd
-from predicdiff import overlays
+from predicdiff import cli, overlays
 from predicdiff.algorithm import run
 from predicdiff.methods import registry as methods
 from predicdiff.nets import zoo
 from predicdiff.plan import make_plan
+from predicdiff.plotting import comparison_figure
 from predicdiff.samplers import registry as samplers
 from predicdiff.settings import Settings
 
@@ -36,6 +42,23 @@ def follow(title: str) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec("import numpy as np\n" + RECIPES[title], names)
     return names
+
+
+def put(package: types.ModuleType, name: str, title: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe's code as a file of a package, which for now has this folder too."""
+    (folder / f"{name}.py").write_text(RECIPES[title], encoding="utf-8")
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+    # what the import will leave behind is taken away again with these
+    monkeypatch.setattr(package, name, None, raising=False)
+    monkeypatch.setitem(sys.modules, f"{package.__name__}.{name}", None)
+    del sys.modules[f"{package.__name__}.{name}"]
+
+
+@pytest.fixture
+def tiny(data: Path) -> list[str]:
+    """Options of a command or figure for a net on images of 24 x 24."""
+    weights = str(data / "tiny_v1.caffemodel")
+    return ["--net", str(data / "tiny_v1.prototxt"), "--weights", weights, "--mean", "0,0,0", "--engine", ENGINES[0]]
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +81,7 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_kind_of_thing_has_its_recipe() -> None:
     assert list(RECIPES) == [
         "A sampler", "A method for maps", "A colour map", "A door for nets", "A Caffe layer type",
-        "A torch operation that incremental evaluation knows", "A place where tiles run",
+        "A torch operation that incremental evaluation knows", "A place where tiles run", "A command", "A figure",
     ]  # fmt: skip
 
 
@@ -78,15 +101,18 @@ def test_a_sampler(tmp_path: Path) -> None:
 def test_a_method_for_maps() -> None:
     follow("A method for maps")
     net, pixels = LinearNet(np.zeros((2, 1, 5, 5))), photo((1, 5, 5))
-    made = methods.make_methods(["centre"])["centre"](net, pixels, (0,), 0)
-    assert np.unravel_index(made.argmax(), made.shape) == (2, 2)
+    relevance = methods.make_methods(["centre"])["centre"](net, pixels, (0,), 0)
+    assert np.unravel_index(relevance.argmax(), relevance.shape) == (2, 2)
 
 
 def test_a_colour_map() -> None:
     follow("A colour map")
-    earth = overlays.find_colour_map("earth")
-    assert (earth.positive, earth.negative) == ("green", "brown")
-    np.testing.assert_allclose(earth.at(np.array([-1.0, 0.0, 1.0])), earth.colours)
+    relevance = np.ones((6, 6)) * [[-1], [-1], [0], [0], [1], [1]]
+    page = comparison_figure(pd.compare(relevance, relevance), colour_map="earth")
+    assert "green for in both, brown against in both" in words(page).replace("\n", " ")
+    (row,) = {tuple(map(tuple, column)) for column in np.swapaxes(page.axes[0].images[0].get_array(), 0, 1)}
+    brown, white, green = (84, 48, 5), (255, 255, 255), (0, 61, 48)  # 255 times the recipe's numbers
+    assert row == (brown, brown, white, white, green, green)
 
 
 @pytest.mark.skipif("torch" not in ENGINES, reason="torch is not installed")
@@ -105,11 +131,12 @@ def test_a_door_for_nets(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_caffe_layer_type() -> None:
     follow("A Caffe layer type")
     spec = net((1, 6, 6), layer("AbsVal", "data", "size"), layer("Softmax", "size", "prob"))
-    made = net_of(spec, {}, engine="torch")
+    absolute = net_of(spec, {}, engine="torch")
     pixels = photo((1, 6, 6)) - 128
-    np.testing.assert_array_equal(made.forward(pixels[None], ["size"])["size"][0], np.abs(pixels))
-    np.testing.assert_array_equal(made.gradient(pixels, blob="size", unit=(0, 2, 3))[0, 2, 3], np.sign(pixels[0, 2, 3]))
-    assert made.evaluation("size") == "incremental"
+    np.testing.assert_array_equal(absolute.forward(pixels[None], ["size"])["size"][0], np.abs(pixels))
+    slope = absolute.gradient(pixels, blob="size", unit=(0, 2, 3))[0, 2, 3]
+    np.testing.assert_array_equal(slope, np.sign(pixels[0, 2, 3]))
+    assert absolute.evaluation("size") == "incremental"
 
 
 @pytest.mark.skipif("torch" not in ENGINES, reason="torch is not installed")
@@ -118,8 +145,8 @@ def test_a_torch_operation() -> None:
 
     swap = follow("A torch operation that incremental evaluation knows")["Swap"]
     module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), swap(), torch.nn.Conv2d(2, 2, 3))
-    made = pd.load_net(module, input_shape=(1, 9, 9), output="activation")
-    assert made.evaluation("2") == "incremental"
+    swapping = pd.load_net(module, input_shape=(1, 9, 9), output="activation")
+    assert swapping.evaluation("2") == "incremental"
 
 
 def test_a_place_where_tiles_run(tmp_path: Path) -> None:
@@ -129,3 +156,32 @@ def test_a_place_where_tiles_run(tmp_path: Path) -> None:
     assert len(analysis.tiles()) > 3
     backwards = run(analysis, executor=last_first, checkpoint=tmp_path / "a.tiles")
     np.testing.assert_array_equal(backwards.relevance, run(analysis).relevance)
+
+
+@needed
+def test_a_command(tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    put(cli, "brightness", "A command", tmp_path, monkeypatch)
+    monkeypatch.setattr(cli.main, "commands", dict(cli.main.commands))
+    cli.add("brightness")
+    Image.fromarray(np.full((30, 40, 3), 51, np.uint8)).save(tmp_path / "dark.png")
+    command = ["brightness", str(tmp_path / "dark.png"), *tiny]
+    result = CliRunner().invoke(cli.main, [*command, "--white", "10"])
+    assert (result.exit_code, result.output) == (0, "2.00\n")  # 51 of 255 are a fifth
+    result = CliRunner().invoke(cli.main, [*command, "--labels", str(tmp_path / "none.txt")])
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    assert "brightness" in CliRunner().invoke(cli.main, ["--help"]).output
+
+
+@needed
+def test_a_figure(tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    put(importlib.import_module("reproduce"), "figure7", "A figure", tmp_path, monkeypatch)
+    main = importlib.import_module("reproduce.figure7").main
+    command = [*tiny, "--quality", "smoke", "--window", "8", "--out", str(tmp_path)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, (result.output, result.exception)
+    numbers = json.loads((tmp_path / "figure7.json").read_text(encoding="utf-8"))
+    assert [(panel["sampler"], panel["window"]) for panel in numbers["panels"]] == [("marginal", 8), ("grey", 8)]
+    assert pd.load_image(tmp_path / "figure7.png").std() > 10
+    assert "0 of 2 maps to make" in CliRunner().invoke(main, command).output

@@ -235,4 +235,7 @@ def test_no_torch_module_stands_in_for_a_caffe_net(tiny: Path, module: Callable[
 
 def test_the_makefile_makes_every_figure() -> None:
     text = (ROOT / "Makefile").read_text()
-    assert re.search(r"^figures:.* figure1 figure2 figure3 figure4 figure5 figure6 ", text, re.MULTILINE)
+    names = sorted(path.stem for path in (ROOT / "reproduce").glob("figure*.py"))
+    assert f"\nfigures: {' '.join(names)}  ##" in text
+    for name in names:
+        assert re.search(rf"^{name}: \$\(READY\)  ## .*\n\t\$\(FIGURE\)$", text, re.MULTILINE)

@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 import numpy as np
 import pytest
-from helpers.oracle_nets import analysis
+from helpers import oracle_nets
 
 from predicdiff.images import View
 from predicdiff.nets.caffe.caffemodel import read_caffemodel
@@ -49,59 +49,59 @@ def timed(module: Callable[[str], Any], data: Path) -> Any:
 
 
 @pytest.fixture
-def plan(timed: Any) -> Analysis:
+def analysis(timed: Any) -> Analysis:
     random = np.random.default_rng(6)
     pixels = random.uniform(0, 255, SHAPE).astype(np.float32)
     sampler = MarginalSampler(random.uniform(0, 255, (9, *SHAPE)).astype(np.float32))
-    made = analysis(timed.net, pixels, sampler, window=10, samples=7, stride=1)
-    return replace(made, origins=made.origins[[0, 224, 101, 17, 43, 200]])
+    whole = oracle_nets.analysis(timed.net, pixels, sampler, window=10, samples=7, stride=1)
+    return replace(whole, origins=whole.origins[[0, 224, 101, 17, 43, 200]])
 
 
-def by_loops(plan: Analysis, patches: np.ndarray, blob: str) -> np.ndarray:
+def by_loops(analysis: Analysis, patches: np.ndarray, blob: str) -> np.ndarray:
     """All units' values (n, S, T), one image at a time."""
-    net: Any = plan.net
+    net: Any = analysis.net
     values = np.empty((*patches.shape[:2], 5))
-    for i, (row, column) in enumerate(plan.origins[: len(patches)].tolist()):
+    for i, (row, column) in enumerate(analysis.origins[: len(patches)].tolist()):
         for s, patch in enumerate(patches[i]):
-            pixels = plan.pixels.copy()
+            pixels = analysis.pixels.copy()
             pixels[:, row : row + 10, column : column + 10] = patch
             values[i, s] = net.forward(net.encode(pixels)[None], [blob])[blob][0]
     return values
 
 
 @pytest.mark.parametrize("way", ["naive", "dense", "incremental"])
-def test_each_way_gives_what_loops_give(way: str, ways: Any, timed: Any, plan: Analysis) -> None:
-    evaluate, missing = ways.evaluators(timed, plan, "not installed")
-    patches = plan.draw(slice(0, 6))  # 42 evaluations: a whole batch, and part of one
-    found = evaluate[way](plan.origins, patches, "fc", [(unit,) for unit in range(5)])
-    wanted = by_loops(plan, patches, "fc")
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+def test_each_way_gives_what_loops_give(way: str, ways: Any, timed: Any, analysis: Analysis) -> None:
+    evaluate, missing = ways.evaluators(timed, analysis, "not installed")
+    patches = analysis.draw(slice(0, 6))  # 42 evaluations: a whole batch, and part of one
+    values = evaluate[way](analysis.origins, patches, "fc", [(unit,) for unit in range(5)])
+    wanted = by_loops(analysis, patches, "fc")
+    np.testing.assert_allclose(values, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
     assert missing == {"pycaffe": "not installed"}
 
 
 def test_the_dense_way_does_all_multiply_adds_and_the_incremental_one_fewer(
-    ways: Any, module: Callable[[str], Any], timed: Any, plan: Analysis
+    ways: Any, module: Callable[[str], Any], timed: Any, analysis: Analysis
 ) -> None:
     timing = module("timing")
-    evaluate, _ = ways.evaluators(timed, plan, "not installed")
-    subject = ways.Subject(timed, plan, 2)
-    turns, _ = ways.turns(subject, evaluate)
+    evaluate, _ = ways.evaluators(timed, analysis, "not installed")
+    timed_windows = ways.TimedWindows(timed, analysis, 2)
+    turns, _ = ways.turns(timed_windows, evaluate)
     dense, mine = (timing.multiply_adds(timed.net, turns[way]) for way in ("dense", "incremental"))
     convolutions = 8 * 75 * 100 + 6 * 36 * 25 + 4 * 8 * 25  # outputs x weights of each x places
     assert dense["done"] == dense["dense"] == mine["dense"] == convolutions + 5 * 90
     assert 0 < mine["done"] < mine["dense"]
 
 
-def test_slow_ways_take_fewer_windows(ways: Any, timed: Any, plan: Analysis) -> None:
-    evaluate, _ = ways.evaluators(timed, plan, "not installed")
-    turns, _ = ways.turns(ways.Subject(timed, plan, 2), evaluate)
+def test_slow_ways_take_fewer_windows(ways: Any, timed: Any, analysis: Analysis) -> None:
+    evaluate, _ = ways.evaluators(timed, analysis, "not installed")
+    turns, _ = ways.turns(ways.TimedWindows(timed, analysis, 2), evaluate)
     counts = {way: turns[way]() for way in ("naive", "dense", "incremental", "sampling")}
     assert counts == {"naive": 14, "dense": 14, "incremental": 42, "sampling": 42}
 
 
-def test_agreement_is_within_rounding(ways: Any, timed: Any, plan: Analysis) -> None:
-    evaluate, _ = ways.evaluators(timed, plan, "not installed")
-    worst = ways.check_agreement("tiny", plan, evaluate)
+def test_agreement_is_within_rounding(ways: Any, timed: Any, analysis: Analysis) -> None:
+    evaluate, _ = ways.evaluators(timed, analysis, "not installed")
+    worst = ways.check_agreement("tiny", analysis, evaluate)
     assert 0 <= worst["scores"] < 1e-5
     assert 0 <= worst["changes"] < 1e-3
 
@@ -115,39 +115,43 @@ def lost(values: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("wrong", [shifted, lost])
-def test_another_way_that_disagrees_is_refused(wrong: Any, ways: Any, timed: Any, plan: Analysis) -> None:
-    evaluate, _ = ways.evaluators(timed, plan, "not installed")
+def test_another_way_that_disagrees_is_refused(wrong: Any, ways: Any, timed: Any, analysis: Analysis) -> None:
+    evaluate, _ = ways.evaluators(timed, analysis, "not installed")
     right = evaluate["incremental"]
-    evaluate["incremental"] = lambda *given: wrong(right(*given))
+    evaluate["incremental"] = lambda *asked: wrong(right(*asked))
     with pytest.raises(ways.DisagreementError, match=r"tiny: incremental .* largest of the scores, .* no time is"):
-        ways.check_agreement("tiny", plan, evaluate)
+        ways.check_agreement("tiny", analysis, evaluate)
 
 
-def test_a_way_that_sees_no_windows_is_refused_though_they_change_little(ways: Any, timed: Any, plan: Analysis) -> None:
+def test_a_way_that_sees_no_windows_is_refused_though_they_change_little(
+    ways: Any, timed: Any, analysis: Analysis
+) -> None:
     net: Any = timed.net
-    base = net.forward(net.encode(plan.pixels)[None], ["fc"])["fc"]
-    evaluate, _ = ways.evaluators(timed, plan, "not installed")
+    base = net.forward(net.encode(analysis.pixels)[None], ["fc"])["fc"]
+    evaluate, _ = ways.evaluators(timed, analysis, "not installed")
 
     def faint(origins: np.ndarray, patches: np.ndarray, blob: str, units: Any) -> np.ndarray:
-        values: np.ndarray = base + 1e-5 * (by_loops(plan, patches, blob) - base)
+        values: np.ndarray = base + 1e-5 * (by_loops(analysis, patches, blob) - base)
         return values
 
     blind = {"naive": faint, "dense": lambda _, patches, *__: np.broadcast_to(base, (*patches.shape[:2], 5))}
     with pytest.raises(ways.DisagreementError, match=r"dense .* of the largest of the changes"):
-        ways.check_agreement("tiny", plan, {**evaluate, **blind})
+        ways.check_agreement("tiny", analysis, {**evaluate, **blind})
 
 
-def test_caffe_gets_the_weights_and_the_inputs(ways: Any, timed: Any, plan: Analysis, caffe_python: list[str]) -> None:
+def test_caffe_gets_the_weights_and_the_inputs(
+    ways: Any, timed: Any, analysis: Analysis, caffe_python: list[str]
+) -> None:
     with ways.caffe_there(timed, caffe_python) as caffe:
-        evaluate, missing = ways.evaluators(timed, plan, caffe)
+        evaluate, missing = ways.evaluators(timed, analysis, caffe)
         assert missing == {}
-        assert ways.check_agreement("tiny", plan, evaluate)["scores"] < 1e-5
-        patches = plan.draw(slice(0, 6))
-        found = evaluate["pycaffe"](plan.origins, patches, "prob", [(3,), (1,)])
-    np.testing.assert_allclose(found, by_loops(plan, patches, "prob")[..., [3, 1]], rtol=1e-4, atol=1e-6)
+        assert ways.check_agreement("tiny", analysis, evaluate)["scores"] < 1e-5
+        patches = analysis.draw(slice(0, 6))
+        values = evaluate["pycaffe"](analysis.origins, patches, "prob", [(3,), (1,)])
+    np.testing.assert_allclose(values, by_loops(analysis, patches, "prob")[..., [3, 1]], rtol=1e-4, atol=1e-6)
 
 
-def test_what_is_not_there_is_said(ways: Any, timed: Any, plan: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_there_is_said(ways: Any, timed: Any, analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("captum", "captum.attr"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -155,7 +159,7 @@ def test_what_is_not_there_is_said(ways: Any, timed: Any, plan: Analysis, monkey
         assert caffe == "not installed"
     with ways.caffe_there(SimpleNamespace(prototxt=None), ["false"]) as caffe:
         assert caffe == "not a Caffe net"
-    assert ways.occlusion(ways.Subject(timed, plan, 2)) == "not installed"
+    assert ways.occlusion(ways.TimedWindows(timed, analysis, 2)) == "not installed"
 
 
 def test_caffe_on_the_cpu_is_not_held_against_a_gpu(ways: Any, timed: Any, caffe_python: list[str]) -> None:
@@ -165,23 +169,23 @@ def test_caffe_on_the_cpu_is_not_held_against_a_gpu(ways: Any, timed: Any, caffe
 
 
 def test_dense_passes_get_the_batch_that_their_memory_allows(
-    ways: Any, timed: Any, plan: Analysis, monkeypatch: pytest.MonkeyPatch
+    ways: Any, timed: Any, analysis: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = {}
-    plan = replace(plan, abilities=replace(plan.abilities, preferred_batch=10**6))
+    analysis = replace(analysis, abilities=replace(analysis.abilities, preferred_batch=10**6))
     monkeypatch.setattr(
         CaffeTorchNet, "evaluate", lambda net, *_, batch_size, **__: seen.update({net.incremental: batch_size})
     )
-    evaluate, _ = ways.evaluators(timed, plan, "not installed")
+    evaluate, _ = ways.evaluators(timed, analysis, "not installed")
     for way in ("dense", "incremental"):
-        evaluate[way](plan.origins, None, "fc", [])
+        evaluate[way](analysis.origins, None, "fc", [])
     assert seen[False] < seen[True]
 
 
-def test_captum_takes_about_as_many_evaluations(ways: Any, timed: Any, plan: Analysis) -> None:
+def test_captum_takes_about_as_many_evaluations(ways: Any, timed: Any, analysis: Analysis) -> None:
     pytest.importorskip("captum")
     for few in (1, 2, 6):
-        run = ways.occlusion(ways.Subject(timed, plan, few))
+        run = ways.occlusion(ways.TimedWindows(timed, analysis, few))
         assert few * 7 <= run() <= 4 * few * 7
         assert run() == run()
 
