@@ -33,8 +33,8 @@ def make(tiny: Path, module: Callable[[str], Any]) -> Make:
         command = ["--net", "tiny", "--quality", quality, "--out", str(tiny / "out"), *arguments]
         result = CliRunner().invoke(module(f"figure{number}").main, command)
         assert result.exit_code == code, (result.output, result.exception)
-        found = tiny / "out" / f"figure{number}.json"
-        return json.loads(found.read_text(encoding="utf-8")) if found.exists() else {}, result.output
+        path = tiny / "out" / f"figure{number}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}, result.output
 
     return make
 
@@ -46,10 +46,10 @@ def photographs(tiny: Path) -> list[str]:
 
     from predicdiff.samplers.corpus import bundled
 
-    found = bundled()
+    images = bundled()
     options = []
     for name in ("chelsea", "coffee"):
-        Image.fromarray(found[name]).save(tiny / f"{name}.png")
+        Image.fromarray(images[name]).save(tiny / f"{name}.png")
         options += ["--image", str(tiny / f"{name}.png")]
     return options
 
@@ -201,8 +201,8 @@ def test_layers_of_the_stand_in_are_maps_behind_a_relu(module: Callable[[str], A
     net = zoo.load_net("efficientnet_lite0")
     named = module("layers").layers(net)
     assert [net.blobs[layer][1:] for layer in named] == [(112, 112), (28, 28), (7, 7)]
-    found = net.forward(np.zeros((1, *net.input_shape), np.float32), named)
-    assert all(values.min() >= 0 for values in found.values())
+    maps = net.forward(np.zeros((1, *net.input_shape), np.float32), named)
+    assert all(values.min() >= 0 for values in maps.values())
 
 
 def test_a_net_of_ones_own(make: Make, data: Path) -> None:
