@@ -7,7 +7,10 @@ from typing import Any, Callable, Sequence
 
 from .errors import SamplerError, SettingsError
 from .noise import Noise
-from .protocols import Net, Sampler
+from .protocols import Net, Sampler, Work
+
+#: The longest batch of a net that likes none better.
+LONGEST_BATCH = 320
 
 
 @dataclass(frozen=True)
@@ -18,18 +21,26 @@ class NetAbilities:
     outcomes: int | None = None
     takes_noise: bool = False
     preferred_batch: int = 0  # it likes none better
+    precision: str | None = None  # it has but one
+    with_weights: Callable[..., Net] | None = None
     bytes_needed: Callable[..., tuple[int, int]] | None = None
     check_downstream: Callable[[str, str], None] | None = None
     evaluation: Callable[..., str] | None = None
-    work: Any = None
+    work: Work | None = None
+
+    @property
+    def longest_batch(self) -> int:
+        """How many inputs a batch may hold where memory allows it."""
+        return self.preferred_batch or LONGEST_BATCH
 
 
 @dataclass(frozen=True)
 class SamplerAbilities:
-    """The same of a sampler; ``name`` is its class's."""
+    """What a sampler may have beyond the least; ``name`` is its class's name."""
 
     name: str
     population: Callable[..., int] | None = None
+    most_draws: int | None = None
     noise: Callable[..., Noise] | None = None
     provenance: Any = None
     notes: Sequence[str] = ()
@@ -48,12 +59,12 @@ def net_abilities(net: Net) -> NetAbilities:
 
 
 def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
-    """What anybody's sampler can do; its ``noise`` counts only if no subclass has changed ``draw`` alone.
+    """What anybody's sampler can do; an inherited ``noise`` does not count for a class with another ``draw``.
 
     Raises
     ------
     SamplerError
-        If it is no sampler.
+        If it is no sampler, or its ``notes`` are no sentences.
     """
     is_class = isinstance(sampler, type)
     if is_class or not callable(getattr(sampler, "draw", None)):
@@ -63,11 +74,15 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
             "draw."
         )
     beyond = {**_beyond(sampler, SamplerAbilities), "noise": _noise(sampler)}
-    return SamplerAbilities(type(sampler).__name__, **beyond)
+    abilities = SamplerAbilities(type(sampler).__name__, **beyond)
+    notes = abilities.notes
+    if not isinstance(notes, (list, tuple)) or not all(isinstance(note, str) for note in notes):
+        raise SamplerError(f"{abilities.name}.notes is {notes!r}: want a list of sentences.")
+    return abilities
 
 
 def _noise(sampler: Any) -> Callable[..., Noise] | None:
-    """The method ``noise``, if there is one and no subclass has changed ``draw`` alone."""
+    """The method ``noise``; None if there is none, or a subclass has another ``draw`` and no ``noise`` of its own."""
     for kind in type(sampler).__mro__:
         if "noise" in vars(kind):
             noise: Callable[..., Noise] = sampler.noise

@@ -18,7 +18,7 @@ from .executors.here import Executor, run_tiles
 from .explanation import Explanation, Target
 from .journal import Journal
 from .plan import MEMORY, Analysis, Plan, make_plan
-from .protocols import Net, Progress, Sampler, UnitLike
+from .protocols import Json, Net, Progress, Sampler, UnitLike
 from .readout import Readout
 from .settings import Settings
 
@@ -157,10 +157,10 @@ def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, in
 def _work(abilities: NetAbilities) -> tuple[float, float]:
     """Multiply-adds that the net has done so far, and those of dense passes; 0 where it does not count them."""
     work = abilities.work
-    return (0.0, 0.0) if work is None or abilities.evaluation is None else (work.done, work.dense)
+    return (0.0, 0.0) if work is None else (work.done, work.dense)
 
 
-def _effort(plan: Plan, before: tuple[float, float]) -> dict[str, Any]:
+def _effort(plan: Plan, before: tuple[float, float]) -> Json:
     """JSON-able: how a net that counts its work has evaluated, and the part of dense passes' multiply-adds it did."""
     if plan.abilities.evaluation is None:
         return {}
@@ -183,7 +183,7 @@ def _warn_if_flattened(readout: Readout, scores: str | None) -> list[str]:
 
 
 def _assemble(
-    analysis: Analysis, tiles: Sequence[tuple[np.ndarray, ...]], notes: list[str], effort: dict[str, Any]
+    analysis: Analysis, tiles: Sequence[tuple[np.ndarray, ...]], notes: list[str], effort: Json
 ) -> Explanation:
     values = np.concatenate([tile[0] for tile in tiles])
     variances = np.concatenate([tile[1] for tile in tiles])
@@ -216,7 +216,7 @@ def _sources(plan: Plan) -> list[Target]:
 def _sampler_notes(analysis: Analysis) -> list[str]:
     notes, population = list(analysis.drawing.notes), analysis.population
     if population == 0:
-        return notes  # the sampler's own say what it took
+        return notes  # of the sampler's own, one says what stood in the windows
     if population is not None and population <= analysis.settings.samples:
         notes.append(
             f"Each of the {population} other images was put into each window once: for this corpus the result is "

@@ -11,18 +11,28 @@ from . import protocols
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities
 from .errors import PredicdiffError, SamplerError, SettingsError
 from .protocols import Net, Sampler, Unit
-from .targets import class_blob
-from .units import lookup, read
-from .windows import SidesLike, as_asked, sides
+from .targets import class_blob, default_blob
+from .units import lookup, read, whole_number
+from .windows import Sides, SidesLike, as_asked, sides
 
 #: What `abilities` looks for, by the protocol that it belongs to.
 BEYOND = {
-    "preprocessing": protocols.HasPreprocessing, "outcomes": protocols.KnowsOutcomes,
-    "takes_noise": protocols.TakesNoise, "preferred_batch": protocols.PrefersBatch, "bytes_needed": protocols.Budgeted,
-    "check_downstream": protocols.HiddenStarts, "evaluation": protocols.CountsWork,
-    "population": protocols.HasPopulation, "noise": protocols.MakesNoise, "provenance": protocols.HasProvenance,
+    "preprocessing": protocols.HasPreprocessing,
+    "outcomes": protocols.KnowsOutcomes,
+    "takes_noise": protocols.TakesNoise,
+    "preferred_batch": protocols.PrefersBatch,
+    "precision": protocols.HasPrecision,
+    "with_weights": protocols.HasWeights,
+    "bytes_needed": protocols.Budgeted,
+    "check_downstream": protocols.HiddenStarts,
+    "evaluation": protocols.TellsEvaluation,
+    "work": protocols.CountsWork,
+    "population": protocols.HasPopulation,
+    "most_draws": protocols.DrawsFew,
+    "noise": protocols.MakesNoise,
+    "provenance": protocols.HasProvenance,
     "notes": protocols.HasNotes,
-}  # fmt: skip
+}
 #: By how much two ways to the same values may differ: as a part of the largest change, and of the largest value.
 CHANGES, VALUES = 0.1, 1e-4
 
@@ -53,7 +63,7 @@ def check_net(net: Net) -> list[str]:
     pixels = rng.uniform(0, 255, net.input_shape).astype(np.float32)
     inputs = _tried(net, "encode", net.encode, pixels)
     _check_array(net, "encode", inputs, pixels.shape)
-    blob = class_blob(net) or list(net.blobs)[-1]
+    blob = default_blob(net)
     values = _forward(net, np.stack([inputs, inputs]), blob)
     if blob == net.output and not (values.min() >= -1e-4 and values.max() <= 1 + 1e-4):
         raise _wrong(net, f"{blob!r} holds {values.min():.4g} to {values.max():.4g}", "probabilities in its output")
@@ -84,7 +94,7 @@ def check_sampler(sampler: Sampler, shape: tuple[int, int, int] = (3, 32, 32), *
     """
     abilities = sampler_abilities(sampler)
     pixels = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
-    _check_draws(sampler, abilities, pixels, window)
+    _check_draws(sampler, abilities, pixels, sides(window))
     if abilities.population is not None and abilities.population(pixels) < 0:
         raise SamplerError(f"{abilities.name}.population is negative: want a number of patches, 0 for no chance.")
     _check_json(abilities.identity, f"{abilities.name}.provenance", SamplerError)
@@ -103,16 +113,16 @@ def check_drawn(who: str, shape: tuple[int, ...], wanted: tuple[int, ...], *arra
         raise SamplerError(f"{who} gave NaN or infinity: want finite numbers.")
 
 
-def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarray, window: SidesLike) -> None:
+def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarray, window: Sides) -> None:
     """Hold draws against those of other calls, of a window with other contents, and of the net's own making."""
-    height, width = sides(window)
+    height, width = window
     last = np.array(pixels.shape[1:]) - (height, width)
     origins = np.array([[0, 0], last // 2, last])
     asked: dict[str, Any] = {"window": as_asked(window), "samples": 4, "seed": 0}
 
     def draw(ground: np.ndarray, places: np.ndarray) -> np.ndarray:
         patches = np.asarray(sampler.draw(ground.copy(), places, **asked), np.float32)
-        check_drawn(f"{abilities.name}.draw", patches.shape, (len(places), 4, len(ground), *sides(window)), patches)
+        check_drawn(f"{abilities.name}.draw", patches.shape, (len(places), 4, len(ground), *window), patches)
         return patches
 
     patches, other = draw(pixels, origins), pixels.copy()
@@ -136,20 +146,51 @@ def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarr
 
 def _check_facts(net: Net, abilities: NetAbilities) -> None:
     """What a net says of itself."""
+    for fact, check in (
+        ("input_shape", _check_shape),
+        ("blobs", _check_blobs),
+        ("labels", _check_labels),
+        ("training_instances", _check_instances),
+        ("outcomes", _check_outcomes),
+        ("preferred_batch", _check_preferred),
+    ):
+        _tried(net, fact, check, net, abilities)
+    _check_json(net.provenance, "the net's provenance", SettingsError)
+
+
+def _check_shape(net: Net, _: NetAbilities) -> None:
     shape = tuple(net.input_shape)
     if len(shape) != 3 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in shape):
         raise _wrong(net, f"input_shape is {shape}", "(channels, height, width)")
+
+
+def _check_blobs(net: Net, _: NetAbilities) -> None:
     for word, blob in (("scores", net.scores), ("output", net.output)):
         if blob is not None and blob not in net.blobs:
             raise _wrong(net, f"{word} is {blob!r}", "a name of its blobs, or None")
+    if not dict(net.blobs):
+        raise _wrong(net, "blobs are none", "at least one")
+
+
+def _check_labels(net: Net, _: NetAbilities) -> None:
     blob = class_blob(net)
     if net.labels is not None and blob is not None and len(net.labels) != net.blobs[blob][0]:
         raise _wrong(net, f"labels are {len(net.labels)}", f"{net.blobs[blob][0]}, one for each class, or None")
+
+
+def _check_instances(net: Net, _: NetAbilities) -> None:
     if not net.training_instances >= 1:
         raise _wrong(net, f"training_instances is {net.training_instances}", "at least 1")
+
+
+def _check_outcomes(net: Net, abilities: NetAbilities) -> None:
+    if abilities.outcomes is not None and whole_number("outcomes K", abilities.outcomes) < 2:
+        raise _wrong(net, f"outcomes is {abilities.outcomes}", "at least 2, or None")
+
+
+def _check_preferred(net: Net, abilities: NetAbilities) -> None:
     if abilities.preferred_batch < 0:
         raise _wrong(net, f"preferred_batch is {abilities.preferred_batch}", "at least 1")
-    _check_json(net.provenance, "the net's provenance", SettingsError)
 
 
 def _check_evaluate(net: Net, pixels: np.ndarray, blob: str, rng: np.random.Generator) -> None:

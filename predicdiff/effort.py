@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import time
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from .executors.here import evaluate_tile
 from .plan import MEMORY, Analysis
+from .protocols import HasPrecision
 from .readout import read_base
 
 #: Evaluations from which a run's time is projected, or about one batch of a net that likes longer ones.
@@ -18,13 +19,13 @@ PROBE = 64
 
 
 def precision_gap(analysis: Analysis, batch: int, *, count: int = 16) -> tuple[float, float]:
-    """What a net's precision changes: the largest difference from float32 in windows' relevance, and the largest of it.
+    """The largest difference that a net's precision makes to windows' relevance, and the largest relevance in float32.
 
     Measured on ``count`` windows spread over the image, with the same draws, in batches of ``batch``.
     """
     probe = _spread(analysis, count)
-    exact_net: Any = copy.copy(analysis.net)
-    exact_net.precision = "float32"
+    exact_net = copy.copy(analysis.net)
+    cast(HasPrecision, exact_net).precision = "float32"
     base = read_base(exact_net, analysis.pixels, analysis.blob, analysis.units)
     exact = replace(probe, net=exact_net, readout=replace(probe.readout, base=base))
     every = slice(0, len(probe.origins))

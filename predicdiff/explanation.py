@@ -11,6 +11,7 @@ import numpy as np
 from .errors import ExplanationError, SettingsError
 from .files import Kind, read, write
 from .images import Frame, enlarge
+from .protocols import Json
 
 KIND = Kind("explanation", 1, "predicdiff explain IMAGE -o {path}", ExplanationError)
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
@@ -78,8 +79,8 @@ class Explanation:
     base: np.ndarray
     pixels: np.ndarray
     unit: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    provenance: dict[str, Any] = field(default_factory=dict)
+    settings: Json = field(default_factory=dict)
+    provenance: Json = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     image: np.ndarray | None = None
     frame: Frame | None = None

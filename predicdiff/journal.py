@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .errors import ExplanationError
+from .protocols import Json
 
 MAGIC = b"predicdiff tiles 2\n"
 HEAD = struct.Struct("<QI")
@@ -43,7 +44,7 @@ class Journal:
         If the file belongs to another run, is no journal or cannot be written.
     """
 
-    def __init__(self, path: Path | None, identity: dict[str, Any], state: dict[str, Any]) -> None:
+    def __init__(self, path: Path | None, identity: Json, state: Json) -> None:
         self.path = path
         self.identity = json.loads(json.dumps(identity))
         self.state = state
@@ -65,7 +66,7 @@ class Journal:
         self._close()
 
     def _close(self) -> None:
-        # every record was flushed: what fails here has been reported, and is but tried again
+        # every record was flushed as it was added: an error of closing was reported then, and loses nothing
         with contextlib.suppress(OSError):
             if self._file is not None:
                 self._file.close()

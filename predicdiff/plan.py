@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 import numpy as np
 
@@ -19,13 +19,13 @@ from .errors import ExplanationError, SettingsError
 from .explanation import Explanation, Target
 from .images import Frame
 from .noise import Noise
-from .protocols import Net, Sampler, Unit
+from .protocols import Json, Net, Sampler, Unit
 from .readout import Readout, make_readout
 from .samplers.hidden import activations_of
 from .settings import Settings
-from .targets import class_blob, see
+from .targets import default_blob, see
 
-#: Evaluations in a tile, at least, and the longest batch of a net that asks for none; a tile is what a kill can lose.
+#: Evaluations in a tile, at least; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
 #: Batches in a tile of a net that says how long it likes them.
 TILE_BATCHES = 32
@@ -96,7 +96,7 @@ class Plan:
         return self.readout.units
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Json:
         """JSON-able: the settings, with what the net and the image make of those that were left open."""
         asked, readout = self.settings, self.readout
         return {
@@ -119,7 +119,7 @@ class Plan:
         SettingsError
             If the net knows that not even one does.
         """
-        most = self.abilities.preferred_batch or TILE_EVALUATIONS
+        most = self.abilities.longest_batch
         if self.abilities.bytes_needed is None:
             return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
         asked = self.settings
@@ -141,9 +141,12 @@ class Plan:
         return max(TILE_EVALUATIONS, int(min(liked, room)))
 
     def with_sampler(self, sampler: Sampler) -> Analysis:
-        """The whole analysis, ready to run; a SamplerError if the sampler is none."""
+        """The whole analysis, ready to run, with no more samples than there are; a SamplerError if it is none."""
+        drawing = sampler_abilities(sampler)
         parts = {part.name: getattr(self, part.name) for part in fields(Plan)}
-        return Analysis(**parts, sampler=sampler, drawing=sampler_abilities(sampler))
+        if drawing.most_draws is not None:
+            parts["settings"] = replace(self.settings, samples=min(self.settings.samples, drawing.most_draws))
+        return Analysis(**parts, sampler=sampler, drawing=drawing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +157,7 @@ class Analysis(Plan):
     drawing: SamplerAbilities
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """JSON-able: all that the values depend on, but the machine and the batch size."""
         what = {
             "settings": self.record,
@@ -162,7 +165,7 @@ class Analysis(Plan):
             "sampler": self.drawing.identity,
             "pixels": hashlib.sha1(np.ascontiguousarray(self.pixels).tobytes()).hexdigest(),
         }
-        plain: dict[str, Any] = json.loads(json.dumps(what))  # as it comes back from a file
+        plain: Json = json.loads(json.dumps(what))  # as it comes back from a file
         return plain
 
     def held(self, path: Path) -> Explanation | None:
@@ -223,12 +226,12 @@ class Analysis(Plan):
         sampled = 0.0 if population is None else values.shape[1] / max(1, population)
         return self.readout.difference(values, sampled=sampled)
 
-    def _values(self, origins: np.ndarray, draws: Any, batch_size: int) -> np.ndarray:
+    def _values(self, origins: np.ndarray, draws: Draws, batch_size: int) -> np.ndarray:
         start = self.settings.start
-        hidden: dict[str, Any] = {} if start is None else {"start": start}
-        return self.net.evaluate(
-            self.pixels, origins, draws, blob=self.blob, units=self.units, batch_size=batch_size, **hidden
-        )
+        hidden = {} if start is None else {"start": start}
+        # a net that says so takes noise and hidden starts too, beyond `protocols.Net`
+        evaluate: Callable[..., np.ndarray] = self.net.evaluate
+        return evaluate(self.pixels, origins, draws, blob=self.blob, units=self.units, batch_size=batch_size, **hidden)
 
     @property
     def _request(self) -> dict[str, Any]:
@@ -248,8 +251,8 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
         One of its kinds, if something does not fit.
     """
     abilities = net_abilities(net)
-    pixels, image_kept, frame = see(net, image)
-    blob = settings.blob or class_blob(net) or list(net.blobs)[-1]
+    pixels, image_kept, frame = see(net, abilities, image)
+    blob = settings.blob or default_blob(net)
     ground = pixels
     if settings.start is not None:
         if abilities.check_downstream is None:
@@ -257,5 +260,5 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
         abilities.check_downstream(settings.start, blob)
         ground = activations_of(net, pixels[None], settings.start)[0]
     origins = windows.grid(ground.shape[-2:], window=settings.window, stride=settings.stride)
-    readout = make_readout(net, pixels, blob, settings)
+    readout = make_readout(net, abilities, pixels, blob, settings)
     return Plan(net, abilities, settings, Seen(pixels, ground, image_kept, frame), readout, origins)

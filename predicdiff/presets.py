@@ -71,7 +71,7 @@ class Like:
 
     name: str
     window: windows.SidesLike = 10
-    margin: int = 4
+    margin: int = windows.MARGIN
     samples: int = QUALITIES["paper"].samples
     stride: int = QUALITIES["paper"].stride
     training_instances: int | None = None
@@ -217,7 +217,7 @@ def counted_twice(explanation: Explanation, index: int) -> tuple[Explanation, tu
     return replace(explanation, relevance=relevance, stderr=stderr), (row, column)
 
 
-def window_value(sums: np.ndarray, origin: tuple[int, int], window: windows.SidesLike) -> np.ndarray:
+def window_value(sums: np.ndarray, origin: tuple[int, int], window: windows.Sides) -> np.ndarray:
     """The value of one window, from the sums (T, H, W) over all windows that contain each pixel.
 
     The sums rise by a window's value at its top-left corner and fall again a side further on: their mixed difference
@@ -228,7 +228,7 @@ def window_value(sums: np.ndarray, origin: tuple[int, int], window: windows.Side
     -------
     (T,) array
     """
-    height, width = windows.sides(window)
+    height, width = window
     padded = np.pad(sums, ((0, 0), (1, 0), (1, 0)))
     differences = np.diff(np.diff(padded, axis=1), axis=2)
     total: np.ndarray = differences[:, origin[0] :: -height, origin[1] :: -width].sum(axis=(1, 2))
@@ -253,7 +253,10 @@ def _choice(words: dict[Any, str], name: str) -> Callable[[Like], str]:
 
 #: A row of the table each: its name, and what to say of a program.
 ROWS: tuple[tuple[str, Callable[[Like], str]], ...] = (
-    ("window k, context l", lambda like: f"{like.window}, {windows.grown(like.window, like.margin)}"),
+    (
+        "window k, context l",
+        lambda like: f"{windows.told(like.window)}, {windows.told(windows.grown(like.window, like.margin))}",
+    ),
     ("samples S", _by_quality("samples")),
     ("stride", _by_quality("stride")),
     (

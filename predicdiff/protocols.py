@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Protocol, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Protocol, Sequence, Tuple, Union
 
 import numpy as np
+
+from .noise import Noise
 
 #: An index into one blob of one image; what it leaves over is averaged: ``(281,)`` is a class,
 #: ``(3, 10, 12)`` one unit of a map, ``(3,)`` the mean over map 3.
 Unit = Tuple[int, ...]
 UnitLike = Union[int, Sequence[int]]
+
+#: Sides of a window or a context, one for each axis; a square one may be given by one number.
+Sides = Tuple[int, ...]
+SidesLike = Union[int, Sequence[int]]
+
+#: Names and what JSON can hold: numbers, texts, lists and such dicts.
+Json = Dict[str, Any]
 
 #: Called with how many of what is done, and how many there are in all.
 Progress = Callable[[int, int], None]
@@ -36,8 +45,8 @@ class Net(Protocol):
         """Shapes of all blobs, without the batch axis, in the order they are computed."""
 
     @property
-    def provenance(self) -> dict[str, Any]:
-        """What identifies the net: engine, definition, hash of the weights, preprocessing. JSON-able."""
+    def provenance(self) -> Json:
+        """What identifies the net: engine, definition, hash of the weights, preprocessing."""
 
     def view(self, image: np.ndarray) -> np.ndarray:
         """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees."""
@@ -68,18 +77,20 @@ class Net(Protocol):
 
 
 class Sampler(Protocol):
-    """Says what else could have stood in a window."""
+    """Says what else could have stood in a window.
 
-    def draw(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> np.ndarray:
+    While a net evaluates, ``draw`` is called from another thread, but never twice at once.
+    """
+
+    def draw(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
+    ) -> np.ndarray:
         """Patches (n, S', C, h, w) float32 for windows at ``origins``; S' < S only where no more exist.
 
         Each window has a random stream of its own, keyed by (seed, row, column): what is drawn for one does
         not depend on which others are asked for at the same time. ``window`` is one number where the window is square,
         and a tuple (rows, columns) for others, h and w.
         """
-
-
-# `draw` is called from another thread than `evaluate`, and at the same time, but never twice at once.
 
 
 # What a net or a sampler may do beyond the least. `abilities` looks for it, and says what is taken where it is missing.
@@ -109,10 +120,31 @@ class PrefersBatch(Protocol):
     preferred_batch: int
 
 
+class HasPrecision(Protocol):
+    """A net that computes products as one of `PRECISIONS` says, and can be set to another."""
+
+    precision: str
+
+
+class HasWeights(Protocol):
+    """A net that shows what it has learnt, and makes copies of itself that have learnt something else."""
+
+    @property
+    def learnt(self) -> Sequence[str]:
+        """Names of the layers that have learnt weights, in the order in which they are computed."""
+
+    @property
+    def weights(self) -> Mapping[str, Sequence[np.ndarray]]:
+        """Each layer's weights."""
+
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> Net:
+        """A copy of the net with other weights in these layers."""
+
+
 class Budgeted(Protocol):
     """A net that says what `evaluate` takes."""
 
-    def bytes_needed(self, blob: str, *, start: str | None, window: int) -> tuple[int, int]:
+    def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
         """Memory once, and for each input of a batch, estimated from above."""
 
 
@@ -123,10 +155,21 @@ class HiddenStarts(Protocol):
         """Raise an error of ours if ``blob`` does not depend on ``start``."""
 
 
-class CountsWork(Protocol):
-    """A net that says how it evaluates, and with how many multiply-adds."""
+class Work(Protocol):
+    """Multiply-adds done so far, and how many dense passes would have taken."""
 
-    work: Any  # `done`, and `dense`: what dense passes would have taken
+    done: float
+    dense: float
+
+
+class CountsWork(Protocol):
+    """A net that counts the multiply-adds of its evaluations."""
+
+    work: Work
+
+
+class TellsEvaluation(Protocol):
+    """A net that says how it evaluates."""
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works, in words."""
@@ -139,17 +182,23 @@ class HasPopulation(Protocol):
         """Out of how many patches they are; 0 where nothing is left to chance."""
 
 
+class DrawsFew(Protocol):
+    """A sampler that has no more draws for a window than so many, whatever is asked: one, where nothing is drawn."""
+
+    most_draws: int
+
+
 class MakesNoise(Protocol):
     """A sampler that can leave it to the net to make its patches."""
 
-    def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: int, samples: int, seed: int) -> Any:
+    def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int) -> Noise:
         """A `noise.Noise` of which `draw`'s patches are made."""
 
 
 class HasProvenance(Protocol):
     """A sampler that says what it was fitted on; without it, another of its class may go on with unfinished tiles."""
 
-    provenance: dict[str, Any]  # JSON-able
+    provenance: Json
 
 
 class HasNotes(Protocol):

@@ -8,11 +8,12 @@ from typing import Sequence
 import numpy as np
 
 from . import evidence
+from .abilities import NetAbilities
 from .errors import SettingsError
 from .explanation import Target
 from .protocols import Net, Unit
 from .settings import Settings
-from .targets import outcomes, resolve
+from .targets import find_targets, outcomes
 from .units import lookup, read, whole_number
 
 
@@ -63,15 +64,15 @@ class Readout:
         return evidence.evidence_against(*base, *draws, instances=n, classes=k, sampled=sampled)
 
 
-def make_readout(net: Net, pixels: np.ndarray, blob: str, settings: Settings) -> Readout:
+def make_readout(net: Net, abilities: NetAbilities, pixels: np.ndarray, blob: str, settings: Settings) -> Readout:
     """Evaluate the untouched image, and find in its ``blob`` what the settings ask for."""
     lookup(net.blobs, blob)
     measure = _measure(net, blob, settings.measure)
     values = net.forward(net.encode(pixels)[None], [blob])[blob]
-    targets, against = resolve(net, values[0], blob, settings)
+    targets, against = find_targets(net, values[0], blob, settings)
     n = settings.training_instances
     instances = whole_number("training_instances N", net.training_instances if n is None else n)
-    classes = outcomes(net, blob)
+    classes = outcomes(net, abilities, blob)
     if measure == "evidence":
         _check_probabilities(values[0], blob, instances, classes)
     return Readout(targets, against, read(values, _units(targets, against))[0], measure, instances, classes)

@@ -7,7 +7,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from .abilities import net_abilities
+from .abilities import NetAbilities
 from .errors import ImageError, InputWarning, SettingsError, warn
 from .explanation import Target
 from .images import Frame
@@ -16,9 +16,9 @@ from .settings import Settings
 from .units import check_unit, lookup
 
 
-def see(net: Net, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
+def see(net: Net, abilities: NetAbilities, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
     """Pixels as the net sees them, and for an image the image itself and where in it they lie."""
-    preprocessing = net_abilities(net).preprocessing
+    preprocessing = abilities.preprocessing
     image = _finite(image)
     wanted = tuple(net.input_shape)
     if preprocessing is not None:
@@ -62,7 +62,7 @@ def _warn_if_no_pixels(image: np.ndarray) -> None:
         )
 
 
-def resolve(net: Net, base: np.ndarray, blob: str, settings: Settings) -> tuple[list[Target], Unit | None]:
+def find_targets(net: Net, base: np.ndarray, blob: str, settings: Settings) -> tuple[list[Target], Unit | None]:
     """Targets that a caller asked for, by default the predicted class, and the unit that they are held against.
 
     Parameters
@@ -88,7 +88,7 @@ def resolve(net: Net, base: np.ndarray, blob: str, settings: Settings) -> tuple[
     return [Target(blob, list(index), name(net, blob, index), title) for index in indices], other
 
 
-def top_classes(values: np.ndarray, count: int) -> list[tuple[int, float]]:
+def highest(values: np.ndarray, count: int) -> list[tuple[int, float]]:
     """The classes with the highest of ``values`` (C, ...), what is beside the classes averaged: index and value."""
     per_class = values.reshape(len(values), -1).mean(axis=1)
     if not 1 <= count <= len(per_class):
@@ -99,7 +99,7 @@ def top_classes(values: np.ndarray, count: int) -> list[tuple[int, float]]:
 def _best(net: Net, base: np.ndarray, blob: str, count: int) -> list[int]:
     if blob not in (net.scores, net.output):
         raise SettingsError(f"blob {blob!r} holds no classes: say which units or channels of it to explain.")
-    return [number for number, _ in top_classes(base, count)]
+    return [number for number, _ in highest(base, count)]
 
 
 def class_blob(net: Net) -> str | None:
@@ -107,17 +107,27 @@ def class_blob(net: Net) -> str | None:
     return net.output or net.scores or None
 
 
+def default_blob(net: Net) -> str:
+    """`class_blob`, or the net's last blob where it has no classes."""
+    return class_blob(net) or list(net.blobs)[-1]
+
+
+def score_blob(net: Net) -> str | None:
+    """The blob of classes that gradients are taken of by default: the scores, else the probabilities; None without."""
+    return net.scores or net.output or None
+
+
 def observed(net: Net) -> str:
-    """`class_blob`, which this asks for."""
+    """As `class_blob`; a SettingsError if the net names neither."""
     blob = class_blob(net)
     if blob is None:
         raise SettingsError(f"net {net.name!r} names neither probabilities nor scores: say which blob to take.")
     return blob
 
 
-def outcomes(net: Net, blob: str) -> int:
+def outcomes(net: Net, abilities: NetAbilities, blob: str) -> int:
     """K of Laplace's correction for probabilities ``blob``."""
-    return net_abilities(net).outcomes or net.blobs[blob][0]
+    return abilities.outcomes or net.blobs[blob][0]
 
 
 def predicted(net: Net, pixels: np.ndarray, blob: str) -> Unit:

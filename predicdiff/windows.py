@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import operator
 from itertools import product
-from typing import Any, Sequence, Tuple, Union
+from typing import Any, Sequence
 
 import numpy as np
 
 from .errors import WindowError
+from .protocols import Sides, SidesLike
 
-#: Sides of a window or a context: one number where it is square, or one for each axis.
-SidesLike = Union[int, Sequence[int]]
-Sides = Tuple[int, ...]
+#: l - k, by default: what a window's context is larger by.
+MARGIN = 4
 
 
 def sides(window: SidesLike, *, what: str = "window k", axes: int = 2) -> Sides:
-    """Sides as a tuple with one length for each axis; a WindowError, in which they are called ``what``, if they aren't.
+    """The window as a tuple with one length for each axis; a WindowError, which calls it ``what``, otherwise.
 
-    That they are positive and fit is looked at where the image is known.
+    That the lengths are positive and fit is looked at where the image is known.
 
     >>> sides(10), sides((6, 10))
     ((10, 10), (6, 10))
@@ -60,9 +60,18 @@ def by(window: SidesLike) -> str:
     return " x ".join(map(str, sides(window)))
 
 
-def grown(window: SidesLike, margin: int) -> int | Sides:
+def grown(window: SidesLike, margin: int) -> Sides:
     """The sides of what is larger by ``margin`` along each axis, such as a window's context."""
-    return as_asked([length + margin for length in sides(window)])
+    return tuple(length + margin for length in sides(window))
+
+
+def usual_context(window: SidesLike) -> Sides:
+    """Sides l of the context that a window has where none is asked for, as in the paper.
+
+    >>> usual_context(10)
+    (14, 14)
+    """
+    return grown(window, MARGIN)
 
 
 def positions(size: int, window: int, stride: int) -> np.ndarray:

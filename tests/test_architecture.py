@@ -18,9 +18,9 @@ import predicdiff
 
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
-    ("errors", "protocols", "_version"),
+    ("errors", "noise", "_version"),
+    ("protocols",),
     ("units", "windows", "images", "evidence", "files", "journal"),
-    ("noise",),
     ("abilities",),
     ("samplers", "nets", "explanation", "overlays"),
     ("settings",),

@@ -27,6 +27,7 @@ def test_the_least_serves() -> None:
 def test_what_is_there_beyond_the_least_is_told() -> None:
     net = with_(preferred_batch=7, outcomes=2, bytes_needed=lambda *_, **__: (0, 1))
     assert pd.check_net(net) == ["KnowsOutcomes", "PrefersBatch", "Budgeted"]
+    assert pd.check_net(with_(evaluation=lambda *_, **__: "densely")) == ["TellsEvaluation"]
     corpus = np.random.default_rng(1).uniform(0, 255, (30, *SHAPE)).astype(np.float32)
     assert pd.check_sampler(pd.MarginalSampler(corpus), SHAPE) == ["HasPopulation", "HasProvenance", "HasNotes"]
     gaussian = pd.GaussianSampler.fit(corpus, 5, patches=200, seed=0)
@@ -56,6 +57,14 @@ def pixels_changed(net: MapNet, pixels: Any, *others: Any, **settings: Any) -> A
         (with_(labels=["cat"]), "labels are 1: want 4"),
         (with_(training_instances=0), "training_instances is 0"),
         (with_(preferred_batch=-1), "preferred_batch is -1"),
+        (with_(preferred_batch=None), "preferred_batch raised TypeError"),
+        (with_(training_instances=None), "training_instances raised TypeError"),
+        (with_(labels=5), "labels raised TypeError"),
+        (with_(input_shape=5, blobs={"prob": (4,)}, __init__=lambda *_: None), "input_shape raised TypeError"),
+        (with_(blobs=None), "blobs raised TypeError"),
+        (with_(blobs={}, scores=None, output=None), "blobs are none"),
+        (with_(outcomes="two"), "outcomes K = 'two': want a whole number"),
+        (with_(outcomes=1), "outcomes is 1: want at least 2"),
         (with_(provenance={"weights": b"x"}), "provenance can't be written as JSON"),
         (with_(output="scores"), "'scores' holds .*: want probabilities"),
         (with_(encode=lambda net, pixels: pixels[..., 1:]), r"encode has the shape \(2, 9, 9\): want \(2, 9, 10\)"),
@@ -100,6 +109,7 @@ def fresh(_self: Any, _pixels: Any, origins: Any, *, window: int, **_: Any) -> n
         ({"draw": in_turn}, r"Own\.draw changes with the other windows that are asked for"),
         ({"draw": fresh}, r"Own\.draw changes from call to call"),
         ({"draw": NormalSampler.draw, "provenance": {1j}}, r"Own\.provenance can't be written as JSON"),
+        ({"draw": NormalSampler.draw, "notes": None}, r"Own\.notes is None: want a list of sentences"),
         ({"draw": NormalSampler.draw, "population": lambda *_: -1}, r"Own\.population is negative"),
     ],
 )

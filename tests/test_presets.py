@@ -118,7 +118,7 @@ def test_a_windows_value_is_read_off_the_sums() -> None:
     _explanation, (values, _) = some(9, 13, 3, 2)
     origins = windows.grid((9, 13), window=3, stride=2)
     sums = windows.cover(values, origins, window=3, shape=(9, 13))
-    read_off = [window_value(sums, (int(row), int(column)), 3) for row, column in origins]
+    read_off = [window_value(sums, (int(row), int(column)), (3, 3)) for row, column in origins]
     np.testing.assert_allclose(read_off, values, atol=1e-12)
 
 

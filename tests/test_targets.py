@@ -8,22 +8,27 @@ import numpy as np
 import pytest
 from helpers.oracle_nets import LinearNet, MapNet, photo
 
+from predicdiff.abilities import net_abilities
 from predicdiff.errors import BlobError, ImageError, InputWarning, SettingsError
 from predicdiff.images import View
 from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.settings import Settings
-from predicdiff.targets import observed, predicted, resolve, see
+from predicdiff.targets import find_targets, observed, predicted, see
 
 NET = MapNet((1, 5, 6))
 BASE = NET.forward(photo((1, 5, 6))[None], ["maps", "scores", "prob"])
 
 
+def seen_by(net: Any, image: Any) -> Any:
+    return see(net, net_abilities(net), image)
+
+
 def ask(blob: str, net: Any = NET, **choice: Any) -> list[list[int]]:
-    return [target.unit for target in resolve_all(blob, net, **choice)]
+    return [target.unit for target in all_targets(blob, net, **choice)]
 
 
-def resolve_all(blob: str, net: Any = NET, **choice: Any) -> list[Any]:
-    return resolve(net, BASE[blob][0], blob, Settings(window=1, samples=1, stride=1, **choice))[0]
+def all_targets(blob: str, net: Any = NET, **choice: Any) -> list[Any]:
+    return find_targets(net, BASE[blob][0], blob, Settings(window=1, samples=1, stride=1, **choice))[0]
 
 
 def test_the_predicted_class_is_the_default() -> None:
@@ -38,7 +43,7 @@ def test_top_classes_come_highest_first() -> None:
 
 
 def test_equal_scores_keep_the_order_of_the_classes() -> None:
-    targets, _ = resolve(NET, np.zeros(4), "prob", Settings(window=1, samples=1, stride=1, top=4))
+    targets, _ = find_targets(NET, np.zeros(4), "prob", Settings(window=1, samples=1, stride=1, top=4))
     assert [target.unit for target in targets] == [[0], [1], [2], [3]]
 
 
@@ -63,11 +68,11 @@ def test_units_of_a_map_and_means_over_maps() -> None:
 def test_names_are_labels_where_there_are_as_many_as_classes() -> None:
     net = MapNet((1, 5, 6))
     net.labels = ["cat", "dog", "cow", "hen"]
-    pair = resolve_all("prob", net, units=[3], against=1)[0]
+    pair = all_targets("prob", net, units=[3], against=1)[0]
     assert (pair.name, pair.against, pair.title) == ("hen", "dog", "hen rather than dog")
-    assert resolve_all("maps", net, units=[(2, 1, 3)])[0].name == "maps[2, 1, 3]"
+    assert all_targets("maps", net, units=[(2, 1, 3)])[0].name == "maps[2, 1, 3]"
     net.labels = ["cat", "dog"]
-    assert resolve_all("prob", net, units=[3])[0].name == "prob[3]"
+    assert all_targets("prob", net, units=[3])[0].name == "prob[3]"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +109,7 @@ def test_what_is_refused(blob: str, choice: dict[str, Any], error: type[Exceptio
 def test_an_unknown_blob_is_refused_with_near_names() -> None:
     net = LinearNet(np.zeros((2, 1, 3, 3)))
     with pytest.raises(BlobError, match=r"no blob 'score'\. Near names: scores"):
-        resolve(net, np.zeros(2), "score", Settings(window=1, samples=1, stride=1))
+        find_targets(net, np.zeros(2), "score", Settings(window=1, samples=1, stride=1))
 
 
 SHAPE = (3, 7, 9)
@@ -125,28 +130,28 @@ def test_pixels_that_are_no_numbers_are_refused(bad: float) -> None:
     image = photo(SHAPE)
     image[1, 2, 3] = bad
     with pytest.raises(ImageError, match="NaN, infinity"):
-        see(PLAIN, image)
+        seen_by(PLAIN, image)
     with pytest.raises(ImageError, match="NaN, infinity"):
-        see(WithPreprocessing(np.zeros((2, *SHAPE))), np.full((5, 5, 3), bad))
+        seen_by(WithPreprocessing(np.zeros((2, *SHAPE))), np.full((5, 5, 3), bad))
 
 
 @pytest.mark.parametrize("image", [np.full(SHAPE, "x"), np.full(SHAPE, None), np.zeros(SHAPE, complex)])
 def test_what_is_no_image_is_refused(image: np.ndarray) -> None:
     with pytest.raises(ImageError, match="what is no number"):
-        see(PLAIN, image)
+        seen_by(PLAIN, image)
 
 
 @pytest.mark.parametrize("shape", [(3, 9, 7), (7, 9, 3), (1, 7, 9), (7, 9), (1, 3, 7, 9)])
 def test_an_image_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ImageError, match=r"want pixels \(3, 7, 9\) as net.view gives them"):
-        see(PLAIN, np.zeros(shape))
+        seen_by(PLAIN, np.zeros(shape))
 
 
 def test_an_image_knows_the_way_back() -> None:
     net = WithPreprocessing(np.ones((2, *SHAPE)))
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     before = image.copy()
-    pixels, kept, frame = see(net, image)
+    pixels, kept, frame = seen_by(net, image)
     image[:] = 0
     assert frame == View("warp").frame((20, 30), (7, 9))
     np.testing.assert_array_equal(pixels, net.view(before))
@@ -155,7 +160,7 @@ def test_an_image_knows_the_way_back() -> None:
 
 def test_an_image_of_floats_is_seen_but_not_kept() -> None:
     net = WithPreprocessing(np.ones((2, *SHAPE)))
-    pixels, kept, frame = see(net, np.full((20, 30, 3), 7.5))
+    pixels, kept, frame = seen_by(net, np.full((20, 30, 3), 7.5))
     np.testing.assert_allclose(pixels, 7.5, rtol=1e-5)
     assert kept is None
     assert frame is not None
@@ -163,7 +168,7 @@ def test_an_image_of_floats_is_seen_but_not_kept() -> None:
 
 def test_pixels_are_copied() -> None:
     image = photo(SHAPE)
-    pixels, kept, frame = see(PLAIN, image)
+    pixels, kept, frame = seen_by(PLAIN, image)
     np.testing.assert_array_equal(pixels, image)
     assert pixels.dtype == np.float32
     assert not np.shares_memory(image, pixels)
@@ -186,7 +191,7 @@ def test_what_is_looked_at_where_nothing_is_said() -> None:
 @pytest.mark.parametrize("net", ["alexnet", None, 3])
 def test_what_is_no_net_is_said(net: Any) -> None:
     with pytest.raises(SettingsError, match=r"the net is a .*: want what `load_net` gives"):
-        see(net, photo((1, 5, 6)))
+        seen_by(net, photo((1, 5, 6)))
 
 
 class Stubborn:
@@ -205,19 +210,19 @@ class Stubborn:
 )
 def test_what_is_no_image_is_said(image: Any, words: str) -> None:
     with pytest.raises(ImageError, match=words):
-        see(NET, image)
+        seen_by(NET, image)
 
 
 @pytest.mark.parametrize("factor", [1 / 255, -1.0])
 def test_values_that_are_no_pixels_are_warned_of(factor: float) -> None:
     net = MapNet((3, 5, 6))
     image = photo((3, 5, 6)) * factor
-    see(net, image)  # without preprocessing they are what the user says
+    seen_by(net, image)  # without preprocessing they are what the user says
     net.preprocessing = Preprocessing()
-    see(net, photo((3, 5, 6)))
-    see(net, np.zeros((3, 5, 6)))
+    seen_by(net, photo((3, 5, 6)))
+    seen_by(net, np.zeros((3, 5, 6)))
     with pytest.warns(InputWarning, match="but pixels are 0 to 255"):
-        see(net, image)
+        seen_by(net, image)
 
 
 def test_top_is_a_whole_number() -> None:

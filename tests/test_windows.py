@@ -114,7 +114,7 @@ def test_sides_are_a_tuple_inside_and_one_number_outside_where_they_are_equal() 
     assert windows.sides([6, 10]) == windows.as_asked([6, 10]) == (6, 10)
     assert windows.recorded((6, 10)) == [6, 10]
     assert windows.told((6, 10)) == windows.by((6, 10)) == "6 x 10"
-    assert (windows.grown(6, 4), windows.grown((6, 10), 4)) == (10, (10, 14))
+    assert (windows.grown(6, 4), windows.grown((6, 10), 4)) == ((10, 10), (10, 14))
     wrong: Any
     for wrong in (2.0, "5", (3,), (1, 2, 3), (2.5, 3), None):
         with pytest.raises(WindowError, match=r"window k = .*: want a whole number, at least 1, or 2 of them"):

@@ -152,7 +152,7 @@ def _held(path: Path, plan: Analysis, sampling: Sampling) -> Explanation | None:
 
 
 def _check_picture(plan: Analysis, out: Output) -> None:
-    if out.sure and plan.settings.samples == 1:
+    if out.sure and plan.settings.samples == 1 and plan.population != 0:
         raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
 
 

@@ -47,7 +47,7 @@ def top_classes(net: Net, image: np.ndarray, count: int) -> list[Class]:
         return []
     values = net.forward(net.encode(net.view(image))[None], [blob])[blob][0]
     labels = net.labels if net.labels is not None and len(net.labels) == len(values) else None
-    best = targets.top_classes(values, min(count, len(values)))
+    best = targets.highest(values, min(count, len(values)))
     return [Class(i, labels[i] if labels else f"class {i}", value) for i, value in best]
 
 

@@ -26,7 +26,6 @@ from ..units import check_unit, lookup, read
 from .infills import InfillLike, find
 
 MODES = ("deletion", "insertion")
-BATCH = 16
 
 
 def curve(
@@ -78,7 +77,8 @@ def curve(
     """
     if mode not in MODES:
         raise SettingsError(f"mode {mode!r} is unknown: want {' or '.join(MODES)}.")
-    pixels, _, _ = see(net, image)
+    abilities = net_abilities(net)
+    pixels, _, _ = see(net, abilities, image)
     if np.shape(relevance) != pixels.shape[1:]:
         raise SettingsError(f"the map has the shape {np.shape(relevance)}: want {pixels.shape[1:]}, what the net sees.")
     turns = turns_of(relevance, block=block)
@@ -91,7 +91,7 @@ def curve(
         gone = turns < counts[step] if mode == "deletion" else turns >= counts[step]
         return np.where(gone, fill(gone), pixels) if gone.any() else pixels
 
-    batch = (net_abilities(net).preferred_batch or BATCH) if batch_size is None else batch_size
+    batch = abilities.longest_batch if batch_size is None else batch_size
     return _values(net, picture, steps + 1, blob, index, batch)
 
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Mapping, Sequence
 
 import numpy as np
 
+from ..abilities import NetAbilities, net_abilities
 from ..algorithm import LEFT, versions
 from ..errors import SettingsError
 from ..evidence import kept
 from ..methods.prepared import Methods, Prepared, prepare
 from ..methods.registry import DIFFERENCE
-from ..protocols import Net, Progress, Sampler, Unit
+from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
 from ..targets import observed, outcomes, predicted, see
@@ -60,8 +61,8 @@ class Faithfulness:
     targets: list[str]
     curves: dict[str, np.ndarray]
     blob: str
-    settings: dict[str, Any]
-    provenance: dict[str, Any]
+    settings: Json
+    provenance: Json
     notes: list[str]
 
     @property
@@ -131,9 +132,9 @@ class Faithfulness:
             diagrams.append(Diagram(mode.capitalize(), f"part of the picture {what}", self.blob, curves))
         return curves_figure(diagrams, title=title, caption=self.caption())
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """JSON-able: every area, their means and intervals, mean curves, settings and provenance."""
-        modes: dict[str, dict[str, Any]] = {}
+        modes: dict[str, Json] = {}
         for mode in MODES:
             modes[mode] = {
                 "areas": self.areas(mode).tolist(), **_numbers(self.interval(mode)),
@@ -195,14 +196,15 @@ def faithfulness(
     _check(images, seed, infill)
     ready = prepare(net, methods, sampler=sampler, window=window, samples=samples, stride=stride, seed=seed)
     blob = observed(net)
-    seen = [see(net, image)[0] for image in images.values()]
+    abilities = net_abilities(net)
+    seen = [see(net, abilities, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]
-    how: dict[str, Any] = {"blob": blob, "steps": steps, "block": block, "infill": infill}
+    how: Json = {"blob": blob, "steps": steps, "block": block, "infill": infill}
     curves = _curves(net, list(zip(seen, units)), ready, how, seed, progress)
     return Faithfulness(
         methods=list(ready.methods), images=list(images), targets=[unit_name(net, blob, unit) for unit in units],
         curves=curves, blob=blob,
-        notes=_notes(net, blob, curves["deletion"][0, :, 0]) if DIFFERENCE in ready.methods else [],
+        notes=_notes(net, abilities, blob, curves["deletion"][0, :, 0]) if DIFFERENCE in ready.methods else [],
         settings={
             **how, "infill": infill if isinstance(infill, str) else getattr(infill, "__name__", "a function"),
             "windows": ready.windows, "seed": seed, "resamples": RESAMPLES,
@@ -218,7 +220,7 @@ def _curves(
     net: Net,
     subjects: Sequence[tuple[np.ndarray, Unit]],
     ready: Prepared,
-    how: dict[str, Any],
+    how: Json,
     seed: int,
     progress: Progress | None,
 ) -> dict[str, np.ndarray]:
@@ -249,10 +251,10 @@ def _check(images: Mapping[str, np.ndarray], seed: int, infill: InfillLike) -> N
     find(infill)
 
 
-def _notes(net: Net, blob: str, base: np.ndarray) -> list[str]:
+def _notes(net: Net, abilities: NetAbilities, blob: str, base: np.ndarray) -> list[str]:
     if blob != net.output:
         return []
-    classes = outcomes(net, blob)
+    classes = outcomes(net, abilities, blob)
     sure = int((kept(base, instances=net.training_instances, classes=classes) < LEFT).sum())
     if not sure:
         return []

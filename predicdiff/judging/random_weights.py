@@ -9,13 +9,13 @@ arXiv:1810.03292.
 from __future__ import annotations
 
 import zlib
-from typing import Callable
+from typing import Callable, cast
 
 import numpy as np
 
+from ..abilities import net_abilities
 from ..errors import SettingsError
-from ..nets.base import BlobNet
-from ..protocols import Net
+from ..protocols import HasWeights, Net
 from ..units import whole_number
 
 Draw = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -27,12 +27,12 @@ def weighted_layers(net: Net) -> list[str]:
     Raises
     ------
     SettingsError
-        If the net is none that `load_net` gives, or has no such layer.
+        If the net is no `protocols.HasWeights`, as all are that `load_net` gives, or has no such layer.
     """
-    return _checked(net).learnt
+    return list(_with_weights(net).learnt)
 
 
-def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") -> BlobNet:
+def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") -> Net:
     """A copy of a net in which the weights of the topmost layers are random.
 
     A layer's new weights depend on its name and the seed alone, so that the copy with n + 1 random layers has n of them
@@ -41,7 +41,7 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
     Parameters
     ----------
     net : Net
-        From `load_net`; left as it is.
+        From `load_net`, or another `protocols.HasWeights`; left as it is.
     layers : int
         How many, of `weighted_layers`, from the top; 0 gives a plain copy.
     seed : int
@@ -53,8 +53,8 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
     SettingsError
         If the net is of another kind, or a setting out of its range.
     """
-    given = _checked(net)
-    names = given.learnt
+    original = _with_weights(net)
+    names = original.learnt
     count, start = whole_number("layers", layers), whole_number("seed", seed)
     if not 0 <= count <= len(names):
         raise SettingsError(f"layers = {count}: want 0 to {len(names)}, the number of layers with weights.")
@@ -62,20 +62,21 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
         raise SettingsError(f"seed {start} is out of range: want at least 0.")
     if how not in DRAWS:
         raise SettingsError(f"how = {how!r} is unknown: want {' or '.join(DRAWS)}.")
-    weights, draw = given.weights, DRAWS[how]
+    weights, draw = original.weights, DRAWS[how]
     changed = {}
     for name in names[len(names) - count :]:
         stream = np.random.default_rng([start, zlib.crc32(name.encode())])
         changed[name] = [draw(array, stream) for array in weights[name]]
-    return given.with_weights(changed)
+    return original.with_weights(changed)
 
 
-def _checked(net: Net) -> BlobNet:
-    if not isinstance(net, BlobNet):
+def _with_weights(net: Net) -> HasWeights:
+    if net_abilities(net).with_weights is None:
         raise SettingsError(f"{type(net).__name__} cannot be randomised: want a net that load_net gives.")
-    if not net.learnt:
+    known = cast(HasWeights, net)
+    if not known.learnt:
         raise SettingsError(f"net {net.name!r} has no layer with weights: there is nothing to randomise.")
-    return net
+    return known
 
 
 def _permuted(values: np.ndarray, stream: np.random.Generator) -> np.ndarray:

@@ -9,17 +9,18 @@ arXiv:1810.03292.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 
+from ..abilities import net_abilities
 from ..algorithm import versions
 from ..comparing.similarity import similarity
 from ..errors import SettingsError
 from ..methods.method import MapFunction
 from ..methods.prepared import Prepared, prepare
 from ..methods.registry import DIFFERENCE
-from ..protocols import Net, Progress, Sampler, Unit
+from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
 from .random_weights import randomised, weighted_layers
 
@@ -59,8 +60,8 @@ class Randomisation:
     seeds_signed: np.ndarray
     seeds_absolute: np.ndarray
     flat: np.ndarray
-    settings: dict[str, Any]
-    provenance: dict[str, Any]
+    settings: Json
+    provenance: Json
 
     @property
     def below(self) -> np.ndarray:
@@ -107,7 +108,7 @@ class Randomisation:
         table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
         return f"{table}\n\n{self.verdict}"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """JSON-able: all of it."""
         arrays = ("signed", "absolute", "seeds_signed", "seeds_absolute", "flat")
         return {
@@ -173,7 +174,8 @@ def randomisation(
         sampler=sampler, window=window, samples=samples, stride=stride, seed=seed,
     )  # fmt: skip
     blob = observed(net)
-    seen = [see(net, image)[0] for image in images.values()]
+    abilities = net_abilities(net)
+    seen = [see(net, abilities, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]
     work = _Work(ready, label, seen, units, progress, len(seen) * (len(chosen) + 2))
     (signed, absolute), seeds = _held_against(net, work, chosen, how, seed)

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..abilities import sampler_abilities
 from ..errors import SettingsError
-from ..protocols import Net, Sampler, Unit
+from ..protocols import Json, Net, Sampler, Unit
 from ..samplers.corpus import default_corpus
 from ..samplers.gaussian import GaussianSampler
-from ..windows import SidesLike, grid, grown, recorded, sides
+from ..windows import SidesLike, grid, recorded, usual_context
 from .method import MapFunction
 from .registry import find, make_methods, names
 
@@ -26,7 +26,7 @@ class Prepared:
 
     methods: Mapping[str, MapFunction]
     sampler: Sampler | None
-    windows: dict[str, Any] | None
+    windows: Json | None
 
     @property
     def provenance(self) -> Any:
@@ -67,7 +67,7 @@ def prepare(
         grid(net.input_shape[1:], window=window, stride=stride)  # what does not fit, before a sampler is fitted
     if "sampler" in needs and sampler is None:
         sampler = default_sampler(net, window=window, seed=seed)
-    windows: dict[str, Any] = {"window": recorded(window), "samples": samples, "stride": stride}
+    windows: Json = {"window": recorded(window), "samples": samples, "stride": stride}
     return Prepared(make_methods(chosen, sampler=sampler, **windows), sampler, windows)
 
 
@@ -75,5 +75,5 @@ def default_sampler(net: Net, *, window: SidesLike, seed: int = 0) -> GaussianSa
     """The Gaussian of the bundled photographs, with a context of l = k + 4 as in the paper."""
     corpus, photographs = default_corpus(net.input_shape, seed=seed)
     most = min(net.input_shape[1:])
-    context = [max(1, min(side, most)) for side in sides(grown(window, 4))]
+    context = [max(1, min(side, most)) for side in usual_context(window)]
     return GaussianSampler.fit(corpus, context=context, seed=seed, names=photographs)

@@ -10,7 +10,7 @@ from ..windows import SidesLike
 from . import occlusion, prediction_difference, random_map, sensitivity
 from .method import MapFunction, Method
 
-REGISTRY: dict[str, Method] = {
+METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         prediction_difference.METHOD,
@@ -23,15 +23,15 @@ DIFFERENCE = prediction_difference.METHOD.name
 
 
 def names() -> tuple[str, ...]:
-    """Of all methods, in the order of tables and figures."""
-    return tuple(REGISTRY)
+    """Names of all methods, in the order of tables and figures."""
+    return tuple(METHODS)
 
 
 def find(name: str) -> Method:
     """The method of this name; a SettingsError that lists all if there is none."""
-    if name not in REGISTRY:
-        raise SettingsError(f"method {name!r} is unknown: want some of {', '.join(REGISTRY)}.")
-    return REGISTRY[name]
+    if name not in METHODS:
+        raise SettingsError(f"method {name!r} is unknown: want some of {', '.join(METHODS)}.")
+    return METHODS[name]
 
 
 def make_methods(
@@ -62,6 +62,6 @@ def make_methods(
     """
     chosen = names() if chosen is None else chosen
     if not chosen:
-        raise SettingsError(f"no method came: want some of {', '.join(REGISTRY)}.")
+        raise SettingsError(f"no method came: want some of {', '.join(METHODS)}.")
     settings = {"sampler": sampler, "window": window, "samples": samples, "stride": stride}
     return {name: find(name).ready(settings) for name in chosen}

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..abilities import net_abilities
 from ..errors import InputWarning, SettingsError, warn
 from ..protocols import Net, Unit, UnitLike
-from ..targets import predicted, see
+from ..targets import predicted, score_blob, see
 from ..units import check_unit, lookup, read
 from .method import Method
 
@@ -63,7 +64,7 @@ def sensitivity(
         raise SettingsError(f"reduce = {reduce!r} is unknown: want one of {', '.join(REDUCTIONS)}.")
     if start_from not in STARTS:
         raise SettingsError(f"start_from = {start_from!r} is unknown: want one of {', '.join(STARTS)}.")
-    pixels, _, _ = see(net, image)
+    pixels, _, _ = see(net, net_abilities(net), image)
     inputs = net.encode(pixels)
     blob = blob or _scores(net)
     shape = lookup(net.blobs, blob)
@@ -87,13 +88,13 @@ def _reduced(gradient: np.ndarray, inputs: np.ndarray, reduce: str) -> np.ndarra
 
 
 def _scores(net: Net) -> str:
-    if net.scores:
-        return net.scores
-    if not net.output:
+    blob = score_blob(net)
+    if blob is None:
         raise SettingsError(f"net {net.name!r} names neither scores nor probabilities: say which blob to take.")
-    message = f"net {net.name!r} names no scores before the softmax: the gradient is that of its output {net.output!r}."
-    warn(message, InputWarning)
-    return net.output
+    if blob != net.scores:
+        message = f"net {net.name!r} names no scores before the softmax: the gradient is that of its output {blob!r}."
+        warn(message, InputWarning)
+    return blob
 
 
 def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int) -> np.ndarray:

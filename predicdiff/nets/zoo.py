@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Sequence, cast
 
 from ..errors import DependencyError, SettingsError
-from ..protocols import ENGINES, Net
+from ..protocols import ENGINES, HasPrecision, Net
 from .caffe.door import DOOR as PROTOTXT
 from .doors import Door, NetSettings
 from .fetching.door import DOOR as NAME
@@ -87,7 +87,7 @@ def load_net(
     )
     net = _door(source).load(source, settings)
     if precision != "float32":
-        net.precision = precision  # type: ignore[attr-defined]
+        cast(HasPrecision, net).precision = precision
     return net
 
 

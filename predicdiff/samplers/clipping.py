@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple, Union
+from typing import Any
 
 import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..noise import Limits
-from ..windows import SidesLike, cut
+from ..windows import Sides, cut
 from .common import check_clip, check_finite, fingerprint, numeric
 from .fitting import Images, as_pixels
 
-Bounds = Optional[Tuple[Union[float, np.ndarray], Union[float, np.ndarray]]]
 #: ``clip`` of a fit that takes the range at each pixel from the corpus.
 CORPUS = "corpus"
 
 
-def check_bounds(clip: Any, channels: int) -> Bounds:
+def check_limits(clip: Any, channels: int) -> Limits:
     """Bounds as two floats, as two float32 arrays (C, H, W) that nobody else holds, or None.
 
     Raises
@@ -46,7 +45,7 @@ def check_bounds(clip: Any, channels: int) -> Bounds:
     return (low, high)
 
 
-def per_pixel(clip: Bounds) -> bool:
+def per_pixel(clip: Limits) -> bool:
     """Whether these are arrays."""
     return clip is not None and np.ndim(clip[0]) > 0
 
@@ -70,7 +69,7 @@ def seen(images: Images) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def limits_at(clip: Bounds, origins: np.ndarray, window: SidesLike) -> Limits:
+def limits_at(clip: Limits, origins: np.ndarray, window: Sides) -> Limits:
     """The bounds of windows' draws: of each pixel by itself (n, C, h, w), or two numbers for all."""
     if clip is None or not per_pixel(clip):
         return clip
@@ -78,7 +77,7 @@ def limits_at(clip: Bounds, origins: np.ndarray, window: SidesLike) -> Limits:
     return low, high
 
 
-def recorded_bounds(clip: Bounds) -> Any:
+def recorded_limits(clip: Limits) -> Any:
     """For JSON: None, two numbers, or the SHA-1 of the arrays."""
     if clip is None:
         return None

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError, WindowError
 from ..units import whole_number
-from ..windows import SidesLike, check_inside, sides, told
+from ..windows import Sides, SidesLike, check_inside, sides, told
 from .streams import check_seed
 
 Clip = Optional[Tuple[float, float]]
@@ -17,8 +17,8 @@ Clip = Optional[Tuple[float, float]]
 
 def check_request(
     pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The arguments of ``draw`` as arrays: pixels (C, H, W) float32, origins (n, 2) int.
+) -> tuple[np.ndarray, np.ndarray, Sides]:
+    """The arguments of ``draw``: pixels (C, H, W) float32, origins (n, 2) int, and the window's sides.
 
     Raises
     ------
@@ -32,7 +32,8 @@ def check_request(
     check_seed(seed)
     if whole_number("samples S", samples) < 1:
         raise SettingsError(f"samples S = {samples}: want at least 1.")
-    if min(sides(window)) < 1:
+    lengths = sides(window)
+    if min(lengths) < 1:
         raise WindowError(f"window k = {told(window)}: want at least 1.")
     pixels = np.asarray(pixels, np.float32)
     if pixels.ndim != 3:
@@ -45,8 +46,8 @@ def check_request(
             f"origins are {origins.dtype} {origins.shape}: want whole numbers, a (row, column) per window."
         )
     origins = origins.reshape(-1, 2).astype(np.int64)
-    check_inside(origins, pixels.shape[1:], window)
-    return pixels, origins
+    check_inside(origins, pixels.shape[1:], lengths)
+    return pixels, origins, lengths
 
 
 def check_finite(values: np.ndarray, what: str) -> None:
@@ -114,7 +115,7 @@ def check_jitter(jitter: float) -> float:
 
 
 def check_range(low: float, high: float, clip: Clip, whose: str) -> None:
-    """Refuse values further than a tenth of its range outside of ``clip``: no overshoot, but a net's input."""
+    """Refuse values that lie outside of ``clip`` by more than a tenth of its range: a net's input, not pixels."""
     if clip is None:
         return
     slack = 0.1 * (clip[1] - clip[0])

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from ..errors import SamplerError
-from ..windows import SidesLike, sides
+from ..windows import Sides
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Conditional:
 
 
 def condition(
-    covariance: np.ndarray, *, window: SidesLike, context: SidesLike, offset: tuple[int, ...], jitter: float
+    covariance: np.ndarray, *, window: Sides, context: Sides, offset: tuple[int, ...], jitter: float
 ) -> Conditional:
     """Condition a window on the rest of its context.
 
@@ -48,15 +48,14 @@ def condition(
     ----------
     covariance : (B, D, D) float64 array
         D is a multiple of the number of places in the context; values run over channels, rows, columns.
-    window, context : int or (rows, columns)
+    window, context : (rows, columns)
     offset : (row, column)
         Of the window in its context.
     jitter : float
         Added to the diagonal.
     """
-    outer = sides(context)
-    mask = np.zeros((covariance.shape[1] // math.prod(outer), *outer), bool)
-    within: Any = (..., *(slice(start, start + length) for start, length in zip(offset, sides(window))))
+    mask = np.zeros((covariance.shape[1] // math.prod(context), *context), bool)
+    within: Any = (..., *(slice(start, start + length) for start, length in zip(offset, window)))
     mask[within] = True
     inside, outside = np.flatnonzero(mask), np.flatnonzero(~mask)
     order, split = np.concatenate([outside, inside]), len(outside)

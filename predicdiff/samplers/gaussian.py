@@ -8,9 +8,10 @@ import numpy as np
 
 from ..errors import SamplerError
 from ..files import Kind
-from ..noise import Noise
-from ..windows import Sides, SidesLike, as_asked, contexts, recorded, sides, tiles
-from .clipping import CORPUS, Bounds, check_bounds, limits_at, per_pixel, recorded_bounds, seen
+from ..noise import Limits, Noise
+from ..protocols import Json
+from ..windows import Sides, SidesLike, as_asked, contexts, recorded, tiles
+from .clipping import CORPUS, check_limits, limits_at, per_pixel, recorded_limits, seen
 from .common import check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
 from .conditioning import smallest_jitter
 from .fitting import Images, estimate
@@ -69,7 +70,7 @@ class GaussianSampler(SavedSampler):
         mean: np.ndarray,
         covariance: np.ndarray,
         *,
-        clip: Bounds = (0.0, 255.0),
+        clip: Limits = (0.0, 255.0),
         jitter: float | None = None,
         fitted_on: Mapping[str, Any] | None = None,
     ) -> None:
@@ -78,7 +79,7 @@ class GaussianSampler(SavedSampler):
         if self.covariance.ndim == 2:
             self.covariance = self.covariance[None]
         check_gaussian(self.mean, self.covariance)
-        self.clip = check_bounds(clip, len(self.mean))
+        self.clip = check_limits(clip, len(self.mean))
         self.jitter = check_jitter(smallest_jitter(self.covariance) if jitter is None else jitter)
         self.fitted_on = dict(fitted_on or {})
         self._laws = Laws(self.mean, self.covariance, self.jitter)
@@ -96,7 +97,7 @@ class GaussianSampler(SavedSampler):
         seed: int = 0,
         channels: str = "joint",
         first: int = 0,
-        clip: Bounds | str = (0.0, 255.0),
+        clip: Limits | str = (0.0, 255.0),
         names: Sequence[str] | None = None,
     ) -> GaussianSampler:
         """Take mean and covariance from patches of images, as many of each, at random places.
@@ -132,9 +133,9 @@ class GaussianSampler(SavedSampler):
             If a setting is out of its range.
         """
         estimated = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
-        bounds = check_bounds(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
+        bounds = check_limits(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
         _check_values(estimated.low, estimated.high, bounds, "the images'")
-        fitted_on: dict[str, Any] = {
+        fitted_on: Json = {
             "images": estimated.images,
             "skipped": estimated.skipped,
             "names": None if names is None else [str(name) for name in names],
@@ -148,7 +149,7 @@ class GaussianSampler(SavedSampler):
     def __repr__(self) -> str:
         return (
             f"GaussianSampler(context={self.context}, colours={len(self.mean)}, channels={self.channels!r}, "
-            f"clip={recorded_bounds(self.clip)}, jitter={self.jitter:.3g})"
+            f"clip={recorded_limits(self.clip)}, jitter={self.jitter:.3g})"
         )
 
     @property
@@ -178,13 +179,13 @@ class GaussianSampler(SavedSampler):
         return notes
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """JSON-able: the settings, what it was fitted on, and the SHA-1 of mean and covariance."""
         return {
             "kind": "gaussian",
             "context": recorded(self.mean.shape[1:]),
             "channels": self.channels,
-            "clip": recorded_bounds(self.clip),
+            "clip": recorded_limits(self.clip),
             "jitter": self.jitter,
             **self.fitted_on,
             "fingerprint": self._fingerprint,
@@ -220,35 +221,37 @@ class GaussianSampler(SavedSampler):
         SettingsError
             If S < 1 or the seed is out of range.
         """
-        pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
-        corners = self._corners(pixels, origins, window)
-        patches = np.empty((len(origins), samples, len(pixels), *sides(window)), np.float32)
+        pixels, origins, lengths = check_request(pixels, origins, window=window, samples=samples, seed=seed)
+        corners = self._corners(pixels, origins, lengths)
+        patches = np.empty((len(origins), samples, len(pixels), *lengths), np.float32)
         size = max(1, CHUNK // patches[:1].size) if len(patches) else 1
         for alike in self._laws.alike(origins - corners):
             for part in (alike[run] for run in tiles(len(alike), size)):
-                normal = normals(seed, origins[part], self._laws.shape(samples, window), dtype=np.float64)
-                limits = limits_at(self.clip, origins[part], window)
-                patches[part] = self._laws.noise(pixels, origins[part], corners[part], normal, window, limits).patches()
+                normal = normals(seed, origins[part], self._laws.shape(samples, lengths), dtype=np.float64)
+                limits = limits_at(self.clip, origins[part], lengths)
+                patches[part] = self._laws.noise(
+                    pixels, origins[part], corners[part], normal, lengths, limits
+                ).patches()
         return patches
 
     def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int) -> Noise:
-        """What `draw` makes patches of, for nets that do so themselves: the same ones, to the rounding of the numbers.
+        """What `draw` makes patches of, for nets that make them; they differ from `draw`'s by rounding alone.
 
         Parameters and errors are those of `draw`. Numbers are drawn on all cores but one: 6,000 for a window took 90
-        microseconds on one, 55 on two, of which the loop over windows took 1.5.
+        microseconds on one core, 55 on two.
         """
-        pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
-        corners = self._corners(pixels, origins, window)
-        normal = normals(seed, origins, self._laws.shape(samples, window), threads=threads_beside())
-        return self._laws.noise(pixels, origins, corners, normal, window, limits_at(self.clip, origins, window))
+        pixels, origins, lengths = check_request(pixels, origins, window=window, samples=samples, seed=seed)
+        corners = self._corners(pixels, origins, lengths)
+        normal = normals(seed, origins, self._laws.shape(samples, lengths), threads=threads_beside())
+        return self._laws.noise(pixels, origins, corners, normal, lengths, limits_at(self.clip, origins, lengths))
 
     def moments(
         self, pixels: np.ndarray, origin: tuple[int, int], *, window: SidesLike
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean (C, h, w) and covariance (C h w, C h w) that a window's draws have before they are clipped."""
-        pixels, origins = check_request(pixels, np.array([origin]), window=window, samples=1, seed=0)
-        corners = self._corners(pixels, origins, window)
-        law = self._laws.law(window, tuple((origins - corners)[0].tolist()))
+        pixels, origins, lengths = check_request(pixels, np.array([origin]), window=window, samples=1, seed=0)
+        corners = self._corners(pixels, origins, lengths)
+        law = self._laws.law(lengths, tuple((origins - corners)[0].tolist()))
         mean = self._laws.means(pixels, corners, law)
         factors = law.factor.astype(np.float64)
         size = factors.shape[1]
@@ -256,7 +259,7 @@ class GaussianSampler(SavedSampler):
         for block, factor in enumerate(factors):
             own = slice(block * size, (block + 1) * size)
             covariance[own, own] = factor @ factor.T
-        return mean.reshape(len(pixels), *sides(window)), covariance
+        return mean.reshape(len(pixels), *lengths), covariance
 
     def parts(self) -> Parts:
         """Mean, covariance and bounds, jitter and what it was fitted on."""
@@ -276,7 +279,7 @@ class GaussianSampler(SavedSampler):
         bounds = None if clip is None else (clip[0], clip[1])
         return cls(mean, covariance, clip=bounds, jitter=jitter, fitted_on=fitted_on)
 
-    def _corners(self, pixels: np.ndarray, origins: np.ndarray, window: SidesLike) -> np.ndarray:
+    def _corners(self, pixels: np.ndarray, origins: np.ndarray, window: Sides) -> np.ndarray:
         if len(pixels) != len(self.mean):
             raise SamplerError(
                 f"the pixels have the shape {pixels.shape}, the sampler was fitted on {len(self.mean)} channels: "
@@ -288,10 +291,10 @@ class GaussianSampler(SavedSampler):
                 f"the pixels have the shape {pixels.shape}, the sampler's bounds {np.shape(self.clip[0])}: want the "
                 "same, or a sampler that is not clipped pixel by pixel."
             )
-        return contexts(origins, pixels.shape[1:], window=window, context=self.context)
+        return contexts(origins, pixels.shape[1:], window=window, context=self._laws.context)
 
 
-def _check_values(low: float, high: float, clip: Bounds, whose: str) -> None:
+def _check_values(low: float, high: float, clip: Limits, whose: str) -> None:
     """Bounds of each pixel are what a corpus happened to hold: values outside of them are no mistake."""
     if clip is not None and not per_pixel(clip):
         check_range(low, high, (float(clip[0]), float(clip[1])), whose)

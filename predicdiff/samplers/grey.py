@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
+from ..protocols import Json
 from ..windows import SidesLike, sides
 from .saved import Parts, SavedSampler
 
@@ -19,6 +20,7 @@ class GreyPatch(SavedSampler):
     """A sampler that puts the same value into every window, in pixels: one number, or one for each channel."""
 
     file = Kind("grey sampler", 1, "GreyPatch(127.5).save('{path}')", SamplerError)
+    most_draws = 1
     notes = ("Every window was covered with one grey patch: nothing is drawn, and the standard error is 0.",)
 
     def __init__(self, value: Value = 127.5) -> None:
@@ -29,7 +31,7 @@ class GreyPatch(SavedSampler):
         return 0
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """JSON-able."""
         return {"kind": "grey", "value": self._values().tolist()}
 

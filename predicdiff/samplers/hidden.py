@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import SamplerError
 from ..protocols import Net, Sampler
 from ..units import as_map, lookup
-from ..windows import SidesLike, sides
+from ..windows import Sides, SidesLike, sides
 from .gaussian import GaussianSampler
 from .marginal import MarginalSampler
 from .registry import Recipe, SamplerKind
@@ -54,7 +54,7 @@ def hidden_gaussian(
         If the corpus has fewer than ten different patches for each of the Gaussian's dimensions.
     """
     values = activations_of(net, images, start)
-    _check_patches(values, start, context, patches)
+    _check_patches(values, start, sides(context, what="context l"), patches)
     return GaussianSampler.fit(values, context, patches=patches, seed=seed, clip=None, names=names)
 
 
@@ -62,14 +62,14 @@ def hidden_sampler(net: Net, images: np.ndarray, start: str, kind: SamplerKind, 
     """A sampler of any kind for blob ``start``, not clipped; errors as for `hidden_gaussian`."""
     values = activations_of(net, images, start) if kind.takes_corpus else images
     if kind.takes_context and recipe.context is not None:
-        _check_patches(values, start, recipe.context, recipe.patches)
+        _check_patches(values, start, sides(recipe.context, what="context l"), recipe.patches)
     return kind.make(values, replace(recipe, clip=None))
 
 
-def _check_patches(values: np.ndarray, start: str, context: SidesLike, patches: int) -> None:
+def _check_patches(values: np.ndarray, start: str, context: Sides, patches: int) -> None:
     """Refuse to fit a Gaussian to fewer patches of activations (m, C, H, W) than say anything of them."""
     count, channels, height, width = values.shape
-    rows, columns = sides(context, what="context l")
+    rows, columns = context
     dimensions = channels * rows * columns
     there = count * max(0, height - rows + 1) * max(0, width - columns + 1)
     if min(there, patches) < PER_DIMENSION * dimensions:

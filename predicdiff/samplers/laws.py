@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..noise import Limits, Noise
-from ..windows import Sides, SidesLike, cut, sides
+from ..windows import Sides, cut
 from .conditioning import Conditional, condition
 
 
@@ -28,9 +28,9 @@ class Laws:
         self.context: Sides = mean.shape[1:]
         self._kept: dict[tuple[Sides, tuple[int, ...]], Conditional] = {}
 
-    def law(self, window: SidesLike, offset: tuple[int, ...]) -> Conditional:
-        """Made once for each place of a window in its context, of which there are (l - k + 1)**2, and kept."""
-        key = (sides(window), offset)
+    def law(self, window: Sides, offset: tuple[int, ...]) -> Conditional:
+        """The law of a window at this offset in its context; each of the (l - k + 1)**2 is made once and kept."""
+        key = (window, offset)
         if key not in self._kept:
             self._kept[key] = condition(
                 self.covariance, window=window, context=self.context, offset=offset, jitter=self.jitter
@@ -42,10 +42,10 @@ class Laws:
         places = self._places(offsets)
         return (np.flatnonzero(places == place) for place in np.unique(places))
 
-    def shape(self, samples: int, window: SidesLike) -> tuple[int, int, int]:
+    def shape(self, samples: int, window: Sides) -> tuple[int, int, int]:
         """S, B and W: of how many normal numbers a window's draws are made."""
         blocks = len(self.covariance)
-        return samples, blocks, len(self.mean) * math.prod(sides(window)) // blocks
+        return samples, blocks, len(self.mean) * math.prod(window) // blocks
 
     def noise(
         self,
@@ -53,7 +53,7 @@ class Laws:
         origins: np.ndarray,
         corners: np.ndarray,
         normal: np.ndarray,
-        window: SidesLike,
+        window: Sides,
         limits: Limits,
     ) -> Noise:
         """The noise of windows at ``origins`` (n, 2) in contexts at ``corners``, from normal numbers (n, S, B, W)."""
@@ -64,7 +64,7 @@ class Laws:
         for number, law in enumerate(chosen):
             alike = laws == number
             means[alike] = self.means(pixels, corners[alike], law).transpose(1, 0, 2)
-        return Noise(normal, means, laws, tuple(law.factor for law in chosen), sides(window), limits)
+        return Noise(normal, means, laws, tuple(law.factor for law in chosen), window, limits)
 
     def means(self, pixels: np.ndarray, corners: np.ndarray, law: Conditional) -> np.ndarray:
         """Conditional means (B, n, W) of windows that lie alike in their contexts."""

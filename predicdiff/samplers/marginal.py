@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
+from ..protocols import Json
 from ..windows import SidesLike, sliding
 from .common import check_finite, check_request, fingerprint, numeric
 from .saved import Parts, SavedSampler
@@ -66,7 +67,7 @@ class MarginalSampler(SavedSampler):
         return f"MarginalSampler({len(self.images)} images of {self.images.shape[1:]}{how})"
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """JSON-able: how many images, how chosen, their names where given, and the SHA-1 of their pixels."""
         return {
             "kind": "marginal",
@@ -128,10 +129,10 @@ class MarginalSampler(SavedSampler):
         WindowError, SettingsError
             If a window reaches over the border, S < 1, or the seed is out of range.
         """
-        pixels, origins = check_request(pixels, origins, window=window, samples=samples, seed=seed)
+        pixels, origins, lengths = check_request(pixels, origins, window=window, samples=samples, seed=seed)
         chosen = self._chosen(pixels, origins, samples, seed)
         at: Any = (chosen, slice(None), *origins.T[..., None])
-        drawn: np.ndarray = sliding(self.images, window=window)[at]
+        drawn: np.ndarray = sliding(self.images, window=lengths)[at]
         return drawn
 
     def parts(self) -> Parts:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..files import Kind, read_any
+from ..noise import Limits
 from ..windows import SidesLike
-from .clipping import Bounds
 from .gaussian import GaussianSampler
 from .grey import GreyPatch
 from .marginal import MarginalSampler
@@ -39,7 +39,7 @@ class Recipe:
     patches: int = 25_000
     channels: str = "joint"
     first: int = 0
-    clip: Bounds | str = (0.0, 255.0)
+    clip: Limits | str = (0.0, 255.0)
     choice: str = "random"
     seed: int = 0
     names: Sequence[str] | None = None
@@ -56,7 +56,7 @@ class SamplerKind:
     caption : str
         What figures call it.
     sampler : type
-        Its class. The noun of its ``file`` is what its record says under "kind", and "sampler".
+        Its class; ``file.noun`` must be "<kind> sampler", <kind> as its provenance says.
     make : callable
         (images (m, C, H, W), Recipe) -> sampler.
     takes_corpus, takes_context : bool
@@ -89,7 +89,7 @@ def _grey(images: np.ndarray, recipe: Recipe) -> GreyPatch:
 
 
 #: The first is the default.
-REGISTRY: dict[str, SamplerKind] = {
+SAMPLERS: dict[str, SamplerKind] = {
     kind.name: kind
     for kind in (
         SamplerKind("conditional", "conditional sampling", GaussianSampler, _conditional, takes_context=True),
@@ -100,21 +100,21 @@ REGISTRY: dict[str, SamplerKind] = {
 
 
 def names() -> tuple[str, ...]:
-    """Of all kinds, the default first."""
-    return tuple(REGISTRY)
+    """Names of all kinds, the default first."""
+    return tuple(SAMPLERS)
 
 
 def find(name: str) -> SamplerKind:
     """The kind of this name; a SettingsError that lists all if there is none."""
-    if name not in REGISTRY:
-        *others, last = REGISTRY
+    if name not in SAMPLERS:
+        *others, last = SAMPLERS
         raise SettingsError(f"sampler {name!r} is unknown: want {', '.join(others)} or {last}.")
-    return REGISTRY[name]
+    return SAMPLERS[name]
 
 
 def caption(word: str) -> str:
     """What figures call a sampler whose record says that it is of this kind; of a stranger's the word itself."""
-    captions = {kind.sampler.file.noun: kind.caption for kind in REGISTRY.values()}
+    captions = {kind.sampler.file.noun: kind.caption for kind in SAMPLERS.values()}
     return captions.get(f"{word} sampler", word)
 
 
@@ -126,4 +126,4 @@ def load_sampler(path: str | Path) -> SavedSampler:
     SamplerError
         If the file is missing, damaged or not a sampler.
     """
-    return read_any(Path(path), ANY, {kind.sampler.file: kind.sampler.from_parts for kind in REGISTRY.values()})
+    return read_any(Path(path), ANY, {kind.sampler.file: kind.sampler.from_parts for kind in SAMPLERS.values()})

@@ -231,6 +231,19 @@ def test_nets_that_cannot_be_randomised_are_refused() -> None:
         weighted_layers(plain)
 
 
+def test_a_net_of_ones_own_may_have_weights_too() -> None:
+    class Learnt(LinearNet):
+        learnt = ("scores",)
+
+        def with_weights(self, weights: Any) -> Any:
+            return Learnt(np.asarray(weights["scores"]))
+
+    own: Any = Learnt(np.arange(8.0).reshape(2, 1, 2, 2))
+    own.weights = {"scores": own.weights}
+    found = np.stack(randomised(own, layers=1).weights).ravel()  # type: ignore[attr-defined]
+    assert sorted(found) == list(range(8))
+
+
 def test_a_module_of_less_than_float32_is_randomised_too() -> None:
     torch = pytest.importorskip("torch")
     from predicdiff.nets.modules.net import ModuleNet

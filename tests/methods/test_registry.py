@@ -16,7 +16,7 @@ from predicdiff.methods.method import Method
 from predicdiff.methods.occlusion import occlusion
 from predicdiff.methods.prepared import default_sampler, prepare
 from predicdiff.methods.random_map import noise
-from predicdiff.methods.registry import DIFFERENCE, REGISTRY, make_methods
+from predicdiff.methods.registry import DIFFERENCE, METHODS, make_methods
 
 SHAPE = (3, 8, 9)
 WINDOWS: dict[str, Any] = {"window": 3, "samples": 2, "stride": 2}
@@ -51,7 +51,7 @@ def test_a_method_of_ones_own_takes_a_line_of_the_registry(monkeypatch: pytest.M
     def size(net: Any, pixels: np.ndarray, unit: Any, seed: int, *, window: int) -> np.ndarray:
         return np.full(pixels.shape[1:], window)
 
-    monkeypatch.setitem(REGISTRY, "size", Method("size", size, needs=("window",)))
+    monkeypatch.setitem(METHODS, "size", Method("size", size, needs=("window",)))
     assert make_methods(["size"], window=7)["size"](net(), photo(SHAPE), (0,), 0)[0, 0] == 7
     study = faithfulness(net(), {"one": photo(SHAPE)}, sampler=NormalSampler(), steps=3, block=4, **WINDOWS)
     assert study.methods[-1] == "size"

@@ -11,8 +11,8 @@ GOOD = {"window": 3, "samples": 2, "seed": 0}
 
 
 def test_a_request_comes_back_as_arrays():
-    pixels, origins = check_request(PIXELS.astype(np.uint8), [(0, 1), (5, 6)], **GOOD)
-    assert pixels.dtype == np.float32
+    pixels, origins, window = check_request(PIXELS.astype(np.uint8), [(0, 1), (5, 6)], **GOOD)
+    assert (pixels.dtype, window) == (np.float32, (3, 3))
     assert origins.tolist() == [[0, 1], [5, 6]]
     assert check_request(PIXELS, [], **GOOD)[1].shape == (0, 2)
 

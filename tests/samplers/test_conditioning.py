@@ -53,7 +53,7 @@ def test_gain_and_factor_equal_the_formula_by_the_precision_matrix(case):
 def test_the_covariance_is_left_as_it_was():
     covariance = spd(9, np.random.default_rng(0))
     before = covariance.copy()
-    condition(covariance, window=3, context=3, offset=(0, 0), jitter=1.0)
+    condition(covariance, window=(3, 3), context=(3, 3), offset=(0, 0), jitter=1.0)
     np.testing.assert_array_equal(covariance, before)
 
 
@@ -78,7 +78,7 @@ def test_with_its_jitter_any_place_of_the_window_can_be_conditioned():
     covariance = (root @ root.T)[None]
     jitter = smallest_jitter(covariance)
     for offset in [(r, c) for r in range(4) for c in range(4)]:
-        law = condition(covariance, window=2, context=5, offset=offset, jitter=jitter)
+        law = condition(covariance, window=(2, 2), context=(5, 5), offset=offset, jitter=jitter)
         assert np.isfinite(law.gain).all()
         assert np.isfinite(law.factor).all()
 
@@ -101,4 +101,4 @@ def test_what_is_no_covariance_is_refused():
 
 def test_too_small_a_jitter_is_refused():
     with pytest.raises(SamplerError, match="not of full rank, even with jitter 0"):
-        condition(np.ones((1, 4, 4)), window=1, context=2, offset=(0, 0), jitter=0.0)
+        condition(np.ones((1, 4, 4)), window=(1, 1), context=(2, 2), offset=(0, 0), jitter=0.0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from helpers.oracle_nets import photo
+from helpers.oracle_nets import MapNet, photo
 
+import predicdiff as pd
 from predicdiff.samplers.grey import GreyPatch
 
 
@@ -19,3 +20,9 @@ def test_a_patch_has_one_colour_at_every_place_whatever_the_seed() -> None:
     assert GreyPatch(5.0).draw(photo((2, 5, 4)), origins, window=1, samples=1, seed=0).min() == 5
     assert GreyPatch([1, 2, 3]).provenance == {"kind": "grey", "value": [1.0, 2.0, 3.0]}
     assert GreyPatch().provenance == {"kind": "grey", "value": 127.5}
+
+
+def test_a_result_says_that_there_was_one_draw() -> None:
+    result = pd.explain(MapNet((1, 6, 6)), photo((1, 6, 6)), GreyPatch(), window=3, stride=3, samples=20)
+    assert result.settings["samples"] == 1
+    assert (result.stderr == 0).all()

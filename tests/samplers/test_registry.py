@@ -15,7 +15,7 @@ from predicdiff.errors import SamplerError, SettingsError
 from predicdiff.files import Kind
 from predicdiff.presets import OURS
 from predicdiff.samplers import GaussianSampler, load_sampler
-from predicdiff.samplers.registry import REGISTRY, Recipe, SamplerKind, caption, find
+from predicdiff.samplers.registry import SAMPLERS, Recipe, SamplerKind, caption, find
 from predicdiff.samplers.saved import Parts, SavedSampler
 
 SHAPE = (3, 7, 9)
@@ -51,7 +51,7 @@ class Constant(SavedSampler):
 def constant(monkeypatch: pytest.MonkeyPatch) -> SamplerKind:
     """A line of the registry."""
     kind = SamplerKind("constant", "one value", Constant, lambda images, recipe: Constant(float(images.max())))
-    monkeypatch.setitem(REGISTRY, kind.name, kind)
+    monkeypatch.setitem(SAMPLERS, kind.name, kind)
     return kind
 
 
@@ -65,7 +65,7 @@ def comes_back(sampler: Any, path: Path) -> None:
     np.testing.assert_array_equal(loaded.draw(pixels, ORIGINS, **request), sampler.draw(pixels, ORIGINS, **request))
 
 
-@pytest.mark.parametrize("name", list(REGISTRY))
+@pytest.mark.parametrize("name", list(SAMPLERS))
 def test_a_file_says_of_what_kind_it_is(name: str, tmp_path: Path) -> None:
     sampler: Any = find(name).make(corpus(), RECIPE)
     comes_back(sampler, tmp_path / "sampler.h5")
