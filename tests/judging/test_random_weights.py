@@ -240,8 +240,8 @@ def test_a_net_of_ones_own_may_have_weights_too() -> None:
 
     own: Any = Learnt(np.arange(8.0).reshape(2, 1, 2, 2))
     own.weights = {"scores": own.weights}
-    found = np.stack(randomised(own, layers=1).weights).ravel()  # type: ignore[attr-defined]
-    assert sorted(found) == list(range(8))
+    shuffled = np.stack(randomised(own, layers=1).weights).ravel()  # type: ignore[attr-defined]
+    assert sorted(shuffled) == list(range(8))
 
 
 def test_a_module_of_less_than_float32_is_randomised_too() -> None:
