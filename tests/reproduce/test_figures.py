@@ -19,6 +19,9 @@ from predicdiff.images import load_image
 from predicdiff.nets import zoo
 from predicdiff.nets.caffe import resolved as layers
 from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.samplers.grey import GreyPatch
+from predicdiff.samplers.registry import SAMPLERS, Recipe, SamplerKind
+from predicdiff.windows import sides
 
 pytestmark = needed
 
@@ -72,6 +75,26 @@ def test_a_figure_is_a_picture_with_its_settings_and_its_numbers_beside(number: 
         for shown in panel["maps"]:
             assert shown["lowest"] <= shown["mean"] <= shown["highest"]
             assert shown["full_colour"] == max(-shown["lowest"], shown["highest"])
+
+
+def test_any_sampler_of_the_registry_serves_with_the_papers_context_and_without_the_explained_image(
+    tiny: Path, module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipes: list[Recipe] = []
+
+    def make(images: np.ndarray, recipe: Recipe) -> GreyPatch:
+        recipes.append(recipe)
+        return GreyPatch(float(len(images)))
+
+    monkeypatch.setitem(SAMPLERS, "own", SamplerKind("own", "a sampler of one's own", GreyPatch, make))
+    common = module("common")
+    case = common.Case("tiny", zoo.load_net("tiny", engine=ENGINES[0]), "chelsea", common.images(())["chelsea"])
+    sampler = common.sampler(case, 6, 3, "own")
+    (recipe,) = recipes
+    assert (sides(recipe.context or 0), recipe.seed) == ((10, 10), 3)
+    names = list(recipe.names or ())
+    assert sampler.provenance["value"] == len(names) > 0
+    assert not any(name.startswith("chelsea") for name in names)
 
 
 def test_a_second_run_takes_up_the_maps_of_the_first(make: Make) -> None:
