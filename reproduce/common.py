@@ -39,6 +39,7 @@ from predicdiff.samplers.corpus import bundled, default_corpus
 from predicdiff.samplers.registry import Recipe, find
 from predicdiff.samplers.saved import SavedSampler
 from predicdiff.settings import Settings
+from predicdiff.windows import usual_context
 
 PAPER_NETS = ("alexnet", "googlenet", "vgg16")
 STAND_IN = "efficientnet_lite0"
@@ -47,8 +48,6 @@ TITLES = {"alexnet": "AlexNet", "googlenet": "GoogLeNet", "vgg16": "VGG16", STAN
 CHOICES = {"smoke": Quality(10, 2), **QUALITIES}
 #: What captions call the colours of all maps.
 POSITIVE, NEGATIVE = find_colour_map().positive, find_colour_map().negative
-#: l - k throughout the paper.
-SURROUND = 4
 
 
 def say(text: str) -> None:
@@ -204,7 +203,7 @@ def cases(request: Request, wanted: tuple[str, ...] = PAPER_NETS) -> tuple[list[
 def sampler(case: Case, window: int, seed: int, kind: str = "conditional") -> SavedSampler:
     """A sampler of this kind over the bundled photographs, the explained one left out; its context is the paper's."""
     corpus, names = default_corpus(case.net.input_shape, exclude=case.image)
-    return find(kind).make(corpus, Recipe(window + SURROUND, seed=seed, names=names))
+    return find(kind).make(corpus, Recipe(usual_context(window), seed=seed, names=names))
 
 
 @dataclass

@@ -35,6 +35,7 @@ from predicdiff.plan import MEMORY, make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.protocols import PRECISIONS
 from predicdiff.settings import Settings
+from predicdiff.windows import MARGIN
 
 from . import common
 from .timing_machine import machine, peak_memory, reset_peak
@@ -69,7 +70,7 @@ class Measurement:
     window: int = WINDOW
     samples: int = SAMPLES
     stride: int = 1
-    context: int = WINDOW + common.SURROUND
+    context: int = WINDOW + MARGIN
     precision: str = "float32"
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from predicdiff.errors import PredicdiffError
 from predicdiff.plan import MEMORY, Analysis
+from predicdiff.targets import score_blob
 
 from .timing_caffe import CaffeProcess
 from .timing_nets import Forward, Timed, plain
@@ -219,7 +220,7 @@ def check_agreement(name: str, analysis: Analysis, evaluate: dict[str, Evaluate]
         If that is more than rounding can be.
     """
     net: Any = analysis.net
-    blob = net.scores or net.output
+    blob = str(score_blob(net))
     units = [(channel,) for channel in range(net.blobs[blob][0])]
     origins, patches = analysis.origins[:COMPARED], analysis.draw(slice(0, COMPARED))[:, :DRAWS]
     base = net.forward(net.encode(analysis.pixels)[None], [blob])[blob].reshape(len(units), -1).mean(1)

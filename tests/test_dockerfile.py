@@ -33,25 +33,25 @@ def stages() -> dict[str, Stage]:
     """By name, in order; comments dropped and continued lines joined."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
-    found: dict[str, Stage] = {}
+    by_name: dict[str, Stage] = {}
     for line in re.sub(r"\\\n\s*", " ", text).splitlines():
         if not line:
             continue
         keyword, rest = line.split(None, 1)
         if keyword == "FROM":
             base, name = re.fullmatch(r"(\S+) AS (\S+)", rest).groups()  # type: ignore[union-attr]
-            found[name] = Stage(name, base, [])
-        elif found:
-            list(found.values())[-1].steps.append((keyword, rest))
-    return found
+            by_name[name] = Stage(name, base, [])
+        elif by_name:
+            list(by_name.values())[-1].steps.append((keyword, rest))
+    return by_name
 
 
 def lineage(name: str) -> list[Stage]:
     """A stage, what it stands on, and so on."""
-    found = stages()
-    line = [found[name]]
-    while line[-1].base in found:
-        line.append(found[line[-1].base])
+    by_name = stages()
+    line = [by_name[name]]
+    while line[-1].base in by_name:
+        line.append(by_name[line[-1].base])
     return line
 
 
@@ -67,13 +67,13 @@ def commands(stage: Stage) -> list[str]:
 
 def packages(name: str) -> dict[str, str]:
     """Debian's packages that are named, with their versions, of a stage and what it stands on."""
-    found = {}
+    versions = {}
     for stage in lineage(name):
         for command in commands(stage):
             if command.startswith("apt-get install"):
                 words = [word for word in command.split()[2:] if not word.startswith("-")]
-                found.update(word.split("=", 1) for word in words)
-    return found
+                versions.update(word.split("=", 1) for word in words)
+    return versions
 
 
 def upstream(version: str) -> Version:
@@ -125,10 +125,10 @@ def test_it_is_the_program_and_says_what_it_does(name: str) -> None:
     assert json.loads(inherited(name, "CMD") or "") == ["--help"]
     assert inherited(name, "WORKDIR") == "/"  # results go below out/, that is to /out
     labels = " ".join(text for stage in lineage(name) for word, text in stage.steps if word == "LABEL")
-    found = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', labels))
-    assert found["licenses"] == "MIT"
-    assert found["version"] == "${VERSION}"
-    assert {"title", "description", "source"} <= set(found)
+    told = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', labels))
+    assert told["licenses"] == "MIT"
+    assert told["version"] == "${VERSION}"
+    assert {"title", "description", "source"} <= set(told)
 
 
 @pytest.mark.parametrize(("name", "engine"), [("cpu", "caffe"), ("cuda", "caffe"), ("torch", "torch")])

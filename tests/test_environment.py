@@ -32,9 +32,9 @@ def specs() -> Iterator[Spec]:
     for line in lines[begin + 1 : end]:
         if line == "  - pip:":
             continue
-        found = re.fullmatch(r"( +)- (.*)", line)
-        assert found, f"no list item: {line!r}"
-        source, text = ("conda" if len(found[1]) == 2 else "pip"), found[2]
+        item = re.fullmatch(r"( +)- (.*)", line)
+        assert item, f"no list item: {line!r}"
+        source, text = ("conda" if len(item[1]) == 2 else "pip"), item[2]
         if (source, text) == ("pip", "-e ."):
             yield Spec("predicdiff", "", "", source)
             continue
@@ -45,17 +45,17 @@ def specs() -> Iterator[Spec]:
 
 
 def test_every_line_is_a_pinned_package() -> None:
-    found = list(specs())
-    names = [spec.name for spec in found]
-    assert len(found) > 15
+    listed = list(specs())
+    names = [spec.name for spec in listed]
+    assert len(listed) > 15
     assert len(set(names)) == len(names)
-    assert [spec.name for spec in found if spec.version == "*"] == ["libblas"]
+    assert [spec.name for spec in listed if spec.version == "*"] == ["libblas"]
 
 
 def test_caffe_is_there_and_predicdiff_comes_last() -> None:
-    found = {spec.name: spec for spec in specs()}
-    assert (found["caffe"].version, found["caffe"].source) == ("1.0", "conda")
-    assert list(found)[-1] == "predicdiff"
+    by_name = {spec.name: spec for spec in specs()}
+    assert (by_name["caffe"].version, by_name["caffe"].source) == ("1.0", "conda")
+    assert list(by_name)[-1] == "predicdiff"
 
 
 def test_python_is_supported() -> None:
@@ -65,13 +65,13 @@ def test_python_is_supported() -> None:
 
 @pytest.mark.parametrize("name", sorted(required("3.8")))
 def test_dependencies_are_satisfied(name: str) -> None:
-    (found,) = (spec for spec in specs() if spec.name == name)
-    assert Version(found.version) in required("3.8")[name]
+    (pinned,) = (spec for spec in specs() if spec.name == name)
+    assert Version(pinned.version) in required("3.8")[name]
 
 
 def test_protobuf_is_of_one_version_with_its_library() -> None:
-    found = {spec.name: spec.version for spec in specs()}
-    assert found["protobuf"] == found["libprotobuf"]
+    versions = {spec.name: spec.version for spec in specs()}
+    assert versions["protobuf"] == versions["libprotobuf"]
 
 
 def test_it_only_asks_conda_forge() -> None:

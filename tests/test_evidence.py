@@ -48,14 +48,14 @@ probabilities = st.fractions(0, 1, max_denominator=10_000)
 
 @given(probabilities, st.integers(1, 10**7), st.integers(2, 1000))
 def test_laplace_is_the_fraction(p: Fraction, instances: int, classes: int) -> None:
-    found = laplace(array(p), instances=instances, classes=classes)[0]
-    assert found == pytest.approx(float(exact_laplace(p, instances, classes)), rel=1e-12)
-    assert 0 < found < 1
+    corrected = laplace(array(p), instances=instances, classes=classes)[0]
+    assert corrected == pytest.approx(float(exact_laplace(p, instances, classes)), rel=1e-12)
+    assert 0 < corrected < 1
 
 
 def test_laplace_by_hand_keeps_a_distribution_one() -> None:
-    found = laplace(array(0, Fraction(1, 4), Fraction(3, 4), 0), **SMALL)
-    np.testing.assert_allclose(found, [1 / 44, 11 / 44, 31 / 44, 1 / 44], rtol=1e-15)
+    corrected = laplace(array(0, Fraction(1, 4), Fraction(3, 4), 0), **SMALL)
+    np.testing.assert_allclose(corrected, [1 / 44, 11 / 44, 31 / 44, 1 / 44], rtol=1e-15)
 
 
 def test_laplace_of_single_precision_is_worked_out_in_double() -> None:
@@ -85,9 +85,9 @@ def test_weight_of_evidence_is_the_difference_of_the_log_odds_of_the_mean(
     wanted = exact_bits(exact_odds(exact_laplace(base, instances, classes))) - exact_bits(
         exact_odds(exact_laplace(mean, instances, classes))
     )
-    found = weight_of_evidence(array(base), draws_of(*draws), instances=instances, classes=classes)
-    assert found.value.shape == found.variance.shape == (1, 1)
-    assert found.value[0, 0] == pytest.approx(wanted, abs=1e-8)
+    difference = weight_of_evidence(array(base), draws_of(*draws), instances=instances, classes=classes)
+    assert difference.value.shape == difference.variance.shape == (1, 1)
+    assert difference.value[0, 0] == pytest.approx(wanted, abs=1e-8)
 
 
 def test_positive_where_the_window_speaks_for_the_class() -> None:
@@ -97,27 +97,27 @@ def test_positive_where_the_window_speaks_for_the_class() -> None:
 
 
 def test_the_mean_of_the_probabilities_counts_not_the_mean_of_the_log_odds() -> None:
-    found = weight_of_evidence(array(0.8), draws_of(0.5, 0.02), instances=10**12, classes=2).value[0, 0]
-    assert found == pytest.approx(2 - math.log2(0.26 / 0.74), abs=1e-9)
+    bits = weight_of_evidence(array(0.8), draws_of(0.5, 0.02), instances=10**12, classes=2).value[0, 0]
+    assert bits == pytest.approx(2 - math.log2(0.26 / 0.74), abs=1e-9)
     mean_of_log_odds = (0 + math.log2(0.02 / 0.98)) / 2
-    assert abs(found - (2 - mean_of_log_odds)) > 1
+    assert abs(bits - (2 - mean_of_log_odds)) > 1
 
 
 def test_a_confident_net_is_flattened_from_three_bits_to_a_sixth() -> None:
     base, without = Fraction(99_999, 100_000), Fraction(9_999, 10_000)
     bare = exact_bits(exact_odds(base) / exact_odds(without))
     assert bare == pytest.approx(3.32, abs=0.005)
-    found = weight_of_evidence(array(base), draws_of(without, without), **ILSVRC).value[0, 0]
-    assert found == pytest.approx(0.16, abs=0.005)
+    bits = weight_of_evidence(array(base), draws_of(without, without), **ILSVRC).value[0, 0]
+    assert bits == pytest.approx(0.16, abs=0.005)
     # by hand: what is left of 1 is (K - 1 + N (1 - p)) / (N + K), and p itself hardly moves
-    assert found == pytest.approx(math.log2((999 + 128.1167) / (999 + 12.81167)), abs=2e-4)
+    assert bits == pytest.approx(math.log2((999 + 128.1167) / (999 + 12.81167)), abs=2e-4)
 
 
 def test_probabilities_of_zero_and_one_stay_finite() -> None:
-    found = weight_of_evidence(array(1, 0), np.array([[[0.0, 1.0], [0.0, 1.0]]]), **ILSVRC)
+    difference = weight_of_evidence(array(1, 0), np.array([[[0.0, 1.0], [0.0, 1.0]]]), **ILSVRC)
     wanted = exact_bits(Fraction(1_281_168, 999) * 1_282_166)
-    np.testing.assert_allclose(found.value, [[wanted, -wanted]], rtol=1e-9)
-    np.testing.assert_array_equal(found.variance, [[0, 0]])
+    np.testing.assert_allclose(difference.value, [[wanted, -wanted]], rtol=1e-9)
+    np.testing.assert_array_equal(difference.variance, [[0, 0]])
 
 
 def test_windows_and_targets_do_not_mix() -> None:
@@ -154,8 +154,8 @@ def test_evidence_against_is_the_difference_of_two_falls_of_log_probability(base
     means = [sum(draw[i] for draw in draws) / len(draws) for i in (0, 1)]
     falls = [exact_bits(exact_laplace(base[i], **SMALL)) - exact_bits(exact_laplace(means[i], **SMALL)) for i in (0, 1)]
     first, second = (draws_of(*(draw[i] for draw in draws)) for i in (0, 1))
-    found = evidence_against(array(base[0]), array(base[1]), first, second, **SMALL)
-    assert found.value[0, 0] == pytest.approx(falls[0] - falls[1], abs=1e-9)
+    difference = evidence_against(array(base[0]), array(base[1]), first, second, **SMALL)
+    assert difference.value[0, 0] == pytest.approx(falls[0] - falls[1], abs=1e-9)
 
 
 def test_evidence_against_turns_its_sign_with_the_classes_and_keeps_its_error() -> None:
@@ -185,18 +185,18 @@ def test_of_two_classes_one_against_the_other_is_the_weight_of_evidence() -> Non
 
 def test_activation_difference_is_the_plain_difference() -> None:
     draws = np.array([[[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]], [[0.0, 0.0], [0.0, 0.0], [3.0, 30.0]]])
-    found = activation_difference(array(5, -5), draws)
-    np.testing.assert_allclose(found.value, [[2, -35], [4, -15]])
+    difference = activation_difference(array(5, -5), draws)
+    np.testing.assert_allclose(difference.value, [[2, -35], [4, -15]])
     # sample variances 7 and 3 over three draws
-    np.testing.assert_allclose(found.variance, [[7 / 3, 700 / 3], [1.0, 100.0]])
+    np.testing.assert_allclose(difference.variance, [[7 / 3, 700 / 3], [1.0, 100.0]])
 
 
 # errors
 
 
-def spread_of(found: Any) -> tuple:
+def spread_of(difference: Any) -> tuple:
     """Variance over repetitions (windows), and the mean of what each claimed."""
-    return found.value.var(axis=0), found.variance.mean(axis=0)
+    return difference.value.var(axis=0), difference.variance.mean(axis=0)
 
 
 def test_the_delta_method_is_borne_out_by_repetition() -> None:
@@ -213,8 +213,8 @@ def test_the_delta_method_holds_where_laplace_flattens() -> None:
 
 def test_the_error_of_a_contrast_counts_that_its_classes_move_together() -> None:
     p = np.random.default_rng(5).dirichlet([6, 3, 1], size=(6000, 100))
-    found = evidence_against(array(0.6), array(0.3), p[..., [0]], p[..., [1]], **ILSVRC)
-    seen, claimed = spread_of(found)
+    difference = evidence_against(array(0.6), array(0.3), p[..., [0]], p[..., [1]], **ILSVRC)
+    seen, claimed = spread_of(difference)
     np.testing.assert_allclose(claimed, seen, rtol=0.07)
 
 
@@ -229,9 +229,9 @@ def test_the_error_of_an_activation_is_borne_out_by_repetition() -> None:
 def test_choices_from_a_small_corpus_against_all_its_subsets(samples: int) -> None:
     population = np.random.default_rng(7).normal(size=7)
     subsets = np.array(list(itertools.combinations(population, samples)))[..., None]
-    found = activation_difference(array(0), subsets, sampled=samples / 7)
+    difference = activation_difference(array(0), subsets, sampled=samples / 7)
     # over all equally likely subsets the claimed variance is right on average, not about
-    assert found.variance.mean() == pytest.approx(found.value.var(), rel=1e-10)
+    assert difference.variance.mean() == pytest.approx(difference.value.var(), rel=1e-10)
 
 
 def test_subsets_of_a_corpus_of_probabilities() -> None:
@@ -254,16 +254,16 @@ def differences(draws: np.ndarray, sampled: float) -> list:
 
 @pytest.mark.parametrize("sampled", [0.0, 0.1])
 def test_a_single_draw_out_of_more_has_a_value_but_no_known_error(sampled: float) -> None:
-    for found in differences(ONE, sampled):
-        assert np.isfinite(found.value).all()
-        assert np.isnan(found.variance).all()
-        assert found.variance.shape == (1, 1)
+    for difference in differences(ONE, sampled):
+        assert np.isfinite(difference.value).all()
+        assert np.isnan(difference.variance).all()
+        assert difference.variance.shape == (1, 1)
 
 
 @pytest.mark.parametrize("draws", [ONE, TWO])
 def test_a_corpus_used_up_has_no_error(draws: np.ndarray) -> None:
-    for found in differences(draws, 1.0):
-        np.testing.assert_array_equal(found.variance, [[0]])
+    for difference in differences(draws, 1.0):
+        np.testing.assert_array_equal(difference.variance, [[0]])
 
 
 def test_single_precision_draws_are_worked_out_in_double_and_left_alone() -> None:
@@ -271,7 +271,7 @@ def test_single_precision_draws_are_worked_out_in_double_and_left_alone() -> Non
     base = np.array([0.5, 0.25], np.float32)
     before = draws.copy()
     exact = weight_of_evidence(base.astype(float), draws.astype(float), **SMALL)
-    for found in (weight_of_evidence(base, draws, **SMALL), activation_difference(base, draws)):
-        assert found.value.dtype == found.variance.dtype == np.float64
+    for difference in (weight_of_evidence(base, draws, **SMALL), activation_difference(base, draws)):
+        assert difference.value.dtype == difference.variance.dtype == np.float64
     np.testing.assert_allclose(weight_of_evidence(base, draws, **SMALL).value, exact.value, rtol=1e-12)
     np.testing.assert_array_equal(draws, before)

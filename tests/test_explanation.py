@@ -51,9 +51,9 @@ def fill(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def assert_same(found: Explanation, wanted: Explanation) -> None:
+def assert_same(result: Explanation, wanted: Explanation) -> None:
     for field in dataclasses.fields(Explanation):
-        old, new = getattr(wanted, field.name), getattr(found, field.name)
+        old, new = getattr(wanted, field.name), getattr(result, field.name)
         if isinstance(old, np.ndarray):
             assert new.dtype == old.dtype, field.name
             np.testing.assert_array_equal(new, old, err_msg=field.name)

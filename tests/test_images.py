@@ -47,9 +47,9 @@ def over_white(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm", ".tga"])
 def test_rgb_as_it_is(tmp_path: Path, suffix: str) -> None:
     colours = noise(ROWS, COLUMNS, 3)
-    found = load_image(saved(Image.fromarray(colours), tmp_path / f"a{suffix}"))
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, colours)
+    loaded = load_image(saved(Image.fromarray(colours), tmp_path / f"a{suffix}"))
+    assert loaded.dtype == np.uint8
+    np.testing.assert_array_equal(loaded, colours)
 
 
 def test_a_path_as_text(tmp_path: Path) -> None:
@@ -67,8 +67,8 @@ def test_jpeg_nearly(tmp_path: Path) -> None:
 
 def test_black_and_white(tmp_path: Path) -> None:
     bits = noise(ROWS, COLUMNS) > 127
-    found = load_image(saved(Image.fromarray(bits.astype(np.uint8) * 255).convert("1"), tmp_path / "a.png"))
-    np.testing.assert_array_equal(found, three(bits * 255))
+    loaded = load_image(saved(Image.fromarray(bits.astype(np.uint8) * 255).convert("1"), tmp_path / "a.png"))
+    np.testing.assert_array_equal(loaded, three(bits * 255))
 
 
 def test_grey(tmp_path: Path) -> None:
@@ -85,10 +85,10 @@ def test_grey_with_alpha_over_white(tmp_path: Path) -> None:
 def test_colours_with_alpha_over_white(tmp_path: Path) -> None:
     colours = noise(ROWS, COLUMNS, 3)
     path = saved(Image.fromarray(np.dstack([colours, ALPHA])), tmp_path / "a.png")
-    found = load_image(path)
-    np.testing.assert_allclose(found, over_white(colours, ALPHA), atol=1)
-    np.testing.assert_array_equal(found[0, 0], [255, 255, 255])
-    np.testing.assert_array_equal(found[-1, -1], colours[-1, -1])
+    loaded = load_image(path)
+    np.testing.assert_allclose(loaded, over_white(colours, ALPHA), atol=1)
+    np.testing.assert_array_equal(loaded[0, 0], [255, 255, 255])
+    np.testing.assert_array_equal(loaded[-1, -1], colours[-1, -1])
 
 
 def palette_image() -> tuple:
@@ -107,35 +107,35 @@ def test_palette(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".gif"])
 def test_palette_with_a_transparent_colour(tmp_path: Path, suffix: str) -> None:
     image, palette, index = palette_image()
-    found = load_image(saved(image, tmp_path / f"a{suffix}", transparency=3))
+    loaded = load_image(saved(image, tmp_path / f"a{suffix}", transparency=3))
     wanted = np.where((index == 3)[..., None], 255, palette[index])
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(loaded, wanted)
 
 
 def test_palette_with_an_alpha_for_each_colour(tmp_path: Path) -> None:
     image, palette, index = palette_image()
     alpha = np.arange(0, 256, 16)
-    found = load_image(saved(image, tmp_path / "a.png", transparency=bytes(alpha.tolist())))
-    np.testing.assert_allclose(found, over_white(palette[index], alpha[index]), atol=1)
+    loaded = load_image(saved(image, tmp_path / "a.png", transparency=bytes(alpha.tolist())))
+    np.testing.assert_allclose(loaded, over_white(palette[index], alpha[index]), atol=1)
 
 
 def test_one_transparent_grey_or_colour(tmp_path: Path) -> None:
     grey = noise(ROWS, COLUMNS) // 32 * 32
-    found = load_image(saved(Image.fromarray(grey), tmp_path / "grey.png", transparency=64))
-    np.testing.assert_array_equal(found, three(np.where(grey == 64, 255, grey)))
+    loaded = load_image(saved(Image.fromarray(grey), tmp_path / "grey.png", transparency=64))
+    np.testing.assert_array_equal(loaded, three(np.where(grey == 64, 255, grey)))
     colours = noise(ROWS, COLUMNS, 3)
     colours[2:4, 3:5] = (10, 20, 30)
-    found = load_image(saved(Image.fromarray(colours), tmp_path / "colour.png", transparency=(10, 20, 30)))
+    loaded = load_image(saved(Image.fromarray(colours), tmp_path / "colour.png", transparency=(10, 20, 30)))
     colours[2:4, 3:5] = 255
-    np.testing.assert_array_equal(found, colours)
+    np.testing.assert_array_equal(loaded, colours)
 
 
 def test_cmyk(tmp_path: Path) -> None:
     inks = noise(ROWS, COLUMNS, 4)
     layers = [Image.fromarray(inks[..., i]) for i in range(4)]
-    found = load_image(saved(Image.merge("CMYK", layers), tmp_path / "a.tif"))
+    loaded = load_image(saved(Image.merge("CMYK", layers), tmp_path / "a.tif"))
     light = 1 - inks / 255.0
-    np.testing.assert_allclose(found, 255 * light[..., :3] * light[..., 3:], atol=1.5)
+    np.testing.assert_allclose(loaded, 255 * light[..., :3] * light[..., 3:], atol=1.5)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -163,21 +163,21 @@ def test_big_endian_sixteen_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("most", "white"), [(255, 255), (256, 65535), (65535, 65535), (65536, 65536), (10**9, 10**9)])
 def test_thirty_two_bits_are_scaled_to_what_holds_them(tmp_path: Path, most: int, white: int) -> None:
     values = np.linspace(0, most, ROWS * COLUMNS).astype(np.int32).reshape(ROWS, COLUMNS)
-    found = load_image(saved(Image.fromarray(values), tmp_path / "a.tif"))
-    np.testing.assert_allclose(found, three(values * (255.0 / white)), atol=0.51)
+    loaded = load_image(saved(Image.fromarray(values), tmp_path / "a.tif"))
+    np.testing.assert_allclose(loaded, three(values * (255.0 / white)), atol=0.51)
 
 
 @pytest.mark.parametrize(("most", "white"), [(0.0, 1), (0.5, 1), (1.0, 1), (200.0, 255), (60_000.0, 65535)])
 def test_floats_are_scaled_to_what_holds_them(tmp_path: Path, most: float, white: float) -> None:
     values = np.linspace(0, most, ROWS * COLUMNS).astype(np.float32).reshape(ROWS, COLUMNS)
-    found = load_image(saved(Image.fromarray(values), tmp_path / "a.tif"))
-    np.testing.assert_allclose(found, three(values * (255.0 / white)), atol=0.51)
+    loaded = load_image(saved(Image.fromarray(values), tmp_path / "a.tif"))
+    np.testing.assert_allclose(loaded, three(values * (255.0 / white)), atol=0.51)
 
 
 def test_floats_that_are_none_are_black(tmp_path: Path) -> None:
     values = np.array([[np.nan, 1.0], [-5.0, np.inf]], np.float32)
-    found = load_image(saved(Image.fromarray(values), tmp_path / "a.tif"))
-    np.testing.assert_array_equal(found[..., 0], [[0, 255], [0, 0]])
+    loaded = load_image(saved(Image.fromarray(values), tmp_path / "a.tif"))
+    np.testing.assert_array_equal(loaded[..., 0], [[0, 255], [0, 0]])
 
 
 def test_the_first_picture_of_an_animation(tmp_path: Path) -> None:
@@ -323,14 +323,14 @@ def test_mutated_files_load_or_say_why_not(tmp_path: Path, kind: str) -> None:
         path = tmp_path / "mutant"
         path.write_bytes(damaged[: rng.choice([len(whole), int(rng.integers(len(whole)))])].tobytes())
         outcomes.append(outcome(path))
-    assert any(isinstance(found, str) for found in outcomes)
-    for found in outcomes:
-        if isinstance(found, str):
-            assert found.startswith(str(path))
-            assert "\n" not in found
+    assert any(isinstance(loaded, str) for loaded in outcomes)
+    for loaded in outcomes:
+        if isinstance(loaded, str):
+            assert loaded.startswith(str(path))
+            assert "\n" not in loaded
         else:
-            assert found.dtype == np.uint8
-            assert found.ndim == 3
+            assert loaded.dtype == np.uint8
+            assert loaded.ndim == 3
 
 
 def test_a_large_image_is_read_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,10 +415,10 @@ def test_views_resize_and_take_the_centre(view: View, original: tuple, crop: tup
     corner = ((resized[0] - crop[0]) // 2, (resized[1] - crop[1]) // 2)
     assert frame == Frame(original=original, resized=resized, corner=corner, size=crop)
     image = noise(*original, 3)
-    found = view.apply(image, crop)
-    assert found.dtype == np.float32
-    assert found.shape == (3, *crop)
-    np.testing.assert_allclose(found, cut_centre(bilinear(image, resized), crop), atol=2e-3)
+    seen = view.apply(image, crop)
+    assert seen.dtype == np.float32
+    assert seen.shape == (3, *crop)
+    np.testing.assert_allclose(seen, cut_centre(bilinear(image, resized), crop), atol=2e-3)
 
 
 def test_the_views_of_the_paper_and_of_caffe() -> None:
@@ -431,12 +431,12 @@ def test_the_views_of_the_paper_and_of_caffe() -> None:
 @pytest.mark.parametrize("original", [(90, 70), (20, 90), (20, 15)])
 def test_smoothing_is_scikit_images_and_said_explicitly(original: tuple, antialias: bool) -> None:
     image = noise(*original, 3)
-    found = View("warp", 40, antialias=antialias).apply(image, (40, 40))
+    seen = View("warp", 40, antialias=antialias).apply(image, (40, 40))
     shrinks = min(original) < 40 or max(original) > 40
     wanted = resize(
         image.astype(float), (40, 40), order=1, mode="edge", preserve_range=True, anti_aliasing=antialias and shrinks
     )
-    np.testing.assert_allclose(found, wanted.transpose(2, 0, 1), atol=1e-3)
+    np.testing.assert_allclose(seen, wanted.transpose(2, 0, 1), atol=1e-3)
 
 
 def test_smoothing_matters_when_a_fine_pattern_shrinks() -> None:
@@ -474,9 +474,9 @@ def test_the_crop_always_lies_centred_inside(mode: str, original: tuple, crop: t
 @pytest.mark.parametrize("channels", [1, 4, 7])
 def test_any_number_of_channels_in_its_own_values(channels: int) -> None:
     image = np.random.default_rng(0).normal(scale=1000, size=(20, 30, channels))
-    found = View("warp", 12).apply(image, (10, 12))
-    assert found.shape == (channels, 10, 12)
-    np.testing.assert_allclose(found, cut_centre(bilinear(image, (12, 12)), (10, 12)), rtol=1e-4, atol=1e-2)
+    seen = View("warp", 12).apply(image, (10, 12))
+    assert seen.shape == (channels, 10, 12)
+    np.testing.assert_allclose(seen, cut_centre(bilinear(image, (12, 12)), (10, 12)), rtol=1e-4, atol=1e-2)
 
 
 def test_the_result_is_nobody_elses_array() -> None:
@@ -534,8 +534,8 @@ def test_every_pixel_goes_back_to_where_it_came_from(mode: str, original: tuple,
     """Maps that hold each pixel's own row and column come back as the place that the net saw there."""
     frame = View(mode, size).frame(original, crop)
     here = np.stack(np.meshgrid(np.arange(crop[0]), np.arange(crop[1]), indexing="ij")).astype(float)
-    found = frame.back(here)
-    assert found.shape == (2, *original)
+    back = frame.back(here)
+    assert back.shape == (2, *original)
     for r, c in np.ndindex(*original):
         place = [
             (at + 0.5) * frame.resized[axis] / original[axis] - 0.5 - frame.corner[axis]
@@ -545,10 +545,10 @@ def test_every_pixel_goes_back_to_where_it_came_from(mode: str, original: tuple,
         edge = min(abs(place[axis] - limit) for axis in (0, 1) for limit in (-0.5, crop[axis] - 0.5))
         seen = all(-0.5 <= place[axis] <= crop[axis] - 0.5 for axis in (0, 1))
         if edge > 1e-9:
-            assert np.isfinite(found[:, r, c]).all() == seen
-        if np.isfinite(found[:, r, c]).all():
+            assert np.isfinite(back[:, r, c]).all() == seen
+        if np.isfinite(back[:, r, c]).all():
             wanted = [min(max(place[axis], 0), crop[axis] - 1) for axis in (0, 1)]
-            np.testing.assert_allclose(found[:, r, c], wanted, atol=1e-9)
+            np.testing.assert_allclose(back[:, r, c], wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize("original", [(60, 100), (100, 60), (300, 211), (22, 27)])
@@ -566,8 +566,8 @@ def test_a_marked_rectangle_comes_back_at_its_place(original: tuple, view: View,
     marked = np.nan_to_num(back) > 127
     rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
     reach = max(1.0, *scale)  # a pixel of the coarser of the two
-    found = (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
-    np.testing.assert_allclose(found, (top, bottom, left, right), atol=reach)
+    sides = (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
+    np.testing.assert_allclose(sides, (top, bottom, left, right), atol=reach)
     np.testing.assert_allclose(marked.sum(), (bottom - top) * (right - left), rtol=0.25)
 
 

@@ -51,9 +51,9 @@ def assert_tiles(journal: Journal, numbers: Any) -> None:
     assert list(journal.tiles) == list(numbers)
     for number in numbers:
         assert len(journal.tiles[number]) == 2
-        for found, wanted in zip(journal.tiles[number], tile(number)):
-            assert found.dtype == wanted.dtype
-            np.testing.assert_array_equal(found, wanted)
+        for kept, wanted in zip(journal.tiles[number], tile(number)):
+            assert kept.dtype == wanted.dtype
+            np.testing.assert_array_equal(kept, wanted)
 
 
 # going on

@@ -138,11 +138,11 @@ def test_alexnet_has_two_groups_and_normalises_before_it_pools() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_layers_are_those_of_the_recorded_facts(name: str, shared: Path) -> None:
     facts = json.loads((shared / "nets" / f"{name}.layers.json").read_text())
-    found: list[dict[str, object]] = [
+    layers_read: list[dict[str, object]] = [
         {"name": layer.name, "type": layer.type, "bottom": list(layer.bottoms), "top": list(layer.tops), **layer.params}
         for layer in read(name).layers
     ]
-    assert found == facts["layers"]
+    assert layers_read == facts["layers"]
     assert {blob: list(shape) for blob, shape in read(name).inputs.items()} == facts["input"]
 
 

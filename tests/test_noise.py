@@ -20,38 +20,38 @@ def noise(blocks: int = 1, size: int = 12, laws: int = 3, **change: Any) -> Nois
     return Noise(draw((WINDOWS, SAMPLES, blocks, size)), draw((WINDOWS, blocks, size)), which, factors, SIDES, **change)
 
 
-def by_hand(given: Noise) -> np.ndarray:
+def by_hand(draws: Noise) -> np.ndarray:
     """Value by value."""
-    found = np.zeros(given.normal.shape)
-    for window, sample, block, row in np.ndindex(found.shape):
-        factor = given.factors[given.laws[window]][block, row].astype(float)
-        products = [a * b for a, b in zip(factor, given.normal[window, sample, block])]
-        found[window, sample, block, row] = given.means[window, block, row] + sum(products)
-    return found.reshape(WINDOWS, SAMPLES, 3, *SIDES)
+    patches = np.zeros(draws.normal.shape)
+    for window, sample, block, row in np.ndindex(patches.shape):
+        factor = draws.factors[draws.laws[window]][block, row].astype(float)
+        products = [a * b for a, b in zip(factor, draws.normal[window, sample, block])]
+        patches[window, sample, block, row] = draws.means[window, block, row] + sum(products)
+    return patches.reshape(WINDOWS, SAMPLES, 3, *SIDES)
 
 
 @pytest.mark.parametrize("laws", [1, 3])
 @pytest.mark.parametrize(("blocks", "size"), [(1, 12), (3, 4)])
 def test_patches_equal_explicit_sums(blocks: int, size: int, laws: int) -> None:
-    given = noise(blocks, size, laws)
-    found = given.patches()
-    assert (found.shape, found.dtype) == (given.shape, np.float32)
-    assert given.shape == (WINDOWS, SAMPLES, 3, *SIDES)
-    np.testing.assert_allclose(found, by_hand(given), rtol=1e-6, atol=1e-6)
+    draws = noise(blocks, size, laws)
+    patches = draws.patches()
+    assert (patches.shape, patches.dtype) == (draws.shape, np.float32)
+    assert draws.shape == (WINDOWS, SAMPLES, 3, *SIDES)
+    np.testing.assert_allclose(patches, by_hand(draws), rtol=1e-6, atol=1e-6)
 
 
 def test_patches_are_cut_off_at_two_numbers() -> None:
-    found = noise(limits=(-0.5, 1.0)).patches()
-    np.testing.assert_array_equal(found, np.clip(noise().patches(), -0.5, 1.0))
-    assert (found.min(), found.max()) == (-0.5, 1.0)
+    patches = noise(limits=(-0.5, 1.0)).patches()
+    np.testing.assert_array_equal(patches, np.clip(noise().patches(), -0.5, 1.0))
+    assert (patches.min(), patches.max()) == (-0.5, 1.0)
 
 
 def test_patches_are_cut_off_at_each_values_own_bounds() -> None:
     low = np.random.default_rng(1).standard_normal((WINDOWS, 3, *SIDES)).astype(np.float32) - 1
-    found, free = noise(limits=(low, low + 1)).patches(), noise().patches()
-    for window, sample, *value in np.ndindex(found.shape):
+    patches, free = noise(limits=(low, low + 1)).patches(), noise().patches()
+    for window, sample, *value in np.ndindex(patches.shape):
         bounds = low[(window, *value)], low[(window, *value)] + np.float32(1)
-        assert found[(window, sample, *value)] == min(max(free[(window, sample, *value)], bounds[0]), bounds[1])
+        assert patches[(window, sample, *value)] == min(max(free[(window, sample, *value)], bounds[0]), bounds[1])
 
 
 def test_no_windows() -> None:
@@ -60,7 +60,7 @@ def test_no_windows() -> None:
 
 
 def test_numbers_stay_as_they_are() -> None:
-    given, again = noise(limits=(0.0, 1.0)), noise(limits=(0.0, 1.0))
-    given.patches()
-    np.testing.assert_array_equal(given.normal, again.normal)
-    np.testing.assert_array_equal(given.means, again.means)
+    used, again = noise(limits=(0.0, 1.0)), noise(limits=(0.0, 1.0))
+    used.patches()
+    np.testing.assert_array_equal(used.normal, again.normal)
+    np.testing.assert_array_equal(used.means, again.means)

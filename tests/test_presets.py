@@ -71,13 +71,13 @@ def test_the_authors_own_run_with_all_its_ways(kind: str, blob: str, monkeypatch
     asked = {**AUTHORS.explaining, "window": 4, "samples": 6}
     sampler = authors_sampler(kind, monkeypatch)
     plain = explain(net, run["image"], sampler, blob=blob, units=range(5), **asked)
-    found = AUTHORS.finish(plain)
+    finished = AUTHORS.finish(plain)
     wanted = run[f"rel:{blob}"].astype(np.float64).transpose(2, 0, 1)
-    np.testing.assert_allclose(found.relevance, wanted, rtol=0, atol=1e-3)
-    assert (found.relevance == wanted).mean() > 0.95, "all but those that float32 leaves at the edge of a rounding"
+    np.testing.assert_allclose(finished.relevance, wanted, rtol=0, atol=1e-3)
+    assert (finished.relevance == wanted).mean() > 0.95, "all but those that float32 leaves at the edge of a rounding"
     assert np.abs(plain.relevance - wanted).max() > 1e-2
-    assert "row 20, column 0 was counted twice" in found.notes[-2]
-    assert "float16" in found.notes[-1]
+    assert "row 20, column 0 was counted twice" in finished.notes[-2]
+    assert "float16" in finished.notes[-1]
 
 
 def some(height: int, width: int, window: int, stride: int, seed: int = 0) -> tuple[Explanation, np.ndarray]:
@@ -102,15 +102,15 @@ def test_a_window_counted_twice_by_loops(window: tuple[int, int], data: st.DataO
     origins = windows.grid((height, width), window=window, stride=stride)
     index = data.draw(st.integers(0, len(origins) - 1))
     before = explanation.relevance.copy()
-    found, origin = counted_twice(explanation, index)
+    twice, origin = counted_twice(explanation, index)
     assert origin == tuple(origins[index])
     for row, column in np.ndindex(height, width):
         over = [i for i, (r, c) in enumerate(origins) if r <= row < r + window[0] and c <= column < c + window[1]]
         times = [1 + (i == index) for i in over]
         mean = sum(n * values[i] for n, i in zip(times, over)) / sum(times)
         error = np.sqrt(sum(n**2 * variances[i] for n, i in zip(times, over))) / sum(times)
-        np.testing.assert_allclose(found.relevance[:, row, column], mean, rtol=0, atol=1e-9)
-        np.testing.assert_allclose(found.stderr[:, row, column], error, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(twice.relevance[:, row, column], mean, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(twice.stderr[:, row, column], error, rtol=0, atol=1e-7)
     np.testing.assert_array_equal(explanation.relevance, before)
 
 
@@ -118,8 +118,8 @@ def test_a_windows_value_is_read_off_the_sums() -> None:
     _explanation, (values, _) = some(9, 13, 3, 2)
     origins = windows.grid((9, 13), window=3, stride=2)
     sums = windows.cover(values, origins, window=3, shape=(9, 13))
-    found = [window_value(sums, (int(row), int(column)), (3, 3)) for row, column in origins]
-    np.testing.assert_allclose(found, values, atol=1e-12)
+    read_off = [window_value(sums, (int(row), int(column)), (3, 3)) for row, column in origins]
+    np.testing.assert_allclose(read_off, values, atol=1e-12)
 
 
 def test_which_window_is_counted_twice() -> None:
@@ -131,9 +131,9 @@ def test_which_window_is_counted_twice() -> None:
         for index in range(len(origins)):
             slots[filled] = index
             filled = (filled + 1) % at_once
-        found = Like("a", batch=4 * at_once + 3).finish(explanation)
+        finished = Like("a", batch=4 * at_once + 3).finish(explanation)
         wanted = counted_twice(explanation, int(slots[filled]))[0]
-        np.testing.assert_array_equal(found.relevance, wanted.relevance)
+        np.testing.assert_array_equal(finished.relevance, wanted.relevance)
     for batch in (3, 4 * 78):  # no sample or no window fills a batch: theirs then has none that stands there
         np.testing.assert_array_equal(Like("a", batch=batch).finish(explanation).relevance, explanation.relevance)
 
@@ -142,24 +142,24 @@ def test_rounding_through_float16() -> None:
     explanation, _ = some(6, 6, 3, 1)
     values = np.full(explanation.relevance.shape, 1.0)
     values[0, 0, 0], values[0, 0, 1], values[0, 0, 2] = 1 + 2**-12, 1 + 2**-10, np.nan
-    found = rounded(replace(explanation, relevance=values)).relevance
-    assert found.dtype == np.float64
-    np.testing.assert_array_equal(found[0, 0, :4], [1, 1 + 2**-10, np.nan, 1])
+    relevance = rounded(replace(explanation, relevance=values)).relevance
+    assert relevance.dtype == np.float64
+    np.testing.assert_array_equal(relevance[0, 0, :4], [1, 1 + 2**-10, np.nan, 1])
 
 
 def test_the_papers_results_and_ours_are_left_as_they_are() -> None:
     explanation, _ = some(6, 6, 3, 1)
     for like in (LIKES["paper"], OURS):
-        found = like.finish(explanation)
-        np.testing.assert_array_equal(found.relevance, explanation.relevance)
-        assert (found.notes, found.settings["like"]) == ([], like.name)
+        finished = like.finish(explanation)
+        np.testing.assert_array_equal(finished.relevance, explanation.relevance)
+        assert (finished.notes, finished.settings["like"]) == ([], like.name)
 
 
 def test_ours_are_the_defaults_of_the_library() -> None:
     net, image = MapNet((3, 20, 20)), photo((3, 20, 20))
-    found = explain(net, image, NormalSampler(), **OURS.explaining)
+    result = explain(net, image, NormalSampler(), **OURS.explaining)
     wanted = explain(net, image, NormalSampler())
-    assert found.settings == wanted.settings
+    assert result.settings == wanted.settings
     images = np.stack([photo((3, 20, 20), seed) for seed in range(3)])
     sampler = replace(OURS, patches=100).sampler("conditional", images, image)
     assert isinstance(sampler, GaussianSampler)
@@ -178,13 +178,13 @@ def test_the_authors_preprocessing() -> None:
     """A centre crop of the image as it is, less the bottom right of the mean image."""
     mean = np.random.default_rng(0).uniform(90, 130, (3, 16, 17))
     known = Preprocessing(View("warp", 16), "bgr", mean)
-    made = AUTHORS.preprocessing(known)
-    assert made is not None
+    preprocessing = AUTHORS.preprocessing(known)
+    assert preprocessing is not None
     image = np.random.default_rng(1).integers(0, 256, (20, 31, 3)).astype(np.uint8)
-    pixels = made.pixels(image, (3, 10, 14))
+    pixels = preprocessing.pixels(image, (3, 10, 14))
     np.testing.assert_array_equal(pixels, image[5:15, 8:22].transpose(2, 0, 1))
     wanted = pixels[::-1] - mean[:, 6:16, 3:17].astype(np.float32)
-    np.testing.assert_array_equal(made.encode(pixels, (3, 10, 14)), wanted)
+    np.testing.assert_array_equal(preprocessing.encode(pixels, (3, 10, 14)), wanted)
     as_known = LIKES["paper"].preprocessing(known)
     assert as_known is not None
     assert as_known.provenance == known.provenance
@@ -198,13 +198,13 @@ def test_the_authors_gaussian_takes_the_first_colour_of_the_nets_input() -> None
     kept = np.concatenate([images[3:4], images[:3], images[4:]])
     apart = GaussianSampler.fit(kept, 4, patches=300, channels="independent", clip=None)
     for order, first in (("rgb", 0), ("bgr", 2)):
-        found = like.sampler("conditional", images, images[3], order=order)
-        assert isinstance(found, GaussianSampler)
-        np.testing.assert_array_equal(found.mean, apart.mean)
-        np.testing.assert_array_equal(found.covariance, [apart.covariance[first]] * 3)
+        sampler = like.sampler("conditional", images, images[3], order=order)
+        assert isinstance(sampler, GaussianSampler)
+        np.testing.assert_array_equal(sampler.mean, apart.mean)
+        np.testing.assert_array_equal(sampler.covariance, [apart.covariance[first]] * 3)
         bounds = np.stack([images.min(axis=0), images.max(axis=0)]).astype(np.float32)
-        np.testing.assert_array_equal(np.stack(list(found.clip or ())), bounds)
-        assert (found.provenance["channels"], found.provenance["first"]) == ("authors", first)
+        np.testing.assert_array_equal(np.stack(list(sampler.clip or ())), bounds)
+        assert (sampler.provenance["channels"], sampler.provenance["first"]) == ("authors", first)
 
 
 def test_the_explained_image_in_the_authors_corpus_and_not_in_the_papers() -> None:
@@ -232,22 +232,22 @@ def test_always_the_first_images_leave_nothing_to_chance() -> None:
     images = np.stack([photo((2, 6, 7), seed) for seed in range(5)])
     net = LinearNet(np.random.default_rng(0).normal(size=(2, 2, 6, 7)))
     sampler = MarginalSampler(images, choice="first")
-    found = [
+    results = [
         explain(net, images[1], sampler, window=3, samples=3, blob="scores", units=[0], seed=seed) for seed in (0, 1)
     ]
-    np.testing.assert_array_equal(found[0].relevance, found[1].relevance)
-    assert not found[0].stderr.any()
-    assert len(found[0].notes) == 1
-    assert "first images of the corpus" in found[0].notes[0]
+    np.testing.assert_array_equal(results[0].relevance, results[1].relevance)
+    assert not results[0].stderr.any()
+    assert len(results[0].notes) == 1
+    assert "first images of the corpus" in results[0].notes[0]
 
 
 def test_the_authors_sensitivity_map_is_the_gradient_times_the_activation() -> None:
     net = tiny_net()
     run = recorded("tiny_caffe.npz")
     for image, gradient, activations in zip(run["images"], run["grad_fc2"], run["blob:fc"]):
-        found = sensitivity(net, image, blob="fc", unit=2, **AUTHORS.sensing)
+        relevance = sensitivity(net, image, blob="fc", unit=2, **AUTHORS.sensing)
         wanted = np.abs(gradient * activations[2]).max(axis=0)
-        np.testing.assert_allclose(found, wanted, atol=1e-5 * wanted.max())
+        np.testing.assert_allclose(relevance, wanted, atol=1e-5 * wanted.max())
 
 
 def test_the_table_has_a_row_for_every_setting_and_tells_them_apart() -> None:

@@ -38,8 +38,8 @@ def test_the_predicted_class_is_the_default() -> None:
 
 def test_top_classes_come_highest_first() -> None:
     values = list(BASE["prob"][0])
-    found = [unit[0] for unit in ask("prob", top=3)]
-    assert [values[i] for i in found] == sorted(values, reverse=True)[:3]
+    best = [unit[0] for unit in ask("prob", top=3)]
+    assert [values[i] for i in best] == sorted(values, reverse=True)[:3]
 
 
 def test_equal_scores_keep_the_order_of_the_classes() -> None:

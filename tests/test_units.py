@@ -59,9 +59,9 @@ def test_a_blob_that_is_no_name(blob: Any) -> None:
     ],
 )
 def test_units_become_tuples_of_plain_integers(unit: Any, wanted: tuple) -> None:
-    found = check_unit((6, 4, 4), unit, blob="conv")
-    assert found == wanted
-    assert all(type(i) is int for i in found)
+    index = check_unit((6, 4, 4), unit, blob="conv")
+    assert index == wanted
+    assert all(type(i) is int for i in index)
 
 
 @pytest.mark.parametrize("unit", [6, -1, (0, 4, 0), (0, 0, -1), (0, 0, 0, 0), (), [], np.array([7, 0, 0])])
@@ -78,15 +78,15 @@ def test_what_is_no_index_is_refused_and_not_read_digit_by_digit(unit: Any) -> N
 
 def test_read_takes_units_and_averages_what_they_leave_over() -> None:
     values = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
-    found = read(values, [(1, 2, 3), (2,), (0, 1)])
+    values_read = read(values, [(1, 2, 3), (2,), (0, 1)])
     wanted = []
     for image in range(2):
         unit = image * 60 + 20 + 13
         channel = sum(image * 60 + 40 + i for i in range(20)) / 20
         row = sum(image * 60 + 5 + i for i in range(5)) / 5
         wanted.append([unit, channel, row])
-    np.testing.assert_allclose(found, wanted, rtol=1e-12)
-    assert found.dtype == np.float64
+    np.testing.assert_allclose(values_read, wanted, rtol=1e-12)
+    assert values_read.dtype == np.float64
 
 
 def test_read_averages_in_double_precision() -> None:

@@ -179,8 +179,8 @@ def test_the_odd_pixel_of_a_context_lies_below_and_to_the_right() -> None:
 
 def test_contexts_at_the_borders() -> None:
     corners = [(0, 0), (0, 10), (5, 0), (5, 10), (3, 4)]
-    found = windows.contexts(np.array(corners), (9, 14), window=4, context=6)
-    np.testing.assert_array_equal(found, [(0, 0), (0, 8), (3, 0), (3, 8), (2, 3)])
+    contexts = windows.contexts(np.array(corners), (9, 14), window=4, context=6)
+    np.testing.assert_array_equal(contexts, [(0, 0), (0, 8), (3, 0), (3, 8), (2, 3)])
 
 
 @pytest.mark.parametrize(
@@ -216,13 +216,13 @@ def test_cut_copies_and_keeps_the_type() -> None:
 
 def test_sliding_is_a_view_of_all_windows_that_cannot_be_written_to() -> None:
     images = random_values(2, 3, 5, 7).transpose(0, 1, 3, 2)
-    found = windows.sliding(images, window=3)
-    assert found.shape == (2, 3, 5, 3, 3, 3)
-    assert np.shares_memory(found, images)
+    views = windows.sliding(images, window=3)
+    assert views.shape == (2, 3, 5, 3, 3, 3)
+    assert np.shares_memory(views, images)
     for row, column in windows.grid((7, 5), window=3):
-        np.testing.assert_array_equal(found[:, :, row, column], images[..., row : row + 3, column : column + 3])
+        np.testing.assert_array_equal(views[:, :, row, column], images[..., row : row + 3, column : column + 3])
     with pytest.raises(ValueError, match="read-only"):
-        found[:] = 0
+        views[:] = 0
 
 
 def test_cut_of_no_windows() -> None:
@@ -248,11 +248,11 @@ def test_spread_is_the_mean_over_the_windows_that_cover_a_pixel(layout: tuple, s
     shape, window, stride = layout
     origins = windows.grid(shape, window=window, stride=stride)
     values = random_values(len(origins), seed=seed)
-    found = windows.spread(values, origins, window=window, shape=shape)
+    relevance = windows.spread(values, origins, window=window, shape=shape)
     wanted = np.empty(shape)
     for r, c, over in covered_by(shape, origins, window):
         wanted[r, c] = sum(values[i] for i in over) / len(over)
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(relevance, wanted, rtol=0, atol=1e-12)
 
 
 @given(layouts(), st.integers(0, 1000))
@@ -260,11 +260,11 @@ def test_the_standard_error_is_that_of_a_mean_of_independent_windows(layout: tup
     shape, window, stride = layout
     origins = windows.grid(shape, window=window, stride=stride)
     variances = random_values(len(origins), seed=seed) ** 2
-    found = windows.spread_error(variances, origins, window=window, shape=shape)
+    error = windows.spread_error(variances, origins, window=window, shape=shape)
     wanted = np.empty(shape)
     for r, c, over in covered_by(shape, origins, window):
         wanted[r, c] = sum(variances[i] for i in over) ** 0.5 / len(over)
-    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(error, wanted, rtol=1e-6, atol=1e-7)
 
 
 def test_the_standard_error_is_borne_out_by_repetition() -> None:
@@ -298,9 +298,9 @@ def test_several_targets_are_spread_each_by_itself() -> None:
 
 
 def test_uncovered_pixels_are_nan() -> None:
-    found = windows.spread(np.array([2.0]), np.array([[1, 0]]), window=2, shape=(4, 3))
+    relevance = windows.spread(np.array([2.0]), np.array([[1, 0]]), window=2, shape=(4, 3))
     nan = np.nan
-    np.testing.assert_array_equal(found, [[nan, nan, nan], [2, 2, nan], [2, 2, nan], [nan, nan, nan]])
+    np.testing.assert_array_equal(relevance, [[nan, nan, nan], [2, 2, nan], [2, 2, nan], [nan, nan, nan]])
     error = windows.spread_error(np.array([9.0]), np.array([[1, 0]]), window=2, shape=(4, 3))
     np.testing.assert_array_equal(error, [[nan, nan, nan], [3, 3, nan], [3, 3, nan], [nan, nan, nan]])
 
@@ -313,12 +313,12 @@ def test_what_is_not_finite_stays_in_its_own_window(layout: tuple, data: st.Data
     values = random_values(len(origins))
     clean = windows.spread(values, origins, window=window, shape=shape)
     values[where] = bad
-    found = windows.spread(values, origins, window=window, shape=shape)
+    relevance = windows.spread(values, origins, window=window, shape=shape)
     inside = np.zeros(shape, bool)
     r, c = origins[where]
     inside[r : r + window[0], c : c + window[1]] = True
-    assert np.isnan(found[inside]).all()
-    np.testing.assert_allclose(found[~inside], clean[~inside], atol=1e-12)
+    assert np.isnan(relevance[inside]).all()
+    np.testing.assert_allclose(relevance[~inside], clean[~inside], atol=1e-12)
 
 
 def test_variances_of_zero_beside_large_ones_give_errors_of_zero_not_nan() -> None:
@@ -348,8 +348,8 @@ def test_nothing_given_is_changed() -> None:
     origins = windows.grid((5, 5), window=2)
     values = random_values(len(origins))
     values[3] = np.nan
-    given = origins.copy(), values.copy()
+    before = origins.copy(), values.copy()
     windows.spread(values, origins, window=2, shape=(5, 5))
     windows.contexts(origins, (5, 5), window=2, context=4)
-    np.testing.assert_array_equal(origins, given[0])
-    np.testing.assert_array_equal(values, given[1])
+    np.testing.assert_array_equal(origins, before[0])
+    np.testing.assert_array_equal(values, before[1])

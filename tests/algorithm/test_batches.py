@@ -33,13 +33,13 @@ def explained(net: Any = None, image: Any = IMAGE, sampler: Any = None, **settin
     return explain(net, image, NormalSampler() if sampler is None else sampler, **settings)
 
 
-def agree(found: Explanation, wanted: Explanation) -> None:
+def agree(result: Explanation, wanted: Explanation) -> None:
     """To the rounding of the net's scores, in bits; other draws would differ by tenths."""
     net = single()
     scores = net.forward(IMAGE[None], ["scores"])["scores"]
     rounding = float32_atol(scores, products([net.kernels, net.heads])) / math.log(2)
-    np.testing.assert_allclose(found.relevance, wanted.relevance, rtol=0, atol=rounding)
-    np.testing.assert_allclose(found.stderr, wanted.stderr, rtol=0, atol=rounding)
+    np.testing.assert_allclose(result.relevance, wanted.relevance, rtol=0, atol=rounding)
+    np.testing.assert_allclose(result.stderr, wanted.stderr, rtol=0, atol=rounding)
 
 
 def same_bits(one: Explanation, other: Explanation) -> bool:
@@ -55,12 +55,12 @@ def test_the_batch_size_changes_no_more_than_rounding(batch_size: int) -> None:
 @pytest.mark.parametrize("memory", [1, 5_000, 40_000, 10**12])
 def test_memory_sets_the_batch_size_and_changes_no_more_than_rounding(memory: int) -> None:
     net = single()
-    found = explained(net, memory=memory, batch_size=None)
-    batch = found.provenance["batch_size"]
+    result = explained(net, memory=memory, batch_size=None)
+    batch = result.provenance["batch_size"]
     assert batch == max(1, min(memory // 1000, 320))
     assert max(net.batches) == min(batch, max(net.calls) * 7)
-    assert same_bits(found, explained(batch_size=batch))
-    agree(found, explained())
+    assert same_bits(result, explained(batch_size=batch))
+    agree(result, explained())
 
 
 def test_batches_on_torch() -> None:
@@ -119,10 +119,10 @@ def test_a_plan_can_be_run_by_itself() -> None:
 def test_memory_that_runs_out_halves_the_batch_and_changes_nothing(batch_size: int, room: int, left: int) -> None:
     net = single()
     net.room = room
-    found = explained(net, batch_size=batch_size)
-    assert found.provenance["batch_size"] == left
-    assert same_bits(found, explained(batch_size=left))
-    agree(found, explained(batch_size=batch_size))
+    result = explained(net, batch_size=batch_size)
+    assert result.provenance["batch_size"] == left
+    assert same_bits(result, explained(batch_size=left))
+    agree(result, explained(batch_size=batch_size))
 
 
 def test_memory_that_never_suffices_ends_in_an_error() -> None:

@@ -57,15 +57,15 @@ def branches():
 def by_hand(finish, ground, draws, origins, window, unit):
     """Activation difference of every window: the ground with each draw set in, one at a time."""
     base = finish(ground)[unit]
-    found = []
+    differences = []
     for (row, column), patches in zip(origins, draws):
         values = []
         for patch in patches:
             changed = ground.copy()
             changed[:, row : row + window, column : column + window] = patch
             values.append(finish(changed)[unit])
-        found.append(base - np.mean(values))
-    return np.array(found)
+        differences.append(base - np.mean(values))
+    return np.array(differences)
 
 
 class Replay:
@@ -97,13 +97,13 @@ def test_caffe_net_from_a_hidden_blob_equals_explicit_loops(tiny, images, roundi
     def finish(values):
         return torch_tail(tiny, images[0], start, values)
 
-    found = explain(
+    result = explain(
         tiny, images[0], Replay(draws), start=start, blob="fc", units=[1], window=window, samples=3, stride=1
     )
     expected = spread_by_loops(by_hand(finish, ground, draws, origins, window, 1), origins, window, ground.shape[1:])
-    assert found.relevance.shape == (1, *ground.shape[1:])
-    np.testing.assert_allclose(found.relevance[0], expected, rtol=0, atol=rounding)
-    assert found.targets[0].title == f"fc[1], from {start}"
+    assert result.relevance.shape == (1, *ground.shape[1:])
+    np.testing.assert_allclose(result.relevance[0], expected, rtol=0, atol=rounding)
+    assert result.targets[0].title == f"fc[1], from {start}"
 
 
 def torch_tail(net, image, start, values):
@@ -128,8 +128,8 @@ def torch_tail(net, image, start, values):
 def raw_weights(net):
     from predicdiff.nets.caffe.caffemodel import read_caffemodel
 
-    found = read_caffemodel(DATA / "tiny_v2.caffemodel")
-    return {name: [blob.reshape(w.shape) for blob, w in zip(found[name], net.weights[name])] for name in found}
+    blobs = read_caffemodel(DATA / "tiny_v2.caffemodel")
+    return {name: [blob.reshape(w.shape) for blob, w in zip(blobs[name], net.weights[name])] for name in blobs}
 
 
 @pytest.mark.parametrize("start", ["left", "relu", "right"])
@@ -144,18 +144,18 @@ def test_module_from_a_hidden_blob_equals_explicit_loops(start):
     ground = {"left": left, "relu": left.relu(), "right": right}[start][0].numpy()
 
     def finish(values):
-        given = torch.tensor(values)[None]
+        start_values = torch.tensor(values)[None]
         with torch.no_grad():
-            one = {"left": given.relu(), "relu": given, "right": left.relu()}[start]
-            return module.last((one * (given if start == "right" else right)).flatten(1))[0].numpy()
+            one = {"left": start_values.relu(), "relu": start_values, "right": left.relu()}[start]
+            return module.last((one * (start_values if start == "right" else right)).flatten(1))[0].numpy()
 
     origins = [(r, c) for r in range(4) for c in range(4)]
     draws = np.random.default_rng(2).normal(size=(16, 2, 4, 3, 3)).astype(np.float32)
-    found = explain(net, image, Replay(draws), start=start, blob="logits", units=[2], window=3, samples=2)
+    result = explain(net, image, Replay(draws), start=start, blob="logits", units=[2], window=3, samples=2)
     expected = spread_by_loops(by_hand(finish, ground, draws, origins, 3, 2), origins, 3, (6, 6))
     terms = products(part.weight for part in (module.left, module.right, module.last))
     scores = net.forward(image[None], ["logits"])["logits"]
-    np.testing.assert_allclose(found.relevance[0], expected, rtol=0, atol=float32_atol(scores, terms))
+    np.testing.assert_allclose(result.relevance[0], expected, rtol=0, atol=float32_atol(scores, terms))
 
 
 def test_channels_apart_equal_each_channel_taken_alone(tiny, images, rounding):
@@ -193,9 +193,9 @@ def test_mean_of_a_maps_units_is_the_relevance_of_its_mean(tiny, images, roundin
 
 def test_a_vector_is_taken_apart_unit_by_unit(tiny, images):
     sampler = hidden_marginal(tiny, images, "fc")
-    found = explain(tiny, images[0], sampler, start="fc", window=1, samples=5, units=[0], channels_apart=True)
-    assert found.relevance.shape == (5, 1, 1)
-    assert found.unit == "bits"
+    result = explain(tiny, images[0], sampler, start="fc", window=1, samples=5, units=[0], channels_apart=True)
+    assert result.relevance.shape == (5, 1, 1)
+    assert result.unit == "bits"
     scores = activations_of(tiny, images, "fc")[..., 0, 0].astype(np.float64)
     own, n, k = scores[0], 1_281_167, 5
 
@@ -209,7 +209,7 @@ def test_a_vector_is_taken_apart_unit_by_unit(tiny, images):
         changed[:, unit] = draws[0, :, unit, 0, 0]
         likely = np.exp(changed) / np.exp(changed).sum(axis=1, keepdims=True)
         expected = bits(np.exp(own[0]) / np.exp(own).sum()) - bits(likely[:, 0].mean())
-        np.testing.assert_allclose(found.relevance[unit, 0, 0], expected, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(result.relevance[unit, 0, 0], expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(("start", "blob"), [("fc", "pool1"), ("conv2a", "conv2b"), ("fc", "fc")])

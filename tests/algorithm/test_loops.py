@@ -49,8 +49,8 @@ def by_loops(
     variances: dict[tuple[int, int], list[float]] = {(r, c): [] for r in range(height) for c in range(width)}
 
     def look(pixels: np.ndarray) -> list[float]:
-        found = net.forward(net.encode(pixels)[None], [blob])[blob][0]
-        return [float(np.mean(found[unit], dtype=np.float64)) for unit in units]
+        activations = net.forward(net.encode(pixels)[None], [blob])[blob][0]
+        return [float(np.mean(activations[unit], dtype=np.float64)) for unit in units]
 
     before = function(look(image))
     for row in starts(height, high, stride):
@@ -84,24 +84,24 @@ def by_loops(
     return relevance, stderr
 
 
-def agree(found: np.ndarray, wanted: np.ndarray) -> None:
+def agree(values: np.ndarray, wanted: np.ndarray) -> None:
     """To float32's rounding of the net's values, amplified by the logarithm."""
-    np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-5 * np.abs(wanted).max())
+    np.testing.assert_allclose(values, wanted, rtol=2e-4, atol=2e-5 * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize(("window", "stride"), [(1, 1), (2, 2), (3, 1), (4, 3), (6, 1), ((2, 5), 2), ((3, 1), 1)])
 def test_every_window_by_loops(window: Any, stride: int) -> None:
     net, image = MapNet((2, 6, 8), seed=1), photo((2, 6, 8), 2)
     settings: dict[str, Any] = {"window": window, "samples": 3, "stride": stride, "seed": 5}
-    found = explain(net, image, NormalSampler(), units=[2, 0], **settings)
+    result = explain(net, image, NormalSampler(), units=[2, 0], **settings)
     for target, unit in enumerate([2, 0]):
         relevance, stderr = by_loops(
             net, image, NormalSampler(), blob="prob", units=[unit], function=bits(10_000, 4), **settings
         )
-        agree(found.relevance[target], relevance)
-        agree(found.stderr[target], stderr)
-    assert found.unit == "bits"
-    assert found.settings["window"] == (window if isinstance(window, int) else list(window))
+        agree(result.relevance[target], relevance)
+        agree(result.stderr[target], stderr)
+    assert result.unit == "bits"
+    assert result.settings["window"] == (window if isinstance(window, int) else list(window))
 
 
 @pytest.mark.parametrize("name", ["marginal", "conditional", "grey"])
@@ -109,11 +109,11 @@ def test_rectangles_of_each_sampler_by_loops(name: str) -> None:
     net, images = MapNet((2, 6, 8), seed=1), np.stack([photo((2, 6, 8), seed) for seed in range(9)])
     settings: dict[str, Any] = {"window": (2, 3), "samples": 3, "stride": 2, "seed": 5}
     sampler = find(name).make(images[1:], Recipe(context=(4, 5), patches=2000))
-    found = explain(net, images[0], sampler, units=[2], measure="activation", **settings)
+    result = explain(net, images[0], sampler, units=[2], measure="activation", **settings)
     relevance, _ = by_loops(
         net, images[0], _AtLeastTwo(sampler), blob="prob", units=[2], function=lambda v: v[0], **settings
     )
-    agree(found.relevance[0], relevance)
+    agree(result.relevance[0], relevance)
 
 
 class _AtLeastTwo:
@@ -166,25 +166,25 @@ def test_every_kind_of_target_by_loops(asked: Any, blob: str, units: Any, functi
 
     net, image = WithData((3, 6, 5), seed=3), photo((3, 6, 5), 4)
     settings: dict[str, Any] = {"window": 3, "samples": 4, "stride": 2, "seed": 8}
-    found = explain(net, image, NormalSampler(), **asked, **settings)
+    result = explain(net, image, NormalSampler(), **asked, **settings)
     relevance, stderr = by_loops(net, image, NormalSampler(), blob=blob, units=units, function=function, **settings)
-    agree(found.relevance[0], relevance)
-    agree(found.stderr[0], stderr)
-    assert found.unit == kind
+    agree(result.relevance[0], relevance)
+    agree(result.stderr[0], stderr)
+    assert result.unit == kind
 
 
 def test_the_top_classes_by_loops() -> None:
     net, image = MapNet((1, 5, 6), seed=5), photo((1, 5, 6), 6)
     settings: dict[str, Any] = {"window": 2, "samples": 3, "stride": 1, "seed": 0}
-    found = explain(net, image, NormalSampler(), top=2, **settings)
+    result = explain(net, image, NormalSampler(), top=2, **settings)
     prob = net.forward(image[None], ["prob"])["prob"][0]
     first, second = sorted(range(4), key=lambda i: -prob[i])[:2]
-    np.testing.assert_allclose(found.base, [prob[first], prob[second]], rtol=1e-6)
+    np.testing.assert_allclose(result.base, [prob[first], prob[second]], rtol=1e-6)
     for target, unit in enumerate([first, second]):
         relevance, _ = by_loops(
             net, image, NormalSampler(), blob="prob", units=[unit], function=bits(10_000, 4), **settings
         )
-        agree(found.relevance[target], relevance)
+        agree(result.relevance[target], relevance)
 
 
 def test_outcomes_of_a_sigmoid_by_loops() -> None:
@@ -193,9 +193,9 @@ def test_outcomes_of_a_sigmoid_by_loops() -> None:
     net.outcomes = 2  # type: ignore[attr-defined]
     net.training_instances = 10  # so small a number that K matters
     settings: dict[str, Any] = {"window": 2, "samples": 3, "stride": 1, "seed": 0}
-    found = explain(net, image, NormalSampler(), units=[1], **settings)
+    result = explain(net, image, NormalSampler(), units=[1], **settings)
     relevance, _ = by_loops(net, image, NormalSampler(), blob="prob", units=[1], function=bits(10, 2), **settings)
-    agree(found.relevance[0], relevance)
+    agree(result.relevance[0], relevance)
 
 
 def test_a_part_of_a_corpus_by_loops() -> None:
@@ -203,9 +203,9 @@ def test_a_part_of_a_corpus_by_loops() -> None:
     net, images = MapNet((2, 5, 6), seed=7), np.stack([photo((2, 5, 6), i) for i in range(7)])
     settings: dict[str, Any] = {"window": 2, "samples": 4, "stride": 2, "seed": 1}
     sampler = MarginalSampler(images)
-    found = explain(net, images[3], sampler, units=[1], **settings)
+    result = explain(net, images[3], sampler, units=[1], **settings)
     relevance, stderr = by_loops(
         net, images[3], sampler, blob="prob", units=[1], function=bits(10_000, 4), population=6, **settings
     )
-    agree(found.relevance[0], relevance)
-    agree(found.stderr[0], stderr)
+    agree(result.relevance[0], relevance)
+    agree(result.stderr[0], stderr)

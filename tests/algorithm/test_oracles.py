@@ -67,7 +67,7 @@ def test_a_linear_net_on_gaussian_pixels_has_a_closed_form(window: int, context:
     weights = np.random.default_rng(1).normal(0, 1, (2, *shape))
     mean, covariance = gaussian(2, context, 2)
     image = photo(shape, 3)
-    found = explain(
+    result = explain(
         LinearNet(weights), image, GaussianSampler(mean, covariance, clip=None), window=window, samples=samples,
         blob="scores", units=[1],
     )  # fmt: skip
@@ -79,10 +79,10 @@ def test_a_linear_net_on_gaussian_pixels_has_a_closed_form(window: int, context:
         variance[row, column] = float(w @ spread @ w) / samples
     total, count = pixelwise(wanted, shape[1:], window)
     error = np.sqrt(pixelwise(variance, shape[1:], window)[0]) / count
-    z = (found.relevance[0] - total / count) / error
+    z = (result.relevance[0] - total / count) / error
     assert np.abs(z).max() < 5.5  # 48 normal numbers; windows transposed or shifted by one give hundreds
     # a standard deviation estimated from 1500 draws is within 1.8 % of the truth, one in a million is 9 % off
-    np.testing.assert_allclose(found.stderr[0], error, rtol=0.1)
+    np.testing.assert_allclose(result.stderr[0], error, rtol=0.1)
 
 
 def test_a_logistic_net_by_quadrature() -> None:
@@ -92,7 +92,7 @@ def test_a_logistic_net_by_quadrature() -> None:
     image = photo(shape, 5)
     bias = -float(np.sum(weights[1] * image))  # the untouched image is undecided: p = 1/2
     mean, covariance = gaussian(2, 4, 6)
-    found = explain(
+    result = explain(
         LinearNet(weights, [0.0, bias]), image, GaussianSampler(mean, covariance, clip=None), window=window,
         samples=samples, units=[1],
     )  # fmt: skip
@@ -112,10 +112,10 @@ def test_a_logistic_net_by_quadrature() -> None:
         bent.append(abs(wanted[row, column] + shares @ d / np.log(2)))
     total, count = pixelwise(wanted, shape[1:], window)
     error = np.sqrt(pixelwise(variance, shape[1:], window)[0]) / count
-    z = (found.relevance[0] - total / count) / error
+    z = (result.relevance[0] - total / count) / error
     assert np.abs(z).max() < 5.5  # 35 numbers, normal but for 1 / sqrt(S)
     assert np.max(bent) > 10 * error.max()  # so that the mean of the log-odds would be seen
-    np.testing.assert_allclose(found.stderr[0], error, rtol=0.1)
+    np.testing.assert_allclose(result.stderr[0], error, rtol=0.1)
 
 
 class Replay:
@@ -135,13 +135,13 @@ def test_the_authors_own_run(run: str, blob: str) -> None:
     net = tiny_net()
     with np.load(DATA / run) as file:
         data = {name: file[name] for name in file.files}
-    found = explain(
+    result = explain(
         net, data["image"], Replay(data["samples"]), window=int(data["window"]), samples=6, blob=blob,
         units=range(5), training_instances=100_000,
     )  # fmt: skip
     wanted = data[f"rel:{blob}"].astype(np.float64).transpose(2, 0, 1)
     undone = without_the_double_count(wanted, row=20, column=0, window=4)
-    np.testing.assert_allclose(found.relevance, undone, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(result.relevance, undone, rtol=0, atol=1e-3)
     assert np.abs(wanted - undone).max() > 1e-3, "the double count is more than the tolerance"
 
 

@@ -63,8 +63,8 @@ def explained(net: Any = None, image: Any = None, **settings: Any) -> Explanatio
     return explain(net, photo(SHAPE, 1) if image is None else image, sampler, **settings)
 
 
-def bits(found: Explanation) -> bytes:
-    return found.relevance.tobytes() + found.stderr.tobytes()
+def bits(result: Explanation) -> bytes:
+    return result.relevance.tobytes() + result.stderr.tobytes()
 
 
 @pytest.fixture
@@ -83,20 +83,20 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment, capture_output=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     net = MapNet(SHAPE, dtype=np.float32)
-    found = explained(net, checkpoint=path)
+    result = explained(net, checkpoint=path)
     assert len(net.calls) == TILES - 5, "finished tiles are not evaluated again"
-    assert bits(found) == bits(explained())
+    assert bits(result) == bits(explained())
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(stopped: Path) -> None:
     net = MapNet(SHAPE, dtype=np.float32)
     told: list[tuple[int, int]] = []
-    found = explained(net, checkpoint=stopped, progress=lambda *done: told.append(done))
+    result = explained(net, checkpoint=stopped, progress=lambda *done: told.append(done))
     assert len(net.calls) == TILES - 5
     assert told == [(4 * (tile + 1), WINDOWS) for tile in range(TILES)]
     whole = explained()
-    assert bits(found) == bits(whole)
-    assert [one.provenance["windows_before"] for one in (found, whole)] == [5 * 4, 0]
+    assert bits(result) == bits(whole)
+    assert [one.provenance["windows_before"] for one in (result, whole)] == [5 * 4, 0]
 
 
 def test_a_run_can_be_interrupted_over_and_over(tmp_path: Path) -> None:
@@ -133,9 +133,9 @@ def test_wherever_the_file_was_cut_the_bits_are_the_same(stopped: Path, tmp_path
 def test_the_batch_size_is_the_interrupted_runs(stopped: Path) -> None:
     """Whatever the second call's machine has room for: the bits are kept."""
     net = MapNet(SHAPE, dtype=np.float32)
-    found = explained(net, checkpoint=stopped, batch_size=320)
+    result = explained(net, checkpoint=stopped, batch_size=320)
     assert set(net.batches) == {16}
-    assert bits(found) == bits(explained())
+    assert bits(result) == bits(explained())
 
 
 def test_a_batch_that_was_halved_stays_so(tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ def test_a_batch_that_was_halved_stays_so(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt, match="by the keyboard"):
         explained(net, checkpoint=path)
     after = MapNet(SHAPE, dtype=np.float32)
-    found = explained(after, checkpoint=path)
+    result = explained(after, checkpoint=path)
     assert set(after.batches) == {8}
-    assert bits(found) == bits(explained(batch_size=8))
+    assert bits(result) == bits(explained(batch_size=8))
 
 
 @pytest.mark.parametrize(("first", "second", "rest"), [(64, None, [26, 4]), (None, 64, [4] * 13), (64, 640, [26, 4])])
@@ -162,10 +162,10 @@ def test_tiles_stay_as_large_as_the_first_run_made_them(
     with pytest.raises(KeyboardInterrupt, match="by the keyboard"):
         explained(before, checkpoint=path)
     told: list[tuple[int, int]] = []
-    found = explained(after, checkpoint=path, progress=lambda *done: told.append(done))
+    result = explained(after, checkpoint=path, progress=lambda *done: told.append(done))
     assert after.calls == rest
     assert told[-1] == (WINDOWS, WINDOWS)
-    assert bits(found) == bits(explained())
+    assert bits(result) == bits(explained())
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ def sure(p: float, classes: int = 1000) -> LinearNet:
 
 def test_a_confident_net_is_told_and_shown_the_way() -> None:
     with pytest.warns(ConfidenceWarning, match=r"p = 0\.99950.*pre-softmax blob instead: blob='scores'"):
-        found = explained(sure(0.9995), units=None)
-    assert any("blob='scores'" in note for note in found.notes)
+        result = explained(sure(0.9995), units=None)
+    assert any("blob='scores'" in note for note in result.notes)
 
 
 def test_the_warning_points_at_the_callers_line() -> None:
@@ -116,21 +116,21 @@ def test_no_warning_without_need(net: Any, asked: dict[str, Any]) -> None:
 
 def test_the_result_says_how_it_was_made() -> None:
     net = MapNet(SHAPE)
-    found = explained(net, against=1, seed=6, stride=2, training_instances=500)
-    assert found.settings == {
+    result = explained(net, against=1, seed=6, stride=2, training_instances=500)
+    assert result.settings == {
         "window": 3, "samples": 7, "stride": 2, "seed": 6, "blob": "prob", "units": [[0], [2]], "measure": "evidence",
         "against": [1], "training_instances": 500, "classes": 4, "start": None, "channels_apart": False,
     }  # fmt: skip
-    assert found.provenance["net"] == net.provenance
-    assert found.provenance["sampler"] == "NormalSampler"
-    assert found.provenance["versions"]["predicdiff"] == __version__
-    assert found.provenance["seconds"] > 0
-    json.dumps(found.provenance)
-    assert [target.title for target in found.targets] == ["prob[0] rather than prob[1]", "prob[2] rather than prob[1]"]
-    assert found.relevance.shape == found.stderr.shape == (2, 9, 10)
-    np.testing.assert_allclose(found.base, net.forward(IMAGE[None], ["prob"])["prob"][0, [0, 2]], rtol=1e-6)
-    np.testing.assert_array_equal(found.pixels, IMAGE)
-    assert not np.shares_memory(found.pixels, IMAGE)
+    assert result.provenance["net"] == net.provenance
+    assert result.provenance["sampler"] == "NormalSampler"
+    assert result.provenance["versions"]["predicdiff"] == __version__
+    assert result.provenance["seconds"] > 0
+    json.dumps(result.provenance)
+    assert [target.title for target in result.targets] == ["prob[0] rather than prob[1]", "prob[2] rather than prob[1]"]
+    assert result.relevance.shape == result.stderr.shape == (2, 9, 10)
+    np.testing.assert_allclose(result.base, net.forward(IMAGE[None], ["prob"])["prob"][0, [0, 2]], rtol=1e-6)
+    np.testing.assert_array_equal(result.pixels, IMAGE)
+    assert not np.shares_memory(result.pixels, IMAGE)
 
 
 def test_a_samplers_notes_are_handed_on() -> None:
@@ -141,8 +141,8 @@ def test_a_samplers_notes_are_handed_on() -> None:
 
 
 def test_the_default_is_the_papers() -> None:
-    found = explain(LinearNet(np.zeros((2, 1, 10, 10))), np.zeros((1, 10, 10)), NormalSampler())
-    assert {name: found.settings[name] for name in ("window", "samples", "stride", "blob", "measure")} == {
+    result = explain(LinearNet(np.zeros((2, 1, 10, 10))), np.zeros((1, 10, 10)), NormalSampler())
+    assert {name: result.settings[name] for name in ("window", "samples", "stride", "blob", "measure")} == {
         "window": 10, "samples": 20, "stride": 1, "blob": "prob", "measure": "evidence",
     }  # fmt: skip
 
@@ -152,14 +152,14 @@ def test_any_object_with_draw_is_a_sampler() -> None:
         def draw(self, pixels: Any, origins: Any, *, window: int, samples: int, seed: int) -> np.ndarray:
             return np.full((len(origins), samples, 2, window, window), 128)  # whole numbers, float64 or not
 
-    found = explained(sampler=Grey(), stride=3)
+    result = explained(sampler=Grey(), stride=3)
     net = MapNet(SHAPE, gain=0.4)
     grey = IMAGE.copy()
     grey[:, :3, :3] = 128
     p = [(10_000 * float(net.forward(x[None], ["prob"])["prob"][0, 0]) + 1) / 10_004 for x in (IMAGE, grey)]
     wanted = np.log2(p[0] / (1 - p[0])) - np.log2(p[1] / (1 - p[1]))
-    assert found.relevance[0, 1, 1] == pytest.approx(wanted, rel=1e-4, abs=1e-6)
-    np.testing.assert_allclose(found.stderr, 0, atol=1e-6)
+    assert result.relevance[0, 1, 1] == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+    np.testing.assert_allclose(result.stderr, 0, atol=1e-6)
 
 
 # ------------------------------------------------------------------------------------- what is refused

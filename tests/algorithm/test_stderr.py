@@ -31,8 +31,8 @@ def runs(
     net: NumpyNet, image: np.ndarray, sampler: Any, count: int = RUNS, **settings: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Relevance and standard error (runs, T, H, W) of runs that differ in their seed alone."""
-    found = [explain(net, image, sampler, seed=seed, **settings) for seed in range(count)]
-    return np.stack([one.relevance for one in found]), np.stack([one.stderr for one in found])
+    results = [explain(net, image, sampler, seed=seed, **settings) for seed in range(count)]
+    return np.stack([one.relevance for one in results]), np.stack([one.stderr for one in results])
 
 
 def overstated(relevance: np.ndarray, stderr: np.ndarray) -> float:
@@ -102,9 +102,9 @@ def test_errors_against_a_reference_of_2000_samples() -> None:
 
 
 def test_one_draw_leaves_the_error_unknown() -> None:
-    found = explain(MapNet(SHAPE), photo(SHAPE), NormalSampler(), window=3, samples=1, stride=3)
-    assert np.isnan(found.stderr).all()
-    assert np.isfinite(found.relevance).all()
+    result = explain(MapNet(SHAPE), photo(SHAPE), NormalSampler(), window=3, samples=1, stride=3)
+    assert np.isnan(result.stderr).all()
+    assert np.isfinite(result.relevance).all()
 
 
 # ------------------------------------------------------------------------------------------ a small corpus
@@ -123,10 +123,10 @@ def on_corpus(samples: int, **settings: Any) -> Explanation:
 @pytest.mark.parametrize("samples", [8, 9, 20])
 def test_a_used_up_corpus_is_exact_and_says_so(samples: int) -> None:
     """Equation (2): the mean over all that could have stood there, the same for every seed."""
-    found, again = on_corpus(samples), on_corpus(samples, seed=7)
-    assert (found.stderr == 0).all()
-    np.testing.assert_array_equal(found.relevance, again.relevance)
-    (note,) = found.notes
+    result, again = on_corpus(samples), on_corpus(samples, seed=7)
+    assert (result.stderr == 0).all()
+    np.testing.assert_array_equal(result.relevance, again.relevance)
+    (note,) = result.notes
     assert "Each of the 8 other images" in note
     assert "says nothing of images outside it" in note
     net = mild()
@@ -139,13 +139,14 @@ def test_a_used_up_corpus_is_exact_and_says_so(samples: int) -> None:
             net.forward(CORPUS[4][None], ["prob"])["prob"][0, 0], net.forward(changed, ["prob"])["prob"][:, 0].mean()
         )]  # fmt: skip
         wanted = np.log2(p[0] / (1 - p[0])) - np.log2(p[1] / (1 - p[1]))
-        np.testing.assert_allclose(found.relevance[0, row : row + 3, column : column + 3], wanted, rtol=1e-4, atol=1e-6)
+        window = result.relevance[0, row : row + 3, column : column + 3]
+        np.testing.assert_allclose(window, wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_a_used_up_corpus_of_one_draw_is_exact_too() -> None:
     image = CORPUS[0]
-    found = explain(MapNet(SHAPE), image, MarginalSampler(CORPUS[:2]), window=3, samples=1, stride=3)
-    assert (found.stderr == 0).all()
+    result = explain(MapNet(SHAPE), image, MarginalSampler(CORPUS[:2]), window=3, samples=1, stride=3)
+    assert (result.stderr == 0).all()
 
 
 def test_a_part_of_a_corpus_says_what_its_error_is_of() -> None:
@@ -173,10 +174,10 @@ def test_a_net_that_does_not_look_there_has_no_error() -> None:
     weights[1, :, 2:5, 3:6] = 0.03
     image = photo(SHAPE)
     net = LinearNet(weights, [float(np.sum(weights * image)), 0.0])  # undecided
-    found = explain(net, image, NormalSampler(), window=3, samples=20, units=[1])
+    result = explain(net, image, NormalSampler(), window=3, samples=20, units=[1])
     away = np.ones(SHAPE[1:], bool)
     away[:7, 1:8] = False
-    assert np.isfinite(found.stderr).all()
-    np.testing.assert_allclose(found.stderr[:, away], 0, atol=1e-6)
-    np.testing.assert_allclose(found.relevance[:, away], 0, atol=1e-6)
-    assert found.stderr[0, 3, 4] > 0.01
+    assert np.isfinite(result.stderr).all()
+    np.testing.assert_allclose(result.stderr[:, away], 0, atol=1e-6)
+    np.testing.assert_allclose(result.relevance[:, away], 0, atol=1e-6)
+    assert result.stderr[0, 3, 4] > 0.01

@@ -81,21 +81,21 @@ PREPROCESSINGS = {
 def test_a_red_corpus_gives_red_patches_in_every_nets_input(net: Callable[..., Any], kind: str, sampler: str) -> None:
     """At the pixels of a window, and there alone, the input becomes what the net makes of red at that place."""
     preprocessing, encoded = PREPROCESSINGS[kind]
-    made, blob = net(preprocessing)
+    red_net, blob = net(preprocessing)
     red = np.zeros((4, *SIZE), np.float32)
     red[:, 0] = 255
     image = photo(SIZE, 1)
     drawn: Any = MarginalSampler(red) if sampler == "marginal" else GaussianSampler.fit(red, 8, patches=500)
     rows, columns = (3, 11, 20), (2, 17)
     units = [(c, row, column) for row in rows for column in columns for c in range(3)]
-    found = explain(made, image, drawn, window=6, stride=6, samples=4, blob=blob, units=units)
+    result = explain(red_net, image, drawn, window=6, stride=6, samples=4, blob=blob, units=units)
     wanted = [v for row in rows for column in columns for v in encoded((255.0, 0.0, 0.0), row, column)]
-    inside = [found.relevance[i, row, column] for i, (_, row, column) in enumerate(units)]
-    np.testing.assert_allclose(found.base - inside, wanted, rtol=0, atol=0.02)
+    inside = [result.relevance[i, row, column] for i, (_, row, column) in enumerate(units)]
+    np.testing.assert_allclose(result.base - inside, wanted, rtol=0, atol=0.02)
     for i, (_, row, column) in enumerate(units):
         away = np.ones(SIZE[1:], bool)
         away[row // 6 * 6 : row // 6 * 6 + 6, column // 6 * 6 : column // 6 * 6 + 6] = False
-        np.testing.assert_allclose(found.relevance[i][away], 0, atol=1e-9)
+        np.testing.assert_allclose(result.relevance[i][away], 0, atol=1e-9)
 
 
 # ------------------------------------------------------------------------------------------ place
@@ -117,12 +117,12 @@ def watching() -> tuple[LinearNet, np.ndarray, MarginalSampler]:
 def test_only_windows_over_what_the_net_looks_at_are_relevant(window: int) -> None:
     """Pixels of windows that overlap the patch are positive, all others zero, and the most positive lie in it."""
     net, image, sampler = watching()
-    found = explain(net, image, sampler, window=window, samples=4, units=[1]).relevance[0]
+    relevance = explain(net, image, sampler, window=window, samples=4, units=[1]).relevance[0]
     near = np.zeros((HEIGHT, WIDTH), bool)
     near[max(TOP - window + 1, 0) : BOTTOM + window - 1, LEFT - window + 1 : min(RIGHT + window - 1, WIDTH)] = True
-    assert (found[near] > 1e-3).all()
-    np.testing.assert_allclose(found[~near], 0, atol=1e-6)
-    row, column = np.unravel_index(found.argmax(), found.shape)
+    assert (relevance[near] > 1e-3).all()
+    np.testing.assert_allclose(relevance[~near], 0, atol=1e-6)
+    row, column = np.unravel_index(relevance.argmax(), relevance.shape)
     assert TOP <= row < BOTTOM
     assert LEFT <= column < RIGHT
 
@@ -132,8 +132,8 @@ def test_the_same_place_is_red_in_the_png() -> None:
     from PIL import Image
 
     net, image, sampler = watching()
-    found = explain(net, image, sampler, window=1, samples=4, units=[1])
-    png = np.asarray(Image.open(io.BytesIO(found._repr_png_())).convert("RGB")).astype(int)
+    result = explain(net, image, sampler, window=1, samples=4, units=[1])
+    png = np.asarray(Image.open(io.BytesIO(result._repr_png_())).convert("RGB")).astype(int)
     bright, dark = box((png == 250).all(axis=2)), box((png == 20).all(axis=2))
     red = box((png[..., 0] > 100) & (png[..., 1:] < 30).all(axis=2))
     grey = box((png == png[red[0] + 1, red[2] - 4]).all(axis=2))
@@ -170,8 +170,8 @@ def test_what_a_window_holds_has_no_influence_on_what_is_put_there(kind: str) ->
     sampler: Any = MarginalSampler(corpus) if kind == "marginal" else GaussianSampler.fit(corpus, 5, patches=900)
 
     def without(pixels: np.ndarray, row: int, column: int) -> float:
-        found = explain(net, pixels, sampler, window=3, stride=3, samples=6, blob="scores", units=[1])
-        return float(found.base[0] - found.relevance[0, row, column])
+        result = explain(net, pixels, sampler, window=3, stride=3, samples=6, blob="scores", units=[1])
+        return float(result.base[0] - result.relevance[0, row, column])
 
     for row in range(0, 9, 3):
         for column in range(0, 12, 3):
@@ -197,11 +197,11 @@ def test_a_marginal_draw_is_one_images_whole_window_all_colours_together() -> No
 
     plain = np.ones((6, 2, 5, 5), np.float32) * np.arange(10, 70, 10)[:, None, None, None]
     plain[:, 1] /= 2
-    found = explain(
+    result = explain(
         Mixed((2, 5, 5)), photo((2, 5, 5)), MarginalSampler(plain), window=5, samples=4, blob="scores", units=[0, 1]
     )
-    assert (found.base > 50).all()
-    np.testing.assert_allclose(found.relevance, found.base[:, None, None] * np.ones((2, 5, 5)), atol=1e-4)
+    assert (result.base > 50).all()
+    np.testing.assert_allclose(result.relevance, result.base[:, None, None] * np.ones((2, 5, 5)), atol=1e-4)
 
 
 # ------------------------------------------------------------------------------------------ probabilities
@@ -229,13 +229,13 @@ def draws_of(p: list[float]) -> Given:
 
 def test_the_mean_of_the_probabilities_goes_into_the_log_odds() -> None:
     """Draws of 0.9 and 0.3 have the mean 0.6: odds of 1.5. The mean of their log-odds is that of odds of 1.96."""
-    found = explain(one_pixel(), at(0.8), draws_of([0.9, 0.3]), window=1, samples=2, units=[1])
-    assert found.relevance[0, 0, 0] == pytest.approx(np.log2(4 / 1.5), abs=1e-5)
+    result = explain(one_pixel(), at(0.8), draws_of([0.9, 0.3]), window=1, samples=2, units=[1])
+    assert result.relevance[0, 0, 0] == pytest.approx(np.log2(4 / 1.5), abs=1e-5)
 
 
 def test_the_mean_for_a_log_ratio_is_taken_before_the_logarithm_too() -> None:
-    found = explain(one_pixel(), at(0.8), draws_of([0.9, 0.3]), window=1, samples=2, units=[1], against=0)
-    assert found.relevance[0, 0, 0] == pytest.approx(np.log2(4 / 1.5), abs=1e-5)
+    result = explain(one_pixel(), at(0.8), draws_of([0.9, 0.3]), window=1, samples=2, units=[1], against=0)
+    assert result.relevance[0, 0, 0] == pytest.approx(np.log2(4 / 1.5), abs=1e-5)
 
 
 def test_a_confident_net_is_flattened_and_the_scores_are_not() -> None:
@@ -243,8 +243,8 @@ def test_a_confident_net_is_flattened_and_the_scores_are_not() -> None:
     net = one_pixel(outcomes=1000, instances=1_281_167)
     sampler = draws_of([0.9999] * 2)
     with pytest.warns(ConfidenceWarning, match="pre-softmax blob instead: blob='scores'"):
-        found = explain(net, at(0.99999), sampler, window=1, samples=2, units=[1])
-    assert found.relevance[0, 0, 0] == pytest.approx(0.16, abs=0.005)
+        result = explain(net, at(0.99999), sampler, window=1, samples=2, units=[1])
+    assert result.relevance[0, 0, 0] == pytest.approx(0.16, abs=0.005)
     scores = explain(net, at(0.99999), sampler, window=1, samples=2, blob="scores", units=[1])
     assert scores.relevance[0, 0, 0] / np.log(2) == pytest.approx(3.32, abs=0.005)
 

@@ -58,10 +58,10 @@ def test_block_after_block(mode: str, block: int, steps: int, batch_size: Any) -
     net, image = MapNet(SHAPE, seed=1), photo(SHAPE, 2)
     relevance = np.random.default_rng(3).normal(size=SHAPE[1:])
     how: dict[str, Any] = {"mode": mode, "steps": steps, "block": block}
-    found = curve(net, image, relevance, unit=2, infill=black, batch_size=batch_size, **how)
+    scores = curve(net, image, relevance, unit=2, infill=black, batch_size=batch_size, **how)
     wanted = by_loops(net, image, relevance, "prob", 2, infill=black, **how)
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
-    assert found.dtype == np.float64
+    np.testing.assert_allclose(scores, wanted, atol=1e-6)
+    assert scores.dtype == np.float64
 
 
 @pytest.mark.parametrize("infill", ["blur", "inpaint"])
@@ -167,10 +167,10 @@ def test_where_memory_runs_out_the_batch_is_halved() -> None:
     net, image = Small(SHAPE, seed=1), photo(SHAPE, 2)
     net.room = 3
     relevance = np.random.default_rng(3).normal(size=SHAPE[1:])
-    found = curve(net, image, relevance, unit=0, steps=10, block=2, batch_size=8)
+    scores = curve(net, image, relevance, unit=0, steps=10, block=2, batch_size=8)
     assert net.sizes == [8, 4, 2, 2, 2, 2, 2, 1]
     wanted = curve(MapNet(SHAPE, seed=1), image, relevance, unit=0, steps=10, block=2)
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    np.testing.assert_allclose(scores, wanted, atol=1e-6)
     net.room = 0
     with pytest.raises(OutOfMemoryError, match="memory ran out with a single image"):
         curve(net, image, relevance, unit=0, steps=10, block=2)

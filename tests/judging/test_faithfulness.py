@@ -37,11 +37,11 @@ class Spot(LinearNet):
 
 def pictures(count: int = 5) -> dict[str, np.ndarray]:
     """Noise with a bright corner."""
-    made = {}
+    images = {}
     for i in range(count):
-        made[f"picture {i}"] = photo(SHAPE, i) / 4
-        made[f"picture {i}"][0, 4:, :4] += 150
-    return made
+        images[f"picture {i}"] = photo(SHAPE, i) / 4
+        images[f"picture {i}"][0, 4:, :4] += 150
+    return images
 
 
 def truth(net: Any, pixels: np.ndarray, unit: Any, seed: int) -> np.ndarray:
@@ -68,12 +68,12 @@ def black(pixels: np.ndarray) -> Any:
 
 @pytest.mark.parametrize("infill", ["blur", black])
 def test_the_truth_is_better_than_chance_and_a_lie_is_worse(infill: Any) -> None:
-    found = compared(infill=infill)
+    result = compared(infill=infill)
     for mode, sign in (("deletion", 1), ("insertion", -1)):
-        truth, chance, lie = sign * found.areas(mode)
+        truth, chance, lie = sign * result.areas(mode)
         assert (truth < chance).all()
         assert chance.mean() < lie.mean()
-        mean, low, high = found.interval(mode, against="random")
+        mean, low, high = result.interval(mode, against="random")
         assert sign * mean[0] < 0 < sign * mean[2]
         assert (sign * np.array([low[0], high[0]]) < 0).all()  # the interval leaves out 0
         assert mean[1] == low[1] == high[1] == 0
@@ -95,21 +95,21 @@ def test_the_curves_are_those_of_each_method_and_image(result: Faithfulness) -> 
 
 
 def test_the_known_methods_beat_chance() -> None:
-    found = faithfulness(Spot(), pictures(), sampler=NormalSampler(), **SMALL)
-    assert found.methods == list(names())
+    result = faithfulness(Spot(), pictures(), sampler=NormalSampler(), **SMALL)
+    assert result.methods == list(names())
     for mode, sign in (("deletion", 1), ("insertion", -1)):
-        _, low, high = found.interval(mode, against="random")
+        _, low, high = result.interval(mode, against="random")
         assert (np.maximum(sign * low, sign * high)[:3] < 0).all()
-    assert found.settings["windows"] == {"window": 2, "samples": 2, "stride": 2}
-    assert found.provenance["sampler"] == "NormalSampler"
+    assert result.settings["windows"] == {"window": 2, "samples": 2, "stride": 2}
+    assert result.provenance["sampler"] == "NormalSampler"
 
 
 def test_intervals_by_explicit_resampling(result: Faithfulness) -> None:
-    found = result.areas("insertion")
+    areas = result.areas("insertion")
     random = np.random.default_rng(0)
-    means = [found[:, [int(u * 5) for u in random.random(5)]].mean(axis=1) for _ in range(10_000)]
+    means = [areas[:, [int(u * 5) for u in random.random(5)]].mean(axis=1) for _ in range(10_000)]
     mean, low, high = result.interval("insertion")
-    np.testing.assert_allclose(mean, found.mean(axis=1))
+    np.testing.assert_allclose(mean, areas.mean(axis=1))
     np.testing.assert_allclose([low, high], np.quantile(means, [0.025, 0.975], axis=0))
 
 
@@ -145,12 +145,12 @@ def test_without_a_random_map_nothing_is_held_against_it() -> None:
 
 
 def test_a_single_image_has_no_interval() -> None:
-    found = faithfulness(Spot(), pictures(1), methods={"truth": truth, "random": noise}, steps=8, block=2)
-    assert "nan" not in found.table()
-    assert "[" not in found.table()
-    assert found.caption().startswith("spot, 1 image: 'prob' of the predicted class")
-    assert found.as_dict()["deletion"]["low"] == [None, None]
-    found.figure()
+    result = faithfulness(Spot(), pictures(1), methods={"truth": truth, "random": noise}, steps=8, block=2)
+    assert "nan" not in result.table()
+    assert "[" not in result.table()
+    assert result.caption().startswith("spot, 1 image: 'prob' of the predicted class")
+    assert result.as_dict()["deletion"]["low"] == [None, None]
+    result.figure()
 
 
 def test_the_caption_says_all_that_matters(result: Faithfulness) -> None:
@@ -165,9 +165,9 @@ def test_the_caption_says_all_that_matters(result: Faithfulness) -> None:
 
 
 def test_images_of_which_the_net_is_sure_are_counted() -> None:
-    found = faithfulness(Spot(gain=1.0), pictures(3), sampler=NormalSampler(), **SMALL)
-    assert found.notes == ["Of 3 of 3 images the net is so sure that Laplace's correction flattens the evidence."]
-    assert found.notes[0] in found.caption()
+    result = faithfulness(Spot(gain=1.0), pictures(3), sampler=NormalSampler(), **SMALL)
+    assert result.notes == ["Of 3 of 3 images the net is so sure that Laplace's correction flattens the evidence."]
+    assert result.notes[0] in result.caption()
     assert not faithfulness(Spot(gain=1.0), pictures(3), methods=["random"], **SMALL).notes
 
 
@@ -176,9 +176,9 @@ def test_a_probability_that_laplace_leaves_alone_is_not_counted() -> None:
     net, picture = Spot(), pictures(1)
     net.bias[0] = float((net.weights[1] * picture["picture 0"]).sum()) - np.log(0.9995 / 0.0005)
     net.training_instances = 10**6
-    found = faithfulness(net, picture, sampler=NormalSampler(), **SMALL)
-    assert found.base == pytest.approx(0.9995, abs=1e-5)
-    assert not found.notes
+    result = faithfulness(net, picture, sampler=NormalSampler(), **SMALL)
+    assert result.base == pytest.approx(0.9995, abs=1e-5)
+    assert not result.notes
 
 
 def test_all_of_it_goes_into_json(result: Faithfulness) -> None:

@@ -46,13 +46,13 @@ def forked() -> Any:
     return ModuleNet(Forked(), input_shape=(3, 7, 6), device="cpu", labels=list("abcde"), training_instances=77)
 
 
-def weights(made: Any) -> dict[str, list[np.ndarray]]:
+def weights(net: Any) -> dict[str, list[np.ndarray]]:
     """Copies; of a module as the module itself has them."""
-    if not hasattr(made, "module"):
-        return {name: [blob.copy() for blob in blobs] for name, blobs in made.weights.items()}
+    if not hasattr(net, "module"):
+        return {name: [blob.copy() for blob in blobs] for name, blobs in net.weights.items()}
     return {
         name: [weight.detach().numpy().copy() for weight in child.parameters(recurse=False)]
-        for name, child in made.module.named_modules()
+        for name, child in net.module.named_modules()
     }
 
 
@@ -94,28 +94,28 @@ def test_statistics_of_caffe_are_no_weights() -> None:
         "norm": [np.arange(3.0), np.arange(1.0, 4.0), np.ones(1)],
         "scaled": [np.arange(3.0), np.arange(3.0, 6.0)],
     }
-    made = net_of(spec, blobs)
-    assert weighted_layers(made) == ["conv", "scaled"]
-    assert same(weights(randomised(made, layers=2))["norm"], weights(made)["norm"])
+    original = net_of(spec, blobs)
+    assert weighted_layers(original) == ["conv", "scaled"]
+    assert same(weights(randomised(original, layers=2))["norm"], weights(original)["norm"])
 
 
 @each_kind
 @pytest.mark.parametrize("how", ["permute", "normal"])
 def test_as_many_layers_from_the_top_as_asked(kind: str, how: str) -> None:
-    made = KINDS[kind]()
-    names = weighted_layers(made)
+    net = KINDS[kind]()
+    names = weighted_layers(net)
     for count in range(len(names) + 1):
-        found, before = weights(randomised(made, layers=count, seed=1, how=how)), weights(made)
-        changed = {name for name in before if before[name] and not same(found[name], before[name])}
+        after, before = weights(randomised(net, layers=count, seed=1, how=how)), weights(net)
+        changed = {name for name in before if before[name] and not same(after[name], before[name])}
         assert changed == {*names[len(names) - count :]}
 
 
 @each_kind
 def test_shuffled_weights_are_the_same_numbers_elsewhere(kind: str) -> None:
-    made = KINDS[kind]()
-    found, before = weights(randomised(made, layers=len(weighted_layers(made)))), weights(made)
+    net = KINDS[kind]()
+    after, before = weights(randomised(net, layers=len(weighted_layers(net)))), weights(net)
     for name in before:
-        for one, other in zip(found[name], before[name]):
+        for one, other in zip(after[name], before[name]):
             assert one.shape == other.shape
             np.testing.assert_array_equal(np.sort(one, axis=None), np.sort(other, axis=None))
 
@@ -133,9 +133,9 @@ def test_drawn_weights_have_the_moments_of_those_they_replace() -> None:
 @each_kind
 @pytest.mark.parametrize("how", ["permute", "normal"])
 def test_a_cascade_keeps_what_it_has_made_random(kind: str, how: str) -> None:
-    made = KINDS[kind]()
-    names = weighted_layers(made)
-    steps = [weights(randomised(made, layers=n, seed=5, how=how)) for n in range(len(names) + 1)]
+    net = KINDS[kind]()
+    names = weighted_layers(net)
+    steps = [weights(randomised(net, layers=n, seed=5, how=how)) for n in range(len(names) + 1)]
     for count in range(1, len(names)):
         for name in names[len(names) - count :]:
             assert same(steps[count][name], steps[count + 1][name])
@@ -143,37 +143,37 @@ def test_a_cascade_keeps_what_it_has_made_random(kind: str, how: str) -> None:
 
 @each_kind
 def test_the_seed_decides(kind: str) -> None:
-    made = KINDS[kind]()
-    one, again, other = (weights(randomised(made, layers=2, seed=seed)) for seed in (1, 1, 2))
-    name = weighted_layers(made)[-2]
+    net = KINDS[kind]()
+    one, again, other = (weights(randomised(net, layers=2, seed=seed)) for seed in (1, 1, 2))
+    name = weighted_layers(net)[-2]
     assert same(one[name], again[name])
     assert not same(one[name], other[name])
 
 
 @each_kind
 def test_the_net_itself_stays_as_it_is(kind: str) -> None:
-    made = KINDS[kind]()
-    before, identity = weights(made), made.provenance
-    x = images(2, *made.input_shape)
-    scores = made.forward(x, [made.scores])[made.scores]
-    random = randomised(made, layers=len(weighted_layers(made)))
-    np.testing.assert_array_equal(made.forward(x, [made.scores])[made.scores], scores)
-    assert all(same(before[name], weights(made)[name]) for name in before)
-    assert made.provenance == identity
+    net = KINDS[kind]()
+    before, identity = weights(net), net.provenance
+    x = images(2, *net.input_shape)
+    scores = net.forward(x, [net.scores])[net.scores]
+    random = randomised(net, layers=len(weighted_layers(net)))
+    np.testing.assert_array_equal(net.forward(x, [net.scores])[net.scores], scores)
+    assert all(same(before[name], weights(net)[name]) for name in before)
+    assert net.provenance == identity
     assert random.provenance["weights"] != identity["weights"]
-    assert np.abs(random.forward(x, [made.scores])[made.scores] - scores).max() > 1e-3
+    assert np.abs(random.forward(x, [net.scores])[net.scores] - scores).max() > 1e-3
 
 
 @each_kind
 def test_a_copy_with_no_random_layer_is_the_same_net(kind: str) -> None:
-    made = KINDS[kind]()
-    twin = randomised(made, layers=0)
-    x = images(2, *made.input_shape)
-    np.testing.assert_array_equal(twin.forward(x, ["prob"])["prob"], made.forward(x, ["prob"])["prob"])
-    assert twin.provenance == made.provenance
-    assert dict(twin.blobs) == dict(made.blobs)
+    net = KINDS[kind]()
+    twin = randomised(net, layers=0)
+    x = images(2, *net.input_shape)
+    np.testing.assert_array_equal(twin.forward(x, ["prob"])["prob"], net.forward(x, ["prob"])["prob"])
+    assert twin.provenance == net.provenance
+    assert dict(twin.blobs) == dict(net.blobs)
     for name in ("name", "labels", "training_instances", "scores", "output", "input_shape"):
-        assert getattr(twin, name) == getattr(made, name)
+        assert getattr(twin, name) == getattr(net, name)
 
 
 def test_preprocessing_and_kind_of_output_go_with_the_copy() -> None:
@@ -191,20 +191,20 @@ def test_preprocessing_and_kind_of_output_go_with_the_copy() -> None:
 @each_kind
 def test_the_copy_computes_as_the_net_does(kind: str) -> None:
     """So that its maps differ by their weights alone."""
-    made: Any = KINDS[kind]()
-    if not hasattr(made, "incremental"):
+    net: Any = KINDS[kind]()
+    if not hasattr(net, "incremental"):
         pytest.skip("Caffe knows one way")
-    made.precision, made.incremental = "bfloat16", False
-    twin: Any = randomised(made, layers=1)
+    net.precision, net.incremental = "bfloat16", False
+    twin: Any = randomised(net, layers=1)
     assert (twin.precision, twin.incremental) == ("bfloat16", False)
 
 
 def test_layers_below_the_random_ones_compute_what_they_did() -> None:
-    made = tiny()
-    x = images(2, *made.input_shape)
-    random = randomised(made, layers=1)
-    np.testing.assert_array_equal(random.forward(x, ["pool2"])["pool2"], made.forward(x, ["pool2"])["pool2"])
-    assert (random.forward(x, ["fc"])["fc"] != made.forward(x, ["fc"])["fc"]).any()
+    net = tiny()
+    x = images(2, *net.input_shape)
+    random = randomised(net, layers=1)
+    np.testing.assert_array_equal(random.forward(x, ["pool2"])["pool2"], net.forward(x, ["pool2"])["pool2"])
+    assert (random.forward(x, ["fc"])["fc"] != net.forward(x, ["fc"])["fc"]).any()
 
 
 @pytest.mark.parametrize(
@@ -256,9 +256,9 @@ def test_a_module_of_less_than_float32_is_randomised_too() -> None:
         def forward(self, x: Any) -> Any:
             return self.last(x.flatten(1).bfloat16()).float()
 
-    made = ModuleNet(Rounded(), input_shape=(3, 2, 2), device="cpu")
-    twin: Any = randomised(made, layers=1)
-    before, found = made.module.last.weight.detach(), twin.module.last.weight.detach()
-    assert found.dtype == torch.bfloat16
-    assert torch.equal(before.float().flatten().sort()[0], found.float().flatten().sort()[0])
-    assert not torch.equal(before, found)
+    net = ModuleNet(Rounded(), input_shape=(3, 2, 2), device="cpu")
+    twin: Any = randomised(net, layers=1)
+    before, after = net.module.last.weight.detach(), twin.module.last.weight.detach()
+    assert after.dtype == torch.bfloat16
+    assert torch.equal(before.float().flatten().sort()[0], after.float().flatten().sort()[0])
+    assert not torch.equal(before, after)

@@ -24,12 +24,12 @@ SMALL: dict[str, Any] = {"window": 2, "samples": 8, "stride": 1}
 def bars(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Noise with an upright or a lying bar at some place: two classes."""
     random = np.random.default_rng(seed)
-    made, kinds = random.uniform(0, 60, (count, *SHAPE)).astype(np.float32), random.integers(0, 2, count)
-    for picture, kind in zip(made, kinds):
+    images, kinds = random.uniform(0, 60, (count, *SHAPE)).astype(np.float32), random.integers(0, 2, count)
+    for picture, kind in zip(images, kinds):
         row, column = random.integers(1, 6, 2)
         high, wide = (6, 2) if kind else (2, 6)
         picture[0, row : row + high, column : column + wide] += 150
-    return made, kinds
+    return images, kinds
 
 
 @pytest.fixture(scope="module")
@@ -70,20 +70,20 @@ def result(trained: ModuleNet) -> Randomisation:
 
 @pytest.mark.parametrize("how", ["permute", "normal"])
 def test_prediction_difference_passes(trained: ModuleNet, result: Randomisation, how: str) -> None:
-    found = checked(trained, how=how) if how != "permute" else result
-    assert found.layers == ["6", "2", "0"]
-    assert found.depths == [1, 2, 3]
-    assert found.passed
-    assert found.below.all()
-    assert found.verdict.startswith("Passed")
-    assert found.seeds_signed.mean() > 0.8
-    assert found.signed[-1].mean() < 0.5
+    outcome = checked(trained, how=how) if how != "permute" else result
+    assert outcome.layers == ["6", "2", "0"]
+    assert outcome.depths == [1, 2, 3]
+    assert outcome.passed
+    assert outcome.below.all()
+    assert outcome.verdict.startswith("Passed")
+    assert outcome.seeds_signed.mean() > 0.8
+    assert outcome.signed[-1].mean() < 0.5
 
 
 def test_the_gradient_passes(trained: ModuleNet) -> None:
-    found = checked(trained, method="sensitivity")
-    assert found.passed
-    np.testing.assert_allclose(found.seeds_signed, 1)
+    result = checked(trained, method="sensitivity")
+    assert result.passed
+    np.testing.assert_allclose(result.seeds_signed, 1)
 
 
 def edges(net: Any, pixels: np.ndarray, unit: Any, seed: int) -> np.ndarray:
@@ -92,12 +92,12 @@ def edges(net: Any, pixels: np.ndarray, unit: Any, seed: int) -> np.ndarray:
 
 
 def test_a_detector_of_edges_fails(trained: ModuleNet) -> None:
-    found = checked(trained, method=edges)
-    np.testing.assert_allclose(found.signed, 1)
-    assert not found.passed
-    assert not found.below.any()
-    assert found.verdict.startswith("Failed: with 1, 2, 3 random layers the map of 'edges'")
-    assert found.settings["windows"] is None
+    result = checked(trained, method=edges)
+    np.testing.assert_allclose(result.signed, 1)
+    assert not result.passed
+    assert not result.below.any()
+    assert result.verdict.startswith("Failed: with 1, 2, 3 random layers the map of 'edges'")
+    assert result.settings["windows"] is None
 
 
 def test_a_map_that_loses_its_sign_alone_fails(trained: ModuleNet) -> None:
@@ -107,17 +107,17 @@ def test_a_map_that_loses_its_sign_alone_fails(trained: ModuleNet) -> None:
         own = net.provenance["weights"] == trained.provenance["weights"]
         return edges(net, pixels, unit, seed) * (1 if own else -1)
 
-    found = checked(trained, method=flipped)
-    np.testing.assert_allclose(found.signed, -1)
-    np.testing.assert_allclose(found.absolute, 1)
-    assert not found.passed
+    result = checked(trained, method=flipped)
+    np.testing.assert_allclose(result.signed, -1)
+    np.testing.assert_allclose(result.absolute, 1)
+    assert not result.passed
 
 
 @pytest.mark.filterwarnings("ignore::predicdiff.errors.ConfidenceWarning")
 def test_the_numbers_are_correlations_of_the_maps(trained: ModuleNet) -> None:
     from predicdiff.algorithm import explain
 
-    found = checked(trained, depths=[1, 3], seed=4)
+    result = checked(trained, depths=[1, 3], seed=4)
 
     def relevance(net: Any, pixels: np.ndarray, seed: int) -> np.ndarray:
         unit = int(trained.forward(pixels[None], ["prob"])["prob"].argmax())
@@ -125,11 +125,11 @@ def test_the_numbers_are_correlations_of_the_maps(trained: ModuleNet) -> None:
 
     for i, pixels in enumerate(pictures().values()):
         first = relevance(trained, pixels, 4)
-        assert found.seeds_signed[i] == pytest.approx(by_loops(first, relevance(trained, pixels, 5)))
+        assert result.seeds_signed[i] == pytest.approx(by_loops(first, relevance(trained, pixels, 5)))
         for d, depth in enumerate([1, 3]):
             other = relevance(randomised(trained, layers=depth, seed=4), pixels, 5)
-            assert found.signed[d, i] == pytest.approx(by_loops(first, other))
-            assert found.absolute[d, i] == pytest.approx(by_loops(np.abs(first), np.abs(other)))
+            assert result.signed[d, i] == pytest.approx(by_loops(first, other))
+            assert result.absolute[d, i] == pytest.approx(by_loops(np.abs(first), np.abs(other)))
 
 
 def by_loops(one: np.ndarray, other: np.ndarray) -> float:
@@ -148,11 +148,11 @@ def test_a_flat_map_has_nothing_in_common_with_another_and_is_counted(trained: M
         own = net.provenance["weights"] == trained.provenance["weights"]
         return edges(net, pixels, unit, seed) * own
 
-    found = checked(trained, method=dead, depths=[1, 3])
-    assert not found.signed.any()
-    assert found.flat.tolist() == [3, 3]
-    assert found.passed
-    assert found.verdict.endswith("Of 6 of 6 pairs one map is flat, which counts as 0.")
+    result = checked(trained, method=dead, depths=[1, 3])
+    assert not result.signed.any()
+    assert result.flat.tolist() == [3, 3]
+    assert result.passed
+    assert result.verdict.endswith("Of 6 of 6 pairs one map is flat, which counts as 0.")
 
 
 def test_the_same_seed_gives_the_same_numbers(trained: ModuleNet) -> None:
@@ -173,9 +173,9 @@ def test_the_table_has_the_seeds_every_depth_and_the_verdict(result: Randomisati
 
 
 def test_the_table_of_one_image_has_no_ranges(trained: ModuleNet) -> None:
-    found = randomisation(trained, pictures(1), method=edges)
-    assert "(" not in found.table().split("\n\n")[0]
-    assert found.table().split("\n")[3].endswith("| no |")
+    result = randomisation(trained, pictures(1), method=edges)
+    assert "(" not in result.table().split("\n\n")[0]
+    assert result.table().split("\n")[3].endswith("| no |")
 
 
 def test_all_of_it_goes_into_json(result: Randomisation) -> None:
@@ -195,8 +195,8 @@ def test_progress_counts_maps(trained: ModuleNet) -> None:
 def test_six_depths_by_default_the_top_layer_and_all_among_them() -> None:
     module = torch.nn.Sequential(torch.nn.Flatten(), *(torch.nn.Linear(4, 4) for _ in range(20)))
     net = ModuleNet(module, input_shape=(1, 2, 2), device="cpu")
-    found = randomisation(net, {"one": np.ones((1, 2, 2), np.float32)}, method="random")
-    assert found.depths == [1, 5, 9, 12, 16, 20]
+    result = randomisation(net, {"one": np.ones((1, 2, 2), np.float32)}, method="random")
+    assert result.depths == [1, 5, 9, 12, 16, 20]
 
 
 @pytest.mark.parametrize(

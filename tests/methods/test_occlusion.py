@@ -41,12 +41,12 @@ def by_loops(net: Any, image: np.ndarray, unit: int, window: int, stride: int, g
 @pytest.mark.parametrize("value", [127.5, [10.0, 200.0]])
 def test_occlusion_window_by_window(window: int, stride: int, value: Any) -> None:
     net, image = MapNet((2, 6, 8), seed=1), photo((2, 6, 8), 2)
-    found = occlusion(net, image, window=window, stride=stride, value=value, units=[3])
+    result = occlusion(net, image, window=window, stride=stride, value=value, units=[3])
     wanted = by_loops(net, image, 3, window, stride, list(np.broadcast_to(value, 2)))
-    np.testing.assert_allclose(found.relevance[0], wanted, atol=1e-6)
-    assert found.unit == "activation"
-    assert not found.stderr.any()
-    assert found.settings["samples"] == 1
+    np.testing.assert_allclose(result.relevance[0], wanted, atol=1e-6)
+    assert result.unit == "activation"
+    assert not result.stderr.any()
+    assert result.settings["samples"] == 1
 
 
 def test_the_patch_is_evaluated_once_a_window() -> None:
@@ -57,25 +57,25 @@ def test_the_patch_is_evaluated_once_a_window() -> None:
 
 def test_evidence_on_request_of_the_probability_behind_the_patch() -> None:
     net, image = MapNet((1, 4, 4), seed=2), photo((1, 4, 4))
-    found = occlusion(net, image, window=4, measure="evidence", units=[0]).relevance[0]
+    relevance = occlusion(net, image, window=4, measure="evidence", units=[0]).relevance[0]
 
     def odds(pixels: np.ndarray) -> float:
         p = (float(net.forward(pixels[None], ["prob"])["prob"][0, 0]) * 10_000 + 1) / (10_000 + 4)
         return math.log2(p / (1 - p))
 
-    np.testing.assert_allclose(found, odds(image) - odds(np.full_like(image, 127.5)), rtol=1e-4)
+    np.testing.assert_allclose(relevance, odds(image) - odds(np.full_like(image, 127.5)), rtol=1e-4)
 
 
 def test_a_grey_picture_loses_nothing_behind_a_patch_of_its_own_grey() -> None:
-    found = occlusion(MapNet((3, 5, 5)), np.full((3, 5, 5), 90.0, np.float32), window=2, value=90.0)
-    np.testing.assert_allclose(found.relevance, 0, atol=1e-6)
+    result = occlusion(MapNet((3, 5, 5)), np.full((3, 5, 5), 90.0, np.float32), window=2, value=90.0)
+    np.testing.assert_allclose(result.relevance, 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("measure", ["activation", "evidence"])
 def test_what_a_result_says_of_chance(measure: str) -> None:
-    found = occlusion(MapNet((1, 3, 3)), photo((1, 3, 3)), window=1, measure=measure)
-    assert found.notes == list(GreyPatch.notes)
-    assert not found.stderr.any()
+    result = occlusion(MapNet((1, 3, 3)), photo((1, 3, 3)), window=1, measure=measure)
+    assert result.notes == list(GreyPatch.notes)
+    assert not result.stderr.any()
 
 
 @pytest.mark.parametrize("value", ["grey", [[1.0]], math.nan, math.inf, 1e300, None])
@@ -109,7 +109,7 @@ def test_occlusion_is_captums(window: int, stride: int) -> None:
         module[3] = torch.nn.Linear(4 * 10 * 10, 5)
     net = ModuleNet(module, input_shape=(3, height, width), device="cpu")
     image, grey = photo((3, height, width)) / 255, [0.2, 0.5, 0.7]
-    found = occlusion(net, image, window=window, stride=stride, value=grey, blob="logits", units=[2])
+    result = occlusion(net, image, window=window, stride=stride, value=grey, blob="logits", units=[2])
     wanted = captum.Occlusion(module).attribute(
         torch.tensor(image[None]),
         sliding_window_shapes=(3, window, window),
@@ -119,4 +119,4 @@ def test_occlusion_is_captums(window: int, stride: int) -> None:
         perturbations_per_eval=4,
     )
     for channel in range(3):  # one value a pixel, repeated
-        np.testing.assert_allclose(found.relevance[0], wanted[0, channel].detach().numpy(), atol=1e-5)
+        np.testing.assert_allclose(result.relevance[0], wanted[0, channel].detach().numpy(), atol=1e-5)

@@ -35,10 +35,10 @@ def net() -> Known:
 
 
 def test_each_name_is_its_function() -> None:
-    made = make_methods(sampler=NormalSampler(), **WINDOWS)
+    methods = make_methods(sampler=NormalSampler(), **WINDOWS)
     pixels = photo(SHAPE)
-    assert tuple(made) == ("prediction difference", "occlusion", "sensitivity", "random")
-    maps = {name: method(net(), pixels, (2,), 5) for name, method in made.items()}
+    assert tuple(methods) == ("prediction difference", "occlusion", "sensitivity", "random")
+    maps = {name: method(net(), pixels, (2,), 5) for name, method in methods.items()}
     wanted = explain(net(), pixels, NormalSampler(), units=[2], seed=5, **WINDOWS).relevance[0]
     np.testing.assert_array_equal(maps[DIFFERENCE], wanted)
     wanted = occlusion(net(), pixels, units=[2], window=3, stride=2).relevance[0]
@@ -81,8 +81,8 @@ def test_without_a_sampler_the_bundled_photographs_serve() -> None:
     assert ready.provenance == wanted.provenance
     assert ready.windows == WINDOWS
     pixels = photo(SHAPE)
-    found = ready.map(DIFFERENCE, net(), pixels, (1,), 6)
-    np.testing.assert_array_equal(found, explain(net(), pixels, wanted, units=[1], seed=6, **WINDOWS).relevance[0])
+    relevance = ready.map(DIFFERENCE, net(), pixels, (1,), 6)
+    np.testing.assert_array_equal(relevance, explain(net(), pixels, wanted, units=[1], seed=6, **WINDOWS).relevance[0])
 
 
 def test_where_none_is_needed_none_is_fitted() -> None:

@@ -52,10 +52,10 @@ INPUTS = PIXELS[::-1] - np.array(MEAN, np.float32)[:, None, None]
 
 def test_by_default_the_largest_absolute_value_over_the_colours() -> None:
     net = Linear()
-    found = sensitivity(net, PIXELS, unit=2)
+    relevance = sensitivity(net, PIXELS, unit=2)
     wanted = [[max(abs(net.weights[2, c, row, column]) for c in range(3)) for column in range(7)] for row in range(5)]
-    np.testing.assert_array_equal(found, wanted)
-    assert found.dtype == np.float64
+    np.testing.assert_array_equal(relevance, wanted)
+    assert relevance.dtype == np.float64
 
 
 def test_on_request_the_signed_gradient_or_it_times_the_input() -> None:
@@ -71,8 +71,8 @@ def test_on_request_the_pass_starts_from_the_activation() -> None:
     net = Linear()
     activation = float(np.vdot(net.weights[2], INPUTS))
     for reduce, factor in (("max_abs", abs(activation)), ("signed", activation), ("times_input", activation)):
-        found = sensitivity(net, PIXELS, unit=2, reduce=reduce, start_from="activation")
-        np.testing.assert_allclose(found, factor * sensitivity(net, PIXELS, unit=2, reduce=reduce), rtol=1e-5)
+        relevance = sensitivity(net, PIXELS, unit=2, reduce=reduce, start_from="activation")
+        np.testing.assert_allclose(relevance, factor * sensitivity(net, PIXELS, unit=2, reduce=reduce), rtol=1e-5)
     with pytest.raises(SettingsError, match="start_from = 'two' is unknown: want one of one, activation"):
         sensitivity(net, PIXELS, start_from="two")
 
@@ -143,17 +143,17 @@ def test_on_torch_it_is_the_closed_form_and_the_finite_difference() -> None:
     weights = {"hidden": [first, np.zeros(6, np.float32)], "fc": [second, np.zeros(4, np.float32)]}
     net = CaffeTorchNet(parse_prototxt(TANH, "tanh"), weights, device="cpu")
     inputs = random.normal(size=SHAPE).astype(np.float32)
-    found = sensitivity(net, inputs, unit=1, reduce="signed")
+    relevance = sensitivity(net, inputs, unit=1, reduce="signed")
 
     hidden = np.tanh(first.astype(np.float64) @ inputs.ravel())
     closed = ((second[1] * (1 - hidden**2)) @ first).reshape(SHAPE)
-    np.testing.assert_allclose(found, closed.sum(axis=0), atol=1e-6)
+    np.testing.assert_allclose(relevance, closed.sum(axis=0), atol=1e-6)
     np.testing.assert_allclose(sensitivity(net, inputs, unit=1), np.abs(closed).max(axis=0), atol=1e-6)
 
     steps = np.zeros((35, *SHAPE), np.float32)
     steps[np.arange(35), :, np.arange(35) // 7, np.arange(35) % 7] = 0.01
     rise = net.forward(inputs + steps, ["fc"])["fc"][:, 1] - net.forward(inputs - steps, ["fc"])["fc"][:, 1]
-    np.testing.assert_allclose(found.ravel(), rise / 0.02, atol=2e-4)
+    np.testing.assert_allclose(relevance.ravel(), rise / 0.02, atol=2e-4)
 
 
 def test_on_the_tiny_net_it_is_caffes_own_gradient() -> None:
@@ -168,6 +168,6 @@ def test_on_the_tiny_net_it_is_caffes_own_gradient() -> None:
     with np.load(DATA / "tiny_caffe.npz") as recorded:
         for image, gradient in zip(recorded["images"], recorded["grad_fc2"]):
             wanted, product = np.abs(gradient).max(axis=0), (gradient * image).sum(axis=0)
-            found = [sensitivity(net, image, blob="fc", unit=2, reduce=reduce) for reduce in ("max_abs", "times_input")]
-            np.testing.assert_allclose(found[0], wanted, atol=1e-5 * wanted.max())
-            np.testing.assert_allclose(found[1], product, atol=1e-5 * np.abs(product).max())
+            maps = [sensitivity(net, image, blob="fc", unit=2, reduce=reduce) for reduce in ("max_abs", "times_input")]
+            np.testing.assert_allclose(maps[0], wanted, atol=1e-5 * wanted.max())
+            np.testing.assert_allclose(maps[1], product, atol=1e-5 * np.abs(product).max())

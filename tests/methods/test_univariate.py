@@ -41,7 +41,7 @@ def loops(predict: Any, x: Any, background: Any, instances: int, values: Any = N
     """Every feature replaced by its value in every instance of the background, one at a time."""
     x = list(x)
     base = predict(np.array([x], dtype=object))[0]
-    found = np.empty((len(x), len(base)))
+    evidence = np.empty((len(x), len(base)))
     for feature in range(len(x)):
         taken = [row[feature] for row in background] if values is None else values[feature]
         total = [0.0] * len(base)
@@ -51,8 +51,10 @@ def loops(predict: Any, x: Any, background: Any, instances: int, values: Any = N
             p = predict(np.array([changed], dtype=object))[0]
             total = [t + float(q) for t, q in zip(total, p)]
         for c in range(len(base)):
-            found[feature, c] = bits(base[c], instances, len(base)) - bits(total[c] / len(taken), instances, len(base))
-    return found
+            means = [base[c], total[c] / len(taken)]
+            kept, gone = (bits(p, instances, len(base)) for p in means)
+            evidence[feature, c] = kept - gone
+    return evidence
 
 
 @pytest.mark.parametrize("nominal", [(), (0, 1, 2)])
@@ -60,21 +62,21 @@ def loops(predict: Any, x: Any, background: Any, instances: int, values: Any = N
 def test_few_values_are_taken_one_by_one(nominal: tuple[int, ...], instances: Any) -> None:
     background = np.random.default_rng(0).integers(0, 4, (30, 3))
     x = np.array([1, 3, 9])  # 9 is in no other instance
-    found = univariate(Counted(), x, background, nominal=nominal, instances=instances)
-    np.testing.assert_allclose(found, loops(Counted(), x, background, instances or 30), rtol=1e-9, atol=1e-12)
+    evidence = univariate(Counted(), x, background, nominal=nominal, instances=instances)
+    np.testing.assert_allclose(evidence, loops(Counted(), x, background, instances or 30), rtol=1e-9, atol=1e-12)
 
 
 def test_words_and_numbers_together() -> None:
     background = np.array([["red", 1.5, "a"], ["green", 2.5, "bbb"], ["red", 0.5, "a"], ["blue", 1.0, "a"]], object)
     x = np.array(["green", 1.5, "a"], object)
-    found = univariate(Counted(), x, background, nominal=[0, 2])
-    np.testing.assert_allclose(found, loops(Counted(), x, background, 4), rtol=1e-9)
+    evidence = univariate(Counted(), x, background, nominal=[0, 2])
+    np.testing.assert_allclose(evidence, loops(Counted(), x, background, 4), rtol=1e-9)
 
 
 def test_words_alone_may_be_longer_than_those_of_the_instance() -> None:
     background = np.array([["a", "bb"], ["cccccc", "d"]])
-    found = univariate(Counted(), np.array(["a", "b"]), background, nominal=[0, 1])
-    np.testing.assert_allclose(found, loops(Counted(), ["a", "b"], background, 2), rtol=1e-9)
+    evidence = univariate(Counted(), np.array(["a", "b"]), background, nominal=[0, 1])
+    np.testing.assert_allclose(evidence, loops(Counted(), ["a", "b"], background, 2), rtol=1e-9)
 
 
 @pytest.mark.parametrize("bins", [1, 3, 7])
@@ -85,8 +87,8 @@ def test_many_numbers_by_the_medians_of_equal_groups(bins: int) -> None:
     for feature in range(2):
         ascending = sorted(background[:, feature].tolist())
         values.append([statistics.median(ascending[i : i + 21 // bins]) for i in range(0, 21, 21 // bins)])
-    found = univariate(Counted(), x, background, bins=bins)
-    np.testing.assert_allclose(found, loops(Counted(), x, background, 21, values), rtol=1e-9)
+    evidence = univariate(Counted(), x, background, bins=bins)
+    np.testing.assert_allclose(evidence, loops(Counted(), x, background, 21, values), rtol=1e-9)
 
 
 def test_groups_of_unequal_size_count_by_their_size() -> None:
@@ -98,8 +100,8 @@ def test_groups_of_unequal_size_count_by_their_size() -> None:
 
 def test_a_nominal_feature_is_not_cut_into_groups() -> None:
     background = np.arange(40).reshape(40, 1) / 7
-    found = univariate(Counted(), np.array([2.0]), background, nominal=[0], bins=5)
-    np.testing.assert_allclose(found, loops(Counted(), [2.0], background, 40), rtol=1e-9)
+    evidence = univariate(Counted(), np.array([2.0]), background, nominal=[0], bins=5)
+    np.testing.assert_allclose(evidence, loops(Counted(), [2.0], background, 40), rtol=1e-9)
 
 
 def test_equal_values_are_evaluated_once_and_nothing_is_changed() -> None:
@@ -125,8 +127,8 @@ def test_whole_numbers_take_a_median_between_them() -> None:
 @given(st.lists(st.sampled_from([0, 1, 2]), min_size=1, max_size=20), st.integers(0, 2), st.floats(0.05, 0.95))
 def test_a_feature_that_is_not_read_has_no_weight(column: list[int], value: int, p: float) -> None:
     background = np.column_stack([column, column])
-    found = univariate(lambda rows: np.tile([p, 1 - p], (len(rows), 1)), np.array([value, value]), background)
-    np.testing.assert_allclose(found, 0, atol=1e-9)
+    evidence = univariate(lambda rows: np.tile([p, 1 - p], (len(rows), 1)), np.array([value, value]), background)
+    np.testing.assert_allclose(evidence, 0, atol=1e-9)
 
 
 def test_naive_bayes_with_one_telling_nominal_feature_is_the_likelihood_ratio() -> None:
@@ -143,10 +145,10 @@ def test_naive_bayes_with_one_telling_nominal_feature_is_the_likelihood_ratio() 
         return np.array(joint) / np.sum(joint, axis=1, keepdims=True)
 
     for a in range(3):
-        found = univariate(predict, np.array([a, 1]), np.array(background), nominal=[0, 1], instances=10**12)
+        evidence = univariate(predict, np.array([a, 1]), np.array(background), nominal=[0, 1], instances=10**12)
         ratio = math.log2(likelihood[1][a] / likelihood[0][a])
-        np.testing.assert_allclose(found[0], [-ratio, ratio], rtol=1e-6)
-        np.testing.assert_allclose(found[1], 0, atol=1e-6)
+        np.testing.assert_allclose(evidence[0], [-ratio, ratio], rtol=1e-6)
+        np.testing.assert_allclose(evidence[1], 0, atol=1e-6)
 
 
 def test_naive_bayes_with_a_normal_feature_is_the_likelihood_ratio() -> None:
@@ -160,8 +162,8 @@ def test_naive_bayes_with_a_normal_feature_is_the_likelihood_ratio() -> None:
         return np.column_stack([1 - p, p])
 
     for a in (-2.0, 0.0, 0.7, 3.0):
-        found = univariate(predict, np.array([a]), background, bins=200, instances=10**12)
-        np.testing.assert_allclose(found[0], [-2 * a / math.log(2), 2 * a / math.log(2)], atol=1e-3)
+        evidence = univariate(predict, np.array([a]), background, bins=200, instances=10**12)
+        np.testing.assert_allclose(evidence[0], [-2 * a / math.log(2), 2 * a / math.log(2)], atol=1e-3)
 
 
 def test_a_classifier_of_scikit_learn() -> None:
@@ -170,16 +172,16 @@ def test_a_classifier_of_scikit_learn() -> None:
     y = random.integers(0, 3, 60)
     instances = random.normal(size=(60, 4)) + y[:, None]
     model = naive_bayes.GaussianNB().fit(instances, y)
-    found = univariate(model.predict_proba, instances[7], instances, bins=60)
-    assert found.shape == (4, 3)
+    evidence = univariate(model.predict_proba, instances[7], instances, bins=60)
+    assert evidence.shape == (4, 3)
     wanted = loops(lambda rows: model.predict_proba(rows.astype(float)), instances[7], instances, 60)
-    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+    np.testing.assert_allclose(evidence, wanted, rtol=1e-9)
 
     words = random.integers(0, 4, (60, 3))
     nominal = naive_bayes.CategoricalNB().fit(words, y)
-    found = univariate(nominal.predict_proba, words[5], words, nominal=[0, 1, 2])
+    evidence = univariate(nominal.predict_proba, words[5], words, nominal=[0, 1, 2])
     np.testing.assert_allclose(
-        found, loops(lambda rows: nominal.predict_proba(rows.astype(int)), words[5], words, 60), rtol=1e-9
+        evidence, loops(lambda rows: nominal.predict_proba(rows.astype(int)), words[5], words, 60), rtol=1e-9
     )
 
 

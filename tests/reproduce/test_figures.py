@@ -19,6 +19,9 @@ from predicdiff.images import load_image
 from predicdiff.nets import zoo
 from predicdiff.nets.caffe import resolved as layers
 from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.samplers.grey import GreyPatch
+from predicdiff.samplers.registry import SAMPLERS, Recipe, SamplerKind
+from predicdiff.windows import sides
 
 pytestmark = needed
 
@@ -33,8 +36,8 @@ def make(tiny: Path, module: Callable[[str], Any]) -> Make:
         command = ["--net", "tiny", "--quality", quality, "--out", str(tiny / "out"), *arguments]
         result = CliRunner().invoke(module(f"figure{number}").main, command)
         assert result.exit_code == code, (result.output, result.exception)
-        found = tiny / "out" / f"figure{number}.json"
-        return json.loads(found.read_text(encoding="utf-8")) if found.exists() else {}, result.output
+        path = tiny / "out" / f"figure{number}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}, result.output
 
     return make
 
@@ -46,10 +49,10 @@ def photographs(tiny: Path) -> list[str]:
 
     from predicdiff.samplers.corpus import bundled
 
-    found = bundled()
+    images = bundled()
     options = []
     for name in ("chelsea", "coffee"):
-        Image.fromarray(found[name]).save(tiny / f"{name}.png")
+        Image.fromarray(images[name]).save(tiny / f"{name}.png")
         options += ["--image", str(tiny / f"{name}.png")]
     return options
 
@@ -72,6 +75,26 @@ def test_a_figure_is_a_picture_with_its_settings_and_its_numbers_beside(number: 
         for shown in panel["maps"]:
             assert shown["lowest"] <= shown["mean"] <= shown["highest"]
             assert shown["full_colour"] == max(-shown["lowest"], shown["highest"])
+
+
+def test_any_sampler_of_the_registry_serves_with_the_papers_context_and_without_the_explained_image(
+    tiny: Path, module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipes: list[Recipe] = []
+
+    def make(images: np.ndarray, recipe: Recipe) -> GreyPatch:
+        recipes.append(recipe)
+        return GreyPatch(float(len(images)))
+
+    monkeypatch.setitem(SAMPLERS, "own", SamplerKind("own", "a sampler of one's own", GreyPatch, make))
+    common = module("common")
+    case = common.Case("tiny", zoo.load_net("tiny", engine=ENGINES[0]), "chelsea", common.images(())["chelsea"])
+    sampler = common.sampler(case, 6, 3, "own")
+    (recipe,) = recipes
+    assert (sides(recipe.context or 0), recipe.seed) == ((10, 10), 3)
+    names = list(recipe.names or ())
+    assert sampler.provenance["value"] == len(names) > 0
+    assert not any(name.startswith("chelsea") for name in names)
 
 
 def test_a_second_run_takes_up_the_maps_of_the_first(make: Make) -> None:
@@ -201,8 +224,8 @@ def test_layers_of_the_stand_in_are_maps_behind_a_relu(module: Callable[[str], A
     net = zoo.load_net("efficientnet_lite0")
     named = module("layers").layers(net)
     assert [net.blobs[layer][1:] for layer in named] == [(112, 112), (28, 28), (7, 7)]
-    found = net.forward(np.zeros((1, *net.input_shape), np.float32), named)
-    assert all(values.min() >= 0 for values in found.values())
+    maps = net.forward(np.zeros((1, *net.input_shape), np.float32), named)
+    assert all(values.min() >= 0 for values in maps.values())
 
 
 def test_a_net_of_ones_own(make: Make, data: Path) -> None:

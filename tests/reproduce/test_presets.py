@@ -55,10 +55,10 @@ def test_a_run_leaves_a_record_and_a_table(run: Run, tiny: Path, presets: Any) -
     record = read(tiny)
     assert {key: record[key] for key in WHERE} == WHERE
     assert list(record["maps"]) == [LABEL]
-    found = record["maps"][LABEL]
-    assert len(found) == 28
-    assert all(-1 <= value <= 1 for value in found.values())
-    for key, value in found.items():
+    correlations = record["maps"][LABEL]
+    assert len(correlations) == 28
+    assert all(-1 <= value <= 1 for value in correlations.values())
+    for key, value in correlations.items():
         stride, samples = map(int, key.split(","))
         evaluations = len({*range(0, 214, stride), 214}) ** 2 * samples
         (line,) = [line for line in output.splitlines() if f" {evaluations:,} | {value:.3f} | {value:.3f} |" in line]
@@ -176,12 +176,10 @@ def test_windows_that_touch_the_mask(presets: Any) -> None:
 
 
 def test_the_cheapest_setting_that_is_good_enough(presets: Any) -> None:
-    found = {
-        name: {"4,2": 0.94 + more, "2,1": 0.97, "2,2": 0.99} for name, more in (("a", 0), ("b", 0.02), ("c", 0.03))
-    }
-    assert presets.cheapest(found, 0.95).startswith("stride 4, S = 2 is")
-    assert presets.cheapest(found, 0.98).startswith("stride 2, S = 2 is")
-    for table in found.values():
+    maps = {name: {"4,2": 0.94 + more, "2,1": 0.97, "2,2": 0.99} for name, more in (("a", 0), ("b", 0.02), ("c", 0.03))}
+    assert presets.cheapest(maps, 0.95).startswith("stride 4, S = 2 is")
+    assert presets.cheapest(maps, 0.98).startswith("stride 2, S = 2 is")
+    for table in maps.values():
         table["4,1"] = 0.99  # cheaper, but a single draw leaves the standard error unknown
-    assert presets.cheapest(found, 0.98).startswith("stride 2, S = 2 is")
-    assert presets.cheapest(found, 0.995) == "none of these settings reaches a median correlation of 0.995"
+    assert presets.cheapest(maps, 0.98).startswith("stride 2, S = 2 is")
+    assert presets.cheapest(maps, 0.995) == "none of these settings reaches a median correlation of 0.995"

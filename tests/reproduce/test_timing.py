@@ -22,11 +22,11 @@ from helpers.logical_gpu import gpu  # noqa: E402
 @pytest.fixture
 def timing(module: Callable[[str], Any], tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The command's module, with a small matrix product and without what may be installed besides."""
-    found = module("timing")
-    monkeypatch.setattr(found, "SIDE", 16)
+    command = module("timing")
+    monkeypatch.setattr(command, "SIDE", 16)
     for name in ("captum", "captum.attr"):
         monkeypatch.setitem(sys.modules, name, None)
-    return found
+    return command
 
 
 def run(timing: Any, out: Path, *arguments: str, code: int = 0) -> tuple[dict[str, Any], str]:

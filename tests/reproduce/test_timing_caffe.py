@@ -32,12 +32,12 @@ def test_messages_keep_words_and_arrays(there: Any, pipe: tuple[Any, Any]) -> No
     arrays = [np.arange(12.0).reshape(3, 4).T, np.int64([[1, -2]]), np.empty((0, 2), np.float32)]
     there.send(sink, {"blob": "größe"}, arrays)
     there.send(sink, {"more": [1, None]})
-    what, found = there.receive(source)
+    what, received = there.receive(source)
     assert what == {"blob": "größe"}
-    for array, wanted in zip(found, arrays):
+    for array, wanted in zip(received, arrays):
         assert (array.shape, array.dtype) == (wanted.shape, wanted.dtype)
         np.testing.assert_array_equal(array, wanted)
-    assert len(found) == 3
+    assert len(received) == 3
     assert there.receive(source) == ({"more": [1, None]}, [])
 
 
@@ -60,8 +60,8 @@ def test_values_are_those_that_caffe_itself_gave(there: Any, caffe_python: list[
         assert set(caffe.about) == {"caffe", "python", "numpy", "device"}
         origins = np.zeros((len(images), 2), int)
         for _ in range(2):
-            found = caffe.evaluate(np.zeros(images.shape[1:]), origins, images[:, None], "fc", [3, 0])
-            np.testing.assert_allclose(found[:, 0], scores[:, [3, 0]], atol=1e-5 * np.abs(scores).max())
+            values = caffe.evaluate(np.zeros(images.shape[1:]), origins, images[:, None], "fc", [3, 0])
+            np.testing.assert_allclose(values[:, 0], scores[:, [3, 0]], atol=1e-5 * np.abs(scores).max())
         with pytest.raises(PredicdiffError, match="over the border"):
             caffe.evaluate(images[0], origins[:1] + 1, images[:1, None], "fc", [0])
     with pytest.raises(DependencyError, match="ended without an answer"):

@@ -39,8 +39,8 @@ def check(nets: Any, spec: NetSpec, weights: Any, blobs: list[str]) -> None:
     plain = nets.PlainNet(layers.resolve(spec), net.weights, torch.device("cpu"))
     for blob in blobs:
         with torch.inference_mode():
-            found = plain(torch.from_numpy(inputs), blob).numpy()
-        np.testing.assert_allclose(found, wanted[blob], rtol=1e-4, atol=1e-5 * np.abs(wanted[blob]).max())
+            values = plain(torch.from_numpy(inputs), blob).numpy()
+        np.testing.assert_allclose(values, wanted[blob], rtol=1e-4, atol=1e-5 * np.abs(wanted[blob]).max())
 
 
 def test_every_blob_of_the_tiny_net(nets: Any, data: Path) -> None:
@@ -110,8 +110,8 @@ def test_a_module_is_itself_in_its_usual_layout(nets: Any) -> None:
     wanted = net.forward(inputs, ["logits", "prob"])
     for blob in ("logits", "prob"):
         with torch.inference_mode():
-            found = plain(torch.from_numpy(inputs), blob).numpy()
-        np.testing.assert_allclose(found, wanted[blob], rtol=1e-5, atol=1e-6)
+            values = plain(torch.from_numpy(inputs), blob).numpy()
+        np.testing.assert_allclose(values, wanted[blob], rtol=1e-5, atol=1e-6)
     assert module[0].weight.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -140,28 +140,28 @@ def test_squeezenet_has_the_published_size(models: Path) -> None:
 
 def test_squeezenet_has_the_recorded_layers(models: Path, shared: Path) -> None:
     facts = json.loads((shared / "nets" / "squeezenet_v1.0.layers.json").read_text())
-    found = [
+    layers_read = [
         {"name": layer.name, "type": layer.type, "bottom": list(layer.bottoms), "top": list(layer.tops), **layer.params}
         for layer in read_prototxt(models / "squeezenet.prototxt").layers
     ]
-    assert found == facts["layers"]
+    assert layers_read == facts["layers"]
 
 
 def test_a_modules_seeded_weights_keep_activations_near_one(nets: Any) -> None:
-    def made(seed: int) -> Any:
+    def filled(seed: int) -> Any:
         module = torch.nn.Sequential(
             torch.nn.Conv2d(3, 40, 5), torch.nn.ReLU(), torch.nn.Conv2d(40, 40, 5), torch.nn.BatchNorm2d(40),
             torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(40 * 64, 100),
         )  # fmt: skip
         return nets.seeded_module(module, seed)
 
-    one, again, other = made(3), made(3), made(4)
+    one, again, other = filled(3), filled(3), filled(4)
     assert torch.equal(one[2].weight, again[2].weight)
     assert not torch.equal(one[2].weight, other[2].weight)
     assert not one.training
     with torch.inference_mode():
-        found = one(torch.from_numpy(draw(4, 3, 16, 16)) * nets.PIXELS)
-    assert 0.5 < float(found.std()) < 3
+        activations = one(torch.from_numpy(draw(4, 3, 16, 16)) * nets.PIXELS)
+    assert 0.5 < float(activations.std()) < 3
 
 
 def test_torchvisions_nets(nets: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,32 +55,32 @@ def record() -> dict[str, Any]:
 
 
 def test_times_and_rates(table: Any, record: dict[str, Any]) -> None:
-    found = table.summary("alexnet", record["nets"]["alexnet"], "cpu")
-    mine, naive = found["ways"]["incremental"], found["ways"]["naive"]
+    derived = table.summary("alexnet", record["nets"]["alexnet"], "cpu")
+    mine, naive = derived["ways"]["incremental"], derived["ways"]["naive"]
     assert mine["ms"] == pytest.approx({"median": 4, "min": 4, "max": 5})
     assert (mine["per_second"], mine["image_seconds"]) == pytest.approx((250, 4000))
-    assert found["product_rate"] == pytest.approx(1e11)
+    assert derived["product_rate"] == pytest.approx(1e11)
     assert (mine["rate"], mine["of_product"]) == pytest.approx((1e11, 1.0))  # 2 x 2e8 in 4 ms
     assert (naive["rate"], naive["of_product"]) == pytest.approx((1.6e9 / 0.024, 2 / 3))
-    assert found["multiply_adds_left"] == 0.25
-    assert "rate" not in found["ways"]["sampling"]
+    assert derived["multiply_adds_left"] == 0.25
+    assert "rate" not in derived["ways"]["sampling"]
 
 
 def test_times_as_fast_are_taken_round_by_round(table: Any, record: dict[str, Any]) -> None:
-    found = table.summary("alexnet", record["nets"]["alexnet"], "cpu")["times_as_fast"]
-    assert set(found) == {"naive", "dense"}
-    assert [found["naive"][key] for key in ("min", "median", "max")] == pytest.approx([5, 6, 6])
-    assert [found["dense"][key] for key in ("min", "median", "max")] == pytest.approx([2.4, 2.5, 4])
-    assert (found["naive"]["target"], found["naive"]["reached"]) == (6, True)
-    assert (found["dense"]["target"], found["dense"]["reached"]) == (4, False)
+    ratios = table.summary("alexnet", record["nets"]["alexnet"], "cpu")["times_as_fast"]
+    assert set(ratios) == {"naive", "dense"}
+    assert [ratios["naive"][key] for key in ("min", "median", "max")] == pytest.approx([5, 6, 6])
+    assert [ratios["dense"][key] for key in ("min", "median", "max")] == pytest.approx([2.4, 2.5, 4])
+    assert (ratios["naive"]["target"], ratios["naive"]["reached"]) == (6, True)
+    assert (ratios["dense"]["target"], ratios["dense"]["reached"]) == (4, False)
 
 
 def test_a_gpu_has_targets_of_its_own(table: Any, record: dict[str, Any]) -> None:
     net = record["nets"]["alexnet"]
-    found = table.summary("alexnet", net, "cuda")
-    assert "target" not in found["times_as_fast"]["naive"]
-    assert (found["times_as_fast"]["dense"]["target"], found["times_as_fast"]["dense"]["reached"]) == (3, False)
-    assert found["image"] == pytest.approx({"seconds": 4000, "target": 10, "reached": False})
+    derived = table.summary("alexnet", net, "cuda")
+    assert "target" not in derived["times_as_fast"]["naive"]
+    assert (derived["times_as_fast"]["dense"]["target"], derived["times_as_fast"]["dense"]["reached"]) == (3, False)
+    assert derived["image"] == pytest.approx({"seconds": 4000, "target": 10, "reached": False})
     net["ways"]["incremental"]["seconds"] = [1e-5] * 3
     assert table.summary("alexnet", net, "cuda")["image"]["reached"] is True
     assert table.summary("squeezenet", net, "cuda")["image"] == pytest.approx({"seconds": 10})

@@ -51,9 +51,9 @@ def coordinates(height, width):
 
 @pytest.mark.parametrize(("height", "width"), [(120, 90), (90, 200), (60, 60)])
 def test_crops_keep_proportions_and_lie_at_places_and_scales_of_their_own(height, width):
-    made = crops(coordinates(height, width), SHAPE[1:], count=8, seed=0)
-    assert (made.shape, made.dtype) == ((8, *SHAPE), np.float32)
-    rows, columns = made[:, 0] * height, made[:, 1] * width
+    cut = crops(coordinates(height, width), SHAPE[1:], count=8, seed=0)
+    assert (cut.shape, cut.dtype) == ((8, *SHAPE), np.float32)
+    rows, columns = cut[:, 0] * height, cut[:, 1] * width
     tall, wide = np.ptp(rows, axis=(1, 2)), np.ptp(columns, axis=(1, 2))
     np.testing.assert_allclose(tall / wide, 39 / 51, rtol=0.05)
     assert np.ptp(rows[0]) > 0.95 * height or np.ptp(columns[0]) > 0.95 * width

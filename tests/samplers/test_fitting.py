@@ -20,13 +20,13 @@ def fit(images, context=4, **settings):
 @pytest.mark.parametrize("patches", [70, 73, 2500])
 def test_mean_and_covariance_are_numpys(patches):
     images = whole_images()
-    found = fit(images, patches=patches)
+    fitted = fit(images, patches=patches)
     times = [patches // 7 + (i < patches % 7) for i in range(7)]
     values = np.repeat(images.reshape(7, -1), times, axis=0)
-    np.testing.assert_allclose(found.mean.ravel(), values.mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(found.covariance[0], np.cov(values.T), rtol=1e-9, atol=1e-9)
-    np.testing.assert_array_equal(found.covariance, found.covariance.transpose(0, 2, 1))
-    assert (found.low, found.high) == (images.min(), images.max())
+    np.testing.assert_allclose(fitted.mean.ravel(), values.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(fitted.covariance[0], np.cov(values.T), rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(fitted.covariance, fitted.covariance.transpose(0, 2, 1))
+    assert (fitted.low, fitted.high) == (images.min(), images.max())
 
 
 def test_independent_channels_have_a_covariance_each():
@@ -60,32 +60,32 @@ def test_sums_are_exact_so_that_their_order_does_not_matter(channels):
 @pytest.mark.parametrize("shift", [0.0, 10.0, -1e3])
 def test_any_range_of_values_is_counted_finely(scale, shift):
     images = (np.random.default_rng(1).uniform(-1, 1, (40, 1, 4, 4)) + shift) * scale
-    found, values = fit(images, patches=25_000), np.repeat(images.reshape(40, -1), 625, axis=0)
-    np.testing.assert_allclose(found.mean.ravel(), values.mean(axis=0), rtol=0, atol=1e-5 * scale)
-    np.testing.assert_allclose(found.covariance[0], np.cov(values.T), rtol=0, atol=1e-5 * scale**2)
+    fitted, values = fit(images, patches=25_000), np.repeat(images.reshape(40, -1), 625, axis=0)
+    np.testing.assert_allclose(fitted.mean.ravel(), values.mean(axis=0), rtol=0, atol=1e-5 * scale)
+    np.testing.assert_allclose(fitted.covariance[0], np.cov(values.T), rtol=0, atol=1e-5 * scale**2)
 
 
 def test_constant_images_have_no_variance():
     images = np.repeat([[0.1], [255.0], [7.0]], 64, axis=1).reshape(1, 3, 8, 8)
-    found = fit(images, patches=2500)
-    np.testing.assert_allclose(found.mean[:, 0, 0], [0.1, 255, 7], atol=1e-3)
-    np.testing.assert_array_equal(found.covariance, 0.0)
+    fitted = fit(images, patches=2500)
+    np.testing.assert_allclose(fitted.mean[:, 0, 0], [0.1, 255, 7], atol=1e-3)
+    np.testing.assert_array_equal(fitted.covariance, 0.0)
     np.testing.assert_array_equal(fit(images[:, :1]).mean, 0.1)
 
 
 def test_patches_come_from_everywhere_in_an_image():
     height, width, context = 6, 9, 4
     rows, columns = np.mgrid[:height, :width]
-    found = fit(np.stack([rows, columns]).astype(float)[None], context, patches=20_000)
-    top, left = found.mean[:, 0, 0]
+    fitted = fit(np.stack([rows, columns]).astype(float)[None], context, patches=20_000)
+    top, left = fitted.mean[:, 0, 0]
     last = np.array([height - context, width - context])
     error = np.sqrt(((last + 1) ** 2 - 1) / 12 / 20_000)
     assert np.abs(([top, left] - last / 2) / error).max() < 4
-    np.testing.assert_allclose(found.mean[0], top + np.mgrid[:context, :context][0])
-    np.testing.assert_allclose(found.mean[1], left + np.mgrid[:context, :context][1])
-    assert (found.low, found.high) == (0, width - 1)
+    np.testing.assert_allclose(fitted.mean[0], top + np.mgrid[:context, :context][0])
+    np.testing.assert_allclose(fitted.mean[1], left + np.mgrid[:context, :context][1])
+    assert (fitted.low, fitted.high) == (0, width - 1)
     np.testing.assert_allclose(
-        [found.covariance[0][0, 0], found.covariance[0][16, 16]], ((last + 1) ** 2 - 1) / 12, rtol=0.05
+        [fitted.covariance[0][0, 0], fitted.covariance[0][16, 16]], ((last + 1) ** 2 - 1) / 12, rtol=0.05
     )
 
 
@@ -131,9 +131,9 @@ def test_three_by_n_by_three():
 
 def test_small_images_are_left_out_and_counted():
     images = [np.zeros((1, 3, 30)), np.full((1, 5, 5), 9.0), np.zeros((1, 30, 3))]
-    found = fit(images)
-    assert (found.images, found.skipped) == (1, 2)
-    np.testing.assert_array_equal(found.mean, np.full((1, 4, 4), 9.0))
+    fitted = fit(images)
+    assert (fitted.images, fitted.skipped) == (1, 2)
+    np.testing.assert_array_equal(fitted.mean, np.full((1, 4, 4), 9.0))
 
 
 @pytest.mark.parametrize(

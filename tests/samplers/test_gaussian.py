@@ -174,10 +174,10 @@ def test_noise_gives_the_same_patches_to_the_rounding_of_its_numbers(blocks, cli
     noise, wanted = sampler.noise(pixels, origins, **request), sampler.draw(pixels, origins, **request)
     assert noise.normal.dtype == np.float32
     assert (noise.shape, len(noise.factors)) == (wanted.shape, 9)
-    found = noise.patches()
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=float32_atol(wanted, 18))  # a row of the factor
+    patches = noise.patches()
+    np.testing.assert_allclose(patches, wanted, rtol=0, atol=float32_atol(wanted, 18))  # a row of the factor
     if clip is not None:
-        assert (found.min(), found.max()) == clip
+        assert (patches.min(), patches.max()) == clip
     assert sampler.noise(pixels, [], **request).patches().shape == (0, 4, 2, 3, 3)
     with pytest.raises(SettingsError, match="samples S = 0"):
         sampler.noise(pixels, origins, window=3, samples=0, seed=0)
@@ -297,13 +297,13 @@ def test_draws_are_clipped_to_what_the_corpus_holds_at_each_pixel():
     images = np.random.default_rng(0).uniform(0, 255, (4, 2, 9, 12)).astype(np.float32)
     free, cut = (GaussianSampler.fit(images, 5, patches=2000, clip=clip) for clip in (None, "corpus"))
     request = {"origins": everywhere(3, 9, 12), "window": 3, "samples": 6, "seed": 0}
-    unbound, found = free.draw(images[0], **request), cut.draw(images[0], **request)
-    assert (found != unbound).any()
+    unbound, draws = free.draw(images[0], **request), cut.draw(images[0], **request)
+    assert (draws != unbound).any()
     for number, (row, column) in enumerate(request["origins"]):
         for channel, down, right in np.ndindex(2, 3, 3):
             seen = images[:, channel, row + down, column + right]
             wanted = [min(max(value, seen.min()), seen.max()) for value in unbound[number, :, channel, down, right]]
-            np.testing.assert_array_equal(found[number, :, channel, down, right], wanted)
+            np.testing.assert_array_equal(draws[number, :, channel, down, right], wanted)
 
 
 def test_bounds_of_each_pixel_are_no_range_that_pixels_must_keep():
@@ -403,9 +403,9 @@ def test_skipped_images_are_reported():
 def test_provenance():
     images = np.random.default_rng(0).uniform(0, 255, (2, 3, 10, 10))
     sampler = GaussianSampler.fit(images, 4, patches=300, seed=7, names=["a", "b"], clip=None)
-    found = json.loads(json.dumps(sampler.provenance))
-    assert found.pop("fingerprint") == GaussianSampler.fit(images, 4, patches=300, seed=7).provenance["fingerprint"]
-    assert found == {
+    record = json.loads(json.dumps(sampler.provenance))
+    assert record.pop("fingerprint") == GaussianSampler.fit(images, 4, patches=300, seed=7).provenance["fingerprint"]
+    assert record == {
         "kind": "gaussian", "context": 4, "channels": "joint", "clip": None, "jitter": 0.0, "images": 2, "skipped": 0,
         "names": ["a", "b"], "patches": 300, "seed": 7,
     }  # fmt: skip

@@ -151,10 +151,10 @@ def test_no_windows_give_no_patches():
 
 def test_provenance():
     names = [f"image {i}" for i in range(COUNT)]
-    found = json.loads(json.dumps(MarginalSampler(corpus(), names=names).provenance))
-    assert (found["kind"], found["count"], found["names"]) == ("marginal", COUNT, names)
-    assert found["fingerprint"] == MarginalSampler(corpus()).provenance["fingerprint"]
-    assert found["fingerprint"] != MarginalSampler(corpus() + 1).provenance["fingerprint"]
+    record = json.loads(json.dumps(MarginalSampler(corpus(), names=names).provenance))
+    assert (record["kind"], record["count"], record["names"]) == ("marginal", COUNT, names)
+    assert record["fingerprint"] == MarginalSampler(corpus()).provenance["fingerprint"]
+    assert record["fingerprint"] != MarginalSampler(corpus() + 1).provenance["fingerprint"]
 
 
 @pytest.mark.parametrize(

@@ -61,12 +61,12 @@ def test_one_object_set_anew_gives_each_windows_stream():
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 9])
 def test_normal_numbers_of_windows_whatever_the_threads(threads):
-    found = normals(11, ORIGINS, (3, 2), dtype=np.float64, threads=threads)
+    numbers = normals(11, ORIGINS, (3, 2), dtype=np.float64, threads=threads)
     wanted = [generator(11, row, column).standard_normal((3, 2)) for row, column in ORIGINS]
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(numbers, wanted)
     rounded = normals(11, ORIGINS, (3, 2), threads=threads)
     assert rounded.dtype == np.float32
-    np.testing.assert_array_equal(rounded, found.astype(np.float32))
+    np.testing.assert_array_equal(rounded, numbers.astype(np.float32))
 
 
 def test_no_windows_have_no_numbers():
