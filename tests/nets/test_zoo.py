@@ -54,6 +54,18 @@ def module() -> Any:
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 5, 2))
 
 
+PUBLIC = [
+    "Entry", "Fetched", "Status", "cache_dir", "caffe_preprocessing", "entry", "fetch_net", "known_preprocessing",
+    "load_labels", "load_net", "manifest", "mean_path", "models_dir", "names", "status", "weights_path",
+]  # fmt: skip
+
+
+def test_the_names_of_the_last_release_are_imported_from_the_zoo() -> None:
+    assert sorted(nets.__all__) == PUBLIC
+    for name in PUBLIC:
+        assert callable(getattr(nets, name)), name
+
+
 def test_a_caffe_users_own_files(golden: Any) -> None:
     net = load_net(str(PROTOTXT), weights=CAFFEMODEL, labels=LABELS, training_instances=5)
     np.testing.assert_allclose(net.forward(golden["images"][:2], ["prob"])["prob"], golden["blob:prob"], atol=1e-5)
