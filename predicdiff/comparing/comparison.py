@@ -22,7 +22,7 @@ DRAWN = {"plain": "plain seismic colours", "hsv": "an overlay in HSV", "blend": 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `predicdiff.compare.compare` finds.
+    """What `predicdiff.compare` finds.
 
     Attributes
     ----------

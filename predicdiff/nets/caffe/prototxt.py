@@ -1,7 +1,7 @@
-"""Caffe's files -> plain records: net definitions (prototxt) here, weights and means in `caffemodel`.
+"""Net definitions (prototxt) -> plain records.
 
-What a field means, and which layers there are, is for `nets` to say; here a net is data. Old definitions come out in
-today's words: V1 layers and their types, ``input_dim``, ``input_shape``.
+Here a net is data; what the fields of a layer mean is said in `layer_types`. Old definitions come out in today's words:
+V1 layers and their types, ``input_dim``, ``input_shape``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ import numpy as np
 from google.protobuf import text_format
 
 from ...errors import FormatError, LayerError
-from .caffemodel import PathLike, check_shape, opened, read_caffemodel, read_mean
+from .caffemodel import PathLike, check_shape, opened
 from .layer_types import TYPES, known_types
 from .records import Layer, NetSpec
 from .schema import PACKAGE, message_class, pool, v1_types
-
-__all__ = ["Layer", "NetSpec", "parse_prototxt", "read_caffemodel", "read_mean", "read_prototxt"]
 
 #: Net definitions are a thousand times smaller.
 _MOST_BYTES = 2**25

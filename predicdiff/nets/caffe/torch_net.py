@@ -15,7 +15,7 @@ from ..engine.graph import Graph
 from ..engine.torch_base import TorchNet
 from ..preprocessing import Preprocessing
 from .graph import caffe_graph
-from .prototxt import NetSpec
+from .records import NetSpec
 from .resolved import check_weights, definition, resolve
 from .torch_layers import LAYERS
 

@@ -1,6 +1,7 @@
 """A net as a list of functions on numbered values, each with what is known of which places of a map it joins.
 
-Both Caffe's layer records and torch modules are turned into one, and `incremental` runs it.
+Both Caffe's layer records and torch modules are turned into one. `Graph.run` runs all of it, `incremental` the parts
+that a change reaches.
 """
 
 from __future__ import annotations

@@ -25,11 +25,6 @@ class Work:
     done: float = 0.0
     dense: float = 0.0
 
-    @property
-    def share(self) -> float:
-        """What was done, over what dense passes would have taken."""
-        return self.done / self.dense if self.dense else 1.0
-
     def add(self, more: Work) -> None:
         """Count another's too."""
         self.done += more.done
@@ -58,11 +53,6 @@ class Kept:
         self.values = route.graph.run(inputs, route.values)
         self.work = Work()
         self._bordered: dict[tuple[int, tuple[int, ...], float], Tensor] = {}
-
-    @property
-    def elements(self) -> int:
-        """How many elements that are, borders included."""
-        return sum(tensor.numel() for tensor in (*self.values.values(), *self._bordered.values()))
 
     def bordered(self, value: int, border: tuple[int, int, int, int], fill: float) -> Tensor:
         """A value with ``fill`` (left, right, above, below) around it; kept too."""
