@@ -7,9 +7,14 @@ of n windows. Rows and columns never mix, so that a rectangle is a pair of range
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Sequence
+from typing import NamedTuple, Sequence, Tuple
 
 import numpy as np
+
+#: Shape of a value, without the batch axis.
+Shape = Tuple[int, ...]
+#: A number along the rows and one along the columns.
+Pair = Tuple[int, int]
 
 
 class Span(NamedTuple):

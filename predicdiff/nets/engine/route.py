@@ -9,8 +9,9 @@ import numpy as np
 
 from ...windows import SidesLike, sides
 from . import geometry
-from .geometry import Box, Rectangles, Span
-from .graph import Graph, Local, Node, Shape, Whole
+from .geometry import Box, Rectangles, Shape, Span
+from .graph import Graph, Local, Node, Whole
+from .order import last_uses
 
 #: From this share of a map on, all of it is computed: fewer calls, and no copies.
 SHARE = 0.7
@@ -47,7 +48,7 @@ class Route:
         self.changed = {source, *(node.writes for node in self.head)}
         read = {number for node in self.tail for number in node.reads}
         self.frontier = sorted(read & self.changed) if self.tail else [target]
-        self.last = {number: i for i, node in enumerate(self.head) for number in (*node.reads, node.writes)}
+        self.last = last_uses([node.move for node in self.head])
         self.last.update((number, len(self.head)) for number in self.frontier)
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..engine.graph import Shape
+from ..engine.geometry import Shape
 
 #: Python's operators on the left side's memory.
 IN_PLACE = frozenset({operator.iadd, operator.imul, operator.isub, operator.itruediv})

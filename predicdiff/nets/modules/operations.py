@@ -9,19 +9,17 @@ import functools
 import math
 import operator
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from ..engine.convolution import convolutions
-from ..engine.geometry import Reach, reaches
-from ..engine.graph import Concat, Function, Kernel, Local, Node, Pointwise, Shape
+from ..engine.geometry import Pair, Reach, Shape, reaches
+from ..engine.graph import Concat, Function, Kernel, Local, Node, Pointwise
 from ..engine.pooling import divisors, maxima, means
 from .calls import IN_PLACE, Call
-
-Pair = Tuple[int, int]
 
 #: From a node that joins everything, and the call that it makes, to the node with what is known of the call; None if
 #: that is nothing.

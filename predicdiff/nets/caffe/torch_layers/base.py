@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence, Tuple
+from typing import Any, Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +13,6 @@ from ...engine.graph import Function, Kind, Pointwise, Whole
 from ..layer_types import Shapes
 from ..resolved import Step
 
-Pair = Tuple[int, int]
 Tensors = Sequence[Tensor]
 
 

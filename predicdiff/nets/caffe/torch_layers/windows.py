@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...engine.convolution import convolutions, sound
-from ...engine.geometry import Reach, reaches
+from ...engine.geometry import Pair, Reach, reaches
 from ...engine.graph import Function, Kind, Local
 from ...engine.pooling import divisors, maxima, means
 from ..resolved import Step
-from .base import Filters, Pair, Tensors, TorchLayer, filter_size, with_bias
+from .base import Filters, Tensors, TorchLayer, filter_size, with_bias
 
 
 def convolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
