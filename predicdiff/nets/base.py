@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import windows
-from ..errors import BlobError, ImageError, SettingsError
+from ..errors import BlobError, ImageError, InputWarning, SettingsError
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..units import as_map, check_unit, lookup
@@ -81,6 +82,8 @@ class BlobNet(ABC):
 
     def __init__(self, facts: NetFacts) -> None:
         facts.check()
+        if facts.preprocessing is not None:
+            facts.preprocessing.warn_of_the_mean()
         self.name = facts.name
         self.input_shape = facts.input_shape
         self.scores = facts.scores
@@ -237,6 +240,12 @@ class BlobNet(ABC):
         if start == blob or not self._downstream(start, blob):
             raise BlobError(f"blob {blob!r} does not lie downstream of {start!r}: perturbing that can't change it.")
 
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
+        """A copy of the net with other weights in these layers."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # what there is to say was said when this net was made
+            return self._with_weights(weights)
+
     @property
     @abstractmethod
     def learnt(self) -> list[str]:
@@ -248,12 +257,12 @@ class BlobNet(ABC):
         """Copies of each layer's weights, or views of them."""
 
     @abstractmethod
-    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
-        """A copy of the net with other weights in these layers."""
-
-    @abstractmethod
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
+
+    @abstractmethod
+    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
+        """As `with_weights`."""
 
     @abstractmethod
     def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:

@@ -147,6 +147,11 @@ class Preprocessing:
                 f"the mean has the shape {shape}, the net's input {input_shape}: want ({input_shape[0]},) or a mean "
                 "image with as many channels, at least as large as the input."
             )
+
+    def warn_of_the_mean(self) -> None:
+        """Warn of a mean that looks as if it were of pixels of another range than those that it is taken from."""
+        if self.mean is None:
+            return
         low, high = float(np.min(self.mean)), float(np.max(self.mean))
         if 0 <= low <= high < 1 and high > 0 and self.raw_scale > 1:
             warn(

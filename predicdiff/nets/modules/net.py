@@ -113,8 +113,7 @@ class ModuleNet(TorchNet):
         own = own_weights(self.module)
         return {name: [_array(weight) for weight in weights] for name, weights in own.items() if weights}
 
-    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> ModuleNet:
-        """A copy of the net, module and all, with other weights in these submodules."""
+    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> ModuleNet:
         module = copy.deepcopy(self.module)
         own = own_weights(module)
         with torch.no_grad():
