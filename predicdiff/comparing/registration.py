@@ -44,8 +44,8 @@ class Placement:
     offset: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
-    def whole(cls, panel: tuple[int, ...], shape: tuple[int, ...]) -> Placement:
-        """The map's border on the panel's border; both are (height, width)."""
+    def stretched(cls, panel: tuple[int, ...], shape: tuple[int, ...]) -> Placement:
+        """That of a map (height, width) stretched over all of a panel (height, width)."""
         return cls((panel[0] / shape[0], panel[1] / shape[1]))
 
     def take(self, panel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -136,7 +136,7 @@ def _pair(panel: np.ndarray, relevance: np.ndarray, side: int) -> tuple[np.ndarr
 def _shrunk(values: np.ndarray, side: int) -> np.ndarray:
     factor = min(1.0, side / max(values.shape))
     shape = (max(1, round(values.shape[0] * factor)), max(1, round(values.shape[1] * factor)))
-    return Placement.whole(values.shape, shape).take(values, shape)
+    return Placement.stretched(values.shape, shape).take(values, shape)
 
 
 def _placement(place: np.ndarray, panel: tuple[int, ...], shape: tuple[int, ...]) -> Placement:

@@ -315,7 +315,7 @@ class BlobNet(ABC):
             return np.array(pixels, np.float32)
         return self.preprocessing.encode(pixels, self.input_shape, origin=origin)
 
-    def _checked(self, values: Any, wanted: tuple[Any, ...]) -> np.ndarray:
+    def _checked(self, values: Any, wanted: tuple[int | str, ...]) -> np.ndarray:
         """``values`` as float32, if they have the shape ``wanted``, in which a letter is any size from 1."""
         array = np.asarray(values)
         self._check_shape(array.shape, wanted)
@@ -341,8 +341,8 @@ class BlobNet(ABC):
         windows.check_inside(origins, ground[1:], checked.shape[3:])
         return checked
 
-    def _check_shape(self, shape: tuple[int, ...], wanted: tuple[Any, ...]) -> None:
-        sizes = dict(zip(wanted, shape))  # of a letter that is there twice the last
+    def _check_shape(self, shape: tuple[int, ...], wanted: tuple[int | str, ...]) -> None:
+        sizes = dict(zip(wanted, shape))  # a letter that comes twice has the last of its sizes
         fits = len(shape) == len(wanted) and all(
             size == (sizes[wish] if isinstance(wish, str) else wish) and (size > 0 or wish == 0)
             for size, wish in zip(shape, wanted)
@@ -363,5 +363,5 @@ def hash_of(arrays: Iterable[np.ndarray]) -> str:
     return "sha1:" + digest.hexdigest()
 
 
-def _inside(shape: Sequence[Any]) -> str:
+def _inside(shape: Sequence[int | str]) -> str:
     return ", ".join(map(str, shape))

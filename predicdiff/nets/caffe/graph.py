@@ -43,7 +43,7 @@ def _node(step: Step, top: int, weights: Tensors, device: torch.device) -> Node:
     if layer.affine is not None and isinstance(node.kind, Pointwise):
         gain, shift = (values.expand(step.bottoms[0][0]) for values in layer.affine(weights, **settings))
         node = replace(node, affine=lambda: (gain, shift))
-    if filters is not None and settings.get("axis", 0) == 0:  # another axis: one output for each of several rows
+    if filters is not None and filters.of_channels(**settings):
         own, functions = filters.own, filters.functions
         kernel = Kernel(lambda: own(weights, **settings), lambda weight, bias: functions(weight, bias, **settings))
         node = replace(node, kernel=kernel)

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from .geometry import Box
 from .graph import Concat, Local, Node
-from .kept import NOTHING, Kept
+from .kept import UNTOUCHED, Kept
 from .patches import cut_out, narrowed, paste, trimmed
 
 
 @dataclass(frozen=True)
 class Change:
-    """What has become of a value: its part in the box, for every window and draw, or all of it where there is none."""
+    """What a value is now, for every window and draw: its part in the box, or all of it where there is no box."""
 
     values: Tensor
     box: Box | None
@@ -30,7 +30,7 @@ class Changes:
     ----------
     kept : Kept
     boxes : {value: Box}
-        What the windows change of each map; what is none is computed as a whole.
+        What the windows change of each map; a value without a box is computed as a whole.
     count : int
         How many windows there are.
     """
@@ -54,7 +54,7 @@ class Changes:
                 self.now[node.writes] = self._step(node, box, i)
                 self.kept.count(node, self.size, box)
             else:
-                self.kept.count(node, self.size, NOTHING)
+                self.kept.count(node, self.size, UNTOUCHED)
             for number in (*node.reads, node.writes):
                 if route.last[number] == i:
                     self.now.pop(number, None)

@@ -96,12 +96,20 @@ class Reach:
         return Span(start, np.where(empty, start, np.maximum(start, stop)))
 
     def origin(self, start: np.ndarray) -> np.ndarray:
-        """Where the inputs begin that outputs from ``start`` on see; below 0 in the padding."""
+        """The first input of the piece that outputs from ``start`` on are computed of; below 0 in the padding.
+
+        With ``up`` = 2 inputs lie at the places 0, 2, 4, ...: for an output that sees places from 3 on it is input 1,
+        at place 2.
+        """
         origin: np.ndarray = (start * self.stride - self.before) // self.up
         return origin
 
     def phase(self, start: np.ndarray) -> np.ndarray:
-        """How many places behind the input at their origin outputs from ``start`` on begin to see."""
+        """How many places behind `origin` outputs from ``start`` on begin to see.
+
+        As many outputs more does the piece give in front of them. In the example of `origin` it is 3 - 2 = 1: the first
+        output of the piece sees places from 2 on, and only the second is the one at ``start``.
+        """
         phase: np.ndarray = (start * self.stride - self.before) % self.up
         return phase
 
@@ -110,7 +118,11 @@ class Reach:
         return ((size - 1) * self.stride + self.extent + self.up - 2) // self.up + 1
 
     def gives(self, size: int) -> int:
-        """How many outputs see nothing but what ``size`` of them need; as many, but where inputs lie apart."""
+        """How many outputs a piece of `needs` (``size``) inputs gives: with ``up`` = 1 that is ``size``.
+
+        With ``up`` = 2 and an `extent` of 3, one output needs 2 inputs, since it may begin behind the first. These hold
+        the places 0 to 3, which are enough for two outputs: one sees 0 to 2, the other 1 to 3.
+        """
         return (self.needs(size) * self.up - self.extent) // self.stride + 1
 
 
@@ -183,7 +195,7 @@ def level(rectangles: Rectangles, sizes: np.ndarray, *, share: float) -> list[Bo
     return [Box(*box) for box in zip(row, column, *most.T.tolist())]
 
 
-def alike(rectangles: Rectangles) -> np.ndarray:
+def by_size(rectangles: Rectangles) -> np.ndarray:
     """An order (n,) of windows in which those whose rectangles (V, n) have like sizes follow each other."""
     order: np.ndarray = np.lexsort(np.concatenate([span.stop - span.start for span in rectangles])[::-1])
     return order

@@ -57,7 +57,7 @@ class Local:
 
 
 #: What of its inputs a place of a node's output depends on.
-Kind = Union[Whole, Pointwise, Concat, Local]
+Dependence = Union[Whole, Pointwise, Concat, Local]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Node:
     reads: tuple[int, ...]
     writes: int
     run: Function
-    kind: Kind = Whole()
+    kind: Dependence = Whole()
     fresh: bool = True
     over: Function | None = None
     kernel: Kernel | None = None

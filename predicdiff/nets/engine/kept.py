@@ -1,4 +1,4 @@
-"""What is kept of the image of which many small changes are evaluated, and the account of what that takes."""
+"""The values of the untouched image, kept for all its changes, and an account of the multiply-adds done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .graph import Node, Whole
 from .route import Route
 
 #: The box of a map that no change reaches.
-NOTHING = Box(np.zeros(0, int), np.zeros(0, int), 0, 0)
+UNTOUCHED = Box(np.zeros(0, int), np.zeros(0, int), 0, 0)
 
 
 @dataclass
@@ -67,6 +67,6 @@ class Kept:
         """Keep account of the multiply-adds of a node for a batch of inputs, of a box or of all of its map."""
         whole = isinstance(node.kind, Whole)
         places = 1 if whole else math.prod(self.route.shape(node.writes)[1:])
-        part = places if box is None or (whole and box is not NOTHING) else box.height * box.width
+        part = places if box is None or (whole and box is not UNTOUCHED) else box.height * box.width
         self.work.dense += (node.work + node.spared) * inputs * places
         self.work.done += node.work * inputs * part

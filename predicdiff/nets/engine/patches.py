@@ -73,7 +73,7 @@ def sent(array: np.ndarray, device: torch.device) -> Tensor:
 
 
 def alike(corners: np.ndarray) -> bool:
-    """Whether all windows have the same."""
+    """Whether the corners of all windows are equal."""
     return len(corners) == 1 or bool((corners == corners[0]).all())
 
 

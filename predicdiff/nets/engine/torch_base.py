@@ -29,7 +29,7 @@ from .route import SHARE, Route
 #: Values that are left on the device at most, before they are read.
 HELD = 2**22
 
-Net = TypeVar("Net", bound="TorchNet")
+Copied = TypeVar("Copied", bound="TorchNet")
 
 
 class TorchNet(BlobNet):
@@ -173,7 +173,7 @@ class TorchNet(BlobNet):
             graph = only(graph, source, target, channels)
         return Route(graph, source, target, share=SHARE if self.incremental else 0.0)
 
-    def _set_like(self, copy: Net) -> Net:
+    def _set_like(self, copy: Copied) -> Copied:
         """A copy that computes as this net was told to."""
         copy.incremental, copy.precision = self.incremental, self.precision
         return copy
@@ -197,7 +197,7 @@ def _bytes(tensor: Tensor) -> np.ndarray:
 
 
 def _reader(units: Sequence[Unit], dimensions: int, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """What reads values (b, T) float64 of units in a batch (b, ...); ``dimensions`` without the batch's."""
+    """A function from a batch (b, ...) to units' values (b, T) float64; ``dimensions`` are its axes but the first."""
     if all(len(unit) == dimensions for unit in units):  # single units, all at one stroke
         index: tuple[Any, ...] = (slice(None), *torch.tensor(units, device=device).t())
         return lambda values: values[index].double()
