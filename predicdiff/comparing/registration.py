@@ -129,7 +129,7 @@ def _checked(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def _pair(panel: np.ndarray, relevance: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Copies no larger than ``side``; of the panel, half as much more."""
+    """Copies of both: of the map no larger than ``side``, of the panel no larger than one and a half times that."""
     return _shrunk(panel, side + side // 2), _shrunk(relevance, side)
 
 
@@ -140,7 +140,7 @@ def _shrunk(values: np.ndarray, side: int) -> np.ndarray:
 
 
 def _placement(place: np.ndarray, panel: tuple[int, ...], shape: tuple[int, ...]) -> Placement:
-    """For two scales relative to what the sizes say, and two shifts of the centre in units of the panel's sides."""
+    """The placement with two scales, relative to what the sizes say, and two shifts of the centre, in panel's sides."""
     scale = [place[axis] * panel[axis] / shape[axis] for axis in (0, 1)]
     offset = [panel[axis] * (0.5 + place[2 + axis] - place[axis] / 2) for axis in (0, 1)]
     return Placement((float(scale[0]), float(scale[1])), (float(offset[0]), float(offset[1])))

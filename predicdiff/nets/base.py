@@ -51,7 +51,7 @@ class NetFacts:
     training_instances: int | None = None
 
     def check(self) -> None:
-        """Refuse what contradicts itself."""
+        """Refuse facts that contradict each other."""
         if self.preprocessing is not None:
             self.preprocessing.check(self.input_shape)
         classes = self.blobs[self.output][0] if self.output is not None else None
@@ -234,7 +234,7 @@ class BlobNet(ABC):
         return self._evaluate(base, origins, checked, blob, indices, batch_size, start)
 
     def check_downstream(self, start: str, blob: str) -> None:
-        """A BlobError if ``blob`` does not depend on ``start``, or is the same."""
+        """A BlobError if ``blob`` does not depend on ``start``, or is ``start`` itself."""
         lookup(self._blobs, start)
         lookup(self._blobs, blob)
         if start == blob or not self._downstream(start, blob):
@@ -295,7 +295,7 @@ class BlobNet(ABC):
 
     @abstractmethod
     def _definition(self) -> str:
-        """What tells nets of other layers apart."""
+        """A text that differs between nets of different layers."""
 
     @abstractmethod
     def _weights_hash(self) -> str:

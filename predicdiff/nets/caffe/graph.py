@@ -24,7 +24,7 @@ def caffe_graph(net: ResolvedNet, weights: Mapping[str, Tensors], device: torch.
 
 
 def _node(step: Step, top: int, weights: Tensors, device: torch.device) -> Node:
-    """What gives one of a layer's tops."""
+    """The node that computes one of a layer's tops."""
     layer, settings = LAYERS[step.layer.type], step.shapes.settings
     arguments = layer.arguments(step.shapes, top)
     run, over, filters = layer.run, layer.over, layer.filters

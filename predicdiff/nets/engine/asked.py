@@ -51,7 +51,10 @@ class _Cutter:
             self.readers.update(graph.nodes[i].reads)
 
     def cuts(self, value: int, channels: Sequence[int]) -> Cuts:
-        """What has to stand in the place of which nodes; None if there is a way that does not end in weights."""
+        """The nodes that take the place of others, so that ``value`` has these channels alone.
+
+        None if a way back from it does not end in weights that can be cut.
+        """
         if len(channels) == self.shapes[value][0]:
             return {}
         node = self.nodes.get(value)

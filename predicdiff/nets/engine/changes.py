@@ -97,7 +97,7 @@ class Changes:
         return self._as_it_is(node, [self._part(number, box.row, box.column, size) for number in node.reads], box, i)
 
     def _as_it_is(self, node: Node, inputs: Sequence[Change], box: Box | None, i: int) -> Change:
-        """Run a node as it is; on its first input's memory where that is nobody else's."""
+        """Run a node on inputs that fit it; on its first input's memory where nothing else reads that."""
         mine = inputs[0].owned and self.kept.route.last[node.reads[0]] == i and node.reads.count(node.reads[0]) == 1
         values = [change.values for change in inputs]
         if node.over is not None and mine:
@@ -108,7 +108,7 @@ class Changes:
         return Change(node.run(values), box, owned)
 
     def _share(self, node: Node) -> None:
-        """From now on others read the memory of what a node reads."""
+        """Note of the values that a node reads that something else now reads their memory, too."""
         for number in node.reads:
             if number in self.now:
                 self.now[number] = replace(self.now[number], owned=False)
@@ -154,7 +154,10 @@ class Changes:
         size: tuple[int, int],
         border: tuple[int, int] = (0, 0),
     ) -> Tensor:
-        """What the untouched image gives, with what has changed pasted in; a border lies above it and to its left."""
+        """Rectangles of a value of the untouched image, with what has changed pasted in.
+
+        ``border`` is how far ``untouched`` reaches beyond the map, above it and to its left.
+        """
         batch = cut_out(untouched, row + border[0], column + border[1], size, self.size // self.count, self.kept.layout)
         if change is not None and change.box is not None:
             paste(batch, change.values, change.box.row - row, change.box.column - column)

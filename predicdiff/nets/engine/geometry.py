@@ -31,7 +31,7 @@ class Rectangles(NamedTuple):
     columns: Span
 
     def of(self, windows: np.ndarray) -> Rectangles:
-        """Those of some windows."""
+        """The rectangles of some of the windows."""
         return Rectangles(*(Span(span.start[..., windows], span.stop[..., windows]) for span in self))
 
     @property
@@ -82,7 +82,7 @@ class Reach:
 
     @property
     def border(self) -> tuple[int, int]:
-        """How many inputs beyond the map, before and after it, the first and the last output ask for."""
+        """How many inputs the first output sees in front of the map, and how many the last one sees behind it."""
         last = ((self.size - 1) * self.stride - self.before + self.extent + self.up - 2) // self.up
         return max(0, -(-self.before // self.up)), max(0, last + 1 - self.length)
 
@@ -114,7 +114,7 @@ class Reach:
         return phase
 
     def needs(self, size: int) -> int:
-        """How many inputs a run of ``size`` outputs sees, at most: it depends on the phase."""
+        """How many inputs a run of ``size`` outputs sees; the most, since that depends on its phase."""
         return ((size - 1) * self.stride + self.extent + self.up - 2) // self.up + 1
 
     def gives(self, size: int) -> int:
@@ -167,7 +167,7 @@ def union(several: Sequence[Rectangles]) -> Rectangles:
 
 
 def stack(several: Sequence[Rectangles]) -> Rectangles:
-    """Rectangles (n,) of V maps as one record (V, n)."""
+    """Rectangles (n,) of each of V maps as one `Rectangles` (V, n)."""
     return Rectangles(*(Span(*map(np.stack, zip(*spans))) for spans in zip(*several)))
 
 

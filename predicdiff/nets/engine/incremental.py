@@ -76,7 +76,7 @@ class Incremental:
         yield from self._finish(waiting, chosen)
 
     def _collected(self, batch_size: int) -> int:
-        """How many evaluations go through the tail at once."""
+        """How many evaluations are collected before they go through the tail together."""
         route = self.route
         longest = max(map(route.size, [*route.frontier, *(node.writes for node in route.tail)]))
         collect = bool(route.tail and route.head) and longest <= SMALL

@@ -26,7 +26,7 @@ class Work:
     dense: float = 0.0
 
     def add(self, more: Work) -> None:
-        """Count another's too."""
+        """Add what another account counted."""
         self.done += more.done
         self.dense += more.dense
 

@@ -53,7 +53,7 @@ class Route:
 
     @property
     def whole_from(self) -> Node | None:
-        """The first node that takes a changed map as a whole, so that all behind it is computed as in a dense pass."""
+        """The first node that takes a changed map as a whole, if any; behind it all is computed as in a dense pass."""
         for node in self.head + self.tail:
             wide = any(number in self.changed and self._wide(number) for number in node.reads)
             if isinstance(node.kind, Whole) and wide:
@@ -128,7 +128,7 @@ class Route:
         return most + 2 * sum(behind)
 
     def _works_on_maps(self, node: Node) -> bool:
-        """Whether it does so place by place; a linear layer does not."""
+        """Whether a node works on maps place by place, as a linear layer does not."""
         return not isinstance(node.kind, Whole) and any(map(self._wide, node.reads))
 
     def _wide(self, value: int) -> bool:

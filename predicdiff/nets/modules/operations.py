@@ -38,7 +38,7 @@ def known(node: Node, call: Call) -> Node:
 
 @dataclass(frozen=True)
 class Placewise:
-    """The rule for what does at a place what depends on that place alone, of one tensor or several, and numbers.
+    """The rule for calls whose result at a place depends on that place alone, of one tensor or several, and on numbers.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ def _convolution(node: Node, call: Call) -> Node | None:
 
 
 def _linear(node: Node, call: Call) -> Node | None:
-    """Known of vectors alone."""
+    """A linear layer is known where it takes a vector and gives one."""
     module = cast(nn.Linear, call.module)
     if [len(shape) for shape in (*call.inputs, call.output)] != [1, 1]:
         return None
@@ -141,7 +141,7 @@ def _adaptive_mean_pool(node: Node, call: Call) -> Node | None:
 
 
 def _even_windows(call: Call) -> dict[str, Any] | None:
-    """Settings of the pooling that an adaptive one is; None where its windows differ in size."""
+    """Settings of the ordinary pooling that does the same as an adaptive one; None where its windows differ in size."""
     sizes = list(zip(call.inputs[0][1:], call.output[1:]))
     if any(length % size for length, size in sizes):
         return None
@@ -208,7 +208,7 @@ def _concat(node: Node, call: Call) -> Node | None:
 
 
 def _hooked(module: nn.Module) -> bool:
-    """Whether others take part in its calls; they are to see whole maps."""
+    """Whether hooks of others listen to a module's calls: these are to see whole maps."""
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
 

@@ -34,7 +34,7 @@ def crop(bottoms: Tensors, weights: Tensors, *, begins: tuple[int, ...], shape: 
 
 
 def _copied(part: Tensor) -> Tensor:
-    """In memory of its own, and one channel as convolutions take it, which is not said to come last."""
+    """A copy; of one channel in plain order, since convolutions misread it where channels are said to come last."""
     one = part.dim() == 4 and part.shape[1] == 1
     return part.clone(memory_format=torch.contiguous_format if one else torch.preserve_format)
 

@@ -33,7 +33,7 @@ def placewise(step: Step, weights: Tensors, device: torch.device) -> Dependence:
 
 
 def no_work(step: Step, weights: Tensors) -> int:
-    """Nothing that is counted."""
+    """No multiply-adds that are counted."""
     return 0
 
 

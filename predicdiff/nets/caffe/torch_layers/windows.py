@@ -36,7 +36,7 @@ def deconvolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor
 def _deconvolutions(
     weight: Tensor, bias: Tensor | None, *, stride: Pair, pad: Pair, dilation: Pair, group: int
 ) -> tuple[Function, Function]:
-    """What is done with a map, and with a piece: its outputs that see nothing beyond it."""
+    """The function for a map, and the one for a piece, which gives the outputs that see nothing beyond the piece."""
     inside = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:])]
     beyond = [s - 1 for s in stride]  # outputs behind the last input, before there would be another
     transposed = functional.conv_transpose2d
