@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Kind(NamedTuple):
-    """What files hold, in words for their errors, which are of type ``error``; ``command`` makes one at ``{path}``."""
+    """A kind of files, in words for errors of the type ``error``; ``command`` says what makes one at ``{path}``."""
 
     noun: str
     version: int
@@ -85,7 +85,7 @@ def _kind_of(file: Any, path: Path, family: Kind, kinds: Iterable[Kind]) -> Kind
 
 
 def _plain(value: Any) -> Any:
-    """An array as it is, a text as what it is JSON of."""
+    """An array as it is, and of a text what it holds as JSON."""
     return value if isinstance(value, np.ndarray) else json.loads(value)
 
 
@@ -136,7 +136,7 @@ def written_whole(path: Path, *, error: type[PredicdiffError] = ExplanationError
 
 
 def _to_disk(path: Path) -> None:
-    """Some file systems report a full disk only now; and the name must not be there before the content."""
+    """Wait until a file is on the disk, since some file systems report only then that they are full."""
     with open(path, "r+b") as file:
         os.fsync(file.fileno())
 

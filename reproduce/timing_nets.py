@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from predicdiff.errors import DependencyError, SettingsError
 from predicdiff.images import View
-from predicdiff.nets.caffe import resolved as layers
 from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.nets.caffe.resolved import ResolvedNet, resolve
 from predicdiff.nets.caffe.torch_net import CaffeTorchNet
 from predicdiff.nets.fetching.manifest import entry, models_dir
 from predicdiff.nets.fetching.weights import status
@@ -69,7 +69,7 @@ def load(name: str, *, seed: int, device: str | None) -> Timed:
     spec = read_prototxt(prototxt)
     net = CaffeTorchNet(
         spec,
-        seeded(layers.resolve(spec), seed),
+        seeded(resolve(spec), seed),
         name=name,
         preprocessing=USUAL,
         device=device,
@@ -95,7 +95,7 @@ def definition(name: str) -> Path | None:
     return None if file is None else models_dir() / file
 
 
-def seeded(net: layers.ResolvedNet, seed: int) -> dict[str, list[np.ndarray]]:
+def seeded(net: ResolvedNet, seed: int) -> dict[str, list[np.ndarray]]:
     """Normal numbers: weights scaled as He et al. do, biases with a standard deviation of 0.01."""
     first = net.values[net.inputs[0]]
     weights = {}
@@ -140,7 +140,7 @@ def plain(timed: Timed) -> Forward:
     """The net in plain torch: of a Caffe net its layers one by one, of a module the module itself, NCHW."""
     net = timed.net
     if timed.prototxt is not None:
-        return PlainNet(layers.resolve(read_prototxt(timed.prototxt)), net.weights, net.device)
+        return PlainNet(resolve(read_prototxt(timed.prototxt)), net.weights, net.device)
     module = copy.deepcopy(net.module).to(memory_format=torch.contiguous_format)
     return lambda inputs, blob: module(inputs) if blob == net.scores else functional.softmax(module(inputs), 1)
 
@@ -150,7 +150,7 @@ class PlainNet:
 
     Parameters
     ----------
-    net : layers.ResolvedNet
+    net : ResolvedNet
     weights : {layer: arrays}
     device : torch.device
 
@@ -160,9 +160,7 @@ class PlainNet:
         If a layer's type is none of `LAYERS`.
     """
 
-    def __init__(
-        self, net: layers.ResolvedNet, weights: Mapping[str, Sequence[np.ndarray]], device: torch.device
-    ) -> None:
+    def __init__(self, net: ResolvedNet, weights: Mapping[str, Sequence[np.ndarray]], device: torch.device) -> None:
         unknown = [step.layer for step in net.steps if step.layer.type not in LAYERS]
         if unknown:
             raise SettingsError(

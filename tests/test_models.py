@@ -12,7 +12,8 @@ from typing import Tuple
 import pytest
 from helpers.places import MODELS
 
-from predicdiff.nets.caffe.prototxt import Layer, NetSpec, read_prototxt
+from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.nets.caffe.records import Layer, NetSpec
 
 NAMES = ("alexnet", "googlenet", "vgg16")
 Shape = Tuple[int, ...]

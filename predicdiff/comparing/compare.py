@@ -153,7 +153,7 @@ def _between(a: Map, b: Map, shape: tuple[int, ...], other: tuple[int, ...]) -> 
     if shape != other:
         sizes = [f"{height} x {width}" for height, width in (other, shape)]
         notes.append(f"the second map was resized from {sizes[0]} to the first one's {sizes[1]}.")
-    return Placement.whole(other, shape), notes
+    return Placement.stretched(other, shape), notes
 
 
 def _through_image(first: Frame, second: Frame, shape: tuple[int, ...], other: tuple[int, ...]) -> Placement:
@@ -169,7 +169,7 @@ def _through_image(first: Frame, second: Frame, shape: tuple[int, ...], other: t
 
 
 def _resized(values: np.ndarray, like: np.ndarray) -> np.ndarray:
-    return Placement.whole(values.shape, like.shape).take(values, like.shape)
+    return Placement.stretched(values.shape, like.shape).take(values, like.shape)
 
 
 def _others(nulls: Iterable[Map], a: Map, target: int, notes: list[str]) -> Iterator[np.ndarray]:

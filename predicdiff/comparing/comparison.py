@@ -22,7 +22,7 @@ DRAWN = {"plain": "plain seismic colours", "hsv": "an overlay in HSV", "blend": 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `predicdiff.compare.compare` finds.
+    """What `predicdiff.compare` finds.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Comparison:
         return np.sort(values[np.isfinite(values)])
 
     def rank(self, name: str = "pearson") -> int | None:
-        """Place of the true figure among the nulls', 1 where it exceeds them all; an equal one goes before it.
+        """Place of the true figure among the nulls', 1 where it exceeds them all; an equal null comes before it.
 
         None where there is no figure or no null.
         """

@@ -106,7 +106,7 @@ def _signed(colours: np.ndarray) -> np.ndarray:
 
 
 def _excess(colours: np.ndarray) -> np.ndarray:
-    """What green is more or less than in any of the map's colours."""
+    """How much more or less green there is than in the map's colours, which have as much as the lesser of R and B."""
     return colours[..., 1] - np.minimum(colours[..., 0], colours[..., 2])
 
 

@@ -44,8 +44,8 @@ class Placement:
     offset: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
-    def whole(cls, panel: tuple[int, ...], shape: tuple[int, ...]) -> Placement:
-        """The map's border on the panel's border; both are (height, width)."""
+    def stretched(cls, panel: tuple[int, ...], shape: tuple[int, ...]) -> Placement:
+        """That of a map (height, width) stretched over all of a panel (height, width)."""
         return cls((panel[0] / shape[0], panel[1] / shape[1]))
 
     def take(self, panel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -129,18 +129,18 @@ def _checked(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def _pair(panel: np.ndarray, relevance: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Copies no larger than ``side``; of the panel, half as much more."""
+    """Copies of both: of the map no larger than ``side``, of the panel no larger than one and a half times that."""
     return _shrunk(panel, side + side // 2), _shrunk(relevance, side)
 
 
 def _shrunk(values: np.ndarray, side: int) -> np.ndarray:
     factor = min(1.0, side / max(values.shape))
     shape = (max(1, round(values.shape[0] * factor)), max(1, round(values.shape[1] * factor)))
-    return Placement.whole(values.shape, shape).take(values, shape)
+    return Placement.stretched(values.shape, shape).take(values, shape)
 
 
 def _placement(place: np.ndarray, panel: tuple[int, ...], shape: tuple[int, ...]) -> Placement:
-    """For two scales relative to what the sizes say, and two shifts of the centre in units of the panel's sides."""
+    """The placement with two scales, relative to what the sizes say, and two shifts of the centre, in panel's sides."""
     scale = [place[axis] * panel[axis] / shape[axis] for axis in (0, 1)]
     offset = [panel[axis] * (0.5 + place[2 + axis] - place[axis] / 2) for axis in (0, 1)]
     return Placement((float(scale[0]), float(scale[1])), (float(offset[0]), float(offset[1])))

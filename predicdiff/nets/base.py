@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import windows
-from ..errors import BlobError, ImageError, SettingsError
+from ..errors import BlobError, ImageError, InputWarning, SettingsError
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..units import as_map, check_unit, lookup
@@ -50,7 +51,7 @@ class NetFacts:
     training_instances: int | None = None
 
     def check(self) -> None:
-        """Refuse what contradicts itself."""
+        """Refuse facts that contradict each other."""
         if self.preprocessing is not None:
             self.preprocessing.check(self.input_shape)
         classes = self.blobs[self.output][0] if self.output is not None else None
@@ -81,6 +82,8 @@ class BlobNet(ABC):
 
     def __init__(self, facts: NetFacts) -> None:
         facts.check()
+        if facts.preprocessing is not None:
+            facts.preprocessing.warn_of_the_mean()
         self.name = facts.name
         self.input_shape = facts.input_shape
         self.scores = facts.scores
@@ -231,11 +234,17 @@ class BlobNet(ABC):
         return self._evaluate(base, origins, checked, blob, indices, batch_size, start)
 
     def check_downstream(self, start: str, blob: str) -> None:
-        """A BlobError if ``blob`` does not depend on ``start``, or is the same."""
+        """A BlobError if ``blob`` does not depend on ``start``, or is ``start`` itself."""
         lookup(self._blobs, start)
         lookup(self._blobs, blob)
         if start == blob or not self._downstream(start, blob):
             raise BlobError(f"blob {blob!r} does not lie downstream of {start!r}: perturbing that can't change it.")
+
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
+        """A copy of the net with other weights in these layers."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # what there is to say was said when this net was made
+            return self._with_weights(weights)
 
     @property
     @abstractmethod
@@ -248,12 +257,12 @@ class BlobNet(ABC):
         """Copies of each layer's weights, or views of them."""
 
     @abstractmethod
-    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
-        """A copy of the net with other weights in these layers."""
-
-    @abstractmethod
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
+
+    @abstractmethod
+    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
+        """As `with_weights`."""
 
     @abstractmethod
     def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
@@ -286,7 +295,7 @@ class BlobNet(ABC):
 
     @abstractmethod
     def _definition(self) -> str:
-        """What tells nets of other layers apart."""
+        """A text that differs between nets of different layers."""
 
     @abstractmethod
     def _weights_hash(self) -> str:
@@ -306,7 +315,7 @@ class BlobNet(ABC):
             return np.array(pixels, np.float32)
         return self.preprocessing.encode(pixels, self.input_shape, origin=origin)
 
-    def _checked(self, values: Any, wanted: tuple[Any, ...]) -> np.ndarray:
+    def _checked(self, values: Any, wanted: tuple[int | str, ...]) -> np.ndarray:
         """``values`` as float32, if they have the shape ``wanted``, in which a letter is any size from 1."""
         array = np.asarray(values)
         self._check_shape(array.shape, wanted)
@@ -332,8 +341,8 @@ class BlobNet(ABC):
         windows.check_inside(origins, ground[1:], checked.shape[3:])
         return checked
 
-    def _check_shape(self, shape: tuple[int, ...], wanted: tuple[Any, ...]) -> None:
-        sizes = dict(zip(wanted, shape))  # of a letter that is there twice the last
+    def _check_shape(self, shape: tuple[int, ...], wanted: tuple[int | str, ...]) -> None:
+        sizes = dict(zip(wanted, shape))  # a letter that comes twice has the last of its sizes
         fits = len(shape) == len(wanted) and all(
             size == (sizes[wish] if isinstance(wish, str) else wish) and (size > 0 or wish == 0)
             for size, wish in zip(shape, wanted)
@@ -354,5 +363,5 @@ def hash_of(arrays: Iterable[np.ndarray]) -> str:
     return "sha1:" + digest.hexdigest()
 
 
-def _inside(shape: Sequence[Any]) -> str:
+def _inside(shape: Sequence[int | str]) -> str:
     return ", ".join(map(str, shape))

@@ -109,7 +109,7 @@ class Preprocessing:
         return encoded
 
     def mean_of(self, input_shape: tuple[int, int, int]) -> np.ndarray | None:
-        """What is taken from a net's input (C, H, W): a mean image as large, or means (C, 1, 1)."""
+        """What is subtracted from a net's input (C, H, W): a mean image as large, or means (C, 1, 1)."""
         return self._mean_at(input_shape, (0, 0), input_shape[1:])
 
     def _mean_at(
@@ -147,6 +147,11 @@ class Preprocessing:
                 f"the mean has the shape {shape}, the net's input {input_shape}: want ({input_shape[0]},) or a mean "
                 "image with as many channels, at least as large as the input."
             )
+
+    def warn_of_the_mean(self) -> None:
+        """Warn of a mean that looks like one of pixels in 0..1, but is subtracted from pixels of a larger range."""
+        if self.mean is None:
+            return
         low, high = float(np.min(self.mean)), float(np.max(self.mean))
         if 0 <= low <= high < 1 and high > 0 and self.raw_scale > 1:
             warn(

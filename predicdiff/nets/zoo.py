@@ -9,12 +9,20 @@ from typing import Any, Sequence, cast
 from ..errors import DependencyError, SettingsError
 from ..protocols import ENGINES, HasPrecision, Net
 from .caffe.door import DOOR as PROTOTXT
+from .caffe.transformer import caffe_preprocessing
 from .doors import Door, NetSettings
 from .fetching.door import DOOR as NAME
-from .fetching.manifest import entry
+from .fetching.door import known_preprocessing
+from .fetching.manifest import Entry, entry, manifest, models_dir, names
+from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
 from .labels import load_labels
 from .modules.door import DOOR as MODULE
 from .preprocessing import Preprocessing
+
+__all__ = [
+    "Entry", "Fetched", "Status", "cache_dir", "caffe_preprocessing", "entry", "fetch_net", "known_preprocessing",
+    "load_labels", "load_net", "manifest", "mean_path", "models_dir", "names", "status", "weights_path",
+]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
 DOORS: tuple[Door, ...] = (MODULE, NAME, PROTOTXT)
@@ -38,26 +46,28 @@ def load_net(
     Parameters
     ----------
     source : str, path or torch.nn.Module
-        A name of the manifest (`names`), the path of a Caffe deploy prototxt, or a module.
+        A name of the manifest (`predicdiff.nets.zoo.names` lists them), the path of a Caffe deploy prototxt, or a
+        module.
     weights : path, optional
         A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched.
     preprocessing : Preprocessing, optional
-        From images to inputs. Without one a net of the manifest takes its own; for others pixels are inputs. See
-        `caffe_preprocessing` for Caffe's words.
+        From images to inputs. Without one a net of the manifest takes its own; for others pixels are inputs.
+        `predicdiff.nets.zoo.caffe_preprocessing` makes one from Caffe's words.
     engine : {"torch", "caffe"}
         What computes a Caffe net: torch, by far the faster, or Caffe itself through pycaffe.
     input_shape : (C, H, W)
         Of a module's input; a prototxt says so itself.
-    output : {"logits", "sigmoid", "probabilities"}
-        What a module ends in.
+    output : {"logits", "sigmoid", "probabilities", "activation"}
+        What a module returns. With "activation" the net has no probabilities.
     labels : path or sequence of str, optional
-        One for each class; a path is read by `load_labels`.
+        One for each class; a path is read by `predicdiff.nets.zoo.load_labels`.
     training_instances : int, optional
         N of Laplace's correction; otherwise the manifest's, or 1,281,167.
     device : str, optional
         As torch names it: cpu, cuda or cuda:1; by default a GPU if there is one.
     precision : {"float32", "tf32", "bfloat16"}
-        In what products are computed; the others are for speed on a GPU. `effort.precision_gap` says what they change.
+        In what products are computed; the others are for speed on a GPU. `predicdiff.effort.precision_gap` says what
+        they change.
 
     Raises
     ------

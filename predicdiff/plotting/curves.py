@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Dict, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,7 +21,9 @@ TITLE, HEAD, TEXT = 11.0, 9.5, 8.5
 #: Okabe and Ito's colours, told apart by colour-blind eyes too; and dashes for print without colours.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES: tuple[Any, ...] = ("solid", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (2, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)))
-NULL: dict[str, Any] = {"color": "#7f7f7f", "linestyle": (0, (1, 1.5))}
+#: What `matplotlib.lines.Line2D` takes by name.
+Style = Dict[str, Any]
+NULL: Style = {"color": "#7f7f7f", "linestyle": (0, (1, 1.5))}
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,9 @@ def curves_figure(diagrams: Sequence[Diagram], *, title: str = "", caption: str 
     return sheet.figure
 
 
-def _styles(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+def _styles(curves: Sequence[Curve]) -> list[Style]:
     """How each curve is drawn; those that are no nulls in the order of the colours."""
-    styles: list[dict[str, Any]] = []
+    styles: list[Style] = []
     for curve in curves:
         number = sum(style is not NULL for style in styles)
         own = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
@@ -115,7 +117,7 @@ def _limits(diagrams: Sequence[Diagram]) -> tuple[float, float]:
     return (low - room if low < 0 else 0.0), high + room
 
 
-def _sample(sheet: Sheet, style: dict[str, Any], left: float, down: float) -> None:
+def _sample(sheet: Sheet, style: Style, left: float, down: float) -> None:
     across = (left / sheet.width, (left + SAMPLE) / sheet.width)
     height = 1 - down / sheet.height
     sheet.figure.add_artist(Line2D(across, (height, height), linewidth=1.6, **style))
@@ -124,7 +126,7 @@ def _sample(sheet: Sheet, style: dict[str, Any], left: float, down: float) -> No
 def _diagram(
     sheet: Sheet,
     diagram: Diagram,
-    styles: Sequence[dict[str, Any]],
+    styles: Sequence[Style],
     limits: tuple[float, float],
     left: float,
     top: float,

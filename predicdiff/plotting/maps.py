@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -229,7 +230,7 @@ def _place(sheet: Sheet, panel: Panel, slot: Slot, broad: float, common: _Common
         sheet.bar(panel.scale, common.unit, bar, common.colour_map)
 
 
-def _outline(axes: Any, frame: Frame) -> None:
+def _outline(axes: Axes, frame: Frame) -> None:
     """Around what the net saw of the image, where that is not all of it."""
     (top, left), (height, width) = frame.corner, frame.size
     if frame.size == frame.resized:

@@ -13,6 +13,7 @@ from typing import Any, Callable, ContextManager, Tuple
 
 import numpy as np
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -54,7 +55,7 @@ class Sheet:
         self.figure = Figure(figsize=(width, height), facecolor="white", edgecolor="white")
         FigureCanvasAgg(self.figure)
 
-    def image(self, colours: np.ndarray, slot: Slot) -> Any:
+    def image(self, colours: np.ndarray, slot: Slot) -> Axes:
         """Show colours (H, W, 3) in a slot, their proportions kept; gives the axes."""
         left, top, width, height = slot
         place = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)

@@ -133,7 +133,7 @@ def test_a_map_without_a_pattern_leaves_border_on_border(panel: np.ndarray) -> N
 
 def test_taking_keeps_the_mean_when_it_shrinks() -> None:
     panel = np.random.default_rng(0).normal(size=(64, 64)) + 5
-    small = Placement.whole((64, 64), (8, 8)).take(panel, (8, 8))
+    small = Placement.stretched((64, 64), (8, 8)).take(panel, (8, 8))
     assert small.mean() == pytest.approx(panel.mean(), abs=0.1)
     assert small.std() < 0.3  # of 64 independent values each, not of one
 

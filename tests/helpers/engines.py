@@ -14,7 +14,7 @@ import pytest
 
 from helpers.places import DATA
 from helpers.prototxt import prototxt
-from predicdiff.nets.caffe.prototxt import NetSpec
+from predicdiff.nets.caffe.records import NetSpec
 
 os.environ.setdefault("GLOG_minloglevel", "2")  # Caffe's log, before any test imports it
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from predicdiff.nets.caffe.prototxt import NetSpec
+from predicdiff.nets.caffe.records import NetSpec
 
 
 def prototxt(spec: NetSpec) -> str:

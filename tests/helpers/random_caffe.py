@@ -13,7 +13,7 @@ from predicdiff.errors import LayerError
 from predicdiff.nets.caffe import resolved as layers
 from predicdiff.nets.caffe.graph import caffe_graph
 from predicdiff.nets.caffe.layer_types import shapes
-from predicdiff.nets.caffe.prototxt import Layer, NetSpec
+from predicdiff.nets.caffe.records import Layer, NetSpec
 
 #: Layers whose sums and products of small whole numbers are exact in single precision.
 EXACT = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from predicdiff.nets.caffe.layer_types import TYPES
-from predicdiff.nets.caffe.prototxt import Layer, NetSpec
+from predicdiff.nets.caffe.records import Layer, NetSpec
 
 
 def layer(kind: str, bottoms: str, tops: str, name: str = "", **fields: Any) -> Layer:

@@ -8,7 +8,7 @@ import numpy as np
 
 from helpers.engines import net_of
 from helpers.records import layer, net
-from predicdiff.nets.caffe.prototxt import NetSpec
+from predicdiff.nets.caffe.records import NetSpec
 
 SHAPE = (3, 6, 5)
 

@@ -15,7 +15,8 @@ from helpers.places import MODELS
 from helpers.tiny_zoo import DATA, WEIGHTS, TinyZoo
 from skimage import data
 
-from predicdiff.errors import BlobError, DependencyError, FormatError, SettingsError, WeightsError
+from predicdiff.algorithm import explain
+from predicdiff.errors import BlobError, DependencyError, FormatError, InputWarning, SettingsError, WeightsError
 from predicdiff.images import View
 from predicdiff.nets import zoo as nets
 from predicdiff.nets.caffe.caffemodel import read_mean
@@ -24,6 +25,7 @@ from predicdiff.nets.doors import Door, NetSettings
 from predicdiff.nets.fetching.weights import weights_path
 from predicdiff.nets.labels import load_labels
 from predicdiff.nets.preprocessing import Preprocessing
+from predicdiff.samplers.grey import GreyPatch
 
 pytestmark = needed
 
@@ -54,10 +56,31 @@ def module() -> Any:
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 5, 2))
 
 
+PUBLIC = [
+    "Entry", "Fetched", "Status", "cache_dir", "caffe_preprocessing", "entry", "fetch_net", "known_preprocessing",
+    "load_labels", "load_net", "manifest", "mean_path", "models_dir", "names", "status", "weights_path",
+]  # fmt: skip
+
+
+def test_the_names_of_the_last_release_are_imported_from_the_zoo() -> None:
+    assert sorted(nets.__all__) == PUBLIC
+    for name in PUBLIC:
+        assert callable(getattr(nets, name)), name
+
+
 def test_a_caffe_users_own_files(golden: Any) -> None:
     net = load_net(str(PROTOTXT), weights=CAFFEMODEL, labels=LABELS, training_instances=5)
     np.testing.assert_allclose(net.forward(golden["images"][:2], ["prob"])["prob"], golden["blob:prob"], atol=1e-5)
     assert (net.labels, net.training_instances, net.scores, net.output) == (LABELS, 5, "fc", "prob")
+
+
+def test_a_net_is_warned_of_once_whatever_is_done_with_it() -> None:
+    with pytest.warns(InputWarning, match="the mean is 0.5 to 0.5, but pixels go to 255") as warned:
+        net = load_net(str(PROTOTXT), weights=CAFFEMODEL, preprocessing=Preprocessing(mean=(0.5, 0.5, 0.5)))
+    assert len(warned) == 1
+    pixels = np.zeros(net.input_shape, np.float32)
+    explain(net, pixels, GreyPatch(9.0), window=8, samples=1, stride=8, units=[0])  # a further warning is an error here
+    net.with_weights({})
 
 
 def test_a_net_of_the_manifest(zoo: TinyZoo) -> None:

@@ -14,7 +14,8 @@ import pytest
 from predicdiff.errors import DependencyError, SettingsError
 from predicdiff.nets.caffe import resolved as layers
 from predicdiff.nets.caffe.caffemodel import read_caffemodel
-from predicdiff.nets.caffe.prototxt import Layer, NetSpec, read_prototxt
+from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.nets.caffe.records import Layer, NetSpec
 
 torch = pytest.importorskip("torch")
 

@@ -19,13 +19,13 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from ...errors import FormatError
+from .records import MOST_ELEMENTS
 from .schema import message_class
 from .wire import LENGTH, Field, fields, stretch, want_length
 
 PathLike = Union[str, Path]
 
-#: Caffe counts the elements of a blob in int, and its axes up to 32.
-MOST_ELEMENTS = 2**31 - 1
+#: Caffe counts the axes of a blob up to 32.
 _MOST_AXES = 32
 
 #: What a file is, by its first bytes.

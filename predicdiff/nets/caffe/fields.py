@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Sequence, Tuple
+from typing import Any, Sequence
 
 from ...errors import LayerError
+from ..engine.geometry import Shape
 from .records import Layer
-
-Shape = Tuple[int, ...]
 
 
 class Fields:

@@ -24,7 +24,7 @@ def caffe_graph(net: ResolvedNet, weights: Mapping[str, Tensors], device: torch.
 
 
 def _node(step: Step, top: int, weights: Tensors, device: torch.device) -> Node:
-    """What gives one of a layer's tops."""
+    """The node that computes one of a layer's tops."""
     layer, settings = LAYERS[step.layer.type], step.shapes.settings
     arguments = layer.arguments(step.shapes, top)
     run, over, filters = layer.run, layer.over, layer.filters
@@ -43,7 +43,7 @@ def _node(step: Step, top: int, weights: Tensors, device: torch.device) -> Node:
     if layer.affine is not None and isinstance(node.kind, Pointwise):
         gain, shift = (values.expand(step.bottoms[0][0]) for values in layer.affine(weights, **settings))
         node = replace(node, affine=lambda: (gain, shift))
-    if filters is not None and settings.get("axis", 0) == 0:  # another axis: one output for each of several rows
+    if filters is not None and filters.of_channels(**settings):
         own, functions = filters.own, filters.functions
         kernel = Kernel(lambda: own(weights, **settings), lambda weight, bias: functions(weight, bias, **settings))
         node = replace(node, kernel=kernel)

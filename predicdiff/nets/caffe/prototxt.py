@@ -1,7 +1,7 @@
-"""Caffe's files -> plain records: net definitions (prototxt) here, weights and means in `caffemodel`.
+"""Net definitions (prototxt) -> plain records.
 
-What a field means, and which layers there are, is for `nets` to say; here a net is data. Old definitions come out in
-today's words: V1 layers and their types, ``input_dim``, ``input_shape``.
+Here a net is data; what the fields of a layer mean is said in `layer_types`. Old definitions come out in today's words:
+V1 layers and their types, ``input_dim``, ``input_shape``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ import numpy as np
 from google.protobuf import text_format
 
 from ...errors import FormatError, LayerError
-from .caffemodel import PathLike, check_shape, opened, read_caffemodel, read_mean
-from .layer_types import TYPES, known_types
+from .caffemodel import PathLike, check_shape, opened
+from .layer_types import READERS, TYPES, unknown_type
 from .records import Layer, NetSpec
 from .schema import PACKAGE, message_class, pool, v1_types
-
-__all__ = ["Layer", "NetSpec", "parse_prototxt", "read_caffemodel", "read_mean", "read_prototxt"]
 
 #: Net definitions are a thousand times smaller.
 _MOST_BYTES = 2**25
@@ -84,10 +82,10 @@ def _explained(error: text_format.ParseError, net: Any) -> FormatError:
     message = re.sub(r"^(\d+:\d+ : )?('.*': )?", "", message, flags=re.DOTALL)  # less the place and the whole line
     v1_type = re.search(r'LayerType" has no value (?:named|with number) "?(\w+)', message)
     if v1_type:
-        return _unknown_type(net.layers[-1].name, v1_type[1])
+        return unknown_type(net.layers[-1].name, v1_type[1])
     for kind, layer in _layers(net):
         if kind and kind not in {_INPUT, *TYPES} and kind not in v1_types().values():
-            return _unknown_type(layer.name, kind)  # what does not parse may be of another Caffe
+            return unknown_type(layer.name, kind)  # what does not parse may be of another Caffe
     place = f"line {error.GetLine()}, column {error.GetColumn()}: " if error.GetLine() else ""
     return FormatError(f"{place}{message[:200]}.{_near_fields(message)}")
 
@@ -101,10 +99,6 @@ def _near_fields(message: str) -> str:
     fields = pool().FindMessageTypeByName(f"{PACKAGE}.{unknown[1]}").fields_by_name
     near = difflib.get_close_matches(unknown[2], fields)
     return f" Is it {' or '.join(near)}?" if near else ""
-
-
-def _unknown_type(layer: str, kind: str) -> LayerError:
-    return LayerError(f"layer {layer!r} is of type {kind!r}, which is not known here. Known types: {known_types()}.")
 
 
 def _layers(net: Any) -> list[tuple[str, Any]]:
@@ -204,7 +198,7 @@ def _input_layers(layers: Sequence[tuple[str, Any]]) -> list[tuple[str, tuple[in
 
 def _no_input(layers: Sequence[tuple[str, Any]]) -> str:
     for kind, layer in layers:
-        if kind.endswith("Data"):
+        if kind.endswith(READERS):
             return (
                 f"reads its images through layer {layer.name!r} of type {kind}, as nets in training do: want the "
                 "net's deploy prototxt, which has an Input layer."

@@ -116,8 +116,7 @@ class CaffeNet(BlobNet):
             for step in steps
         }
 
-    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeNet:
-        """A copy of the net with other weights in these layers."""
+    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeNet:
         with text_file(self._prototxt) as path:
             return type(self)(path, {**self.weights, **weights}, device=self.device, **self._about())
 

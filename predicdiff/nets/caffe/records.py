@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Mapping
 
+#: Caffe counts the elements of a blob in int.
+MOST_ELEMENTS = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Layer:

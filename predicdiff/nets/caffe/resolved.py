@@ -19,10 +19,10 @@ import numpy as np
 from ...errors import LayerError, WeightsError
 from ...units import lookup
 from ..base import NetFacts
-from ..engine.order import freed, needed
-from .fields import Shape
-from .layer_types import MOST, LayerType, Shapes, shapes, type_of
-from .records import Layer, NetSpec
+from ..engine.geometry import Shape
+from ..engine.order import Move, downstream, freed, needed
+from .layer_types import LayerType, Shapes, shapes, type_of
+from .records import MOST_ELEMENTS, Layer, NetSpec
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Step:
     def inputs(self) -> tuple[int, ...]:
         """Of what it reads, the values that its tops depend on; of the others it takes the shape alone."""
         return self.reads[: self.type.inputs]
+
+    @property
+    def move(self) -> Move:
+        """What it reads the values of, and what it writes."""
+        return self.inputs, self.writes
 
     @property
     def columns(self) -> int:
@@ -124,16 +129,12 @@ class ResolvedNet:
     def steps_to(self, blob: str) -> list[tuple[Step, list[int]]]:
         """The steps that a blob needs, in order, each with the values that nothing after it needs."""
         wanted = [self._value(blob)]
-        steps = [self.steps[i] for i in needed([(step.inputs, step.writes) for step in self.steps], wanted)]
-        return list(zip(steps, freed([(step.inputs, step.writes) for step in steps], wanted)))
+        steps = [self.steps[i] for i in needed([step.move for step in self.steps], wanted)]
+        return list(zip(steps, freed([step.move for step in steps], wanted)))
 
     def downstream(self, start: str) -> set[int]:
         """The last value of blob ``start``, and every value that is computed from it."""
-        seen = {self._value(start)}
-        for step in self.steps:
-            if seen.intersection(step.inputs):
-                seen.update(step.writes)
-        return seen
+        return downstream([step.move for step in self.steps], self._value(start))
 
     def live_elements(self, blob: str) -> int:
         """Most elements alive at one time on the way to ``blob``, for one input; estimated from above."""
@@ -168,7 +169,7 @@ def resolve(spec: NetSpec) -> ResolvedNet:
     values: dict[str, int] = {}
     sizes: list[Shape] = []
     for name, shape in spec.inputs.items():
-        if min(shape, default=1) < 1 or math.prod(shape) > MOST:
+        if min(shape, default=1) < 1 or math.prod(shape) > MOST_ELEMENTS:
             raise LayerError(f"input {name!r} has the shape {tuple(shape)}, want 1 to 2^31 - 1 elements.")
         values[name] = len(sizes)
         sizes.append(tuple(shape))

@@ -15,7 +15,7 @@ from ..engine.graph import Graph
 from ..engine.torch_base import TorchNet
 from ..preprocessing import Preprocessing
 from .graph import caffe_graph
-from .prototxt import NetSpec
+from .records import NetSpec
 from .resolved import check_weights, definition, resolve
 from .torch_layers import LAYERS
 
@@ -115,8 +115,7 @@ class CaffeTorchNet(TorchNet):
         """Names of the layers that have learnt weights, in the order in which they are computed; no statistics."""
         return self._resolved.learnt
 
-    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeTorchNet:
-        """A copy of the net with other weights in these layers."""
+    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeTorchNet:
         return self._set_like(type(self)(self._spec, {**self.weights, **weights}, device=self.device, **self._about()))
 
     @property

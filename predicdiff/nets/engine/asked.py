@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .graph import Concat, Graph, Kernel, Node
+from .order import needed
 
 #: Nodes by the value they write, with the number of channels that they give.
 Cuts = Optional[Dict[int, Tuple[Node, int]]]
@@ -46,14 +47,14 @@ class _Cutter:
         self.source, self.shapes = source, graph.shapes
         self.nodes = {node.writes: node for node in graph.nodes}
         self.readers: Counter[int] = Counter()
-        needed = {target}
-        for node in reversed(graph.nodes):
-            if node.writes in needed:
-                needed.update(node.reads)
-                self.readers.update(node.reads)
+        for i in needed([node.move for node in graph.nodes], [target]):
+            self.readers.update(graph.nodes[i].reads)
 
     def cuts(self, value: int, channels: Sequence[int]) -> Cuts:
-        """What has to stand in the place of which nodes; None if there is a way that does not end in weights."""
+        """The nodes that take the place of others, so that ``value`` has these channels alone.
+
+        None if a way back from it does not end in weights that can be cut.
+        """
         if len(channels) == self.shapes[value][0]:
             return {}
         node = self.nodes.get(value)

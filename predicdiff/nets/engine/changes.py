@@ -10,13 +10,13 @@ from torch import Tensor
 
 from .geometry import Box
 from .graph import Concat, Local, Node
-from .kept import NOTHING, Kept
+from .kept import UNTOUCHED, Kept
 from .patches import cut_out, narrowed, paste, trimmed
 
 
 @dataclass(frozen=True)
 class Change:
-    """What has become of a value: its part in the box, for every window and draw, or all of it where there is none."""
+    """What a value is now, for every window and draw: its part in the box, or all of it where there is no box."""
 
     values: Tensor
     box: Box | None
@@ -30,7 +30,7 @@ class Changes:
     ----------
     kept : Kept
     boxes : {value: Box}
-        What the windows change of each map; what is none is computed as a whole.
+        What the windows change of each map; a value without a box is computed as a whole.
     count : int
         How many windows there are.
     """
@@ -54,7 +54,7 @@ class Changes:
                 self.now[node.writes] = self._step(node, box, i)
                 self.kept.count(node, self.size, box)
             else:
-                self.kept.count(node, self.size, NOTHING)
+                self.kept.count(node, self.size, UNTOUCHED)
             for number in (*node.reads, node.writes):
                 if route.last[number] == i:
                     self.now.pop(number, None)
@@ -97,7 +97,7 @@ class Changes:
         return self._as_it_is(node, [self._part(number, box.row, box.column, size) for number in node.reads], box, i)
 
     def _as_it_is(self, node: Node, inputs: Sequence[Change], box: Box | None, i: int) -> Change:
-        """Run a node as it is; on its first input's memory where that is nobody else's."""
+        """Run a node on inputs that fit it; on its first input's memory where nothing else reads that."""
         mine = inputs[0].owned and self.kept.route.last[node.reads[0]] == i and node.reads.count(node.reads[0]) == 1
         values = [change.values for change in inputs]
         if node.over is not None and mine:
@@ -108,7 +108,7 @@ class Changes:
         return Change(node.run(values), box, owned)
 
     def _share(self, node: Node) -> None:
-        """From now on others read the memory of what a node reads."""
+        """Note of the values that a node reads that something else now reads their memory, too."""
         for number in node.reads:
             if number in self.now:
                 self.now[number] = replace(self.now[number], owned=False)
@@ -154,7 +154,10 @@ class Changes:
         size: tuple[int, int],
         border: tuple[int, int] = (0, 0),
     ) -> Tensor:
-        """What the untouched image gives, with what has changed pasted in; a border lies above it and to its left."""
+        """Rectangles of a value of the untouched image, with what has changed pasted in.
+
+        ``border`` is how far ``untouched`` reaches beyond the map, above it and to its left.
+        """
         batch = cut_out(untouched, row + border[0], column + border[1], size, self.size // self.count, self.kept.layout)
         if change is not None and change.box is not None:
             paste(batch, change.values, change.box.row - row, change.box.column - column)

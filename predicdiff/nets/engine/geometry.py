@@ -7,9 +7,14 @@ of n windows. Rows and columns never mix, so that a rectangle is a pair of range
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Sequence
+from typing import NamedTuple, Sequence, Tuple
 
 import numpy as np
+
+#: Shape of a value, without the batch axis.
+Shape = Tuple[int, ...]
+#: A number along the rows and one along the columns.
+Pair = Tuple[int, int]
 
 
 class Span(NamedTuple):
@@ -26,7 +31,7 @@ class Rectangles(NamedTuple):
     columns: Span
 
     def of(self, windows: np.ndarray) -> Rectangles:
-        """Those of some windows."""
+        """The rectangles of some of the windows."""
         return Rectangles(*(Span(span.start[..., windows], span.stop[..., windows]) for span in self))
 
     @property
@@ -77,7 +82,7 @@ class Reach:
 
     @property
     def border(self) -> tuple[int, int]:
-        """How many inputs beyond the map, before and after it, the first and the last output ask for."""
+        """How many inputs the first output sees in front of the map, and how many the last one sees behind it."""
         last = ((self.size - 1) * self.stride - self.before + self.extent + self.up - 2) // self.up
         return max(0, -(-self.before // self.up)), max(0, last + 1 - self.length)
 
@@ -91,21 +96,33 @@ class Reach:
         return Span(start, np.where(empty, start, np.maximum(start, stop)))
 
     def origin(self, start: np.ndarray) -> np.ndarray:
-        """Where the inputs begin that outputs from ``start`` on see; below 0 in the padding."""
+        """The first input of the piece that outputs from ``start`` on are computed of; below 0 in the padding.
+
+        With ``up`` = 2 inputs lie at the places 0, 2, 4, ...: for an output that sees places from 3 on it is input 1,
+        at place 2.
+        """
         origin: np.ndarray = (start * self.stride - self.before) // self.up
         return origin
 
     def phase(self, start: np.ndarray) -> np.ndarray:
-        """How many places behind the input at their origin outputs from ``start`` on begin to see."""
+        """How many places behind `origin` outputs from ``start`` on begin to see.
+
+        As many outputs more does the piece give in front of them. In the example of `origin` it is 3 - 2 = 1: the first
+        output of the piece sees places from 2 on, and only the second is the one at ``start``.
+        """
         phase: np.ndarray = (start * self.stride - self.before) % self.up
         return phase
 
     def needs(self, size: int) -> int:
-        """How many inputs a run of ``size`` outputs sees, at most: it depends on the phase."""
+        """How many inputs a run of ``size`` outputs sees; the most, since that depends on its phase."""
         return ((size - 1) * self.stride + self.extent + self.up - 2) // self.up + 1
 
     def gives(self, size: int) -> int:
-        """How many outputs see nothing but what ``size`` of them need; as many, but where inputs lie apart."""
+        """How many outputs a piece of `needs` (``size``) inputs gives: with ``up`` = 1 that is ``size``.
+
+        With ``up`` = 2 and an `extent` of 3, one output needs 2 inputs, since it may begin behind the first. These hold
+        the places 0 to 3, which are enough for two outputs: one sees 0 to 2, the other 1 to 3.
+        """
         return (self.needs(size) * self.up - self.extent) // self.stride + 1
 
 
@@ -150,7 +167,7 @@ def union(several: Sequence[Rectangles]) -> Rectangles:
 
 
 def stack(several: Sequence[Rectangles]) -> Rectangles:
-    """Rectangles (n,) of V maps as one record (V, n)."""
+    """Rectangles (n,) of each of V maps as one `Rectangles` (V, n)."""
     return Rectangles(*(Span(*map(np.stack, zip(*spans))) for spans in zip(*several)))
 
 
@@ -178,7 +195,7 @@ def level(rectangles: Rectangles, sizes: np.ndarray, *, share: float) -> list[Bo
     return [Box(*box) for box in zip(row, column, *most.T.tolist())]
 
 
-def alike(rectangles: Rectangles) -> np.ndarray:
+def by_size(rectangles: Rectangles) -> np.ndarray:
     """An order (n,) of windows in which those whose rectangles (V, n) have like sizes follow each other."""
     order: np.ndarray = np.lexsort(np.concatenate([span.stop - span.start for span in rectangles])[::-1])
     return order

@@ -1,6 +1,7 @@
 """A net as a list of functions on numbered values, each with what is known of which places of a map it joins.
 
-Both Caffe's layer records and torch modules are turned into one, and `incremental` runs it.
+Both Caffe's layer records and torch modules are turned into one. `Graph.run` runs all of it, `incremental` the parts
+that a change reaches.
 """
 
 from __future__ import annotations
@@ -8,15 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Callable, Sequence, Tuple, Union
+from typing import Callable, Sequence, Union
 
 import torch
 from torch import Tensor
 
-from .geometry import Reach
-from .order import Move, freed, needed
+from .geometry import Reach, Shape
+from .order import Move, downstream, freed, needed
 
-Shape = Tuple[int, ...]
 Function = Callable[[Sequence[Tensor]], Tensor]
 
 
@@ -57,7 +57,7 @@ class Local:
 
 
 #: What of its inputs a place of a node's output depends on.
-Kind = Union[Whole, Pointwise, Concat, Local]
+Dependence = Union[Whole, Pointwise, Concat, Local]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Node:
     reads: tuple[int, ...]
     writes: int
     run: Function
-    kind: Kind = Whole()
+    kind: Dependence = Whole()
     fresh: bool = True
     over: Function | None = None
     kernel: Kernel | None = None
@@ -149,13 +149,13 @@ class Graph:
 
     def path(self, source: int, target: int) -> list[Node]:
         """The nodes that ``target`` needs and that see ``source``, in order."""
-        seen = self._seeing(source) - {source}
+        seen = self._downstream(source) - {source}
         nodes = [node for node in self.nodes if node.writes in seen]
         return [nodes[i] for i in needed([node.move for node in nodes], [target])]
 
     def sees(self, source: int, target: int) -> bool:
         """Whether ``target`` depends on ``source``, or is it."""
-        return target in self._seeing(source)
+        return target in self._downstream(source)
 
     def run(self, inputs: Tensor, wanted: Sequence[int]) -> dict[int, Tensor]:
         """Values of a batch of inputs, each left as it was computed.
@@ -175,12 +175,8 @@ class Graph:
                 del values[number]
         return {number: values[number] for number in wanted}
 
-    def _seeing(self, source: int) -> set[int]:
-        seen = {source}
-        for node in self.nodes:
-            if seen.intersection(node.reads):
-                seen.add(node.writes)
-        return seen
+    def _downstream(self, source: int) -> set[int]:
+        return downstream([node.move for node in self.nodes], source)
 
 
 def _read_once(nodes: Sequence[Node]) -> set[int]:

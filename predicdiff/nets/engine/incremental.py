@@ -76,7 +76,7 @@ class Incremental:
         yield from self._finish(waiting, chosen)
 
     def _collected(self, batch_size: int) -> int:
-        """How many evaluations go through the tail at once."""
+        """How many evaluations are collected before they go through the tail together."""
         route = self.route
         longest = max(map(route.size, [*route.frontier, *(node.writes for node in route.tail)]))
         collect = bool(route.tail and route.head) and longest <= SMALL
@@ -108,9 +108,9 @@ class Incremental:
 def _chunks(
     rectangles: Rectangles | None, count: int, samples: int, batch_size: int
 ) -> Iterator[tuple[np.ndarray, slice]]:
-    """Windows that are evaluated together, alike ones if there is a choice, and which of their draws."""
+    """Which windows are evaluated together, rectangles of like sizes if there is a choice, and which of their draws."""
     per_batch = max(1, batch_size // samples)
-    order = geometry.alike(rectangles) if rectangles is not None and per_batch > 1 else np.arange(count)
+    order = geometry.by_size(rectangles) if rectangles is not None and per_batch > 1 else np.arange(count)
     for start in range(0, count, per_batch):
         for draws in np.array_split(np.arange(samples), -(-samples // batch_size)):
             yield order[start : start + per_batch], slice(int(draws[0]), int(draws[-1]) + 1)

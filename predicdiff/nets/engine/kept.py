@@ -1,4 +1,4 @@
-"""What is kept of the image of which many small changes are evaluated, and the account of what that takes."""
+"""The values of the untouched image, kept for all its changes, and an account of the multiply-adds done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .graph import Node, Whole
 from .route import Route
 
 #: The box of a map that no change reaches.
-NOTHING = Box(np.zeros(0, int), np.zeros(0, int), 0, 0)
+UNTOUCHED = Box(np.zeros(0, int), np.zeros(0, int), 0, 0)
 
 
 @dataclass
@@ -25,13 +25,8 @@ class Work:
     done: float = 0.0
     dense: float = 0.0
 
-    @property
-    def share(self) -> float:
-        """What was done, over what dense passes would have taken."""
-        return self.done / self.dense if self.dense else 1.0
-
     def add(self, more: Work) -> None:
-        """Count another's too."""
+        """Add what another account counted."""
         self.done += more.done
         self.dense += more.dense
 
@@ -59,11 +54,6 @@ class Kept:
         self.work = Work()
         self._bordered: dict[tuple[int, tuple[int, ...], float], Tensor] = {}
 
-    @property
-    def elements(self) -> int:
-        """How many elements that are, borders included."""
-        return sum(tensor.numel() for tensor in (*self.values.values(), *self._bordered.values()))
-
     def bordered(self, value: int, border: tuple[int, int, int, int], fill: float) -> Tensor:
         """A value with ``fill`` (left, right, above, below) around it; kept too."""
         if not any(border):
@@ -77,6 +67,6 @@ class Kept:
         """Keep account of the multiply-adds of a node for a batch of inputs, of a box or of all of its map."""
         whole = isinstance(node.kind, Whole)
         places = 1 if whole else math.prod(self.route.shape(node.writes)[1:])
-        part = places if box is None or (whole and box is not NOTHING) else box.height * box.width
+        part = places if box is None or (whole and box is not UNTOUCHED) else box.height * box.width
         self.work.dense += (node.work + node.spared) * inputs * places
         self.work.done += node.work * inputs * part

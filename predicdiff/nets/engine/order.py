@@ -1,4 +1,7 @@
-"""Which functions are needed for what, and when what they gave is no longer: of anything that has numbered values."""
+"""Which functions a value needs, which values it changes, and after which function a value may be freed.
+
+Of anything whose values are numbered and whose functions stand in an order in which they can be run.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,22 @@ def needed(moves: Sequence[Move], wanted: Iterable[int]) -> list[int]:
     return indices[::-1]
 
 
+def downstream(moves: Iterable[Move], start: int) -> set[int]:
+    """The value ``start``, and every value that depends on it."""
+    seen = {start}
+    for reads, writes in moves:
+        if seen.intersection(reads):
+            seen.update(writes)
+    return seen
+
+
 def last_uses(moves: Sequence[Move]) -> dict[int, int]:
     """For each value the index of the last function that reads it, or of the one that writes it if none does."""
     return {value: i for i, (reads, writes) in enumerate(moves) for value in (*reads, *writes)}
 
 
 def freed(moves: Sequence[Move], wanted: Iterable[int]) -> list[list[int]]:
-    """For each function the values that are not needed after it, if it is not for themselves that they are wanted."""
+    """For each function the values that nothing after it reads, ``wanted`` values excepted."""
     keep = set(wanted)
     gone: list[list[int]] = [[] for _ in moves]
     for value, i in last_uses(moves).items():

@@ -67,13 +67,13 @@ def trimmed(
 
 
 def sent(array: np.ndarray, device: torch.device) -> Tensor:
-    """A small array on a device; a GPU goes on with what it has to do meanwhile, and nobody waits for it."""
+    """A small array on a device; sent to a GPU without waiting for what that is still computing."""
     tensor = torch.from_numpy(array)
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
 def alike(corners: np.ndarray) -> bool:
-    """Whether all windows have the same."""
+    """Whether the corners of all windows are equal."""
     return len(corners) == 1 or bool((corners == corners[0]).all())
 
 
@@ -96,7 +96,7 @@ def _set(batch: Tensor, values: Tensor, top: int, left: int) -> None:
 
 
 def _set_each(batch: Tensor, values: Tensor, row: np.ndarray, column: np.ndarray) -> None:
-    """Each window's rectangles at its own corner, by as many kernels for all windows as for one.
+    """Set each window's rectangles at its own corner; all windows take as many calls of kernels as one.
 
     Every place of the batch looks up where in the rectangle it lies; those that lie outside keep what they have.
     """

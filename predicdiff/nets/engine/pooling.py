@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Tuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .geometry import Reach
+from .geometry import Pair, Reach
 from .graph import Local
-
-Pair = Tuple[int, int]
 
 
 def maxima(reach: tuple[Reach, Reach], kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> Local:

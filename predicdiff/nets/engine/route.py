@@ -9,8 +9,9 @@ import numpy as np
 
 from ...windows import SidesLike, sides
 from . import geometry
-from .geometry import Box, Rectangles, Span
-from .graph import Graph, Local, Node, Shape, Whole
+from .geometry import Box, Rectangles, Shape, Span
+from .graph import Graph, Local, Node, Whole
+from .order import last_uses
 
 #: From this share of a map on, all of it is computed: fewer calls, and no copies.
 SHARE = 0.7
@@ -47,12 +48,12 @@ class Route:
         self.changed = {source, *(node.writes for node in self.head)}
         read = {number for node in self.tail for number in node.reads}
         self.frontier = sorted(read & self.changed) if self.tail else [target]
-        self.last = {number: i for i, node in enumerate(self.head) for number in (*node.reads, node.writes)}
+        self.last = last_uses([node.move for node in self.head])
         self.last.update((number, len(self.head)) for number in self.frontier)
 
     @property
     def whole_from(self) -> Node | None:
-        """The first node that takes a changed map as a whole, so that all behind it is computed as in a dense pass."""
+        """The first node that takes a changed map as a whole, if any; behind it all is computed as in a dense pass."""
         for node in self.head + self.tail:
             wide = any(number in self.changed and self._wide(number) for number in node.reads)
             if isinstance(node.kind, Whole) and wide:
@@ -127,7 +128,7 @@ class Route:
         return most + 2 * sum(behind)
 
     def _works_on_maps(self, node: Node) -> bool:
-        """Whether it does so place by place; a linear layer does not."""
+        """Whether a node works on maps place by place, as a linear layer does not."""
         return not isinstance(node.kind, Whole) and any(map(self._wide, node.reads))
 
     def _wide(self, value: int) -> bool:

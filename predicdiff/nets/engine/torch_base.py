@@ -29,7 +29,7 @@ from .route import SHARE, Route
 #: Values that are left on the device at most, before they are read.
 HELD = 2**22
 
-Net = TypeVar("Net", bound="TorchNet")
+Copied = TypeVar("Copied", bound="TorchNet")
 
 
 class TorchNet(BlobNet):
@@ -62,12 +62,12 @@ class TorchNet(BlobNet):
 
     @precision.setter
     def precision(self, name: str) -> None:
-        """Refuse what the device has not."""
+        """Refuse a precision that the device does not have."""
         self._precision = check_precision(name, self.device)
 
     @property
     def takes_noise(self) -> bool:  # type: ignore[override]
-        """Whether a sampler's `Noise` is made patches of on the device: on a GPU. On the CPU numpy does the same."""
+        """Whether the device makes patches of a sampler's `Noise`. A GPU does; for the CPU numpy makes them."""
         return self._draws_on_device
 
     @property
@@ -103,7 +103,7 @@ class TorchNet(BlobNet):
         """All weights, in the net's order."""
 
     def _ready(self) -> ContextManager[None]:
-        """What has to hold while a graph runs."""
+        """The context in which a graph runs."""
         return nullcontext()
 
     def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
@@ -166,14 +166,14 @@ class TorchNet(BlobNet):
         return Incremental(self._route(start, blob, channels), inputs, layout=self._layout)
 
     def _route(self, start: str | None, blob: str, channels: Sequence[int] | None = None) -> Route:
-        """The way to a blob, or where that can be had to some of its channels alone."""
+        """The way to a blob; to ``channels`` of it alone, where its last layers can be cut to them."""
         graph, source, target = self._graph(start, blob)
         graph = folded(graph, {source, target})
         if channels is not None:
             graph = only(graph, source, target, channels)
         return Route(graph, source, target, share=SHARE if self.incremental else 0.0)
 
-    def _set_like(self, copy: Net) -> Net:
+    def _set_like(self, copy: Copied) -> Copied:
         """A copy that computes as this net was told to."""
         copy.incremental, copy.precision = self.incremental, self.precision
         return copy
@@ -197,7 +197,7 @@ def _bytes(tensor: Tensor) -> np.ndarray:
 
 
 def _reader(units: Sequence[Unit], dimensions: int, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """What reads values (b, T) float64 of units in a batch (b, ...); ``dimensions`` without the batch's."""
+    """A function from a batch (b, ...) to units' values (b, T) float64; ``dimensions`` are its axes but the first."""
     if all(len(unit) == dimensions for unit in units):  # single units, all at one stroke
         index: tuple[Any, ...] = (slice(None), *torch.tensor(units, device=device).t())
         return lambda values: values[index].double()
@@ -207,7 +207,7 @@ def _reader(units: Sequence[Unit], dimensions: int, device: torch.device) -> Cal
 
 
 class _Late:
-    """Takes values into an array (n, S, T), of many batches at once: a GPU that is read has to stand still."""
+    """Writes values into an array (n, S, T), of many batches at once, since a GPU stands still while it is read."""
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
@@ -222,7 +222,7 @@ class _Late:
             self.fetch()
 
     def fetch(self) -> None:
-        """Put all that is kept in its place."""
+        """Write all that is kept on the device into the array."""
         for (rows, draws), values in self._waiting:
             self.values[rows, draws] = values.cpu().numpy().reshape(len(rows), -1, self.values.shape[2])
         self._waiting, self._held = [], 0

@@ -254,7 +254,7 @@ def _extent(response: http.client.HTTPResponse) -> tuple[int, int | None]:
 
 
 def _open(request: urllib.request.Request, patience: Patience) -> http.client.HTTPResponse:
-    """Open a URL within the timeout in all.
+    """Open a URL; give up after ``patience.timeout`` seconds, whatever they were spent on.
 
     In a thread of its own, for urllib's limit is one for each address of each host, and looking a name up knows none.
     """

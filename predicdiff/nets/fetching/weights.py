@@ -22,7 +22,7 @@ FileProgress = Callable[[str, int, Optional[int]], None]
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that `fetch_net` saw to; ``was_there`` if nothing had to be done."""
+    """A file that `fetch_net` was asked for; ``was_there`` if it did not have to be fetched."""
 
     path: Path
     was_there: bool

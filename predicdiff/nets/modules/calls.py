@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..engine.graph import Shape
+from ..engine.geometry import Shape
 
 #: Python's operators on the left side's memory.
 IN_PLACE = frozenset({operator.iadd, operator.imul, operator.isub, operator.itruediv})
@@ -55,12 +55,12 @@ class Call:
 
     @property
     def of_maps(self) -> bool:
-        """Whether it makes a map of maps alone."""
+        """Whether what it gives is a map, and all that it depends on are maps too."""
         return len(self.output) == 3 and all(len(shape) == 3 for shape in self.inputs)
 
     @property
     def alone(self) -> bool:
-        """Whether it makes of one tensor another of that shape, and of nothing else."""
+        """Whether it depends on one tensor and no other, and gives one of the same shape."""
         return len(self.inputs) == 1 and self.inputs[0] == self.output and not self.beside
 
     @property

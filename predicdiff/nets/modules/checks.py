@@ -91,7 +91,7 @@ def checked_shape(shape: Any) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _checked_output(returned: Any, name: str, output: str) -> tuple[int, ...]:
+def _checked_output(returned: object, name: str, output: str) -> tuple[int, ...]:
     """Shape of the module's output without the batch axis, if it can be what ``output`` says."""
     if not isinstance(returned, Tensor):
         raise SettingsError(

@@ -13,7 +13,8 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, fx, nn
 
-from ..engine.graph import Function, Graph, Node, Shape
+from ..engine.geometry import Shape
+from ..engine.graph import Function, Graph, Node
 from .calls import traced_call
 from .endings import Ending
 from .operations import OPERATIONS, known

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 
 @dataclass
@@ -34,7 +35,7 @@ class DryRun:
     layout: torch.memory_format = torch.contiguous_format
 
 
-def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, Any]:
+def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
     """Run a module once and note what its submodules return.
 
     Parameters
@@ -73,7 +74,7 @@ def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, Any]:
             handle.remove()
 
 
-def _is_blob(output: Any, batch: int) -> bool:
+def _is_blob(output: object, batch: int) -> bool:
     return isinstance(output, Tensor) and output.is_floating_point() and output.dim() > 1 and len(output) == batch
 
 
@@ -106,7 +107,7 @@ class Recorder:
         self._module = module
         self._left = dict(calls)
         self._stop = stop
-        self._handles: list[Any] = []
+        self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> Recorder:
         children = dict(self._module.named_modules())
@@ -128,7 +129,7 @@ class Recorder:
             return None
         return result
 
-    def _keep(self, name: str, output: Any) -> None:
+    def _keep(self, name: str, output: object) -> None:
         self._left[name] -= 1
         if isinstance(output, Tensor):
             self.values[name] = output.clone()  # before a module in place changes it
@@ -150,7 +151,7 @@ class Replacer:
         self._module = module
         self._values = values
         self._left = {name: calls for name, (calls, _) in values.items()}
-        self._handles: list[Any] = []
+        self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> Replacer:
         children = dict(self._module.named_modules())

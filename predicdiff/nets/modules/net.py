@@ -113,8 +113,7 @@ class ModuleNet(TorchNet):
         own = own_weights(self.module)
         return {name: [_array(weight) for weight in weights] for name, weights in own.items() if weights}
 
-    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> ModuleNet:
-        """A copy of the net, module and all, with other weights in these submodules."""
+    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> ModuleNet:
         module = copy.deepcopy(self.module)
         own = own_weights(module)
         with torch.no_grad():
@@ -189,7 +188,7 @@ class ModuleNet(TorchNet):
         return graph, graph.input if start is None else graph.values[start], graph.values[blob]
 
     def _known(self, start: str | None, blob: str) -> Graph | None:
-        """The trace, if it knows both; of what is inside of torch's own modules it does not."""
+        """The module's graph, if it has both blobs; it has none that lies inside of one of torch's own modules."""
         known = self._module_graph is not None and {blob, start} <= {None, *self._module_graph.values}
         return self._module_graph if known else None
 
@@ -220,6 +219,6 @@ class ModuleNet(TorchNet):
 
 
 def _array(weight: Tensor) -> np.ndarray:
-    """As numpy has it, which knows no bfloat16."""
+    """A weight as numpy has it: bfloat16, which numpy does not know, as float32."""
     array: np.ndarray = weight.detach().to("cpu", torch.promote_types(weight.dtype, torch.float32)).numpy()
     return array

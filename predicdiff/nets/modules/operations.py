@@ -9,38 +9,36 @@ import functools
 import math
 import operator
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Mapping, Optional, Sequence, cast
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from ..engine.convolution import convolutions
-from ..engine.geometry import Reach, reaches
-from ..engine.graph import Concat, Function, Kernel, Local, Node, Pointwise, Shape
+from ..engine.geometry import Pair, Reach, Shape, reaches
+from ..engine.graph import Concat, Function, Kernel, Local, Node, Pointwise
 from ..engine.pooling import divisors, maxima, means
 from .calls import IN_PLACE, Call
 
-Pair = Tuple[int, int]
-
 #: From a node that joins everything, and the call that it makes, to the node with what is known of the call; None if
 #: that is nothing.
-Entry = Callable[[Node, Call], Optional[Node]]
+Rule = Callable[[Node, Call], Optional[Node]]
 
 
 def known(node: Node, call: Call) -> Node:
     """A node with what is known of the call that it makes."""
-    entry = OPERATIONS.get(call.key)
-    if entry is None or (call.module is not None and _hooked(call.module)):
+    rule = OPERATIONS.get(call.key)
+    if rule is None or (call.module is not None and _hooked(call.module)):
         return node
     if not all(map(_same_everywhere, call.beside)):
         return node
-    return entry(node, call) or node
+    return rule(node, call) or node
 
 
 @dataclass(frozen=True)
 class Placewise:
-    """The entry of what does at a place what depends on that place alone, of one tensor or several, and numbers.
+    """The rule for calls whose result at a place depends on that place alone, of one tensor or several, and on numbers.
 
     Attributes
     ----------
@@ -57,7 +55,7 @@ class Placewise:
     over: Function | None = None
 
     def __call__(self, node: Node, call: Call) -> Node:
-        """As `Entry` has it."""
+        """As `Rule` has it."""
         by_channel = call.alone and not self.across
         node = replace(node, by_channel=by_channel, over=self.over or node.over)
         if not call.of_maps or any(shape[1:] != call.output[1:] for shape in call.inputs):
@@ -65,14 +63,14 @@ class Placewise:
         return replace(node, kind=Pointwise(), fresh=node.fresh or not self.sharing)
 
 
-def _of_one_map(entry: Callable[[Node, Call], Node | None]) -> Entry:
-    """An entry that knows a call with one map, and of any other nothing."""
-    return lambda node, call: entry(node, call) if call.of_maps and len(call.inputs) == 1 else None
+def _of_one_map(rule: Callable[[Node, Call], Node | None]) -> Rule:
+    """A rule for calls with one map, which says nothing of others."""
+    return lambda node, call: rule(node, call) if call.of_maps and len(call.inputs) == 1 else None
 
 
 @_of_one_map
 def _convolution(node: Node, call: Call) -> Node | None:
-    module: Any = call.module
+    module = cast(nn.Conv2d, call.module)
     if module.padding_mode != "zeros":
         return None
     kernel, stride, dilation, pad = module.kernel_size, module.stride, module.dilation, module.padding
@@ -89,8 +87,8 @@ def _convolution(node: Node, call: Call) -> Node | None:
 
 
 def _linear(node: Node, call: Call) -> Node | None:
-    """Known of vectors alone."""
-    module: Any = call.module
+    """A linear layer is known where it takes a vector and gives one."""
+    module = cast(nn.Linear, call.module)
     if [len(shape) for shape in (*call.inputs, call.output)] != [1, 1]:
         return None
 
@@ -101,7 +99,7 @@ def _linear(node: Node, call: Call) -> Node | None:
 
 
 def _batch_norm(node: Node, call: Call) -> Node | None:
-    module: Any = call.module
+    module = cast(nn.BatchNorm2d, call.module)
     if module.running_mean is None:  # it takes the batch's own moments
         return None
     return replace(Placewise(across=True)(node, call), affine=functools.partial(_norm, module))
@@ -143,7 +141,7 @@ def _adaptive_mean_pool(node: Node, call: Call) -> Node | None:
 
 
 def _even_windows(call: Call) -> dict[str, Any] | None:
-    """Settings of the pooling that an adaptive one is; None where its windows differ in size."""
+    """Settings of the ordinary pooling that does the same as an adaptive one; None where its windows differ in size."""
     sizes = list(zip(call.inputs[0][1:], call.output[1:]))
     if any(length % size for length, size in sizes):
         return None
@@ -210,7 +208,7 @@ def _concat(node: Node, call: Call) -> Node | None:
 
 
 def _hooked(module: nn.Module) -> bool:
-    """Whether others take part in its calls; they are to see whole maps."""
+    """Whether hooks of others listen to a module's calls: these are to see whole maps."""
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
@@ -227,7 +225,7 @@ def _pair(value: Any) -> Pair:
 
 
 #: What is known of a call, by the class of a module, by the function, or by the name of a tensor's method.
-OPERATIONS: dict[Any, Entry] = {
+OPERATIONS: dict[Any, Rule] = {
     # modules, in evaluation mode
     **dict.fromkeys(
         (

@@ -34,7 +34,7 @@ def own_weights(module: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 def device_of(module: nn.Module) -> torch.device | None:
-    """Where its first weight lies."""
+    """The device of a module's first weight; None if it has no weights."""
     for tensor in [*module.parameters(), *module.buffers()]:
         return tensor.device
     return None

@@ -83,7 +83,7 @@ def test_squeezenet_with_its_real_weights(engine: str, data: Path, shared: Path)
 
 def squeezenet(path: Path) -> Any:
     """The net's layers from its list of facts."""
-    from predicdiff.nets.caffe.prototxt import Layer, NetSpec
+    from predicdiff.nets.caffe.records import Layer, NetSpec
 
     facts = json.loads(path.read_text())
     layers = tuple(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from predicdiff.errors import LayerError
 from predicdiff.nets.caffe.layer_types import TYPES
-from predicdiff.nets.caffe.prototxt import Layer
+from predicdiff.nets.caffe.records import Layer
 from predicdiff.nets.caffe.resolved import resolve
 
 IMAGE = (4, 6, 5)

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import FormatError, LayerError
-from predicdiff.nets.caffe.prototxt import Layer, parse_prototxt, read_prototxt
+from predicdiff.nets.caffe.prototxt import parse_prototxt, read_prototxt
+from predicdiff.nets.caffe.records import Layer
 from predicdiff.nets.caffe.schema import file_descriptor
 
 INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8\n'

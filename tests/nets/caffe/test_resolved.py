@@ -10,7 +10,8 @@ import pytest
 from helpers.records import layer, net
 
 from predicdiff.errors import BlobError, LayerError, WeightsError
-from predicdiff.nets.caffe.prototxt import Layer, NetSpec, read_prototxt
+from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.nets.caffe.records import Layer, NetSpec
 from predicdiff.nets.caffe.resolved import check_weights, resolve
 
 IMAGE = (4, 6, 5)

@@ -20,7 +20,7 @@ from helpers.records import layer, net  # noqa: E402
 
 from predicdiff.nets.caffe.graph import caffe_graph  # noqa: E402
 from predicdiff.nets.caffe.layer_types import TYPES  # noqa: E402
-from predicdiff.nets.caffe.prototxt import Layer  # noqa: E402
+from predicdiff.nets.caffe.records import Layer  # noqa: E402
 from predicdiff.nets.caffe.resolved import resolve  # noqa: E402
 from predicdiff.nets.caffe.torch_layers import LAYERS  # noqa: E402
 

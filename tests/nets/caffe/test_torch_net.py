@@ -13,7 +13,7 @@ from helpers.records import layer, net  # noqa: E402
 from helpers.small_net import SHAPE, definition, images, make, weights  # noqa: E402
 
 from predicdiff.errors import LayerError, WeightsError  # noqa: E402
-from predicdiff.nets.caffe.prototxt import NetSpec  # noqa: E402
+from predicdiff.nets.caffe.records import NetSpec  # noqa: E402
 from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
 from predicdiff.nets.preprocessing import Preprocessing  # noqa: E402
 

@@ -167,7 +167,7 @@ def held(box: Box, window: int) -> list[tuple[int, int]]:
 @given(several=st.lists(rectangles(limit=3), min_size=1, max_size=3))
 def test_windows_of_the_same_sizes_follow_each_other(several: list[Rectangles]) -> None:
     stacked = geometry.stack(several)
-    order = geometry.alike(stacked)
+    order = geometry.by_size(stacked)
     assert sorted(order) == [0, 1, 2, 3]
     sizes = [tuple(int(s.stop[v, w] - s.start[v, w]) for s in stacked for v in range(len(several))) for w in order]
     runs = 1 + sum(one != other for one, other in zip(sizes, sizes[1:]))

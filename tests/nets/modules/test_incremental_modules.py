@@ -163,7 +163,7 @@ def test_a_module_that_cannot_be_traced_is_run_whole(blob: str) -> None:
     net, found, wanted = evaluated(Choosing(), blob=blob, units=[(0, 1, 2), (1,)])
     assert net.dense_because == "torch.fx cannot trace it (TraceError)"
     agree(found, wanted)
-    assert net.work.share == 1
+    assert net.work.done == net.work.dense
 
 
 def test_hidden_starts_of_a_module_that_cannot_be_traced() -> None:
@@ -253,7 +253,7 @@ def test_a_module_that_is_not_defined_below_zero() -> None:
     places = np.array([[0, 0], [4, 5]])
     found = net.evaluate(image, places, patches, blob="output", units=[(1,)], batch_size=4)
     agree(found, read(wanted_of(net.module, image, places, patches, blob="output"), [(1,)], patches))
-    assert net.work.share < 1
+    assert net.work.done < net.work.dense
 
 
 def test_work_of_a_module_as_counted_by_hand() -> None:

@@ -9,30 +9,34 @@ from __future__ import annotations
 import math
 
 from ....errors import LayerError
-from ..fields import Fields, Shape
-from ..records import Layer
+from ...engine.geometry import Shape
+from ..fields import Fields
+from ..records import MOST_ELEMENTS, Layer
 from . import arrangements, values, windows
 from .base import LayerType, Shapes
-
-#: Largest number of elements of a blob: Caffe counts in int.
-MOST = 2**31 - 1
 
 #: All types by name.
 TYPES: dict[str, LayerType] = {kind.name: kind for kind in (*arrangements.TYPES, *values.TYPES, *windows.TYPES)}
 
-__all__ = ["MOST", "TYPES", "LayerType", "Shapes", "known_types", "shapes", "type_of"]
+#: How the names of types end that nets in training have: of those that read images, and of those that judge the output.
+READERS, JUDGES = ("Data",), ("Loss", "LossLayer", "Accuracy", "ArgMax")
 
-
-def known_types() -> str:
-    """The names of what a prototxt may have, for messages."""
-    return ", ".join(["Input", *sorted(TYPES)])
+__all__ = ["READERS", "TYPES", "LayerType", "Shapes", "shapes", "type_of", "unknown_type"]
 
 
 def type_of(layer: Layer) -> LayerType:
     """A layer's type; a LayerError if it is unknown."""
     if layer.type not in TYPES:
-        raise LayerError(f"layer {layer.name!r} is of type {layer.type!r}, {_hint(layer.type)}")
+        raise unknown_type(layer.name, layer.type)
     return TYPES[layer.type]
+
+
+def unknown_type(layer: str, kind: str) -> LayerError:
+    """The exception for a layer of another type than those that are known here."""
+    hint = f"is not known here. Known types: {', '.join(['Input', *sorted(TYPES)])}."
+    if kind.endswith(READERS + JUDGES):
+        hint = "belongs to training: give the net's deploy prototxt instead."
+    return LayerError(f"layer {layer!r} is of type {kind!r}, which {hint}")
 
 
 def shapes(layer: Layer, bottoms: tuple[Shape, ...]) -> Shapes:
@@ -54,12 +58,6 @@ def shapes(layer: Layer, bottoms: tuple[Shape, ...]) -> Shapes:
         raise fields.error(f"has {len(layer.tops)} tops, want 1")
     result = kind.shapes(fields)
     for shape in result.tops + result.weights:
-        if 0 in shape or math.prod(shape) > MOST:
+        if 0 in shape or math.prod(shape) > MOST_ELEMENTS:
             raise fields.error(f"gives a blob of shape {shape}, want 1 to 2^31 - 1 elements")
     return result
-
-
-def _hint(kind: str) -> str:
-    if kind.endswith(("Data", "Loss", "LossLayer")) or kind in ("Accuracy", "ArgMax"):
-        return "which belongs to training: give the net's deploy prototxt instead."
-    return f"which is not known here. Known types: {known_types()}."

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from ..fields import Fields, Shape
+from ...engine.geometry import Shape
+from ..fields import Fields
 from .base import LayerType, Shapes
 
 
@@ -98,7 +99,7 @@ def split(fields: Fields) -> Shapes:
 
 
 def _axis(fields: Fields, bottom: Shape, old_name: str) -> int:
-    """The axis, which old files call otherwise."""
+    """The axis, which has another name, ``old_name``, in old files."""
     if fields.has("axis") and fields.has(old_name):
         raise fields.error(f"has both axis and {old_name}, want one of them")
     return fields.axis(len(bottom), 1, name=old_name if fields.has(old_name) else "axis")

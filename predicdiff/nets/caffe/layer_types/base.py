@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Sequence
 
-from ..fields import Fields, Shape
+from ...engine.geometry import Shape
+from ..fields import Fields
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Callable
 
-from ..fields import Fields, Shape
+from ...engine.geometry import Shape
+from ..fields import Fields
 from .base import LayerType, Shapes
 
 

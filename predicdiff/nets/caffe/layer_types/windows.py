@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, Sequence
 
-from ..fields import Fields, Shape
+from ....windows import by
+from ...engine.geometry import Shape
+from ..fields import Fields
 from .base import LayerType, Shapes
 
 
@@ -15,9 +17,7 @@ def convolution(fields: Fields) -> Shapes:
     out, settings, kernel, extent = _convolution(fields, channels)
     pad, stride = settings["pad"], settings["stride"]
     if any(e > n + 2 * p for e, n, p in zip(extent, size, pad)):
-        raise fields.error(
-            f"has a kernel that spans {_by(extent)}, larger than its input {_by(size)} with pad {_by(pad)}"
-        )
+        raise fields.error(f"has a kernel that spans {by(extent)}, larger than its input {by(size)} with pad {by(pad)}")
     top = tuple((n + 2 * p - e) // s + 1 for n, p, e, s in zip(size, pad, extent, stride))
     weights = ((out, channels // settings["group"], *kernel),) + fields.bias(out)
     return Shapes(((out, *top),), weights, settings)
@@ -29,7 +29,7 @@ def deconvolution(fields: Fields) -> Shapes:
     out, settings, kernel, extent = _convolution(fields, channels)
     top = tuple(s * (n - 1) + e - 2 * p for n, p, e, s in zip(size, settings["pad"], extent, settings["stride"]))
     if any(n < 1 for n in top):
-        raise fields.error(f"has pad {_by(settings['pad'])}, which leaves nothing of its output")
+        raise fields.error(f"has pad {by(settings['pad'])}, which leaves nothing of its output")
     weights = ((channels, out // settings["group"], *kernel),) + fields.bias(out)
     return Shapes(((out, *top),), weights, settings)
 
@@ -68,15 +68,15 @@ def pooling(fields: Fields) -> Shapes:
         return Shapes(((channels, 1, 1),), (), _global_pooling(fields, method, tuple(size)))
     kernel, stride, pad = fields.pair("kernel", least=1), fields.pair("stride", 1, least=1), fields.pair("pad", 0)
     if any(p >= k for p, k in zip(pad, kernel)):
-        raise fields.error(f"has pad {_by(pad)}, want less than the kernel {_by(kernel)}")
+        raise fields.error(f"has pad {by(pad)}, want less than the kernel {by(kernel)}")
     top = [-((k - n - 2 * p) // s) + 1 for n, k, s, p in zip(size, kernel, stride, pad)]
     if any(pad):
         top = [o - 1 if (o - 1) * s >= n + p else o for o, s, n, p in zip(top, stride, size, pad)]
     if any(o < 1 for o in top):
-        raise fields.error(f"has a kernel {_by(kernel)} larger than its input {_by(size)} with pad {_by(pad)}")
+        raise fields.error(f"has a kernel {by(kernel)} larger than its input {by(size)} with pad {by(pad)}")
     if any((o - 1) * s >= n + p for o, s, n, p in zip(top, stride, size, pad)):
         raise fields.error(
-            f"has stride {_by(stride)}, by which its last window lies wholly outside its input {_by(size)}"
+            f"has stride {by(stride)}, by which its last window lies wholly outside its input {by(size)}"
         )
     settings = {"method": method, "kernel": kernel, "stride": stride, "pad": pad, "size": tuple(top)}
     return Shapes(((channels, *top),), (), settings)
@@ -88,10 +88,6 @@ def _global_pooling(fields: Fields, method: str, size: tuple[int, ...]) -> dict[
     if any(fields.pair("pad", 0)) or any(s != 1 for s in fields.pair("stride", 1)):
         raise fields.error("has global_pooling, want pad 0 and stride 1 with it")
     return {"method": method, "kernel": size, "stride": (1, 1), "pad": (0, 0), "size": (1, 1)}
-
-
-def _by(pair: Any) -> str:
-    return " x ".join(map(str, pair))
 
 
 TYPES = (

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...engine.geometry import reaches
-from ...engine.graph import Concat, Kind, Local, Whole
+from ...engine.graph import Concat, Dependence, Local, Whole
 from ..layer_types import Shapes
 from ..resolved import Step
 from .base import Tensors, TorchLayer, placewise
@@ -34,12 +34,12 @@ def crop(bottoms: Tensors, weights: Tensors, *, begins: tuple[int, ...], shape: 
 
 
 def _copied(part: Tensor) -> Tensor:
-    """In memory of its own, and one channel as convolutions take it, which is not said to come last."""
+    """A copy; of one channel in plain order, since convolutions misread it where channels are said to come last."""
     one = part.dim() == 4 and part.shape[1] == 1
     return part.clone(memory_format=torch.contiguous_format if one else torch.preserve_format)
 
 
-def same(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
+def itself(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
     """The bottom itself."""
     return bottoms[0]
 
@@ -62,7 +62,7 @@ def _corner(shapes: Shapes, top: int) -> Mapping[str, Any]:
     return {**shapes.settings, **_shape(shapes, top)}
 
 
-def _crop(step: Step, weights: Tensors, device: torch.device) -> Kind:
+def _crop(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     """A place of a map depends on the one that lies as far on as the crop begins."""
     bottom, top = step.bottoms[0], step.shapes.tops[0]
     if len(top) != 3:
@@ -72,7 +72,7 @@ def _crop(step: Step, weights: Tensors, device: torch.device) -> Kind:
     return Local(reach, lambda pieces: _copied(pieces[0][:, first : first + top[0]]))
 
 
-def _concat(step: Step, weights: Tensors, device: torch.device) -> Kind:
+def _concat(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     of_channels = step.shapes.settings["axis"] == 0 and len(step.shapes.tops[0]) == 3
     return Concat() if of_channels else Whole()
 
@@ -83,5 +83,5 @@ LAYERS = (
     TorchLayer("Flatten", reshape, arguments=_shape),
     TorchLayer("Reshape", reshape, arguments=_shape),
     TorchLayer("Slice", slices, arguments=_bounds, kind=placewise),
-    TorchLayer("Split", same, kind=placewise, by_channel=True),
+    TorchLayer("Split", itself, kind=placewise, by_channel=True),
 )

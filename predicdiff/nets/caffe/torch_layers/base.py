@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence, Tuple
+from typing import Any, Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from ...engine.graph import Function, Kind, Pointwise, Whole
+from ...engine.graph import Dependence, Function, Pointwise, Whole
 from ..layer_types import Shapes
 from ..resolved import Step
 
-Pair = Tuple[int, int]
 Tensors = Sequence[Tensor]
 
 
@@ -22,19 +21,19 @@ def settings_of(shapes: Shapes, top: int) -> Mapping[str, Any]:
     return shapes.settings
 
 
-def whole(step: Step, weights: Tensors, device: torch.device) -> Kind:
+def joining_all(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     """A place of the top may depend on anything."""
     return Whole()
 
 
-def placewise(step: Step, weights: Tensors, device: torch.device) -> Kind:
+def placewise(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     """A place of a map depends on that place alone, and all places are treated alike."""
     on_channels = step.shapes.settings.get("axis", 0) == 0 and all(array.dim() <= 1 for array in weights)
     return Pointwise() if on_channels and len(step.shapes.tops[0]) == 3 else Whole()
 
 
 def no_work(step: Step, weights: Tensors) -> int:
-    """Nothing that is counted."""
+    """No multiply-adds that are counted."""
     return 0
 
 
@@ -58,10 +57,13 @@ class Filters:
         From the layer's weights and its settings to (out, ...) and the bias (out,) or None.
     functions : callable
         From such and the settings to what the layer does with all of its bottom, and with a piece (`graph.Local.cut`).
+    of_channels : callable
+        From the settings to whether each output is a channel of the top; by default always.
     """
 
     own: Callable[..., tuple[Tensor, Tensor | None]]
     functions: Callable[..., tuple[Function, Function]]
+    of_channels: Callable[..., bool] = lambda **settings: True
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class TorchLayer:
     run: Callable[..., Tensor]
     arguments: Callable[[Shapes, int], Mapping[str, Any]] = settings_of
     over: Callable[..., Tensor] | None = None
-    kind: Callable[[Step, Tensors, torch.device], Kind] = whole
+    kind: Callable[[Step, Tensors, torch.device], Dependence] = joining_all
     affine: Callable[..., tuple[Tensor, Tensor]] | None = None
     filters: Filters | None = None
     work: Callable[[Step, Tensors], int] = no_work

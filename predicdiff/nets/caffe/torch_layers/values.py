@@ -154,6 +154,11 @@ def _linear(weight: Tensor, bias: Tensor | None, *, axis: int, transpose: bool) 
     return (lambda bottoms: functional.linear(bottoms[0].flatten(1), weight, bias),) * 2
 
 
+def _gives_channels(*, axis: int, transpose: bool) -> bool:
+    """With another axis there is one output for each row of the bottom."""
+    return axis == 0
+
+
 def _plain(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A function of one tensor as a layer's ``run``."""
     return lambda bottoms, weights, **settings: function(bottoms[0], **settings)
@@ -165,7 +170,13 @@ LAYERS = (
     TorchLayer("Dropout", _plain(lambda x: x), kind=placewise, by_channel=True),
     TorchLayer("ELU", _plain(functional.elu), kind=placewise, by_channel=True),
     TorchLayer("Eltwise", eltwise, kind=placewise),
-    TorchLayer("InnerProduct", inner_product, filters=Filters(_own_linear, _linear), work=filter_size, packed=True),
+    TorchLayer(
+        "InnerProduct",
+        inner_product,
+        filters=Filters(_own_linear, _linear, _gives_channels),
+        work=filter_size,
+        packed=True,
+    ),
     TorchLayer("LRN", lrn, kind=placewise),
     TorchLayer("PReLU", prelu, kind=placewise),
     TorchLayer("Power", power, kind=placewise, by_channel=True),

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...engine.convolution import convolutions, sound
-from ...engine.geometry import Reach, reaches
-from ...engine.graph import Function, Kind, Local
+from ...engine.geometry import Pair, Reach, reaches
+from ...engine.graph import Dependence, Function, Local
 from ...engine.pooling import divisors, maxima, means
 from ..resolved import Step
-from .base import Filters, Pair, Tensors, TorchLayer, filter_size, with_bias
+from .base import Filters, Tensors, TorchLayer, filter_size, with_bias
 
 
 def convolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
@@ -22,7 +22,7 @@ def convolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
     return convolutions(*with_bias(weights), **settings)[0](bottoms)
 
 
-def _convolution(step: Step, weights: Tensors, device: torch.device) -> Kind:
+def _convolution(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     settings = step.shapes.settings
     reach = _reaches(step, weights[0].shape[2:], settings["dilation"])
     return Local(reach, convolutions(*with_bias(weights), **settings)[1])
@@ -36,7 +36,7 @@ def deconvolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor
 def _deconvolutions(
     weight: Tensor, bias: Tensor | None, *, stride: Pair, pad: Pair, dilation: Pair, group: int
 ) -> tuple[Function, Function]:
-    """What is done with a map, and with a piece: its outputs that see nothing beyond it."""
+    """The function for a map, and the one for a piece, which gives the outputs that see nothing beyond the piece."""
     inside = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:])]
     beyond = [s - 1 for s in stride]  # outputs behind the last input, before there would be another
     transposed = functional.conv_transpose2d
@@ -46,7 +46,7 @@ def _deconvolutions(
     )
 
 
-def _deconvolution(step: Step, weights: Tensors, device: torch.device) -> Kind:
+def _deconvolution(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     settings, kernel = step.shapes.settings, weights[0].shape[2:]
     before = [d * (k - 1) - p for d, k, p in zip(settings["dilation"], kernel, settings["pad"])]
     sizes = step.bottoms[0][1:], step.shapes.tops[0][1:]
@@ -97,7 +97,7 @@ def _pool_padded(x: Tensor, method: str, kernel: Pair, stride: Pair, pad: Pair, 
     return total / divisors(reach).to(x)
 
 
-def _pooling(step: Step, weights: Tensors, device: torch.device) -> Kind:
+def _pooling(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     method, kernel, stride = (step.shapes.settings[name] for name in ("method", "kernel", "stride"))
     reach = _reaches(step, kernel)
     if method == "MAX":
