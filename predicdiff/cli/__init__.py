@@ -8,6 +8,7 @@ import click
 
 from .._version import __version__
 from .console import Commands
+from .options.base import HELP_NAMES
 
 HELP = """Which parts of a picture speak for and against a class: prediction difference analysis (Zintgraf, Cohen and
 Welling, 2016) for Caffe nets and others.
@@ -25,9 +26,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
-@click.group(
-    cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=Commands, help=HELP, context_settings={"help_option_names": HELP_NAMES, "max_content_width": 100})
 @click.version_option(__version__, prog_name="predicdiff")
 def main() -> None:
     """Run `predicdiff`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -10,7 +10,7 @@ import click
 from ..comparing.compare import compare, load
 from ..errors import ImageError
 from ..explanation import Explanation
-from .options.base import Command, option
+from .options.base import Command, Options, option_field, options_of
 from .options.values import FIGURE
 from .outputs import check_outputs
 
@@ -28,24 +28,34 @@ Examples:
 """
 
 
+@dataclass(frozen=True)
+class Comparing(Options):
+    """The options that say which maps are held against each other, and where the picture goes."""
+
+    nulls: tuple[str, ...] = option_field(
+        "--null", multiple=True, metavar="FILE.h5", help="An explanation of another image; may be repeated."
+    )
+    target: int = option_field("--target", type=int, default=0, help="Which of an explanation's maps.")
+    output: Path | None = option_field("-o", "--output", type=FIGURE, help="A picture of both side by side.")
+
+
 @click.command("compare", cls=Command, help=HELP, short_help="Compare a map with another, or a picture of one.")
 @click.argument("first", metavar="A.h5")
 @click.argument("second", metavar="B.h5|PICTURE")
-@option("--null", "nulls", multiple=True, metavar="FILE.h5", help="An explanation of another image; may be repeated.")
-@option("--target", type=int, default=0, help="Which of an explanation's maps.")
-@option("-o", "--output", type=FIGURE, help="A picture of both side by side.")
-def command(first: str, second: str, nulls: tuple[str, ...], target: int, output: Path | None) -> None:
+@options_of(Comparing, "asked")
+def command(first: str, second: str, asked: Comparing) -> None:
     """Print the figures; draw if asked."""
     from ..plotting import comparison_figure, save_figure
 
-    if output is not None:
-        check_outputs([output], [first, second, *nulls])
+    if asked.output is not None:
+        check_outputs([asked.output], [first, second, *asked.nulls])
     one = load(first)
     if not isinstance(one, Explanation):
         raise ImageError(f"{first}: a picture, but the first must be an explanation. Give the .h5 file of one.")
-    comparison = compare(one, load(second), nulls=[Explanation.load(null) for null in nulls], target=target)
+    nulls = [Explanation.load(null) for null in asked.nulls]
+    comparison = compare(one, load(second), nulls=nulls, target=asked.target)
     click.echo("\n".join(comparison.lines()))
-    if output is not None:
+    if asked.output is not None:
         named = [f"{Path(path).stem}: {title}" for path, title in zip((first, second), comparison.titles)]
-        save_figure(comparison_figure(replace(comparison, titles=(named[0], named[1]))), output)
-        click.echo(f"Wrote {output}.")
+        save_figure(comparison_figure(replace(comparison, titles=(named[0], named[1]))), asked.output)
+        click.echo(f"Wrote {asked.output}.")

@@ -23,9 +23,9 @@ from ..samplers.grey import GreyPatch
 from ..samplers.registry import names as sampler_names
 from ..settings import Settings
 from .console import INTERRUPTED, SOON, bar, duration, speaker
-from .options.base import Command, image_argument, options_of, quiet_option
+from .options.base import Command, Speech, image_argument, options_of
 from .options.explain_options import Effort, Output, Sampling, Targets
-from .options.net import NetChoice, subject
+from .options.net import NetChoice, named_image
 from .options.sampler import SamplerChoice
 from .outputs import check_outputs, numbered
 from .summaries import effort_lines, note_lines, seen_lines, target_lines
@@ -63,7 +63,7 @@ Examples:
 @options_of(Output, "out")
 @options_of(SamplerChoice, "sampler")
 @options_of(NetChoice, "net")
-@quiet_option()
+@options_of(Speech, "speech")
 def command(
     image: str | None,
     net: NetChoice,
@@ -72,32 +72,32 @@ def command(
     sampling: Sampling,
     effort: Effort,
     out: Output,
-    quiet: bool,
+    speech: Speech,
 ) -> None:
     """Check everything, say how long it will take, run, write."""
-    shown = subject(image)
+    shown = named_image(image)
     model = net.load(sampling.model)
-    say = speaker(quiet)
+    say = speaker(speech.quiet)
     method = targets.method if targets.occludes else sampler.name
     first = out.result(shown.name, model.name, method, *targets.places)
     inputs = [shown.file, sampler.sampler, *net.files]
     check_outputs(out.files(first), inputs)
     say("\n".join(seen_lines(model, shown)))
-    plan = _plan(model, shown.image, sampler, targets, sampling)
-    _check_picture(plan, out)
-    mine = first if out.output else numbered(first, lambda path: _held(path, plan, sampling) is not None)
+    analysis = _analysis(model, shown.image, sampler, targets, sampling)
+    _check_picture(analysis, out)
+    mine = first if out.output else numbered(first, lambda path: _held(path, analysis, sampling) is not None)
     result, picture, tiles = out.files(mine)
     if result != first:
         check_outputs([result, picture, tiles], inputs)
         say(f"{first} holds another explanation, which stays: this one goes into {result}.")
-    held = None if out.restart else _held(result, plan, sampling)
+    held = None if out.restart else _held(result, analysis, sampling)
     if held is not None:
         _show(held, picture, out, say)
         say(f"{result} held this already: wrote {picture} alone. --restart computes it again.")
         return
     if out.restart and tiles.exists():
         tiles.unlink()
-    explanation = _computed(plan, net, sampler, sampling, effort, tiles, quiet)
+    explanation = _computed(analysis, net, sampler, sampling, effort, tiles, speech.quiet)
     explanation.save(result)
     with suppress(OSError):  # the result is safe
         tiles.unlink()
@@ -106,24 +106,30 @@ def command(
 
 
 def _computed(
-    plan: Analysis, net: NetChoice, sampler: SamplerChoice, sampling: Sampling, effort: Effort, tiles: Path, quiet: bool
+    analysis: Analysis,
+    net: NetChoice,
+    sampler: SamplerChoice,
+    sampling: Sampling,
+    effort: Effort,
+    tiles: Path,
+    quiet: bool,
 ) -> Explanation:
     """Say how long it will take and run, from where an interrupted run stopped; then what ``--like`` asks for."""
     memory, batch_size, say = effort.memory, effort.batch_size, speaker(quiet)
-    done = _finished(plan, tiles, memory, batch_size)
+    done = _finished(analysis, tiles, memory, batch_size)
     if not quiet:
-        _say_how_long(plan, sampling, done, seconds_needed(plan, memory=memory, batch_size=batch_size), say)
+        _say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size), say)
     if net.precision != "float32" and not quiet:
-        say(_less_precise(plan, net.precision, plan.batch(memory) if batch_size is None else batch_size))
-    explanation = _run(plan, tiles, memory, batch_size, done, quiet)
+        say(_less_precise(analysis, net.precision, analysis.batch(memory) if batch_size is None else batch_size))
+    explanation = _run(analysis, tiles, memory, batch_size, done, quiet)
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
-        if sampler.is_file or plan.settings.start is not None:
+        if sampler.is_file or analysis.settings.start is not None:
             explanation.notes.append(_unlike(sampler, sampling))
     return explanation
 
 
-def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets, sampling: Sampling) -> Analysis:
+def _analysis(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets, sampling: Sampling) -> Analysis:
     """All else is checked before a corpus is read and a sampler fitted."""
     plan = make_plan(net, image, Settings(**{**sampling.settings(), **targets.settings()}))
     if targets.occludes:
@@ -131,9 +137,10 @@ def _plan(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets,
         return plan.with_sampler(GreyPatch())
     asked = plan.settings
     fitted = sampler.make(
-        net, image, window=asked.window, context=sampling.context, seed=asked.seed, start=asked.start,
+        net, plan.abilities, image, window=asked.window, context=sampling.context, seed=asked.seed, start=asked.start,
         like=sampling.model,
     )  # fmt: skip
+    sampler.check_samples(fitted, sampling.samples)
     return plan.with_sampler(fitted)
 
 
@@ -145,64 +152,70 @@ def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
         raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
 
 
-def _held(path: Path, plan: Analysis, sampling: Sampling) -> Explanation | None:
+def _held(path: Path, analysis: Analysis, sampling: Sampling) -> Explanation | None:
     """What a file holds, if it is what the analysis will make."""
-    held = plan.held(path)
+    held = analysis.held(path)
     return held if held is not None and held.settings.get("like") == sampling.like else None
 
 
-def _check_picture(plan: Analysis, out: Output) -> None:
-    if out.sure and plan.settings.samples == 1 and plan.population != 0:
+def _check_picture(analysis: Analysis, out: Output) -> None:
+    if out.sure and analysis.settings.samples == 1 and analysis.population != 0:
         raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
 
 
-def _finished(plan: Analysis, tiles: Path, memory: int, batch_size: int | None) -> int:
+def _finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | None) -> int:
     """How many windows an interrupted run has finished; an error if it was another run."""
     if not tiles.exists():
         return 0
-    with Journal(tiles, plan.identity, first_state(plan, memory, batch_size)) as journal:
-        every = plan.tiles(int(journal.state["tile"]))
+    with Journal(tiles, analysis.identity, first_state(analysis, memory, batch_size)) as journal:
+        every = analysis.tiles(int(journal.state["tile"]))
         return sum(tile.stop - tile.start for i, tile in enumerate(every) if i in journal.tiles)
 
 
-def _say_how_long(plan: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
-    count, k = len(plan.origins), plan.settings.sides
-    names = ", ".join(target.title for target in plan.targets)
+def _say_how_long(
+    analysis: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]
+) -> None:
+    count, k = len(analysis.origins), analysis.settings.sides
+    names = ", ".join(target.title for target in analysis.targets)
     if done:
         say(f"Taking up {done} finished windows of {count}.")
     left = duration(seconds * (count - done) / count)
-    draws = "1 draw" if plan.settings.samples == 1 else f"{plan.settings.samples} draws"
+    draws = "1 draw" if analysis.settings.samples == 1 else f"{analysis.settings.samples} draws"
     say(f"Explaining {names}: {count} windows of {windows.by(k)}, {draws} each: {left} on this machine.")
     others = []
     for name, preset in QUALITIES.items():
         if sampling.presets and name != sampling.quality:
             stride = min(preset.stride, *k)
-            number = len(windows.grid(plan.ground.shape[1:], window=k, stride=stride))
-            work = number * preset.samples / (count * plan.settings.samples)
+            number = len(windows.grid(analysis.ground.shape[1:], window=k, stride=stride))
+            most = analysis.drawing.most_draws
+            samples = preset.samples if most is None else min(preset.samples, most)
+            work = number * samples / (count * analysis.settings.samples)
             others.append(f"--quality {name} {duration(seconds * work)}")
     if others and seconds > SOON:
         say(f"({', '.join(others)}.)")
 
 
 def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:
-    instead = f"{sampler.sampler} was taken as it is" if sampler.is_file else "those of hidden activations are ours"
-    return f"--like {sampling.like} says how draws of pixels are made: {instead}."
+    says = f"--like {sampling.like} says how draws of pixels are made"
+    if sampler.is_file:
+        return f"{says}: {sampler.sampler} was taken as it is."
+    return f"{says}: it has no effect on draws of hidden activations, which are always made our way."
 
 
-def _less_precise(plan: Analysis, precision: str, batch: int) -> str:
-    gap, most = precision_gap(plan, batch)
-    unit = "bit" if plan.readout.measure == "evidence" else "activation"
+def _less_precise(analysis: Analysis, precision: str, batch: int) -> str:
+    gap, most = precision_gap(analysis, batch)
+    unit = "bit" if analysis.readout.measure == "evidence" else "activation"
     return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
 
 
-def _run(plan: Analysis, tiles: Path, memory: int, batch_size: int | None, done: int, quiet: bool) -> Explanation:
+def _run(analysis: Analysis, tiles: Path, memory: int, batch_size: int | None, done: int, quiet: bool) -> Explanation:
     try:
-        with bar(len(plan.origins), initial=done, quiet=quiet) as shown:
+        with bar(len(analysis.origins), initial=done, quiet=quiet) as shown:
 
             def progress(windows_done: int, _: int) -> None:
                 shown.update(max(0, windows_done - shown.n))
 
-            return run(plan, memory=memory, batch_size=batch_size, progress=progress, checkpoint=tiles)
+            return run(analysis, memory=memory, batch_size=batch_size, progress=progress, checkpoint=tiles)
     except KeyboardInterrupt:
         click.echo(f"Interrupted. What is finished is in {tiles}: the same command goes on from there.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -12,7 +12,7 @@ from ..files import written_whole
 from ..judging.faithfulness import Faithfulness, faithfulness
 from ..methods.registry import names as method_names
 from .console import bar, follow
-from .options.base import Command, option, options_of, quiet_option
+from .options.base import Command, Options, Speech, option_field, options_of
 from .options.maps import Maps, folder_argument, folder_images
 from .options.net import NetChoice
 from .options.values import FIGURE
@@ -30,35 +30,38 @@ Examples:
 """
 
 
-@click.command(
-    "faithfulness",
-    cls=Command,
-    help=HELP,
-    short_help="Hold methods against each other.",
-)
+@dataclass(frozen=True)
+class Curves(Options):
+    """The options that say how the picture goes, and where the curves do."""
+
+    steps: int = option_field("--steps", type=int, default=28, help="Steps in which the picture goes.")
+    block: int = option_field("--block", type=int, default=8, help="Side of the squares that go at a time, in pixels.")
+    output: Path = option_field(
+        "-o",
+        "--output",
+        type=FIGURE,
+        default=default_output("faithfulness", suffix=".png"),
+        help="The curves' picture.",
+    )
+
+
+@click.command("faithfulness", cls=Command, help=HELP, short_help="Hold methods against each other.")
 @folder_argument()
 @options_of(Maps, "maps")
-@option("--steps", type=int, default=28, help="Steps in which the picture goes.")
-@option("--block", type=int, default=8, help="Side of the squares that go at a time, in pixels.")
-@option(
-    "-o",
-    "--output",
-    type=FIGURE,
-    default=default_output("faithfulness", suffix=".png"),
-    help="The curves' picture.",
-)
+@options_of(Curves, "curves")
 @options_of(NetChoice, "net")
-@quiet_option()
-def command(folder: Path, net: NetChoice, maps: Maps, steps: int, block: int, output: Path, quiet: bool) -> None:
+@options_of(Speech, "speech")
+def command(folder: Path, net: NetChoice, maps: Maps, curves: Curves, speech: Speech) -> None:
     """Make the maps, delete and insert, print the table, draw the curves."""
-    numbers = output.with_suffix(".json")
-    check_outputs([output, numbers], net.files)
+    numbers = curves.output.with_suffix(".json")
+    check_outputs([curves.output, numbers], net.files)
     model = net.load()
     images = folder_images(model, folder)
-    with bar(len(images) * len(method_names()), quiet=quiet, unit=" maps") as shown:
-        result = faithfulness(model, images, **asdict(maps), steps=steps, block=block, progress=follow(shown))
-    _write(result, output, numbers)
-    click.echo(f"{result.table()}\n\n{result.caption()}\nWrote {output} and {numbers}.")
+    with bar(len(images) * len(method_names()), quiet=speech.quiet, unit=" maps") as shown:
+        how = {**asdict(maps), "steps": curves.steps, "block": curves.block}
+        result = faithfulness(model, images, **how, progress=follow(shown))
+    _write(result, curves.output, numbers)
+    click.echo(f"{result.table()}\n\n{result.caption()}\nWrote {curves.output} and {numbers}.")
 
 
 def _write(result: Faithfulness, output: Path, numbers: Path) -> None:

@@ -8,7 +8,7 @@ from ..errors import DownloadError, WeightsError
 from ..nets.fetching.manifest import entry
 from ..nets.fetching.weights import fetch_net
 from .console import Failure, FileBars
-from .options.base import Command, quiet_option
+from .options.base import Command, Speech, options_of
 
 HELP = """Download the weights of nets, and their mean images; what an interrupted call left is gone on with.
 
@@ -24,15 +24,15 @@ Examples:
 
 @click.command("fetch", cls=Command, help=HELP, short_help="Download the weights of nets.")
 @click.argument("names", nargs=-1, required=True, metavar="NET...")
-@quiet_option()
-def command(names: tuple[str, ...], quiet: bool) -> None:
+@options_of(Speech, "speech")
+def command(names: tuple[str, ...], speech: Speech) -> None:
     """Fetch each net; go on after one that cannot be had."""
     for name in names:
         entry(name)
     away: dict[str, str] = {}
     failed = []
     for name in names:
-        bars = FileBars(quiet)
+        bars = FileBars(speech.quiet)
         try:
             files = fetch_net(name, progress=bars, unreachable=away)
         except (DownloadError, WeightsError) as error:
@@ -42,7 +42,7 @@ def command(names: tuple[str, ...], quiet: bool) -> None:
             continue
         bars.close()
         for file in files:
-            if not quiet:
+            if not speech.quiet:
                 click.echo(f"{name}: {file.path} {'was there' if file.was_there else 'fetched'}")
     if failed:
         raise click.exceptions.Exit(Failure.exit_code)

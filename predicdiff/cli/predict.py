@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import click
 
 from ..errors import ImageError
 from .console import Failure
-from .options.base import Command, option, options_of
-from .options.net import NetChoice, subject
+from .options.base import Command, Options, option_field, options_of
+from .options.net import NetChoice, named_image
 from .summaries import seen_lines
 
 HELP = """Say which classes a net sees in images.
@@ -23,22 +25,29 @@ Examples:
 """
 
 
+@dataclass(frozen=True)
+class Ranking(Options):
+    """The options that say how much of the net's ranking of the classes is shown."""
+
+    top: int = option_field("--top", type=int, metavar="N", default=5, help="How many classes.")
+
+
 @click.command("predict", cls=Command, help=HELP, short_help="Say which classes a net sees.")
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @options_of(NetChoice, "net")
-@option("--top", type=int, metavar="N", default=5, help="How many classes.")
-def command(images: tuple[str, ...], net: NetChoice, top: int) -> None:
+@options_of(Ranking, "ranking")
+def command(images: tuple[str, ...], net: NetChoice, ranking: Ranking) -> None:
     """Print the top classes of each image; go on after one that cannot be read."""
     model = net.load()
     broken = 0
     for path in images or (None,):
         try:
-            shown = subject(path)
+            shown = named_image(path)
         except ImageError as error:
             click.echo(f"Error: {error}", err=True)
             broken += 1
             continue
-        click.echo("\n".join(seen_lines(model, shown, top)))
+        click.echo("\n".join(seen_lines(model, shown, ranking.top)))
     if broken == 1 == len(images):
         raise click.exceptions.Exit(Failure.exit_code)
     if broken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ from ..judging.randomisation import randomisation
 from ..methods.registry import DIFFERENCE
 from ..methods.registry import names as method_names
 from .console import bar, follow
-from .options.base import Command, option, options_of, quiet_option
+from .options.base import Command, Options, Speech, option_field, options_of
 from .options.maps import Maps, folder_argument, folder_images
 from .options.net import NetChoice
 
@@ -27,16 +27,23 @@ Examples:
 """
 
 
+@dataclass(frozen=True)
+class MethodChoice(Options):
+    """The options that say whose maps are looked at."""
+
+    method: str = option_field("--method", type=click.Choice(method_names()), default=DIFFERENCE, help="Which map.")
+
+
 @click.command("randomisation", cls=Command, help=HELP, short_help="See whether maps change with the weights.")
 @folder_argument()
 @options_of(Maps, "maps")
-@option("--method", type=click.Choice(method_names()), default=DIFFERENCE, help="Which map.")
+@options_of(MethodChoice, "choice")
 @options_of(NetChoice, "net")
-@quiet_option()
-def command(folder: Path, net: NetChoice, maps: Maps, method: str, quiet: bool) -> None:
+@options_of(Speech, "speech")
+def command(folder: Path, net: NetChoice, maps: Maps, choice: MethodChoice, speech: Speech) -> None:
     """Print the table and the verdict."""
     model = net.load()
     images = folder_images(model, folder)
-    with bar(None, quiet=quiet, unit=" maps") as shown:
-        result = randomisation(model, images, method=method, **asdict(maps), progress=follow(shown))
+    with bar(None, quiet=speech.quiet, unit=" maps") as shown:
+        result = randomisation(model, images, method=choice.method, **asdict(maps), progress=follow(shown))
     click.echo(result.table())

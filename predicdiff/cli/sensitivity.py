@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from ..methods.sensitivity import REDUCTIONS, sensitivity
+from ..methods.sensitivity import REDUCTIONS, sensitivity, source
 from ..overlays import heat, saliency, symmetric_scale
 from ..presets import LIKES
-from ..protocols import Net, UnitLike
+from ..protocols import UnitLike
 from ..targets import name as unit_name
-from ..units import check_unit, lookup
-from .options.base import Command, image_argument, option, options_of
-from .options.net import NetChoice, subject
+from .options.base import Command, Options, image_argument, option_field, options_of
+from .options.net import NetChoice, named_image
 from .options.values import FIGURE, UNIT
 from .outputs import check_outputs, default_output
-from .summaries import addressed, seen_lines, top_classes
+from .summaries import addressed, seen_lines
 
 HELP = """Draw a sensitivity map: how fast a class's score changes with each pixel, by one backward pass.
 
@@ -36,53 +36,50 @@ CAPTIONS = {
 UNITS = {"signed": "gradient", "times_input": "gradient times input"}
 
 
+@dataclass(frozen=True)
+class Gradient(Options):
+    """The options that say of what the gradient is taken, how it is brought down to a map, and where that goes."""
+
+    blob: str | None = option_field("--blob", help="Where the unit lies.  [default: the scores before the softmax]")
+    unit: UnitLike | None = option_field(
+        "--unit", type=UNIT, help="A class such as 281, or CHANNEL,ROW,COLUMN.  [default: the predicted class]"
+    )
+    kind: str = option_field(
+        "--kind",
+        type=click.Choice(REDUCTIONS),
+        default=REDUCTIONS[0],
+        help="Over the colours: the largest magnitude, the sum, or the sum of gradient times input.",
+    )
+    like: str | None = option_field(
+        "--like",
+        type=click.Choice(list(LIKES)),
+        help="As in the paper, or as in its authors' later code, which starts from the unit's activation.",
+    )
+    output: Path | None = option_field(
+        "-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_sensitivity.png]"
+    )
+
+
 @click.command("sensitivity", cls=Command, help=HELP, short_help="Draw a sensitivity map (gradient).")
 @image_argument()
-@option("--blob", help="Where the unit lies.  [default: the scores before the softmax]")
-@option("--unit", type=UNIT, help="A class such as 281, or CHANNEL,ROW,COLUMN.  [default: the predicted class]")
-@option(
-    "--kind",
-    type=click.Choice(REDUCTIONS),
-    default=REDUCTIONS[0],
-    help="Over the colours: the largest magnitude, the sum, or the sum of gradient times input.",
-)
-@option(
-    "--like",
-    type=click.Choice(list(LIKES)),
-    help="As in the paper, or as in its authors' later code, which starts from the unit's activation.",
-)
-@option("-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_sensitivity.png]")
+@options_of(Gradient, "asked")
 @options_of(NetChoice, "net")
-def command(
-    image: str | None,
-    net: NetChoice,
-    blob: str | None,
-    unit: UnitLike | None,
-    kind: str,
-    like: str | None,
-    output: Path | None,
-) -> None:
+def command(image: str | None, net: NetChoice, asked: Gradient) -> None:
     """Take the gradient and draw it."""
     from ..plotting import save_figure
 
-    shown = subject(image)
-    settings = LIKES[like or "paper"]
-    model = net.load(None if like is None else settings)
-    output = output or default_output(shown.name, model.name, "sensitivity", suffix=".png")
+    shown = named_image(image)
+    settings = LIKES[asked.like or "paper"]
+    model = net.load(None if asked.like is None else settings)
+    output = asked.output or default_output(shown.name, model.name, "sensitivity", suffix=".png")
     check_outputs([output], [shown.file, *net.files])
     click.echo("\n".join(seen_lines(model, shown)))
-    blob = blob or model.scores or model.output
-    if unit is None and blob in (model.scores, model.output):
-        unit = top_classes(model, shown.image, 1)[0].number
-    values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=kind, **settings.sensing)
-    named = _named(model, str(blob), () if unit is None else unit)
-    save_figure(_drawn(model.view(shown.image), values, kind, named, model.name), output)
-    click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[kind]}.\nWrote {output}.")
-
-
-def _named(net: Net, blob: str, unit: UnitLike) -> str:
-    index = check_unit(lookup(net.blobs, blob), unit, blob=blob)
-    return addressed(unit_name(net, blob, index), f"{blob}[{', '.join(map(str, index))}]")
+    pixels = model.view(shown.image)
+    blob, unit = source(model, pixels, asked.blob, asked.unit)
+    values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=asked.kind, **settings.sensing)
+    named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit))}]")
+    save_figure(_drawn(pixels, values, asked.kind, named, model.name), output)
+    click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[asked.kind]}.\nWrote {output}.")
 
 
 def _drawn(pixels: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -11,7 +12,7 @@ from ..errors import SettingsError
 from ..explanation import Explanation
 from ..windows import by
 from .console import duration
-from .options.base import Command, option
+from .options.base import Command, Options, option_field, options_of
 from .options.values import FIGURE, FILE
 from .outputs import check_outputs
 from .summaries import note_lines, target_lines
@@ -26,39 +27,52 @@ Examples:
 """
 
 
+@dataclass(frozen=True)
+class Drawing(Options):
+    """The options that say how a result is drawn; none of them has a say without ``output``."""
+
+    output: Path | None = option_field("-o", "--output", type=FIGURE, help="Draw a picture into this file.")
+    target: tuple[int, ...] = option_field(
+        "--target", type=int, multiple=True, metavar="N", help="Draw this target only, from 0; may be repeated."
+    )
+    on_image: bool = option_field(
+        "--on-image", is_flag=True, help="Draw on the whole image, not only on what the net saw of it."
+    )
+    sure: bool = option_field("--sure", is_flag=True, help="Leave clear what lies within two standard errors of zero.")
+    shared_scale: bool = option_field(
+        "--shared-scale", is_flag=True, help="One colour scale for all targets instead of one each."
+    )
+    title: str = option_field("--title", default="", help="A line above the picture.")
+
+
 @click.command("show", cls=Command, help=HELP, short_help="Say what a result holds, and draw it.")
 @click.argument("result", type=FILE, metavar="RESULT.h5")
-@option("-o", "--output", type=FIGURE, help="Draw a picture into this file.")
-@option("--target", type=int, multiple=True, metavar="N", help="Draw this target only, from 0; may be repeated.")
-@option("--on-image", is_flag=True, help="Draw on the whole image, not only on what the net saw of it.")
-@option("--sure", is_flag=True, help="Leave clear what lies within two standard errors of zero.")
-@option("--shared-scale", is_flag=True, help="One colour scale for all targets instead of one each.")
-@option("--title", default="", help="A line above the picture.")
-def command(
-    result: Path,
-    output: Path | None,
-    target: tuple[int, ...],
-    on_image: bool,
-    sure: bool,
-    shared_scale: bool,
-    title: str,
-) -> None:
-    """Print a summary; draw where ``output`` says."""
+@options_of(Drawing, "drawing")
+def command(result: Path, drawing: Drawing) -> None:
+    """Print a summary; draw where ``drawing`` says."""
     explanation = Explanation.load(result)
-    if output is None:
-        if target or on_image or sure or shared_scale or title:
+    if drawing.output is None:
+        if drawing != Drawing():
             raise SettingsError("say which file to draw into with -o FILE.png.")
-        click.echo("\n".join([*target_lines(explanation), *setting_lines(explanation), *note_lines(explanation)]))
+        click.echo("\n".join(_lines(explanation)))
         return
+    check_outputs([drawing.output], [result])
+    _draw(explanation, drawing, drawing.output)
+    click.echo("\n".join([*_lines(explanation), f"Wrote {drawing.output}."]))
+
+
+def _draw(explanation: Explanation, drawing: Drawing, output: Path) -> None:
     from ..plotting import figure, save_figure
 
-    check_outputs([output], [result])
     drawn = figure(
-        explanation, targets=list(target) or None, on_image=on_image, sure=sure, shared=shared_scale, title=title
-    )
+        explanation, targets=list(drawing.target) or None, on_image=drawing.on_image, sure=drawing.sure,
+        shared=drawing.shared_scale, title=drawing.title,
+    )  # fmt: skip
     save_figure(drawn, output)
-    click.echo("\n".join([*target_lines(explanation), *setting_lines(explanation), *note_lines(explanation)]))
-    click.echo(f"Wrote {output}.")
+
+
+def _lines(explanation: Explanation) -> list[str]:
+    return [*target_lines(explanation), *setting_lines(explanation), *note_lines(explanation)]
 
 
 def setting_lines(explanation: Explanation) -> list[str]:

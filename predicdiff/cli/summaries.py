@@ -11,7 +11,7 @@ from .. import targets
 from ..explanation import Explanation
 from ..protocols import Net
 from ..targets import class_blob
-from .options.net import Subject
+from .options.net import NamedImage
 
 
 class Class(NamedTuple):
@@ -22,7 +22,7 @@ class Class(NamedTuple):
     value: float
 
 
-def seen_lines(net: Net, shown: Subject, count: int = 5) -> list[str]:
+def seen_lines(net: Net, shown: NamedImage, count: int = 5) -> list[str]:
     """An image and a net in a line, then one for each of the top classes: index, label, probability."""
     classes = top_classes(net, shown.image, count)
     number = max((len(str(seen.number)) for seen in classes), default=1)
@@ -33,7 +33,7 @@ def seen_lines(net: Net, shown: Subject, count: int = 5) -> list[str]:
     ]
 
 
-def _described(net: Net, shown: Subject) -> str:
+def _described(net: Net, shown: NamedImage) -> str:
     name = shown.file or f"{shown.name}, a cat that scikit-image brings"
     (height, width), (channels, rows, columns) = shown.image.shape[:2], net.input_shape
     colours = "" if channels == 3 else f" x {channels}"

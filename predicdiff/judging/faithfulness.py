@@ -24,7 +24,7 @@ from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
 from ..targets import observed, outcomes, predicted, see
-from ..windows import told
+from ..windows import SidesLike, told
 from .bootstrap import RESAMPLES, interval
 from .deletion import MODES, areas, curve
 from .infills import InfillLike, find
@@ -154,7 +154,7 @@ def faithfulness(
     *,
     methods: Methods | None = None,
     sampler: Sampler | None = None,
-    window: int = 10,
+    window: SidesLike = 10,
     samples: int = 4,
     stride: int = 8,
     steps: int = 28,
@@ -175,8 +175,10 @@ def faithfulness(
         (net, pixels, unit, seed) -> map (H, W).
     sampler : Sampler, optional
         Of "prediction difference"; by default the Gaussian of the bundled photographs.
-    window, samples, stride : int
-        k, S and the step between windows of "prediction difference" and "occlusion".
+    window : int or (rows, columns)
+        k of "prediction difference" and "occlusion".
+    samples, stride : int
+        S, and the step between their windows.
     steps, block, infill
         As for `deletion.curve`.
     seed : int

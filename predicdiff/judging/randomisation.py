@@ -22,6 +22,7 @@ from ..methods.prepared import Prepared, prepare
 from ..methods.registry import DIFFERENCE
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
+from ..windows import SidesLike
 from .random_weights import randomised, weighted_layers
 
 #: How many depths are looked at by default, from the topmost layer alone to all.
@@ -124,7 +125,7 @@ def randomisation(
     *,
     method: str | MapFunction = DIFFERENCE,
     sampler: Sampler | None = None,
-    window: int = 10,
+    window: SidesLike = 10,
     samples: int = 4,
     stride: int = 8,
     depths: Sequence[int] | None = None,

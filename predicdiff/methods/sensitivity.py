@@ -66,9 +66,7 @@ def sensitivity(
         raise SettingsError(f"start_from = {start_from!r} is unknown: want one of {', '.join(STARTS)}.")
     pixels, _, _ = see(net, net_abilities(net), image)
     inputs = net.encode(pixels)
-    blob = blob or _scores(net)
-    shape = lookup(net.blobs, blob)
-    index = predicted(net, pixels, blob) if unit is None else check_unit(shape, unit, blob=blob)
+    blob, index = source(net, pixels, blob, unit)
     gradient = np.asarray(net.gradient(inputs, blob=blob, unit=index), np.float64)
     if blob == net.output and not gradient.any():
         message = (
@@ -78,6 +76,13 @@ def sensitivity(
     if start_from == "activation":
         gradient = gradient * read(net.forward(inputs[None], [blob])[blob], [index])[0, 0]
     return _reduced(gradient, inputs, reduce)
+
+
+def source(net: Net, pixels: np.ndarray, blob: str | None, unit: UnitLike | None) -> tuple[str, Unit]:
+    """The blob and the unit whose gradient `sensitivity` takes, by default as there."""
+    blob = blob or _scores(net)
+    shape = lookup(net.blobs, blob)
+    return blob, predicted(net, pixels, blob) if unit is None else check_unit(shape, unit, blob=blob)
 
 
 def _reduced(gradient: np.ndarray, inputs: np.ndarray, reduce: str) -> np.ndarray:

@@ -55,6 +55,8 @@ class SamplerKind:
         What ``--sampler`` calls it, and names of files.
     caption : str
         What figures call it.
+    meaning : str
+        What it puts into a window, for help texts.
     sampler : type
         Its class; ``file.noun`` must be "<kind> sampler", <kind> as its provenance says.
     make : callable
@@ -65,6 +67,7 @@ class SamplerKind:
 
     name: str
     caption: str
+    meaning: str
     sampler: type[SavedSampler]
     make: Callable[[np.ndarray, Recipe], SavedSampler]
     takes_corpus: bool = True
@@ -92,9 +95,16 @@ def _grey(images: np.ndarray, recipe: Recipe) -> GreyPatch:
 SAMPLERS: dict[str, SamplerKind] = {
     kind.name: kind
     for kind in (
-        SamplerKind("conditional", "conditional sampling", GaussianSampler, _conditional, takes_context=True),
-        SamplerKind("marginal", "marginal sampling", MarginalSampler, _marginal),
-        SamplerKind("grey", "a grey patch", GreyPatch, _grey, takes_corpus=False),
+        SamplerKind(
+            "conditional",
+            "conditional sampling",
+            "a Gaussian given the surroundings",
+            GaussianSampler,
+            _conditional,
+            takes_context=True,
+        ),
+        SamplerKind("marginal", "marginal sampling", "what other images have there", MarginalSampler, _marginal),
+        SamplerKind("grey", "a grey patch", "a grey patch", GreyPatch, _grey, takes_corpus=False),
     )
 }
 

@@ -125,6 +125,9 @@ def test_options_of_draws_that_are_not_made(no, folder, fitted):
     assert "--method occlusion draws nothing: leave out -S." in no("--method", "occlusion", "-S", 3, sampler=[])
     error = no("--method", "occlusion", "--sampler", "marginal", "--corpus", folder, "-l", 9, sampler=[])
     assert "leave out --sampler and --corpus and -l." in error
+    grey = ["--sampler", "grey"]
+    assert "--sampler grey draws nothing: leave out -S." in no("-S", 3, sampler=grey)
+    assert "--context 9 x 12 is the conditional sampler's" in no("-l", "9x12", sampler=grey)
     assert "--context 9 is the conditional sampler's" in no("-l", 9, sampler=["--sampler", "marginal"])
 
 

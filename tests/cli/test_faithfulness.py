@@ -14,8 +14,8 @@ pytestmark = needed
 
 
 def test_faithfulness_as_from_python(cli, net, model, few, tmp_path):
-    settings = {"window": 4, "samples": 1, "stride": 4, "steps": 4, "block": 6}
-    options = ["-k", 4, "-S", 1, "--stride", 4, "--steps", 4, "--block", 6]
+    settings = {"window": (6, 4), "samples": 1, "stride": 4, "steps": 4, "block": 6}
+    options = ["-k", "6x4", "-S", 1, "--stride", 4, "--steps", 4, "--block", 6]
     result = cli("faithfulness", few, *net, *options, "-o", "f.png", "-q")
     assert result.exit_code == 0, result.output
     arrays, names, _ = read_folder(few, model.view)

@@ -6,8 +6,9 @@ import numpy as np
 from helpers.engines import needed
 
 from predicdiff.images import View
-from predicdiff.samplers import GaussianSampler
+from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import default_corpus
+from predicdiff.samplers.grey import GreyPatch
 
 
 def test_fit_is_the_fit_of_python(cli, folder, photographs, tmp_path):
@@ -44,6 +45,13 @@ def test_the_authors_covariance_is_that_of_the_nets_first_colour(cli, net, folde
         np.testing.assert_array_equal(sampler.covariance, [apart.covariance[first]] * 3)
 
 
+def test_a_context_need_not_be_square(cli, folder, photographs, tmp_path):
+    result = cli("fit", folder, "-o", "s.h5", "-l", "5x8", "--patches", 300, "--image-size", 24)
+    assert "Fitted a context of 5 x 8 to 300 patches of 11 images." in result.output
+    expected = GaussianSampler.fit(list(photographs[1:]), (5, 8), patches=300)
+    np.testing.assert_array_equal(GaussianSampler.load(tmp_path / "s.h5").covariance, expected.covariance)
+
+
 def test_without_a_folder_it_is_the_bundled_photographs(cli, tmp_path):
     result = cli("fit", "-o", "s.h5", "-l", 6, "--patches", 900, "--image-size", "40x50")
     assert result.exit_code == 0, result.output
@@ -51,6 +59,19 @@ def test_without_a_folder_it_is_the_bundled_photographs(cli, tmp_path):
     sampler = GaussianSampler.load(tmp_path / "s.h5")
     np.testing.assert_array_equal(sampler.mean, GaussianSampler.fit(images, 6, patches=900).mean)
     assert sampler.fitted_on["names"] == names
+
+
+def test_a_marginal_sampler_keeps_the_images_as_they_are_seen(cli, folder, photographs, tmp_path):
+    result = cli("fit", folder, "-o", "m.h5", "--sampler", "marginal", "--image-size", 24)
+    assert result.output.splitlines() == ["Made a marginal sampler of 11 images.", "Wrote m.h5."]
+    sampler = MarginalSampler.load(tmp_path / "m.h5")
+    np.testing.assert_array_equal(sampler.images, photographs[1:].transpose(0, 3, 1, 2))
+    assert sampler.names == [f"{number:02}.png" for number in range(11)]
+
+
+def test_grey_is_made_of_nothing(cli, tmp_path):
+    assert cli("fit", "-o", "g.h5", "--sampler", "grey").output.splitlines()[-1] == "Wrote g.h5."
+    assert GreyPatch.load(tmp_path / "g.h5").provenance == {"kind": "grey", "value": 127.5}
 
 
 def test_too_few_patches_are_noted(cli, folder):
@@ -66,4 +87,9 @@ def test_what_cannot_be_fitted(refused, folder, tmp_path):
     assert "no such folder" in refused("fit", "gone", "-o", "s.h5")
     assert "--output" in refused("fit", folder)
     assert "--mean and --raw-scale without a net" in refused("fit", folder, "-o", "s.h5", "--mean", 0, "--raw-scale", 1)
+    marginal = ["fit", folder, "-o", "s.h5", "--sampler", "marginal"]
+    assert "marginal makes nothing of -l and --patches: leave" in refused(*marginal, "-l", 9, "--patches", 50)
+    assert "grey makes nothing of DIR and --seed: leave" in refused(
+        "fit", folder, *marginal[2:4], "--sampler", "grey", "--seed", 1
+    )
     assert not (tmp_path / "s.h5").exists()

@@ -22,10 +22,25 @@ def test_samples_draws_the_window_and_what_could_stand_there(cli, net, fitted, p
         assert (np.asarray(drawn.convert("RGB")) == MARK).all(axis=2).any()
 
 
+def test_a_window_that_is_not_square_in_a_context_that_is_not(cli, refused, net, folder, picture):
+    common = ["samples", picture, *net, "--corpus", folder, "--at", "14,9", "-k", "10x4", "-S", 2]
+    result = cli(*common, "-l", "12x9")
+    assert result.exit_code == 0, result.output
+    assert "the 10 x 4 window at row 14, column 9: 2 draws, conditional sampling." in result.output
+    assert "context l = 12 x 3 is smaller than window k = 10 x 4" in refused(*common, "-l", "12x3")
+    assert "the 4 x 10 window at row 14, column 15 reaches over" in refused(*common, "--at", "14,15", "-k", "4x10")
+
+
 def test_a_corpus_may_give_fewer(cli, net, folder, picture):
     result = cli("samples", picture, *net, "--sampler", "marginal", "--corpus", folder, "--at", "0,0", "-S", 30)
     assert "11 draws, marginal sampling" in result.output
     assert result.output.splitlines()[-1] == "Wrote out/small_tiny_samples.png."
+
+
+def test_a_grey_window_is_drawn_once(cli, refused, net, picture):
+    common = ["samples", picture, *net, "--sampler", "grey", "--at", "0,0"]
+    assert "column 0: 1 draw, grey sampling." in cli(*common).output
+    assert "--sampler grey draws nothing: leave out -S." in refused(*common, "-S", 9)
 
 
 def test_no_more_draws_than_a_picture_has_room_for(refused, net, fitted, picture, tmp_path):
@@ -47,18 +62,18 @@ def test_windows_outside_of_the_image(refused, net, fitted, picture, tmp_path):
 
 
 def test_the_surroundings_stay_in_the_image():
-    assert _around((24, 30), (0, 28), 2) == (slice(0, 6), slice(24, 30))
-    assert _around((24, 30), (10, 10), 4) == (slice(6, 18), slice(6, 18))
-    assert _around((24, 30), (10, 10), 12) == (slice(0, 24), slice(0, 30))
+    assert _around((24, 30), (0, 28), (2, 2)) == (slice(0, 6), slice(24, 30))
+    assert _around((24, 30), (10, 10), (4, 2)) == (slice(6, 18), slice(8, 14))
+    assert _around((24, 30), (10, 10), (12, 12)) == (slice(0, 24), slice(0, 30))
 
 
 def test_the_frame_leaves_the_windows_pixels_to_be_seen():
     colours = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
-    framed = _framed(colours, (1, 3), 2, zoom=3)
+    framed = _framed(colours, (0, 3), (3, 2), zoom=3)
     assert framed.shape == (4 * 3 + 2, 5 * 3 + 2, 3)
     enlarged = np.kron(colours, np.ones((3, 3, 1), np.uint8))
-    np.testing.assert_array_equal(framed[4:10, 10:16], enlarged[3:9, 9:15])
+    np.testing.assert_array_equal(framed[1:10, 10:16], enlarged[0:9, 9:15])
     ring = (framed == MARK).all(axis=2)
-    assert ring.sum() == 4 * 7
-    assert ring[3, 9:17].all()
-    assert ring[10, 9:17].all()
+    assert ring.sum() == 2 * 8 + 2 * 9
+    assert ring[[0, 10], 9:17].all()
+    assert ring[0:11, [9, 16]].all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from predicdiff.cli.options.net import Subject
+from predicdiff.cli.options.net import NamedImage
 from predicdiff.cli.summaries import seen_lines, top_classes
 
 
@@ -37,5 +37,5 @@ def test_nets_without_probabilities_or_labels():
 
 
 def test_a_grey_net_is_described_as_one():
-    (first, *_) = seen_lines(Scores("fc", [1.0]), Subject(np.zeros((4, 6, 3), np.uint8), "x"))
+    (first, *_) = seen_lines(Scores("fc", [1.0]), NamedImage(np.zeros((4, 6, 3), np.uint8), "x"))
     assert first == "x, a cat that scikit-image brings (4 x 6), which flat sees as 2 x 3 x 1:"

@@ -50,7 +50,9 @@ class Constant(SavedSampler):
 @pytest.fixture
 def constant(monkeypatch: pytest.MonkeyPatch) -> SamplerKind:
     """A line of the registry."""
-    kind = SamplerKind("constant", "one value", Constant, lambda images, recipe: Constant(float(images.max())))
+    kind = SamplerKind(
+        "constant", "one value", "the largest value", Constant, lambda images, recipe: Constant(float(images.max()))
+    )
     monkeypatch.setitem(SAMPLERS, kind.name, kind)
     return kind
 

@@ -12,6 +12,7 @@ Callback = Callable[..., Any]
 #: The heading of what belongs under no other: a command's own options, which come first, or what all commands have.
 OTHER = "Options"
 COMMON = {"--quiet", "--help"}
+HELP_NAMES = ["-h", "--help"]
 Decorator = Callable[[Callback], Callback]
 
 
@@ -23,8 +24,18 @@ class Grouped(click.Option):
         self.group = group
 
 
+class Value(click.ParamType):
+    """A type that says what its value is called in help texts."""
+
+    metavar: str
+
+
 class Command(click.Command):
     """A command whose help text shows its options under their headings."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # not left to the group: click keeps the help option of the first context, which may be one without it
+        super().__init__(*args, **{"context_settings": {"help_option_names": HELP_NAMES}, **kwargs})
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section for each heading, in the order in which they first appear, the command's own first."""
@@ -33,19 +44,12 @@ class Command(click.Command):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
-                heading = getattr(param, "group", OTHER)
+                heading = param.group if isinstance(param, Grouped) else OTHER
                 sections.setdefault(heading, []).append(record)
                 own = own or (heading == OTHER and COMMON.isdisjoint(param.opts))
         for heading, records in sorted(sections.items(), key=lambda section: (section[0] == OTHER) != own):
             with formatter.section(heading):
                 formatter.write_dl(records)
-
-
-def option(*names: str, group: str = OTHER, **settings: Any) -> Decorator:
-    """`click.option` with a heading; a default is shown, and a type of ours says what its value is called."""
-    settings.setdefault("show_default", settings.get("default", "") != "")
-    settings.setdefault("metavar", getattr(settings.get("type"), "metavar", None))
-    return click.option(*names, cls=Grouped, group=group, **settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +61,9 @@ class Options:
 
 
 def option_field(*names: str, **settings: Any) -> Any:
-    """A field of `Options`, with what `option` takes.
+    """A field of `Options`, with what `click.option` takes; its default is shown.
 
-    Its default is that of ``settings``, read as the command line is; otherwise () of what may be repeated,
+    The default is that of ``settings``, read as the command line is; otherwise () of what may be repeated,
     False of a flag, and None.
     """
     default = () if settings.get("multiple") else False if settings.get("is_flag") else None
@@ -89,15 +93,24 @@ def options_of(kind: type[Options], name: str, **defaults: Any) -> Decorator:
             settings = dict(field.metadata["settings"])
             if field.name in defaults:
                 settings["default"] = defaults[field.name]
-            result = option(*field.metadata["names"], field.name, group=kind.heading, **settings)(result)
+            result = _option(*field.metadata["names"], field.name, group=kind.heading, **settings)(result)
         return result
 
     return decorate
 
 
-def quiet_option() -> Decorator:
-    """-q: nothing but warnings and errors."""
-    return option("-q", "--quiet", is_flag=True, help="Print nothing but warnings and errors.")
+def _option(*names: str, group: str, **settings: Any) -> Decorator:
+    settings.setdefault("show_default", settings.get("default", "") != "")
+    kind = settings.get("type")
+    settings.setdefault("metavar", kind.metavar if isinstance(kind, Value) else None)
+    return click.option(*names, cls=Grouped, group=group, **settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Speech(Options):
+    """How much a command says."""
+
+    quiet: bool = option_field("-q", "--quiet", is_flag=True, help="Print nothing but warnings and errors.")
 
 
 def image_argument() -> Decorator:

@@ -8,14 +8,18 @@ from typing import Any
 
 import click
 
+from ...methods.occlusion import METHOD as OCCLUSION
 from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
 from ...windows import SidesLike, sides
 from ..outputs import default_output
 from .base import Options, option_field
-from .values import FIGURE, MEMORY, RESULT, UNIT, WINDOW
+from .shared import context_field, samples_field, seed_field, stride_field, window_field
+from .values import FIGURE, MEMORY, RESULT, UNIT
 
-METHODS = ("difference", "occlusion")
+#: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
+#: choice; the others are functions of a class alone. The first is called by a word without a space.
+METHODS = ("difference", OCCLUSION.name)
 PRESETS = "; ".join(f"{name}: stride {preset.stride}, S = {preset.samples}" for name, preset in QUALITIES.items())
 
 
@@ -58,7 +62,8 @@ class Targets(Options):
         "--method",
         type=click.Choice(METHODS),
         default=METHODS[0],
-        help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014).",
+        help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014). --sampler grey "
+        "covers it too, but gives the relevance of probabilities in bits, occlusion as a plain difference.",
     )
 
     @property
@@ -69,7 +74,7 @@ class Targets(Options):
     @property
     def occludes(self) -> bool:
         """Whether a grey patch takes the place of draws."""
-        return self.method == METHODS[1]
+        return self.method == OCCLUSION.name
 
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words."""
@@ -92,25 +97,17 @@ class Sampling(Options):
 
     heading = "Windows and samples"
 
-    window: SidesLike = option_field(
-        "-k", "--window", type=WINDOW, default=10, help="Side of a window, in pixels, or HEIGHTxWIDTH."
-    )
-    context: int | None = option_field(
-        "-l", "--context", type=int, help="Side of its context, for conditional sampling.  [default: k + 4]"
-    )
-    samples: int | None = option_field(
-        "-S", "--samples", type=int, help="Draws for each window.  [default: the quality's]"
-    )
-    stride: int | None = option_field(
-        "--stride", type=int, help="Step between windows, at most k.  [default: the quality's]"
-    )
+    window: SidesLike = window_field()
+    context: SidesLike | None = context_field()
+    samples: int | None = samples_field("Draws for each window.  [default: the quality's]")
+    stride: int | None = stride_field("Step between windows, at most k.  [default: the quality's]")
     quality: str = option_field("--quality", type=click.Choice(list(QUALITIES)), default="preview", help=f"{PRESETS}.")
     like: str | None = option_field(
         "--like",
         type=click.Choice(list(LIKES)),
         help="All settings as in the paper, or as in its authors' later code; --quality says nothing then.",
     )
-    seed: int = option_field("--seed", type=int, default=0, help="Of all that is drawn.")
+    seed: int = seed_field()
     training_instances: int | None = option_field(
         "--training-instances",
         type=int,

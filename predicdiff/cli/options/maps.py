@@ -10,7 +10,9 @@ import numpy as np
 
 from ...protocols import Net
 from ...samplers.corpus import read_folder
-from .base import Decorator, Options, option_field
+from ...windows import SidesLike
+from .base import Decorator, Options
+from .shared import samples_field, seed_field, stride_field, window_field
 from .values import FOLDER
 
 
@@ -18,10 +20,10 @@ from .values import FOLDER
 class Maps(Options):
     """The options that say how maps are made, in the words of the functions that make them."""
 
-    window: int = option_field("-k", "--window", type=int, default=10, help="Side of a window, in pixels.")
-    samples: int = option_field("-S", "--samples", type=int, default=4, help="Draws for each window.")
-    stride: int = option_field("--stride", type=int, default=8, help="Step between windows, at most k.")
-    seed: int = option_field("--seed", type=int, default=0, help="Of all that is drawn.")
+    window: SidesLike = window_field()
+    samples: int = samples_field(default=4)
+    stride: int = stride_field(default=8)
+    seed: int = seed_field()
 
 
 def folder_argument() -> Decorator:

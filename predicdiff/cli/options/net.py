@@ -170,7 +170,7 @@ def settle() -> None:
 
 
 @dataclass(frozen=True)
-class Subject:
+class NamedImage:
     """An image and what to call it; ``file`` where it has one."""
 
     image: np.ndarray
@@ -178,10 +178,10 @@ class Subject:
     file: Path | None = None
 
 
-def subject(path: str | None) -> Subject:
+def named_image(path: str | None) -> NamedImage:
     """The image of a command, by default the cat that scikit-image brings."""
     if path is None:
-        return Subject(bundled()[CAT], CAT)
+        return NamedImage(bundled()[CAT], CAT)
     if not path:
         raise ImageError("the image's name is empty: give the path of an image (PNG, JPEG, ...).")
-    return Subject(load_image(path), Path(path).stem, Path(path))
+    return NamedImage(load_image(path), Path(path).stem, Path(path))

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from ...abilities import net_abilities
+from ...abilities import NetAbilities, sampler_abilities
 from ...errors import InputWarning, SamplerError, SettingsError, warn
 from ...nets.preprocessing import ORDERS
 from ...presets import OURS, Like
@@ -21,12 +21,13 @@ from ...samplers.corpus import default_corpus, read_folder
 from ...samplers.hidden import hidden_sampler
 from ...samplers.registry import Recipe
 from ...units import as_map, lookup
-from ...windows import SidesLike, contexts, grown, sides, told
+from ...windows import SidesLike, contexts, sides, told, usual_context
 from .base import Options, option_field
 from .values import FOLDER, SAMPLER
 
 #: Values of a Gaussian above which fitting it is slow; a context of 14 x 14 in three colours has 588.
 LARGE = 6000
+KINDS = "; ".join(f"{name}: {registry.find(name).meaning}" for name in registry.names())
 SMALLER = "a smaller window or context (-k, -l), or --sampler marginal."
 
 
@@ -40,7 +41,7 @@ class SamplerChoice(Options):
         "--sampler",
         type=SAMPLER,
         default=registry.names()[0],
-        help="A Gaussian, given what stands around; what others have there; grey; or a saved sampler.",
+        help=f"{KINDS}; or a saved sampler.",
     )
     corpus: Path | None = option_field(
         "--corpus",
@@ -61,6 +62,7 @@ class SamplerChoice(Options):
     def make(
         self,
         net: Net,
+        abilities: NetAbilities,
         image: np.ndarray,
         *,
         window: SidesLike,
@@ -80,9 +82,11 @@ class SamplerChoice(Options):
         if self.corpus is not None and not kind.takes_corpus:
             raise SettingsError(f"--corpus {self.corpus} with the sampler {kind.name}, which takes none: leave it out.")
         if context is not None and not kind.takes_context:
-            raise SettingsError(f"--context {context} is the conditional sampler's: leave it out with {kind.name}.")
+            raise SettingsError(
+                f"--context {told(context)} is the conditional sampler's: leave it out with {kind.name}."
+            )
         if kind.takes_context:
-            context = grown(window, 4) if context is None else context
+            context = usual_context(window) if context is None else context
             _check_context(ground, window, context)
             _check_size(ground[0] * math.prod(sides(context)), context)
         images, names = self._images(net, image, seed)
@@ -91,10 +95,15 @@ class SamplerChoice(Options):
             if start is None:
                 return like.sampler(
                     kind.name, images, net.view(image),
-                    context=context, order=channel_order(net), names=names, seed=seed,
+                    context=context, order=channel_order(abilities), names=names, seed=seed,
                 )  # fmt: skip
             images, names = like.corpus(images, net.view(image), names)
             return hidden_sampler(net, images, start, kind, Recipe(context, seed=seed, names=names))
+
+    def check_samples(self, sampler: Sampler, samples: int | None) -> None:
+        """Refuse a number of draws, where one was given, of a sampler that draws nothing."""
+        if samples is not None and sampler_abilities(sampler).most_draws == 1:
+            raise SettingsError(f"--sampler {self.sampler} draws nothing: leave out -S.")
 
     def _load(self, ground: tuple[int, int, int], window: SidesLike, context: SidesLike | None) -> Sampler:
         if self.corpus is not None:
@@ -102,10 +111,10 @@ class SamplerChoice(Options):
                 f"--corpus {self.corpus} with the sampler {self.sampler}, which is fitted: leave one out."
             )
         sampler = registry.load_sampler(self.sampler)
-        if context not in (None, sampler.context):
-            with_which = "no context" if sampler.context is None else told(sampler.context)
+        fitted_with = "no context" if sampler.context is None else told(sampler.context)
+        if context is not None and told(context) != fitted_with:
             raise SettingsError(
-                f"--context {context}, but {self.sampler} was fitted with {with_which}: leave --context out."
+                f"--context {told(context)}, but {self.sampler} was fitted with {fitted_with}: leave --context out."
             )
         if sampler.context is not None:
             _check_context(ground, window, sampler.context)
@@ -120,9 +129,9 @@ class SamplerChoice(Options):
         return images, names
 
 
-def channel_order(net: Net) -> str:
-    """Of a net's input."""
-    preprocessing = net_abilities(net).preprocessing
+def channel_order(abilities: NetAbilities) -> str:
+    """The order of the colours in a net's input; that of pixels where it has no preprocessing."""
+    preprocessing = abilities.preprocessing
     return ORDERS[0] if preprocessing is None else str(preprocessing.channels)
 
 

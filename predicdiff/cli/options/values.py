@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from ...samplers.registry import names
+from .base import Value
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 FIGURES = (".png", ".pdf", ".svg")
 RESULTS = (".h5", ".hdf5")
 
 
-class Memory(click.ParamType):
+class Memory(Value):
     """An amount of memory such as 512MB, 4GB or 2GiB, in bytes."""
 
     name = metavar = "SIZE"
@@ -28,7 +29,7 @@ class Memory(click.ParamType):
         return max(1, int(float(match.group(1)) * UNITS[(match.group(2) or "").lower()]))
 
 
-class Numbers(click.ParamType):
+class Numbers(Value):
     """Whole numbers with commas between; ``counts`` says how many there may be, a lone one is given as an int."""
 
     def __init__(self, name: str, counts: tuple[int, ...], example: str) -> None:
@@ -48,7 +49,7 @@ class Numbers(click.ParamType):
         return numbers[0] if len(numbers) == 1 else numbers
 
 
-class File(click.ParamType):
+class File(Value):
     """A path; with ``suffixes``, one that ends in one of them."""
 
     def __init__(self, name: str = "FILE", suffixes: tuple[str, ...] = ()) -> None:
@@ -69,7 +70,7 @@ def _listed(words: tuple[str, ...]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]])
 
 
-class SamplerName(click.ParamType):
+class SamplerName(Value):
     """A kind of sampler, or the file of a fitted one."""
 
     name = metavar = "|".join((*names(), "FILE.h5"))

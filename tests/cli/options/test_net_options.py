@@ -9,7 +9,7 @@ import pytest
 from helpers.engines import ENGINES, needed
 from helpers.tiny_zoo import MEAN, WEIGHTS, TinyZoo
 
-from predicdiff.cli.options.net import NetChoice, subject
+from predicdiff.cli.options.net import NetChoice, named_image
 from predicdiff.errors import FormatError, InputWarning, SettingsError, WeightsError
 from predicdiff.samplers.corpus import bundled
 
@@ -99,12 +99,12 @@ def test_an_unknown_net_and_missing_files_are_named(tiny, tmp_path):
 
 
 def test_without_an_image_it_is_the_cat():
-    shown = subject(None)
+    shown = named_image(None)
     assert (shown.name, shown.file) == ("chelsea", None)
     np.testing.assert_array_equal(shown.image, bundled()["chelsea"])
 
 
 def test_an_image_file(picture, photographs):
-    shown = subject(picture)
+    shown = named_image(picture)
     assert (shown.name, shown.file) == ("small", Path(picture))
     np.testing.assert_array_equal(shown.image, photographs[0])

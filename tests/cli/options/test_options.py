@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from predicdiff import __main__ as module
 from predicdiff._version import __version__
 from predicdiff.cli import main
-from predicdiff.cli.options.base import Command, Options, option, option_field, options_of
+from predicdiff.cli.options.base import Command, Options, option_field, options_of
 from predicdiff.cli.options.values import MEMORY
 
 COMMANDS = [
@@ -31,12 +31,17 @@ class Meal(Options):
     times: int | None = option_field("--times", type=int)
 
 
+@dataclass(frozen=True)
+class Weather(Options):
+    cold: bool = option_field("--cold", is_flag=True)
+
+
 def test_options_fill_the_fields_that_declare_them():
     @click.command(cls=Command)
-    @option("--cold", is_flag=True)
+    @options_of(Weather, "weather")
     @options_of(Meal, "meal", main="bread")
-    def eat(meal, cold):
-        click.echo(f"{astuple(meal)} {cold}")
+    def eat(meal, weather):
+        click.echo(f"{astuple(meal)} {weather.cold}")
 
     assert astuple(Meal()) == ("soup", 4000, (), False, None)
     assert CliRunner().invoke(eat, []).output == "('bread', 4000, (), False, None) False\n"
@@ -98,6 +103,12 @@ def test_explain_has_the_papers_words():
     headings = ["What is explained:", "Windows and samples:", "Effort:", "Output:", "What else", "The net:", "Options:"]
     places = [helped.index(f"\n{heading}") for heading in headings]
     assert places == sorted(places)
+
+
+def test_a_command_has_the_same_help_without_its_group():
+    """As in tests that make a command's context by itself: click keeps the help option of the first one."""
+    for arguments in (["-h"], ["--help"]):
+        assert "Usage: " in CliRunner().invoke(main.commands["fetch"], arguments).output
 
 
 def test_the_version():

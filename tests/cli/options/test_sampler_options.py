@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.engines import needed, tiny_net
 
+from predicdiff.abilities import net_abilities
 from predicdiff.cli.options import sampler as sampler_choice
 from predicdiff.cli.options.sampler import SamplerChoice
 from predicdiff.errors import InputWarning, SamplerError, SettingsError, WindowError
@@ -23,7 +24,8 @@ def tiny():
 
 
 def make(name, net, image, corpus=None, *, window=4, context=None, seed=0):
-    return SamplerChoice(str(name), corpus).make(net, image, window=window, context=context, seed=seed)
+    choice = SamplerChoice(str(name), corpus)
+    return choice.make(net, net_abilities(net), image, window=window, context=context, seed=seed)
 
 
 def test_a_marginal_sampler_of_a_folder(tiny, folder, photographs):

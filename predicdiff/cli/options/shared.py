@@ -1,0 +1,44 @@
+"""Options that several commands have among their own, each declared here once; what differs between them is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import option_field
+from .values import WINDOW
+
+#: k where none is given, that of most of the paper's figures.
+SIDE = 10
+
+
+def window_field() -> Any:
+    """-k, one number where windows are square."""
+    return option_field(
+        "-k", "--window", type=WINDOW, default=SIDE, help="Side of a window, in pixels, or HEIGHTxWIDTH."
+    )
+
+
+def context_field(
+    text: str = "Side of its context, for conditional sampling, or HEIGHTxWIDTH.  [default: k + 4]",
+) -> Any:
+    """-l; None where it is left out."""
+    return option_field("-l", "--context", type=WINDOW, help=text)
+
+
+def samples_field(text: str = "Draws for each window.", default: int | None = None) -> Any:
+    """-S; without a default None where it is left out, and ``text`` says what is taken."""
+    return option_field("-S", "--samples", type=int, help=text, **_default(default))
+
+
+def stride_field(text: str = "Step between windows, at most k.", default: int | None = None) -> Any:
+    """--stride; without a default None where it is left out, and ``text`` says what is taken."""
+    return option_field("--stride", type=int, help=text, **_default(default))
+
+
+def seed_field(text: str = "Of all that is drawn.") -> Any:
+    """--seed."""
+    return option_field("--seed", type=int, default=0, help=text)
+
+
+def _default(value: int | None) -> dict[str, int]:
+    return {} if value is None else {"default": value}
