@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -20,7 +21,7 @@ from predicdiff.nets import zoo
 from predicdiff.nets.caffe import resolved as layers
 from predicdiff.nets.caffe.prototxt import read_prototxt
 from predicdiff.samplers.grey import GreyPatch
-from predicdiff.samplers.registry import SAMPLERS, Recipe, SamplerKind
+from predicdiff.samplers.registry import SAMPLERS, Recipe, find
 from predicdiff.windows import sides
 
 pytestmark = needed
@@ -86,7 +87,7 @@ def test_any_sampler_of_the_registry_serves_with_the_papers_context_and_without_
         recipes.append(recipe)
         return GreyPatch(float(len(images)))
 
-    monkeypatch.setitem(SAMPLERS, "own", SamplerKind("own", "a sampler of one's own", GreyPatch, make))
+    monkeypatch.setitem(SAMPLERS, "own", replace(find("grey"), name="own", make=make))
     common = module("common")
     case = common.Case("tiny", zoo.load_net("tiny", engine=ENGINES[0]), "chelsea", common.images(())["chelsea"])
     sampler = common.sampler(case, 6, 3, "own")
