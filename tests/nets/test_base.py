@@ -41,9 +41,9 @@ def linear(engine: str) -> tuple[Any, np.ndarray]:
 
 
 def test_forward_gives_copies(make: Make) -> None:
-    made, inputs = make(), images(2, *SHAPE)
+    small_net, inputs = make(), images(2, *SHAPE)
     before = inputs.copy()
-    values = made.forward(inputs, ["conv", "prob", "data"])
+    values = small_net.forward(inputs, ["conv", "prob", "data"])
     assert {name: value.shape for name, value in values.items()} == {
         "conv": (2, 4, 4, 3), "prob": (2, 3), "data": (2, *SHAPE),
     }  # fmt: skip
@@ -51,19 +51,19 @@ def test_forward_gives_copies(make: Make) -> None:
     np.testing.assert_array_equal(values["data"], before)
     values["data"][:] = values["conv"][:] = 0
     np.testing.assert_array_equal(inputs, before)
-    assert made.forward(inputs, ["conv"])["conv"].max() > 0
+    assert small_net.forward(inputs, ["conv"])["conv"].max() > 0
 
 
 @pytest.mark.parametrize("call", ["forward", "gradient", "evaluate", "bytes_per_input"])
 def test_unknown_blob(make: Make, call: str) -> None:
-    made, x = make(), images(*SHAPE)
+    small_net, x = make(), images(*SHAPE)
     calls = {
-        "forward": lambda: made.forward(x[None], ["fc", "probs"]),
-        "gradient": lambda: made.gradient(x, blob="probs", unit=0),
-        "evaluate": lambda: made.evaluate(
+        "forward": lambda: small_net.forward(x[None], ["fc", "probs"]),
+        "gradient": lambda: small_net.gradient(x, blob="probs", unit=0),
+        "evaluate": lambda: small_net.evaluate(
             x, np.zeros((1, 2), int), x[None, None, :, :2, :2], blob="probs", units=[(0,)], batch_size=1
         ),
-        "bytes_per_input": lambda: made.bytes_per_input("probs"),
+        "bytes_per_input": lambda: small_net.bytes_per_input("probs"),
     }
     with pytest.raises(BlobError, match=r"no blob 'probs'. Near names: prob"):
         calls[call]()
@@ -96,17 +96,17 @@ def test_bytes_as_inputs(make: Make) -> None:
 
 @pytest.mark.parametrize(("unit", "rows"), [((1, 2), [5]), ([0, 1], [1]), ((1,), [3, 4, 5]), (0, [0, 1, 2])])
 def test_gradient_of_a_linear_net(engine: str, unit: Any, rows: list[int]) -> None:
-    made, matrix = linear(engine)
-    gradient = made.gradient(images(1, 6, 5), blob="fc", unit=unit)
+    linear_net, matrix = linear(engine)
+    gradient = linear_net.gradient(images(1, 6, 5), blob="fc", unit=unit)
     np.testing.assert_allclose(gradient, matrix[rows].mean(axis=0).reshape(1, 6, 5), atol=1e-6)
     assert gradient.dtype == np.float32
 
 
 def test_gradient_by_difference_quotients(make: Make) -> None:
-    made, x = make(), images(*SHAPE)
-    gradient, step = made.gradient(x, blob="prob", unit=1), 1e-2
+    small_net, x = make(), images(*SHAPE)
+    gradient, step = small_net.gradient(x, blob="prob", unit=1), 1e-2
     moved = x + step * np.eye(90, dtype=np.float32).reshape(90, *SHAPE) * np.array([1, -1]).reshape(2, 1, 1, 1, 1)
-    up, down = made.forward(moved.reshape(180, *SHAPE), ["prob"])["prob"][:, 1].astype(np.float64).reshape(2, 90)
+    up, down = small_net.forward(moved.reshape(180, *SHAPE), ["prob"])["prob"][:, 1].astype(np.float64).reshape(2, 90)
     np.testing.assert_allclose(gradient.ravel(), (up - down) / (2 * step), atol=2e-3)
 
 
@@ -122,14 +122,14 @@ def test_unit_out_of_range(make: Make, unit: Any) -> None:
         make().gradient(images(*SHAPE), blob="fc", unit=unit)
 
 
-def by_hand(made: Any, pixels: np.ndarray, origins: np.ndarray, patches: np.ndarray, blob: str) -> np.ndarray:
+def by_hand(small_net: Any, pixels: np.ndarray, origins: np.ndarray, patches: np.ndarray, blob: str) -> np.ndarray:
     """Each patch set into a copy of the pixels, the whole encoded, one at a time: (n, S, ...)."""
     result = []
     for (row, column), of_window in zip(origins, patches):
         for patch in of_window:
             changed = pixels.copy()
             changed[:, row : row + patch.shape[1], column : column + patch.shape[2]] = patch
-            result.append(made.forward(made.encode(changed)[None], [blob])[blob][0])
+            result.append(small_net.forward(small_net.encode(changed)[None], [blob])[blob][0])
     return np.array(result).reshape(*patches.shape[:2], *result[0].shape)
 
 
@@ -147,30 +147,32 @@ def test_evaluate_is_patches_set_in_by_hand(
         channels="bgr", mean=generator.uniform(0, 255, (channels, size[0] + 2, size[1])), raw_scale=1.0,
         scale=generator.uniform(1, 2, channels),
     )  # fmt: skip
-    made = make(shape, preprocessing=preprocessing)
+    small_net = make(shape, preprocessing=preprocessing)
     pixels = generator.uniform(0, 255, shape).astype(np.float32)
     origins = np.stack([generator.integers(0, n - window + 1, count) for n in size], axis=1)
     patches = generator.uniform(0, 255, (count, samples, channels, window, window)).astype(np.float32)
     before = pixels.copy(), origins.copy(), patches.copy()
     ask = {"batch_size": batch_size, "blob": "conv"}
-    values = made.evaluate(pixels, origins, patches, units=[(1, 0, 0), (3,), (2, 0)], **ask)
-    wanted = by_hand(made, pixels, origins, patches, "conv")
+    values = small_net.evaluate(pixels, origins, patches, units=[(1, 0, 0), (3,), (2, 0)], **ask)
+    wanted = by_hand(small_net, pixels, origins, patches, "conv")
     assert (values.shape, values.dtype) == ((count, samples, 3), np.float64)
     near = {"rtol": 1e-5, "atol": 1e-4 * max(1, np.abs(wanted).max())}
     np.testing.assert_allclose(values[..., 0], wanted[:, :, 1, 0, 0], **near)
     np.testing.assert_allclose(values[..., 1], wanted[:, :, 3].mean(axis=(2, 3)), **near)
     np.testing.assert_allclose(values[..., 2], wanted[:, :, 2, 0].mean(axis=2), **near)
-    single = made.evaluate(pixels, origins, patches, units=[(3, 0, 0), (1, 0, 0)], **ask)
+    single = small_net.evaluate(pixels, origins, patches, units=[(3, 0, 0), (1, 0, 0)], **ask)
     np.testing.assert_allclose(single, wanted[:, :, [3, 1], 0, 0], **near)
     for array, old in zip((pixels, origins, patches), before):
         np.testing.assert_array_equal(array, old)
 
 
 def test_evaluate_repeats_to_the_last_bit(make: Make) -> None:
-    made, x = make(), images(*SHAPE)
+    small_net, x = make(), images(*SHAPE)
     origins, patches = np.array([[0, 0], [3, 1], [2, 2]]), images(3, 4, 3, 2, 2)
     ask = {"blob": "prob", "units": [(0,), (2,)], "batch_size": 5}
-    np.testing.assert_array_equal(made.evaluate(x, origins, patches, **ask), made.evaluate(x, origins, patches, **ask))
+    np.testing.assert_array_equal(
+        small_net.evaluate(x, origins, patches, **ask), small_net.evaluate(x, origins, patches, **ask)
+    )
 
 
 def test_evaluate_of_no_windows(make: Make) -> None:
@@ -207,15 +209,15 @@ def test_evaluate_refuses(make: Make, change: dict[str, Any], kind: type[Excepti
 
 def test_pixels_become_inputs(make: Make) -> None:
     preprocessing = Preprocessing(view=View(), channels="bgr", mean=[1.0, 2.0, 3.0], scale=2.0)
-    made = make(preprocessing=preprocessing)
+    small_net = make(preprocessing=preprocessing)
     image = np.zeros((6, 5, 3), np.uint8)
     image[..., 0] = 10
-    encoded = made.preprocess(image)
+    encoded = small_net.preprocess(image)
     assert (encoded.dtype, encoded.shape) == (np.float32, SHAPE)
     np.testing.assert_allclose(encoded[:, 0, 0], [-2, -4, 14])
-    np.testing.assert_array_equal(made.encode(np.stack([made.view(image)] * 2)), [encoded, encoded])
+    np.testing.assert_array_equal(small_net.encode(np.stack([small_net.view(image)] * 2)), [encoded, encoded])
     with pytest.raises(ImageError, match=r"takes pixels \(\.\.\., 3, 6, 5\), not \(3, 5, 6\)"):
-        made.encode(np.zeros((3, 5, 6)))
+        small_net.encode(np.zeros((3, 5, 6)))
 
 
 def test_without_preprocessing_pixels_are_inputs(make: Make) -> None:
@@ -238,6 +240,11 @@ def test_a_mean_that_does_not_fit(make: Make) -> None:
 
 
 def test_it_is_told_in_a_line(make: Make) -> None:
-    made = make()
-    for told in (repr(made.name), f"input {SHAPE}", f"{len(made.blobs)} blobs", f"output {made.output!r}"):
-        assert told in repr(made)
+    small_net = make()
+    for told in (
+        repr(small_net.name),
+        f"input {SHAPE}",
+        f"{len(small_net.blobs)} blobs",
+        f"output {small_net.output!r}",
+    ):
+        assert told in repr(small_net)

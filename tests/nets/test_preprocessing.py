@@ -45,25 +45,25 @@ def by_loops(pixels: np.ndarray, order: list, raw: float, mean: Any, scale: Any,
 
 def test_by_default_pixels_are_inputs() -> None:
     pixels = pixels_of(*SHAPE)
-    found = Preprocessing().encode(pixels, SHAPE)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, pixels)
+    inputs = Preprocessing().encode(pixels, SHAPE)
+    assert inputs.dtype == np.float32
+    np.testing.assert_array_equal(inputs, pixels)
 
 
 def test_bgr_turns_the_colours_round() -> None:
     red = np.zeros(SHAPE, np.float32)
     red[0] = 255
-    found = Preprocessing(channels="bgr").encode(red, SHAPE)
-    assert found[2].min() == found[2].max() == 255
-    assert not found[:2].any()
+    inputs = Preprocessing(channels="bgr").encode(red, SHAPE)
+    assert inputs[2].min() == inputs[2].max() == 255
+    assert not inputs[:2].any()
     np.testing.assert_array_equal(Preprocessing(channels="rgb").encode(red, SHAPE), red)
 
 
 def test_the_mean_is_in_the_nets_order() -> None:
     """Caffe's own: blue, green, red means of ILSVRC from a picture that is red, green, blue."""
     pixels = np.stack([np.full((4, 5), value, np.float32) for value in (200, 100, 50)])
-    found = Preprocessing(channels="bgr", mean=(104, 117, 123)).encode(pixels, (3, 4, 5))
-    np.testing.assert_array_equal(found[:, 2, 3], [50 - 104, 100 - 117, 200 - 123])
+    inputs = Preprocessing(channels="bgr", mean=(104, 117, 123)).encode(pixels, (3, 4, 5))
+    np.testing.assert_array_equal(inputs[:, 2, 3], [50 - 104, 100 - 117, 200 - 123])
 
 
 CASES = [
@@ -112,8 +112,8 @@ def test_a_patch_is_encoded_as_where_it_stands(case: dict, data: st.DataObject) 
     height, width = data.draw(st.integers(1, 10)), data.draw(st.integers(1, 14))
     row, column = data.draw(st.integers(0, 10 - height)), data.draw(st.integers(0, 14 - width))
     here = (slice(None), slice(row, row + height), slice(column, column + width))
-    found = preprocessing.encode(whole[here], SHAPE, origin=(row, column))
-    np.testing.assert_array_equal(found, preprocessing.encode(whole, SHAPE)[here])
+    inputs = preprocessing.encode(whole[here], SHAPE, origin=(row, column))
+    np.testing.assert_array_equal(inputs, preprocessing.encode(whole, SHAPE)[here])
 
 
 @given(st.sampled_from([{}, *CASES, {"mean": mean_image(16, 20), "mean_place": "end"}]), st.data())
@@ -126,9 +126,9 @@ def test_patches_are_encoded_each_where_it_will_stand(case: dict, data: st.DataO
     )
     patches = pixels_of(count, samples, 3, height, width)
     before = patches.copy()
-    found = preprocessing.encode_patches(patches, origins.reshape(-1, 2), SHAPE)
-    assert (found.shape, found.dtype) == (patches.shape, np.float32)
-    for of_window, draws, origin in zip(found, patches, origins):
+    inputs = preprocessing.encode_patches(patches, origins.reshape(-1, 2), SHAPE)
+    assert (inputs.shape, inputs.dtype) == (patches.shape, np.float32)
+    for of_window, draws, origin in zip(inputs, patches, origins):
         for one, patch in zip(of_window, draws):
             np.testing.assert_array_equal(one, preprocessing.encode(patch, SHAPE, origin=tuple(origin)))
     np.testing.assert_array_equal(patches, before)
@@ -138,26 +138,26 @@ def test_patches_are_encoded_each_where_it_will_stand(case: dict, data: st.DataO
 def test_stacks_are_encoded_each_by_itself(leading: tuple) -> None:
     preprocessing = Preprocessing(**CASES[6])  # type: ignore[arg-type]
     stack = pixels_of(*leading, 3, 4, 4)
-    found = preprocessing.encode(stack, SHAPE, origin=(3, 7))
-    assert found.shape == stack.shape
+    inputs = preprocessing.encode(stack, SHAPE, origin=(3, 7))
+    assert inputs.shape == stack.shape
     for index in np.ndindex(*leading):
-        np.testing.assert_array_equal(found[index], preprocessing.encode(stack[index], SHAPE, origin=(3, 7)))
+        np.testing.assert_array_equal(inputs[index], preprocessing.encode(stack[index], SHAPE, origin=(3, 7)))
 
 
 @pytest.mark.parametrize("case", [{}, *CASES], ids=lambda case: "-".join(case))
 def test_what_is_given_stays_and_the_result_is_nobody_elses(case: dict) -> None:
     pixels = pixels_of(*SHAPE)
     before = pixels.copy()
-    found = Preprocessing(**case).encode(pixels, SHAPE)
-    assert found.flags["C_CONTIGUOUS"]
-    found[...] = 0
+    inputs = Preprocessing(**case).encode(pixels, SHAPE)
+    assert inputs.flags["C_CONTIGUOUS"]
+    inputs[...] = 0
     np.testing.assert_array_equal(pixels, before)
 
 
 def test_whole_numbers_are_encoded_too() -> None:
     pixels = pixels_of(*SHAPE).astype(np.uint8)
-    found = Preprocessing(mean=(10, 20, 30)).encode(pixels, SHAPE)
-    np.testing.assert_array_equal(found[1], pixels[1].astype(np.float32) - 20)
+    inputs = Preprocessing(mean=(10, 20, 30)).encode(pixels, SHAPE)
+    np.testing.assert_array_equal(inputs[1], pixels[1].astype(np.float32) - 20)
 
 
 # one channel, n channels
@@ -165,10 +165,10 @@ def test_whole_numbers_are_encoded_too() -> None:
 
 def test_a_net_of_one_channel_sees_the_luma() -> None:
     image = pixels_of(8, 9, 3).astype(np.uint8)
-    found = Preprocessing(View("crop")).pixels(image, (1, 8, 9))
+    pixels = Preprocessing(View("crop")).pixels(image, (1, 8, 9))
     wanted = [[0.299 * r + 0.587 * g + 0.114 * b for r, g, b in row] for row in image.astype(float)]
-    assert found.shape == (1, 8, 9)
-    np.testing.assert_allclose(found[0], wanted, rtol=1e-6)
+    assert pixels.shape == (1, 8, 9)
+    np.testing.assert_allclose(pixels[0], wanted, rtol=1e-6)
 
 
 def test_one_channel_in_one_channel_out() -> None:

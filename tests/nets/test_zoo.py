@@ -182,15 +182,15 @@ def test_torch_missing_names_the_command(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("side", [24, 30])
 def test_a_mean_image_is_as_large_as_the_crop_or_the_resized_image(side: int) -> None:
-    made = caffe_preprocessing(mean=np.ones((3, side, side)), image_size=30)
-    net = load_net(PROTOTXT, weights=CAFFEMODEL, preprocessing=made)
+    preprocessing = caffe_preprocessing(mean=np.ones((3, side, side)), image_size=30)
+    net = load_net(PROTOTXT, weights=CAFFEMODEL, preprocessing=preprocessing)
     np.testing.assert_array_equal(net.encode(np.zeros((3, 24, 24))), -np.ones((3, 24, 24)))
 
 
 def test_a_mean_image_of_another_size_is_refused() -> None:
-    made = caffe_preprocessing(mean=np.ones((3, 28, 28)), image_size=30)
+    preprocessing = caffe_preprocessing(mean=np.ones((3, 28, 28)), image_size=30)
     with pytest.raises(SettingsError, match=r"mean image is 28 x 28, .* resized to 30 x 30 and cropped to 24 x 24"):
-        load_net(PROTOTXT, weights=CAFFEMODEL, preprocessing=made)
+        load_net(PROTOTXT, weights=CAFFEMODEL, preprocessing=preprocessing)
     with pytest.raises(SettingsError, match="mean image is 6 x 6, but images are resized to 4 x 5"):
         load_net(module(), input_shape=(3, 4, 5), preprocessing=Preprocessing(View("warp"), mean=np.ones((3, 6, 6))))
 

@@ -36,24 +36,24 @@ def module(*children: nn.Module) -> ModuleNet:
     return ModuleNet(nn.Sequential(*children), input_shape=SHAPE, device="cpu")
 
 
-def cut(made: Any, blob: str, channels: list[int], start: str | None = None) -> tuple[Graph, Graph, int]:
+def cut(torch_net: Any, blob: str, channels: list[int], start: str | None = None) -> tuple[Graph, Graph, int]:
     """A net's graph before and after, and the number of the blob."""
-    whole, source, target = made._graph(start, blob)
+    whole, source, target = torch_net._graph(start, blob)
     whole = folded(whole, {source, target})
     return whole, only(whole, source, target, channels), target
 
 
-def agree(made: Any, blob: str, channels: list[int], *, cuts: bool = True, rounding: float = 1e-5) -> Graph:
+def agree(torch_net: Any, blob: str, channels: list[int], *, cuts: bool = True, rounding: float = 1e-5) -> Graph:
     """Hold the cut graph's values against the dense pass of the net, whose every channel is computed."""
-    whole, less, target = cut(made, blob, channels)
+    whole, less, target = cut(torch_net, blob, channels)
     assert (less is not whole) == cuts
-    inputs = torch.randn(3, *made.input_shape, generator=torch.Generator().manual_seed(1))
-    with made._ready(), torch.no_grad():
-        found = less.run(inputs, [target])[target]
-    wanted = made.forward(inputs.numpy(), [blob])[blob]
+    inputs = torch.randn(3, *torch_net.input_shape, generator=torch.Generator().manual_seed(1))
+    with torch_net._ready(), torch.no_grad():
+        values = less.run(inputs, [target])[target]
+    wanted = torch_net.forward(inputs.numpy(), [blob])[blob]
     wanted = wanted[:, channels] if cuts else wanted
-    assert tuple(found.shape[1:]) == tuple(less.shapes[target])
-    np.testing.assert_allclose(found.numpy(), wanted, rtol=rounding, atol=rounding * np.abs(wanted).max())
+    assert tuple(values.shape[1:]) == tuple(less.shapes[target])
+    np.testing.assert_allclose(values.numpy(), wanted, rtol=rounding, atol=rounding * np.abs(wanted).max())
     return less
 
 
@@ -73,8 +73,8 @@ TAILS = {
 @pytest.mark.parametrize("channels", [[0], [1, 3], [0, 1, 2]])
 @pytest.mark.parametrize("tail", TAILS)
 def test_layers_of_caffe(tail: str, channels: list[int]) -> None:
-    made = caffe(*TAILS[tail])
-    agree(made, list(made.blobs)[-1], channels)
+    torch_net = caffe(*TAILS[tail])
+    agree(torch_net, list(torch_net.blobs)[-1], channels)
 
 
 MODULES = {
@@ -93,8 +93,10 @@ def test_modules_of_torch(name: str, channels: list[int]) -> None:
 
 
 def test_sigmoids_stand_by_themselves() -> None:
-    made = ModuleNet(nn.Sequential(nn.Flatten(), nn.Linear(84, 5)), input_shape=SHAPE, output="sigmoid", device="cpu")
-    agree(made, "prob", [2])
+    torch_net = ModuleNet(
+        nn.Sequential(nn.Flatten(), nn.Linear(84, 5)), input_shape=SHAPE, output="sigmoid", device="cpu"
+    )
+    agree(torch_net, "prob", [2])
 
 
 def test_functions_of_a_module() -> None:
@@ -110,17 +112,17 @@ def test_functions_of_a_module() -> None:
 
 
 def test_branches_that_are_not_asked_for_are_left_out() -> None:
-    made = caffe(
+    torch_net = caffe(
         CONV, layer("Convolution", "data", "other", num_output=3, kernel_size=[3]), layer("ReLU", "other", "r"),
         layer("Convolution", "conv", "deep", num_output=2, kernel_size=[1]), layer("Concat", "deep r conv", "all"),
     )  # fmt: skip
-    less = agree(made, "all", [2, 4])
+    less = agree(torch_net, "all", [2, 4])
     assert [node.name for node in less.path(less.input, less.values["all"])] == ["other", "r", "all"]
     assert [node.work for node in less.path(less.input, less.values["all"])] == [2 * 18, 0, 0]
-    agree(made, "all", [0, 4])
-    agree(made, "all", [2, 3, 4])
+    agree(torch_net, "all", [0, 4])
+    agree(torch_net, "all", [2, 3, 4])
     # conv is read by two: its weights stay whole, and so does all
-    agree(made, "all", [0, 6], cuts=False)
+    agree(torch_net, "all", [0, 6], cuts=False)
 
 
 UNCUT = {
@@ -136,8 +138,8 @@ UNCUT = {
 
 @pytest.mark.parametrize("tail", UNCUT)
 def test_what_cannot_be_cut_stays_whole(tail: str) -> None:
-    made = caffe(*UNCUT[tail])
-    agree(made, list(made.blobs)[-1], [1], cuts=False)
+    torch_net = caffe(*UNCUT[tail])
+    agree(torch_net, list(torch_net.blobs)[-1], [1], cuts=False)
 
 
 def test_all_channels_leave_the_graph_as_it_is() -> None:
@@ -145,10 +147,10 @@ def test_all_channels_leave_the_graph_as_it_is() -> None:
 
 
 def test_nothing_is_cut_before_a_hidden_start() -> None:
-    made = caffe(CONV, layer("ReLU", "conv", "r"), layer("InnerProduct", "r", "f", num_output=5))
-    whole, less, _ = cut(made, "r", [1], start="conv")
+    torch_net = caffe(CONV, layer("ReLU", "conv", "r"), layer("InnerProduct", "r", "f", num_output=5))
+    whole, less, _ = cut(torch_net, "r", [1], start="conv")
     assert less is whole
-    whole, less, target = cut(made, "f", [1], start="conv")
+    whole, less, target = cut(torch_net, "f", [1], start="conv")
     assert less.shapes[target] == (1,)
     branches = caffe(CONV, layer("Convolution", "data", "other", num_output=3, kernel_size=[3]),
                      layer("Convolution", "conv", "deep", num_output=2, kernel_size=[1]),
@@ -158,49 +160,49 @@ def test_nothing_is_cut_before_a_hidden_start() -> None:
 
 
 def test_work_that_is_spared_counts_as_dense() -> None:
-    made = caffe(CONV, layer("ReLU", "conv", "r"), layer("InnerProduct", "r", "f", num_output=5))
+    torch_net = caffe(CONV, layer("ReLU", "conv", "r"), layer("InnerProduct", "r", "f", num_output=5))
     image, patches = np.zeros(SHAPE, np.float32), np.ones((1, 3, 2, 7, 6), np.float32)[..., :6, :]
     ask: dict[str, Any] = {"blob": "f", "units": [(1,), (4,)], "batch_size": 3}
-    made.evaluate(image, np.array([[0, 0]]), patches, **ask)
+    torch_net.evaluate(image, np.array([[0, 0]]), patches, **ask)
     convolution, linear = 4 * 18 * 20, 80
-    assert made.work.done == 3 * (convolution + 2 * linear)
-    assert made.work.dense == 3 * (convolution + 5 * linear)
+    assert torch_net.work.done == 3 * (convolution + 2 * linear)
+    assert torch_net.work.dense == 3 * (convolution + 5 * linear)
 
 
 @pytest.mark.parametrize("blob", ["logits", "1"])
 def test_weights_that_change_are_cut_anew(blob: str) -> None:
-    made = module(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(80, 5))
+    torch_net = module(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(80, 5))
     image, patches = np.ones(SHAPE, np.float32), np.zeros((1, 1, 2, 2, 2), np.float32)
     ask: dict[str, Any] = {"blob": blob, "units": [(2,)], "batch_size": 1}
     changed = image.copy()
     changed[:, 1:3, 1:3] = 0
     for _ in range(2):
         with torch.no_grad():
-            for tensor in made.module.parameters():
+            for tensor in torch_net.module.parameters():
                 tensor += 0.1
-        found = made.evaluate(image, np.array([[1, 1]]), patches, **ask)[0, 0, 0]
-        wanted = made.forward(changed[None], [blob])[blob][0, 2].mean()
-        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+        value = torch_net.evaluate(image, np.array([[1, 1]]), patches, **ask)[0, 0, 0]
+        wanted = torch_net.forward(changed[None], [blob])[blob][0, 2].mean()
+        np.testing.assert_allclose(value, wanted, rtol=1e-5)
 
 
 @settings(max_examples=60)
 @given(data=st.data())
 def test_random_nets(data: st.DataObject) -> None:
     spec = data.draw(specs())
-    made = CaffeTorchNet(spec, weights(spec, np.random.default_rng(data.draw(st.integers(0, 99)))), device="cpu")
-    random_channels(data, made, data.draw(st.sampled_from(list(made.blobs))))
+    torch_net = CaffeTorchNet(spec, weights(spec, np.random.default_rng(data.draw(st.integers(0, 99)))), device="cpu")
+    random_channels(data, torch_net, data.draw(st.sampled_from(list(torch_net.blobs))))
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @settings(max_examples=60)
 @given(data=st.data())
 def test_random_modules(data: st.DataObject) -> None:
-    made = ModuleNet(data.draw(modules((2, 8, 7))), input_shape=(2, 8, 7), output="activation", device="cpu")
-    random_channels(data, made, data.draw(st.sampled_from(list(made.blobs))))
+    torch_net = ModuleNet(data.draw(modules((2, 8, 7))), input_shape=(2, 8, 7), output="activation", device="cpu")
+    random_channels(data, torch_net, data.draw(st.sampled_from(list(torch_net.blobs))))
 
 
-def random_channels(data: st.DataObject, made: Any, blob: str) -> None:
-    several = st.integers(0, made.blobs[blob][0] - 1)
+def random_channels(data: st.DataObject, torch_net: Any, blob: str) -> None:
+    several = st.integers(0, torch_net.blobs[blob][0] - 1)
     channels = sorted(data.draw(st.sets(several, min_size=1)))
-    whole, less, _ = cut(made, blob, channels)
-    agree(made, blob, channels, cuts=less is not whole, rounding=1e-4)
+    whole, less, _ = cut(torch_net, blob, channels)
+    agree(torch_net, blob, channels, cuts=less is not whole, rounding=1e-4)

@@ -61,14 +61,14 @@ def test_draws_are_those_of_numpy_at_every_place(kind: str, window: int, monkeyp
     sampler, origins = gaussian(kind, pixels), windows.grid(pixels.shape[2:], window=window)
     request: dict[str, Any] = {"window": window, "samples": 4, "seed": 2**63}
     noise = sampler.noise(pixels[0], origins, **request)
-    found = drawn(noise, HERE)
-    assert (tuple(found.shape), found.dtype, found.device.type) == (noise.shape, torch.float32, HERE.type)
-    np.testing.assert_allclose(found.cpu().numpy(), noise.patches(), **TO_ROUNDING)
-    np.testing.assert_allclose(found.cpu().numpy(), sampler.draw(pixels[0], origins, **request), **TO_ROUNDING)
+    draws = drawn(noise, HERE)
+    assert (tuple(draws.shape), draws.dtype, draws.device.type) == (noise.shape, torch.float32, HERE.type)
+    np.testing.assert_allclose(draws.cpu().numpy(), noise.patches(), **TO_ROUNDING)
+    np.testing.assert_allclose(draws.cpu().numpy(), sampler.draw(pixels[0], origins, **request), **TO_ROUNDING)
     if kind not in ("free", "each pixel's"):
-        assert (found.min(), found.max()) == (0, 255), "some draws are cut off, at either end"
+        assert (draws.min(), draws.max()) == (0, 255), "some draws are cut off, at either end"
     monkeypatch.setattr(device_draws, "CHUNK", 100)
-    assert torch.equal(drawn(noise, HERE), found), "no draw shows with how many others it was made"
+    assert torch.equal(drawn(noise, HERE), draws), "no draw shows with how many others it was made"
 
 
 def test_no_precision_touches_the_draws() -> None:
@@ -110,8 +110,8 @@ def test_patches_are_encoded_as_numpy_does(name: str, data: st.DataObject) -> No
     places = st.tuples(st.integers(0, 12 - window[0]), st.integers(0, 14 - window[1]))
     origins = np.array(data.draw(st.lists(places, min_size=1, max_size=4)))
     values = np.random.default_rng(5).uniform(0, 255, (len(origins), 2, 3, *window)).astype(np.float32)
-    found = encoded(torch.tensor(values, device=HERE), origins, preprocessing, shape)
-    np.testing.assert_array_equal(found.cpu().numpy(), preprocessing.encode_patches(values, origins, shape))
+    inputs = encoded(torch.tensor(values, device=HERE), origins, preprocessing, shape)
+    np.testing.assert_array_equal(inputs.cpu().numpy(), preprocessing.encode_patches(values, origins, shape))
 
 
 def test_settings_that_nobody_may_write_to_are_only_read() -> None:
@@ -119,8 +119,8 @@ def test_settings_that_nobody_may_write_to_are_only_read() -> None:
     mean.flags.writeable = scale.flags.writeable = False
     preprocessing = Preprocessing(mean=mean, scale=scale)
     values, origins = np.ones((2, 1, 3, 2, 2), np.float32), np.array([[0, 0], [10, 12]])
-    found = encoded(torch.tensor(values), origins, preprocessing, MEAN.shape)
-    np.testing.assert_array_equal(found.numpy(), preprocessing.encode_patches(values, origins, MEAN.shape))
+    inputs = encoded(torch.tensor(values), origins, preprocessing, MEAN.shape)
+    np.testing.assert_array_equal(inputs.numpy(), preprocessing.encode_patches(values, origins, MEAN.shape))
 
 
 # nets
@@ -134,11 +134,9 @@ def pair(**how: Any) -> tuple[ModuleNet, ModuleNet]:
         module = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(120, 5))
         with torch.no_grad():
             module[0].weight /= 100
-        made = ModuleNet(
-            module, input_shape=(3, 12, 14), device="cpu", preprocessing=Preprocessing(View("crop"), **how)
-        )
-        made._draws_on_device = on_device
-        nets.append(made)
+        net = ModuleNet(module, input_shape=(3, 12, 14), device="cpu", preprocessing=Preprocessing(View("crop"), **how))
+        net._draws_on_device = on_device
+        nets.append(net)
     return nets[0], nets[1]
 
 

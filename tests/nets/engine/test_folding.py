@@ -46,19 +46,19 @@ def caffe(*, bias: bool = True) -> CaffeTorchNet:
 
 def module() -> nn.Module:
     torch.manual_seed(0)
-    made = nn.Sequential(
+    layers = nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3, groups=2, stride=2),
         nn.BatchNorm2d(4, affine=False), nn.Flatten(), nn.Linear(24, 3),
     )  # fmt: skip
-    for child in made:
+    for child in layers:
         if isinstance(child, nn.BatchNorm2d):
             child.running_mean.uniform_(-1, 1)
             child.running_var.uniform_(0.5, 2)
-    return made.eval()
+    return layers.eval()
 
 
-def whole(made: Any, blob: str) -> tuple[Graph, int, int]:
-    graph, source, target = made._graph(None, blob)
+def whole(torch_net: Any, blob: str) -> tuple[Graph, int, int]:
+    graph, source, target = torch_net._graph(None, blob)
     return graph, source, target
 
 
@@ -72,19 +72,19 @@ def test_norms_of_caffe_go_into_the_convolution(bias: bool) -> None:
 
 
 def test_norms_of_modules_go_into_the_convolution() -> None:
-    made = ModuleNet(module(), input_shape=SHAPE, device="cpu")
-    graph, source, target = whole(made, "logits")
+    torch_net = ModuleNet(module(), input_shape=SHAPE, device="cpu")
+    graph, source, target = whole(torch_net, "logits")
     fewer = folded(graph, {source, target})
     names = [node.operation for node in fewer.nodes]
     assert names[:3] == ["Conv2d+BatchNorm2d", "ReLU", "Conv2d+BatchNorm2d"]
     with torch.no_grad():
         inputs = torch.randn(2, *SHAPE)
-        torch.testing.assert_close(fewer.run(inputs, [target])[target], made.module(inputs), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(fewer.run(inputs, [target])[target], torch_net.module(inputs), rtol=1e-5, atol=1e-6)
 
 
 def test_what_is_kept_or_read_twice_stays() -> None:
-    made = caffe()
-    graph, source, _ = whole(made, "bias")
+    torch_net = caffe()
+    graph, source, _ = whole(torch_net, "bias")
     first = graph.nodes[0].writes
     assert folded(graph, {source, first}).nodes[0].operation == "Convolution"
     spec = net(
@@ -115,25 +115,25 @@ def test_weights_are_asked_for_once_and_not_before_a_graph_runs() -> None:
 
 def test_estimates_are_those_of_the_folded_graph() -> None:
     """A convolution's own output is not kept where a norm is folded into it."""
-    made = ModuleNet(module(), input_shape=SHAPE, device="cpu")
-    fixed, _ = made.bytes_needed("logits", start=None, window=2)
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in made.module.state_dict().values())
+    torch_net = ModuleNet(module(), input_shape=SHAPE, device="cpu")
+    fixed, _ = torch_net.bytes_needed("logits", start=None, window=2)
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in torch_net.module.state_dict().values())
     maps = 3 * 7 * 6 + 2 * 4 * 7 * 6 + 4 * 3 * 2 + 24 + 2 * 3  # the input, two maps, one behind a stride, vectors
     bordered = 3 * 9 * 8 + 4 * 7 * 6
     assert fixed == weights + 4 * (maps + bordered)
 
 
 def test_a_module_that_is_changed_is_folded_anew() -> None:
-    made = ModuleNet(module(), input_shape=SHAPE, device="cpu")
+    torch_net = ModuleNet(module(), input_shape=SHAPE, device="cpu")
     ask: dict[str, Any] = {"blob": "logits", "units": [(0,)], "batch_size": 8}
     image = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
     origins, patches = np.array([[2, 2]]), np.zeros((1, 2, 3, 2, 2), np.float32)
-    before = made.evaluate(image, origins, patches, **ask)
+    before = torch_net.evaluate(image, origins, patches, **ask)
     with torch.no_grad():
-        made.module[1].weight.mul_(3)
-        made.module[0].weight.mul_(-1)
-    after = made.evaluate(image, origins, patches, **ask)
+        torch_net.module[1].weight.mul_(3)
+        torch_net.module[0].weight.mul_(-1)
+    after = torch_net.evaluate(image, origins, patches, **ask)
     assert np.abs(after - before).max() > 1e-3
     changed = image.copy()
     changed[:, 2:4, 2:4] = 0
-    np.testing.assert_allclose(after[0, 0, 0], made.forward(changed[None], ["logits"])["logits"][0, 0], rtol=1e-4)
+    np.testing.assert_allclose(after[0, 0, 0], torch_net.forward(changed[None], ["logits"])["logits"][0, 0], rtol=1e-4)

@@ -45,22 +45,22 @@ def test_the_path_is_what_lies_between_two_values(reads: list[tuple[int, ...]], 
     source, target = sorted(data.draw(st.lists(st.integers(0, len(reads)), min_size=2, max_size=2)))
     graph = made(reads)
     assert graph.sees(source, target) == depends(reads, source, target)
-    found = [node.writes for node in graph.path(source, target)]
+    written = [node.writes for node in graph.path(source, target)]
     between = range(source + 1, target + 1)
-    assert found == [value for value in between if depends(reads, source, value) and depends(reads, value, target)]
+    assert written == [value for value in between if depends(reads, source, value) and depends(reads, value, target)]
 
 
 @given(reads=graphs(), data=st.data())
 def test_only_what_is_needed_is_run_and_once(reads: list[tuple[int, ...]], data: st.DataObject) -> None:
     wanted = data.draw(st.lists(st.integers(0, len(reads)), min_size=1, max_size=3))
     ran: list[int] = []
-    found = made(reads, ran).run(torch.ones(2), wanted)
+    results = made(reads, ran).run(torch.ones(2), wanted)
     assert ran == [v for v in range(1, len(reads) + 1) if any(depends(reads, v, target) for target in wanted)]
 
     def value(number: int) -> int:
         return 1 if number == 0 else number + sum(value(read) for read in reads[number - 1])
 
-    assert {number: values.tolist() for number, values in found.items()} == {v: [value(v)] * 2 for v in wanted}
+    assert {number: values.tolist() for number, values in results.items()} == {v: [value(v)] * 2 for v in wanted}
 
 
 def test_what_is_not_said_of_a_node() -> None:

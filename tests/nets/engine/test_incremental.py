@@ -71,9 +71,9 @@ class Case:
         return layer_by_layer(self.spec, self.weights, self.image, changed, start)
 
 
-def agree(found: np.ndarray, wanted: np.ndarray) -> None:
+def agree(values: np.ndarray, wanted: np.ndarray) -> None:
     """To the rounding of single precision, through a few layers."""
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
+    np.testing.assert_allclose(values, wanted, rtol=1e-4, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
 
 
 @often
@@ -185,11 +185,11 @@ def test_windows_that_the_net_does_not_look_at() -> None:
     case = chosen(layer("Convolution", "data", "c", num_output=2, kernel_size=[1], stride=[3]),
                   layer("InnerProduct", "c", "f", num_output=2))  # fmt: skip
     case.origins, case.patches = np.array([[1, 1], [0, 0], [4, 1]]), case.patches[..., :2, :2]
-    found = case.found()
-    agree(found, case.wanted())
+    values = case.found()
+    agree(values, case.wanted())
     untouched = case.net.forward(case.image[None], ["f"])["f"][0]
     np.testing.assert_allclose(
-        found[[0, 2]], np.broadcast_to(untouched, (2, 4, 2)), rtol=0, atol=float32_atol(untouched, 16)
+        values[[0, 2]], np.broadcast_to(untouched, (2, 4, 2)), rtol=0, atol=float32_atol(untouched, 16)
     )
 
 

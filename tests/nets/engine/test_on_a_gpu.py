@@ -59,12 +59,12 @@ def caffe(device: str, **settings: Any) -> CaffeTorchNet:
 def module(device: str) -> ModuleNet:
     """Batch norm to be folded, a depthwise convolution, a mean with clipped windows, a sum of two branches."""
     torch.manual_seed(0)
-    made = nn.Sequential(
+    layers = nn.Sequential(
         nn.Conv2d(3, 4, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU6(inplace=True),
         nn.Conv2d(4, 4, 3, padding=1, groups=4), nn.AvgPool2d(3, 2, 1, count_include_pad=False), nn.PReLU(4),
         nn.Flatten(), nn.Linear(80, 5),
     )  # fmt: skip
-    return ModuleNet(made, input_shape=SHAPE, device=device, **HOW)
+    return ModuleNet(layers, input_shape=SHAPE, device=device, **HOW)
 
 
 NETS = {"caffe": (caffe, "conv", "both"), "module": (module, "0", "4")}
@@ -86,8 +86,8 @@ def gaussian() -> GaussianSampler:
     return GaussianSampler.fit(images(), 7, patches=4000)
 
 
-def agree(found: np.ndarray, wanted: np.ndarray, share: float = 1e-4) -> None:
-    np.testing.assert_allclose(found, wanted, rtol=share, atol=share * max(1.0, float(np.nanmax(np.abs(wanted)))))
+def agree(values: np.ndarray, wanted: np.ndarray, share: float = 1e-4) -> None:
+    np.testing.assert_allclose(values, wanted, rtol=share, atol=share * max(1.0, float(np.nanmax(np.abs(wanted)))))
 
 
 # the rules themselves
@@ -123,9 +123,9 @@ def test_modules_and_gradients_stay_there() -> None:
         linear = copy.deepcopy(nn.Linear(3, 2).to("cuda"))
         assert {type(weight) for weight in linear.parameters()} == {OnGpu}
         leaf = torch.ones(1, 3, device="cuda").requires_grad_()
-        (found,) = torch.autograd.grad(linear(leaf).sum(), leaf)
-        assert found.device == GPU
-        np.testing.assert_allclose(found.cpu().numpy()[0], linear.weight.detach().sum(0).cpu().numpy())
+        (gradient,) = torch.autograd.grad(linear(leaf).sum(), leaf)
+        assert gradient.device == GPU
+        np.testing.assert_allclose(gradient.cpu().numpy()[0], linear.weight.detach().sum(0).cpu().numpy())
 
 
 # nets
@@ -188,7 +188,7 @@ def test_nothing_is_waited_for_from_batch_to_batch(name: str, monkeypatch: pytes
     places = np.stack(np.meshgrid(range(4, 10), range(4, 10)), -1).reshape(-1, 2)
     run, before = Changes.follow, []
     with gpu() as traffic:
-        monkeypatch.setattr(Changes, "follow", lambda *given: (before.append(traffic["read"]), run(*given)))
+        monkeypatch.setattr(Changes, "follow", lambda *arguments: (before.append(traffic["read"]), run(*arguments)))
         there = make("cuda")
         for blob, units in (("prob", [(1,), (3,)]), (late, [(1, 1, 1)]), (late, [(1,), (2, 0)])):
             seen = []
@@ -217,10 +217,10 @@ def test_random_caffe_nets(kind: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_random_modules(kind: str, data: st.DataObject) -> None:
     shape = data.draw(st.tuples(st.integers(1, 3), st.integers(4, 10), st.integers(4, 10)))
-    made = data.draw(modules(shape))
-    if any(getattr(child, "name", None) == "rows" for child in made.modules()):
+    drawn_module = data.draw(modules(shape))
+    if any(getattr(child, "name", None) == "rows" for child in drawn_module.modules()):
         return  # makes a tensor on the CPU itself
-    compare(data, lambda device: ModuleNet(made, input_shape=shape, output="activation", device=device))
+    compare(data, lambda device: ModuleNet(drawn_module, input_shape=shape, output="activation", device=device))
 
 
 def compare(data: st.DataObject, make: Any) -> None:
@@ -242,7 +242,7 @@ def compare(data: st.DataObject, make: Any) -> None:
 
 
 def test_batches_stay_below_what_kernels_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, corpus = caffe("cpu"), images(2)
+    caffe_net, corpus = caffe("cpu"), images(2)
     sizes: list[int] = []
     run = Changes.follow
 
@@ -254,10 +254,10 @@ def test_batches_stay_below_what_kernels_can_count(monkeypatch: pytest.MonkeyPat
     patches = np.tile(corpus[1, :, :3, :3], (4, 9, 1, 1, 1))
     ask: dict[str, Any] = {"blob": "prob", "units": [(0,)], "batch_size": 100}
     places = np.array([[0, 0], [3, 2], [5, 5], [9, 1]])
-    wanted = made.evaluate(corpus[0], places, patches, **ask)
+    wanted = caffe_net.evaluate(corpus[0], places, patches, **ask)
     assert sizes == [36]
-    monkeypatch.setattr(engine, "INDEXED", 10 * made._route(None, "prob", [0]).elements(3))
-    agree(made.evaluate(corpus[0], places, patches, **ask), wanted)
+    monkeypatch.setattr(engine, "INDEXED", 10 * caffe_net._route(None, "prob", [0]).elements(3))
+    agree(caffe_net.evaluate(corpus[0], places, patches, **ask), wanted)
     assert sizes[1:] == [9] * 4
 
 

@@ -80,15 +80,15 @@ def test_a_part_inside_is_a_view_and_only_if_all_have_the_same(
     where: np.ndarray, size: tuple[int, int], samples: int
 ) -> None:
     values = numbers(len(where) * samples, 2, 5, 6)
-    found = narrowed(values, *where.T, size)
+    part = narrowed(values, *where.T, size)
     (row, column), same = where[0], bool((where == where[0]).all())
     if not same or row < 0 or column < 0 or row + size[0] > 5 or column + size[1] > 6:
-        assert found is None
+        assert part is None
         return
-    assert found is not None
+    assert part is not None
     for r, c in np.ndindex(*size):
-        assert torch.equal(found[:, :, r, c], values[:, :, row + r, column + c])
-    found.zero_()
+        assert torch.equal(part[:, :, r, c], values[:, :, row + r, column + c])
+    part.zero_()
     assert values.sum() < numbers(*values.shape).sum(), "it shares the memory"
 
 

@@ -50,9 +50,9 @@ def test_in_caffe_places_in_the_padding_count_and_none_beyond(size: Any, kernel:
     assume(all(p < k <= n + 2 * p for p, k, n in zip(pad, kernel, size)))
     output = tuple(outputs(*of, ceil=True) for of in zip(size, kernel, stride, pad))
     reach = reaches(kernel, stride, pad, size, output)
-    found = divisors(reach)
-    assert (found.dtype, tuple(found.shape)) == (torch.float32, (1, 1, *output))
-    np.testing.assert_array_equal(found[0, 0], counted(reach, pad))
+    counts = divisors(reach)
+    assert (counts.dtype, tuple(counts.shape)) == (torch.float32, (1, 1, *output))
+    np.testing.assert_array_equal(counts[0, 0], counted(reach, pad))
 
 
 @given(
@@ -64,9 +64,9 @@ def test_in_torch_they_count_where_they_are_to(
     assume(all(2 * p <= k <= n + 2 * p for p, k, n in zip(pad, kernel, size)))
     output = tuple(outputs(*of, ceil=ceil) for of in zip(size, kernel, stride, pad))
     reach = reaches(kernel, stride, pad, size, output)
-    found = divisors(reach, padded=padded)
-    np.testing.assert_array_equal(found[0, 0], counted(reach, pad if padded else (0, 0)))
+    counts = divisors(reach, padded=padded)
+    np.testing.assert_array_equal(counts[0, 0], counted(reach, pad if padded else (0, 0)))
     inputs = torch.rand(1, 2, *size, generator=torch.Generator().manual_seed(0)) + 0.5
     means = functional.avg_pool2d(inputs, kernel, stride, pad, ceil, padded)
     sums = functional.avg_pool2d(inputs, kernel, stride, pad, ceil, divisor_override=1)
-    torch.testing.assert_close(sums / found, means)
+    torch.testing.assert_close(sums / counts, means)

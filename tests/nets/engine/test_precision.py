@@ -58,17 +58,17 @@ def test_a_net_says_in_what_it_computes() -> None:
 
 
 def test_evaluated_patches_are_rounded_too() -> None:
-    found = []
+    values = []
     for precision in ("float32", "bfloat16"):
         net = make()
         net.precision = precision
         patches = images(2, 3, 3, 2, 2, seed=3)
-        found.append(
+        values.append(
             net.evaluate(
                 images(*SHAPE), np.array([[0, 0], [3, 2]]), patches, blob="fc", units=[(0,), (2,)], batch_size=4
             )
         )
-    assert 0 < np.abs(found[1] - found[0]).max() < 0.05 * np.abs(found[0]).max()
+    assert 0 < np.abs(values[1] - values[0]).max() < 0.05 * np.abs(values[0]).max()
 
 
 def test_the_gap_is_measured() -> None:

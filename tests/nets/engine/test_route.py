@@ -72,15 +72,15 @@ def test_rectangles_are_just_what_changes(data: st.DataObject) -> None:
             inside[rows, columns] = True
             assert not (changed & ~inside).any()
             if not gaps and changed.any():
-                assert [found.tolist() for found in bounds(changed)] == [found.tolist() for found in bounds(inside)]
+                assert [corner.tolist() for corner in bounds(changed)] == [corner.tolist() for corner in bounds(inside)]
             if not gaps and not changed.any():
                 assert not inside.any()
 
 
 def bounds(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last row and column with a place."""
-    found = np.argwhere(places)
-    return found.min(0), found.max(0)
+    indices = np.argwhere(places)
+    return indices.min(0), indices.max(0)
 
 
 def test_head_tail_and_what_lies_between() -> None:
@@ -106,8 +106,8 @@ def test_from_a_share_of_a_map_on_all_of_it_is_taken(share: float, box: tuple[in
     spec = net((2, 8, 9), layer("Convolution", "data", "c", num_output=2, kernel_size=[3], pad=[1]))
     route, _ = route_of(spec, share=share)
     rectangles = route.rectangles(np.array([[0, 0]]), 3)[1]
-    (found,) = route.boxes([1], geometry.stack([rectangles])).values()
-    assert (found.height, found.width) == box
+    (map_box,) = route.boxes([1], geometry.stack([rectangles])).values()
+    assert (map_box.height, map_box.width) == box
 
 
 class Counter:

@@ -15,20 +15,20 @@ from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
 
 
 def test_gradient_where_torch_was_told_to_keep_none() -> None:
-    made, x = make(), images(*SHAPE)
-    wanted = made.gradient(x, blob="fc", unit=0)
+    torch_net, x = make(), images(*SHAPE)
+    wanted = torch_net.gradient(x, blob="fc", unit=0)
     with torch.no_grad():
-        np.testing.assert_array_equal(made.gradient(x, blob="fc", unit=0), wanted)
+        np.testing.assert_array_equal(torch_net.gradient(x, blob="fc", unit=0), wanted)
     with torch.inference_mode():
-        np.testing.assert_array_equal(made.gradient(x, blob="fc", unit=0), wanted)
+        np.testing.assert_array_equal(torch_net.gradient(x, blob="fc", unit=0), wanted)
 
 
 def test_memory_that_runs_out() -> None:
     huge = layer("Convolution", "data", "huge", num_output=1, kernel_size=[1], pad=[15000], bias_term=False)
-    made = CaffeTorchNet(net((1, 1, 1), huge), {"huge": [np.ones((1, 1, 1, 1))]}, device="cpu")
+    torch_net = CaffeTorchNet(net((1, 1, 1), huge), {"huge": [np.ones((1, 1, 1, 1))]}, device="cpu")
     with pytest.raises(OutOfMemoryError, match=r"memory ran out .*: use smaller batches"):
-        made.forward(np.zeros((3000, 1, 1, 1)), ["huge"])
-    assert made.bytes_per_input("huge") >= 4 * 30001**2
+        torch_net.forward(np.zeros((3000, 1, 1, 1)), ["huge"])
+    assert torch_net.bytes_per_input("huge") >= 4 * 30001**2
 
 
 @pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta:x"])
@@ -40,11 +40,11 @@ def test_devices_that_are_not_there(device: str) -> None:
 def test_products_in_float32_whatever_torch_was_told() -> None:
     matrix, inputs = images(6, 30, seed=5), images(64, 1, 6, 5)
     product = layer("InnerProduct", "data", "vector", num_output=6, bias_term=False)
-    made = CaffeTorchNet(net((1, 6, 5), product), {"vector": [matrix]}, device="cpu")
+    torch_net = CaffeTorchNet(net((1, 6, 5), product), {"vector": [matrix]}, device="cpu")
     before = torch.get_float32_matmul_precision()
     try:
         torch.set_float32_matmul_precision("medium")
-        values = made.forward(inputs, ["vector"])["vector"]
+        values = torch_net.forward(inputs, ["vector"])["vector"]
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)

@@ -224,8 +224,8 @@ def test_a_file_of_unknown_size_has_a_limit(server: LocalServer, target: Path, w
 
 
 def test_another_file_is_refused_by_its_hash_and_not_kept(server: LocalServer, target: Path) -> None:
-    found = hashlib.sha1(server.other).hexdigest()
-    with pytest.raises(WeightsError, match=f"net.caffemodel: SHA-1 is {found}, want {SHA1.digest}"):
+    digest = hashlib.sha1(server.other).hexdigest()
+    with pytest.raises(WeightsError, match=f"net.caffemodel: SHA-1 is {digest}, want {SHA1.digest}"):
         get(server, target, "other")
     assert left(target) == []
 

@@ -116,7 +116,7 @@ def test_stride_two_pads_as_tensorflow_does() -> None:
         with torch.no_grad():
             convolution.bias.zero_()
             convolution.weight.zero_()[..., 1:, 1:] = torch.from_numpy(weight)
-            found = convolution(torch.from_numpy(image)[None, None])[0, 0].numpy()
+            output = convolution(torch.from_numpy(image)[None, None])[0, 0].numpy()
         padded = np.zeros((20, 20))
         padded[4:16, 4:16] = image
         top = 4 - (kernel - 2) // 2
@@ -124,7 +124,7 @@ def test_stride_two_pads_as_tensorflow_does() -> None:
             [np.sum(weight * padded[top + r : top + r + kernel, top + c : top + c + kernel]) for c in range(0, 12, 2)]
             for r in range(0, 12, 2)
         ]
-        np.testing.assert_allclose(found, wanted, atol=1e-12)
+        np.testing.assert_allclose(output, wanted, atol=1e-12)
 
 
 def damaged(weights: Path, folder: Path, **changes: Any) -> Path:

@@ -18,17 +18,17 @@ def chain() -> nn.Sequential:
 
 def test_shapes_and_calls_in_order_of_the_last_call() -> None:
     with torch.inference_mode():
-        found, returned = dry_run(chain(), torch.zeros(2, 1, 4, 4))
-    assert list(found.shapes.items()) == [("0", (2, 2, 2)), ("2", (8,)), ("1", (8,))]
-    assert found.calls == {"0": 1, "1": 2, "2": 1}
+        recorded, returned = dry_run(chain(), torch.zeros(2, 1, 4, 4))
+    assert list(recorded.shapes.items()) == [("0", (2, 2, 2)), ("2", (8,)), ("1", (8,))]
+    assert recorded.calls == {"0": 1, "1": 2, "2": 1}
     assert tuple(returned.shape) == (2, 8)
 
 
 def test_most_elements_by_hand() -> None:
     """Twice the input (16), the convolution's output (8) and its columns (9 for each of 4 places)."""
     with torch.inference_mode():
-        found, _ = dry_run(nn.Sequential(nn.Conv2d(1, 2, 3)), torch.zeros(2, 1, 4, 4))
-    assert found.elements == 2 * 16 + 8 + 36
+        recorded, _ = dry_run(nn.Sequential(nn.Conv2d(1, 2, 3)), torch.zeros(2, 1, 4, 4))
+    assert recorded.elements == 2 * 16 + 8 + 36
 
 
 def test_hooks_are_gone_afterwards_even_after_an_error() -> None:

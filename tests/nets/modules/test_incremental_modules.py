@@ -33,7 +33,7 @@ def wanted_of(
     start: str | None = None,
 ) -> np.ndarray:
     """A submodule's output (n S, ...), by hooks alone, with patches set into the image or into another's output."""
-    module, found = copy.deepcopy(module).eval(), {}
+    module, captured = copy.deepcopy(module).eval(), {}
     changed = torch.tensor(image)[None]
     if start is None:
         changed = torch.tensor(set_in(image, places, patches))
@@ -44,14 +44,14 @@ def wanted_of(
         changed = changed.expand(len(hidden), -1, -1, -1)
         module.get_submodule(start).register_forward_hook(lambda *_: hidden.clone())
     if blob != "output":
-        module.get_submodule(blob).register_forward_hook(lambda *given: found.update(value=given[2].clone()))
+        module.get_submodule(blob).register_forward_hook(lambda *arguments: captured.update(value=arguments[2].clone()))
     with torch.no_grad():
         result = module(changed.clone())
-    return found.get("value", result).numpy()
+    return captured.get("value", result).numpy()
 
 
-def agree(found: np.ndarray, wanted: np.ndarray) -> None:
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
+def agree(values: np.ndarray, wanted: np.ndarray) -> None:
+    np.testing.assert_allclose(values, wanted, rtol=1e-4, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
 
 
 @settings(max_examples=60)
@@ -102,8 +102,8 @@ def evaluated(module: nn.Module, **change: Any) -> tuple[ModuleNet, np.ndarray, 
     places = np.array([[0, 0], [3, 2], [5, 6]])
     patches = generator.standard_normal((3, 4, 2, 3, 3)).astype(np.float32)
     ask: dict[str, Any] = {"blob": "output", "units": [(0,), (1,)], "batch_size": 6, **change}
-    found = net.evaluate(image, places, patches, **ask)
-    return net, found, read(wanted_of(module, image, places, patches, blob=ask["blob"]), ask["units"], patches)
+    values = net.evaluate(image, places, patches, **ask)
+    return net, values, read(wanted_of(module, image, places, patches, blob=ask["blob"]), ask["units"], patches)
 
 
 class Shared(nn.Module):
@@ -124,8 +124,8 @@ class Shared(nn.Module):
 def test_a_rectifier_leaves_others_their_values(again: nn.Module) -> None:
     for way in (nn.Identity(), nn.Dropout(), nn.Conv2d(2, 2, 1), nn.Softplus()):
         for one, other in ((way, again), (again, way)):
-            _, found, wanted = evaluated(Shared(one, other))
-            agree(found, wanted)
+            _, values, wanted = evaluated(Shared(one, other))
+            agree(values, wanted)
 
 
 class Gated(nn.Module):
@@ -141,10 +141,10 @@ def test_what_depends_on_all_of_the_map_by_way_of_no_floats() -> None:
     image = np.full((1, 6, 6), 1, np.float32)
     image[0, 5, 5] = 3
     patches = np.full((1, 2, 1, 2, 2), 2, np.float32)
-    found = net.evaluate(image, np.array([[0, 0]]), patches, blob="output", units=[(0, 0, 0)], batch_size=2)
-    assert found.ravel().tolist() == [2, 2], "the bright place lies elsewhere"
-    found = net.evaluate(image, np.array([[4, 4]]), patches, blob="output", units=[(0, 0, 0)], batch_size=2)
-    assert found.ravel().tolist() == [0, 0], "the bright place is gone"
+    values = net.evaluate(image, np.array([[0, 0]]), patches, blob="output", units=[(0, 0, 0)], batch_size=2)
+    assert values.ravel().tolist() == [2, 2], "the bright place lies elsewhere"
+    values = net.evaluate(image, np.array([[4, 4]]), patches, blob="output", units=[(0, 0, 0)], batch_size=2)
+    assert values.ravel().tolist() == [0, 0], "the bright place is gone"
 
 
 class Choosing(nn.Module):
@@ -160,9 +160,9 @@ class Choosing(nn.Module):
 
 @pytest.mark.parametrize("blob", ["output", "conv"])
 def test_a_module_that_cannot_be_traced_is_run_whole(blob: str) -> None:
-    net, found, wanted = evaluated(Choosing(), blob=blob, units=[(0, 1, 2), (1,)])
+    net, values, wanted = evaluated(Choosing(), blob=blob, units=[(0, 1, 2), (1,)])
     assert net.dense_because == "torch.fx cannot trace it (TraceError)"
-    agree(found, wanted)
+    agree(values, wanted)
     assert net.work.done == net.work.dense
 
 
@@ -176,8 +176,8 @@ def test_hidden_starts_of_a_module_that_cannot_be_traced() -> None:
     assert net.dense_because is not None
     image, patches = np.ones(SHAPE, np.float32), np.random.default_rng(0).standard_normal((2, 3, 2, 2, 2))
     places, patches = np.array([[0, 0], [4, 5]]), patches.astype(np.float32)
-    found = net.evaluate(image, places, patches, blob="output", units=[(1,)], batch_size=4, start="conv")
-    agree(found, read(wanted_of(module, image, places, patches, blob="output", start="conv"), [(1,)], patches))
+    values = net.evaluate(image, places, patches, blob="output", units=[(1,)], batch_size=4, start="conv")
+    agree(values, read(wanted_of(module, image, places, patches, blob="output", start="conv"), [(1,)], patches))
 
 
 def test_modules_inside_a_layer_of_torchs_own() -> None:
@@ -191,23 +191,23 @@ def test_modules_inside_a_layer_of_torchs_own() -> None:
         def forward(self, x: Any) -> Any:
             return self.layer(x.flatten(2).transpose(1, 2)).mean(1)
 
-    _, found, wanted = evaluated(Transformer())
-    agree(found, wanted)
+    _, values, wanted = evaluated(Transformer())
+    agree(values, wanted)
     for blob in ("layer.norm1", "layer.norm2"):
-        net, found, wanted = evaluated(Transformer(), blob=blob)
-        agree(found, wanted)
+        net, values, wanted = evaluated(Transformer(), blob=blob)
+        agree(values, wanted)
         assert min(net.bytes_needed(blob, start=None, window=2)) > 0
 
 
 def test_hooks_of_others_see_whole_maps() -> None:
     module = nn.Sequential(nn.Conv2d(2, 2, 3), nn.ReLU())
-    module[0].register_forward_hook(lambda *given: given[2].cumsum(3))
-    _, found, wanted = evaluated(module)
-    agree(found, wanted)
+    module[0].register_forward_hook(lambda *arguments: arguments[2].cumsum(3))
+    _, values, wanted = evaluated(module)
+    agree(values, wanted)
     module = nn.Sequential(nn.Tanh(), nn.Conv2d(2, 2, 3))
-    module[1].register_forward_pre_hook(lambda _, given: (given[0].flip(3),))
-    _, found, wanted = evaluated(module)
-    agree(found, wanted)
+    module[1].register_forward_pre_hook(lambda _, inputs: (inputs[0].flip(3),))
+    _, values, wanted = evaluated(module)
+    agree(values, wanted)
 
 
 def test_a_view_of_a_map_made_contiguous() -> None:
@@ -221,9 +221,9 @@ def test_a_view_of_a_map_made_contiguous() -> None:
         def forward(self, x: Any) -> Any:
             return self.conv(x).contiguous().view(-1, 3 * 6 * 7)
 
-    net, found, wanted = evaluated(Views(), units=[(0,), (125,)])
+    net, values, wanted = evaluated(Views(), units=[(0,), (125,)])
     assert net._layout == torch.channels_last
-    agree(found, wanted)
+    agree(values, wanted)
 
 
 def test_a_view_across_the_batch_of_what_no_window_changes() -> None:
@@ -233,8 +233,8 @@ def test_a_view_across_the_batch_of_what_no_window_changes() -> None:
             halves = x.view(x.size(0) * 2, 1, 2, 3)
             return halves.sum((1, 2, 3)).view(x.size(0), 2)
 
-    _, found, wanted = evaluated(Halves())
-    agree(found, wanted)
+    _, values, wanted = evaluated(Halves())
+    agree(values, wanted)
 
 
 def test_a_module_that_is_not_defined_below_zero() -> None:
@@ -251,16 +251,16 @@ def test_a_module_that_is_not_defined_below_zero() -> None:
     net = ModuleNet(Rooted(), input_shape=SHAPE, output="activation", device="cpu")
     image, patches = np.full(SHAPE, 4, np.float32), np.full((2, 3, 2, 2, 2), 9, np.float32)
     places = np.array([[0, 0], [4, 5]])
-    found = net.evaluate(image, places, patches, blob="output", units=[(1,)], batch_size=4)
-    agree(found, read(wanted_of(net.module, image, places, patches, blob="output"), [(1,)], patches))
+    values = net.evaluate(image, places, patches, blob="output", units=[(1,)], batch_size=4)
+    agree(values, read(wanted_of(net.module, image, places, patches, blob="output"), [(1,)], patches))
     assert net.work.done < net.work.dense
 
 
 def test_work_of_a_module_as_counted_by_hand() -> None:
     """Windows of 3 x 3 change 4 x 4 places in a corner, 5 x 5 inside, of 8 x 9."""
     module = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(216, 2))
-    net, found, wanted = evaluated(module, batch_size=4)
-    agree(found, wanted)
+    net, values, wanted = evaluated(module, batch_size=4)
+    agree(values, wanted)
     assert net.work.done == 4 * ((16 + 25 + 16) * 3 * 2 * 9 + 3 * 432)
     assert net.work.dense == 3 * 4 * (72 * 3 * 2 * 9 + 432)
 
@@ -274,5 +274,5 @@ def test_weights_may_change_between_two_calls() -> None:
         with torch.no_grad():
             for tensor in (*module.parameters(), module[1].running_mean):
                 tensor += 0.1
-        found = net.evaluate(image, places, patches, blob="output", units=[(0,), (1,)], batch_size=1)
-        agree(found, read(wanted_of(module, image, places, patches, blob="output"), [(0,), (1,)], patches))
+        values = net.evaluate(image, places, patches, blob="output", units=[(0,), (1,)], batch_size=1)
+        agree(values, read(wanted_of(module, image, places, patches, blob="output"), [(0,), (1,)], patches))

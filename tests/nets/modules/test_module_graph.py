@@ -27,13 +27,13 @@ def kinds(module: nn.Module) -> list[str]:
 
 def same(module: nn.Module, shape: tuple[int, ...] = (2, 6, 5)) -> ModuleGraph:
     """The graph, which gives what the module does and leaves its inputs as they were."""
-    found = traced(module, shape)
+    trace = traced(module, shape)
     inputs = torch.randn(3, *shape)
     before = inputs.clone()
     with torch.inference_mode():
-        torch.testing.assert_close(found.run(inputs), module(inputs.clone()))
+        torch.testing.assert_close(trace.run(inputs), module(inputs.clone()))
     assert torch.equal(inputs, before)
-    return found
+    return trace
 
 
 class Does(nn.Module):
@@ -74,9 +74,9 @@ class Does(nn.Module):
 )
 def test_what_calls_join(function: Any, wanted: list[type]) -> None:
     """Nothing that depends on other places is taken for pointwise, whatever way it comes."""
-    found = same(Does(function))
-    assert [type(node.kind) for node in found.graph.nodes] == wanted
-    assert len(found.graph.shapes) == len(wanted) + 1
+    trace = same(Does(function))
+    assert [type(node.kind) for node in trace.graph.nodes] == wanted
+    assert len(trace.graph.shapes) == len(wanted) + 1
 
 
 @pytest.mark.parametrize(
@@ -124,15 +124,15 @@ class Pair(nn.Module):
 
 def test_blobs_are_what_submodules_returned() -> None:
     module = Named()
-    found = same(module)
-    assert set(found.graph.values) == {"first", "over", "twice"}
+    trace = same(module)
+    assert set(trace.graph.values) == {"first", "over", "twice"}
     inputs = torch.randn(3, 2, 6, 5)
     with torch.inference_mode():
-        values = found.graph.run(inputs, list(found.graph.values.values()))
+        values = trace.graph.run(inputs, list(trace.graph.values.values()))
         first = module.first(inputs)
-        torch.testing.assert_close(values[found.graph.values["first"]], first)
-        torch.testing.assert_close(values[found.graph.values["over"]], first.relu())
-        torch.testing.assert_close(values[found.graph.values["twice"]], (first.relu().tanh() * 2).tanh())
+        torch.testing.assert_close(values[trace.graph.values["first"]], first)
+        torch.testing.assert_close(values[trace.graph.values["over"]], first.relu())
+        torch.testing.assert_close(values[trace.graph.values["twice"]], (first.relu().tanh() * 2).tanh())
 
 
 def test_shapes_are_those_of_the_values() -> None:
@@ -145,12 +145,12 @@ def test_shapes_are_those_of_the_values() -> None:
 
 @pytest.mark.parametrize("end", [None, lambda values: torch.softmax(values, 1)])
 def test_what_the_module_returns_gets_names(end: Any) -> None:
-    found = traced(nn.Sequential(nn.Flatten(), nn.Linear(60, 1), nn.Flatten(0)))
-    graph = found.named((1,), Ending("logits", None if end is None else "prob", end))
+    trace = traced(nn.Sequential(nn.Flatten(), nn.Linear(60, 1), nn.Flatten(0)))
+    graph = trace.named((1,), Ending("logits", None if end is None else "prob", end))
     inputs = torch.randn(3, 2, 6, 5)
     with torch.inference_mode():
         values = graph.run(inputs, [graph.values["logits"], graph.values.get("prob", 0)])
-        torch.testing.assert_close(values[graph.values["logits"]], found.run(inputs)[:, None])
+        torch.testing.assert_close(values[graph.values["logits"]], trace.run(inputs)[:, None])
     assert graph.shapes[graph.values["logits"]] == (1,)
     assert ("prob" in graph.values) == (end is not None)
     if end is not None:

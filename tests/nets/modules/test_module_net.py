@@ -112,9 +112,9 @@ def test_gradient_through_modules_in_place() -> None:
     for blob, part, unit in (("1.2", module[1][:3], (2,)), ("logits", module[1], (3,))):
         leaf = torch.tensor(x[None], requires_grad=True)
         copy.deepcopy(part).eval()(leaf.relu())[(0, *unit)].mean().backward()
-        found = net.gradient(x, blob=blob, unit=unit)
-        np.testing.assert_allclose(found, leaf.grad[0].numpy(), rtol=1e-5, atol=1e-7)
-        assert np.abs(found).max() > 0
+        gradient = net.gradient(x, blob=blob, unit=unit)
+        np.testing.assert_allclose(gradient, leaf.grad[0].numpy(), rtol=1e-5, atol=1e-7)
+        assert np.abs(gradient).max() > 0
     assert all(parameter.grad is None for parameter in module.parameters())
 
 

@@ -60,10 +60,10 @@ def test_a_piece_with_what_lies_around_it_gives_the_same(data: st.DataObject, ki
     piece = functional.pad(inputs, border, value=node.kind.fill)[
         :, :, : rows.needs(rows.size), : columns.needs(columns.size)
     ]
-    found = node.kind.cut([piece])
-    found = found if node.kind.scale is None else found / node.kind.scale
-    torch.testing.assert_close(found, wanted)
-    assert found.untyped_storage().data_ptr() != piece.untyped_storage().data_ptr()
+    values = node.kind.cut([piece])
+    values = values if node.kind.scale is None else values / node.kind.scale
+    torch.testing.assert_close(values, wanted)
+    assert values.untyped_storage().data_ptr() != piece.untyped_storage().data_ptr()
 
 
 def apart(function: Any, *inputs: Tensor) -> bool:
@@ -93,14 +93,14 @@ FUNCTIONS = sorted(set(FUNCTIONS) - {functional.dropout}, key=lambda function: f
 
 @pytest.mark.parametrize("kind", MODULES, ids=lambda kind: kind.__name__)
 def test_modules_that_are_called_pointwise_are(kind: Any) -> None:
-    given: dict[Any, tuple[Any, ...]] = {
+    arguments: dict[Any, tuple[Any, ...]] = {
         nn.BatchNorm2d: (3,), nn.PReLU: (3,), nn.LocalResponseNorm: (3,), nn.Threshold: (0.5, 0.0),
     }  # fmt: skip
-    module = kind(*given.get(kind, ())).eval()
+    module = kind(*arguments.get(kind, ())).eval()
     assert apart(module, INPUT)
     assert node_of(module, (3, 4, 5)).kind == Pointwise()
     if "inplace" in inspect.signature(kind).parameters:
-        over = node_of(kind(*given.get(kind, ()), inplace=True).eval(), (3, 4, 5))
+        over = node_of(kind(*arguments.get(kind, ()), inplace=True).eval(), (3, 4, 5))
         before = INPUT.clone()
         torch.testing.assert_close(over.run([INPUT]), module(INPUT))
         assert torch.equal(INPUT, before)
