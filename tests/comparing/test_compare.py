@@ -50,33 +50,33 @@ def explanation(relevance: np.ndarray, seed: int = 0, size: int = 24, name: str 
 @pytest.mark.parametrize(("how", "quality"), list(zip(HOW.values(), [75, 95] * 3)), ids=list(HOW))
 def test_a_picture_is_known_for_that_of_its_map(style: str, how: Callable, quality: int) -> None:
     relevance = smooth_map(STYLES.index(style) + quality, (112, 120))
-    found = compare(relevance, jpeg(how(draw(style, relevance)), quality))
-    assert found.similarity.pearson > 0.95
-    assert found.similarity.spearman > 0.9
-    assert found.similarity.sign_agreement > 0.9
-    assert found.similarity.top_overlap > 0.3  # in HSV the strongest look like the strong; chance is 0.05
-    assert found.b.shape == relevance.shape
+    comparison = compare(relevance, jpeg(how(draw(style, relevance)), quality))
+    assert comparison.similarity.pearson > 0.95
+    assert comparison.similarity.spearman > 0.9
+    assert comparison.similarity.sign_agreement > 0.9
+    assert comparison.similarity.top_overlap > 0.3  # in HSV the strongest look like the strong; chance is 0.05
+    assert comparison.b.shape == relevance.shape
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("how", [HOW["as it is"], HOW["enlarged and cropped"]])
 def test_a_picture_of_the_opposite_map_lies_below_zero(style: str, how: Callable) -> None:
     relevance = smooth_map(11)
-    found = compare(relevance, jpeg(how(draw(style, -relevance)), 85))
-    assert found.similarity.pearson < -0.95
-    assert found.similarity.sign_agreement < 0.1
+    comparison = compare(relevance, jpeg(how(draw(style, -relevance)), 85))
+    assert comparison.similarity.pearson < -0.95
+    assert comparison.similarity.sign_agreement < 0.1
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_maps_of_other_images_lie_far_below(style: str) -> None:
     relevance = smooth_map(12)
     others = [smooth_map(200 + seed, (80 + seed, 100)) for seed in range(2)]
-    found = compare(relevance, jpeg(larger(draw(style, relevance), 1.3), 85), nulls=others)
-    assert len(found.nulls) == 2
+    comparison = compare(relevance, jpeg(larger(draw(style, relevance), 1.3), 85), nulls=others)
+    assert len(comparison.nulls) == 2
     for name in ("pearson", "spearman", "sign_agreement", "top_overlap"):
-        assert found.rank(name) == 1
-        assert found.percentile(name) == 100.0
-        assert found.null(name).max() < getattr(found.similarity, name) - 0.2
+        assert comparison.rank(name) == 1
+        assert comparison.percentile(name) == 100.0
+        assert comparison.null(name).max() < getattr(comparison.similarity, name) - 0.2
     assert compare(others[0], jpeg(draw(style, relevance), 85), nulls=[relevance]).percentile() == 0.0
 
 
@@ -92,20 +92,20 @@ def test_a_picture_can_be_read_as_told() -> None:
 def test_what_came_is_kept_apart() -> None:
     relevance = smooth_map(14, (40, 40))
     picture = draw("plain", relevance)
-    found = compare(relevance, picture)
-    assert found.picture is not None
-    found.picture[:] = 0
-    found.a[:] = 0
+    comparison = compare(relevance, picture)
+    assert comparison.picture is not None
+    comparison.picture[:] = 0
+    comparison.a[:] = 0
     assert picture.any()
     assert relevance.any()
 
 
 def test_two_maps_have_the_figures_of_similarity() -> None:
     a, b = smooth_map(1, (20, 22)), smooth_map(2, (20, 22))
-    found = compare(a, b, nulls=[smooth_map(3, (20, 22))], top=0.1)
-    assert found.similarity == similarity(a, b, top=0.1)
-    assert found.nulls == [similarity(smooth_map(3, (20, 22)), b, top=0.1)]
-    assert (found.notes, found.picture, found.style) == ([], None, None)
+    comparison = compare(a, b, nulls=[smooth_map(3, (20, 22))], top=0.1)
+    assert comparison.similarity == similarity(a, b, top=0.1)
+    assert comparison.nulls == [similarity(smooth_map(3, (20, 22)), b, top=0.1)]
+    assert (comparison.notes, comparison.picture, comparison.style) == ([], None, None)
 
 
 def test_a_map_is_like_itself() -> None:
@@ -116,10 +116,10 @@ def test_a_map_is_like_itself() -> None:
 def test_a_map_of_another_size_is_resized_to_the_first() -> None:
     a = np.add.outer(np.arange(24.0), np.zeros(24)) - 11
     b = np.add.outer(np.arange(48.0), np.zeros(36)) - 23
-    found = compare(a, b)
-    assert found.similarity.pearson == pytest.approx(1.0, abs=1e-3)
-    assert found.notes == ["the second map was resized from 48 x 36 to the first one's 24 x 24."]
-    np.testing.assert_allclose(found.b[2:-2, 2:-2], 2 * a[2:-2, 2:-2] - 0.5)
+    comparison = compare(a, b)
+    assert comparison.similarity.pearson == pytest.approx(1.0, abs=1e-3)
+    assert comparison.notes == ["the second map was resized from 48 x 36 to the first one's 24 x 24."]
+    np.testing.assert_allclose(comparison.b[2:-2, 2:-2], 2 * a[2:-2, 2:-2] - 0.5)
 
 
 def test_views_of_one_image_meet_at_its_own_pixels() -> None:
@@ -128,22 +128,22 @@ def test_views_of_one_image_meet_at_its_own_pixels() -> None:
     rows, columns = np.mgrid[:60, :90]
     bump = np.exp(-((rows - 24) ** 2 + (columns - 58) ** 2) / 60.0)
     views = {"short": (View("short", 40), (32, 32)), "warp": (View("warp", 48), (48, 48))}
-    found = {}
+    explanations = {}
     for name, (view, crop) in views.items():
         seen = view.apply(bump[..., None], crop)[0].astype(np.float64)
-        made = explanation(seen[None])
-        found[name] = replace(made, image=image, frame=view.frame((60, 90), crop))
-    result = compare(found["short"], found["warp"])
+        explained = explanation(seen[None])
+        explanations[name] = replace(explained, image=image, frame=view.frame((60, 90), crop))
+    result = compare(explanations["short"], explanations["warp"])
     assert result.similarity.pearson > 0.99
     tops = [np.array(np.unravel_index(one.argmax(), one.shape)) for one in (result.a, result.b)]
     assert np.abs(tops[0] - tops[1]).max() <= 1
     assert result.notes == [
         "the nets saw different parts of the image: the second map was brought to the first one's pixels."
     ]
-    back = compare(found["warp"], found["short"])
+    back = compare(explanations["warp"], explanations["short"])
     assert back.similarity.pearson > 0.99
     assert np.isnan(back.b[:, :6]).all()  # the crop did not reach so far
-    squeezed = compare(found["short"].relevance[0], found["warp"].relevance[0])
+    squeezed = compare(explanations["short"].relevance[0], explanations["warp"].relevance[0])
     assert squeezed.similarity.pearson < 0.7
 
 
@@ -159,17 +159,17 @@ def test_a_hidden_blobs_map_is_one_of_the_whole_view() -> None:
 
 def test_explanations_of_different_images_are_pointed_out() -> None:
     maps = smooth_map(1, (24, 24))[None]
-    found = compare(explanation(maps, seed=0), explanation(maps, seed=1))
-    assert found.notes == ["the two maps are of different images."]
+    comparison = compare(explanation(maps, seed=0), explanation(maps, seed=1))
+    assert comparison.notes == ["the two maps are of different images."]
 
 
 def test_targets_are_chosen_and_named() -> None:
     maps = np.stack([smooth_map(seed, (24, 24)) for seed in range(3)])
     a, b = explanation(maps), explanation(maps[::-1].copy(), name="lynx")
     assert compare(a, b, target=1).similarity.pearson == pytest.approx(1.0)
-    found = compare(a, b, target=0, other_target=2)
-    assert found.similarity.pearson == pytest.approx(1.0)
-    assert found.titles == ("tabby 0 (tiny)", "lynx 2 (tiny)")
+    comparison = compare(a, b, target=0, other_target=2)
+    assert comparison.similarity.pearson == pytest.approx(1.0)
+    assert comparison.titles == ("tabby 0 (tiny)", "lynx 2 (tiny)")
     with pytest.raises(SettingsError, match="the first: target 3 is out of range: the explanation has 3"):
         compare(a, b, target=3)
     with pytest.raises(SettingsError, match="the second: target 4 is out of range"):
@@ -180,9 +180,9 @@ def test_null_maps_of_the_same_image_are_left_out() -> None:
     a = explanation(smooth_map(1, (24, 24))[None])
     again = explanation(smooth_map(2, (24, 24))[None])
     other = explanation(smooth_map(3, (24, 24))[None], seed=5)
-    found = compare(a, a, nulls=iter([a, again, other]))
-    assert len(found.nulls) == 1
-    assert found.notes == ["2 of the null maps left out: of the first one's image."]
+    comparison = compare(a, a, nulls=iter([a, again, other]))
+    assert len(comparison.nulls) == 1
+    assert comparison.notes == ["2 of the null maps left out: of the first one's image."]
     without = replace(a, image=None, frame=None)
     assert len(compare(without, a, nulls=[without, replace(other, image=None, frame=None)]).nulls) == 1
     relevance = smooth_map(4, (24, 24))
@@ -192,9 +192,9 @@ def test_null_maps_of_the_same_image_are_left_out() -> None:
 def test_unknown_pixels_are_left_out() -> None:
     a, b = smooth_map(1, (24, 24)), smooth_map(1, (24, 24))
     a[:5], b[:, :4] = np.nan, np.inf
-    found = compare(a, b)
-    assert found.similarity.pixels == 19 * 20
-    assert found.similarity.pearson == pytest.approx(1.0)
+    comparison = compare(a, b)
+    assert comparison.similarity.pixels == 19 * 20
+    assert comparison.similarity.pearson == pytest.approx(1.0)
 
 
 def test_what_is_no_map_is_refused() -> None:
@@ -216,12 +216,12 @@ def test_what_is_no_map_is_refused() -> None:
 
 
 def test_files_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
-    made = explanation(smooth_map(1, (24, 24))[None])
-    made.save(tmp_path / "map.h5")
+    saved = explanation(smooth_map(1, (24, 24))[None])
+    saved.save(tmp_path / "map.h5")
     (tmp_path / "map.h5").rename(tmp_path / "map")
-    found = load(tmp_path / "map")
-    assert isinstance(found, Explanation)
-    np.testing.assert_array_equal(found.relevance, made.relevance)
+    loaded = load(tmp_path / "map")
+    assert isinstance(loaded, Explanation)
+    np.testing.assert_array_equal(loaded.relevance, saved.relevance)
     picture = draw("plain", smooth_map(1, (24, 24)))
     Image.fromarray(picture).save(tmp_path / "panel.png")
     np.testing.assert_array_equal(load(tmp_path / "panel.png"), picture)

@@ -29,17 +29,17 @@ def comparison(*nulls: float, pearson: float = 0.5) -> Comparison:
 
 
 def test_ranks_count_the_nulls_that_are_no_lower() -> None:
-    found = comparison(0.1, 0.7, 0.5, -0.9, NAN)
-    np.testing.assert_array_equal(found.null(), [-0.9, 0.1, 0.5, 0.7])
-    assert (found.rank(), found.percentile()) == (3, 50.0)
-    assert (found.rank("spearman"), found.percentile("spearman")) == (3, 50.0)
-    assert (found.rank("top_overlap"), found.percentile("top_overlap")) == (1, 100.0)
+    compared = comparison(0.1, 0.7, 0.5, -0.9, NAN)
+    np.testing.assert_array_equal(compared.null(), [-0.9, 0.1, 0.5, 0.7])
+    assert (compared.rank(), compared.percentile()) == (3, 50.0)
+    assert (compared.rank("spearman"), compared.percentile("spearman")) == (3, 50.0)
+    assert (compared.rank("top_overlap"), compared.percentile("top_overlap")) == (1, 100.0)
 
 
-@pytest.mark.parametrize("found", [comparison(), comparison(NAN), comparison(0.1, pearson=NAN)])
-def test_without_figure_or_null_there_is_no_rank(found: Comparison) -> None:
-    assert found.rank() is None
-    assert np.isnan(found.percentile())
+@pytest.mark.parametrize("compared", [comparison(), comparison(NAN), comparison(0.1, pearson=NAN)])
+def test_without_figure_or_null_there_is_no_rank(compared: Comparison) -> None:
+    assert compared.rank() is None
+    assert np.isnan(compared.percentile())
 
 
 def test_words_give_each_figure_and_its_nulls() -> None:
@@ -56,10 +56,10 @@ def test_words_give_each_figure_and_its_nulls() -> None:
 
 
 def test_words_say_how_a_picture_was_read() -> None:
-    found = replace(comparison(), style="hsv")
+    compared = replace(comparison(), style="hsv")
     words = "an overlay in HSV; the map lies in rows 1.0 to 7.0, columns -2.0 to 4.0"
-    assert found.reading() == words
-    assert f"picture                 {words}" in found.lines()
+    assert compared.reading() == words
+    assert f"picture                 {words}" in compared.lines()
     assert comparison().reading() == ""
 
 

@@ -23,8 +23,8 @@ def turned_back(style: str, seed: int, quality: int, ground: str = "chelsea", as
 
 def test_every_level_of_the_curve_comes_back() -> None:
     levels = np.linspace(-1, 1, 256)
-    found = relevance_of(np.repeat(plain(levels[None]), 9, axis=0), style="plain")
-    np.testing.assert_allclose(found, np.repeat(levels[None], 9, axis=0), atol=0.01)
+    recovered = relevance_of(np.repeat(plain(levels[None]), 9, axis=0), style="plain")
+    np.testing.assert_allclose(recovered, np.repeat(levels[None], 9, axis=0), atol=0.01)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -33,11 +33,11 @@ def test_every_level_of_the_curve_comes_back() -> None:
 def test_a_jpeg_gives_back_its_map(style: str, quality: int, ground: str) -> None:
     seed = GROUNDS.index(ground)
     assert style_of(jpeg(draw(style, smooth_map(seed), ground), quality)) == style
-    found = turned_back(style, seed, quality, ground)
-    assert found.pearson > 0.95
-    assert found.spearman > 0.93
-    assert found.sign_agreement > 0.9
-    assert found.pixels > 0.95 * 96 * 104
+    figures = turned_back(style, seed, quality, ground)
+    assert figures.pearson > 0.95
+    assert figures.spearman > 0.93
+    assert figures.sign_agreement > 0.9
+    assert figures.pixels > 0.95 * 96 * 104
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -46,48 +46,48 @@ def test_red_is_for_and_blue_against(style: str) -> None:
     relevance[:48], relevance[48:] = np.abs(relevance[:48]), -np.abs(relevance[48:])
     strong = np.abs(relevance) > 0.3
     strong[44:52] = False  # JPEG smears the edge
-    found = relevance_of(jpeg(draw(style, relevance), 90))
-    np.testing.assert_array_equal(np.sign(found[strong]), np.sign(relevance[strong]))
+    recovered = relevance_of(jpeg(draw(style, relevance), 90))
+    np.testing.assert_array_equal(np.sign(recovered[strong]), np.sign(relevance[strong]))
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_order_is_kept(style: str) -> None:
     """Up to half the scale, above which an overlay in HSV tells nothing apart."""
     relevance = smooth_map(5)
-    found = relevance_of(draw(style, relevance, "rocket"), style=style)
-    assert np.abs(found).max() <= 1.0
-    means = [found[(relevance > low) & (relevance <= low + 0.1)].mean() for low in np.arange(-0.5, 0.45, 0.1)]
+    recovered = relevance_of(draw(style, relevance, "rocket"), style=style)
+    assert np.abs(recovered).max() <= 1.0
+    means = [recovered[(relevance > low) & (relevance <= low + 0.1)].mean() for low in np.arange(-0.5, 0.45, 0.1)]
     assert (np.diff(means) > 0.02).all()
 
 
 def test_a_blend_tells_the_strong_from_the_strongest() -> None:
     relevance = smooth_map(6, sigma=12)
-    found = relevance_of(blend(relevance, photo(relevance.shape)))
-    assert found[relevance > 0.8].mean() > found[(relevance > 0.5) & (relevance < 0.6)].mean() + 0.1
+    recovered = relevance_of(blend(relevance, photo(relevance.shape)))
+    assert recovered[relevance > 0.8].mean() > recovered[(relevance > 0.5) & (relevance < 0.6)].mean() + 0.1
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 def test_chroma_kept_for_fewer_pixels_costs_little(style: str, subsampling: int) -> None:
     relevance = smooth_map(7)
-    found = relevance_of(jpeg(draw(style, relevance), 80, subsampling=subsampling))
-    assert similarity(relevance, found).pearson > 0.95
+    recovered = relevance_of(jpeg(draw(style, relevance), 80, subsampling=subsampling))
+    assert similarity(relevance, recovered).pearson > 0.95
 
 
 def test_an_overlay_on_a_picture_with_black_parts() -> None:
     """Hue of the dark is noise: it takes its neighbours', and what has none is left out."""
     relevance = smooth_map(8)
-    found = relevance_of(jpeg(hsv(relevance, photo(relevance.shape, "astronaut"), opacity=0.6, lift=1.0), 85))
-    assert np.isnan(found).any()
-    assert similarity(relevance, found).pearson > 0.94
-    assert similarity(relevance, found).sign_agreement > 0.9
+    recovered = relevance_of(jpeg(hsv(relevance, photo(relevance.shape, "astronaut"), opacity=0.6, lift=1.0), 85))
+    assert np.isnan(recovered).any()
+    assert similarity(relevance, recovered).pearson > 0.94
+    assert similarity(relevance, recovered).sign_agreement > 0.9
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_white_around_a_map_is_zero(style: str) -> None:
     picture = margin(draw(style, smooth_map(9)), 9, 0, 0, 14)
-    found = relevance_of(jpeg(picture, 90))
-    around = np.concatenate([found[:4].ravel(), found[:, -9:].ravel()])
+    recovered = relevance_of(jpeg(picture, 90))
+    around = np.concatenate([recovered[:4].ravel(), recovered[:, -9:].ravel()])
     assert np.abs(around).max() < 0.1
 
 
@@ -108,10 +108,10 @@ def test_an_overlay_over_white_comes_back_whatever_it_is_taken_for() -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_other_sizes(style: str) -> None:
     relevance = smooth_map(1)
-    found = relevance_of(jpeg(cut(larger(draw(style, relevance), 1.7), 0, 0, 0, 0), 80))
-    assert found.shape == (163, 177)
+    recovered = relevance_of(jpeg(cut(larger(draw(style, relevance), 1.7), 0, 0, 0, 0), 80))
+    assert recovered.shape == (163, 177)
     nearest = np.rint(np.linspace(0, 162, 96)).astype(int)[:, None], np.rint(np.linspace(0, 176, 104)).astype(int)
-    assert similarity(relevance, found[nearest]).pearson > 0.95
+    assert similarity(relevance, recovered[nearest]).pearson > 0.95
 
 
 def test_colours_that_are_none_of_the_maps_are_unknown() -> None:
@@ -119,10 +119,10 @@ def test_colours_that_are_none_of_the_maps_are_unknown() -> None:
     picture = plain(relevance)
     picture[10:20, 10:30] = (0, 160, 0)
     picture[40:50, 10:30] = 128
-    found = relevance_of(picture)
+    recovered = relevance_of(picture)
     unknown = np.zeros(relevance.shape, bool)
     unknown[10:20, 10:30] = unknown[40:50, 10:30] = True
-    np.testing.assert_array_equal(np.isnan(found), unknown)
+    np.testing.assert_array_equal(np.isnan(recovered), unknown)
 
 
 def test_what_heat_draws_as_unknown_comes_back_unknown() -> None:

@@ -140,8 +140,8 @@ def test_taking_keeps_the_mean_when_it_shrinks() -> None:
 
 def test_taking_interpolates_between_pixel_centres() -> None:
     ramp = np.arange(10.0)[None].repeat(4, axis=0)
-    found = Placement((1.0, 0.5), (0.0, 2.25)).take(ramp, (4, 6))
-    np.testing.assert_allclose(found, np.tile((np.arange(6) + 0.5) * 0.5 + 2.25 - 0.5, (4, 1)))
+    taken = Placement((1.0, 0.5), (0.0, 2.25)).take(ramp, (4, 6))
+    np.testing.assert_allclose(taken, np.tile((np.arange(6) + 0.5) * 0.5 + 2.25 - 0.5, (4, 1)))
 
 
 def test_inputs_stay_as_they_are() -> None:

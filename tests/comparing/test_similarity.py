@@ -45,14 +45,14 @@ def mean_rank(values: list[float], value: float) -> float:
 def test_figures_are_those_of_explicit_loops(seed: int) -> None:
     a, b = random_pair(seed)
     pairs = known_pairs(a, b)
-    found = similarity(a, b)
-    assert found.pixels == len(pairs)
-    assert found.pearson == pytest.approx(correlation(pairs))
+    figures = similarity(a, b)
+    assert figures.pixels == len(pairs)
+    assert figures.pearson == pytest.approx(correlation(pairs))
     xs, ys = [list(column) for column in zip(*pairs)]
     ranks = [(mean_rank(xs, x), mean_rank(ys, y)) for x, y in pairs]
-    assert found.spearman == pytest.approx(correlation(ranks))
+    assert figures.spearman == pytest.approx(correlation(ranks))
     signed = [(x, y) for x, y in pairs if x != 0 and y != 0]
-    assert found.sign_agreement == pytest.approx(sum((x > 0) == (y > 0) for x, y in signed) / len(signed))
+    assert figures.sign_agreement == pytest.approx(sum((x > 0) == (y > 0) for x, y in signed) / len(signed))
 
 
 def test_overlap_is_that_of_sets_where_nothing_ties() -> None:
@@ -91,9 +91,9 @@ def test_identities(seed: int, factor: float) -> None:
 @pytest.mark.parametrize("constant", [0.0, 0.1, -1e200, np.nan])
 def test_a_map_that_is_the_same_everywhere_has_nothing_to_compare(constant: float) -> None:
     a = np.full((4, 5), constant)
-    found = similarity(a, np.arange(20.0).reshape(4, 5) - 3)
-    assert np.isnan([found.pearson, found.spearman, found.top_overlap]).all()
-    assert np.isnan(found.sign_agreement) == (not constant or np.isnan(constant))
+    figures = similarity(a, np.arange(20.0).reshape(4, 5) - 3)
+    assert np.isnan([figures.pearson, figures.spearman, figures.top_overlap]).all()
+    assert np.isnan(figures.sign_agreement) == (not constant or np.isnan(constant))
 
 
 def test_rounding_is_no_pattern() -> None:

@@ -27,13 +27,13 @@ class Watched(NormalSampler):
         self.wrong, self.error = wrong, error
         self.threads: set[int] = set()
 
-    def draw(self, *given: Any, **settings: Any) -> np.ndarray:
+    def draw(self, *args: Any, **settings: Any) -> np.ndarray:
         self.threads.add(threading.get_ident())
         self.begun[self.count].set()
         self.count += 1
         if self.error is not None and self.count == self.wrong:
             raise self.error
-        return super().draw(*given, **settings)
+        return super().draw(*args, **settings)
 
 
 def explained(net: Any, sampler: Any, **settings: Any) -> Explanation:
@@ -45,12 +45,12 @@ def test_the_next_tile_is_drawn_while_this_one_is_evaluated_and_no_more() -> Non
     sampler = Watched()
 
     class Waiting(MapNet):
-        def evaluate(self, *given: Any, **settings: Any) -> np.ndarray:
+        def evaluate(self, *args: Any, **settings: Any) -> np.ndarray:
             tile = len(self.calls)
             if tile + 1 < TILES:
                 assert sampler.begun[tile + 1].wait(timeout=60), "the next draw does not begin"
             assert not sampler.begun[tile + 2].is_set(), "two tiles' draws would take twice the memory"
-            return super().evaluate(*given, **settings)
+            return super().evaluate(*args, **settings)
 
     net = Waiting(SHAPE)
     explained(net, sampler)
@@ -74,16 +74,16 @@ def test_an_error_in_a_draw_comes_out_and_what_is_finished_is_kept(
         explained(MapNet(SHAPE), Watched(wrong, error), checkpoint=path)
     assert threading.active_count() == before
     net, sampler = MapNet(SHAPE), Watched()
-    found = explained(net, sampler, checkpoint=path)
+    resumed = explained(net, sampler, checkpoint=path)
     assert len(net.calls) == TILES - (wrong - 1)
     assert sampler.count == len(net.calls), "finished tiles are not drawn again"
-    np.testing.assert_array_equal(found.relevance, explained(MapNet(SHAPE), NormalSampler()).relevance)
+    np.testing.assert_array_equal(resumed.relevance, explained(MapNet(SHAPE), NormalSampler()).relevance)
 
 
 def test_draws_of_another_shape_are_said() -> None:
     class Wrong(NormalSampler):
-        def draw(self, *given: Any, **settings: Any) -> np.ndarray:
-            return super().draw(*given, **settings)[:-1]
+        def draw(self, *args: Any, **settings: Any) -> np.ndarray:
+            return super().draw(*args, **settings)[:-1]
 
     with pytest.raises(
         SamplerError, match=r"Wrong\.draw gave an array \(3, 80, 2, 3, 3\): want \(4, 1 to 80, 2, 3, 3\)"
@@ -93,5 +93,5 @@ def test_draws_of_another_shape_are_said() -> None:
 
 def test_a_draw_for_which_memory_runs_out_once_is_made_again() -> None:
     """While a tile is evaluated there may be no room; afterwards there is."""
-    found = explained(MapNet(SHAPE), Watched(5, MemoryError("no room")))
-    np.testing.assert_array_equal(found.relevance, explained(MapNet(SHAPE), NormalSampler()).relevance)
+    result = explained(MapNet(SHAPE), Watched(5, MemoryError("no room")))
+    np.testing.assert_array_equal(result.relevance, explained(MapNet(SHAPE), NormalSampler()).relevance)

@@ -45,8 +45,8 @@ class OnGpu(Tensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         parameter = isinstance(self, nn.Parameter)
         with torch._C.DisableTorchFunctionSubclass():
-            made = self.detach().clone().as_subclass(OnGpu)
-        memo[id(self)] = nn.Parameter(made, self.requires_grad) if parameter else made
+            copy = self.detach().clone().as_subclass(OnGpu)
+        memo[id(self)] = nn.Parameter(copy, self.requires_grad) if parameter else copy
         return memo[id(self)]
 
 

@@ -43,5 +43,5 @@ def set_in(image: np.ndarray, places: np.ndarray, patches: np.ndarray) -> np.nda
 
 def read(blob: np.ndarray, units: list[Unit], like: Any) -> np.ndarray:
     """Units' values (n, S, T) float64 in a blob (n S, ...)."""
-    found = [blob[(slice(None), *unit)].reshape(len(blob), -1).astype(np.float64).mean(1) for unit in units]
-    return np.stack(found, 1).reshape(*like.shape[:2], len(units))
+    means = [blob[(slice(None), *unit)].reshape(len(blob), -1).astype(np.float64).mean(1) for unit in units]
+    return np.stack(means, 1).reshape(*like.shape[:2], len(units))

@@ -94,10 +94,10 @@ def modules(draw: st.DrawFn, shape: Shape, most: int = 5) -> nn.Sequential:
     """A chain for inputs of a shape, which ends in maps or in a vector."""
     torch.manual_seed(draw(st.integers(0, 99)))
     chain = draw(chains(shape, most))
-    made = after(chain, shape)
+    end_shape = after(chain, shape)
     if draw(st.booleans()):
         chain.append(draw(st.sampled_from([nn.Flatten(), Flat(), Flat()])))
-        chain.append(nn.Linear(made[0] * made[1] * made[2], 3))
+        chain.append(nn.Linear(end_shape[0] * end_shape[1] * end_shape[2], 3))
     return chain
 
 
@@ -113,12 +113,12 @@ def chains(draw: st.DrawFn, shape: Shape, most: int) -> nn.Sequential:
     for _ in range(draw(st.integers(1, most))):
         block = draw(of_kind(draw(st.sampled_from(KINDS)), shape))
         try:
-            made = after(block, shape)
+            next_shape = after(block, shape)
         except (RuntimeError, ValueError):  # windows larger than the map, say
             continue
-        if len(made) == 3 and min(made) > 0 and max(made) <= 16:
+        if len(next_shape) == 3 and min(next_shape) > 0 and max(next_shape) <= 16:
             blocks.append(block)
-            shape = made
+            shape = next_shape
     return nn.Sequential(*(blocks or [nn.Conv2d(shape[0], 2, 1)]))
 
 
@@ -200,7 +200,7 @@ def after(module: nn.Module, shape: Shape) -> Shape:
     """Shape of what a module gives; a ValueError where that is the maximum of nothing."""
     module.eval()
     with torch.no_grad():
-        made = module(torch.zeros(2, *shape))
-    if not made.isfinite().all():
+        output = module(torch.zeros(2, *shape))
+    if not output.isfinite().all():
         raise ValueError("a window lies in the padding")
-    return tuple(made.shape[1:])
+    return tuple(output.shape[1:])

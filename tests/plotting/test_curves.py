@@ -75,19 +75,19 @@ def test_no_text_leaves_the_page_or_lies_on_another(diagrams: int, count: int) -
     curves = [curve(f"a method with a long name, number {i}") for i in range(count)]
     caption = "A caption that is long enough to be broken into several lines, as those of a comparison are. " * 3
     figure = curves_figure([diagram(*curves)] * diagrams, title="Does it tell the truth?", caption=caption)
-    found = boxes(figure)
+    by_text = boxes(figure)
     width, height = figure.canvas.get_width_height()
-    for box in found.values():
+    for box in by_text.values():
         assert box.x0 >= 0
         assert box.y0 >= 0
         assert box.x1 <= width
         assert box.y1 <= height
-    places = list(found.values())
+    places = list(by_text.values())
     for i, one in enumerate(places):
         assert not any(one.overlaps(other) for other in places[i + 1 :])
     for axes in figure.axes:
         outer = axes.get_tightbbox(figure.canvas.get_renderer())
-        assert not any(outer.overlaps(box) for text, box in found.items() if text != "Deletion")
+        assert not any(outer.overlaps(box) for text, box in by_text.items() if text != "Deletion")
 
 
 def test_the_key_names_every_line_once() -> None:

@@ -21,7 +21,7 @@ def block(columns: int = 3, shape: tuple[int, int] = (24, 24), **changes: Any) -
     panels = [
         [np.full((*shape, 3), 10 * row + column, np.uint8) for column in range(columns)] for row in range(len(ROWS))
     ]
-    made = {
+    contents = {
         "picture": np.full((30, 40, 3), 99, np.uint8),
         "columns": NAMES[:columns],
         "panels": panels,
@@ -29,7 +29,7 @@ def block(columns: int = 3, shape: tuple[int, int] = (24, 24), **changes: Any) -
         "title": "a picture whose name is longer than it is wide",
         "text": "AlexNet: tiger cat, p = 0.42\nGoogLeNet: soft-coated wheaten terrier, p = 0.31",
     }
-    return Block(**{**made, **changes})
+    return Block(**{**contents, **changes})
 
 
 def greys(axes: list[Any]) -> list[int]:
@@ -37,8 +37,8 @@ def greys(axes: list[Any]) -> list[int]:
 
 
 def test_panels_stand_in_rows_and_columns_right_of_the_input() -> None:
-    made = grid_figure([block()], ROWS, legend=False)
-    places = {grey: axes.get_position(original=True) for grey, axes in zip(greys(made.axes), made.axes)}
+    page = grid_figure([block()], ROWS, legend=False)
+    places = {grey: axes.get_position(original=True) for grey, axes in zip(greys(page.axes), page.axes)}
     assert len(places) == 16
     for row in range(5):
         for column in range(3):
@@ -52,15 +52,15 @@ def test_panels_stand_in_rows_and_columns_right_of_the_input() -> None:
 
 
 def test_blocks_fill_lines() -> None:
-    made = grid_figure([block(1), block(1), block(1)], ROWS, across=2, legend=False)
-    inputs = [axes.get_position(original=True) for grey, axes in zip(greys(made.axes), made.axes) if grey == 99]
+    page = grid_figure([block(1), block(1), block(1)], ROWS, across=2, legend=False)
+    inputs = [axes.get_position(original=True) for grey, axes in zip(greys(page.axes), page.axes) if grey == 99]
     assert inputs[0].y0 == inputs[1].y0 > inputs[2].y1
     assert inputs[0].x0 == inputs[2].x0 < inputs[1].x0
 
 
 def test_everything_told_is_on_the_page() -> None:
-    made = grid_figure([block()], ROWS, caption="The paper's first figure.")
-    told = words(made).replace("\n", " ")
+    page = grid_figure([block()], ROWS, caption="The paper's first figure.")
+    told = words(page).replace("\n", " ")
     for part in [*ROWS, *NAMES[:2], "±4.5 bits", "tiger cat, p = 0.42", "against", "for", "The paper's"]:
         assert part in told
 

@@ -26,7 +26,7 @@ DPI = 200
 def explanation(maps: int = 1, **changes: Any) -> Explanation:
     relevance = np.zeros((maps, *SHAPE))
     relevance[:, slice(*ROWS), slice(*COLUMNS)] = 0.7 / np.arange(1, maps + 1)[:, None, None]
-    made = Explanation(
+    unchanged = Explanation(
         relevance=relevance,
         stderr=np.full_like(relevance, 0.1),
         targets=[Target("prob", [number], f"class {number}") for number in range(maps)],
@@ -35,18 +35,18 @@ def explanation(maps: int = 1, **changes: Any) -> Explanation:
         unit="bits",
         settings={"window": 10, "samples": 20, "stride": 1},
     )
-    return replace(made, **changes)
+    return replace(unchanged, **changes)
 
 
-def drawn(made: Figure) -> np.ndarray:
-    with Image.open(io.BytesIO(render(made, "png", DPI))) as file:
+def drawn(page: Figure) -> np.ndarray:
+    with Image.open(io.BytesIO(render(page, "png", DPI))) as file:
         return np.asarray(file.convert("RGB"), int)
 
 
-def inside(made: Figure, shown: np.ndarray, axes: int) -> np.ndarray:
+def inside(page: Figure, shown: np.ndarray, axes: int) -> np.ndarray:
     """The part of a drawn figure that lies in one of its axes, their frame left out."""
-    place = made.axes[axes].get_window_extent(made.canvas.get_renderer())
-    scale, height = DPI / made.dpi, len(shown)
+    place = page.axes[axes].get_window_extent(page.canvas.get_renderer())
+    scale, height = DPI / page.dpi, len(shown)
     left, right = round(place.x0 * scale) + 2, round(place.x1 * scale) - 2
     top, bottom = height - round(place.y1 * scale) + 2, height - round(place.y0 * scale) - 2
     return shown[top:bottom, left:right]
@@ -64,39 +64,39 @@ def extent(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def test_what_speaks_for_the_class_is_red_in_its_place_and_nowhere_else() -> None:
-    made = figure(explanation())
-    shown = drawn(made)
-    red = redness(inside(made, shown, 1)) > 60
+    page = figure(explanation())
+    shown = drawn(page)
+    red = redness(inside(page, shown, 1)) > 60
     np.testing.assert_allclose(extent(red, SHAPE), [*ROWS, *COLUMNS], atol=0.5)
     filled = (ROWS[1] - ROWS[0]) * (COLUMNS[1] - COLUMNS[0]) / (SHAPE[0] * SHAPE[1])
     assert red.mean() == pytest.approx(filled, rel=0.1)
-    assert redness(inside(made, shown, 0)).max() == 0  # the input is grey
+    assert redness(inside(page, shown, 0)).max() == 0  # the input is grey
 
 
 def test_what_speaks_against_is_blue() -> None:
-    made = figure(explanation(relevance=-explanation().relevance))
-    colours = inside(made, drawn(made), 1)
+    page = figure(explanation(relevance=-explanation().relevance))
+    colours = inside(page, drawn(page), 1)
     np.testing.assert_allclose(extent(redness(colours[..., ::-1]) > 60, SHAPE), [*ROWS, *COLUMNS], atol=0.5)
 
 
 def test_on_the_image_the_map_lies_where_the_net_looked() -> None:
     image = np.full((60, 90, 3), 128, np.uint8)
     frame = Frame(original=(60, 90), resized=(30, 45), corner=(3, 2), size=SHAPE)
-    made = figure(explanation(image=image, frame=frame), on_image=True)
-    shown = drawn(made)
-    red = redness(inside(made, shown, 1)) > 60
+    page = figure(explanation(image=image, frame=frame), on_image=True)
+    shown = drawn(page)
+    red = redness(inside(page, shown, 1)) > 60
     # one pixel of the resized image is two of the original
     wanted = [2 * (3 + ROWS[0]), 2 * (3 + ROWS[1]), 2 * (2 + COLUMNS[0]), 2 * (2 + COLUMNS[1])]
     np.testing.assert_allclose(extent(red, (60, 90)), wanted, atol=1.5)
-    assert redness(inside(made, shown, 0)).max() == 0
-    (_dark, light) = made.axes[1].patches
+    assert redness(inside(page, shown, 0)).max() == 0
+    (_dark, light) = page.axes[1].patches
     assert (light.get_x() + 0.5, light.get_y() + 0.5, light.get_width(), light.get_height()) == (4, 6, 80, 48)
 
 
 def test_no_outline_where_the_net_saw_the_whole_image() -> None:
     frame = Frame(original=(60, 90), resized=SHAPE, corner=(0, 0), size=SHAPE)
-    made = figure(explanation(image=np.zeros((60, 90, 3), np.uint8), frame=frame), on_image=True)
-    assert not made.axes[1].patches
+    page = figure(explanation(image=np.zeros((60, 90, 3), np.uint8), frame=frame), on_image=True)
+    assert not page.axes[1].patches
 
 
 def test_on_the_image_needs_one() -> None:
@@ -106,15 +106,15 @@ def test_on_the_image_needs_one() -> None:
 
 @pytest.mark.parametrize("value", [0.0, np.nan, 1e-17])
 def test_a_map_without_influence_is_drawn(value: float) -> None:
-    made = figure(explanation(relevance=np.full((1, *SHAPE), value)), sure=True)
-    assert redness(inside(made, drawn(made), 1)).max() == 0
+    page = figure(explanation(relevance=np.full((1, *SHAPE), value)), sure=True)
+    assert redness(inside(page, drawn(page), 1)).max() == 0
 
 
 def test_nan_is_clear() -> None:
     relevance = explanation().relevance.copy()
     relevance[:, :, 30:] = np.nan
-    made = figure(explanation(relevance=relevance))
-    red = redness(inside(made, drawn(made), 1)) > 60
+    page = figure(explanation(relevance=relevance))
+    red = redness(inside(page, drawn(page), 1)) > 60
     np.testing.assert_allclose(extent(red, SHAPE), [*ROWS, COLUMNS[0], 30], atol=0.5)
 
 
@@ -122,10 +122,10 @@ def test_sure_leaves_clear_what_lies_within_two_standard_errors() -> None:
     stderr = np.full((1, *SHAPE), 0.34)
     stderr[..., 28:] = 0.36
     stderr[:, ROWS[0], 22:28] = np.nan
-    made = figure(explanation(stderr=stderr), sure=True)
-    red = redness(inside(made, drawn(made), 1)) > 60
+    page = figure(explanation(stderr=stderr), sure=True)
+    red = redness(inside(page, drawn(page), 1)) > 60
     np.testing.assert_allclose(extent(red, SHAPE), [ROWS[0] + 1, ROWS[1], COLUMNS[0], 28], atol=0.5)
-    assert "clear below two standard errors" in words(made)
+    assert "clear below two standard errors" in words(page)
 
 
 def test_sure_needs_a_standard_error() -> None:
@@ -133,9 +133,9 @@ def test_sure_needs_a_standard_error() -> None:
         figure(explanation(stderr=np.full((1, *SHAPE), np.nan)), sure=True)
 
 
-def limits(made: Figure) -> list[float]:
+def limits(page: Figure) -> list[float]:
     """Full colour of each bar."""
-    return [axes.get_ylim()[1] for axes in made.axes if axes.get_ylim()[0] == -axes.get_ylim()[1]]
+    return [axes.get_ylim()[1] for axes in page.axes if axes.get_ylim()[0] == -axes.get_ylim()[1]]
 
 
 def test_each_map_has_its_scale_unless_it_is_shared() -> None:
@@ -145,20 +145,20 @@ def test_each_map_has_its_scale_unless_it_is_shared() -> None:
 
 
 def test_a_shared_scale_pales_the_weaker_map() -> None:
-    made = figure(explanation(2), shared=True)
-    shown = drawn(made)
-    strong, weak = (inside(made, shown, axes) for axes in (1, 3))
+    page = figure(explanation(2), shared=True)
+    shown = drawn(page)
+    strong, weak = (inside(page, shown, axes) for axes in (1, 3))
     # the grey below shines through where the colour is not full
     assert strong[redness(strong) > 60][:, 1].mean() < 30 < 60 < weak[redness(weak) > 60][:, 1].mean()
 
 
 @pytest.mark.parametrize("maps", [1, 3, 4])
 def test_there_is_one_input_and_a_map_and_a_bar_for_each_target(maps: int) -> None:
-    made = figure(explanation(maps))
-    assert len(made.axes) == 1 + 2 * maps
-    assert len(limits(made)) == maps
+    page = figure(explanation(maps))
+    assert len(page.axes) == 1 + 2 * maps
+    assert len(limits(page)) == maps
     for number in range(maps):
-        assert f"class {number}" in words(made)
+        assert f"class {number}" in words(page)
 
 
 def test_titles_name_class_value_unit_and_settings() -> None:
@@ -181,9 +181,9 @@ def test_values_keep_the_digits_that_matter(unit: str, base: float, wanted: str)
 
 
 def test_a_name_is_no_formula() -> None:
-    made = figure(explanation(targets=[Target("prob", [0], "$x_1$ and $y$", "5 $")]))
-    assert redness(inside(made, drawn(made), 1)).max() > 60
-    assert r"\$x_1\$ and \$y\$ rather than 5 \$" in words(made)
+    page = figure(explanation(targets=[Target("prob", [0], "$x_1$ and $y$", "5 $")]))
+    assert redness(inside(page, drawn(page), 1)).max() > 60
+    assert r"\$x_1\$ and \$y\$ rather than 5 \$" in words(page)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 60), (60, 1), (40, 13)])
@@ -203,11 +203,11 @@ def test_every_shape_is_drawn_without_overlap(shape: tuple[int, int]) -> None:
     ],
 )
 def test_the_net_and_what_drew_are_told(sampler: Any, words: str) -> None:
-    made = figure(explanation(provenance={"net": {"name": "alexnet"}, "sampler": sampler}))
-    told = " ".join(text.get_text() for text in made.texts).replace("\N{NO-BREAK SPACE}", " ")
+    page = figure(explanation(provenance={"net": {"name": "alexnet"}, "sampler": sampler}))
+    told = " ".join(text.get_text() for text in page.texts).replace("\N{NO-BREAK SPACE}", " ")
     assert words in told
     assert "alexnet, " in told
-    no_overlap(made)
+    no_overlap(page)
 
 
 def test_long_names_are_broken_and_overlap_nothing() -> None:
@@ -224,29 +224,29 @@ def test_targets_out_of_range_or_none_are_refused() -> None:
 
 
 def test_notebooks_get_the_first_target_as_png() -> None:
-    made = explanation(3)
-    assert made._repr_png_() == png(made) == png(explanation(1))
-    assert png(made).startswith(b"\x89PNG\r\n")
+    explained = explanation(3)
+    assert explained._repr_png_() == png(explained) == png(explanation(1))
+    assert png(explained).startswith(b"\x89PNG\r\n")
 
 
 def test_the_explanation_is_not_changed() -> None:
-    made, same = explanation(2), explanation(2)
-    figure(made, sure=True, shared=True)
-    np.testing.assert_array_equal(made.relevance, same.relevance)
-    np.testing.assert_array_equal(made.pixels, same.pixels)
+    explained, same = explanation(2), explanation(2)
+    figure(explained, sure=True, shared=True)
+    np.testing.assert_array_equal(explained.relevance, same.relevance)
+    np.testing.assert_array_equal(explained.pixels, same.pixels)
 
 
 def test_a_map_of_colours_stands_as_large_beside_the_input() -> None:
     colours = np.random.default_rng(1).integers(0, 256, (*SHAPE, 3), np.uint8)
-    made, barred = (
+    bare, barred = (
         beside(explanation().pixels, colours, "fc[3]", scale=scale, unit="gradient", caption="tiny, sensitivity")
         for scale in (None, 0.5)
     )
-    assert [len(one.axes) for one in (made, barred)] == [2, 3]
-    sizes = [axes.get_position().size for axes in made.axes]
+    assert [len(one.axes) for one in (bare, barred)] == [2, 3]
+    sizes = [axes.get_position().size for axes in bare.axes]
     np.testing.assert_allclose(sizes[0], sizes[1])
-    np.testing.assert_array_equal(made.axes[1].images[0].get_array(), colours)
+    np.testing.assert_array_equal(bare.axes[1].images[0].get_array(), colours)
     for word in ("input", "fc[3]", "tiny, sensitivity"):
-        assert word in words(made)
+        assert word in words(bare)
     assert "gradient" in words(barred)
-    assert made.get_size_inches()[0] < barred.get_size_inches()[0]
+    assert bare.get_size_inches()[0] < barred.get_size_inches()[0]
