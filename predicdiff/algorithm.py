@@ -135,7 +135,7 @@ def run(
     path = None if checkpoint is None else Path(checkpoint)
     with Journal(path, analysis.identity, first_state(analysis, memory, batch_size)) as journal:
         tiles = analysis.tiles(int(journal.state["tile"]))
-        windows_before = sum(tiles[number].stop - tiles[number].start for number in journal.tiles)
+        windows_before = windows_done(tiles, journal)
         batch = executor(analysis, tiles, journal, progress)
         results = [journal.tiles[number] for number in range(len(tiles))]
     effort = {"seconds": time.perf_counter() - started, "windows_before": windows_before, "batch_size": batch}
@@ -147,6 +147,11 @@ def _check_effort(memory: int, batch_size: int | None) -> None:
         raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
     if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
         raise SettingsError(f"batch size {batch_size!r}: want at least 1.")
+
+
+def windows_done(tiles: Sequence[slice], journal: Journal) -> int:
+    """How many windows lie in the tiles that a journal holds."""
+    return sum(tiles[number].stop - tiles[number].start for number in journal.tiles)
 
 
 def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, int]:

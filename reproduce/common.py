@@ -18,6 +18,7 @@ from predicdiff.algorithm import run
 from predicdiff.cli.console import duration
 from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.cli.options.net import settle
+from predicdiff.cli.options.shared import engine_field
 from predicdiff.cli.options.values import FILE, FOLDER
 from predicdiff.cli.outputs import check_outputs, name_of
 from predicdiff.effort import seconds_needed
@@ -34,7 +35,6 @@ from predicdiff.overlays import find_colour_map, symmetric_scale
 from predicdiff.plan import Analysis, make_plan
 from predicdiff.plotting import Block, grid_figure, save_figure
 from predicdiff.presets import QUALITIES, Quality
-from predicdiff.protocols import ENGINES
 from predicdiff.samplers.corpus import bundled, default_corpus
 from predicdiff.samplers.registry import Recipe, find
 from predicdiff.samplers.saved import SavedSampler
@@ -62,13 +62,7 @@ class Choice(Options):
     names: tuple[str, ...] = option_field(
         "--net", multiple=True, help="A net's name; repeat for more. With --weights a prototxt."
     )
-    engine: str = option_field(
-        "--engine",
-        type=click.Choice(ENGINES),
-        default=ENGINES[0],
-        envvar="PREDICDIFF_ENGINE",
-        help="What runs Caffe nets.",
-    )
+    engine: str = engine_field("What runs Caffe nets.")
     weights: Path | None = option_field("--weights", type=FILE, help="Weights of the one --net, a deploy prototxt.")
     mean: str | None = option_field("--mean", help="Its mean: a file, or b,g,r.")
 

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from .. import windows
-from ..algorithm import first_state, run
+from ..algorithm import first_state, run, windows_done
 from ..effort import precision_gap, seconds_needed
 from ..errors import SettingsError
 from ..explanation import Explanation
@@ -168,8 +168,7 @@ def _finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | No
     if not tiles.exists():
         return 0
     with Journal(tiles, analysis.identity, first_state(analysis, memory, batch_size)) as journal:
-        every = analysis.tiles(int(journal.state["tile"]))
-        return sum(tile.stop - tile.start for i, tile in enumerate(every) if i in journal.tiles)
+        return windows_done(analysis.tiles(int(journal.state["tile"])), journal)
 
 
 def _say_how_long(

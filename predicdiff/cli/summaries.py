@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import targets
 from ..explanation import Explanation
 from ..protocols import Net
-from ..targets import class_blob
+from ..targets import class_blob, highest
 from .options.net import NamedImage
 
 
@@ -47,7 +46,7 @@ def top_classes(net: Net, image: np.ndarray, count: int) -> list[Class]:
         return []
     values = net.forward(net.encode(net.view(image))[None], [blob])[blob][0]
     labels = net.labels if net.labels is not None and len(net.labels) == len(values) else None
-    best = targets.highest(values, min(count, len(values)))
+    best = highest(values, min(count, len(values)))
     return [Class(i, labels[i] if labels else f"class {i}", value) for i, value in best]
 
 

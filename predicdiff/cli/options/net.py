@@ -19,10 +19,11 @@ from ...nets.fetching.weights import fetch_net, status
 from ...nets.preprocessing import ORDERS, Preprocessing
 from ...nets.zoo import load_net
 from ...presets import Like
-from ...protocols import ENGINES, PRECISIONS, Net
+from ...protocols import PRECISIONS, Net
 from ...samplers.corpus import bundled
 from ..console import FileBars
 from .base import Options, option_field
+from .shared import engine_field
 from .values import FILE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
@@ -69,13 +70,7 @@ class NetChoice(Options):
         help="Resize both sides, resize the short side, or only crop.  [default: warp for a prototxt]",
     )
     labels: Path | None = option_field("--labels", type=FILE, help="Names of the classes, a line each.")
-    engine: str = option_field(
-        "--engine",
-        type=click.Choice(ENGINES),
-        default=ENGINES[0],
-        envvar="PREDICDIFF_ENGINE",
-        help="What runs a Caffe net: torch, by far the faster, or Caffe itself.",
-    )
+    engine: str = engine_field("What runs a Caffe net: torch, by far the faster, or Caffe itself.")
     device: str | None = option_field(
         "--device", metavar="cpu|cuda", help="Where to compute.  [default: a GPU if there is one]"
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+
+from ...protocols import ENGINES
 from .base import option_field
 from .values import WINDOW
 
@@ -38,6 +41,13 @@ def stride_field(text: str = "Step between windows, at most k.", default: int | 
 def seed_field(text: str = "Of all that is drawn.") -> Any:
     """--seed."""
     return option_field("--seed", type=int, default=0, help=text)
+
+
+def engine_field(text: str) -> Any:
+    """--engine, or the environment's."""
+    return option_field(
+        "--engine", type=click.Choice(ENGINES), default=ENGINES[0], envvar="PREDICDIFF_ENGINE", help=text
+    )
 
 
 def _default(value: int | None) -> dict[str, int]:
