@@ -51,7 +51,7 @@ help:  ## This list
 	@echo "Variables: NETS=\"alexnet googlenet vgg16\"  IMAGES=\"cat.jpg dog.jpg\"  QUALITY=preview|standard|paper  SEED=0"
 	@echo "           PRECISION=tf32|bfloat16 (make timing on a GPU)  CAFFE_PYTHON=tests/caffe-python (and against Caffe)"
 	@echo "           NET_ENGINE=torch|caffe (Caffe itself: CAFFE_PYTHON=tests/caffe-python); a net of your own:"
-	@echo "           NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123"
+	@echo "           NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123, or NETS=googlenet WEIGHTS=its.caffemodel"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
 	@echo "Containers: ENGINE=docker|podman  TARGET=cuda|cpu|torch  BASE=debian:bullseye-slim  BAKE=\"googlenet\" (weights in"
 	@echo "           the image)  CACHE=predicdiff-cache (a volume or folder of weights)  DOCKER_RUN=\"--gpus all\""
@@ -85,7 +85,7 @@ figure6: $(READY)  ## Figure 6: four feature maps of a middle layer over several
 	$(FIGURE)
 
 presets: $(READY)  ## What preview and standard are worth: their maps' correlation with the paper's setting
-	$(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT) \
+	$(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT) $(OWN) \
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)

@@ -1,4 +1,4 @@
-"""What the figures share: nets and their stand-in, images, samplers, maps that an interrupted run takes up."""
+"""What the figures share: their command, nets before images, samplers, maps that an interrupted run takes up."""
 
 from __future__ import annotations
 
@@ -16,21 +16,14 @@ from tqdm import tqdm
 
 from predicdiff.algorithm import run
 from predicdiff.cli.console import duration
-from predicdiff.cli.options.base import Options, option_field, options_of
-from predicdiff.cli.options.net import settle
-from predicdiff.cli.options.shared import engine_field
-from predicdiff.cli.options.values import FILE, FOLDER
+from predicdiff.cli.options.base import option_field, options_of
+from predicdiff.cli.options.values import FOLDER
 from predicdiff.cli.outputs import check_outputs, name_of
 from predicdiff.effort import seconds_needed
-from predicdiff.errors import DownloadError, PredicdiffError, SettingsError, WeightsError
+from predicdiff.errors import PredicdiffError
 from predicdiff.explanation import Explanation
 from predicdiff.files import written_whole
 from predicdiff.images import load_image
-from predicdiff.nets.caffe.transformer import caffe_preprocessing
-from predicdiff.nets.fetching.manifest import models_dir
-from predicdiff.nets.fetching.weights import fetch_net
-from predicdiff.nets.labels import load_labels
-from predicdiff.nets.zoo import load_net
 from predicdiff.overlays import find_colour_map, symmetric_scale
 from predicdiff.plan import Analysis, make_plan
 from predicdiff.plotting import Block, grid_figure, save_figure
@@ -41,40 +34,12 @@ from predicdiff.samplers.saved import SavedSampler
 from predicdiff.settings import Settings
 from predicdiff.windows import usual_context
 
-PAPER_NETS = ("alexnet", "googlenet", "vgg16")
-STAND_IN = "efficientnet_lite0"
-TITLES = {"alexnet": "AlexNet", "googlenet": "GoogLeNet", "vgg16": "VGG16", STAND_IN: "EfficientNet-Lite0"}
+from .nets import PAPER_NETS, TITLES, Choice, check, nets, say
+
 #: "smoke" only shows that a figure can be made; its maps say little.
 CHOICES = {"smoke": Quality(10, 2), **QUALITIES}
 #: What captions call the colours of all maps.
 POSITIVE, NEGATIVE = find_colour_map().positive, find_colour_map().negative
-
-
-def say(text: str) -> None:
-    """A line of the log, on standard error like the progress bars."""
-    print(text, file=sys.stderr, flush=True)
-
-
-@dataclass(frozen=True)
-class Choice(Options):
-    """The options that say which nets, and what runs them."""
-
-    names: tuple[str, ...] = option_field(
-        "--net", multiple=True, help="A net's name; repeat for more. With --weights a prototxt."
-    )
-    engine: str = engine_field("What runs Caffe nets.")
-    weights: Path | None = option_field("--weights", type=FILE, help="Weights of the one --net, a deploy prototxt.")
-    mean: str | None = option_field("--mean", help="Its mean: a file, or b,g,r.")
-
-    def load(self, name: str) -> Any:
-        """A net by its name; with ``weights`` by its prototxt, where a thousand classes are taken for ILSVRC's."""
-        if self.weights is None:
-            return load_net(name, engine=self.engine)
-        preprocessing = caffe_preprocessing(mean=self.mean)
-        net = load_net(name, engine=self.engine, weights=self.weights, preprocessing=preprocessing)
-        if net.output is not None and net.blobs[net.output][0] == 1000:
-            net.labels = load_labels(models_dir() / "ilsvrc12_labels.tsv")
-        return net
 
 
 @dataclass(frozen=True)
@@ -113,9 +78,8 @@ def figure(kind: type[AnyRequest]) -> Callable[[Callable[[AnyRequest], None]], c
         def guarded(request: AnyRequest) -> None:
             warnings.showwarning = lambda message, *_args, **_kwargs: say(f"Warning: {message}")
             try:
-                _check(request)
+                check(request)
                 check_outputs([request.out / "figure.png"], [])
-                settle()
                 draw(request)
             except PredicdiffError as error:
                 say(f"Error: {error}")
@@ -127,44 +91,6 @@ def figure(kind: type[AnyRequest]) -> Callable[[Callable[[AnyRequest], None]], c
         return click.command(help=sys.modules[draw.__module__].__doc__)(options_of(kind, "request")(guarded))
 
     return decorate
-
-
-def _check(choice: Choice) -> None:
-    count = len(choice.names)
-    if choice.weights is not None and count != 1:
-        raise SettingsError(f"--weights are those of one deploy prototxt: want one --net with them, not {count}.")
-    if choice.mean is not None and choice.weights is None:
-        raise SettingsError("--mean is that of a deploy prototxt: want --net and --weights with it.")
-
-
-def nets(choice: Choice, wanted: tuple[str, ...] = PAPER_NETS) -> tuple[dict[str, Any], str]:
-    """Nets by title, and a sentence for the caption where others than ``wanted`` had to serve.
-
-    Named nets must be there. Otherwise those of ``wanted`` whose weights are there or can be fetched; where none is,
-    the stand-in, a torch module, which with Caffe can't serve: a WeightsError there.
-    """
-    if choice.names:
-        return {TITLES.get(name, Path(name).stem): choice.load(name) for name in choice.names}, ""
-    loaded: dict[str, Any] = {}
-    away: dict[str, str] = {}
-    for name in wanted:
-        try:
-            fetch_net(name, unreachable=away)
-            loaded[TITLES[name]] = choice.load(name)
-        except (DownloadError, WeightsError) as error:
-            say(f"{TITLES[name]} is left out: {str(error).splitlines()[0]}")
-    if loaded:
-        missing = [TITLES[name] for name in wanted if TITLES[name] not in loaded]
-        return loaded, f"Without {' and '.join(missing)}, whose weights could not be had." if missing else ""
-    if choice.engine != "torch":
-        raise WeightsError(
-            f"the weights of {', '.join(TITLES[name] for name in wanted)} are not there, and {TITLES[STAND_IN]}, which "
-            f"stands in for them with torch, is no Caffe net. Get them with `predicdiff fetch {' '.join(wanted)}`, or "
-            "give a net of your own: NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123."
-        )
-    note = f"{TITLES[STAND_IN]} stands in for {', '.join(TITLES[n] for n in wanted)}, whose weights could not be had."
-    say(note)
-    return {TITLES[STAND_IN]: choice.load(STAND_IN)}, note
 
 
 def images(paths: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -1,8 +1,8 @@
 """The paper's figure 1: what speaks for and against the predicted class, by three methods, for every net and image.
 
 Rows: (a) sensitivity map, (b) marginal sampling, (c) the same over the image, (d) conditional sampling, (e) the same
-over the image. Nets are those of AlexNet, GoogLeNet and VGG16 whose weights are there or can be fetched; where none is,
-EfficientNet-Lite0 stands in for them.
+over the image. Nets are those of AlexNet, GoogLeNet and VGG16 whose weights are there or can be fetched. SqueezeNet 1.1
+stands in for AlexNet, and where no weights can be had EfficientNet-Lite0 for all of them.
 """
 
 from __future__ import annotations

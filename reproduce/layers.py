@@ -8,10 +8,11 @@ import numpy as np
 
 from predicdiff.errors import SettingsError
 
-#: Early, middle, late, all of them behind their ReLU; for GoogLeNet the paper's. EfficientNet-Lite0's have the maps'
-#: sizes of GoogLeNet's.
+#: Early, middle, late, all of them behind their ReLU; for GoogLeNet the paper's. Where a net has maps of the sizes of
+#: GoogLeNet's, they are taken.
 LAYERS = {
     "googlenet": ("conv1/7x7_s2", "inception_3a/output", "inception_5b/output"),
+    "squeezenet1.1": ("conv1", "fire4/concat", "fire9/concat"),
     "alexnet": ("conv1", "conv3", "conv5"),
     "vgg16": ("conv1_2", "conv3_3", "conv5_3"),
     "efficientnet_lite0": ("stem", "blocks.4.expand", "head"),

@@ -26,6 +26,7 @@ from predicdiff.samplers.registry import find, names
 from predicdiff.settings import Settings
 
 from . import common
+from .nets import STAND_IN
 
 WINDOW = 10
 #: Samplers that draw.
@@ -190,7 +191,7 @@ def main(request: Request) -> None:
     request.out.mkdir(parents=True, exist_ok=True)
     maps = earlier(path, where)
     settings = Settings(window=WINDOW, samples=QUALITIES["paper"].samples, stride=1)
-    cases, _note = common.cases(request if request.names else replace(request, names=(common.STAND_IN,)))
+    cases, _note = common.cases(request if request.names else replace(request, names=(STAND_IN,)))
     for case in cases:
         for kind in request.kinds or KINDS[:1]:
             label = f"{case.title}, {case.name}, {kind}"

@@ -27,7 +27,7 @@ labels = "labels.txt"
 training_instances = 77
 licence = "none"
 citation = "nobody"
-preprocessing = {{ view = {{ mode = "warp", size = 24 }}, channels = "bgr" }}
+preprocessing = {{ view = {{ mode = "warp", size = 24 }}, channels = "bgr", mean = [104.0, 117.0, 123.0] }}
 
 [tiny.weights]
 file = "tiny.caffemodel"

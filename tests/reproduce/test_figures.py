@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from helpers.engines import ENGINES, needed
 from helpers.places import ROOT
 
-from predicdiff.errors import WeightsError
 from predicdiff.images import load_image
 from predicdiff.nets import zoo
 from predicdiff.nets.caffe import resolved as layers
@@ -211,9 +210,9 @@ def test_each_quality_takes_about_as_many_evaluations_for_every_window(
     assert plan.samples == 1 or plan.samples / plan.stride**2 == pytest.approx(wanted, abs=0.5 / plan.stride**2)
 
 
-@pytest.mark.parametrize("name", ["alexnet", "googlenet", "vgg16"])
+@pytest.mark.parametrize("name", ["alexnet", "googlenet", "squeezenet_v1.1", "vgg16"])
 def test_layers_of_figures_5_and_6_are_maps_in_each_net(name: str, models: Path, module: Callable[[str], Any]) -> None:
-    named = module("layers").LAYERS[name]
+    named = module("layers").LAYERS[name.replace("_v", "")]
     shapes = layers.resolve(read_prototxt(models / f"{name}.prototxt")).blobs
     sides = [shapes[layer][1] for layer in named]
     assert all(len(shapes[layer]) == 3 for layer in named)
@@ -227,34 +226,6 @@ def test_layers_of_the_stand_in_are_maps_behind_a_relu(module: Callable[[str], A
     assert [net.blobs[layer][1:] for layer in named] == [(112, 112), (28, 28), (7, 7)]
     maps = net.forward(np.zeros((1, *net.input_shape), np.float32), named)
     assert all(values.min() >= 0 for values in maps.values())
-
-
-def test_a_net_of_ones_own(make: Make, data: Path) -> None:
-    own = ["--net", str(data / "tiny_v1.prototxt"), "--weights", str(data / "tiny_v1.caffemodel"), "--mean", "0,0,0"]
-    _, log = make(1, *own, code=2)
-    assert "Error: --weights are those of one deploy prototxt: want one --net with them, not 2." in log
-    _, log = make(1, "--mean", "0,0,0", code=2)
-    assert "Error: --mean is that of a deploy prototxt" in log
-
-
-def test_a_deploy_prototxt_gets_its_weights_mean_and_engine(module: Callable[[str], Any], data: Path) -> None:
-    common = module("common")
-    choice = common.Choice(
-        (str(data / "tiny_v1.prototxt"),), ENGINES[0], weights=data / "tiny_v1.caffemodel", mean="104,117,123"
-    )
-    loaded, note = common.nets(choice)
-    (net,) = loaded.values()
-    assert (list(loaded), note, net.labels) == (["tiny_v1"], "", None)
-    assert net.provenance["engine"] == ENGINES[0]
-    assert list(net.preprocessing.mean) == [104, 117, 123]
-
-
-def test_no_torch_module_stands_in_for_a_caffe_net(tiny: Path, module: Callable[[str], Any], monkeypatch: Any) -> None:
-    common = module("common")
-    monkeypatch.setitem(common.TITLES, "tiny", "the tiny net")
-    (tiny / "cache" / "nets" / "tiny.caffemodel").unlink()
-    with pytest.raises(WeightsError, match=r"is no Caffe net. Get them with `predicdiff fetch tiny`"):
-        common.nets(common.Choice(engine="caffe"), ("tiny",))
 
 
 def test_the_makefile_makes_every_figure() -> None:

@@ -149,7 +149,7 @@ def test_what_is_wrong_is_said_before_anything_is_measured(
 def test_weights_want_the_one_net_that_they_belong_to(count: int, run: Run, tiny: Path, data: Path) -> None:
     nets = ["--net", data / "tiny_v1.prototxt"] * count
     output = run(*nets, "--weights", data / "tiny_v1.caffemodel", code=2)
-    assert output == f"Error: --weights are those of one deploy prototxt: want one --net with them, not {count}.\n"
+    assert output == f"Error: --weights belong to one net: want one --net with them, not {count}.\n"
     assert not (tiny / "out").exists()
 
 

@@ -42,7 +42,9 @@ class NetChoice(Options):
         metavar="NAME|PROTOTXT",
         help="A net that `predicdiff nets` lists, or the deploy prototxt of one of your own.",
     )
-    weights: Path | None = option_field("--weights", type=FILE, help="The caffemodel that goes with a prototxt.")
+    weights: Path | None = option_field(
+        "--weights", type=FILE, help="The caffemodel that goes with a prototxt, or another for a listed net."
+    )
     mean: str | None = option_field(
         "--mean",
         metavar="FILE|B,G,R",
