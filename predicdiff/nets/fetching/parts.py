@@ -79,7 +79,7 @@ def fetch_parts(
     DownloadError
         If some did not come, or nothing can be written; says what to do by hand.
     """
-    of_layers = parts_of(net, _listed(parts.folder), source.file)
+    of_layers = parts_of(net, listed_parts(parts.folder), source.file)
     wanted = [part for layer in of_layers.values() for part in layer]
     with part_file(target) as whole:
         folder = _folder(whole.path)
@@ -133,8 +133,8 @@ def blob(content: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return content.reshape(out, height, width, channels).transpose(0, 3, 1, 2)
 
 
-def _listed(folder: str) -> dict[str, Part]:
-    """The parts below a folder, by their names in it."""
+def listed_parts(folder: str) -> dict[str, Part]:
+    """The parts that the list has below a folder, by their names in it."""
     with open(models_dir() / "parts.tsv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     mine = [(row["path"][len(folder) + 1 :], row) for row in rows if row["path"].startswith(f"{folder}/")]

@@ -8,7 +8,9 @@ import pytest
 
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.nets.caffe.resolved import resolve
 from predicdiff.nets.fetching import manifest
+from predicdiff.nets.fetching.parts import listed_parts, parts_of
 
 WHOLE = """
 [net]
@@ -47,6 +49,15 @@ def test_caffe_nets_have_their_prototxt(name: str) -> None:
     spec = read_prototxt(manifest.models_dir() / (net.prototxt or ""))
     tops = {top for layer in spec.layers for top in layer.tops}
     assert {net.scores, net.output} <= tops
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("googlenet", 6_998_552), ("squeezenet1.1", 1_235_496)])
+def test_the_list_of_parts_fits_the_nets(name: str, parameters: int) -> None:
+    net = manifest.entry(name)
+    (folder,) = (source.parts.folder for source in net.weights if source.parts)
+    layers = resolve(read_prototxt(manifest.models_dir() / (net.prototxt or "")))
+    of_layers = parts_of(layers, listed_parts(folder), name)
+    assert sum(part.size for parts in of_layers.values() for part in parts) == 4 * parameters
 
 
 def test_an_entry_from_toml() -> None:
