@@ -11,12 +11,12 @@ from ..errors import ImageError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, load_image
 from .comparison import Comparison
-from .pictures import clipped, relevance_of, style_of
+from .pictures import LIMITED, clipped, relevance_of, style_of
 from .registration import Placement, register
 from .similarity import similarity
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
-LIMITED = "the picture shows no values above half of the largest: the maps were limited likewise."
+ONLY_HALF = "the picture shows no values above half of the largest: the maps were limited likewise."
 Map = Union[Explanation, np.ndarray]
 
 
@@ -91,8 +91,8 @@ def compare(
         picture, drawn, title = np.array(b), style_of(np.asarray(b), style=style), "picture"
         second, first = relevance_of(picture, style=drawn), clipped(first, drawn)
         aligned, placement = register(second, first, whole=whole)
-        if drawn == "hsv":
-            notes.append(LIMITED)
+        if drawn in LIMITED:
+            notes.append(ONLY_HALF)
     elif whole:
         raise SettingsError("whole (--whole) is for a picture, and the second is a map: leave it out.")
     else:

@@ -17,7 +17,12 @@ NAMES = {
     "sign_agreement": "sign agreement",
     "top_overlap": "overlap of the top",
 }
-DRAWN = {"plain": "plain seismic colours", "hsv": "an overlay in HSV", "blend": "an overlay of predicdiff"}
+DRAWN = {
+    "plain": "plain seismic colours",
+    "hsv": "an overlay in HSV",
+    "multiply": "colours times a grey picture",
+    "blend": "an overlay of predicdiff",
+}
 
 
 @dataclass(frozen=True, eq=False)
