@@ -69,20 +69,26 @@ class Placement:
         (height, width) float64 array, NaN outside the panel
         """
         known = np.isfinite(panel)
-        total, weight = np.where(known, panel, 0.0), known.astype(np.float64)
-        for axis in (0, 1):
-            total, weight = (self._along(values, axis, shape[axis]) for values in (total, weight))
+        total = self._along(self._along(np.where(known, panel, 0.0), 0, shape[0]), 1, shape[1])
+        if known.all():
+            inside = [self._at(axis, panel.shape[axis], shape[axis])[1] for axis in (0, 1)]
+            return np.where(np.logical_and.outer(*inside), total, np.nan)
+        weight = self._along(self._along(known.astype(np.float64), 0, shape[0]), 1, shape[1])
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(weight >= 0.5, total / weight, np.nan)
 
+    def _at(self, axis: int, length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where on one axis of a panel the map's pixels lie, counted from its first pixel's centre; and if inside."""
+        at = (np.arange(size) + 0.5) * self.scale[axis] + self.offset[axis] - 0.5
+        return at, (at >= -0.5) & (at <= length - 0.5)
+
     def _along(self, values: np.ndarray, axis: int, size: int) -> np.ndarray:
-        step, start, last = self.scale[axis], self.offset[axis], values.shape[axis] - 1
+        step, last = self.scale[axis], values.shape[axis] - 1
         if step > 1.0:
             from scipy.ndimage import gaussian_filter1d
 
             values = gaussian_filter1d(values, (step - 1.0) / 2.0, axis=axis, mode="nearest")
-        at = (np.arange(size) + 0.5) * step + start - 0.5
-        inside = (at >= -0.5) & (at <= last + 0.5)
+        at, inside = self._at(axis, last + 1, size)
         at = np.clip(at, 0, last)
         low = np.minimum(at.astype(int), max(last - 1, 0))
         part = np.expand_dims(at - low, 1 - axis)
@@ -228,20 +234,23 @@ def _correlations(panel: np.ndarray, relevance: np.ndarray) -> np.ndarray:
 
     0 where that is too little or does not vary.
     """
-    from scipy.signal import fftconvolve  # SciPy is slow to import, and only a comparison needs these
+    from scipy.fft import irfft2, next_fast_len, rfft2  # SciPy is slow to import, and only a comparison needs these
 
     a, b = np.isfinite(panel).astype(float), np.isfinite(relevance).astype(float)
     p, r = _standard(panel), _standard(relevance)
-
-    def slide(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return fftconvolve(x, y[::-1, ::-1], mode="valid")
-
-    count = np.maximum(slide(a, b), 1.0)
-    p_mean, r_mean = slide(p, b) / count, slide(a, r) / count
-    p_var, r_var = slide(p**2, b) / count - p_mean**2, slide(a, r**2) / count - r_mean**2
+    # no longer than the panel: what wraps around lies beyond the places that are kept
+    lengths = [next_fast_len(size, real=True) for size in panel.shape]
+    one = rfft2(np.stack([a, p, p**2]), lengths)
+    other = rfft2(np.stack([b, r, r**2]), lengths).conj()
+    sums = irfft2(one[[0, 1, 0, 1, 2, 0]] * other[[0, 0, 1, 1, 0, 2]], lengths)
+    rows, columns = (size - inner + 1 for size, inner in zip(panel.shape, relevance.shape))
+    sums = sums[:, :rows, :columns]
+    count = np.maximum(sums[0], 1.0)
+    p_mean, r_mean, both, p_square, r_square = sums[1:] / count
+    p_var, r_var = p_square - p_mean**2, r_square - r_mean**2
     usable = (count > COVER * b.sum()) & (p_var > 1e-6) & (r_var > 1e-6)
     spread = np.sqrt(np.where(usable, p_var * r_var, 1.0))
-    return np.where(usable, (slide(p, r) / count - p_mean * r_mean) / spread, 0.0)
+    return np.where(usable, (both - p_mean * r_mean) / spread, 0.0)
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
