@@ -60,15 +60,15 @@ def distance(colours: np.ndarray) -> np.ndarray:
     return distances[place].reshape(colours.shape[:2])
 
 
-def saturation_of(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def saturation_of(colours: np.ndarray, blur: float = BLUR) -> tuple[np.ndarray, np.ndarray]:
     """Saturation, of blue below zero, and where there is light enough for one.
 
     Around each pixel it is the slope of the line through zero that fits chroma = saturation x value best: so dark
     pixels, whose hue and saturation are noise, take their neighbours' colour; where all is dark nothing is known.
     """
     value = colours.max(axis=2)
-    power = soft(value**2)
+    power = soft(value**2, blur)
     lit = power > BLACK**2
     if not lit.any():
         raise ImageError("the picture is too dark to have colours: want one as bright as it was drawn.")
-    return np.where(lit, soft(signed(colours) * value) / np.maximum(power, BLACK**2), 0.0), lit
+    return np.where(lit, soft(signed(colours) * value, blur) / np.maximum(power, BLACK**2), 0.0), lit

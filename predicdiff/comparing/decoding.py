@@ -11,8 +11,9 @@ from ..images import LUMA
 from ..overlays import find_colour_map, overlay
 from .colours import BLACK, LEVELS, NEAR, PALE, READ, areas, distance, saturation_of, signed, soft
 
-#: Pixels over which the sign of a colour is averaged, and the R - B from which on it is certain.
-SIGN_BLUR, CERTAIN = 0.7, 0.05
+#: Pixels over which saturation is averaged, of which more would cost a small picture its detail; those over which the
+#: sign of a colour is, and the R - B from which on that is certain.
+FINE, SIGN_BLUR, CERTAIN = 0.5, 0.7, 0.05
 #: Saturation from which on a colour's darkness begins to count in "multiply".
 PURE = 0.85
 
@@ -35,7 +36,7 @@ def plain(colours: np.ndarray) -> np.ndarray:
 
 def hsv(colours: np.ndarray) -> np.ndarray:
     """Saturation, in units of its largest, which all levels from a half on have."""
-    saturation, lit = saturation_of(colours)
+    saturation, lit = saturation_of(colours, FINE)
     strong = np.abs(saturation[np.abs(saturation) > PALE])
     largest = float(np.percentile(strong, 99)) if strong.size else 1.0
     return np.where(lit, np.clip(0.5 * saturation / largest, -0.5, 0.5), np.nan)
@@ -47,7 +48,7 @@ def multiply(colours: np.ndarray, ground: np.ndarray | None) -> np.ndarray:
     ``ground`` (H, W) is the luminance of the picture below, from which that of the overlay's grey is a straight line;
     without it nothing above a half is known.
     """
-    saturation, lit = saturation_of(colours)
+    saturation, lit = saturation_of(colours, FINE)
     level = np.clip(0.5 * saturation, -0.5, 0.5)
     if ground is not None:
         value = colours.max(axis=2)
