@@ -1,4 +1,4 @@
-"""The bundled definitions of AlexNet, GoogLeNet and VGG16 against what is known of them."""
+"""The bundled definitions of AlexNet, GoogLeNet, VGG16 and SqueezeNet 1.1 against what is known of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from helpers.places import MODELS
 from predicdiff.nets.caffe.prototxt import read_prototxt
 from predicdiff.nets.caffe.records import Layer, NetSpec
 
-NAMES = ("alexnet", "googlenet", "vgg16")
+NAMES = ("alexnet", "googlenet", "vgg16", "squeezenet_v1.1")
 Shape = Tuple[int, ...]
 
 
@@ -55,6 +55,8 @@ def convolved(layer: Layer, bottom: Shape) -> tuple[Shape, int]:
 
 def pooled(layer: Layer, bottom: Shape) -> Shape:
     param = layer.params["pooling_param"]
+    if param.get("global_pooling"):
+        return (bottom[0], 1, 1)
     pad = param.get("pad", 0)
     side = -(-(bottom[1] + 2 * pad - param["kernel_size"]) // param["stride"]) + 1  # rounded up
     if pad and (side - 1) * param["stride"] >= bottom[1] + pad:
@@ -64,7 +66,12 @@ def pooled(layer: Layer, bottom: Shape) -> Shape:
 
 @pytest.mark.parametrize(
     ("name", "layers", "parameters", "side"),
-    [("alexnet", 23, 60_965_224, 227), ("googlenet", 142, 6_998_552, 224), ("vgg16", 39, 138_357_544, 224)],
+    [
+        ("alexnet", 23, 60_965_224, 227),
+        ("googlenet", 142, 6_998_552, 224),
+        ("vgg16", 39, 138_357_544, 224),
+        ("squeezenet_v1.1", 66, 1_235_496, 227),
+    ],
 )
 def test_layers_and_parameters(name: str, layers: int, parameters: int, side: int) -> None:
     net = read(name)
@@ -88,6 +95,7 @@ def test_layers_and_parameters(name: str, layers: int, parameters: int, side: in
                 **{"pool5/7x7_s1": (1024, 1, 1), "loss3/classifier": (1000,), "prob": (1000,)},
             },
         ),
+        ("squeezenet_v1.1", {"conv1": (64, 113, 113), "pool3": (128, 28, 28), "pool10": (1000, 1, 1)}),
         ("vgg16", {"conv1_2": (64, 224, 224), "pool4": (512, 14, 14), "pool5": (512, 7, 7), "fc7": (4096,)}),
     ],
 )
@@ -110,6 +118,7 @@ def test_shapes_of_blobs(name: str, wanted: dict[str, Shape]) -> None:
                 **{"InnerProduct": 1, "Dropout": 1, "Softmax": 1},
             },
         ),
+        ("squeezenet_v1.1", {"Convolution": 26, "ReLU": 26, "Pooling": 4, "Concat": 8, "Dropout": 1, "Softmax": 1}),
         ("vgg16", {"Convolution": 13, "ReLU": 15, "Pooling": 5, "InnerProduct": 3, "Dropout": 2, "Softmax": 1}),
     ],
 )
@@ -150,5 +159,5 @@ def test_layers_are_those_of_the_recorded_facts(name: str, shared: Path) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_head_says_what_it_is(name: str) -> None:
     head = (MODELS / f"{name}.prototxt").read_text().split("\n\n")[0]
-    assert re.fullmatch(r"(# .*\n)+# Weights: \w+\.caffemodel\. .*parameters\.", head)
-    assert re.search(r"(NIPS|CVPR|ICLR) 20\d\d", head)
+    assert re.fullmatch(r"(# .*\n)+# Weights: [\w.]+\.caffemodel\. .*parameters\.", head)
+    assert re.search(r"(NIPS|CVPR|ICLR|arXiv:1602\.07360,) 20\d\d", head)

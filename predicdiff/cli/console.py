@@ -85,7 +85,7 @@ def _sentence(text: str) -> str:
 
 def bar(total: int | None, *, quiet: bool, initial: int = 0, unit: str = " windows", scale: bool = False) -> tqdm:
     """A progress bar on stderr with the time left; nothing where that is no terminal."""
-    shape = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{unit}, {elapsed} gone, {remaining} left"
+    shape = "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{unit}, {elapsed} gone, {remaining} left"
     hidden = quiet or not _seen()
     return tqdm(
         total=total,

@@ -13,11 +13,13 @@ from .options.base import Command, Speech, options_of
 HELP = """Download the weights of nets, and their mean images; what an interrupted call left is gone on with.
 
 Files are kept in the folder that PREDICDIFF_CACHE names, otherwise in the user's cache folder, and get their names
-only when their hashes are right.
+only when their hashes are right. Where no host has the whole file, GoogLeNet's and SqueezeNet's weights come in parts,
+over several connections, and are put together into one file.
 
 \b
 Examples:
   predicdiff fetch googlenet
+  predicdiff fetch squeezenet1.1
   predicdiff fetch alexnet googlenet vgg16
 """
 

@@ -1,27 +1,35 @@
-"""An HTTP server on this machine that serves one file in every way that goes wrong."""
+"""An HTTP server on this machine that serves one file, or some, in every way that goes wrong."""
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 
 class LocalServer:
     """Serves ``body``; the first part of the path says how (see `WAYS`).
 
+    Of ``files``, by name, it serves those that are asked for, each in the way that ``ways`` says, otherwise well.
     ``log`` holds each request's path and Range header. The server is closed at the end of a ``with`` block.
     """
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, files: Mapping[str, bytes] | None = None) -> None:
         self.body = body
-        self.other = bytes(255 - byte for byte in body)
+        self.files = dict(files or {})
+        self.ways: dict[str, str] = {}
         self.log: list[tuple[str, str | None]] = []
         self.over = threading.Event()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up on purpose
         self.http.local = self  # type: ignore[attr-defined]
+
+    @property
+    def other(self) -> bytes:
+        """Another file of the same size."""
+        return bytes(255 - byte for byte in self.body)
 
     def url(self, path: str) -> str:
         """Address of a path."""
@@ -30,6 +38,10 @@ class LocalServer:
     def ranges(self) -> list[str | None]:
         """Range headers of all requests so far."""
         return [requested for _, requested in self.log]
+
+    def asked(self) -> list[str]:
+        """The names of those of ``files`` that were asked for so far."""
+        return [path[len("/files/") :] for path, _ in self.log if path.startswith("/files/")]
 
     def __enter__(self) -> LocalServer:
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
@@ -184,10 +196,18 @@ def gibberish(handler: Handler, local: LocalServer, argument: str) -> None:
     handler.wfile.write(b"220 mail.example.org ESMTP\r\n\r\n")
 
 
+def files(handler: Handler, local: LocalServer, argument: str) -> None:
+    """``files/NAME``: one of the files, in its way."""
+    way, _, how = local.ways.get(argument, "good").partition("/")
+    one = copy.copy(local)
+    one.body = local.files[argument]
+    WAYS[way](handler, one, how)
+
+
 WAYS: dict[str, Callable[[Handler, LocalServer, str], None]] = {
     way.__name__: way
     for way in (
         *(good, other, norange, wrongrange, claims, nolength, endless, chunked, html),
-        *(status, redirect, loop, silent, mute, trickle, gibberish),
+        *(status, redirect, loop, silent, mute, trickle, gibberish, files),
     )
 }

@@ -29,7 +29,7 @@ licence = "none"
 citation = "nobody"
 preprocessing = {{ view = {{ mode = "warp", size = 24 }}, channels = "bgr", mean = [104.0, 117.0, 123.0] }}
 
-[tiny.weights]
+[[tiny.weights]]
 file = "tiny.caffemodel"
 sha1 = "{sha1}"
 size = {size}

@@ -1,9 +1,9 @@
-"""Protobuf's wire format, walked in a file without reading what lies between."""
+"""Protobuf's wire format: walked in a file without reading what lies between, and written."""
 
 from __future__ import annotations
 
 from io import BufferedReader
-from typing import Iterator, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 
 from ...errors import FormatError
 
@@ -72,3 +72,19 @@ def varint(data: bytes, start: int, place: int) -> tuple[int, int]:
         if data[index] < 0x80:
             return value, index + 1
     raise FormatError(f"the file is cut off or damaged: a number at byte {place} has no end.")
+
+
+def packed(values: Iterable[int]) -> bytes:
+    """Numbers of at least 0 as varints, one behind the other."""
+    written = bytearray()
+    for value in values:
+        while value > 0x7F:
+            written.append(value & 0x7F | 0x80)
+            value >>= 7
+        written.append(value)
+    return bytes(written)
+
+
+def piece(number: int, content: bytes) -> bytes:
+    """A field that holds a message, a string or packed numbers."""
+    return packed([number << 3 | LENGTH, len(content)]) + content

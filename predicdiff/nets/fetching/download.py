@@ -13,7 +13,7 @@ import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple, NoReturn, Optional, Sequence
+from typing import Callable, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from ...errors import DownloadError, WeightsError
@@ -83,38 +83,48 @@ def fetch(
     DownloadError
         If no host gave the file, or it cannot be written; the message says what to do by hand.
     """
-    target = Path(target)
-    if target.is_file() and file_hash(target, wanted.algorithm) == wanted.digest:
-        return target
-    job = _Job(wanted, size, limit if size is None else size, progress, patience)
-    away = {} if unreachable is None else unreachable
-    failures: list[tuple[str, _FailedError]] = []
+    job = Job(wanted, size, limit if size is None else size, progress, patience)
+    failures = attempt(urls, Path(target), job, {} if unreachable is None else unreachable)
+    if failures is not None:
+        raise _nothing_came(Path(target), wanted, failures)
+    return Path(target)
+
+
+def attempt(urls: Sequence[str], target: Path, job: Job, unreachable: dict[str, str]) -> Failures | None:
+    """As `fetch`: gives None once the file is there, otherwise why each host did not give it."""
+    if target.is_file() and file_hash(target, job.wanted.algorithm) == job.wanted.digest:
+        return None
+    failures: Failures = []
     with part_file(target) as part:
         for url in urls:
             host = urlsplit(url).netloc
             try:
-                if host in away:
-                    raise _UnreachableError(away[host])
+                if host in unreachable:
+                    raise _UnreachableError(unreachable[host])
                 job.download(url, part)
-            except _FailedError as failure:
+            except FailedError as failure:
                 failures.append((url, failure))
                 if isinstance(failure, _UnreachableError):
-                    away[host] = str(failure)
+                    unreachable[host] = str(failure)
             else:
                 part.keep()
-                return target
-    raise _nothing_came(target, wanted, failures)
+                return None
+    return failures
 
 
-class _FailedError(Exception):
+class FailedError(Exception):
     """Why a URL did not give the file, in a few words."""
 
 
-class _UnreachableError(_FailedError):
+#: URLs that did not give a file, each with the reason.
+Failures = List[Tuple[str, FailedError]]
+
+
+class _UnreachableError(FailedError):
     """The host cannot be found or connected to, or does not answer."""
 
 
-class _OtherFileError(_FailedError):
+class _OtherFileError(FailedError):
     """The host gave a file with another hash."""
 
     def __init__(self, digest: str) -> None:
@@ -126,7 +136,7 @@ class _CutError(Exception):
     """The transfer ended early; what is in the part is good."""
 
 
-def _nothing_came(target: Path, wanted: Hash, failures: list[tuple[str, _FailedError]]) -> WeightsError | DownloadError:
+def _nothing_came(target: Path, wanted: Hash, failures: Failures) -> WeightsError | DownloadError:
     tried = "".join(f"\n  {url}: {failure}" for url, failure in failures)
     by_hand = f"\nBy hand: put the file whose {wanted.title} is {wanted.digest} at {target}"
     others = [failure.digest for _, failure in failures if isinstance(failure, _OtherFileError)]
@@ -139,7 +149,7 @@ def _nothing_came(target: Path, wanted: Hash, failures: list[tuple[str, _FailedE
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """One file to download, and the terms; ``most`` is the largest number of bytes to accept."""
 
     wanted: Hash
@@ -173,7 +183,7 @@ class _Job:
                 tries = 0 if have >= most + ENOUGH else tries + 1
                 most = max(most, have)
                 if tries > RETRIES:
-                    raise _FailedError(f"{cut} after {have:,} bytes") from None
+                    raise FailedError(f"{cut} after {have:,} bytes") from None
                 time.sleep(PAUSE)
 
     def transfer(self, url: str, part: PartFile) -> None:
@@ -191,7 +201,7 @@ class _Job:
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != 416 or not have:
-                raise _FailedError(f"HTTP {error.code} {error.reason}") from None
+                raise FailedError(f"HTTP {error.code} {error.reason}") from None
             if error.headers.get("Content-Range") != f"bytes */{have}":
                 part.clear()
                 raise _CutError("refuses to go on") from None
@@ -202,10 +212,10 @@ class _Job:
     def receive(self, response: http.client.HTTPResponse, part: PartFile) -> None:
         """Append the body of an answer to the part, or replace the part with it."""
         if response.headers.get_content_type() == "text/html":
-            raise _FailedError("sent a web page instead of the file")
+            raise FailedError("sent a web page instead of the file")
         received, total = _extent(response)
         if total is not None and (total > self.most or self.size not in (None, total)):
-            raise _FailedError(f"offers {total:,} bytes, want {'at most ' if self.size is None else ''}{self.most:,}")
+            raise FailedError(f"offers {total:,} bytes, want {'at most ' if self.size is None else ''}{self.most:,}")
         if received != len(part):
             part.clear()
         if received != len(part):
@@ -215,7 +225,7 @@ class _Job:
             received += len(chunk)
             if received > self.most:
                 part.clear()
-                raise _FailedError(f"sent more than {self.most:,} bytes")
+                raise FailedError(f"sent more than {self.most:,} bytes")
             part.write(chunk)
             if self.progress:
                 self.progress(received, expected)
@@ -229,7 +239,7 @@ class _Job:
             try:
                 chunk = response.read1(CHUNK)
             except socket.timeout:
-                raise _FailedError(f"fell silent for {self.patience.stall:g} s") from None
+                raise FailedError(f"fell silent for {self.patience.stall:g} s") from None
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise _CutError(f"cut the line ({_reason(error)})") from None
             if not chunk:
@@ -238,7 +248,7 @@ class _Job:
             received += len(chunk)
             if time.monotonic() - since > self.patience.stall:
                 if received < TRICKLE:
-                    raise _FailedError(f"sent only {received:,} bytes in {self.patience.stall:g} s")
+                    raise FailedError(f"sent only {received:,} bytes in {self.patience.stall:g} s")
                 since, received = time.monotonic(), 0
 
 
@@ -286,8 +296,8 @@ def _refused(answer: object) -> NoReturn:
     if isinstance(answer, OSError):
         raise _UnreachableError(_reason(answer)) from answer
     if isinstance(answer, (http.client.HTTPException, ValueError)):
-        raise _FailedError(f"does not speak HTTP ({_reason(answer)})") from answer
-    raise _FailedError(f"cannot be asked ({type(answer).__name__})")
+        raise FailedError(f"does not speak HTTP ({_reason(answer)})") from answer
+    raise FailedError(f"cannot be asked ({type(answer).__name__})")
 
 
 def _drop(answers: queue.Queue[object]) -> None:

@@ -41,6 +41,17 @@ class Package:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """A file for each blob of a Caffe net, in ``folder`` below each of ``urls``, which are mirrors.
+
+    `models/parts.tsv` lists them; put together they are the caffemodel.
+    """
+
+    folder: str
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Source:
     """A file and where it comes from.
 
@@ -52,6 +63,8 @@ class Source:
         Mirrors, the best first.
     archive, package
         What it is a part of, where it does not come alone.
+    parts
+        What it is put together of, where it does not come whole.
     """
 
     file: str
@@ -61,16 +74,20 @@ class Source:
     urls: tuple[str, ...] = ()
     archive: Archive | None = None
     package: Package | None = None
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A net of the manifest; the fields are explained at the head of `models/manifest.toml`."""
+    """A net of the manifest; the fields are explained at the head of `models/manifest.toml`.
+
+    ``weights`` and ``mean`` are alternatives, the best first; there are always weights.
+    """
 
     name: str
     title: str
     kind: str
-    weights: Source
+    weights: tuple[Source, ...]
     labels: str
     training_instances: int
     scores: str
@@ -146,8 +163,11 @@ def parse(text: str, name: str) -> dict[str, Entry]:
 
 
 def _entry(name: str, table: dict[str, Any]) -> Entry:
-    fields = dict(table, name=name, weights=_source(table.get("weights", {})))
-    fields["mean"] = tuple(_source(part) for part in table.get("mean", ()))
+    fields = dict(table, name=name)
+    for key in ("weights", "mean"):
+        fields[key] = tuple(_source(alternative) for alternative in table.get(key, ()))
+    if not fields["weights"]:
+        raise ValueError(f"want [[{name}.weights]]")
     if "input_shape" in fields:
         fields["input_shape"] = tuple(fields["input_shape"])
     net = Entry(**fields)
@@ -157,11 +177,11 @@ def _entry(name: str, table: dict[str, Any]) -> Entry:
 
 
 def _source(table: dict[str, Any]) -> Source:
-    parts: dict[str, Any] = dict(table)
-    for key, kind in (("archive", Archive), ("package", Package)):
-        if key in parts:
-            parts[key] = _build(kind, parts[key])
-    return _build(Source, parts)
+    fields: dict[str, Any] = dict(table)
+    for key, kind in (("archive", Archive), ("package", Package), ("parts", Parts)):
+        if key in fields:
+            fields[key] = _build(kind, fields[key])
+    return _build(Source, fields)
 
 
 def _build(kind: type[T], table: dict[str, Any]) -> T:

@@ -8,13 +8,16 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Sequence
 
 from ...errors import DownloadError, PredicdiffError, WeightsError
+from ..caffe.prototxt import read_prototxt
+from ..caffe.resolved import resolve
 from . import download
 from .archive import extract
-from .manifest import Archive, Entry, Source, entry, manifest
+from .manifest import Archive, Entry, Source, entry, manifest, models_dir
 from .part_file import Hash, file_hash
+from .parts import discard_parts, fetch_parts
 
 #: Called with a file's name, the bytes received so far and the bytes in all (None where no one says).
 FileProgress = Callable[[str, int, Optional[int]], None]
@@ -35,7 +38,7 @@ class Status:
     Attributes
     ----------
     size : int or None
-        Bytes of the weights; by magnitude only, unless ``exact``.
+        Bytes of the weights, as they are there or would come first; by magnitude only, unless ``exact``.
     path : Path or None
         The weights, if they are there.
     missing : tuple of str
@@ -91,10 +94,7 @@ def weights_path(name: str, *, fetch: bool = False) -> Path:
 def mean_path(name: str) -> Path | None:
     """A net's mean image, its hash checked; None for a net that needs none. Errors as `weights_path`."""
     net = entry(name)
-    if not net.mean:
-        return None
-    there = [source for source in net.mean if _find(source)]
-    return _checked(net, (there or net.mean)[0])
+    return _checked(net, net.mean) if net.mean else None
 
 
 def status() -> list[Status]:
@@ -127,7 +127,7 @@ def fetch_net(
     away: dict[str, str] = {} if unreachable is None else unreachable
     fetched: list[Fetched] = []
     problems: list[PredicdiffError] = []
-    for sources in filter(None, ((net.weights,), net.mean)):
+    for sources in filter(None, (net.weights, net.mean)):
         try:
             fetched.append(_fetch_any(net, sources, progress, away))
         except (DownloadError, WeightsError) as error:
@@ -138,21 +138,20 @@ def fetch_net(
 
 
 def _status(net: Entry) -> Status:
-    path = _find(net.weights)
-    missing = [] if path else [net.weights.file]
-    if net.mean and not any(_find(source) for source in net.mean):
-        missing.append(net.mean[0].file)
-    exact = net.weights.size is not None
+    best = net.weights[0]
+    missing = [sources[0].file for sources in filter(None, (net.weights, net.mean)) if not _first_there(sources)]
+    path = _first_there(net.weights)
+    exact = path is not None or best.size is not None
     return Status(
         name=net.name,
         title=net.title,
         licence=net.licence,
         citation=net.citation,
-        size=net.weights.size if exact else net.weights.about,
+        size=path.stat().st_size if path else best.size if exact else best.about,
         exact=exact,
         path=path,
         missing=tuple(missing),
-        command=_command(net, net.weights),
+        command=_command(net, best),
     )
 
 
@@ -175,6 +174,11 @@ def _find(source: Source) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
+def _first_there(sources: Sequence[Source]) -> Path | None:
+    """Where the first of alternative files lies that is there."""
+    return next(filter(None, map(_find, sources)), None)
+
+
 def _hash(path: Path) -> str:
     try:
         return file_hash(path, "sha1")
@@ -182,27 +186,31 @@ def _hash(path: Path) -> str:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error}).") from error
 
 
-def _missing(net: Entry, source: Source) -> WeightsError:
+def _missing(net: Entry, sources: Sequence[Source]) -> WeightsError:
+    best = sources[0]
+    hashes = [source.sha1 for source in sources if source.file == best.file]
     return WeightsError(
-        f"{net.name}: {source.file} is not there. Run `{_command(net, source)}`, "
-        f"or put the file whose SHA-1 is {source.sha1} at {_place(source.file)}."
+        f"{net.name}: {best.file} is not there. Run `{_command(net, best)}`, "
+        f"or put the file whose SHA-1 is {' or '.join(hashes)} at {_place(best.file)}."
     )
 
 
-def _checked(net: Entry, source: Source) -> Path:
-    path = _find(source)
+def _checked(net: Entry, sources: Sequence[Source]) -> Path:
+    """The first of alternative files that is there, if it is one of those that may lie there."""
+    path = _first_there(sources)
     if path is None:
-        raise _missing(net, source)
+        raise _missing(net, sources)
     digest = _hash(path)
-    if digest != source.sha1:
+    wanted = [source.sha1 for source in sources if _find(source) == path]
+    if digest not in wanted:
         raise WeightsError(
-            f"{path.name}: SHA-1 is {digest}, want {source.sha1}. "
-            f"The download is incomplete or the file is another model: delete {path} and run `{_command(net, source)}`."
+            f"{path.name}: SHA-1 is {digest}, want {' or '.join(wanted)}. The download is incomplete or the file is "
+            f"another model: delete {path} and run `{_command(net, sources[0])}`."
         )
     return path
 
 
-def _fetch_any(net: Entry, sources: tuple[Source, ...], progress: FileProgress | None, away: dict[str, str]) -> Fetched:
+def _fetch_any(net: Entry, sources: Sequence[Source], progress: FileProgress | None, away: dict[str, str]) -> Fetched:
     """The first of alternative files that is there or can be had."""
     for source in sources:
         path = _find(source)
@@ -220,10 +228,14 @@ def _fetch_any(net: Entry, sources: tuple[Source, ...], progress: FileProgress |
 def _fetch(net: Entry, source: Source, progress: FileProgress | None, away: dict[str, str]) -> Path:
     target = _place(source.file)
     if source.package:
-        raise _missing(net, source)
+        raise _missing(net, [source])
     if source.archive:
         return _fetch_member(source, source.archive, progress, away)
-    return download.fetch(
+    if source.parts:
+        layers = resolve(read_prototxt(models_dir() / (net.prototxt or "")))
+        follow = _named(source.file, progress)
+        return fetch_parts(source, source.parts, layers, target, progress=follow, unreachable=away)
+    path = download.fetch(
         source.urls,
         target,
         wanted=Hash("sha1", source.sha1),
@@ -232,6 +244,8 @@ def _fetch(net: Entry, source: Source, progress: FileProgress | None, away: dict
         progress=_named(source.file, progress),
         unreachable=away,
     )
+    discard_parts(target)
+    return path
 
 
 def _fetch_member(source: Source, archive: Archive, progress: FileProgress | None, away: dict[str, str]) -> Path:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.tiny_zoo import ARCHIVE, MEAN, WEIGHTS, TinyZoo
+from helpers.places import DATA
+from helpers.tiny_zoo import ARCHIVE, MEAN, OF_PARTS, WEIGHTS, TinyZoo
 
 from predicdiff.errors import DownloadError, WeightsError
 from predicdiff.nets.fetching import weights
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyZoo]:
-    with TinyZoo(tmp_path, monkeypatch) as tiny:
-        yield tiny
 
 
 def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +61,18 @@ def test_a_changed_file_is_refused_and_fetched_anew(zoo: TinyZoo) -> None:
         weights.weights_path("tiny")
     weights.fetch_net("tiny")
     assert weights.weights_path("tiny").read_bytes() == WEIGHTS
+
+
+def test_either_of_two_files_under_one_name_will_do(zoo: TinyZoo) -> None:
+    zoo.write(in_parts=True)
+    path = zoo.place("tiny.caffemodel", WEIGHTS)
+    assert weights.weights_path("tiny") == path
+    zoo.place("tiny.caffemodel", (DATA / "tiny_v2.caffemodel").read_bytes())
+    with pytest.raises(WeightsError, match=f"SHA-1 is .*, want [0-9a-f]{{40}} or {OF_PARTS}"):
+        weights.weights_path("tiny")
+    path.unlink()
+    with pytest.raises(WeightsError, match=f"put the file whose SHA-1 is [0-9a-f]{{40}} or {OF_PARTS} at {path}"):
+        weights.weights_path("tiny")
 
 
 def test_missing_weights_name_the_command_and_the_place(zoo: TinyZoo) -> None:
