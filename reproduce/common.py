@@ -38,6 +38,8 @@ from .nets import PAPER_NETS, TITLES, Choice, check, nets, say
 
 #: "smoke" only shows that a figure can be made; its maps say little.
 CHOICES = {"smoke": Quality(10, 2), **QUALITIES}
+#: Dots an inch of pages: the pixels of a net that sees 224 x 224 are two dots wide in a map, and three in the input.
+DPI = 250
 #: What captions call the colours of all maps.
 POSITIVE, NEGATIVE = find_colour_map().positive, find_colour_map().negative
 
@@ -237,7 +239,7 @@ def page(
 ) -> None:
     """Write figureN.png, and the numbers drawn beside it as figureN.json."""
     caption = caption.strip()
-    path = save_figure(grid_figure(blocks, rows, caption=caption, **how), out / f"figure{number}.png")
+    path = save_figure(grid_figure(blocks, rows, caption=caption, **how), out / f"figure{number}.png", dpi=DPI)
     content = {"figure": number, "caption": caption, "panels": numbers}
     with written_whole(path.with_suffix(".json")) as part:
         part.write_text(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -34,7 +34,7 @@ CAPTION = (
 )
 
 
-def column(net: Any, marginal: Explanation, conditional: Explanation) -> tuple[list[np.ndarray], list[str]]:
+def column(net: Any, marginal: Explanation, conditional: Explanation) -> tuple[Sequence[np.ndarray], Sequence[str]]:
     """Five panels of one net, and what stands under each."""
     pixels, unit = marginal.pixels, marginal.targets[0].unit[0]
     panels, notes = [saliency(sensitivity(net, pixels, unit=unit))], [""]
@@ -46,14 +46,16 @@ def column(net: Any, marginal: Explanation, conditional: Explanation) -> tuple[l
 
 
 def block(cases: Sequence[common.Case], pairs: Sequence[Sequence[Explanation]]) -> Block:
-    """One image's: a column for each net."""
+    """One image's: a column for each net; of a single net all maps in a row, which leaves no place empty."""
     columns = [column(case.net, *pair) for case, pair in zip(cases, pairs)]
-    panels, notes = (list(zip(*rows)) for rows in zip(*columns))
+    panels, notes = (list(parts) for parts in zip(*columns))
+    if len(cases) > 1:
+        panels, notes = (list(zip(*parts)) for parts in (panels, notes))
     text = "\n".join(
         f"{case.title}: {marginal.targets[0].name}, p = {marginal.base[0]:.2f}"
         for case, (marginal, _) in zip(cases, pairs)
     )
-    heads = [case.title for case in cases]
+    heads = [case.title for case in cases] if len(cases) > 1 else ROWS
     return Block(picture(pairs[0][0].pixels), heads, panels, notes, title=cases[0].name, text=text)
 
 
@@ -72,7 +74,8 @@ def main(request: common.Request) -> None:
     nets = len({case.title for case in cases})
     blocks = [block(*image) for image in zip(common.grouped(cases, nets), common.grouped(pairs, nets))]
     caption = f"{CAPTION}{common.settings(results, quality)} {stand_in}"
-    common.page(request.out, 1, blocks, ROWS, caption, common.facts_of(cases, pairs))
+    rows, how = (ROWS, {}) if nets > 1 else ([""], {"across": 1})
+    common.page(request.out, 1, blocks, rows, caption, common.facts_of(cases, pairs), **how)
 
 
 if __name__ == "__main__":

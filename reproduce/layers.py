@@ -17,6 +17,8 @@ LAYERS = {
     "vgg16": ("conv1_2", "conv3_3", "conv5_3"),
     "efficientnet_lite0": ("stem", "blocks.4.expand", "head"),
 }
+#: Maps of a net's middle layer that the paper's version of 2017 shows in figure 6.
+PAPER_MAPS = {"googlenet": (109, 185, 52)}
 #: What stands above the maps chosen.
 RANKS = ("first map", "second map", "third map", "fourth map")
 

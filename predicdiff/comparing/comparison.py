@@ -17,12 +17,7 @@ NAMES = {
     "sign_agreement": "sign agreement",
     "top_overlap": "overlap of the top",
 }
-DRAWN = {
-    "plain": "plain seismic colours",
-    "hsv": "an overlay in HSV",
-    "multiply": "colours times a grey picture",
-    "blend": "an overlay of predicdiff",
-}
+DRAWN = {"plain": "plain seismic colours", "hsv": "an overlay in HSV", "blend": "an overlay of predicdiff"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +28,7 @@ class Comparison:
     ----------
     similarity : Similarity
     a, b : (H, W) float64 arrays
-        What was compared: the first map, limited to what the picture can show (`pictures.clipped`), and the second at
-        the first one's pixels; NaN where unknown.
+        The first map, and the second at the first one's pixels; NaN where unknown.
     titles : (str, str)
         What the two show.
     top : float
@@ -46,8 +40,7 @@ class Comparison:
     notes : list of str
         What a reader should know before trusting the figures.
     picture : (h, w, 3) uint8 array or None
-        The second as it came, where that was a picture, ``style``, how it was drawn, and ``whole``, whether it was
-        taken as the whole map.
+        The second as it came, where that was a picture, and ``style``, how it was drawn.
     """
 
     similarity: Similarity
@@ -60,7 +53,6 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     picture: np.ndarray | None = None
     style: str | None = None
-    whole: bool = False
 
     def null(self, name: str = "pearson") -> np.ndarray:
         """One figure of all the null maps that have it, ascending."""
@@ -112,5 +104,4 @@ class Comparison:
         (down, along), (row, column) = self.placement.scale, self.placement.offset
         ends = (row + down * self.a.shape[0], column + along * self.a.shape[1])
         rows, columns = f"{row:.1f} to {ends[0]:.1f}", f"{column:.1f} to {ends[1]:.1f}"
-        taken = "taken as the whole map, which" if self.whole else "the map"
-        return f"{DRAWN[self.style]}; {taken} lies in rows {rows}, columns {columns}"
+        return f"{DRAWN[self.style]}; the map lies in rows {rows}, columns {columns}"

@@ -18,14 +18,6 @@ from .similarity import pearson, varies
 #: How far the scale of either axis may be from what the sizes say, and the centres apart, in units of the map's side.
 SCALES = (0.85, 1.15)
 SHIFT = 0.1
-#: How far apart the centres may be where the panel shows the whole map.
-SLACK = 0.02
-#: What a place must gain over the one that the sizes say, in Fisher's z for a distance of 1, that of the farthest shift
-#: or scale on one axis. Of smooth random maps, which have nothing to do with each other, one in twenty gains more at
-#: distances up to 1; of decoded panels of different photographs fewer do.
-PENALTY = 0.3
-#: The place that the sizes say: two scales and two shifts, as `_placement` takes them.
-BORDER = np.array([1.0, 1.0, 0.0, 0.0])
 #: Scales tried on each axis before the best is refined.
 TRIED = 7
 #: Longer side, in pixels, of the maps that the best place is looked for on, and refined on.
@@ -69,26 +61,20 @@ class Placement:
         (height, width) float64 array, NaN outside the panel
         """
         known = np.isfinite(panel)
-        total = self._along(self._along(np.where(known, panel, 0.0), 0, shape[0]), 1, shape[1])
-        if known.all():
-            inside = [self._at(axis, panel.shape[axis], shape[axis])[1] for axis in (0, 1)]
-            return np.where(np.logical_and.outer(*inside), total, np.nan)
-        weight = self._along(self._along(known.astype(np.float64), 0, shape[0]), 1, shape[1])
+        total, weight = np.where(known, panel, 0.0), known.astype(np.float64)
+        for axis in (0, 1):
+            total, weight = (self._along(values, axis, shape[axis]) for values in (total, weight))
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(weight >= 0.5, total / weight, np.nan)
 
-    def _at(self, axis: int, length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where on one axis of a panel the map's pixels lie, counted from its first pixel's centre; and if inside."""
-        at = (np.arange(size) + 0.5) * self.scale[axis] + self.offset[axis] - 0.5
-        return at, (at >= -0.5) & (at <= length - 0.5)
-
     def _along(self, values: np.ndarray, axis: int, size: int) -> np.ndarray:
-        step, last = self.scale[axis], values.shape[axis] - 1
+        step, start, last = self.scale[axis], self.offset[axis], values.shape[axis] - 1
         if step > 1.0:
             from scipy.ndimage import gaussian_filter1d
 
             values = gaussian_filter1d(values, (step - 1.0) / 2.0, axis=axis, mode="nearest")
-        at, inside = self._at(axis, last + 1, size)
+        at = (np.arange(size) + 0.5) * step + start - 0.5
+        inside = (at >= -0.5) & (at <= last + 0.5)
         at = np.clip(at, 0, last)
         low = np.minimum(at.astype(int), max(last - 1, 0))
         part = np.expand_dims(at - low, 1 - axis)
@@ -96,17 +82,13 @@ class Placement:
         return (lower + part * (upper - lower)) * np.expand_dims(inside, 1 - axis)
 
 
-def register(panel: np.ndarray, relevance: np.ndarray, *, whole: bool = False) -> tuple[np.ndarray, Placement]:
+def register(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, Placement]:
     """Lay a panel over a map, where their correlation is largest in magnitude.
 
     In magnitude, so that a panel of the opposite sign is placed as well as one of the same, and neither is favoured.
     Each axis has a scale of its own, from 0.85 to 1.15 times what the sizes say, and the centres may be a tenth of a
-    side apart: all that is tried on a small copy by normalised cross-correlation, and the best refined.
-
-    A free choice raises the correlation of maps that have nothing to do with each other too. So a place must earn its
-    distance: the panel stays laid border on border unless atanh(correlation) grows by more than 0.3 times the distance,
-    which is 1 for the farthest shift or scale on one axis, and the root of the sum of squares where there are several.
-    So much is gained by one in twenty pairs of smooth random maps. The correlation itself must grow by 0.002.
+    side apart: all that is tried on a small copy by normalised cross-correlation, and the best refined. The
+    panel stays laid border on border unless another place gains more than 0.002 of correlation.
 
     Parameters
     ----------
@@ -114,9 +96,6 @@ def register(panel: np.ndarray, relevance: np.ndarray, *, whole: bool = False) -
         Of any size, with a margin or without some of its border; NaN where nothing is known.
     relevance : (H, W) float array
         The map, NaN where nothing is known.
-    whole : bool
-        The panel shows the whole map and nothing else: its scales are those that the sizes say, and the centres may be
-        at most 2 % of a side apart on each axis. Such a shift must earn its distance too.
 
     Returns
     -------
@@ -130,50 +109,14 @@ def register(panel: np.ndarray, relevance: np.ndarray, *, whole: bool = False) -
         If either is no map, or nothing in it is known.
     """
     panel, relevance = _checked(panel, "panel"), _checked(relevance, "map")
-    place = (_shifted if whole else _found)(panel, relevance)
-    border, best = (_placement(one, panel.shape, relevance.shape) for one in (BORDER, place))
-    here, there = (abs(_agreement(one.take(panel, relevance.shape), relevance)) for one in (border, best))
-    earned = there > here + GAIN and _fisher(there) > _fisher(here) + PENALTY * float(_distance(*place))
-    chosen = best if earned else border
-    return chosen.take(panel, relevance.shape), chosen
-
-
-def _fisher(correlation: np.ndarray | float) -> np.ndarray:
-    """Fisher's z of a correlation's magnitude, in which noise is as large near 1 as near 0."""
-    return np.arctanh(np.minimum(np.abs(correlation), 1.0 - 1e-9))
-
-
-def _distance(rows: float, columns: float, down: np.ndarray | float, along: np.ndarray | float) -> np.ndarray:
-    """How far a place is from the one that the sizes say; 1 for the farthest scale or shift on one axis."""
-    scales = ((rows - 1.0) ** 2 + (columns - 1.0) ** 2) / (SCALES[1] - 1.0) ** 2
-    return np.sqrt(scales + (np.square(down) + np.square(along)) / SHIFT**2)
-
-
-def _found(panel: np.ndarray, relevance: np.ndarray) -> np.ndarray:
-    """The best place of all scales and shifts; refined without penalty, which would draw it towards the border."""
+    whole = _placement(np.array([1.0, 1.0, 0.0, 0.0]), panel.shape, relevance.shape)
     place, sign = _search(*_pair(panel, relevance, COARSE))
     for side in (COARSE, FINE) if sign else ():
         place = _refined(place, sign, *_pair(panel, relevance, side))
-    return place
-
-
-def _shifted(panel: np.ndarray, relevance: np.ndarray) -> np.ndarray:
-    """The best place of all small shifts, to a part of a small copy's pixels."""
-    panel, relevance = _pair(panel, relevance, COARSE)
-    margin = [int(np.ceil(SLACK * size)) + 1 for size in relevance.shape]
-    correlations = np.abs(_correlations(_with_margin(panel, BORDER, relevance.shape, margin), relevance))
-    inner = correlations[1:-1, 1:-1]
-    at = np.array(np.unravel_index(np.argmax(inner), inner.shape)) + 1
-    row, column = at
-    around = correlations[row - 1 : row + 2, column], correlations[row, column - 1 : column + 2]
-    away = (at + [_vertex(*three) for three in around] - margin) / relevance.shape
-    return np.concatenate([BORDER[:2], np.clip(away, -SLACK, SLACK)])
-
-
-def _vertex(before: float, here: float, after: float) -> float:
-    """Where the parabola through values at -1, 0 and 1 has its top, from -1/2 to 1/2."""
-    bend = 2.0 * here - before - after
-    return float(np.clip((after - before) / (2.0 * bend), -0.5, 0.5)) if bend > 0.0 else 0.0
+    best = _placement(place, panel.shape, relevance.shape)
+    here, there = (abs(_agreement(one.take(panel, relevance.shape), relevance)) for one in (whole, best))
+    chosen = best if there > here + GAIN else whole
+    return chosen.take(panel, relevance.shape), chosen
 
 
 def _checked(values: np.ndarray, name: str) -> np.ndarray:
@@ -204,22 +147,19 @@ def _placement(place: np.ndarray, panel: tuple[int, ...], shape: tuple[int, ...]
 
 
 def _search(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, int]:
-    """The place of the largest correlation, less what its distance costs, and its sign; 0 where there is none."""
-    best, best_place, sign = 0.0, BORDER, 0
+    """The place, as `_placement` takes it, of the largest correlation, and its sign; 0 where there is none."""
+    best, best_place = 0.0, np.array([1.0, 1.0, 0.0, 0.0])
     steps = np.linspace(*SCALES, TRIED)
     for rows, columns in product(steps, steps):
         place = np.array([rows, columns, 0.0, 0.0])
         margin = [int(SHIFT * size / scale) for size, scale in zip(relevance.shape, place)]
         correlations = _correlations(_with_margin(panel, place, relevance.shape, margin), relevance)
-        down, along = (
-            (np.arange(2 * edge + 1) - edge) * scale / size for edge, scale, size in zip(margin, place, relevance.shape)
-        )
-        worth = _fisher(correlations) - PENALTY * _distance(rows, columns, down[:, None], along)
-        row, column = np.unravel_index(np.argmax(worth), worth.shape)
-        if worth[row, column] > best:
-            best, sign = float(worth[row, column]), int(np.sign(correlations[row, column]))
-            best_place = np.array([rows, columns, down[row], along[column]])
-    return best_place, sign
+        row, column = np.unravel_index(np.argmax(np.abs(correlations)), correlations.shape)
+        if abs(correlations[row, column]) > abs(best):
+            best = float(correlations[row, column])
+            away = np.array([row - margin[0], column - margin[1]])
+            best_place = np.concatenate([place[:2], away * place[:2] / relevance.shape])
+    return best_place, int(np.sign(best))
 
 
 def _with_margin(panel: np.ndarray, place: np.ndarray, shape: tuple[int, ...], margin: list[int]) -> np.ndarray:
@@ -234,23 +174,20 @@ def _correlations(panel: np.ndarray, relevance: np.ndarray) -> np.ndarray:
 
     0 where that is too little or does not vary.
     """
-    from scipy.fft import irfft2, next_fast_len, rfft2  # SciPy is slow to import, and only a comparison needs these
+    from scipy.signal import fftconvolve  # SciPy is slow to import, and only a comparison needs these
 
     a, b = np.isfinite(panel).astype(float), np.isfinite(relevance).astype(float)
     p, r = _standard(panel), _standard(relevance)
-    # no longer than the panel: what wraps around lies beyond the places that are kept
-    lengths = [next_fast_len(size, real=True) for size in panel.shape]
-    one = rfft2(np.stack([a, p, p**2]), lengths)
-    other = rfft2(np.stack([b, r, r**2]), lengths).conj()
-    sums = irfft2(one[[0, 1, 0, 1, 2, 0]] * other[[0, 0, 1, 1, 0, 2]], lengths)
-    rows, columns = (size - inner + 1 for size, inner in zip(panel.shape, relevance.shape))
-    sums = sums[:, :rows, :columns]
-    count = np.maximum(sums[0], 1.0)
-    p_mean, r_mean, both, p_square, r_square = sums[1:] / count
-    p_var, r_var = p_square - p_mean**2, r_square - r_mean**2
+
+    def slide(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return fftconvolve(x, y[::-1, ::-1], mode="valid")
+
+    count = np.maximum(slide(a, b), 1.0)
+    p_mean, r_mean = slide(p, b) / count, slide(a, r) / count
+    p_var, r_var = slide(p**2, b) / count - p_mean**2, slide(a, r**2) / count - r_mean**2
     usable = (count > COVER * b.sum()) & (p_var > 1e-6) & (r_var > 1e-6)
     spread = np.sqrt(np.where(usable, p_var * r_var, 1.0))
-    return np.where(usable, (both - p_mean * r_mean) / spread, 0.0)
+    return np.where(usable, (slide(p, r) / count - p_mean * r_mean) / spread, 0.0)
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..comparing.comparison import Comparison
-from ..comparing.pictures import LIMITED
 from ..overlays import DEFAULT, find_colour_map, heat, symmetric_scale
 from .sheet import EDGE, FAINT, MINUS, Sheet, styled, tall, wrap
 
@@ -91,9 +90,7 @@ def _panels(comparison: Comparison, colour_map: str) -> list[tuple[str, str, np.
     """Head, text under it and colours of each."""
     first, second = comparison.titles
     colours, words = partial(heat, colour_map=colour_map), find_colour_map(colour_map)
-    # limited to half of its largest value, it keeps the colours that it had
-    scale = 2.0 * symmetric_scale(comparison.a) if comparison.style in LIMITED else None
-    panels = [(first, "", colours(comparison.a, scale=scale))]
+    panels = [(first, "", colours(comparison.a))]
     if comparison.picture is None:
         panels.append((second, "", colours(comparison.b)))
     else:

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import SettingsError
 from ..overlays import DEFAULT, ColourMap, find_colour_map
 from .sheet import FAINT, Sheet, ramp, styled, tall, wrap
 
-#: Inches: a map, the input, margin, between maps, between blocks, room for a row's label, widest page.
-MAP, INPUT, MARGIN, GAP, APART, LABEL, PAGE = 1.8, 2.4, 0.25, 0.07, 0.35, 0.4, 16.0
+#: Inches: a map and the input, at 250 dots an inch two and three times 224 dots wide; margin, between maps, between
+#: blocks, room for a row's label, widest page.
+MAP, INPUT, MARGIN, GAP, APART, LABEL, PAGE = 1.792, 2.688, 0.25, 0.07, 0.35, 0.4, 16.0
 #: Inches: above the foot, and its key to the colours.
 ABOVE, KEY = 0.15, 0.3
 #: Points: titles, column labels, other text.
-TITLE, HEAD, TEXT = 11.0, 9.5, 8.5
+TITLE, HEAD, TEXT = 12.0, 10.5, 9.5
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,14 @@ class Block:
     text: str = ""
 
     @property
+    def side(self) -> float:
+        """Inches that the input is wide: of a single row of maps as wide as they are, which leaves no place empty."""
+        return INPUT if len(self.panels) > 1 else MAP
+
+    @property
     def width(self) -> float:
         """Inches on the page."""
-        return INPUT + LABEL + len(self.columns) * (MAP + GAP) - GAP
+        return self.side + LABEL + len(self.columns) * (MAP + GAP) - GAP
 
 
 def grid_figure(
@@ -87,7 +94,7 @@ def grid_figure(
     bands = [_Band(blocks[start : start + across], row_labels) for start in range(0, len(blocks), across)]
     width = 2 * MARGIN + across * (widest + APART) - APART
     legend_of = find_colour_map(colour_map) if legend else None
-    foot, narrow = _Foot(caption, legend_of, width - 2 * MARGIN), _Foot(caption, legend_of, INPUT)
+    foot, narrow = _Foot(caption, legend_of, width - 2 * MARGIN), _Foot(caption, legend_of, blocks[0].side)
     beside = len(blocks) == 1 and narrow.height + APART <= bands[0].room
     height = 2 * MARGIN + sum(band.height + APART for band in bands) - APART
     with styled():
@@ -122,13 +129,13 @@ class _Band:
     def __init__(self, blocks: Sequence[Block], row_labels: Sequence[str]) -> None:
         self.blocks, self.labels = blocks, row_labels
         self.heads = [[wrap(label, MAP, HEAD, "bold") for label in block.columns] for block in blocks]
-        self.titles = [wrap(block.title, INPUT, TITLE, "bold") for block in blocks]
+        self.titles = [wrap(block.title, block.side, TITLE, "bold") for block in blocks]
         head = max(tall(text, HEAD) for texts in self.heads for text in texts)
         self.head = max(head, max(tall(text, TITLE) for text in self.titles)) + 0.03
         tallest = max(_proportion(panel) for block in blocks for row in block.panels for panel in row)
         self.cell = MAP * (tallest or 1.0)
         self.tops = self._tops()
-        inputs = max(INPUT * _proportion(block.picture) + 0.08 + _text_height(block) for block in blocks)
+        inputs = max(block.side * _proportion(block.picture) + 0.08 + _text_height(block) for block in blocks)
         self.height = max(self.tops[-1], self.head + inputs)
         self.room = self.height - self.head - inputs  # below the inputs
 
@@ -149,15 +156,15 @@ class _Band:
             self._input(sheet, block, self.titles[number], left, top)
             for row, label in enumerate(self.labels):
                 at, words = top + self.tops[row] + self.cell / 2, wrap(label, self.cell, TEXT)
-                sheet.upright(left + INPUT + LABEL - 0.06, at, words, TEXT, ha="right")
+                sheet.upright(left + block.side + LABEL - 0.06, at, words, TEXT, ha="right")
             for column, head in enumerate(self.heads[number]):
-                self._column(sheet, block, column, head, left + INPUT + LABEL + column * (MAP + GAP), top)
+                self._column(sheet, block, column, head, left + block.side + LABEL + column * (MAP + GAP), top)
 
     def _input(self, sheet: Sheet, block: Block, title: str, left: float, top: float) -> None:
-        height = INPUT * _proportion(block.picture)
+        height = block.side * _proportion(block.picture)
         sheet.text(left, top + self.head - 0.03 - tall(title, TITLE), title, TITLE, weight="bold")
-        sheet.image(block.picture, (left, top + self.head, INPUT, height))
-        sheet.text(left, top + self.head + height + 0.08, wrap(block.text, INPUT, HEAD), HEAD)
+        _sharp(sheet.image(block.picture, (left, top + self.head, block.side, height)))
+        sheet.text(left, top + self.head + height + 0.08, wrap(block.text, block.side, HEAD), HEAD)
 
     def _column(self, sheet: Sheet, block: Block, column: int, head: str, left: float, top: float) -> None:
         middle = left + MAP / 2
@@ -165,9 +172,14 @@ class _Band:
         for row, panels in enumerate(block.panels):
             panel = panels[column]
             if panel is not None:
-                sheet.image(panel, (left, top + self.tops[row], MAP, self.cell))
+                _sharp(sheet.image(panel, (left, top + self.tops[row], MAP, self.cell)))
             note = _note(block, row, column)
             sheet.text(middle, top + self.tops[row] + self.cell + 0.04, note, TEXT, color=FAINT, ha="center")
+
+
+def _sharp(axes: Axes) -> None:
+    """Let every pixel be a square of one colour, however large it is drawn."""
+    axes.images[0].set_interpolation("nearest")
 
 
 def _proportion(colours: np.ndarray | None) -> float:
@@ -175,7 +187,7 @@ def _proportion(colours: np.ndarray | None) -> float:
 
 
 def _text_height(block: Block) -> float:
-    return tall(wrap(block.text, INPUT, HEAD), HEAD)
+    return tall(wrap(block.text, block.side, HEAD), HEAD)
 
 
 def _note(block: Block, row: int, column: int) -> str:

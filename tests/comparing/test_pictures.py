@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
-from helpers.drawn import blend, cut, draw, hsv, jpeg, larger, margin, multiply, photo, plain, smooth_map
+from helpers.drawn import blend, cut, draw, hsv, jpeg, larger, margin, photo, plain, smooth_map
 from skimage import data
 
-from predicdiff.comparing.pictures import clipped, edges, hsv_overlay, luminance, relevance_of, style_of
+from predicdiff.comparing.pictures import relevance_of, style_of
 from predicdiff.comparing.similarity import Similarity, similarity
 from predicdiff.errors import ImageError, SettingsError
-from predicdiff.images import load_image
 from predicdiff.overlays import heat
 
 STYLES = ("plain", "hsv", "blend")
@@ -23,86 +19,6 @@ GROUNDS = ("chelsea", "coffee", "astronaut", "rocket")
 def turned_back(style: str, seed: int, quality: int, ground: str = "chelsea", asked: str = "auto") -> Similarity:
     relevance = smooth_map(seed)
     return similarity(relevance, relevance_of(jpeg(draw(style, relevance, ground), quality), style=asked))
-
-
-def test_an_overlay_in_hsv_is_that_of_scikit_image() -> None:
-    relevance = smooth_map(16)
-    drawn = hsv_overlay(relevance, photo(relevance.shape))
-    # matplotlib's colours are 256, and the two greys differ by some hundredths
-    np.testing.assert_allclose(drawn.astype(float), hsv(relevance, photo(relevance.shape)), atol=6)
-    doubled = hsv_overlay(2 * relevance, photo(relevance.shape), scale=2.0)
-    np.testing.assert_array_equal(doubled, hsv_overlay(relevance, photo(relevance.shape), scale=1.0))
-    relevance[:4] = np.nan
-    assert np.ptp(hsv_overlay(relevance, photo(relevance.shape))[:4], axis=2).max() == 0
-    with pytest.raises(ImageError, match=r"the map is \(96, 104\), the picture \(50, 60\)"):
-        hsv_overlay(relevance, photo((50, 60)))
-
-
-def test_an_overlay_in_hsv_gives_back_the_map_limited_to_half() -> None:
-    relevance = smooth_map(17, (75, 75))
-    drawn = hsv_overlay(relevance, photo((75, 75)))
-    limited = clipped(relevance, "hsv")
-    # where the map is cut off it has a kink, of which averaging over a pixel takes 0.4 times the slope
-    slope = np.abs(np.gradient(relevance)).max()
-    np.testing.assert_allclose(relevance_of(drawn, style="hsv"), limited, atol=0.4 * np.sqrt(2) * slope)
-    small = relevance_of(jpeg(drawn, 75), style="hsv")
-    assert similarity(limited, small).pearson > 0.98
-    assert similarity(limited, small).pearson > similarity(relevance, small).pearson
-
-
-@pytest.mark.parametrize("ground", GROUNDS)
-def test_multiplied_colours_give_back_all_of_the_map_where_the_ground_is_known(ground: str) -> None:
-    relevance, below = smooth_map(18, (75, 75)), photo((75, 75), ground)
-    drawn = jpeg(multiply(relevance, below), 75)
-    assert style_of(drawn) == "multiply"
-    limited, known = relevance_of(drawn), relevance_of(drawn, ground=larger(below, 1.5))
-    assert similarity(clipped(relevance, "multiply"), limited).pearson > 0.98
-    assert similarity(relevance, known).pearson > max(0.98, similarity(relevance, limited).pearson)
-    strong = np.abs(relevance) > 0.6
-    assert similarity(np.where(strong, np.abs(relevance), np.nan), np.abs(known)).pearson > 0.7
-    assert (np.abs(limited) <= 0.5).all()
-
-
-def test_a_small_jpeg_of_plain_colours_keeps_the_map() -> None:
-    """Colour at every second pixel is too coarse for a map of 50 x 50; lightness is not."""
-    relevance = smooth_map(19, (50, 50), sigma=2.0)
-    recovered = relevance_of(jpeg(plain(relevance), 75))
-    assert np.isfinite(recovered).all()
-    assert similarity(relevance, recovered).pearson > 0.97
-
-
-def test_the_papers_panels_are_read_as_they_were_drawn(shared: Path) -> None:
-    styles = {1: "multiply", 3: "multiply", 4: "plain", 6: "plain", 7: "hsv", 8: "multiply"}
-    entries = json.loads((shared / "paper" / "panels.json").read_text())
-    found = {entry["picture"]: style_of(load_image(shared / "paper" / entry["picture"])) for entry in entries}
-    # one spot of colour on a grey picture may be either, and comes back the same
-    expected = {
-        entry["picture"]: "hsv" if "balloon_vgg" in entry["picture"] else styles[entry["figure"]] for entry in entries
-    }
-    assert found == expected
-
-
-def test_overlays_that_end_at_half_of_the_scale_limit_a_map() -> None:
-    relevance = np.array([[-4.0, -1.0, np.nan], [0.0, 2.5, 3.0]])
-    for style in ("hsv", "multiply"):
-        np.testing.assert_array_equal(clipped(relevance, style), [[-2.0, -1.0, np.nan], [0.0, 2.0, 2.0]])
-    for style in ("plain", "blend"):
-        np.testing.assert_array_equal(clipped(relevance, style), relevance)
-    assert np.isnan(clipped(np.full((2, 2), np.nan), "hsv")).all()
-
-
-def test_luminance_and_edges_of_a_step() -> None:
-    picture = np.zeros((9, 12, 3), np.uint8)
-    picture[:, 6:] = 255, 0, 0
-    np.testing.assert_allclose(
-        luminance(picture), np.repeat([[0.0, 0.299]], 6, axis=1).repeat(9, axis=0).reshape(9, 12)
-    )
-    steep = edges(picture)
-    # Sobel's filter sees half the step from either side, and a lone direction counts 1 / sqrt 2
-    np.testing.assert_allclose(steep[1:-1, 5:7], 0.299 / np.sqrt(2))
-    np.testing.assert_allclose(np.delete(steep, [5, 6], axis=1), 0.0, atol=1e-12)
-    with pytest.raises(ImageError, match=r"a picture is an RGB array \(height, width, 3\) of uint8, this one \(4, 5\)"):
-        edges(np.zeros((4, 5), np.uint8))
 
 
 def test_every_level_of_the_curve_comes_back() -> None:
@@ -186,7 +102,7 @@ def test_an_overlay_over_white_comes_back_whatever_it_is_taken_for() -> None:
     relevance = smooth_map(3)
     white = np.full((*relevance.shape, 3), 255, np.uint8)
     for picture in (hsv(relevance, white), blend(relevance, white)):
-        assert similarity(relevance, relevance_of(jpeg(picture, 85))).pearson > 0.94
+        assert similarity(relevance, relevance_of(jpeg(picture, 85))).pearson > 0.95
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -203,7 +119,7 @@ def test_colours_that_are_none_of_the_maps_are_unknown() -> None:
     picture = plain(relevance)
     picture[10:20, 10:30] = (0, 160, 0)
     picture[40:50, 10:30] = 128
-    recovered = relevance_of(picture, style="plain")
+    recovered = relevance_of(picture)
     unknown = np.zeros(relevance.shape, bool)
     unknown[10:20, 10:30] = unknown[40:50, 10:30] = True
     np.testing.assert_array_equal(np.isnan(recovered), unknown)
@@ -260,7 +176,5 @@ def test_what_is_no_picture_is_refused(picture: np.ndarray) -> None:
 
 
 def test_unknown_styles_are_refused() -> None:
-    with pytest.raises(
-        SettingsError, match="style 'viridis' is unknown: want one of auto, plain, overlay, hsv, multiply, blend"
-    ):
+    with pytest.raises(SettingsError, match="style 'viridis' is unknown: want one of auto, plain, overlay, hsv, blend"):
         relevance_of(plain(smooth_map(0)), style="viridis")

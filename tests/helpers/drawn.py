@@ -41,12 +41,6 @@ def hsv(relevance: np.ndarray, ground: np.ndarray, *, opacity: float = 0.8, lift
     return np.rint(color.hsv2rgb(np.dstack([tints[..., 0], tints[..., 1] * opacity, grey])) * 255).astype(np.uint8)
 
 
-def multiply(relevance: np.ndarray, ground: np.ndarray, *, lift: float = 0.4) -> np.ndarray:
-    """The map's colours times the grey picture, which is lifted to ``1 - lift`` .. 1."""
-    grey = 1 - (1 - color.rgb2gray(ground)) * lift
-    return np.rint(plain(relevance) * grey[..., None]).astype(np.uint8)
-
-
 def blend(relevance: np.ndarray, ground: np.ndarray) -> np.ndarray:
     return overlay(relevance, ground)
 
@@ -55,7 +49,7 @@ def draw(style: str, relevance: np.ndarray, ground: str = "chelsea") -> np.ndarr
     """The map over a photograph, or "plain" without one."""
     if style == "plain":
         return plain(relevance)
-    return {"hsv": hsv, "multiply": multiply, "blend": blend}[style](relevance, photo(relevance.shape, ground))
+    return {"hsv": hsv, "blend": blend}[style](relevance, photo(relevance.shape, ground))
 
 
 def jpeg(picture: np.ndarray, quality: int, **how: Any) -> np.ndarray:

@@ -49,13 +49,6 @@ def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:
     assert files[0] == files[1]
 
 
-def test_a_map_that_is_limited_keeps_its_colours() -> None:
-    relevance = smooth_map(2, (40, 40))
-    drawn = comparison_figure(compare(relevance, draw("hsv", relevance), style="hsv")).axes[0].images[0].get_array()
-    # its largest magnitude is 1, and what is above a half has the colour of a half
-    np.testing.assert_array_equal(drawn, heat(np.clip(relevance, -0.5, 0.5), scale=1.0))
-
-
 def test_maps_of_zeros_and_unknown_ranks_draw_too(tmp_path: Path) -> None:
     zeros = np.zeros((30, 30))
     zeros[:5] = np.nan

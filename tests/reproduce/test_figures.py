@@ -166,6 +166,22 @@ def test_figure_6_shows_the_maps_that_vary_most_on_one_scale(make: Make, photogr
     assert one["scales"] == other["scales"] == [max(a["full_colour"], b["full_colour"]) for a, b in pairs]
 
 
+def test_figure_6_shows_the_papers_maps_above_others_that_vary_most(
+    make: Make, photographs: list[str], module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, _ = make(6, "--window", "5", *photographs)
+    best = [shown["index"][0] for shown in plain["panels"][0]["maps"]]
+    monkeypatch.setitem(module("layers").PAPER_MAPS, "tiny", (best[1], best[3]))
+    numbers, _ = make(6, "--window", "5", *photographs)
+    for panel in numbers["panels"]:
+        shown = [shown["index"][0] for shown in panel["maps"]]
+        assert shown[:2] == [best[1], best[3]]
+        assert shown[2:4] == [best[0], best[2]]
+        assert len(set(shown)) == 6
+    blob = numbers["panels"][0]["blob"]
+    assert f"Above maps {best[1]} and {best[3]} of {blob}, which the paper's" in numbers["caption"]
+
+
 def test_figure_6_puts_others_beside_a_single_image(make: Make, photographs: list[str]) -> None:
     numbers, _ = make(6, "--window", "5", *photographs[2:])
     assert [panel["image"] for panel in numbers["panels"]][:2] == ["coffee", "chelsea"]

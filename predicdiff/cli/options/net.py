@@ -140,7 +140,7 @@ class NetChoice(Options):
             return caffe_preprocessing(**changes) if Path(str(self.net)).is_file() else None
         if not changes:
             return None
-        known = known_preprocessing(entry(self.net))
+        known = known_preprocessing(entry(self.net), own_mean=self.mean is None)
         read = caffe_preprocessing(**{"mean": "0", **changes})
         size = changes.pop("image_size", known.view.size)
         view = replace(known.view, mode=changes.pop("view", known.view.mode), size=size)

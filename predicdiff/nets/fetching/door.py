@@ -37,11 +37,14 @@ def load(name: str, settings: NetSettings) -> Net:
     return load_module(module, replace(settings, weights=None, input_shape=net.input_shape))
 
 
-def known_preprocessing(net: Entry) -> Preprocessing:
-    """Preprocessing of a net of the manifest; reads its mean image, and raises as `mean_path` does."""
+def known_preprocessing(net: Entry, *, own_mean: bool = True) -> Preprocessing:
+    """Preprocessing of a net of the manifest; reads its mean image, and raises as `mean_path` does.
+
+    Without its ``own_mean``, which another is to take the place of, no mean image need be there.
+    """
     fields: dict[str, Any] = dict(net.preprocessing)
     view = View(**fields.pop("view"))
-    path = mean_path(net.name)
+    path = mean_path(net.name) if own_mean else None
     if path is not None:
         fields["mean"] = read_mean(path)
     return Preprocessing(view=view, **fields)

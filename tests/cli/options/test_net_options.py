@@ -87,6 +87,16 @@ def test_a_known_net_keeps_its_own_preprocessing(photographs):
     assert changed.preprocessing.view.size == 32
 
 
+def test_a_mean_that_is_given_takes_the_place_of_a_mean_image_that_is_not_there(zoo: TinyZoo, data: Path, photographs):
+    image = photographs[0]
+    net = choice("tiny", weights=data / "tiny_v1.caffemodel", mean="1,2,3").load()
+    expected = image.transpose(2, 0, 1)[::-1] - np.array([1, 2, 3], np.float32)[:, None, None]
+    np.testing.assert_array_equal(net.preprocess(image), expected)
+    assert net.labels == ["cat", "dog", "cow", "hen", "pig"]
+    with pytest.raises(WeightsError, match=r"tiny_mean.* is not there"):
+        choice("tiny", weights=data / "tiny_v1.caffemodel").load()
+
+
 def test_an_unknown_net_and_missing_files_are_named(tiny, tmp_path):
     with pytest.raises(SettingsError, match=r"no net is called 'googelnet'. Do you mean 'googlenet'"):
         choice("googelnet").load()

@@ -82,13 +82,6 @@ def test_the_whole_file_is_asked_for_first_and_ends_what_was_begun(zoo: TinyZoo)
     assert left(zoo) == ["tiny.caffemodel"]
 
 
-def test_what_came_of_the_whole_file_is_not_mixed_in(zoo: TinyZoo) -> None:
-    zoo.write("good/100", in_parts=True)
-    weights.fetch_net("tiny")
-    assert digest(weights.weights_path("tiny")) == OF_PARTS
-    assert left(zoo) == ["tiny.caffemodel"]
-
-
 @pytest.mark.parametrize(
     ("way", "reason"),
     [
