@@ -17,7 +17,8 @@ from .outputs import check_outputs
 HELP = """Compare an explanation with another, or with a picture of one such as a panel cut from the paper.
 
 A picture must be the map's panel alone, without axes, title or colour bar. Its red and blue are turned back into
-signed relevance, and it is laid over the map where the two fit best.
+signed relevance, and it is laid over the map where the two fit best; one that shows the whole map needs no
+search (--whole). Where an overlay shows no values above half of the largest, the map is limited likewise.
 Maps of other images (--null) say what the figures are worth: each is laid out in the same way.
 
 \b
@@ -36,6 +37,7 @@ class Comparing(Options):
         "--null", multiple=True, metavar="FILE.h5", help="An explanation of another image; may be repeated."
     )
     target: int = option_field("--target", type=int, default=0, help="Which of an explanation's maps.")
+    whole: bool = option_field("--whole", is_flag=True, help="The picture shows the whole map: no scale is looked for.")
     output: Path | None = option_field("-o", "--output", type=FIGURE, help="A picture of both side by side.")
 
 
@@ -53,7 +55,7 @@ def command(first: str, second: str, asked: Comparing) -> None:
     if not isinstance(one, Explanation):
         raise ImageError(f"{first}: a picture, but the first must be an explanation. Give the .h5 file of one.")
     nulls = [Explanation.load(null) for null in asked.nulls]
-    comparison = compare(one, load(second), nulls=nulls, target=asked.target)
+    comparison = compare(one, load(second), nulls=nulls, target=asked.target, whole=asked.whole)
     click.echo("\n".join(comparison.lines()))
     if asked.output is not None:
         named = [f"{Path(path).stem}: {title}" for path, title in zip((first, second), comparison.titles)]

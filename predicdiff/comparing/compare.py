@@ -11,11 +11,12 @@ from ..errors import ImageError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, load_image
 from .comparison import Comparison
-from .pictures import relevance_of, style_of
+from .pictures import clipped, relevance_of, style_of
 from .registration import Placement, register
 from .similarity import similarity
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
+LIMITED = "the picture shows no values above half of the largest: the maps were limited likewise."
 Map = Union[Explanation, np.ndarray]
 
 
@@ -48,13 +49,14 @@ def compare(
     target: int = 0,
     other_target: int | None = None,
     style: str = "auto",
+    whole: bool = False,
     top: float = 0.05,
 ) -> Comparison:
     """How alike two maps are, and how alike maps of other images would be.
 
-    A picture's colours are turned back into relevance, which `register` lays over the map. A map is brought to the
-    first one's pixels: through the image, where both are explanations of one and their nets saw different parts of it,
-    otherwise by resizing; a note says so.
+    A picture's colours are turned back into relevance, which `register` lays over the map; the map is limited to what
+    such a picture shows (`pictures.clipped`). A second map is brought to the first one's pixels: through the image,
+    where both are explanations of one and their nets saw different parts of it, otherwise by resizing; a note says so.
 
     Parameters
     ----------
@@ -62,14 +64,15 @@ def compare(
     b : Explanation, (h, w) float array or picture (h, w, 3) uint8
         A picture is a map's panel alone, without axes, title or colour bar.
     nulls : iterable of Explanation or (H', W') float array
-        Maps of other images, of any size, made as ``a`` was. Each takes its place and is brought together with ``b`` in
-        the same way, a picture by `register`, a map by resizing. Those of the same image are left out, and noted.
+        Maps of other images, of any size, made as ``a`` was. Each takes its place, is limited as ``a`` is, and is
+        brought together with ``b`` in the same way: a picture by `register`, as freely, a map by resizing. Those of the
+        same image are left out, and noted.
     target : int
         Which of an explanation's maps, by its place in ``targets``; of the null maps too.
     other_target : int, optional
         That of ``b``, by default the same.
-    style, top
-        As for `relevance_of` and `similarity`.
+    style, whole, top
+        As for `relevance_of`, `register` and `similarity`.
 
     Returns
     -------
@@ -80,22 +83,26 @@ def compare(
     ImageError
         If either is no map, or the picture shows none.
     SettingsError
-        If an explanation has no such target, or the style is unknown.
+        If an explanation has no such target, the style is unknown, or ``whole`` is asked for without a picture.
     """
     notes: list[str] = []
     first, other_target = _map(a, target, "the first"), target if other_target is None else other_target
     if _is_picture(b):
         picture, drawn, title = np.array(b), style_of(np.asarray(b), style=style), "picture"
-        second = relevance_of(picture, style=drawn)
-        aligned, placement = register(second, first)
+        second, first = relevance_of(picture, style=drawn), clipped(first, drawn)
+        aligned, placement = register(second, first, whole=whole)
+        if drawn == "hsv":
+            notes.append(LIMITED)
+    elif whole:
+        raise SettingsError("whole (--whole) is for a picture, and the second is a map: leave it out.")
     else:
         picture, drawn = None, None
         second, title = _map(b, other_target, "the second"), _title(b, other_target, "second map")
         placement, notes = _between(a, b, first.shape, second.shape)
         aligned = placement.take(second, first.shape)
     others = [
-        similarity(one, _resized(second, one) if picture is None else register(second, one)[0], top=top)
-        for one in _others(nulls, a, target, notes)
+        similarity(one, _resized(second, one) if drawn is None else register(second, one, whole=whole)[0], top=top)
+        for one in (null if drawn is None else clipped(null, drawn) for null in _others(nulls, a, target, notes))
     ]
     return Comparison(
         similarity=similarity(first, aligned, top=top),
@@ -107,6 +114,7 @@ def compare(
         notes=notes,
         picture=picture,
         style=drawn,
+        whole=whole,
         placement=placement,
     )
 

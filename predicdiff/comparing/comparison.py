@@ -28,7 +28,8 @@ class Comparison:
     ----------
     similarity : Similarity
     a, b : (H, W) float64 arrays
-        The first map, and the second at the first one's pixels; NaN where unknown.
+        What was compared: the first map, limited to what the picture can show (`pictures.clipped`), and the second at
+        the first one's pixels; NaN where unknown.
     titles : (str, str)
         What the two show.
     top : float
@@ -40,7 +41,8 @@ class Comparison:
     notes : list of str
         What a reader should know before trusting the figures.
     picture : (h, w, 3) uint8 array or None
-        The second as it came, where that was a picture, and ``style``, how it was drawn.
+        The second as it came, where that was a picture, ``style``, how it was drawn, and ``whole``, whether it was
+        taken as the whole map.
     """
 
     similarity: Similarity
@@ -53,6 +55,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     picture: np.ndarray | None = None
     style: str | None = None
+    whole: bool = False
 
     def null(self, name: str = "pearson") -> np.ndarray:
         """One figure of all the null maps that have it, ascending."""
@@ -104,4 +107,5 @@ class Comparison:
         (down, along), (row, column) = self.placement.scale, self.placement.offset
         ends = (row + down * self.a.shape[0], column + along * self.a.shape[1])
         rows, columns = f"{row:.1f} to {ends[0]:.1f}", f"{column:.1f} to {ends[1]:.1f}"
-        return f"{DRAWN[self.style]}; the map lies in rows {rows}, columns {columns}"
+        taken = "taken as the whole map, which" if self.whole else "the map"
+        return f"{DRAWN[self.style]}; {taken} lies in rows {rows}, columns {columns}"

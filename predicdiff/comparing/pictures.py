@@ -3,7 +3,8 @@
 Three recipes are known, all with matplotlib's "seismic", whose green always equals the smaller of red and blue:
 
 - *plain*: the colours alone;
-- *hsv*: hue and saturation of the colours, these times an opacity, on a grey picture, as the paper's authors do;
+- *hsv*: hue and saturation of the colours, these times an opacity, on a grey picture, as the paper's authors do
+  (`hsv_overlay`); both are the same from half of the scale on;
 - *blend*: this package's `overlays.overlay`, the more opaque the stronger the influence.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..errors import ImageError, SettingsError
 from ..images import LUMA
-from ..overlays import heat, overlay
+from ..overlays import heat, overlay, tint
 
 STYLES = ("auto", "plain", "overlay", "hsv", "blend")
 #: The one colour map whose pictures can be read.
@@ -33,6 +34,8 @@ PALE, FAINT = 0.08, 0.02
 OFF = 0.2
 #: Least and most R - B that a blend shows at its strongest.
 BLEND = (0.4, 0.68)
+#: The authors' overlay: how much of the colours' saturation it has, and how light black becomes.
+OPACITY, LIFTED = 0.8, 0.5
 #: Value (the largest of R, G, B) below which hue and saturation are mostly noise, and below which they are noise alone.
 #: A blend has no pixels so dark.
 DARK, BLACK = 0.25, 0.1
@@ -81,6 +84,78 @@ def style_of(picture: np.ndarray, *, style: str = "auto") -> str:
         raise SettingsError(f"style {style!r} is unknown: want one of {', '.join(STYLES)}.")
     colours = _checked(picture)
     return _style(colours, overlaid=style == "overlay") if style in ("auto", "overlay") else style
+
+
+def clipped(relevance: np.ndarray, style: str) -> np.ndarray:
+    """A map limited to what a picture of this style shows of it.
+
+    Parameters
+    ----------
+    relevance : (H, W) float array
+    style : {"plain", "hsv", "blend"}
+        As `style_of` gives it.
+
+    Returns
+    -------
+    (H, W) float64 array
+        For "hsv" cut off at half of its largest magnitude, from where on hue and saturation of the colours stay the
+        same; otherwise a copy. NaN stays.
+    """
+    relevance = np.array(relevance, np.float64)
+    if style != "hsv":
+        return relevance
+    limit = np.abs(relevance[np.isfinite(relevance)]).max(initial=0.0) / 2.0
+    return np.clip(relevance, -limit, limit)
+
+
+def hsv_overlay(relevance: np.ndarray, picture: np.ndarray, *, scale: float | None = None) -> np.ndarray:
+    """The map over the grey picture as the paper's authors draw it in their later code.
+
+    Hue and saturation are those of the map's colours, the saturation times 0.8; the value is that of the grey picture,
+    brought from 0..1 to 0.5..1. `relevance_of` gives the map back as `clipped` has it.
+
+    Parameters
+    ----------
+    relevance : (H, W) float array
+        Grey where it is zero or not finite.
+    picture : (H, W, 3) uint8 array
+    scale : float, optional
+        Magnitude at the end of the colours; by default `symmetric_scale`.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+
+    Raises
+    ------
+    ImageError
+        If the two are no map and picture of one size.
+    """
+    tints = tint(relevance, scale=scale, colour_map=READ)[..., :3] / 255.0
+    grey = luminance(picture)
+    if grey.shape != tints.shape[:2]:
+        raise ImageError(f"the map is {tints.shape[:2]}, the picture {grey.shape} (height, width): want the same.")
+    # a colour divided by its value is 1 - saturation in its least channel: less opaque, it is nearer to white
+    pure = tints / np.maximum(tints.max(axis=2, keepdims=True), np.finfo(float).tiny)
+    value = (LIFTED + (1.0 - LIFTED) * grey)[..., None]
+    return np.rint(255.0 * value * (1.0 - OPACITY * (1.0 - pure))).astype(np.uint8)
+
+
+def luminance(picture: np.ndarray) -> np.ndarray:
+    """How light a picture (h, w, 3) uint8 is, (h, w) float64 from 0 to 1: an overlay's grey may pass for its map."""
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
+        raise ImageError(
+            f"a picture is an RGB array (height, width, 3) of uint8, this one {picture.shape} of {picture.dtype}."
+        )
+    return picture @ LUMA / 255.0
+
+
+def edges(picture: np.ndarray) -> np.ndarray:
+    """How fast the luminance of a picture (h, w, 3) uint8 changes, by Sobel's filter, (h, w) float64."""
+    from skimage.filters import sobel  # slow to import, and few need it
+
+    return sobel(luminance(picture))
 
 
 def _checked(picture: np.ndarray) -> np.ndarray:

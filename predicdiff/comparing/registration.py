@@ -18,6 +18,14 @@ from .similarity import pearson, varies
 #: How far the scale of either axis may be from what the sizes say, and the centres apart, in units of the map's side.
 SCALES = (0.85, 1.15)
 SHIFT = 0.1
+#: How far apart the centres may be where the panel shows the whole map.
+SLACK = 0.02
+#: What a place must gain over the one that the sizes say, in Fisher's z for a distance of 1, that of the farthest shift
+#: or scale on one axis. Of smooth random maps, which have nothing to do with each other, one in twenty gains more at
+#: distances up to 1; of decoded panels of different photographs fewer do.
+PENALTY = 0.3
+#: The place that the sizes say: two scales and two shifts, as `_placement` takes them.
+BORDER = np.array([1.0, 1.0, 0.0, 0.0])
 #: Scales tried on each axis before the best is refined.
 TRIED = 7
 #: Longer side, in pixels, of the maps that the best place is looked for on, and refined on.
@@ -82,13 +90,17 @@ class Placement:
         return (lower + part * (upper - lower)) * np.expand_dims(inside, 1 - axis)
 
 
-def register(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, Placement]:
+def register(panel: np.ndarray, relevance: np.ndarray, *, whole: bool = False) -> tuple[np.ndarray, Placement]:
     """Lay a panel over a map, where their correlation is largest in magnitude.
 
     In magnitude, so that a panel of the opposite sign is placed as well as one of the same, and neither is favoured.
     Each axis has a scale of its own, from 0.85 to 1.15 times what the sizes say, and the centres may be a tenth of a
-    side apart: all that is tried on a small copy by normalised cross-correlation, and the best refined. The
-    panel stays laid border on border unless another place gains more than 0.002 of correlation.
+    side apart: all that is tried on a small copy by normalised cross-correlation, and the best refined.
+
+    A free choice raises the correlation of maps that have nothing to do with each other too. So a place must earn its
+    distance: the panel stays laid border on border unless atanh(correlation) grows by more than 0.3 times the distance,
+    which is 1 for the farthest shift or scale on one axis, and the root of the sum of squares where there are several.
+    So much is gained by one in twenty pairs of smooth random maps. The correlation itself must grow by 0.002.
 
     Parameters
     ----------
@@ -96,6 +108,9 @@ def register(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, Plac
         Of any size, with a margin or without some of its border; NaN where nothing is known.
     relevance : (H, W) float array
         The map, NaN where nothing is known.
+    whole : bool
+        The panel shows the whole map and nothing else: its scales are those that the sizes say, and the centres may be
+        at most 2 % of a side apart on each axis. Such a shift must earn its distance too.
 
     Returns
     -------
@@ -109,14 +124,50 @@ def register(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, Plac
         If either is no map, or nothing in it is known.
     """
     panel, relevance = _checked(panel, "panel"), _checked(relevance, "map")
-    whole = _placement(np.array([1.0, 1.0, 0.0, 0.0]), panel.shape, relevance.shape)
+    place = (_shifted if whole else _found)(panel, relevance)
+    border, best = (_placement(one, panel.shape, relevance.shape) for one in (BORDER, place))
+    here, there = (abs(_agreement(one.take(panel, relevance.shape), relevance)) for one in (border, best))
+    earned = there > here + GAIN and _fisher(there) > _fisher(here) + PENALTY * float(_distance(*place))
+    chosen = best if earned else border
+    return chosen.take(panel, relevance.shape), chosen
+
+
+def _fisher(correlation: np.ndarray | float) -> np.ndarray:
+    """Fisher's z of a correlation's magnitude, in which noise is as large near 1 as near 0."""
+    return np.arctanh(np.minimum(np.abs(correlation), 1.0 - 1e-9))
+
+
+def _distance(rows: float, columns: float, down: np.ndarray | float, along: np.ndarray | float) -> np.ndarray:
+    """How far a place is from the one that the sizes say; 1 for the farthest scale or shift on one axis."""
+    scales = ((rows - 1.0) ** 2 + (columns - 1.0) ** 2) / (SCALES[1] - 1.0) ** 2
+    return np.sqrt(scales + (np.square(down) + np.square(along)) / SHIFT**2)
+
+
+def _found(panel: np.ndarray, relevance: np.ndarray) -> np.ndarray:
+    """The best place of all scales and shifts; refined without penalty, which would draw it towards the border."""
     place, sign = _search(*_pair(panel, relevance, COARSE))
     for side in (COARSE, FINE) if sign else ():
         place = _refined(place, sign, *_pair(panel, relevance, side))
-    best = _placement(place, panel.shape, relevance.shape)
-    here, there = (abs(_agreement(one.take(panel, relevance.shape), relevance)) for one in (whole, best))
-    chosen = best if there > here + GAIN else whole
-    return chosen.take(panel, relevance.shape), chosen
+    return place
+
+
+def _shifted(panel: np.ndarray, relevance: np.ndarray) -> np.ndarray:
+    """The best place of all small shifts, to a part of a small copy's pixels."""
+    panel, relevance = _pair(panel, relevance, COARSE)
+    margin = [int(np.ceil(SLACK * size)) + 1 for size in relevance.shape]
+    correlations = np.abs(_correlations(_with_margin(panel, BORDER, relevance.shape, margin), relevance))
+    inner = correlations[1:-1, 1:-1]
+    at = np.array(np.unravel_index(np.argmax(inner), inner.shape)) + 1
+    row, column = at
+    around = correlations[row - 1 : row + 2, column], correlations[row, column - 1 : column + 2]
+    away = (at + [_vertex(*three) for three in around] - margin) / relevance.shape
+    return np.concatenate([BORDER[:2], np.clip(away, -SLACK, SLACK)])
+
+
+def _vertex(before: float, here: float, after: float) -> float:
+    """Where the parabola through values at -1, 0 and 1 has its top, from -1/2 to 1/2."""
+    bend = 2.0 * here - before - after
+    return float(np.clip((after - before) / (2.0 * bend), -0.5, 0.5)) if bend > 0.0 else 0.0
 
 
 def _checked(values: np.ndarray, name: str) -> np.ndarray:
@@ -147,19 +198,22 @@ def _placement(place: np.ndarray, panel: tuple[int, ...], shape: tuple[int, ...]
 
 
 def _search(panel: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, int]:
-    """The place, as `_placement` takes it, of the largest correlation, and its sign; 0 where there is none."""
-    best, best_place = 0.0, np.array([1.0, 1.0, 0.0, 0.0])
+    """The place of the largest correlation, less what its distance costs, and its sign; 0 where there is none."""
+    best, best_place, sign = 0.0, BORDER, 0
     steps = np.linspace(*SCALES, TRIED)
     for rows, columns in product(steps, steps):
         place = np.array([rows, columns, 0.0, 0.0])
         margin = [int(SHIFT * size / scale) for size, scale in zip(relevance.shape, place)]
         correlations = _correlations(_with_margin(panel, place, relevance.shape, margin), relevance)
-        row, column = np.unravel_index(np.argmax(np.abs(correlations)), correlations.shape)
-        if abs(correlations[row, column]) > abs(best):
-            best = float(correlations[row, column])
-            away = np.array([row - margin[0], column - margin[1]])
-            best_place = np.concatenate([place[:2], away * place[:2] / relevance.shape])
-    return best_place, int(np.sign(best))
+        down, along = (
+            (np.arange(2 * edge + 1) - edge) * scale / size for edge, scale, size in zip(margin, place, relevance.shape)
+        )
+        worth = _fisher(correlations) - PENALTY * _distance(rows, columns, down[:, None], along)
+        row, column = np.unravel_index(np.argmax(worth), worth.shape)
+        if worth[row, column] > best:
+            best, sign = float(worth[row, column]), int(np.sign(correlations[row, column]))
+            best_place = np.array([rows, columns, down[row], along[column]])
+    return best_place, sign
 
 
 def _with_margin(panel: np.ndarray, place: np.ndarray, shape: tuple[int, ...], margin: list[int]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import numpy as np
 
@@ -65,6 +65,39 @@ def similarity(a: np.ndarray, b: np.ndarray, *, top: float = 0.05) -> Similarity
     return Similarity(pearson(a, b), _spearman(a, b), _sign_agreement(a, b), _top_overlap(a, b, top), len(a))
 
 
+def partial_pearson(a: np.ndarray, b: np.ndarray, covariates: Sequence[np.ndarray]) -> float:
+    """Correlation of what covariates leave of two maps, each of which is fitted by them and a constant.
+
+    Parameters
+    ----------
+    a, b : (H, W) float arrays
+    covariates : sequence of (H, W) float arrays
+        Pixels where any of the maps is not finite are left out.
+
+    Returns
+    -------
+    float
+        Pearson's correlation of the residuals of least squares; NaN where the covariates explain a map but for
+        rounding.
+
+    Raises
+    ------
+    ImageError
+        If the shapes differ or are not (H, W).
+    """
+    maps = [np.asarray(one, np.float64) for one in (a, b, *covariates)]
+    if maps[0].ndim != 2 or any(one.shape != maps[0].shape for one in maps):
+        shapes = ", ".join(str(one.shape) for one in maps)
+        raise ImageError(f"the maps and covariates have the shapes {shapes}: want the same (height, width).")
+    known = np.all(np.isfinite(maps), axis=0)
+    pixels = [_standard(one[known]) for one in maps]
+    design = np.stack([*pixels[2:], np.ones(int(known.sum()))], axis=1)
+    rest = [one - design @ np.linalg.lstsq(design, one, rcond=None)[0] for one in pixels[:2]]
+    norms = [float(np.linalg.norm(one)) for one in rest]
+    # the pixels have norm 1 before
+    return float(np.clip(rest[0] @ rest[1] / (norms[0] * norms[1]), -1.0, 1.0)) if min(norms) > 1e-9 else np.nan
+
+
 def varies(values: np.ndarray) -> bool:
     """Whether finite numbers differ by more than rounding."""
     if values.size < 2:
@@ -78,12 +111,16 @@ def pearson(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's correlation of two (n,) arrays of finite numbers; NaN if either is the same everywhere."""
     if not (varies(a) and varies(b)):
         return np.nan
-    a, b = _direction(a), _direction(b)
-    return float(np.clip(a @ b, -1.0, 1.0))
+    return float(np.clip(_standard(a) @ _standard(b), -1.0, 1.0))
 
 
-def _direction(values: np.ndarray) -> np.ndarray:
-    """Deviations from the mean, with norm 1; magnitudes brought near 1 first, lest squares vanish or overflow."""
+def _standard(values: np.ndarray) -> np.ndarray:
+    """Deviations from the mean, with norm 1; zeros where all is the same.
+
+    Magnitudes are brought near 1 first, lest squares vanish or overflow.
+    """
+    if not varies(values):
+        return np.zeros(values.shape)
     centred = values / np.abs(values).max()
     centred = centred - centred.mean()
     return centred / np.linalg.norm(centred)

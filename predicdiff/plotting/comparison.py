@@ -90,7 +90,9 @@ def _panels(comparison: Comparison, colour_map: str) -> list[tuple[str, str, np.
     """Head, text under it and colours of each."""
     first, second = comparison.titles
     colours, words = partial(heat, colour_map=colour_map), find_colour_map(colour_map)
-    panels = [(first, "", colours(comparison.a))]
+    # limited to half of its largest value, it keeps the colours that it had
+    scale = 2.0 * symmetric_scale(comparison.a) if comparison.style == "hsv" else None
+    panels = [(first, "", colours(comparison.a, scale=scale))]
     if comparison.picture is None:
         panels.append((second, "", colours(comparison.b)))
     else:

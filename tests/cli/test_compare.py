@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from predicdiff.comparing.compare import compare
 from predicdiff.explanation import Explanation, Target
 from predicdiff.images import load_image
+from predicdiff.overlays import heat
 
 
 @pytest.fixture
@@ -39,6 +41,13 @@ def test_an_explanation_with_itself_above_another(cli, pair):
     assert "1.000, above 1 of 1 other images" in result.output.splitlines()[0]
 
 
+def test_a_picture_of_the_whole_map(cli, pair, tmp_path):
+    Image.fromarray(heat(Explanation.load(pair[0]).relevance[0])).save(tmp_path / "panel.png")
+    result = cli("compare", pair[0], "panel.png", "--whole")
+    assert result.exit_code == 0, result.output
+    assert "taken as the whole map, which lies in rows 0.0 to 24.0, columns 0.0 to 24.0" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -46,6 +55,7 @@ def test_an_explanation_with_itself_above_another(cli, pair):
         (["{picture}", "{0}"], "the first must be an explanation"),
         (["{0}", "{1}", "--target", "1"], "out of range"),
         (["{0}", "{1}", "-o", "{1}"], "ends in"),
+        (["{0}", "{1}", "--whole"], "is for a picture"),
     ],
 )
 def test_what_can_not_be_compared(cli, pair, picture, arguments, message):

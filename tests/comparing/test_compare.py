@@ -80,6 +80,23 @@ def test_maps_of_other_images_lie_far_below(style: str) -> None:
     assert compare(others[0], jpeg(draw(style, relevance), 85), nulls=[relevance]).percentile() == 0.0
 
 
+def test_nulls_are_limited_and_placed_as_the_map_is() -> None:
+    relevance, other = smooth_map(15), smooth_map(16, (90, 100))
+    picture = jpeg(larger(draw("hsv", relevance), 0.8), 75)
+    for whole in (False, True):
+        comparison = compare(relevance, picture, style="hsv", whole=whole, nulls=[other])
+        in_its_place = compare(other, picture, style="hsv", whole=whole)
+        assert comparison.nulls == [in_its_place.similarity]
+        assert (comparison.whole, comparison.notes) == (whole, in_its_place.notes)
+    np.testing.assert_array_equal(comparison.a, np.clip(relevance, -0.5, 0.5))  # its largest magnitude is 1
+    assert similarity(comparison.a, comparison.b) == comparison.similarity
+    assert comparison.notes == [
+        "the picture shows no values above half of the largest: the maps were limited likewise."
+    ]
+    with pytest.raises(SettingsError, match=r"whole \(--whole\) is for a picture, and the second is a map"):
+        compare(relevance, other, whole=True)
+
+
 def test_a_picture_can_be_read_as_told() -> None:
     relevance = smooth_map(13)
     picture = jpeg(draw("blend", relevance), 85)

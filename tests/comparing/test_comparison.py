@@ -60,6 +60,9 @@ def test_words_say_how_a_picture_was_read() -> None:
     words = "an overlay in HSV; the map lies in rows 1.0 to 7.0, columns -2.0 to 4.0"
     assert compared.reading() == words
     assert f"picture                 {words}" in compared.lines()
+    assert replace(compared, whole=True).reading() == (
+        "an overlay in HSV; taken as the whole map, which lies in rows 1.0 to 7.0, columns -2.0 to 4.0"
+    )
     assert comparison().reading() == ""
 
 

@@ -7,7 +7,7 @@ import pytest
 from helpers.drawn import blend, cut, draw, hsv, jpeg, larger, margin, photo, plain, smooth_map
 from skimage import data
 
-from predicdiff.comparing.pictures import relevance_of, style_of
+from predicdiff.comparing.pictures import clipped, edges, hsv_overlay, luminance, relevance_of, style_of
 from predicdiff.comparing.similarity import Similarity, similarity
 from predicdiff.errors import ImageError, SettingsError
 from predicdiff.overlays import heat
@@ -19,6 +19,53 @@ GROUNDS = ("chelsea", "coffee", "astronaut", "rocket")
 def turned_back(style: str, seed: int, quality: int, ground: str = "chelsea", asked: str = "auto") -> Similarity:
     relevance = smooth_map(seed)
     return similarity(relevance, relevance_of(jpeg(draw(style, relevance, ground), quality), style=asked))
+
+
+def test_an_overlay_in_hsv_is_that_of_scikit_image() -> None:
+    relevance = smooth_map(16)
+    drawn = hsv_overlay(relevance, photo(relevance.shape))
+    # matplotlib's colours are 256, and the two greys differ by some hundredths
+    np.testing.assert_allclose(drawn.astype(float), hsv(relevance, photo(relevance.shape)), atol=6)
+    doubled = hsv_overlay(2 * relevance, photo(relevance.shape), scale=2.0)
+    np.testing.assert_array_equal(doubled, hsv_overlay(relevance, photo(relevance.shape), scale=1.0))
+    relevance[:4] = np.nan
+    assert np.ptp(hsv_overlay(relevance, photo(relevance.shape))[:4], axis=2).max() == 0
+    with pytest.raises(ImageError, match=r"the map is \(96, 104\), the picture \(50, 60\)"):
+        hsv_overlay(relevance, photo((50, 60)))
+
+
+def test_an_overlay_in_hsv_gives_back_the_map_limited_to_half() -> None:
+    relevance = smooth_map(17, (75, 75))
+    drawn = hsv_overlay(relevance, photo((75, 75)))
+    limited = clipped(relevance, "hsv")
+    # where the map is cut off it has a kink, of which averaging over a pixel takes 0.4 times the slope
+    slope = np.abs(np.gradient(relevance)).max()
+    np.testing.assert_allclose(relevance_of(drawn, style="hsv"), limited, atol=0.4 * np.sqrt(2) * slope)
+    small = relevance_of(jpeg(drawn, 75), style="hsv")
+    assert similarity(limited, small).pearson > 0.98
+    assert similarity(limited, small).pearson > similarity(relevance, small).pearson
+
+
+def test_only_an_overlay_in_hsv_limits_a_map() -> None:
+    relevance = np.array([[-4.0, -1.0, np.nan], [0.0, 2.5, 3.0]])
+    np.testing.assert_array_equal(clipped(relevance, "hsv"), [[-2.0, -1.0, np.nan], [0.0, 2.0, 2.0]])
+    for style in ("plain", "blend"):
+        np.testing.assert_array_equal(clipped(relevance, style), relevance)
+    assert np.isnan(clipped(np.full((2, 2), np.nan), "hsv")).all()
+
+
+def test_luminance_and_edges_of_a_step() -> None:
+    picture = np.zeros((9, 12, 3), np.uint8)
+    picture[:, 6:] = 255, 0, 0
+    np.testing.assert_allclose(
+        luminance(picture), np.repeat([[0.0, 0.299]], 6, axis=1).repeat(9, axis=0).reshape(9, 12)
+    )
+    steep = edges(picture)
+    # Sobel's filter sees half the step from either side, and a lone direction counts 1 / sqrt 2
+    np.testing.assert_allclose(steep[1:-1, 5:7], 0.299 / np.sqrt(2))
+    np.testing.assert_allclose(np.delete(steep, [5, 6], axis=1), 0.0, atol=1e-12)
+    with pytest.raises(ImageError, match=r"a picture is an RGB array \(height, width, 3\) of uint8, this one \(4, 5\)"):
+        edges(np.zeros((4, 5), np.uint8))
 
 
 def test_every_level_of_the_curve_comes_back() -> None:

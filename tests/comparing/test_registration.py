@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.drawn import smooth_map
+from helpers.drawn import jpeg, photo, smooth_map
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.transform import resize, rotate
 
+from predicdiff.comparing.pictures import hsv_overlay, relevance_of
 from predicdiff.comparing.registration import Placement, register
 from predicdiff.comparing.similarity import similarity
 from predicdiff.errors import ImageError
 
 SHAPE = (72, 80)
+
+
+def small_overlay(relevance: np.ndarray, noise: float, seed: int) -> np.ndarray:
+    """The map with noise as smooth as itself, drawn as overlay on 75 x 75 pixels, through a JPEG, turned back."""
+    noisy = (
+        relevance / relevance.std()
+        + noise * smooth_map(seed, relevance.shape) / smooth_map(seed, relevance.shape).std()
+    )
+    small = resize(noisy, (75, 75), order=3, anti_aliasing=True)
+    return relevance_of(jpeg(hsv_overlay(small, photo((75, 75))), 75), style="hsv")
 
 
 def correlation(panel: np.ndarray, relevance: np.ndarray) -> float:
@@ -61,6 +72,39 @@ def test_a_panel_with_a_margin(fill: float) -> None:
     aligned, placement = register(panel, relevance)
     assert placement.offset == pytest.approx((6, 3), abs=0.6)
     assert similarity(aligned, relevance).pearson > 0.98
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0, 2.5])
+def test_a_small_overlay_of_the_whole_map_is_not_cut(noise: float) -> None:
+    """Even where the noise is such that free registration could gain more by going elsewhere."""
+    for seed in range(3):
+        relevance = smooth_map(20 + seed, (112, 112), sigma=7.0)
+        panel = small_overlay(relevance, noise, 300 + seed)
+        for whole in (False, True):
+            placement = register(panel, relevance, whole=whole)[1]
+            assert placement.scale == pytest.approx((75 / 112, 75 / 112), rel=0.02)
+            assert placement.offset == pytest.approx((0, 0), abs=1.5)
+
+
+@pytest.mark.parametrize(("sides", "noise"), [((9, 4, 0, 12), 0.0), ((0, 14, 8, 5), 0.2)])
+def test_a_small_overlay_without_its_border_is_found(sides: tuple[int, int, int, int], noise: float) -> None:
+    top, bottom, left, right = sides
+    relevance = smooth_map(23, (112, 112), sigma=7.0)
+    seen = relevance[top : 112 - bottom, left : 112 - right]
+    placement = register(small_overlay(seen, noise, 303), relevance)[1]
+    scale = 75 / seen.shape[0], 75 / seen.shape[1]
+    assert placement.scale == pytest.approx(scale, rel=0.03)
+    assert placement.offset == pytest.approx((-top * scale[0], -left * scale[1]), abs=2.0)
+
+
+@pytest.mark.parametrize(("shift", "found"), [((1, -1), (1.0, -1.0)), ((5, 0), (0.02 * 72, 0.0)), ((0, 0), (0.0, 0.0))])
+def test_a_whole_panel_is_shifted_by_a_fiftieth_at_most(shift: tuple[int, int], found: tuple[float, float]) -> None:
+    larger = smooth_map(24, (92, 100))
+    panel = larger[10 - shift[0] : 82 - shift[0], 10 - shift[1] : 90 - shift[1]]
+    placement = register(panel, larger[10:82, 10:90], whole=True)[1]
+    assert placement.scale == (1.0, 1.0)
+    assert placement.offset == pytest.approx(found, abs=0.3)
+    assert np.all(np.abs(placement.offset) <= 0.02 * np.array(SHAPE) + 1e-9)
 
 
 def test_a_panel_of_the_opposite_sign_is_found_as_well() -> None:

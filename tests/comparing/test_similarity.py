@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predicdiff.comparing.similarity import similarity
+from predicdiff.comparing.similarity import partial_pearson, similarity
 from predicdiff.errors import ImageError, SettingsError
 
 
@@ -105,6 +105,37 @@ def test_rounding_is_no_pattern() -> None:
 def test_magnitudes_near_the_ends_of_float_count_too(scale: float) -> None:
     a, b = random_pair(0)
     assert similarity(scale * a, b)[:2] == pytest.approx(similarity(a, b)[:2])
+
+
+def test_partial_correlation_is_that_of_the_closed_form() -> None:
+    a, b = random_pair(5)
+    c = np.nan_to_num(a) + np.random.default_rng(6).normal(size=a.shape)
+    c[0, :3] = np.nan
+    known = np.isfinite(a) & np.isfinite(b) & np.isfinite(c)
+    ab, ac, bc = (correlation(list(zip(x[known], y[known]))) for x, y in ((a, b), (a, c), (b, c)))
+    expected = (ab - ac * bc) / ((1 - ac**2) * (1 - bc**2)) ** 0.5
+    assert partial_pearson(a, b, [c]) == pytest.approx(expected)
+    assert partial_pearson(1e-200 * a, b, [3e200 * c + 1e199]) == pytest.approx(expected)
+
+
+def test_partial_correlation_is_that_of_residuals_by_hand() -> None:
+    """Two covariates that are orthogonal to each other and to the constant: each is projected out by itself."""
+    a, b = (np.random.default_rng(seed).normal(size=(8, 8)) for seed in (7, 8))
+    c, d = np.repeat([[1.0, -1.0]], 4, axis=1).repeat(8, axis=0).reshape(8, 8), np.zeros((8, 8))
+    d[:4], d[4:] = 1.0, -1.0
+    rest = [x - x.mean() - (x * c).mean() * c - (x * d).mean() * d for x in (a, b)]
+    expected = (rest[0] * rest[1]).sum() / np.sqrt((rest[0] ** 2).sum() * (rest[1] ** 2).sum())
+    assert partial_pearson(a, b, [c, d]) == pytest.approx(expected)
+    assert partial_pearson(a, b, [c, d, c + d, np.ones((8, 8))]) == pytest.approx(expected)
+
+
+def test_partial_correlation_without_a_rest_is_undefined() -> None:
+    a, b = (np.random.default_rng(seed).normal(size=(6, 7)) for seed in (9, 10))
+    for x, y, covariates in ((a, 2 * b - 1, [b]), (np.ones((6, 7)), b, []), (a, b, [np.full((6, 7), np.nan)])):
+        assert np.isnan(partial_pearson(x, y, covariates))
+    assert partial_pearson(a, b, []) == pytest.approx(similarity(a, b).pearson)
+    with pytest.raises(ImageError, match=r"the shapes \(6, 7\), \(6, 7\), \(7, 6\): want the same"):
+        partial_pearson(a, b, [b.T])
 
 
 def test_inputs_stay_as_they_are() -> None:
