@@ -271,10 +271,22 @@ def work(title: str, jobs: Sequence[Task[Made]]) -> list[Made]:
     """Say how long it will take, then make the maps that are not there yet."""
     held = [item.done for item in jobs]
     open_jobs = [item for item, map_ in zip(jobs, held) if map_ is None]
-    seconds = sum(seconds_needed(item.analysis) for item in open_jobs)
+    seconds = _seconds([item.analysis for item in open_jobs])
     effort = f", {duration(seconds)} on this machine" if open_jobs else ""
     say(f"{title}: {len(open_jobs)} of {len(jobs)} maps to make{effort}")
     return [item.make() if map_ is None else map_ for item, map_ in zip(jobs, held)]
+
+
+def _seconds(analyses: Sequence[Analysis]) -> float:
+    """Projected seconds of all; of those alike one is tried, and the others are told by the number of their windows."""
+    total, each = 0.0, {}
+    for analysis in analyses:
+        asked = analysis.settings
+        alike = (id(analysis.net), analysis.blob, asked.window, asked.samples, analysis.drawing.name)
+        if alike not in each:
+            each[alike] = seconds_needed(analysis) / len(analysis.origins)
+        total += each[alike] * len(analysis.origins)
+    return total
 
 
 def settings(results: Sequence[Explanation], quality: str) -> str:

@@ -58,7 +58,7 @@ def read_panels(folder: Path) -> list[Panel]:
     Raises
     ------
     FormatError
-        If there is no such list, or an entry lacks something.
+        If there is no such list, an entry lacks something, or a panel stands there twice.
     ImageError
         If a picture is missing or none.
     """
@@ -72,6 +72,9 @@ def read_panels(folder: Path) -> list[Panel]:
     if not isinstance(entries, list) or not entries:
         raise FormatError(f"{path}: want a list of panels, at least one.")
     panels = [_panel(folder, f"{path}, entry {number}", entry) for number, entry in enumerate(entries)]
+    twice = {panel.name for panel in panels if [other.name for other in panels].count(panel.name) > 1}
+    if twice:
+        raise FormatError(f"{path}: {', '.join(sorted(twice))} stands there twice: want each panel once.")
     for panel in panels:
         load_image(panel.picture), load_image(panel.input)
     return panels

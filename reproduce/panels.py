@@ -3,177 +3,158 @@
 DIR holds panels.json, which lists them. For each panel of a net whose weights are there: the picture that the net saw,
 enlarged to its input, explained with the panel's k, l and sampler, in the paper's way (draws are not clipped) and in
 that of its authors' later code. Maps of all units of the panel's blob are made at once, so that it can be told where
-the right one stands among them. Panels of other nets are listed as not run.
+the right one stands among them; other nulls, and the most that can be hoped for, stand beside. Panels of other nets are
+listed as not run. Writes OUT/panels.json, panels.md and panels.png.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
 
 import click
+import numpy as np
+from tqdm import tqdm
 
 from predicdiff.algorithm import versions
-from predicdiff.cli.options.base import option_field
-from predicdiff.cli.options.shared import samples_field, stride_field
 from predicdiff.cli.options.values import FOLDER
-from predicdiff.cli.outputs import name_of
-from predicdiff.errors import DownloadError, SettingsError, WeightsError
 from predicdiff.files import written_whole
-from predicdiff.images import load_image
-from predicdiff.nets.fetching.weights import fetch_net, status
-from predicdiff.nets.zoo import load_net
-from predicdiff.presets import LIKES
-from predicdiff.targets import predicted
-from predicdiff.units import lookup
+from predicdiff.plotting import grid_figure, save_figure
 
 from . import common
-from .panel_folder import Panel, enlarged, read_panels
-from .panel_maps import WAYS, Samplers, UnitMaps, UnitsJob, units_job
+from .panel_ceiling import ceiling_numbers, ceiling_of, order_ceiling
+from .panel_folder import read_panels
+from .panel_jobs import Held, Orders, held_panels, order_panels
+from .panel_maps import Samplers
+from .panel_nulls import (
+    Shown,
+    among_units,
+    group_numbers,
+    other_panels,
+    other_pictures,
+    own_numbers,
+    permuted,
+    rank,
+    without_map,
+)
+from .panel_request import Request, nets_of
+from .panel_table import ROWS, blocks, report
 
-
-@dataclass(frozen=True)
-class Request(common.Basis):
-    """How the maps are made."""
-
-    corpus: Path | None = option_field(
-        "--corpus", type=FOLDER, help="Photographs to draw from or to fit on.  [default: the bundled ones]"
-    )
-    stride: int = stride_field(default=2)
-    samples: int = samples_field(default=4)
-
-    def load(self, name: str) -> Any:
-        """A net of the manifest keeps its preprocessing and labels, whichever file its weights come from."""
-        return load_net(name, engine=self.engine, weights=self.weights)
-
-
-@dataclass(frozen=True)
-class Held:
-    """A panel and our map of the same picture, made in one way.
-
-    Attributes
-    ----------
-    index : int
-        The unit or channel that the panel shows; where the panel's list leaves it open, the net's first class.
-    """
-
-    panel: Panel
-    way: str
-    index: int
-    maps: UnitMaps
-    path: Path
-
-
-def nets_of(request: Request, panels: Sequence[Panel]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Nets by name, and why the panels' others are not there.
-
-    Named nets must be there. Otherwise those of the panels whose weights are there or can be fetched.
-    """
-    nets: dict[str, Any] = {name: request.load(name) for name in request.names}
-    away: dict[str, str] = {}
-    unreachable: dict[str, str] = {}
-    lacking = {net.name: net.command for net in status() if net.missing}
-    for name in dict.fromkeys(panel.net for panel in panels if panel.net not in nets):
-        if request.names:
-            hint = f"its weights are not there: `{lacking[name]}` brings them" if name in lacking else "not asked for"
-            away[name] = f"{hint}."
-            continue
-        try:
-            fetch_net(name, unreachable=unreachable)
-            nets[name] = request.load(name)
-        except (DownloadError, WeightsError) as error:
-            away[name] = str(error).splitlines()[0]
-    if not any(panel.net in nets for panel in panels):
-        raise SettingsError(
-            f"no panel's net is there: the panels are of {', '.join(dict.fromkeys(panel.net for panel in panels))}. "
-            "Get one with `predicdiff fetch`, or give its weights: --net googlenet --weights its.caffemodel."
-        )
-    return nets, away
-
-
-def check_index(panel: Panel, net: Any) -> None:
-    """Refuse a panel of a unit that the net's blob has not."""
-    count = lookup(net.blobs, panel.blob)[0]
-    if panel.index is not None and not 0 <= panel.index < count:
-        raise SettingsError(
-            f"{panel.picture} shows channel {panel.index} of blob {panel.blob!r}, which has {count}: "
-            f"want 0 to {count - 1}."
-        )
-
-
-def map_path(out: Path, panel: Panel, way: str) -> Path:
-    """Where maps are kept; panels that differ in the unit alone share them."""
-    words = (panel.input.stem, panel.net, panel.blob, f"k{panel.k}", f"l{panel.l}", panel.sampler, way)
-    return out / "panels" / f"{name_of(*words)}.h5"
-
-
-def jobs_of(
-    request: Request, panels: Sequence[Panel], nets: dict[str, Any], samplers: dict[str, Samplers]
-) -> dict[Path, UnitsJob]:
-    """What is to be made for the panels of nets that are there, by its file."""
-    jobs: dict[Path, UnitsJob] = {}
-    for panel in panels:
-        if panel.net not in nets:
-            continue
-        net = nets[panel.net]
-        check_index(panel, net)
-        for way in WAYS:
-            path = map_path(request.out, panel, way)
-            if path not in jobs:
-                pixels = enlarged(load_image(panel.input), net.input_shape[1:])
-                sampler = samplers[panel.net].get(way, panel.sampler, panel.l, pixels)
-                jobs[path] = units_job(
-                    path, net, pixels, sampler, blob=panel.blob, instances=LIKES[way].training_instances,
-                    window=panel.k, samples=request.samples, stride=request.stride, seed=request.seed,
-                )  # fmt: skip
-    return jobs
-
-
-def held(request: Request, panels: Sequence[Panel], nets: dict[str, Any], maps: dict[Path, UnitMaps]) -> list[Held]:
-    """Each panel of a net that is there, with our maps in each way."""
-    pairs = []
-    for panel in panels:
-        for way in WAYS if panel.net in nets else ():
-            path = map_path(request.out, panel, way)
-            index = panel.index
-            if index is None:
-                (index,) = predicted(nets[panel.net], maps[path].pixels, panel.blob)
-            pairs.append(Held(panel, way, index, maps[path], path))
-    return pairs
+CAPTION = (
+    "Panels of a paper and our maps of the same pictures, clipped as the panels are: the strongest colours stand for "
+    "half of the largest value and more."
+)
 
 
 def facts(one: Held) -> dict[str, Any]:
     """JSON-able: what a panel shows, and how our map was made."""
     panel, identity = one.panel, one.maps.identity
     settings = {name: value for name, value in identity["settings"].items() if name != "units"}
+    drawn_by = {name: value for name, value in identity["sampler"].items() if name != "names"}
     return {
         "panel": panel.name, "input": panel.input.name, "figure": panel.figure, "net": panel.net, "blob": panel.blob,
         "index": one.index, "sampler": panel.sampler, "way": one.way, "k": panel.k, "l": panel.l,
         "value": float(one.maps.base[one.index]), "maps": f"panels/{one.path.name}",
-        "settings": settings, "drawn_by": identity["sampler"], "pixels_sha1": identity["pixels"],
+        "settings": settings, "drawn_by": drawn_by, "pixels_sha1": identity["pixels"],
     }  # fmt: skip
+
+
+def numbers_of(
+    held: Sequence[Held], shown: dict[str, Shown], nets: dict[str, Any], ceiling: Sequence[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
+    """JSON-able: all that is found for each panel and way; and the correlations (T,) of all units' maps."""
+    numbers, units = [], []
+    for one in tqdm(held, unit="panel", desc="maps of all units"):
+        mine = shown[one.panel.name]
+        place, values = among_units(mine, one)
+        numbers.append(
+            {
+                **facts(one),
+                **own_numbers(mine, one.maps.map(one.index), one.maps.pixels),
+                "units": place,
+                "other_pictures": other_pictures(mine, one, held),
+                "other_panels": other_panels(mine, list(shown.values())),
+                "nulls": without_map(mine, one, nets[one.panel.net]),
+                "ceiling": ceiling_of(one.panel, ceiling),
+            }
+        )
+        units.append(values)
+    return numbers, units
+
+
+def groups_of(held: Sequence[Held], shown: dict[str, Shown], units: Sequence[np.ndarray]) -> list[dict[str, Any]]:
+    """JSON-able: what panels of the same unit over several pictures say together, and all units of a blob."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for number, one in enumerate(held):
+        groups.setdefault(one.group, []).append(number)
+    found, tables = [], {}
+    for members in groups.values():
+        if len(members) > 2:
+            group = [held[number] for number in members]
+            numbers, table = group_numbers([shown[one.panel.name] for one in group], group)
+            means = np.mean([np.nan_to_num(units[number]) for number in members], axis=0)
+            found.append({**numbers, "units": rank(means, group[0].index)})
+            pictures = tuple(numbers["pictures"])
+            tables.setdefault((group[0].kind, pictures), (numbers, []))[1].append(table)
+    for (_kind, pictures), (numbers, alike) in tables.items():
+        if len(alike) > 1:
+            together = {**numbers, "index": "together", **permuted(np.stack(alike)), "units": None}
+            found.append({**together, "pictures": list(pictures)})
+    return found
+
+
+def plain(value: Any) -> Any:
+    """For JSON: None for what is no number."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @common.figure(Request)
 def main(request: Request, folder: Path) -> None:
-    """Make the maps that are not there yet, then the record."""
+    """Make the maps that are not there yet, then the record, the table and the page."""
     panels = read_panels(folder)
+    shown = {panel.name: Shown.read(panel) for panel in panels}
     nets, away = nets_of(request, panels)
     samplers = {name: Samplers.of(net, request.corpus, request.seed) for name, net in nets.items()}
-    jobs = jobs_of(request, panels, nets, samplers)
-    maps = dict(zip(jobs, common.work("Panels", list(jobs.values()))))
+    orders = Orders(request, nets, samplers)
+    order_panels(orders, panels)
+    cases = order_ceiling(orders, panels)
+    maps = dict(zip(orders.jobs, common.work("Panels", list(orders.jobs.values()))))
+    ceiling = [row for case in cases for row in ceiling_numbers(case, maps)]
+    held = held_panels(orders, panels, maps)
+    numbers, units = numbers_of(held, shown, nets, ceiling)
     record = {
-        "panels": [facts(one) for one in held(request, panels, nets, maps)],
-        "not_run": [{"panel": panel.name, "why": away[panel.net]} for panel in panels if panel.net not in nets],
+        "made": {
+            "stride": request.stride, "samples": request.samples, "null_stride": request.null_stride,
+            "seed": request.seed,
+            "corpus": "; ".join(f"{len(one.images)} photographs for {name}" for name, one in samplers.items()),
+        },
+        "panels": numbers,
+        "groups": groups_of(held, shown, units),
+        "ceiling": ceiling,
+        "not_run": [
+            {"panel": panel.name, "net": panel.net, "why": away[panel.net]} for panel in panels if panel.net in away
+        ],
         "nets": {name: net.provenance for name, net in nets.items()},
         "versions": versions(),
-    }
-    with written_whole(request.out / "panels.json") as part:
+    }  # fmt: skip
+    write(request.out, plain(record), held, shown)
+
+
+def write(out: Path, record: dict[str, Any], held: Sequence[Held], shown: dict[str, Shown]) -> None:
+    """The record, the table and the page, each whole or not at all."""
+    with written_whole(out / "panels.json") as part:
         part.write_text(json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    common.say(f"Panels: {request.out / 'panels.json'}")
+    with written_whole(out / "panels.md") as part:
+        part.write_text(report(record), encoding="utf-8")
+    page = grid_figure(blocks(held, shown, record["panels"]), ROWS, caption=CAPTION, across=2)
+    save_figure(page, out / "panels.png")
+    common.say(f"Panels: {out / 'panels.json'}, panels.md and panels.png")
 
 
 if __name__ == "__main__":
