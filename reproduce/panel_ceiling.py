@@ -13,11 +13,13 @@ from PIL import Image
 from predicdiff.comparing.pictures import clipped, hsv_overlay, relevance_of
 from predicdiff.comparing.registration import register
 from predicdiff.comparing.similarity import similarity
+from predicdiff.errors import ImageError
 from predicdiff.images import load_image
 from predicdiff.overlays import picture
 from predicdiff.samplers.corpus import bundled, read_folder
 from predicdiff.targets import predicted
 
+from . import common
 from .panel_folder import Panel, enlarged
 from .panel_jobs import Orders
 from .panel_maps import UnitMaps
@@ -101,13 +103,17 @@ def ceiling_numbers(case: Case, maps: dict[Path, UnitMaps]) -> list[dict[str, An
     """JSON-able, for each unit: the full-size map's panel against the map of the photograph made small.
 
     ``read_back`` is what drawing alone leaves: that panel against the map it was drawn from. ``input_alone`` is what
-    the small input alone leaves: the two maps, both clipped.
+    the small input alone leaves: the two maps, both clipped. A panel whose colours JPEG has spoilt is left out.
     """
     rows = []
     for index in case.indices:
         full, small = (maps[path].map(index) for path in (case.full, case.small))
         drawn = made_small(hsv_overlay(full, picture(maps[case.full].pixels)), case.side)
-        panel, ours = relevance_of(drawn, style=STYLE), clipped(small, STYLE)
+        try:
+            panel, ours = relevance_of(drawn, style=STYLE), clipped(small, STYLE)
+        except ImageError as error:
+            common.say(f"{case.name}, {case.panel.blob} {index}, at {case.side} pixels: {error}")
+            continue
         aligned, _ = register(panel, ours, whole=True)
         figures = similarity(ours, aligned)._asdict()
         figures.pop("top_overlap")

@@ -13,7 +13,6 @@ from predicdiff.cli.options.shared import samples_field, stride_field
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.errors import DownloadError, SettingsError, WeightsError
 from predicdiff.nets.fetching.weights import fetch_net, status
-from predicdiff.nets.zoo import load_net
 
 from . import common
 from .panel_folder import Panel
@@ -43,10 +42,6 @@ class Request(common.Basis):
     photographs: Path | None = option_field(
         "--photographs", type=FOLDER, help="The folder that these are taken from.  [default: the corpus]"
     )
-
-    def load(self, name: str) -> Any:
-        """A net of the manifest keeps its preprocessing and labels, whichever file its weights come from."""
-        return load_net(name, engine=self.engine, weights=self.weights)
 
 
 def nets_of(request: Request, panels: Sequence[Panel]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -31,17 +31,31 @@ COLUMNS = {
     "random weights": ("nulls", "random_weights"),
 }
 WORDS = """\
-Each panel is turned back into relevance by its colours and held against our map of the same picture, which is clipped
-as the authors' overlay clips it, above half of its largest value. *Pearson*, *Spearman*: correlations over pixels;
-*signs*: the part of pixels with the same sign. A panel shows the whole map and is shifted by 2 % of its side at most;
-whatever else is laid under it may be shifted as far. *Ceiling*: what our own maps of photographs keep of each other
-when one goes through the panel's size, colours and JPEG, and the other is made of the photograph shrunk to the panel's
-size. *Rank*: the place of the right unit's map among those of all units of its blob. The columns behind it say how
-well something else agrees with the panel: maps of the same unit for *other pictures* (their mean), *other nets' panels*
-of the same picture (their mean), the picture's *luminance* and *edges*, the *sensitivity* map averaged over windows,
-grey *occlusion*, and our method on the net with *random weights*, all of them shuffled. *Without luminance, edges*: the
-correlation of ours and the panel that is left when both are taken away from both.
+Each panel is turned back into relevance by its colours and held against our map of the same picture. Our map is
+clipped above half of its largest value, as the authors' overlay clips it, and the panel is taken as the whole map and
+shifted by at most 2 % of its side. Every other map in the table is clipped and laid under the panel in the same way.
+
+- *Way*: in the paper's, draws are not clipped. In the authors', draws are made as in their later code: each colour by
+  itself with the first one's covariance, clipped to the corpus' range; marginal draws are the first images of the
+  corpus, the explained one among them; N = 100,000. The rounding through float16 and the window that their code counts
+  twice are left out.
+- *Pearson*, *Spearman*: correlations over pixels. *Signs*: the part of the pixels that have the same sign.
+- *Ceiling*: the most that can be hoped for. It is the correlation of two maps of one photograph by our own program, of
+  which one went through the panel's size, colours and JPEG, and the other was made of the photograph shrunk to that
+  size.
+- *Rank*: the place of the right unit's map among those of all units of its blob.
+- *Other pictures*: the mean correlation of the panel with maps of the same unit for the other panels' pictures.
+- *Other nets' panels*: the mean correlation with the paper's own panels of the same picture for other nets.
+- *Without luminance, edges*: the correlation of our map and the panel that is left when luminance and edges of the
+  picture are taken away from both.
+- *Luminance*, *edges*, *sensitivity*, *occlusion*, *random weights*: the correlation of the panel with these of the
+  picture: a sensitivity map averaged over windows, grey occlusion, and our map by the net with all its weights
+  shuffled.
 """
+#: A rank is high in this part of all units.
+HIGH = 0.05
+#: Whose a way is.
+OWNERS = {"paper": "the paper's", "authors": "the authors'"}
 ROWS = ("the panel", "the panel, read back", "ours, the paper's way", "ours, the authors' way")
 
 
@@ -52,6 +66,7 @@ def report(record: dict[str, Any]) -> str:
         "# A paper's panels against our maps of the same pictures",
         f"Stride {made['stride']}, S = {made['samples']}, seed {made['seed']}; random weights and the ceiling at "
         f"stride {made['null_stride']}. Drawn from {made['corpus']}.",
+        *_summary(record["panels"]),
         WORDS.strip(),
         _table(["panel", "way", *COLUMNS], (_row(panel) for panel in record["panels"])),
         *_groups(record["groups"]),
@@ -61,19 +76,42 @@ def report(record: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _summary(panels: Sequence[dict[str, Any]]) -> list[str]:
+    """A paragraph for each way."""
+    told = []
+    for way in dict.fromkeys(panel["way"] for panel in panels):
+        mine = [panel for panel in panels if panel["way"] == way]
+        high = sum(panel["units"]["rank"] <= HIGH * panel["units"]["of"] for panel in mine)
+        means = {name: _mean(_number(panel, place) for panel in mine) for name, place in COLUMNS.items()}
+        told.append(
+            f"Over {len(mine)} panels, draws made in {OWNERS[way]} way, the mean correlation of panel and map is "
+            f"{means['Pearson']}, and {means['without luminance, edges']} without luminance and edges; the mean "
+            f"ceiling is {means['ceiling']}. The right unit's map is among the highest {HIGH:.0%} of its blob for "
+            f"{high} of {len(mine)} panels. For comparison: other pictures {means['other pictures']}, sensitivity "
+            f"{means['sensitivity']}, occlusion {means['occlusion']}, random weights {means['random weights']}."
+        )
+    return told
+
+
+def _number(panel: dict[str, Any], place: Sequence[str]) -> float | None:
+    """One number of a panel's record; of several the mean."""
+    value: Any = panel
+    for key in place:
+        value = value[key]
+    if isinstance(value, dict):
+        known = [one for one in value.values() if one is not None]
+        return float(np.mean(known)) if known else None
+    return None if value is None else float(value)
+
+
 def _row(panel: dict[str, Any]) -> list[str]:
     return [panel["panel"], panel["way"], *(_cell(name, panel, place) for name, place in COLUMNS.items())]
 
 
 def _cell(name: str, panel: dict[str, Any], place: Sequence[str]) -> str:
-    value: Any = panel
-    for key in place:
-        value = value[key]
     if name == "rank":
-        return f"{value} of {panel['units']['of']}"
-    if isinstance(value, dict):
-        known = [one for one in value.values() if one is not None]
-        value = float(np.mean(known)) if known else None
+        return f"{panel['units']['rank']} of {panel['units']['of']}"
+    value = _number(panel, place)
     return "-" if value is None else f"{value:.2f}"
 
 
@@ -120,7 +158,7 @@ def _not_run(panels: Sequence[dict[str, str]]) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for panel in panels:
         by_reason.setdefault(f"{panel['net']}: {panel['why']}", []).append(panel["panel"])
-    lines = [f"- {reason} {', '.join(names)}." for reason, names in by_reason.items()]
+    lines = [f"- {reason} Its panels: {', '.join(names)}." for reason, names in by_reason.items()]
     return ["## Not run", "\n".join(lines)]
 
 
