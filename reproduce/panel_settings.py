@@ -8,14 +8,14 @@ against maps of the other classes that were given the same choice. Writes OUT/pa
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
 import click
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from predicdiff.abilities import net_abilities
 from predicdiff.cli.options.base import option_field
@@ -27,93 +27,15 @@ from predicdiff.errors import SettingsError
 from predicdiff.files import written_whole
 from predicdiff.images import load_image
 from predicdiff.nets.preprocessing import Preprocessing
-from predicdiff.presets import LIKES, Like
-from predicdiff.protocols import Json, Sampler
+from predicdiff.protocols import Sampler
 from predicdiff.samplers.corpus import default_corpus, read_folder
-from predicdiff.samplers.gaussian import GaussianSampler
 from predicdiff.targets import predicted
-from predicdiff.windows import Sides, SidesLike
 
 from . import common
 from .panel_folder import Panel, enlarged, read_panels
 from .panel_maps import UnitMaps, UnitsJob, units_job
 from .panel_nulls import Shown, rank
-
-PAPER, AUTHORS = LIKES["paper"], LIKES["authors"]
-#: How the corpus's photographs are brought to the net's size: as the net's images are, cut out of their middle, or as
-#: the net's, then made as small as the panel's input and enlarged like it.
-VIEWS = ("net", "crop", "small")
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One setting: what differs from the paper's.
-
-    Attributes
-    ----------
-    noise : float
-        What the draws' deviations from their mean are multiplied with.
-    centred : bool
-        Whether the window lies in the middle of its context, or in the context's top left corner.
-    """
-
-    name: str
-    like: Like = PAPER
-    view: str = "net"
-    noise: float = 1.0
-    centred: bool = True
-
-
-VARIANTS = (
-    Variant("as in the paper"),
-    Variant("clipped to 0..255", replace(PAPER, clip=(0.0, 255.0))),
-    Variant("clipped to the corpus's range", replace(PAPER, clip="corpus")),
-    Variant("each colour by itself", replace(PAPER, channels="independent")),
-    Variant("the first colour's covariance for all", replace(PAPER, channels="authors")),
-    Variant("l = 12", replace(PAPER, margin=2)),
-    Variant("l = 18", replace(PAPER, margin=8)),
-    Variant("window in its context's corner", centred=False),
-    Variant("corpus not resized", view="crop"),
-    Variant("corpus as small as the input", view="small"),
-    Variant("draws' deviations halved", noise=0.5),
-    Variant("the draws' mean alone", noise=0.0),
-    Variant("as the authors", AUTHORS, view="crop"),
-    Variant("as the authors, corpus resized", AUTHORS),
-    Variant("as the authors, corpus as small as the input", AUTHORS, view="small"),
-)
-
-
-class Cornered(GaussianSampler):
-    """A sampler whose windows lie in the top left corner of their contexts, as far as the border allows."""
-
-    def _corners(self, pixels: np.ndarray, origins: np.ndarray, window: Sides) -> np.ndarray:
-        return np.minimum(origins, np.array(pixels.shape[1:]) - self.mean.shape[1:])
-
-    @property
-    def provenance(self) -> Json:
-        """With the contexts' place."""
-        return {**super().provenance, "place": "corner"}
-
-
-class Narrowed:
-    """A Gaussian sampler's draws with deviations from their mean that are ``factor`` times as large."""
-
-    def __init__(self, base: GaussianSampler, factor: float) -> None:
-        self.base, self.factor, self.context = base, factor, base.context
-
-    @property
-    def provenance(self) -> Json:
-        """The sampler's, and the factor."""
-        return {**self.base.provenance, "deviations": self.factor}
-
-    def draw(
-        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int
-    ) -> np.ndarray:
-        """As `GaussianSampler.draw`."""
-        draws = self.base.draw(pixels, origins, window=window, samples=samples, seed=seed)
-        means = [self.base.moments(pixels, (int(row), int(column)), window=window)[0] for row, column in origins]
-        middle = np.array(means, np.float32)[:, None]
-        return np.asarray(middle + self.factor * (draws - middle), np.float32)
+from .panel_variants import AUTHORS, ENLARGEMENTS, PAPER, VARIANTS, VIEWS, Cornered, Narrowed, Variant
 
 
 @dataclass(frozen=True)
@@ -141,31 +63,38 @@ class Trial:
     net: Any
     panel: Panel
     photographs: Callable[[str, int], tuple[np.ndarray, Sequence[str]]]
-    pixels: np.ndarray = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.pixels = enlarged(load_image(self.panel.input), self.net.input_shape[1:])
+    def pixels(self, variant: Variant) -> np.ndarray:
+        """What the net sees, (C, H, W)."""
+        height, width = self.net.input_shape[1:]
+        large = Image.fromarray(load_image(self.panel.input)).resize((width, height), ENLARGEMENTS[variant.enlargement])
+        if variant.enlargement == "sharpened":
+            large = large.filter(ImageFilter.UnsharpMask(radius=2, percent=200, threshold=0))
+        return np.asarray(large, np.float32).transpose(2, 0, 1).copy()
 
     def sampler(self, variant: Variant) -> Sampler:
         """The setting's sampler."""
         images, names = self.photographs(variant.view, min(load_image(self.panel.input).shape[:2]))
-        context = self.panel.k + variant.like.margin
-        order = channel_order(net_abilities(self.net))
         made: Any = variant.like.sampler(
-            "conditional", images, self.pixels, context=context, order=order, names=names, seed=self.request.seed
-        )
+            "conditional", images, self.pixels(variant), context=self.window(variant) + variant.like.margin,
+            order=channel_order(net_abilities(self.net)), names=names, seed=self.request.seed,
+        )  # fmt: skip
         if not variant.centred:
             made = Cornered(made.mean, made.covariance, clip=made.clip, jitter=made.jitter, fitted_on=made.fitted_on)
         return made if variant.noise == 1.0 else Narrowed(made, variant.noise)
+
+    def window(self, variant: Variant) -> int:
+        """k."""
+        return self.panel.k if variant.window is None else variant.window
 
     def job(self, variant: Variant) -> UnitsJob:
         """Maps of all classes."""
         request, panel = self.request, self.panel
         path = request.out / "panel_settings" / f"{name_of(panel.name, variant.name)}.h5"
         return units_job(
-            path, self.net, self.pixels, self.sampler(variant), blob=panel.blob,
-            instances=variant.like.training_instances, window=panel.k, stride=request.stride,
-            samples=request.samples, seed=request.seed,
+            path, self.net, self.pixels(variant), self.sampler(variant),
+            blob=self.net.scores if variant.scores else panel.blob, instances=variant.like.training_instances,
+            window=self.window(variant), stride=request.stride, samples=request.samples, seed=request.seed,
         )  # fmt: skip
 
 
