@@ -10,6 +10,8 @@ MEAN    ?=
 NET_ENGINE ?=
 PRECISION ?=
 QUALITY ?= preview
+PANELS  ?=
+CORPUS  ?=
 SEED    ?= 0
 # a Python with pycaffe; this one is made on first use, but only where Caffe is asked for
 CAFFE_GIVEN  := $(CAFFE_PYTHON)
@@ -40,7 +42,7 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
   --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets timing lint format clean
+.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets panels timing lint format clean
 .PHONY: test test-whole test-caffe coverage docker docker-test docker-figure1
 
 help:  ## This list
@@ -52,6 +54,7 @@ help:  ## This list
 	@echo "           PRECISION=tf32|bfloat16 (make timing on a GPU)  CAFFE_PYTHON=tests/caffe-python (and against Caffe)"
 	@echo "           NET_ENGINE=torch|caffe (Caffe itself: CAFFE_PYTHON=tests/caffe-python); a net of your own:"
 	@echo "           NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123, or NETS=googlenet WEIGHTS=its.caffemodel"
+	@echo "           PANELS=DIR (a folder with panels.json)  CORPUS=DIR (photographs to draw from)"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
 	@echo "Containers: ENGINE=docker|podman  TARGET=cuda|cpu|torch  BASE=debian:bullseye-slim  BAKE=\"googlenet\" (weights in"
 	@echo "           the image)  CACHE=predicdiff-cache (a volume or folder of weights)  DOCKER_RUN=\"--gpus all\""
@@ -87,6 +90,10 @@ figure6: $(READY)  ## Figure 6: four feature maps of a middle layer over several
 presets: $(READY)  ## What preview and standard are worth: their maps' correlation with the paper's setting
 	$(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT) $(OWN) \
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
+
+panels: $(READY)  ## The paper's own panels, in the folder PANELS=DIR, against our maps of the same pictures
+	$(NET_PYTHON) -m reproduce.panels $(PANELS) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \
+	  $(foreach net,$(NETS),--net $(net)) $(if $(CORPUS),--corpus $(CORPUS))
 
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
 	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) \

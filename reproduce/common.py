@@ -6,9 +6,10 @@ import functools
 import json
 import sys
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable, Sequence, TypeVar
+from typing import Any, Callable, Iterable, Iterator, Protocol, Sequence, TypeVar
 
 import click
 import numpy as np
@@ -28,6 +29,7 @@ from predicdiff.overlays import find_colour_map, symmetric_scale
 from predicdiff.plan import Analysis, make_plan
 from predicdiff.plotting import Block, grid_figure, save_figure
 from predicdiff.presets import QUALITIES, Quality
+from predicdiff.protocols import Progress
 from predicdiff.samplers.corpus import bundled, default_corpus
 from predicdiff.samplers.registry import Recipe, find
 from predicdiff.samplers.saved import SavedSampler
@@ -45,7 +47,15 @@ POSITIVE, NEGATIVE = find_colour_map().positive, find_colour_map().negative
 
 
 @dataclass(frozen=True)
-class Request(Choice):
+class Basis(Choice):
+    """What everything takes that draws and writes results."""
+
+    seed: int = option_field("--seed", type=int, default=0, help="Of all that is drawn.")
+    out: Path = option_field("--out", type=FOLDER, default="out", help="The folder that results go to.")
+
+
+@dataclass(frozen=True)
+class Request(Basis):
     """What every figure takes; the options of its own are fields of a class made from this one."""
 
     images: tuple[str, ...] = option_field(
@@ -57,8 +67,6 @@ class Request(Choice):
         default="preview",
         help="How close windows lie and how often each is drawn, as in `predicdiff explain --help`.",
     )
-    seed: int = option_field("--seed", type=int, default=0, help="Of all that is drawn.")
-    out: Path = option_field("--out", type=FOLDER, default="out", help="The folder that results go to.")
 
 
 @dataclass(frozen=True)
@@ -68,21 +76,25 @@ class WindowRequest(Request):
     window: int = option_field("--window", type=int, default=10, help="Side k of the windows.")
 
 
-AnyRequest = TypeVar("AnyRequest", bound=Request)
+AnyRequest = TypeVar("AnyRequest", bound=Basis)
 Item = TypeVar("Item")
+Made = TypeVar("Made", covariant=True)
 
 
-def figure(kind: type[AnyRequest]) -> Callable[[Callable[[AnyRequest], None]], click.Command]:
-    """Decorator: a command with the options of ``kind``, which says what is wrong in a sentence, not a traceback."""
+def figure(kind: type[AnyRequest]) -> Callable[[Callable[..., None]], click.Command]:
+    """Decorator: a command with the options of ``kind``, which says what is wrong in a sentence, not a traceback.
 
-    def decorate(draw: Callable[[AnyRequest], None]) -> click.Command:
+    What the function takes besides the request are the command's arguments.
+    """
+
+    def decorate(draw: Callable[..., None]) -> click.Command:
         @functools.wraps(draw)
-        def guarded(request: AnyRequest) -> None:
+        def guarded(request: AnyRequest, **arguments: Any) -> None:
             warnings.showwarning = lambda message, *_args, **_kwargs: say(f"Warning: {message}")
             try:
                 check(request)
                 check_outputs([request.out / "figure.png"], [])
-                draw(request)
+                draw(request, **arguments)
             except PredicdiffError as error:
                 say(f"Error: {error}")
                 sys.exit(2)
@@ -140,6 +152,35 @@ class Job:
         """The map, where an earlier run with the same settings made it."""
         return self.analysis.held(self.path)
 
+    def make(self) -> Explanation:
+        """Make and keep it, from where an interrupted run stopped."""
+        tiles = self.path.with_name(self.path.name + ".tiles")
+        with windows_bar(self.analysis, self.path.stem) as progress:
+            result = run(self.analysis, checkpoint=tiles, progress=progress)
+        result.save(self.path)
+        tiles.unlink()
+        return result
+
+
+@contextmanager
+def windows_bar(analysis: Analysis, name: str) -> Iterator[Progress]:
+    """A progress bar over an analysis' windows."""
+    with tqdm(total=len(analysis.origins), unit="window", desc=name) as bar:
+        yield lambda done, _total: bar.update(done - bar.n)
+
+
+class Task(Protocol[Made]):
+    """What `work` works through: a `Job`, or another that makes something else of its analysis."""
+
+    analysis: Analysis
+
+    @property
+    def done(self) -> Made | None:
+        """What an earlier run with the same settings made."""
+
+    def make(self) -> Made:
+        """Make and keep it."""
+
 
 def job(path: Path, net: Any, image: np.ndarray, sampler: Any, quality: str, *, window: int = 10, **how: Any) -> Job:
     """A map at a quality's stride and number of samples.
@@ -154,23 +195,26 @@ def job(path: Path, net: Any, image: np.ndarray, sampler: Any, quality: str, *, 
     return Job(make_plan(net, image, asked).with_sampler(sampler), path)
 
 
-def work(title: str, jobs: list[Job]) -> list[Explanation]:
+def work(title: str, jobs: Sequence[Task[Made]]) -> list[Made]:
     """Say how long it will take, then make the maps that are not there yet."""
     held = [item.done for item in jobs]
     open_jobs = [item for item, map_ in zip(jobs, held) if map_ is None]
-    seconds = sum(seconds_needed(item.analysis) for item in open_jobs)
+    seconds = _seconds([item.analysis for item in open_jobs])
     effort = f", {duration(seconds)} on this machine" if open_jobs else ""
     say(f"{title}: {len(open_jobs)} of {len(jobs)} maps to make{effort}")
-    return [_make(item) if map_ is None else map_ for item, map_ in zip(jobs, held)]
+    return [item.make() if map_ is None else map_ for item, map_ in zip(jobs, held)]
 
 
-def _make(item: Job) -> Explanation:
-    tiles = item.path.with_name(item.path.name + ".tiles")
-    with tqdm(total=len(item.analysis.origins), unit="window", desc=item.path.stem) as bar:
-        result = run(item.analysis, checkpoint=tiles, progress=lambda done, _total: bar.update(done - bar.n))
-    result.save(item.path)
-    tiles.unlink()
-    return result
+def _seconds(analyses: Sequence[Analysis]) -> float:
+    """Projected seconds of all; of those alike one is tried, and the others are told by the number of their windows."""
+    total, each = 0.0, {}
+    for analysis in analyses:
+        asked = analysis.settings
+        alike = (id(analysis.net), analysis.blob, asked.window, asked.samples, analysis.drawing.name)
+        if alike not in each:
+            each[alike] = seconds_needed(analysis) / len(analysis.origins)
+        total += each[alike] * len(analysis.origins)
+    return total
 
 
 def settings(results: Sequence[Explanation], quality: str) -> str:
