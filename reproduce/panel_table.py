@@ -6,13 +6,12 @@ from typing import Any, Iterable, Sequence
 
 import numpy as np
 
-from predicdiff.comparing.pictures import clipped
 from predicdiff.images import load_image
-from predicdiff.overlays import heat, picture, symmetric_scale
+from predicdiff.overlays import heat, picture
 from predicdiff.plotting import Block
 
 from .panel_jobs import Held
-from .panel_nulls import STYLE, Shown
+from .panel_nulls import Shown
 
 #: Columns of the table: what stands above, and where the number lies in a panel's record.
 COLUMNS = {
@@ -31,9 +30,10 @@ COLUMNS = {
     "random weights": ("nulls", "random_weights"),
 }
 WORDS = """\
-Each panel is turned back into relevance by its colours and held against our map of the same picture. Our map is
-clipped above half of its largest value, as the authors' overlay clips it, and the panel is taken as the whole map and
-shifted by at most 2 % of its side. Every other map in the table is clipped and laid under the panel in the same way.
+Each panel is turned back into relevance by its colours, with the help of the picture that it was drawn over, and held
+against our map of the same picture; where a panel's colours show nothing above half of the largest value, our map is
+cut off there too. The panel is taken as the whole map and shifted by at most 2 % of its side. Every other map in the
+table is cut off and laid under the panel in the same way.
 
 - *Way*: in the paper's, draws are not clipped. In the authors', draws are made as in their later code: each colour by
   itself with the first one's covariance, clipped to the corpus' range; marginal draws are the first images of the
@@ -185,10 +185,10 @@ def _block(name: str, columns: Sequence[Sequence[tuple[Held, dict[str, Any]]]], 
     for pairs in columns:
         panel = pairs[0][0].panel
         heads.append(f"{panel.blob} {pairs[0][0].index}, {panel.sampler}")
-        ours = [clipped(one.maps.map(one.index), STYLE) for one, _ in pairs]
-        # half of the scale is the strongest colour of an overlay
-        read_back = heat(shown[panel.name].relevance, scale=1.0)
-        maps = [heat(one, scale=2.0 * symmetric_scale(one)) for one in ours]
+        reading = shown[panel.name].reading
+        ours = [reading.limited(one.maps.map(one.index)) for one, _ in pairs]
+        read_back = heat(reading.relevance)
+        maps = [heat(one) for one in ours]
         panels.append([load_image(panel.picture), read_back, *maps])
         notes.append(["", "", *(_note(figures) for _, figures in pairs)])
     first = columns[0][0][0]
