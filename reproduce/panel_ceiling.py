@@ -10,9 +10,9 @@ from typing import Any, Sequence
 import numpy as np
 from PIL import Image
 
-from predicdiff.comparing.pictures import clipped, hsv_overlay, relevance_of
 from predicdiff.comparing.registration import register
 from predicdiff.comparing.similarity import similarity
+from predicdiff.errors import ImageError
 from predicdiff.images import load_image
 from predicdiff.overlays import picture
 from predicdiff.samplers.corpus import bundled, read_folder
@@ -21,7 +21,8 @@ from predicdiff.targets import predicted
 from .panel_folder import Panel, enlarged
 from .panel_jobs import Orders
 from .panel_maps import UnitMaps
-from .panel_nulls import STYLE, agreement
+from .panel_nulls import agreement
+from .panel_pictures import Reading, drawn_as, read_panel
 from .panel_request import Request
 
 #: JPEG's quality, about that of the panels.
@@ -35,7 +36,7 @@ class Case:
     Attributes
     ----------
     panel : Panel
-        One of those that the case stands for: of the same blob, sampler and size.
+        One of those that the case stands for: of the same blob, sampler, size and style.
     indices : list of int
         The units that these panels show; of a vector the class that the net predicts for the photograph.
     """
@@ -43,29 +44,52 @@ class Case:
     name: str
     panel: Panel
     side: int
+    style: str
     full: Path
     small: Path
     indices: list[int]
 
 
-def photographs(request: Request, net: Any) -> dict[str, np.ndarray]:
-    """So many photographs as a net sees them, by name: of the folder, or of the corpus, or bundled ones."""
+def photographs(request: Request, net: Any, panels: Sequence[Panel]) -> dict[str, np.ndarray]:
+    """So many photographs as a net sees them, by name: of the folder, or of the corpus, or bundled ones.
+
+    Those whose class the net no longer predicts when they are as small as the panels are left out: of their maps little
+    is to be hoped for, and the panels' inputs are not like that.
+    """
     folder = request.photographs or request.corpus
     if folder is None:
         seen = {name: net.view(image) for name, image in bundled().items()}
     else:
         images, names, _skipped = read_folder(folder, net.view)
         seen = dict(zip((Path(name).stem for name in names), images))
+    vectors = [panel for panel in panels if len(net.blobs[panel.blob]) == 1]
+    if vectors:
+        least = min(vectors, key=side_of)
+        seen = {name: pixels for name, pixels in seen.items() if _steady(net, least, pixels)}
     count = min(request.ceiling, len(seen))
     # spread over all, as neighbours in a folder may be alike
     chosen = [list(seen)[number * len(seen) // count] for number in range(count)]
     return {name: seen[name] for name in chosen}
 
 
+def side_of(panel: Panel) -> int:
+    """How many pixels a panel has along its longer side."""
+    return max(load_image(panel.picture).shape[:2])
+
+
+def _steady(net: Any, panel: Panel, pixels: np.ndarray) -> bool:
+    small = shrunk(net, pixels, side_of(panel))
+    return predicted(net, small, panel.blob) == predicted(net, pixels, panel.blob)
+
+
+def shrunk(net: Any, pixels: np.ndarray, side: int) -> np.ndarray:
+    """Pixels (C, H, W) of a photograph made as small as a panel's input, and enlarged as that is."""
+    return enlarged(made_small(picture(pixels), side), net.input_shape[1:])
+
+
 def kind_of(panel: Panel) -> tuple[Any, ...]:
-    """What the ceiling of a panel depends on."""
-    side = max(load_image(panel.picture).shape[:2])
-    return (panel.net, panel.blob, panel.k, panel.l, panel.sampler, side)
+    """What the ceiling of a panel depends on; last its size and its style."""
+    return (panel.net, panel.blob, panel.k, panel.l, panel.sampler, side_of(panel), read_panel(panel).style)
 
 
 def order_ceiling(orders: Orders, panels: Sequence[Panel]) -> list[Case]:
@@ -74,19 +98,19 @@ def order_ceiling(orders: Orders, panels: Sequence[Panel]) -> list[Case]:
     for panel in panels:
         if panel.net in orders.nets:
             kinds.setdefault(kind_of(panel), []).append(panel)
-    request, cases = orders.request, []
-    seen = {name: photographs(request, orders.nets[name]) for name in {kind[0] for kind in kinds} if request.ceiling}
-    for kind, alike in kinds.items():
-        panel, side, net = alike[0], kind[-1], orders.nets[alike[0].net]
+    request, cases, seen = orders.request, [], {}
+    for name, net in orders.nets.items() if request.ceiling else ():
+        seen[name] = photographs(request, net, [panel for panel in panels if panel.net == name])
+    for (*_, side, style), alike in kinds.items():
+        panel, net = alike[0], orders.nets[alike[0].net]
         for name, pixels in seen.get(panel.net, {}).items():
-            small = enlarged(made_small(picture(pixels), side), net.input_shape[1:])
-            full_path = orders.photograph(name, panel, pixels, pixels, "full", request.seed)
+            full = orders.photograph(name, panel, pixels, pixels, "full", request.seed)
             # with other draws, as the authors' were others
-            small_path = orders.photograph(name, panel, small, pixels, str(side), request.seed + 1)
+            small = orders.photograph(name, panel, shrunk(net, pixels, side), pixels, str(side), request.seed + 1)
             indices = sorted({one.index for one in alike if one.index is not None})
             if len(net.blobs[panel.blob]) == 1:
                 indices = list(predicted(net, pixels, panel.blob))
-            cases.append(Case(name, panel, side, full_path, small_path, indices))
+            cases.append(Case(name, panel, side, style, full, small, indices))
     return cases
 
 
@@ -101,30 +125,32 @@ def ceiling_numbers(case: Case, maps: dict[Path, UnitMaps]) -> list[dict[str, An
     """JSON-able, for each unit: the full-size map's panel against the map of the photograph made small.
 
     ``read_back`` is what drawing alone leaves: that panel against the map it was drawn from. ``input_alone`` is what
-    the small input alone leaves: the two maps, both clipped.
+    the small input alone leaves: the two maps. A panel that cannot be read back has no numbers.
     """
     rows = []
     for index in case.indices:
         full, small = (maps[path].map(index) for path in (case.full, case.small))
-        drawn = made_small(hsv_overlay(full, picture(maps[case.full].pixels)), case.side)
-        panel, ours = relevance_of(drawn, style=STYLE), clipped(small, STYLE)
-        aligned, _ = register(panel, ours, whole=True)
+        below = picture(maps[case.full].pixels)
+        drawn = made_small(drawn_as(case.style, full, below), case.side)
+        try:
+            panel = Reading.of(drawn, made_small(below, case.side), case.style)
+        except ImageError:  # JPEG leaves no map's colours of a very small or sharp one
+            continue
+        whole, ours = panel.limited(full), panel.limited(small)
+        aligned, _ = register(panel.relevance, ours, whole=True)
         figures = similarity(ours, aligned)._asdict()
         figures.pop("top_overlap")
         rows.append({
             "photograph": case.name, "net": case.panel.net, "blob": case.panel.blob, "sampler": case.panel.sampler,
-            "side": case.side, "index": index, **figures,
-            "read_back": agreement(panel, clipped(full, STYLE)), "input_alone": agreement(clipped(full, STYLE), ours),
+            "side": case.side, "style": case.style, "index": index, **figures,
+            "read_back": agreement(panel.relevance, whole), "input_alone": agreement(whole, ours),
         })  # fmt: skip
     return rows
 
 
 def ceiling_of(panel: Panel, rows: Sequence[dict[str, Any]]) -> float | None:
     """The mean correlation of the photographs that stand for a panel; of those of its own unit where it is a map's."""
-    side = max(load_image(panel.picture).shape[:2])
-    alike = [
-        row for row in rows
-        if (row["net"], row["blob"], row["sampler"], row["side"]) == (panel.net, panel.blob, panel.sampler, side)
-    ]  # fmt: skip
+    kind = (panel.net, panel.blob, panel.sampler, side_of(panel))
+    alike = [row for row in rows if (row["net"], row["blob"], row["sampler"], row["side"]) == kind]
     own = [row for row in alike if row["index"] == panel.index] or alike
     return float(np.nanmean([row["pearson"] for row in own])) if own else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from predicdiff.errors import ExplanationError
 from predicdiff.executors.here import run_tiles
 from predicdiff.files import Kind, read, write
 from predicdiff.journal import Journal
+from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.plan import MEMORY, Analysis, make_plan
-from predicdiff.presets import LIKES
+from predicdiff.presets import LIKES, Like
 from predicdiff.protocols import Json, Sampler
 from predicdiff.samplers.corpus import default_corpus, read_folder
 from predicdiff.settings import Settings
@@ -105,32 +106,50 @@ class UnitsJob:
         return made
 
 
+class Corpus(NamedTuple):
+    """Photographs as a net sees them, (m, C, H, W), and their names."""
+
+    images: np.ndarray
+    names: Sequence[str]
+
+    @classmethod
+    def read(cls, net: Any, folder: Path, like: Like) -> Corpus:
+        """A folder's, brought to the net's size as ``like`` has it: the authors only cropped."""
+        preprocessing = like.preprocessing(net.preprocessing) or Preprocessing()
+        images, names, _skipped = read_folder(folder, lambda image: preprocessing.pixels(image, net.input_shape))
+        return cls(images, names)
+
+
 @dataclass
 class Samplers:
     """Samplers made of one corpus, each once."""
 
     net: Any
-    images: np.ndarray
-    names: Sequence[str]
+    corpora: dict[str, Corpus]
     seed: int = 0
     made: dict[tuple[str, str, int], Sampler] = field(default_factory=dict)
 
     @classmethod
     def of(cls, net: Any, corpus: Path | None, seed: int) -> Samplers:
-        """Of a folder's photographs, by default of the bundled ones."""
+        """Of a folder's photographs, by default of the bundled ones; each way sees them as it sees all images."""
         if corpus is None:
-            return cls(net, *default_corpus(net.input_shape, seed=seed), seed=seed)
-        images, names, _skipped = read_folder(corpus, net.view)
-        return cls(net, images, names, seed)
+            images, names = default_corpus(net.input_shape, seed=seed)
+            return cls(net, dict.fromkeys(WAYS, Corpus(images, names)), seed)
+        return cls(net, {way: Corpus.read(net, corpus, LIKES[way]) for way in WAYS}, seed)
+
+    @property
+    def count(self) -> int:
+        """How many photographs there are."""
+        return len(self.corpora[WAYS[0]].images)
 
     def get(self, way: str, kind: str, context: int, pixels: np.ndarray) -> Sampler:
         """That of a way for a picture, made anew only where the picture belongs to its corpus, or is to be left out."""
-        like, key = LIKES[way], (way, kind, context)
-        own = like.with_explained or any(np.array_equal(image, pixels) for image in self.images)
+        like, key, corpus = LIKES[way], (way, kind, context), self.corpora[way]
+        own = like.with_explained or any(np.array_equal(image, pixels) for image in corpus.images)
         if own or key not in self.made:
             order = channel_order(net_abilities(self.net))
             sampler = like.sampler(
-                kind, self.images, pixels, context=context, order=order, names=self.names, seed=self.seed
+                kind, corpus.images, pixels, context=context, order=order, names=corpus.names, seed=self.seed
             )
             if own:
                 return sampler

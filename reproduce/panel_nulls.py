@@ -1,6 +1,6 @@
 """What a panel's agreement with our map means: that of maps which have nothing, or little, to do with it.
 
-Every map is clipped as the authors' overlays are and laid under the panel just as freely as ours.
+Every map is limited to what the panel's colours show, and laid under the panel just as freely as ours.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Iterator, Sequence
 
 import numpy as np
 
-from predicdiff.comparing.pictures import clipped, edges, luminance, relevance_of
+from predicdiff.comparing.pictures import edges, luminance
 from predicdiff.comparing.registration import register
 from predicdiff.comparing.similarity import partial_pearson, pearson, similarity
 from predicdiff.images import load_image
@@ -22,9 +22,8 @@ from predicdiff.overlays import picture
 from .panel_folder import Panel, enlarged
 from .panel_jobs import Held
 from .panel_maps import UnitMaps
+from .panel_pictures import Reading, read_panel
 
-#: How the panels are drawn.
-STYLE = "hsv"
 #: Permutations of pictures that are tried, where there are more.
 MOST = 10_000
 #: Correlation of two pictures' luminance from which they show the same.
@@ -35,19 +34,24 @@ RANDOM_UNITS = 100
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A panel turned back into relevance, (h, w), in units of its scale."""
+    """A panel, and the relevance (h, w) that is read from it."""
 
     panel: Panel
-    relevance: np.ndarray
+    reading: Reading
 
     @classmethod
     def read(cls, panel: Panel) -> Shown:
         """From its file."""
-        return cls(panel, relevance_of(load_image(panel.picture), style=STYLE))
+        return cls(panel, read_panel(panel))
+
+    @property
+    def relevance(self) -> np.ndarray:
+        """What was read, (h, w), in units of the panel's scale."""
+        return self.reading.relevance
 
     def agreement(self, relevance: np.ndarray) -> float:
-        """Correlation with a map (H, W) that is clipped as the panel is; NaN where the map is the same everywhere."""
-        return agreement(self.relevance, clipped(relevance, STYLE))
+        """Correlation with a map (H, W) as far as the panel shows it; NaN where the map is the same everywhere."""
+        return agreement(self.relevance, self.reading.limited(relevance))
 
     def agreements(self, maps: UnitMaps, units: Sequence[int] | None = None) -> np.ndarray:
         """The same (T,) for the maps of these units, by default of all."""
@@ -63,7 +67,7 @@ def agreement(panel: np.ndarray, relevance: np.ndarray) -> float:
 
 def own_numbers(shown: Shown, relevance: np.ndarray, pixels: np.ndarray) -> dict[str, Any]:
     """JSON-able: how alike a panel and our map are; and what is left without luminance and edges of the picture."""
-    ours = clipped(relevance, STYLE)
+    ours = shown.reading.limited(relevance)
     aligned, placement = register(shown.relevance, ours, whole=True)
     figures = similarity(ours, aligned)._asdict()
     figures.pop("top_overlap")

@@ -6,13 +6,12 @@ from typing import Any, Iterable, Sequence
 
 import numpy as np
 
-from predicdiff.comparing.pictures import clipped
 from predicdiff.images import load_image
-from predicdiff.overlays import heat, picture, symmetric_scale
+from predicdiff.overlays import heat, picture
 from predicdiff.plotting import Block
 
 from .panel_jobs import Held
-from .panel_nulls import STYLE, Shown
+from .panel_nulls import Shown
 
 #: Columns of the table: what stands above, and where the number lies in a panel's record.
 COLUMNS = {
@@ -31,8 +30,9 @@ COLUMNS = {
     "random weights": ("nulls", "random_weights"),
 }
 WORDS = """\
-Each panel is turned back into relevance by its colours and held against our map of the same picture, which is clipped
-as the authors' overlay clips it, above half of its largest value. *Pearson*, *Spearman*: correlations over pixels;
+Each panel is turned back into relevance by its colours, with the help of the picture that it was drawn over, and held
+against our map of the same picture; where a panel's colours show nothing above half of the largest value, our map is
+cut off there too. *Pearson*, *Spearman*: correlations over pixels;
 *signs*: the part of pixels with the same sign. A panel shows the whole map and is shifted by 2 % of its side at most;
 whatever else is laid under it may be shifted as far. *Ceiling*: what our own maps of photographs keep of each other
 when one goes through the panel's size, colours and JPEG, and the other is made of the photograph shrunk to the panel's
@@ -147,10 +147,10 @@ def _block(name: str, columns: Sequence[Sequence[tuple[Held, dict[str, Any]]]], 
     for pairs in columns:
         panel = pairs[0][0].panel
         heads.append(f"{panel.blob} {pairs[0][0].index}, {panel.sampler}")
-        ours = [clipped(one.maps.map(one.index), STYLE) for one, _ in pairs]
-        # half of the scale is the strongest colour of an overlay
-        read_back = heat(shown[panel.name].relevance, scale=1.0)
-        maps = [heat(one, scale=2.0 * symmetric_scale(one)) for one in ours]
+        reading = shown[panel.name].reading
+        ours = [reading.limited(one.maps.map(one.index)) for one, _ in pairs]
+        read_back = heat(reading.relevance)
+        maps = [heat(one) for one in ours]
         panels.append([load_image(panel.picture), read_back, *maps])
         notes.append(["", "", *(_note(figures) for _, figures in pairs)])
     first = columns[0][0][0]

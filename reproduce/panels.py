@@ -42,8 +42,8 @@ from .panel_request import Request, nets_of
 from .panel_table import ROWS, blocks, report
 
 CAPTION = (
-    "Panels of a paper and our maps of the same pictures, clipped as the panels are: the strongest colours stand for "
-    "half of the largest value and more."
+    "Panels of a paper and our maps of the same pictures, which are cut off where a panel's colours show nothing above "
+    "half of the largest value. Each map has a scale of its own."
 )
 
 
@@ -132,7 +132,7 @@ def main(request: Request, folder: Path) -> None:
         "made": {
             "stride": request.stride, "samples": request.samples, "null_stride": request.null_stride,
             "seed": request.seed,
-            "corpus": "; ".join(f"{len(one.images)} photographs for {name}" for name, one in samplers.items()),
+            "corpus": "; ".join(f"{one.count} photographs for {name}" for name, one in samplers.items()),
         },
         "panels": numbers,
         "groups": groups_of(held, shown, units),

@@ -135,7 +135,8 @@ def test_right_maps_rank_first_and_are_those_of_explain(
     assert list(by_name["astronaut_map1", "paper"]["other_panels"]) == ["elsewhere"]
     assert by_name["astronaut_map1", "paper"]["other_panels"]["elsewhere"] == pytest.approx(1)  # a copy of it
     assert not own["other_panels"]
-    assert len(record["ceiling"]) == 2
+    assert record["ceiling"]
+    assert {row["index"] for row in record["ceiling"]} <= {1, 7}
     table = (tiny / "out" / "panels.md").read_text()
     assert f"| chelsea_map7 | paper | {own['pearson']:.2f} |" in table
     assert np.asarray(Image.open(tiny / "out" / "panels.png")).std() > 10
