@@ -27,7 +27,7 @@ def block(case: common.Case, results: list[Explanation]) -> Block:
     for result in results:
         gap = len(RANKS) - len(result)  # a layer may have fewer maps
         panels.append([overlay(relevance, result.pixels) for relevance in result.relevance] + [None] * gap)
-        notes.append([f"{target.name} = {value:.3g}\n{common.full_colour(relevance, result.unit)}"
+        notes.append([f"map {target.unit[0]}: mean {value:.3g}\n{common.full_colour(relevance, result.unit)}"
                       for target, value, relevance in zip(result.targets, result.base, result.relevance)]
                      + [""] * gap)  # fmt: skip
     named = [f"{word}: {result.targets[0].blob}" for word, result in zip(ROWS, results)]
