@@ -135,19 +135,19 @@ def _groups(groups: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _ceiling(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Means over photographs for each kind of panel."""
+    """Means over photographs, a row for each net, blob, k, sampler and size of panels."""
     if not rows:
         return []
     kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        kinds.setdefault((row["blob"], row["sampler"], row["side"]), []).append(row)
+        kinds.setdefault((row["net"], row["blob"], row["k"], row["sampler"], row["side"]), []).append(row)
     names = ("pearson", "spearman", "sign_agreement", "read_back", "input_alone")
     told = (
         f"## The ceiling\n\nMeans over {len({row['photograph'] for row in rows})} photographs. *Read back*: a panel "
         "against the very map that it was drawn from. *Small input*: the map of the shrunk photograph against that of "
         "the whole one, without a panel between them."
     )
-    heads = ["blob", "sampler", "pixels", "Pearson", "Spearman", "signs", "read back", "small input"]
+    heads = ["net", "blob", "k", "sampler", "pixels", "Pearson", "Spearman", "signs", "read back", "small input"]
     return [told, _table(heads, ([*map(str, kind), *(_mean(row[name] for row in alike) for name in names)]
                                  for kind, alike in kinds.items()))]  # fmt: skip
 
