@@ -33,7 +33,7 @@ WORDS = """\
 Each panel is turned back into relevance by its colours, with the help of the picture that it was drawn over, and held
 against our map of the same picture; where a panel's colours show nothing above half of the largest value, our map is
 cut off there too. The panel is taken as the whole map and shifted by at most 2 % of its side. Every other map in the
-table is cut off and laid under the panel in the same way.
+table is cut off and laid under the panel in the same way; luminance, edges and other nets' panels are not cut off.
 
 - *Way*: in the paper's, draws are not clipped. In the authors', draws are made as in their later code: each colour by
   itself with the first one's covariance, clipped to the corpus' range; marginal draws are the first images of the
