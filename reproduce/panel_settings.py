@@ -7,7 +7,6 @@ against maps of the other classes that were given the same choice. Writes OUT/pa
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -209,8 +208,7 @@ def main(request: Request, folder: Path) -> None:
     record = {"made": {"stride": request.stride, "samples": request.samples, "seed": request.seed},
               "panels": names, "classes": tables.shape[2], "settings": settings,
               "choices": judged(names, indices, tables)}  # fmt: skip
-    with written_whole(request.out / "panel_settings.json") as part:
-        part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    common.write_json(request.out / "panel_settings.json", common.plain(record))
     with written_whole(request.out / "panel_settings.md") as part:
         part.write_text(report(record), encoding="utf-8")
     common.say(f"Settings: {request.out / 'panel_settings.json'} and .md")
