@@ -28,6 +28,7 @@ COLUMNS = {
     "sensitivity": ("nulls", "sensitivity_over_windows"),
     "occlusion": ("nulls", "occlusion"),
     "random weights": ("nulls", "random_weights"),
+    "95 of 100 random": ("nulls", "random_weights_95"),
 }
 WORDS = """\
 Each panel is turned back into relevance by its colours, with the help of the picture that it was drawn over, and held
@@ -40,17 +41,19 @@ table is cut off and laid under the panel in the same way; luminance, edges and 
   corpus, the explained one among them; N = 100,000. The rounding through float16 and the window that their code counts
   twice are left out.
 - *Pearson*, *Spearman*: correlations over pixels. *Signs*: the part of the pixels that have the same sign.
-- *Ceiling*: the most that can be hoped for. It is the correlation of two maps of one photograph by our own program, of
+- *Ceiling*: how far our own program agrees with itself. It is the mean correlation of two maps of one photograph, of
   which one went through the panel's size, colours and JPEG, and the other was made of the photograph shrunk to that
-  size.
-- *Rank*: the place of the right unit's map among those of all units of its blob.
+  size, with other draws. Photographs differ, so a panel may agree by more.
+- *Rank*: the place of the right unit's map among those of all units of its blob. Where a net is sure of its class, what
+  speaks for that class speaks against all others, so that the maps of the others are much like its negative: among
+  classes a first or last rank then tells little more than the sign of the correlation.
 - *Other pictures*: the mean correlation of the panel with maps of the same unit for the other panels' pictures.
 - *Other nets' panels*: the mean correlation with the paper's own panels of the same picture for other nets.
 - *Without luminance, edges*: the correlation of our map and the panel that is left when luminance and edges of the
   picture are taken away from both.
 - *Luminance*, *edges*, *sensitivity*, *occlusion*, *random weights*: the correlation of the panel with these of the
   picture: a sensitivity map averaged over windows, grey occlusion, and our map by the net with all its weights
-  shuffled.
+  shuffled. *95 of 100 random*: what 95 in a hundred other units of that net do not exceed.
 """
 #: A rank is high in this part of all units.
 HIGH = 0.05
