@@ -278,13 +278,26 @@ def full_colour(relevance: np.ndarray, unit: str) -> str:
     return f"full colour: ±{symmetric_scale(relevance):.2g}{' bits' if unit == 'bits' else ''}"
 
 
+def write_json(path: Path, content: Any) -> None:
+    """Write a record, whole or not at all; no number but finite ones may be in it."""
+    with written_whole(path) as part:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def plain(value: Any) -> Any:
+    """The same for JSON: None for what is no finite number."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def page(
     out: Path, number: int, blocks: Sequence[Block], rows: Sequence[str], caption: str, numbers: Any, **how: Any
 ) -> None:
     """Write figureN.png, and the numbers drawn beside it as figureN.json."""
     caption = caption.strip()
     path = save_figure(grid_figure(blocks, rows, caption=caption, **how), out / f"figure{number}.png", dpi=DPI)
-    content = {"figure": number, "caption": caption, "panels": numbers}
-    with written_whole(path.with_suffix(".json")) as part:
-        part.write_text(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path.with_suffix(".json"), {"figure": number, "caption": caption, "panels": numbers})
     say(f"Figure {number}: {path} and {path.with_suffix('.json').name}")

@@ -87,9 +87,12 @@ def shrunk(net: Any, pixels: np.ndarray, side: int) -> np.ndarray:
     return enlarged(made_small(picture(pixels), side), net.input_shape[1:])
 
 
-def kind_of(panel: Panel) -> tuple[Any, ...]:
-    """What the ceiling of a panel depends on; last its size and its style."""
-    return (panel.net, panel.blob, panel.k, panel.l, panel.sampler, side_of(panel), read_panel(panel).style)
+def kind_of(panel: Panel) -> dict[str, Any]:
+    """JSON-able: what the ceiling of a panel depends on."""
+    return {
+        "net": panel.net, "blob": panel.blob, "k": panel.k, "l": panel.l, "sampler": panel.sampler,
+        "side": side_of(panel), "style": read_panel(panel).style,
+    }  # fmt: skip
 
 
 def order_ceiling(orders: Orders, panels: Sequence[Panel]) -> list[Case]:
@@ -97,7 +100,7 @@ def order_ceiling(orders: Orders, panels: Sequence[Panel]) -> list[Case]:
     kinds: dict[tuple[Any, ...], list[Panel]] = {}
     for panel in panels:
         if panel.net in orders.nets:
-            kinds.setdefault(kind_of(panel), []).append(panel)
+            kinds.setdefault(tuple(kind_of(panel).values()), []).append(panel)
     request, cases, seen = orders.request, [], {}
     for name, net in orders.nets.items() if request.ceiling else ():
         seen[name] = photographs(request, net, [panel for panel in panels if panel.net == name])
@@ -141,8 +144,7 @@ def ceiling_numbers(case: Case, maps: dict[Path, UnitMaps]) -> list[dict[str, An
         figures = similarity(ours, aligned)._asdict()
         figures.pop("top_overlap")
         rows.append({
-            "photograph": case.name, "net": case.panel.net, "blob": case.panel.blob, "sampler": case.panel.sampler,
-            "side": case.side, "style": case.style, "index": index, **figures,
+            "photograph": case.name, **kind_of(case.panel), "index": index, **figures,
             "read_back": agreement(panel.relevance, whole), "input_alone": agreement(whole, ours),
         })  # fmt: skip
     return rows
@@ -150,7 +152,7 @@ def ceiling_numbers(case: Case, maps: dict[Path, UnitMaps]) -> list[dict[str, An
 
 def ceiling_of(panel: Panel, rows: Sequence[dict[str, Any]]) -> float | None:
     """The mean correlation of the photographs that stand for a panel; of those of its own unit where it is a map's."""
-    kind = (panel.net, panel.blob, panel.sampler, side_of(panel))
-    alike = [row for row in rows if (row["net"], row["blob"], row["sampler"], row["side"]) == kind]
+    kind = kind_of(panel)
+    alike = [row for row in rows if {name: row[name] for name in kind} == kind]
     own = [row for row in alike if row["index"] == panel.index] or alike
     return float(np.nanmean([row["pearson"] for row in own])) if own else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from predicdiff.errors import FormatError
 from predicdiff.images import load_image
@@ -58,7 +59,7 @@ def read_panels(folder: Path) -> list[Panel]:
     Raises
     ------
     FormatError
-        If there is no such list, an entry lacks something, or a panel stands there twice.
+        If there is no such list, an entry lacks something, a panel stands there twice, or two inputs are called alike.
     ImageError
         If a picture is missing or none.
     """
@@ -75,6 +76,10 @@ def read_panels(folder: Path) -> list[Panel]:
     twice = {panel.name for panel in panels if [other.name for other in panels].count(panel.name) > 1}
     if twice:
         raise FormatError(f"{path}: {', '.join(sorted(twice))} stands there twice: want each panel once.")
+    inputs = [one.stem for one in {panel.input for panel in panels}]
+    alike = {name for name in inputs if inputs.count(name) > 1}
+    if alike:  # files of maps are named after them
+        raise FormatError(f"{path}: several inputs are called {', '.join(sorted(alike))}: want a name for each.")
     for panel in panels:
         load_image(panel.picture), load_image(panel.input)
     return panels
@@ -83,12 +88,14 @@ def read_panels(folder: Path) -> list[Panel]:
 def _panel(folder: Path, where: str, entry: Any) -> Panel:
     if not isinstance(entry, dict):
         raise FormatError(f"{where}: want an object with the keys {', '.join(KEYS)}.")
-    wrong = [name for name, kind in KEYS.items() if not isinstance(entry.get(name), kind)]
+    wrong = [name for name, kind in KEYS.items() if type(entry.get(name)) is not kind]
     index = entry.get("map", entry.get("unit"))
-    if wrong or not (index is None or isinstance(index, int)):
+    if wrong or not (index is None or type(index) is int):  # JSON's true is none
         raise FormatError(f"{where}: {wrong[0] if wrong else 'unit or map'} is missing or of another type.")
     if entry["sampler"] not in names():
         raise FormatError(f"{where}: sampler {entry['sampler']!r} is unknown: want one of {', '.join(names())}.")
+    if entry["l"] < entry["k"]:
+        raise FormatError(f"{where}: l = {entry['l']} is smaller than k = {entry['k']}: want l >= k.")
     fields = {name: entry[name] for name in KEYS}
     fields.update(picture=folder / entry["picture"], input=folder / entry["input"])
     return Panel(**fields, index=index)
@@ -96,8 +103,6 @@ def _panel(folder: Path, where: str, entry: Any) -> Panel:
 
 def enlarged(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """All of a picture, brought to a net's input size by bicubic interpolation: pixels (3, height, width) float32."""
-    from PIL import Image
-
     size = (shape[1], shape[0])
     larger = Image.fromarray(image).resize(size, Image.BICUBIC)
     return np.asarray(larger, np.float32).transpose(2, 0, 1).copy()

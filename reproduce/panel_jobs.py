@@ -146,8 +146,13 @@ def held_panels(orders: Orders, panels: Sequence[Panel], maps: dict[Path, UnitMa
 
 
 def check_index(panel: Panel, net: Any) -> None:
-    """Refuse a panel of a unit that the net's blob has not."""
-    count = lookup(net.blobs, panel.blob)[0]
+    """Refuse a panel of a unit that the net's blob has not, or of a map that is not named."""
+    count, *sides = lookup(net.blobs, panel.blob)
+    if panel.index is None and sides:
+        raise SettingsError(
+            f"the entry of {panel.picture} names no map of blob {panel.blob!r}, which has {count}: "
+            'want one in its "map". Only of a vector is the highest taken.'
+        )
     if panel.index is not None and not 0 <= panel.index < count:
         raise SettingsError(
             f"{panel.picture} shows channel {panel.index} of blob {panel.blob!r}, which has {count}: "

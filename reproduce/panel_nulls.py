@@ -1,6 +1,7 @@
 """What a panel's agreement with our map means: that of maps which have nothing, or little, to do with it.
 
-Every map is limited to what the panel's colours show, and laid under the panel just as freely as ours.
+Every map is limited to what the panel's colours show, and laid under the panel just as freely as ours; luminance,
+edges and other nets' panels are only laid under it.
 """
 
 from __future__ import annotations

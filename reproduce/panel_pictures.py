@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from predicdiff.comparing.pictures import clipped, hsv_overlay, multiply_overlay, relevance_of, style_of
+from predicdiff.errors import ImageError
 from predicdiff.images import load_image
 from predicdiff.overlays import heat
 
@@ -44,8 +45,12 @@ class Reading:
 
 
 def read_panel(panel: Panel) -> Reading:
-    """A panel from its file, with the picture that lies below it."""
-    return Reading.of(load_image(panel.picture), load_image(panel.input))
+    """A panel from its file, with the picture that lies below it; an ImageError names the file."""
+    drawn, below = load_image(panel.picture), load_image(panel.input)
+    try:
+        return Reading.of(drawn, below)
+    except ImageError as error:
+        raise ImageError(f"{panel.picture}: {error}") from None
 
 
 def drawn_as(style: str, relevance: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from predicdiff.cli.options.base import option_field
 from predicdiff.cli.options.shared import samples_field, stride_field
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.errors import DownloadError, SettingsError, WeightsError
+from predicdiff.nets.fetching.manifest import names
 from predicdiff.nets.fetching.weights import fetch_net, status
 
 from . import common
@@ -57,6 +58,9 @@ def nets_of(request: Request, panels: Sequence[Panel]) -> tuple[dict[str, Any], 
         if request.names:
             hint = f"its weights are not there: `{lacking[name]}` brings them" if name in lacking else "not asked for"
             away[name] = f"{hint}."
+            continue
+        if name not in names():
+            away[name] = "no net is known by this name."
             continue
         try:
             fetch_net(name, unreachable=unreachable)

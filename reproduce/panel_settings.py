@@ -7,7 +7,6 @@ against maps of the other classes that were given the same choice. Writes OUT/pa
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,14 +25,13 @@ from predicdiff.cli.outputs import name_of
 from predicdiff.errors import SettingsError
 from predicdiff.files import written_whole
 from predicdiff.images import load_image
-from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.protocols import Sampler
-from predicdiff.samplers.corpus import default_corpus, read_folder
+from predicdiff.samplers.corpus import default_corpus
 from predicdiff.targets import predicted
 
 from . import common
 from .panel_folder import Panel, enlarged, read_panels
-from .panel_maps import UnitMaps, UnitsJob, units_job
+from .panel_maps import Corpus, UnitMaps, UnitsJob, units_job
 from .panel_nulls import Shown, rank
 from .panel_variants import AUTHORS, ENLARGEMENTS, PAPER, VARIANTS, VIEWS, Cornered, Narrowed, Variant
 
@@ -107,8 +105,7 @@ def photographs(net: Any, corpus: Path | None, seed: int) -> Callable[[str, int]
         if corpus is None:
             images, names = default_corpus(net.input_shape, seed=seed)
         else:
-            preprocessing = like.preprocessing(net.preprocessing) or Preprocessing()
-            images, names, _ = read_folder(corpus, lambda image: preprocessing.pixels(image, net.input_shape))
+            images, names = Corpus.read(net, corpus, like)
         return (np.stack([shrunk(image, size) for image in images]) if view == "small" else images), names
 
     return lambda view, size: seen(view, size if view == "small" else 0)
@@ -211,8 +208,7 @@ def main(request: Request, folder: Path) -> None:
     record = {"made": {"stride": request.stride, "samples": request.samples, "seed": request.seed},
               "panels": names, "classes": tables.shape[2], "settings": settings,
               "choices": judged(names, indices, tables)}  # fmt: skip
-    with written_whole(request.out / "panel_settings.json") as part:
-        part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    common.write_json(request.out / "panel_settings.json", common.plain(record))
     with written_whole(request.out / "panel_settings.md") as part:
         part.write_text(report(record), encoding="utf-8")
     common.say(f"Settings: {request.out / 'panel_settings.json'} and .md")

@@ -28,29 +28,32 @@ COLUMNS = {
     "sensitivity": ("nulls", "sensitivity_over_windows"),
     "occlusion": ("nulls", "occlusion"),
     "random weights": ("nulls", "random_weights"),
+    "95 of 100 random": ("nulls", "random_weights_95"),
 }
 WORDS = """\
 Each panel is turned back into relevance by its colours, with the help of the picture that it was drawn over, and held
 against our map of the same picture; where a panel's colours show nothing above half of the largest value, our map is
 cut off there too. The panel is taken as the whole map and shifted by at most 2 % of its side. Every other map in the
-table is cut off and laid under the panel in the same way.
+table is cut off and laid under the panel in the same way; luminance, edges and other nets' panels are not cut off.
 
 - *Way*: in the paper's, draws are not clipped. In the authors', draws are made as in their later code: each colour by
   itself with the first one's covariance, clipped to the corpus' range; marginal draws are the first images of the
   corpus, the explained one among them; N = 100,000. The rounding through float16 and the window that their code counts
   twice are left out.
 - *Pearson*, *Spearman*: correlations over pixels. *Signs*: the part of the pixels that have the same sign.
-- *Ceiling*: the most that can be hoped for. It is the correlation of two maps of one photograph by our own program, of
+- *Ceiling*: how far our own program agrees with itself. It is the mean correlation of two maps of one photograph, of
   which one went through the panel's size, colours and JPEG, and the other was made of the photograph shrunk to that
-  size.
-- *Rank*: the place of the right unit's map among those of all units of its blob.
+  size, with other draws. Photographs differ, so a panel may agree by more.
+- *Rank*: the place of the right unit's map among those of all units of its blob. Where a net is sure of its class, what
+  speaks for that class speaks against all others, so that the maps of the others are much like its negative: among
+  classes a first or last rank then tells little more than the sign of the correlation.
 - *Other pictures*: the mean correlation of the panel with maps of the same unit for the other panels' pictures.
 - *Other nets' panels*: the mean correlation with the paper's own panels of the same picture for other nets.
 - *Without luminance, edges*: the correlation of our map and the panel that is left when luminance and edges of the
   picture are taken away from both.
 - *Luminance*, *edges*, *sensitivity*, *occlusion*, *random weights*: the correlation of the panel with these of the
   picture: a sensitivity map averaged over windows, grey occlusion, and our map by the net with all its weights
-  shuffled.
+  shuffled. *95 of 100 random*: what 95 in a hundred other units of that net do not exceed.
 """
 #: A rank is high in this part of all units.
 HIGH = 0.05
@@ -135,19 +138,19 @@ def _groups(groups: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _ceiling(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Means over photographs for each kind of panel."""
+    """Means over photographs, a row for each net, blob, k, sampler and size of panels."""
     if not rows:
         return []
     kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        kinds.setdefault((row["blob"], row["sampler"], row["side"]), []).append(row)
+        kinds.setdefault((row["net"], row["blob"], row["k"], row["sampler"], row["side"]), []).append(row)
     names = ("pearson", "spearman", "sign_agreement", "read_back", "input_alone")
     told = (
         f"## The ceiling\n\nMeans over {len({row['photograph'] for row in rows})} photographs. *Read back*: a panel "
         "against the very map that it was drawn from. *Small input*: the map of the shrunk photograph against that of "
         "the whole one, without a panel between them."
     )
-    heads = ["blob", "sampler", "pixels", "Pearson", "Spearman", "signs", "read back", "small input"]
+    heads = ["net", "blob", "k", "sampler", "pixels", "Pearson", "Spearman", "signs", "read back", "small input"]
     return [told, _table(heads, ([*map(str, kind), *(_mean(row[name] for row in alike) for name in names)]
                                  for kind, alike in kinds.items()))]  # fmt: skip
 

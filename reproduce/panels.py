@@ -9,7 +9,6 @@ listed as not run. Writes OUT/panels.json, panels.md and panels.png.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -104,15 +103,6 @@ def groups_of(held: Sequence[Held], shown: dict[str, Shown], units: Sequence[np.
     return found
 
 
-def plain(value: Any) -> Any:
-    """For JSON: None for what is no number."""
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @common.figure(Request)
 def main(request: Request, folder: Path) -> None:
@@ -143,13 +133,12 @@ def main(request: Request, folder: Path) -> None:
         "nets": {name: net.provenance for name, net in nets.items()},
         "versions": versions(),
     }  # fmt: skip
-    write(request.out, plain(record), held, shown)
+    write(request.out, common.plain(record), held, shown)
 
 
 def write(out: Path, record: dict[str, Any], held: Sequence[Held], shown: dict[str, Shown]) -> None:
     """The record, the table and the page, each whole or not at all."""
-    with written_whole(out / "panels.json") as part:
-        part.write_text(json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    common.write_json(out / "panels.json", record)
     with written_whole(out / "panels.md") as part:
         part.write_text(report(record), encoding="utf-8")
     page = grid_figure(blocks(held, shown, record["panels"]), ROWS, caption=CAPTION, across=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from itertools import permutations
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Dict, Sequence, Tuple
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from predicdiff.presets import LIKES
 
 pytestmark = needed
 
-Run = Callable[..., tuple[dict[str, Any], str]]
+Run = Callable[..., Tuple[Dict[str, Any], str]]
 #: Small windows, so that a fit takes no time.
 K, L, STRIDE, SAMPLES = 4, 6, 2, 2
 SIDE = 20
@@ -196,10 +196,14 @@ def entries_of(folder: Path) -> list[dict[str, Any]]:
     [
         ({"sampler": "conditionl"}, "panels.json, entry 1: sampler 'conditionl' is unknown: want one of conditional"),
         ({"k": None}, "panels.json, entry 1: k is missing or of another type."),
-        ({"map": "7"}, "panels.json, entry 1: unit or map is missing or of another type."),
+        ({"map": True}, "panels.json, entry 1: unit or map is missing or of another type."),
+        ({"l": K - 1}, "panels.json, entry 1: l = 3 is smaller than k = 4"),
+        ({"input": "../paper/astronaut_input.png"}, "several inputs are called astronaut_input"),
         ({"blob": "dog"}, "the net has no blob 'dog'"),
         ({"picture": "astronaut_map1.png"}, "astronaut_map1 stands there twice: want each panel once."),
         ({"picture": "none.png"}, "none.png: no such file"),
+        ({"map": None}, "names no map of blob 'cat', which has 10"),
+        ({"picture": "astronaut_input.png"}, "astronaut_input.png: the picture has other colours than red and blue"),
         ({"map": 10}, "shows channel 10 of blob 'cat', which has 10: want 0 to 9."),
     ],
 )

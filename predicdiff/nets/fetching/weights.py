@@ -188,7 +188,7 @@ def _hash(path: Path) -> str:
 
 def _missing(net: Entry, sources: Sequence[Source]) -> WeightsError:
     best = sources[0]
-    hashes = [source.sha1 for source in sources if source.file == best.file]
+    hashes = dict.fromkeys(source.sha1 for source in sources if source.file == best.file)
     return WeightsError(
         f"{net.name}: {best.file} is not there. Run `{_command(net, best)}`, "
         f"or put the file whose SHA-1 is {' or '.join(hashes)} at {_place(best.file)}."
@@ -201,7 +201,7 @@ def _checked(net: Entry, sources: Sequence[Source]) -> Path:
     if path is None:
         raise _missing(net, sources)
     digest = _hash(path)
-    wanted = [source.sha1 for source in sources if _find(source) == path]
+    wanted = dict.fromkeys(source.sha1 for source in sources if _find(source) == path)
     if digest not in wanted:
         raise WeightsError(
             f"{path.name}: SHA-1 is {digest}, want {' or '.join(wanted)}. The download is incomplete or the file is "
@@ -222,7 +222,7 @@ def _fetch_any(net: Entry, sources: Sequence[Source], progress: FileProgress | N
             return Fetched(_fetch(net, source, progress, away), was_there=False)
         except (DownloadError, WeightsError) as error:
             problems.append(error)
-    raise type(problems[0])("\nOr, in place of it, ".join(map(str, problems)))
+    raise type(problems[0])("\nOr, in place of it, ".join(dict.fromkeys(map(str, problems))))
 
 
 def _fetch(net: Entry, source: Source, progress: FileProgress | None, away: dict[str, str]) -> Path:
