@@ -31,7 +31,7 @@ QUALITY = 75
 
 @dataclass(frozen=True)
 class Case:
-    """A photograph as the net sees it, and made as small as a panel's input and enlarged, with the files of both.
+    """A photograph as the net sees it, once more with other draws, and made as small as a panel's input and enlarged.
 
     Attributes
     ----------
@@ -46,6 +46,7 @@ class Case:
     side: int
     style: str
     full: Path
+    again: Path
     small: Path
     indices: list[int]
 
@@ -108,12 +109,13 @@ def order_ceiling(orders: Orders, panels: Sequence[Panel]) -> list[Case]:
         panel, net = alike[0], orders.nets[alike[0].net]
         for name, pixels in seen.get(panel.net, {}).items():
             full = orders.photograph(name, panel, pixels, pixels, "full", request.seed)
+            again = orders.photograph(name, panel, pixels, pixels, "again", request.seed + 1)
             # with other draws, as the authors' were others
             small = orders.photograph(name, panel, shrunk(net, pixels, side), pixels, str(side), request.seed + 1)
             indices = sorted({one.index for one in alike if one.index is not None})
             if len(net.blobs[panel.blob]) == 1:
                 indices = list(predicted(net, pixels, panel.blob))
-            cases.append(Case(name, panel, side, style, full, small, indices))
+            cases.append(Case(name, panel, side, style, full, again, small, indices))
     return cases
 
 
@@ -128,11 +130,12 @@ def ceiling_numbers(case: Case, maps: dict[Path, UnitMaps]) -> list[dict[str, An
     """JSON-able, for each unit: the full-size map's panel against the map of the photograph made small.
 
     ``read_back`` is what drawing alone leaves: that panel against the map it was drawn from. ``input_alone`` is what
-    the small input alone leaves: the two maps. A panel that cannot be read back has no numbers.
+    the small input and other draws leave: the two maps; ``other_draws`` what other draws alone leave of the whole
+    photograph's map. A panel that cannot be read back has no numbers.
     """
     rows = []
     for index in case.indices:
-        full, small = (maps[path].map(index) for path in (case.full, case.small))
+        full, again, small = (maps[path].map(index) for path in (case.full, case.again, case.small))
         below = picture(maps[case.full].pixels)
         drawn = made_small(drawn_as(case.style, full, below), case.side)
         try:
@@ -146,6 +149,7 @@ def ceiling_numbers(case: Case, maps: dict[Path, UnitMaps]) -> list[dict[str, An
         rows.append({
             "photograph": case.name, **kind_of(case.panel), "index": index, **figures,
             "read_back": agreement(panel.relevance, whole), "input_alone": agreement(whole, ours),
+            "other_draws": agreement(whole, panel.limited(again)),
         })  # fmt: skip
     return rows
 

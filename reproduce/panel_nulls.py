@@ -143,11 +143,12 @@ def without_map(shown: Shown, one: Held, net: Any) -> dict[str, Any]:
 
 
 def group_numbers(shown: Sequence[Shown], group: Sequence[Held]) -> tuple[dict[str, Any], np.ndarray]:
-    """JSON-able: panels of one unit over several pictures, and correlations (n, n) of each with each picture's map."""
-    table = np.array([[one.agreement(two.maps.map(two.index)) for two in group] for one in shown])
-    panel = group[0].panel
-    numbers = {"net": panel.net, "blob": panel.blob, "index": group[0].index, "sampler": panel.sampler,
-               "way": group[0].way, "pictures": [one.panel.input.stem for one in group]}  # fmt: skip
+    """JSON-able: panels over several pictures, and correlations (n, n) of each with its unit's map of each picture."""
+    table = np.array([[mine.agreement(two.maps.map(one.index)) for two in group] for mine, one in zip(shown, group)])
+    panel, indices = group[0].panel, {one.index for one in group}
+    numbers = {"net": panel.net, "blob": panel.blob, "index": indices.pop() if len(indices) == 1 else "its own",
+               "sampler": panel.sampler, "way": group[0].way,
+               "pictures": [one.panel.input.stem for one in group]}  # fmt: skip
     return {**numbers, **permuted(table[None])}, table
 
 

@@ -68,8 +68,9 @@ def nets_of(request: Request, panels: Sequence[Panel]) -> tuple[dict[str, Any], 
         except (DownloadError, WeightsError) as error:
             away[name] = str(error).splitlines()[0]
     if not any(panel.net in nets for panel in panels):
+        reasons = " ".join(f"{name}: {reason}" for name, reason in away.items())
         raise SettingsError(
-            f"no panel's net is there: the panels are of {', '.join(dict.fromkeys(panel.net for panel in panels))}. "
-            "Get one with `predicdiff fetch`, or give its weights: --net googlenet --weights its.caffemodel."
+            f"no panel's net is there. {reasons} Get one with `predicdiff fetch`, or give its weights: --net googlenet "
+            "--weights its.caffemodel."
         )
     return nets, away

@@ -92,7 +92,8 @@ class Trial:
         return units_job(
             path, self.net, self.pixels(variant), self.sampler(variant),
             blob=self.net.scores if variant.scores else panel.blob, instances=variant.like.training_instances,
-            window=self.window(variant), stride=request.stride, samples=request.samples, seed=request.seed,
+            window=self.window(variant), stride=request.stride, samples=request.samples,
+            seed=request.seed + variant.seed,
         )  # fmt: skip
 
 

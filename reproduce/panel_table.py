@@ -55,6 +55,21 @@ table is cut off and laid under the panel in the same way; luminance, edges and 
   picture: a sensitivity map averaged over windows, grey occlusion, and our map by the net with all its weights
   shuffled. *95 of 100 random*: what 95 in a hundred other units of that net do not exceed.
 """
+SEVERAL = """\
+## Panels of several pictures
+
+The mean correlation of panels with our maps of the right pictures, that with our maps of the others, the part of all
+permutations of the pictures whose mean is at least as large, and the rank of the right unit among all when each unit is
+judged by its mean over the pictures. Where each picture's panel shows another unit, a panel is held against the maps of
+its own unit.
+"""
+CEILING = """\
+## The ceiling
+
+Means over {count} photographs; *lowest* and *highest* are of single ones. *Read back*: a panel against the very map
+that it was drawn from. *Small input*: the map of the shrunk photograph against that of the whole one, without a panel
+between them. *Other draws*: two maps of the whole photograph that differ in their draws alone.
+"""
 #: A rank is high in this part of all units.
 HIGH = 0.05
 #: Whose a way is.
@@ -80,15 +95,15 @@ def report(record: dict[str, Any]) -> str:
 
 
 def _summary(panels: Sequence[dict[str, Any]]) -> list[str]:
-    """A paragraph for each way."""
+    """A paragraph for each blob and way."""
     told = []
-    for way in dict.fromkeys(panel["way"] for panel in panels):
-        mine = [panel for panel in panels if panel["way"] == way]
+    for blob, way in dict.fromkeys((panel["blob"], panel["way"]) for panel in panels):
+        mine = [panel for panel in panels if (panel["blob"], panel["way"]) == (blob, way)]
         high = sum(panel["units"]["rank"] <= HIGH * panel["units"]["of"] for panel in mine)
         means = {name: _mean(_number(panel, place) for panel in mine) for name, place in COLUMNS.items()}
         told.append(
-            f"Over {len(mine)} panels, draws made in {OWNERS[way]} way, the mean correlation of panel and map is "
-            f"{means['Pearson']}, and {means['without luminance, edges']} without luminance and edges; the mean "
+            f"Over {len(mine)} panels of {blob}, draws made in {OWNERS[way]} way, the mean correlation of panel and "
+            f"map is {means['Pearson']}, and {means['without luminance, edges']} without luminance and edges; the mean "
             f"ceiling is {means['ceiling']}. The right unit's map is among the highest {HIGH:.0%} of its blob for "
             f"{high} of {len(mine)} panels. For comparison: other pictures {means['other pictures']}, sensitivity "
             f"{means['sensitivity']}, occlusion {means['occlusion']}, random weights {means['random weights']}."
@@ -129,12 +144,7 @@ def _groups(groups: Sequence[dict[str, Any]]) -> list[str]:
          f"{group['units']['rank']} of {group['units']['of']}" if group["units"] else "-"]
         for group in groups
     )  # fmt: skip
-    told = (
-        "## The same unit over several pictures\n\nThe mean correlation of panels with our maps of the right pictures, "
-        "that with our maps of the others, the part of all permutations of the pictures whose mean is at least as "
-        "large, and the rank of the right unit among all when each unit is judged by its mean over the pictures."
-    )
-    return [told, _table(heads, rows)]
+    return [SEVERAL.strip(), _table(heads, rows)]
 
 
 def _ceiling(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -144,15 +154,16 @@ def _ceiling(rows: Sequence[dict[str, Any]]) -> list[str]:
     kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         kinds.setdefault((row["net"], row["blob"], row["k"], row["sampler"], row["side"]), []).append(row)
-    names = ("pearson", "spearman", "sign_agreement", "read_back", "input_alone")
-    told = (
-        f"## The ceiling\n\nMeans over {len({row['photograph'] for row in rows})} photographs. *Read back*: a panel "
-        "against the very map that it was drawn from. *Small input*: the map of the shrunk photograph against that of "
-        "the whole one, without a panel between them."
-    )
-    heads = ["net", "blob", "k", "sampler", "pixels", "Pearson", "Spearman", "signs", "read back", "small input"]
-    return [told, _table(heads, ([*map(str, kind), *(_mean(row[name] for row in alike) for name in names)]
-                                 for kind, alike in kinds.items()))]  # fmt: skip
+    names = ("spearman", "sign_agreement", "read_back", "input_alone", "other_draws")
+    told = CEILING.strip().format(count=len({row["photograph"] for row in rows}))
+    heads = ["net", "blob", "k", "sampler", "pixels", "Pearson", "lowest", "highest", "Spearman", "signs", "read back",
+             "small input", "other draws"]  # fmt: skip
+    lines = []
+    for kind, alike in kinds.items():
+        values = [row["pearson"] for row in alike if row["pearson"] is not None]
+        ends = [f"{end(values):.2f}" if values else "-" for end in (np.mean, np.min, np.max)]
+        lines.append([*map(str, kind), *ends, *(_mean(row[name] for row in alike) for name in names)])
+    return [told, _table(heads, lines)]
 
 
 def _not_run(panels: Sequence[dict[str, str]]) -> list[str]:

@@ -34,6 +34,8 @@ class Variant:
         k in place of the panel's.
     scores : bool
         Whether the score before the softmax is explained in place of the probability.
+    seed : int
+        What is added to the seed.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Variant:
     enlargement: str = "bicubic"
     window: int | None = None
     scores: bool = False
+    seed: int = 0
 
 
 #: How an input is brought to the net's size: Pillow's filters, the last with an unsharp mask behind it.
@@ -54,6 +57,7 @@ ENLARGEMENTS = {
 
 VARIANTS = (
     Variant("as in the paper"),
+    Variant("as in the paper, other draws", seed=1),
     Variant("clipped to 0..255", replace(PAPER, clip=(0.0, 255.0))),
     Variant("clipped to the corpus's range", replace(PAPER, clip="corpus")),
     Variant("each colour by itself", replace(PAPER, channels="independent")),

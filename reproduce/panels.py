@@ -10,7 +10,7 @@ listed as not run. Writes OUT/panels.json, panels.md and panels.png.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import click
 import numpy as np
@@ -83,24 +83,32 @@ def numbers_of(
 
 
 def groups_of(held: Sequence[Held], shown: dict[str, Shown], units: Sequence[np.ndarray]) -> list[dict[str, Any]]:
-    """JSON-able: what panels of the same unit over several pictures say together, and all units of a blob."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for number, one in enumerate(held):
-        groups.setdefault(one.group, []).append(number)
+    """JSON-able: what panels of one unit over several pictures say, all units of a blob, and panels each of its own."""
     found, tables = [], {}
-    for members in groups.values():
-        if len(members) > 2:
-            group = [held[number] for number in members]
-            numbers, table = group_numbers([shown[one.panel.name] for one in group], group)
-            means = np.mean([np.nan_to_num(units[number]) for number in members], axis=0)
-            found.append({**numbers, "units": rank(means, group[0].index)})
-            pictures = tuple(numbers["pictures"])
-            tables.setdefault((group[0].kind, pictures), (numbers, []))[1].append(table)
+    for members in gathered(held, lambda one: one.group):
+        group = [held[number] for number in members]
+        numbers, table = group_numbers([shown[one.panel.name] for one in group], group)
+        means = np.mean([np.nan_to_num(units[number]) for number in members], axis=0)
+        found.append({**numbers, "units": rank(means, group[0].index)})
+        pictures = tuple(numbers["pictures"])
+        tables.setdefault((group[0].kind, pictures), (numbers, []))[1].append(table)
     for (_kind, pictures), (numbers, alike) in tables.items():
         if len(alike) > 1:
             together = {**numbers, "index": "together", **permuted(np.stack(alike)), "units": None}
             found.append({**together, "pictures": list(pictures)})
+    for members in gathered(held, lambda one: one.kind):
+        group = [held[number] for number in members]
+        if len({one.index for one in group}) == len({one.panel.input for one in group}) == len(group):
+            found.append({**group_numbers([shown[one.panel.name] for one in group], group)[0], "units": None})
     return found
+
+
+def gathered(held: Sequence[Held], key: Callable[[Held], tuple[str, ...]]) -> list[list[int]]:
+    """Numbers of the panels that have a key in common, where those are three at least."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for number, one in enumerate(held):
+        groups.setdefault(key(one), []).append(number)
+    return [members for members in groups.values() if len(members) > 2]
 
 
 @click.argument("folder", metavar="DIR", type=FOLDER)

@@ -37,7 +37,9 @@ class Comparing(Options):
         "--null", multiple=True, metavar="FILE.h5", help="An explanation of another image; may be repeated."
     )
     target: int = option_field("--target", type=int, default=0, help="Which of an explanation's maps.")
-    whole: bool = option_field("--whole", is_flag=True, help="The picture shows the whole map: no scale is looked for.")
+    whole: bool = option_field(
+        "--whole", is_flag=True, help="The picture shows all of the map: it is shifted by at most 2 %."
+    )
     output: Path | None = option_field("-o", "--output", type=FIGURE, help="A picture of both side by side.")
 
 

@@ -215,6 +215,7 @@ def _fetch_any(net: Entry, sources: Sequence[Source], progress: FileProgress | N
     for source in sources:
         path = _find(source)
         if path and _hash(path) == source.sha1:
+            discard_parts(_place(source.file))
             return Fetched(path, was_there=True)
     problems: list[PredicdiffError] = []
     for source in sources:
