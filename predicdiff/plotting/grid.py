@@ -15,7 +15,7 @@ from .sheet import FAINT, Sheet, ramp, styled, tall, wrap
 
 #: Inches: a map and the input, at 250 dots an inch two and three times 224 dots wide; margin, between maps, between
 #: blocks, room for a row's label, widest page.
-MAP, INPUT, MARGIN, GAP, APART, LABEL, PAGE = 1.792, 2.688, 0.2, 0.07, 0.32, 0.5, 16.0
+MAP, INPUT, MARGIN, GAP, APART, LABEL, PAGE = 1.792, 2.688, 0.2, 0.07, 0.27, 0.53, 16.0
 #: Inches: above the foot, and its key to the colours.
 ABOVE, KEY = 0.15, 0.3
 #: Points: titles, column labels, other text.
@@ -156,7 +156,7 @@ class _Band:
             self._input(sheet, block, self.titles[number], left, top)
             for row, label in enumerate(self.labels):
                 at, words = top + self.tops[row] + self.cell / 2, wrap(label, self.cell, TEXT)
-                sheet.upright(left + block.side + LABEL - 0.06, at, words, TEXT, ha="right")
+                sheet.upright(left + block.side + LABEL - 0.04, at, words, TEXT, ha="right")
             for column, head in enumerate(self.heads[number]):
                 self._column(sheet, block, column, head, left + block.side + LABEL + column * (MAP + GAP), top)
 
