@@ -113,8 +113,10 @@ class Corpus(NamedTuple):
     names: Sequence[str]
 
     @classmethod
-    def read(cls, net: Any, folder: Path, like: Like) -> Corpus:
-        """A folder's, brought to the net's size as ``like`` has it: the authors only cropped."""
+    def of(cls, net: Any, folder: Path | None, like: Like, seed: int) -> Corpus:
+        """A folder's, brought to the net's size as ``like`` has it: the authors only cropped; or the bundled ones."""
+        if folder is None:
+            return cls(*default_corpus(net.input_shape, seed=seed))
         preprocessing = like.preprocessing(net.preprocessing) or Preprocessing()
         images, names, _skipped = read_folder(folder, lambda image: preprocessing.pixels(image, net.input_shape))
         return cls(images, names)
@@ -132,10 +134,7 @@ class Samplers:
     @classmethod
     def of(cls, net: Any, corpus: Path | None, seed: int) -> Samplers:
         """Of a folder's photographs, by default of the bundled ones; each way sees them as it sees all images."""
-        if corpus is None:
-            images, names = default_corpus(net.input_shape, seed=seed)
-            return cls(net, dict.fromkeys(WAYS, Corpus(images, names)), seed)
-        return cls(net, {way: Corpus.read(net, corpus, LIKES[way]) for way in WAYS}, seed)
+        return cls(net, {way: Corpus.of(net, corpus, LIKES[way], seed) for way in WAYS}, seed)
 
     @property
     def count(self) -> int:

@@ -26,7 +26,6 @@ from predicdiff.errors import SettingsError
 from predicdiff.files import written_whole
 from predicdiff.images import load_image
 from predicdiff.protocols import Sampler
-from predicdiff.samplers.corpus import default_corpus
 from predicdiff.targets import predicted
 
 from . import common
@@ -97,22 +96,18 @@ class Trial:
         )  # fmt: skip
 
 
-def photographs(net: Any, corpus: Path | None, seed: int) -> Callable[[str, int], tuple[np.ndarray, Sequence[str]]]:
+def corpora(net: Any, corpus: Path | None, seed: int) -> Callable[[str, int], tuple[np.ndarray, Sequence[str]]]:
     """A function from a view (of `VIEWS`) and the panel's input's size to the corpus (m, C, H, W) and its names."""
 
     @lru_cache(maxsize=2 * len(VIEWS))
     def seen(view: str, size: int) -> tuple[np.ndarray, Sequence[str]]:
-        like = AUTHORS if view == "crop" else PAPER
-        if corpus is None:
-            images, names = default_corpus(net.input_shape, seed=seed)
-        else:
-            images, names = Corpus.read(net, corpus, like)
-        return (np.stack([shrunk(image, size) for image in images]) if view == "small" else images), names
+        images, names = Corpus.of(net, corpus, AUTHORS if view == "crop" else PAPER, seed)
+        return (np.stack([coarse(image, size) for image in images]) if view == "small" else images), names
 
     return lambda view, size: seen(view, size if view == "small" else 0)
 
 
-def shrunk(pixels: np.ndarray, size: int) -> np.ndarray:
+def coarse(pixels: np.ndarray, size: int) -> np.ndarray:
     """Pixels (3, H, W) made as small as ``size`` and enlarged again, as a panel's input is."""
     image = np.rint(pixels.clip(0.0, 255.0)).astype(np.uint8).transpose(1, 2, 0)
     small = np.asarray(Image.fromarray(image).resize((size, size), Image.BICUBIC))
@@ -190,7 +185,7 @@ def main(request: Request, folder: Path) -> None:
     """Make the maps that are not there yet, then the record and the table."""
     net = request.net()
     panels = panels_of(net, folder)
-    source = photographs(net, request.corpus, request.seed)
+    source = corpora(net, request.corpus, request.seed)
     trials = [Trial(request, net, panel, source) for panel in panels]
     jobs = [trial.job(variant) for variant in VARIANTS for trial in trials]
     maps: list[UnitMaps] = common.work("Settings of panels", jobs)

@@ -157,12 +157,7 @@ def multiply_overlay(relevance: np.ndarray, picture: np.ndarray, *, scale: float
 
 def luminance(picture: np.ndarray) -> np.ndarray:
     """How light a picture (h, w, 3) uint8 is, (h, w) float64 from 0 to 1: an overlay's grey may pass for its map."""
-    picture = np.asarray(picture)
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
-        raise ImageError(
-            f"a picture is an RGB array (height, width, 3) of uint8, this one {picture.shape} of {picture.dtype}."
-        )
-    return picture @ LUMA / 255.0
+    return _colours(picture, "a picture") @ LUMA
 
 
 def edges(picture: np.ndarray) -> np.ndarray:
@@ -181,14 +176,19 @@ def _over(relevance: np.ndarray, picture: np.ndarray, scale: float | None) -> tu
     return tints, grey[..., None]
 
 
-def _checked(picture: np.ndarray) -> np.ndarray:
-    """The picture's colours in 0..1, if they are those of a map."""
+def _colours(picture: np.ndarray, name: str) -> np.ndarray:
+    """The colours of an RGB picture in 0..1; ``name`` is what the error calls it."""
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
         raise ImageError(
-            f"a map's picture is an RGB array (height, width, 3) of uint8, this one {picture.shape} of {picture.dtype}."
+            f"{name} is an RGB array (height, width, 3) of uint8, this one {picture.shape} of {picture.dtype}."
         )
-    colours = picture / 255.0
+    return np.asarray(picture / 255.0)
+
+
+def _checked(picture: np.ndarray) -> np.ndarray:
+    """The picture's colours in 0..1, if they are those of a map."""
+    colours = _colours(picture, "a map's picture")
     if np.abs(soft(signed(colours))).max() < PALE:
         raise ImageError("the picture is grey: want one with a map's red and blue, not a mask or a sensitivity map.")
     chroma = np.abs(signed(colours))

@@ -29,14 +29,12 @@ def extract(archive: Path, member: str, target: Path, *, wanted: Hash) -> Path:
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             part.clear()
             raise WeightsError(f"{archive}: cannot be unpacked ({error}). Delete it and fetch it again.") from error
-        digest = part.hash(wanted.algorithm)
+        digest = part.keep_if(wanted)
         if digest != wanted.digest:
-            part.clear()
             raise WeightsError(
                 f"{member} in {archive}: {wanted.title} is {digest}, want {wanted.digest}. "
                 "The archive is another one: delete it and fetch it again."
             )
-        part.keep()
     return target
 
 

@@ -83,6 +83,15 @@ class PartFile:
                 self.file.close()
             os.replace(self.path, self.target)
 
+    def keep_if(self, wanted: Hash) -> str:
+        """Give the file its name if it has this hash, otherwise start over; gives the digest that it has."""
+        digest = self.hash(wanted.algorithm)
+        if digest == wanted.digest:
+            self.keep()
+        else:
+            self.clear()
+        return digest
+
     def close(self) -> None:
         """Let go; what is worth going on with stays in ``<target>.part``."""
         with suppress(OSError, ValueError):
