@@ -27,6 +27,10 @@ class NetAbilities:
     bytes_needed: Callable[..., tuple[int, int]] | None = None
     check_downstream: Callable[[str, str], None] | None = None
     evaluation: Callable[..., str] | None = None
+    one_by_one: Callable[[], Net] | None = None
+    renewed: Callable[[], Net] | None = None
+    in_double: Callable[[], Net | None] | None = None
+    alone: bool = False
     work: Work | None = None
 
     @property

@@ -175,6 +175,30 @@ class TellsEvaluation(Protocol):
         """How `evaluate` works, in words."""
 
 
+class RunsAlone(Protocol):
+    """A net that can compute its inputs one at a time, where the answer for one depends on the others in its batch."""
+
+    #: Whether it does.
+    alone: bool
+
+    def one_by_one(self) -> Net:
+        """The same net with ``alone`` true."""
+
+
+class CanBeRenewed(Protocol):
+    """A net that can be made anew of what it stands for, should that have changed since."""
+
+    def renewed(self) -> Net:
+        """A net of the same source as it is now."""
+
+
+class HasDouble(Protocol):
+    """A net that can be had in float64, to tell rounding from a real difference."""
+
+    def in_double(self) -> Net | None:
+        """A copy whose `forward` computes in float64 and gives it; None where that is not to be had."""
+
+
 class HasPopulation(Protocol):
     """A sampler whose draws are a choice without repetition; the standard error is corrected for it."""
 

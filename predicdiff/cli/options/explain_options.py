@@ -108,6 +108,13 @@ class Sampling(Options):
         help="All settings as in the paper, or as in its authors' later code; --quality says nothing then.",
     )
     seed: int = seed_field()
+    repeat: int = option_field(
+        "--repeat",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Passes that each value is averaged over, of a net that draws by itself (dropout that is left on).",
+    )
     training_instances: int | None = option_field(
         "--training-instances",
         type=int,
@@ -133,13 +140,14 @@ class Sampling(Options):
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words, the preset filled in; its stride never exceeds the window."""
         if self.model is not None:
-            return {**self.model.explaining, "seed": self.seed}
+            return {**self.model.explaining, "seed": self.seed, "repeat": self.repeat}
         preset = QUALITIES[self.quality]
         return {
             "window": self.window,
             "samples": preset.samples if self.samples is None else self.samples,
             "stride": max(1, min(preset.stride, *sides(self.window))) if self.stride is None else self.stride,
             "seed": self.seed,
+            "repeat": self.repeat,
             "training_instances": self.training_instances,
         }
 

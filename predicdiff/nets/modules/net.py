@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ContextManager
 
@@ -11,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...errors import BlobError, SettingsError
+from ... import consistency
+from ...errors import BlobError, InputWarning, SettingsError, warn
 from ...units import lookup
 from ...windows import SidesLike
 from ..base import NetFacts
@@ -19,6 +21,7 @@ from ..engine.device import Device, choose_device
 from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
 from ..preprocessing import Preprocessing
+from .batches import ONE_BY_ONE, made_up, noise
 from .checks import checked_graph, checked_shape, tried
 from .endings import ENDINGS
 from .hooks import Recorder, Replacer
@@ -83,11 +86,13 @@ class ModuleNet(TorchNet):
         place = device_of(self.module) or choose_device(device)
         self._kind, self._ending = output, ENDINGS[output]
         self._own, prob = self._ending.own, self._ending.prob
-        self._seen, own = tried(self.module, name, shape, place, output)
+        self._seen, own, self.alone = tried(self.module, name, shape, place, output)
         if own == (1,) or output == "sigmoid":
             self.outcomes = 2
         self._layout = self._seen.layout
-        self._module_graph, self.dense_because = checked_graph(self.module, shape, place, own, output)
+        self._module_graph, self.dense_because = (
+            (None, ONE_BY_ONE) if self.alone else checked_graph(self.module, shape, place, own, output)
+        )
         inner = {blob: size for blob, size in self._seen.shapes.items() if blob not in (self._own, prob)}
         facts = NetFacts(
             name=name,
@@ -100,6 +105,39 @@ class ModuleNet(TorchNet):
             training_instances=training_instances,
         )
         super().__init__(facts, place)
+        self._ask_twice()
+
+    def _ask_twice(self) -> None:
+        """Find out whether the module draws, or mixes the images of a batch: it is computed wholly then."""
+        plain = self.preprocessing is None
+        inputs = made_up(self.input_shape) if plain else self._encode(noise(self.input_shape), (0, 0))
+        try:
+            came = consistency.compare(self, inputs, self._own)
+        except Exception:  # whatever a stranger's module has against them: an image that it takes will show it
+            return
+        if came.varies:
+            self._module_graph, self.dense_because = None, "it answers differently each time"
+        elif came.mixed:
+            self._go_alone()
+            warn(consistency.mixed(self.name, self._own, came.mixed), InputWarning)
+
+    def _go_alone(self) -> None:
+        super()._go_alone()
+        self._module_graph, self.dense_because = None, ONE_BY_ONE
+
+    def renewed(self) -> ModuleNet:
+        """The net of the module as it is now: with the layers and hooks that it has got since."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # what there is to say was said when this net was made
+            return self._of(self.module)
+
+    def _of(self, module: nn.Module) -> ModuleNet:
+        """The net of another module, or of this one again, told what this one was."""
+        about = {"input_shape": self.input_shape, "output": self._kind, "device": self.device, **self._about()}
+        return self._set_like(type(self)(module, **about))
+
+    def _become_double(self) -> None:
+        self.module, self._module_graph = copy.deepcopy(self.module).double(), None
 
     @property
     def learnt(self) -> list[str]:
@@ -120,8 +158,7 @@ class ModuleNet(TorchNet):
             for name, arrays in weights.items():
                 for weight, array in zip(own[name], arrays):
                     weight.copy_(torch.from_numpy(np.asarray(array)))
-        about = {"input_shape": self.input_shape, "output": self._kind, "device": self.device, **self._about()}
-        return self._set_like(type(self)(module, **about))
+        return self._of(module)
 
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""
