@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import windows
-from ..errors import BlobError, ImageError, InputWarning, SettingsError
+from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..units import as_map, check_unit, lookup
@@ -242,8 +241,7 @@ class BlobNet(ABC):
 
     def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
         """A copy of the net with other weights in these layers."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InputWarning)  # what there is to say was said when this net was made
+        with without(InputWarning):  # what there is to say was said when this net was made
             return self._with_weights(weights)
 
     @property
