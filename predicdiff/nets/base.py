@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import windows
-from ..errors import BlobError, ImageError, InputWarning, SettingsError
+from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..units import as_map, check_unit, lookup
@@ -261,8 +260,7 @@ class BlobNet(ABC):
 
     def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
         """A copy of the net with other weights in these layers."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InputWarning)  # what there is to say was said when this net was made
+        with without(InputWarning):  # what there is to say was said when this net was made
             net = self._with_weights(weights)
         return net.one_by_one() if self.alone and not net.alone else net
 

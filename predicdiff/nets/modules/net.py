@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ContextManager
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ... import consistency
-from ...errors import BlobError, InputWarning, SettingsError, warn
+from ...errors import BlobError, InputWarning, SettingsError, warn, without
 from ...units import lookup
 from ...windows import SidesLike
 from ..base import NetFacts
@@ -127,8 +126,7 @@ class ModuleNet(TorchNet):
 
     def renewed(self) -> ModuleNet:
         """The net of the module as it is now: with the layers and hooks that it has got since."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InputWarning)  # what there is to say was said when this net was made
+        with without(InputWarning):  # what there is to say was said when this net was made
             return self._of(self.module)
 
     def _of(self, module: nn.Module) -> ModuleNet:
