@@ -25,7 +25,7 @@ from predicdiff.samplers.corpus import default_corpus, read_folder
 from predicdiff.settings import Settings
 from predicdiff.units import lookup
 
-from . import common
+from .. import common
 
 #: How draws are made: as in the paper, not clipped, or as in its authors' later code.
 WAYS = ("paper", "authors")

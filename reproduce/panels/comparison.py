@@ -21,12 +21,12 @@ from predicdiff.cli.options.values import FOLDER
 from predicdiff.files import written_whole
 from predicdiff.plotting import grid_figure, save_figure
 
-from . import common
-from .panel_ceiling import ceiling_numbers, ceiling_of, order_ceiling
-from .panel_folder import read_panels
-from .panel_jobs import Held, Orders, held_panels, order_panels
-from .panel_maps import Samplers
-from .panel_nulls import (
+from .. import common
+from .ceiling import ceiling_numbers, ceiling_of, order_ceiling
+from .folder import read_panels
+from .jobs import Held, Orders, held_panels, order_panels
+from .maps import Samplers
+from .nulls import (
     Shown,
     among_units,
     group_numbers,
@@ -37,8 +37,8 @@ from .panel_nulls import (
     rank,
     without_map,
 )
-from .panel_request import Request, nets_of
-from .panel_table import ROWS, blocks, report
+from .request import Request, nets_of
+from .table import ROWS, blocks, report
 
 CAPTION = (
     "Panels of a paper and our maps of the same pictures, which are cut off where a panel's colours show nothing above "
@@ -152,7 +152,3 @@ def write(out: Path, record: dict[str, Any], held: Sequence[Held], shown: dict[s
     page = grid_figure(blocks(held, shown, record["panels"]), ROWS, caption=CAPTION, across=2)
     save_figure(page, out / "panels.png")
     common.say(f"Panels: {out / 'panels.json'}, panels.md and panels.png")
-
-
-if __name__ == "__main__":
-    main()
