@@ -9,9 +9,10 @@ from typing import Any
 import click
 import numpy as np
 
-from ..abilities import net_abilities
+from ..abilities import net_abilities, settled
 from ..errors import SettingsError
 from ..overlays import picture
+from ..tones import tones_of
 from ..windows import Sides, SidesLike, as_asked, by
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import NetChoice, named_image
@@ -70,10 +71,10 @@ def command(image: str | None, net: NetChoice, sampler: SamplerChoice, trial: Tr
     model = net.load()
     output = trial.output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
+    abilities = net_abilities(model)
     pixels, at, window = model.view(shown.image), trial.at, as_asked(trial.window)
-    drawing = sampler.make(
-        model, net_abilities(model), shown.image, window=window, context=trial.context, seed=trial.seed
-    )
+    drawing = sampler.make(model, abilities, shown.image, window=window, context=trial.context, seed=trial.seed)
+    drawing = settled(drawing, tones_of(pixels, bound=abilities.preprocessing is not None))
     sampler.check_samples(drawing, trial.samples)
     asked: dict[str, Any] = {"window": window, "samples": samples, "seed": trial.seed}
     patches = drawing.draw(pixels, np.array([at]), **asked)[0]
