@@ -33,6 +33,7 @@ BEYOND = {
     "population": protocols.HasPopulation,
     "most_draws": protocols.DrawsFew,
     "noise": protocols.MakesNoise,
+    "among": protocols.Settles,
     "provenance": protocols.HasProvenance,
     "notes": protocols.HasNotes,
 }

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import evidence, windows
 from ._version import __version__
-from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities
+from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities, settled
 from .checks import check_drawn
 from .errors import ExplanationError, SettingsError
 from .examination import Examined, Trial, examine
@@ -25,6 +25,7 @@ from .readout import Readout, make_readout
 from .samplers.hidden import activations_of
 from .settings import Settings
 from .targets import default_blob, see
+from .tones import Tones, activation_tones, tones_of
 
 #: Evaluations in a tile, at least; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
@@ -144,6 +145,13 @@ class Plan:
         room = memory * DRAWS_SHARE / (8 * len(self.ground) * math.prod(self.settings.sides))
         return max(TILE_EVALUATIONS, int(min(liked, room)))
 
+    @property
+    def tones(self) -> Tones:
+        """What is black, grey and white where windows lie: the net's preprocessing says so, or else the values do."""
+        if self.settings.start is not None:
+            return activation_tones(self.ground)
+        return tones_of(self.ground, bound=self.abilities.preprocessing is not None)
+
     def with_sampler(self, sampler: Sampler) -> Analysis:
         """The whole analysis, ready to run, with no more samples than there are.
 
@@ -156,6 +164,7 @@ class Plan:
         SettingsError
             If the net does not answer alike however it is asked.
         """
+        sampler = settled(sampler, self.tones)
         drawing = sampler_abilities(sampler)
         parts = {part.name: getattr(self, part.name) for part in fields(Plan)}
         if drawing.most_draws is not None:

@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, Mapping, Protocol, Sequence, Tuple, Unio
 import numpy as np
 
 from .noise import Noise
+from .tones import Tones
 
 #: An index into one blob of one image; what it leaves over is averaged: ``(281,)`` is a class,
 #: ``(3, 10, 12)`` one unit of a map, ``(3,)`` the mean over map 3.
@@ -217,6 +218,13 @@ class MakesNoise(Protocol):
 
     def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int) -> Noise:
         """A `noise.Noise` of which `draw`'s patches are made."""
+
+
+class Settles(Protocol):
+    """A sampler that is told among which values its draws are to stand, before it draws."""
+
+    def among(self, tones: Tones) -> Sampler:
+        """Itself, or the sampler that suits these values; refuses or warns where its own are of another range."""
 
 
 class HasProvenance(Protocol):

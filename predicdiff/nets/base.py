@@ -15,6 +15,7 @@ from .. import windows
 from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
+from ..tones import check_pixels
 from ..units import as_map, check_unit, lookup
 from .preprocessing import Preprocessing
 
@@ -121,8 +122,14 @@ class BlobNet(ABC):
         }
 
     def view(self, image: np.ndarray) -> np.ndarray:
-        """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees."""
-        return (self.preprocessing or Preprocessing()).pixels(image, self.input_shape)
+        """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees.
+
+        An ImageError, or a warning, where there is preprocessing and these are no pixels of 0 to 255.
+        """
+        if self.preprocessing is None:
+            return Preprocessing().pixels(image, self.input_shape)
+        check_pixels(np.asarray(image))
+        return self.preprocessing.pixels(image, self.input_shape)
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels (..., C, H, W) -> the net's input, same shape, float32."""

@@ -62,8 +62,9 @@ class Targets(Options):
         "--method",
         type=click.Choice(METHODS),
         default=METHODS[0],
-        help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014). --sampler grey "
-        "covers it too, but gives the relevance of probabilities in bits, occlusion as a plain difference.",
+        help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014): 127.5, in a "
+        "hidden blob 0. --sampler grey covers it too, but gives the relevance of probabilities in bits, occlusion as a "
+        "plain difference.",
     )
 
     @property
