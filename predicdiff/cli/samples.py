@@ -14,7 +14,7 @@ from ..errors import SettingsError
 from ..overlays import picture
 from ..windows import Sides, SidesLike, as_asked, by
 from .options.base import Command, Options, image_argument, option_field, options_of
-from .options.net import NetChoice, named_image
+from .options.net import NetChoice, Reading, named_image
 from .options.sampler import SamplerChoice
 from .options.shared import context_field, samples_field, seed_field, window_field
 from .options.values import FIGURE, PLACE
@@ -58,22 +58,24 @@ class Trial(Options):
 @image_argument()
 @options_of(Trial, "trial")
 @options_of(SamplerChoice, "sampler")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net")
-def command(image: str | None, net: NetChoice, sampler: SamplerChoice, trial: Trial) -> None:
+def command(image: str | None, net: NetChoice, reading: Reading, sampler: SamplerChoice, trial: Trial) -> None:
     """Draw from a sampler and show it."""
     from ..plotting import save_figure
 
     samples = DRAWS if trial.samples is None else trial.samples
     if samples > MOST:
         raise SettingsError(f"samples S = {samples} make too large a picture: want at most {MOST}.")
-    shown = named_image(image)
+    shown = named_image(image, reading.intensity)
     model = net.load()
     output = trial.output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
     pixels, at, window = model.view(shown.image), trial.at, as_asked(trial.window)
     drawing = sampler.make(
-        model, net_abilities(model), shown.image, window=window, context=trial.context, seed=trial.seed
-    )
+        model, net_abilities(model), shown.image, window=window, context=trial.context, seed=trial.seed,
+        intensity=reading.intensity,
+    )  # fmt: skip
     sampler.check_samples(drawing, trial.samples)
     asked: dict[str, Any] = {"window": window, "samples": samples, "seed": trial.seed}
     patches = drawing.draw(pixels, np.array([at]), **asked)[0]

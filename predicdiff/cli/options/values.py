@@ -83,7 +83,24 @@ class SamplerName(Value):
         return text
 
 
+class Range(Value):
+    """Two numbers with a comma between, the first below the second."""
+
+    name = metavar = "LOW,HIGH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Text -> (low, high)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r}: want two numbers, of black and of white, such as -1000,400.", param, ctx)
+        return (low, high)
+
+
 MEMORY = Memory()
+RANGE = Range()
 SAMPLER = SamplerName()
 FILE = File()
 FOLDER = File("DIR")
