@@ -55,6 +55,13 @@ class Picture(NamedTuple):
     doubt: str | None = None
 
 
+def is_pil(thing: Any) -> bool:
+    """Whether it is a PIL image."""
+    from PIL import Image
+
+    return isinstance(thing, Image.Image)
+
+
 def check_intensity(intensity: Any) -> Intensity:
     """Black and white as floats, or None; a SettingsError if they are no two numbers, the first below the second."""
     if intensity is None:
@@ -87,7 +94,7 @@ def read_picture(source: Source, intensity: Intensity = None) -> Picture:
                 warnings.simplefilter("ignore", kind)
             if isinstance(source, np.ndarray):
                 return _of_array(source, intensity)
-            if isinstance(source, Image.Image):
+            if is_pil(source):
                 return _of_image(source, intensity)
             with Image.open(_openable(source)) as image:
                 return _of_image(image, intensity)

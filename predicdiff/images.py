@@ -8,7 +8,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from .errors import ImageError, InputWarning, SettingsError, warn
-from .image_files import Source, called, check_intensity, read_picture
+from .image_files import Source, called, check_intensity, is_pil, read_picture
 
 MODES = ("warp", "short", "crop")
 #: How much of each colour there is in a grey (ITU-R 601).
@@ -63,9 +63,7 @@ def load_image(source: Source, *, intensity: tuple[float, float] | None = None) 
 
 def as_array(image: Any) -> np.ndarray:
     """A PIL image as `load_image` reads it, anything else as numpy makes an array of it."""
-    from PIL import Image
-
-    return load_image(image) if isinstance(image, Image.Image) else np.asarray(image)
+    return load_image(image) if is_pil(image) else np.asarray(image)
 
 
 def enlarge(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

@@ -35,7 +35,7 @@ def sensitivity(
     Parameters
     ----------
     net : Net
-    image : (C, H, W) float array or (H, W, 3) array
+    image : (C, H, W) float array, (H, W, 3) array or PIL image
         Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken.
     blob : str, optional
         By default the scores before the softmax; where the net names none, its probabilities, with a warning.
