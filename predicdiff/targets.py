@@ -13,7 +13,7 @@ from .explanation import Target
 from .images import Frame, as_array
 from .protocols import Net, Unit, UnitLike
 from .settings import Settings
-from .units import check_unit, lookup
+from .units import check_unit, class_labels, find_unit, lookup
 
 
 def see(net: Net, abilities: NetAbilities, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
@@ -102,8 +102,8 @@ def find_targets(net: Net, base: np.ndarray, blob: str, settings: Settings) -> t
         units = settings.units
     else:
         units = _best(net, base, blob, 1 if settings.top is None else settings.top)
-    indices = [check_unit(shape, unit, blob=blob) for unit in units]
-    other = None if settings.against is None else check_unit(shape, settings.against, blob=blob)
+    indices = [find_unit(net, blob, unit) for unit in units]
+    other = None if settings.against is None else find_unit(net, blob, settings.against)
     if other in indices:
         raise SettingsError(f"class {settings.against} was to be held against itself: give another unit or class.")
     title = None if other is None else name(net, blob, other)
@@ -161,7 +161,7 @@ def predicted(net: Net, pixels: np.ndarray, blob: str) -> Unit:
 
 def name(net: Net, blob: str, unit: Unit) -> str:
     """A class's label, or ``blob[index]``."""
-    labels: Any = net.labels
-    if labels is not None and blob in (net.scores, net.output) and len(labels) == net.blobs[blob][0]:
+    labels = class_labels(net, blob)
+    if labels is not None:
         return str(labels[unit[0]])
     return f"{blob}[{', '.join(map(str, unit))}]"

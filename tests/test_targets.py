@@ -266,3 +266,22 @@ def test_a_pil_image_is_taken_as_its_file_would_be() -> None:
     np.testing.assert_array_equal(kept, load_image(image))
     np.testing.assert_array_equal(pixels, net.view(kept))
     np.testing.assert_array_equal(pixels, net.preprocessing.pixels(image, SHAPE))
+
+
+def test_classes_are_found_by_their_names() -> None:
+    net = MapNet((1, 5, 6))
+    net.labels = ["tabby, tabby cat", "Egyptian cat", "cup", "dog"]
+    names = (name for name in ("CUP", "tabby"))
+    targets, against = find_targets(
+        net, BASE["prob"][0], "prob", Settings(1, 1, 1, units=names, against="egyptian cat")
+    )
+    assert [(target.unit, target.name, target.against) for target in targets] == [
+        ([2], "cup", "Egyptian cat"),
+        ([0], "tabby, tabby cat", "Egyptian cat"),
+    ]
+    assert against == (1,)
+    assert ask("scores", net, units=["cup"]) == [[2]]
+    with pytest.raises(SettingsError, match=r"unit 'cup': no names are known of the units of blob 'maps'"):
+        ask("maps", net, units=["cup"])
+    with pytest.raises(SettingsError, match=r"units = 'cup': want a list of them, such as \['cup'\]"):
+        ask("prob", net, units="cup")

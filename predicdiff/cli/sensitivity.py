@@ -42,7 +42,7 @@ class Gradient(Options):
 
     blob: str | None = option_field("--blob", help="Where the unit lies.  [default: the scores before the softmax]")
     unit: UnitLike | None = option_field(
-        "--unit", type=UNIT, help="A class such as 281, or CHANNEL,ROW,COLUMN.  [default: the predicted class]"
+        "--unit", type=UNIT, help="A class such as 281 or tabby, or CHANNEL,ROW,COLUMN.  [default: the predicted class]"
     )
     kind: str = option_field(
         "--kind",
