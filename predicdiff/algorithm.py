@@ -39,7 +39,7 @@ def explain(
     units: Sequence[UnitLike] | None = None,
     channels: Sequence[int] | None = None,
     top: int | None = None,
-    against: int | None = None,
+    against: UnitLike | None = None,
     measure: str | None = None,
     seed: int = 0,
     training_instances: int | None = None,
@@ -57,9 +57,9 @@ def explain(
     ----------
     net : Net
         From `load_net`, or any object with the methods of `protocols.Net`; `check_net` tries one out.
-    image : (C, H, W) float array or (H, W, 3) array
+    image : (C, H, W) float array, (H, W, 3) array or PIL image
         Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken and to which the result
-        then knows its way back.
+        then knows its way back. For a net of one channel (H, W) too.
     sampler : Sampler
         What could have stood in a window: `MarginalSampler`, `GaussianSampler` or any object with their ``draw``;
         `check_sampler` tries one out.
@@ -69,12 +69,13 @@ def explain(
         The paper's S, and the step between windows (1 in the paper, at most the window's smaller side).
     blob : str, optional
         Where the units lie; by default the net's probabilities.
-    units : sequence of int or (channel, row, column), optional
+    units : sequence of int, (channel, row, column) or str, optional
+        A class may be given by its name, as the net's labels have it: all of a label, or one of the names in it.
     channels : sequence of int, optional
         Maps of which the mean is explained.
     top : int, optional
         The n classes with the highest scores. By default, of ``units``, ``channels`` and ``top``, the predicted class.
-    against : int, optional
+    against : int or str, optional
         A class to hold each target against: the fall of their log-ratio, or of their scores' difference.
     measure : {"evidence", "activation"}, optional
         By default weight of evidence for probabilities, activation difference for any other blob.

@@ -12,7 +12,8 @@ from .tones import Tones
 #: An index into one blob of one image; what it leaves over is averaged: ``(281,)`` is a class,
 #: ``(3, 10, 12)`` one unit of a map, ``(3,)`` the mean over map 3.
 Unit = Tuple[int, ...]
-UnitLike = Union[int, Sequence[int]]
+#: A class may be given by its name too.
+UnitLike = Union[int, str, Sequence[int]]
 
 #: Sides of a window or a context, one for each axis; a square one may be given by one number.
 Sides = Tuple[int, ...]

@@ -38,7 +38,7 @@ class Settings:
     units: Sequence[UnitLike] | None = None
     channels: Sequence[int] | None = None
     top: int | None = None
-    against: int | None = None
+    against: UnitLike | None = None
     measure: str | None = None
     seed: int = 0
     training_instances: int | None = None
@@ -64,7 +64,7 @@ class Settings:
         if sum(choice is not None for choice in (self.units, self.channels, self.top)) > 1:
             raise SettingsError("units, channels and top were given together: want one of them.")
         for word, choice in (("units", self.units), ("channels", self.channels)):
-            if choice is not None and not np.iterable(choice):
+            if choice is not None and (isinstance(choice, (str, bytes)) or not np.iterable(choice)):
                 raise SettingsError(f"{word} = {choice!r}: want a list of them, such as [{choice!r}].")
             if choice is not None:
                 object.__setattr__(self, word, tuple(choice))

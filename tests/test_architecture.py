@@ -20,7 +20,7 @@ import predicdiff
 LEVELS = (
     ("errors", "noise", "_version"),
     ("tones",),
-    ("protocols",),
+    ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "files", "journal"),
     ("abilities",),
     ("consistency",),

@@ -15,7 +15,7 @@ from ..overlays import picture
 from ..tones import Tones, tones_of
 from ..windows import Sides, SidesLike, as_asked, by
 from .options.base import Command, Options, image_argument, option_field, options_of
-from .options.net import NetChoice, named_image
+from .options.net import NetChoice, Reading, named_image
 from .options.sampler import SamplerChoice
 from .options.shared import context_field, samples_field, seed_field, window_field
 from .options.values import FIGURE, PLACE
@@ -59,21 +59,25 @@ class Trial(Options):
 @image_argument()
 @options_of(Trial, "trial")
 @options_of(SamplerChoice, "sampler")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net")
-def command(image: str | None, net: NetChoice, sampler: SamplerChoice, trial: Trial) -> None:
+def command(image: str | None, net: NetChoice, reading: Reading, sampler: SamplerChoice, trial: Trial) -> None:
     """Draw from a sampler and show it."""
     from ..plotting import save_figure
 
     samples = DRAWS if trial.samples is None else trial.samples
     if samples > MOST:
         raise SettingsError(f"samples S = {samples} make too large a picture: want at most {MOST}.")
-    shown = named_image(image)
+    shown = named_image(image, reading.intensity)
     model = net.load()
     output = trial.output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
     abilities = net_abilities(model)
     pixels, at, window = model.view(shown.image), trial.at, as_asked(trial.window)
-    drawing = sampler.make(model, abilities, shown.image, window=window, context=trial.context, seed=trial.seed)
+    drawing = sampler.make(
+        model, abilities, shown.image, window=window, context=trial.context, seed=trial.seed,
+        intensity=reading.intensity,
+    )  # fmt: skip
     tones = tones_of(pixels, bound=abilities.preprocessing is not None)
     drawing = settled(drawing, tones)
     sampler.check_samples(drawing, trial.samples)

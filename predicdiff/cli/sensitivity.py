@@ -17,7 +17,7 @@ from ..protocols import UnitLike
 from ..targets import name as unit_name
 from ..tones import tones_of
 from .options.base import Command, Options, image_argument, option_field, options_of
-from .options.net import NetChoice, named_image
+from .options.net import NetChoice, Reading, named_image
 from .options.values import FIGURE, UNIT
 from .outputs import check_outputs, default_output
 from .summaries import addressed, seen_lines
@@ -44,7 +44,7 @@ class Gradient(Options):
 
     blob: str | None = option_field("--blob", help="Where the unit lies.  [default: the scores before the softmax]")
     unit: UnitLike | None = option_field(
-        "--unit", type=UNIT, help="A class such as 281, or CHANNEL,ROW,COLUMN.  [default: the predicted class]"
+        "--unit", type=UNIT, help="A class such as 281 or tabby, or CHANNEL,ROW,COLUMN.  [default: the predicted class]"
     )
     kind: str = option_field(
         "--kind",
@@ -65,12 +65,13 @@ class Gradient(Options):
 @click.command("sensitivity", cls=Command, help=HELP, short_help="Draw a sensitivity map (gradient).")
 @image_argument()
 @options_of(Gradient, "asked")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net")
-def command(image: str | None, net: NetChoice, asked: Gradient) -> None:
+def command(image: str | None, net: NetChoice, reading: Reading, asked: Gradient) -> None:
     """Take the gradient and draw it."""
     from ..plotting import save_figure
 
-    shown = named_image(image)
+    shown = named_image(image, reading.intensity)
     settings = LIKES[asked.like or "paper"]
     model = net.load(None if asked.like is None else settings)
     output = asked.output or default_output(shown.name, model.name, "sensitivity", suffix=".png")

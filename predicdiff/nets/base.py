@@ -16,7 +16,7 @@ from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..tones import check_pixels
-from ..units import as_map, check_unit, lookup
+from ..units import as_map, check_unit, find_unit, lookup
 from .preprocessing import Preprocessing
 
 #: Laplace's N where nothing else is said: the training images of ILSVRC 2012.
@@ -183,7 +183,7 @@ class BlobNet(ABC):
         ----------
         inputs : (C, H, W) array
         blob : str
-        unit : int or sequence of int
+        unit : int, sequence of int, or a class's name
             An index into the blob; what it leaves over is averaged.
 
         Returns
@@ -195,7 +195,7 @@ class BlobNet(ABC):
         BlobError, ImageError, OutOfMemoryError
             As for `forward`; a BlobError too if the unit is out of range or has no gradient.
         """
-        index = check_unit(lookup(self._blobs, blob), unit, blob=blob)
+        index = find_unit(self, blob, unit)
         return self._gradient(self._checked(inputs, self.input_shape), blob, index)
 
     def evaluate(

@@ -9,7 +9,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from ..errors import ImageError, InputWarning, SettingsError, warn
-from ..images import LUMA, View
+from ..images import LUMA, View, as_array
 
 ORDERS = ("rgb", "bgr")
 MEAN_PLACES = ("centre", "end")
@@ -45,7 +45,10 @@ class Preprocessing:
     mean_place: str = "centre"
 
     def pixels(self, image: np.ndarray, input_shape: tuple[int, int, int]) -> np.ndarray:
-        """An RGB image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601)."""
+        """An image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601), or (H, W)."""
+        image = as_array(image)
+        if image.ndim == 2 and input_shape[0] == 1:
+            image = image[..., None]
         if image.ndim == 3 and image.shape[2] == 3 and input_shape[0] == 1:
             image = (image @ LUMA)[..., None]
         if image.ndim != 3 or image.shape[2] != input_shape[0]:

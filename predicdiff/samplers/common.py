@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..errors import SamplerError, SettingsError, WindowError
+from ..image_files import is_pil
+from ..images import load_image
 from ..units import whole_number
 from ..windows import Sides, SidesLike, check_inside, sides, told
 from .streams import check_seed
@@ -54,6 +57,13 @@ def check_finite(values: np.ndarray, what: str) -> None:
     """Refuse NaN and infinity; ``what`` names the values in the error."""
     if not np.isfinite(values).all():
         raise SamplerError(f"{what} hold values that are not finite (NaN or infinity): leave those out.")
+
+
+def as_corpus(images: Any) -> Any:
+    """Images (m, C, H, W) as `numeric` takes them: of a list, or what else gives them in turn, PIL images as pixels."""
+    if not isinstance(images, (list, tuple, Iterator)):
+        return images
+    return [np.moveaxis(load_image(image), 2, 0) if is_pil(image) else image for image in images]
 
 
 def numeric(values: Any, what: str, dtype: type) -> np.ndarray:

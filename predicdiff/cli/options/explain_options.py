@@ -15,7 +15,7 @@ from ...windows import SidesLike, sides
 from ..outputs import default_output
 from .base import Options, option_field
 from .shared import context_field, samples_field, seed_field, stride_field, window_field
-from .values import FIGURE, MEMORY, RESULT, UNIT
+from .values import CLASS, FIGURE, MEMORY, RESULT, UNIT
 
 #: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
 #: choice; the others are functions of a class alone. The first is called by a word without a space.
@@ -36,15 +36,13 @@ class Targets(Options):
         "--unit",
         type=UNIT,
         multiple=True,
-        help="A class such as 281, or CHANNEL,ROW,COLUMN; may be repeated.  [default: the predicted class]",
+        help="A class such as 281 or tabby, or CHANNEL,ROW,COLUMN; may be repeated.  [default: the predicted class]",
     )
     map: tuple[int, ...] = option_field(
         "--map", type=int, multiple=True, help="A channel, explained by its mean; may be repeated."
     )
     top: int | None = option_field("--top", type=int, metavar="N", help="The N classes with the highest scores.")
-    against: int | None = option_field(
-        "--against", type=int, metavar="CLASS", help="A class to hold each unit against."
-    )
+    against: UnitLike | None = option_field("--against", type=CLASS, help="A class to hold each unit against.")
     measure: str | None = option_field(
         "--measure",
         type=click.Choice(["evidence", "activation"]),
