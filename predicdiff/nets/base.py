@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,9 @@ from .preprocessing import Preprocessing
 
 #: Laplace's N where nothing else is said: the training images of ILSVRC 2012.
 TRAINING_INSTANCES = 1_281_167
+
+#: Held while warnings are silenced, which Python does for all threads at once.
+_warnings = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -242,8 +247,7 @@ class BlobNet(ABC):
 
     def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
         """A copy of the net with other weights in these layers."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InputWarning)  # what there is to say was said when this net was made
+        with _said():
             return self._with_weights(weights)
 
     @property
@@ -353,6 +357,14 @@ class BlobNet(ABC):
     def _look_up(self, blobs: Iterable[str]) -> None:
         for blob in blobs:
             lookup(self._blobs, blob)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """No warnings while a net is made again: what there is to say was said when it was made first."""
+    with _warnings, warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)
+        yield
 
 
 def hash_of(arrays: Iterable[np.ndarray]) -> str:
