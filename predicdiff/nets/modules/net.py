@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ContextManager
@@ -23,7 +22,7 @@ from ..preprocessing import Preprocessing
 from .batches import ONE_BY_ONE, made_up, noise
 from .checks import checked_graph, checked_shape, tried
 from .endings import ENDINGS
-from .hooks import Recorder, Replacer
+from .hooks import Recorder, Replacer, copied
 from .state import device_of, evaluating, own_weights, placed
 
 #: Files of ours that stood elsewhere when the first results and unfinished tiles were written, which know them so.
@@ -150,7 +149,7 @@ class ModuleNet(TorchNet):
         return {name: [_array(weight) for weight in weights] for name, weights in own.items() if weights}
 
     def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> ModuleNet:
-        module = copy.deepcopy(self.module)
+        module = copied(self.module)
         own = own_weights(module)
         with torch.no_grad():
             for name, arrays in weights.items():
