@@ -74,7 +74,7 @@ def command(image: str | None, net: NetChoice, sampler: SamplerChoice, trial: Tr
     abilities = net_abilities(model)
     pixels, at, window = model.view(shown.image), trial.at, as_asked(trial.window)
     drawing = sampler.make(model, abilities, shown.image, window=window, context=trial.context, seed=trial.seed)
-    tones = tones_of(pixels, bound=abilities.preprocessing is not None)
+    tones = tones_of(pixels, pixels=abilities.preprocessing is not None)
     drawing = settled(drawing, tones)
     sampler.check_samples(drawing, trial.samples)
     asked: dict[str, Any] = {"window": window, "samples": samples, "seed": trial.seed}
