@@ -59,7 +59,8 @@ def explain(
         From `load_net`, or any object with the methods of `protocols.Net`; `check_net` tries one out.
     image : (C, H, W) float array, (H, W, 3) array or PIL image
         Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken and to which the result
-        then knows its way back. For a net of one channel (H, W) too.
+        then knows its way back. For a net of one channel (H, W) too. Where the net has preprocessing these are 0 to
+        255: others are refused or warned of.
     sampler : Sampler
         What could have stood in a window: `MarginalSampler`, `GaussianSampler` or any object with their ``draw``;
         `check_sampler` tries one out.

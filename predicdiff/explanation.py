@@ -101,7 +101,7 @@ class Explanation:
     def tones(self) -> Tones:
         """Which of the pixels' values are black, grey and white, by the net's preprocessing or else by the values."""
         net = self.provenance.get("net")
-        return tones_of(self.pixels, bound=isinstance(net, dict) and net.get("preprocessing") is not None)
+        return tones_of(self.pixels, pixels=isinstance(net, dict) and net.get("preprocessing") is not None)
 
     def pick(self, target: int) -> Explanation:
         """The explanation of one target alone."""

@@ -150,7 +150,7 @@ class Plan:
         """What is black, grey and white where windows lie: the net's preprocessing says so, or else the values do."""
         if self.settings.start is not None:
             return activation_tones(self.ground)
-        return tones_of(self.ground, bound=self.abilities.preprocessing is not None)
+        return tones_of(self.ground, pixels=self.abilities.preprocessing is not None)
 
     def with_sampler(self, sampler: Sampler) -> Analysis:
         """The whole analysis, ready to run, with no more samples than there are.

@@ -34,14 +34,15 @@ class Tones:
     Attributes
     ----------
     black, grey, white : float
-    bound : bool
-        Whether a net's preprocessing takes just these, whatever an image makes of them.
+    of : {"pixels", "values", "activations"}
+        Pixels of 0 to 255, as a net's preprocessing takes them; values of an image of which nothing else is known; or
+        activations of a hidden blob.
     """
 
     black: float
     grey: float
     white: float
-    bound: bool = False
+    of: str = "values"
 
     def far(self, values: np.ndarray) -> bool:
         """Whether any of the values lies further from black and white than these do from each other."""
@@ -51,17 +52,17 @@ class Tones:
 
 
 #: Of a net with preprocessing.
-PIXELS = Tones(0.0, 127.5, 255.0, bound=True)
+PIXELS = Tones(0.0, 127.5, 255.0, "pixels")
 
 
-def tones_of(values: np.ndarray, *, bound: bool = False) -> Tones:
-    """What is black, grey and white among values (C, H, W): `PIXELS` where a net's preprocessing says so, ``bound``.
+def tones_of(values: np.ndarray, *, pixels: bool = False) -> Tones:
+    """What is black, grey and white among values (C, H, W): `PIXELS` for those of a net with preprocessing.
 
     Where nothing is known but the values, 0 to 1 have 0.5 for grey, 0 to 255 have 127.5, and what lies around zero has
     zero. All else goes from its least to its largest value, with the middle for grey. A dark photograph of 0 to 255 is
     told from other small values by whole numbers.
     """
-    if bound:
+    if pixels:
         return PIXELS
     values = np.asarray(values)
     known = values[np.isfinite(values)]
@@ -78,7 +79,7 @@ def tones_of(values: np.ndarray, *, bound: bool = False) -> Tones:
 
 def activation_tones(values: np.ndarray) -> Tones:
     """What is least, grey and largest among a hidden blob's activations: grey is zero, which excites nothing."""
-    return Tones(min(0.0, float(np.min(values))), 0.0, max(0.0, float(np.max(values))))
+    return Tones(min(0.0, float(np.min(values))), 0.0, max(0.0, float(np.max(values))), "activations")
 
 
 def check_pixels(values: np.ndarray, whose: str = "the image's") -> None:
@@ -145,7 +146,9 @@ def check_corpus(low: float, high: float, tones: Tones) -> None:
     SamplerError
         If a net's preprocessing takes 0 to 255, and they leave that.
     """
-    if tones.bound:
+    if tones.of == "activations":
+        return  # the largest that images excite differ as much without any mistake
+    if tones.of == "pixels":
         check_range(low, high, PIXELS_ARE, whose="the sampler's", error=SamplerError)
         return
     own, image = (max(abs(least), abs(most)) for least, most in ((low, high), (tones.black, tones.white)))

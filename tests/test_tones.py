@@ -40,7 +40,7 @@ RAMP = np.linspace(0, 1, 42).reshape(1, 6, 7)
 def test_black_grey_and_white_by_the_values_alone(values: np.ndarray, tones: tuple[float, float, float]) -> None:
     found = tones_of(values)
     np.testing.assert_allclose((found.black, found.grey, found.white), tones, rtol=1e-12)
-    assert not found.bound
+    assert found.of == "values"
 
 
 # all are fine but for rounding, of photographs however dark

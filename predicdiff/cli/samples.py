@@ -78,7 +78,7 @@ def command(image: str | None, net: NetChoice, reading: Reading, sampler: Sample
         model, abilities, shown.image, window=window, context=trial.context, seed=trial.seed,
         intensity=reading.intensity,
     )  # fmt: skip
-    tones = tones_of(pixels, bound=abilities.preprocessing is not None)
+    tones = tones_of(pixels, pixels=abilities.preprocessing is not None)
     drawing = settled(drawing, tones)
     sampler.check_samples(drawing, trial.samples)
     asked: dict[str, Any] = {"window": window, "samples": samples, "seed": trial.seed}

@@ -78,7 +78,7 @@ def command(image: str | None, net: NetChoice, reading: Reading, asked: Gradient
     check_outputs([output], [shown.file, *net.files])
     click.echo("\n".join(seen_lines(model, shown)))
     pixels = model.view(shown.image)
-    seen = picture(pixels, tones=tones_of(pixels, bound=net_abilities(model).preprocessing is not None))
+    seen = picture(pixels, tones=tones_of(pixels, pixels=net_abilities(model).preprocessing is not None))
     blob, unit = source(model, pixels, asked.blob, asked.unit)
     values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=asked.kind, **settings.sensing)
     named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit))}]")

@@ -92,7 +92,8 @@ class BlobNet(ABC):
         self.input_shape = facts.input_shape
         self.scores = facts.scores
         self.output = facts.output
-        self.preprocessing = facts.preprocessing
+        given = facts.preprocessing
+        self.preprocessing = None if given is None else given.settled(facts.input_shape)
         self.labels: Sequence[str] | None = None if facts.labels is None else list(facts.labels)
         n = facts.training_instances
         self.training_instances = TRAINING_INSTANCES if n is None else n

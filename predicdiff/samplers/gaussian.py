@@ -266,7 +266,7 @@ class GaussianSampler(SavedSampler):
     def among(self, tones: Tones) -> GaussianSampler:
         """Itself; refuses or warns where the images that it was fitted to were of another range than these values."""
         # of the net's pixels the mean is one, whatever is drawn around it
-        around = 0.0 if tones.bound else 3 * np.sqrt(self._variances())
+        around = 0.0 if tones.of == "pixels" else 3 * np.sqrt(self._variances())
         check_corpus(float((self.mean - around).min()), float((self.mean + around).max()), tones)
         return self
 
