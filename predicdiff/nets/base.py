@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import windows
-from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
+from ..errors import BlobError, ImageError, InputWarning, SettingsError
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..units import as_map, check_unit, lookup
@@ -241,7 +242,8 @@ class BlobNet(ABC):
 
     def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
         """A copy of the net with other weights in these layers."""
-        with without(InputWarning):  # what there is to say was said when this net was made
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # what there is to say was said when this net was made
             return self._with_weights(weights)
 
     @property
