@@ -30,8 +30,8 @@ def test_a_seed_gives_the_same_map_and_another_seed_another_where_it_draws(any_n
 
 
 @named
-def test_nothing_of_the_callers_is_changed(any_net: Held, name: str) -> None:
-    method = make_methods([name], sampler=any_net.sampler, samples=SAMPLES, **any_net.how)[name]
-    pixels = any_net.image.copy()
-    with unchanged(pixels, module=any_net.module):
-        method(any_net.net, pixels, (any_net.units[0],), SEED)[:] = 0
+def test_nothing_of_the_callers_is_changed(any_fresh: Held, name: str) -> None:
+    method = make_methods([name], sampler=any_fresh.sampler, samples=SAMPLES, **any_fresh.how)[name]
+    pixels = any_fresh.image.copy()
+    with unchanged(pixels, module=any_fresh.module):
+        method(any_fresh.net, pixels, (any_fresh.units[0],), SEED)[:] = 0
