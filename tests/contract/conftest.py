@@ -19,10 +19,28 @@ def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return made(request.param, tmp_path_factory)
 
 
-@pytest.fixture(scope="session")
-def any_net(tmp_path_factory: pytest.TempPathFactory) -> Held:
-    """The first net that can be made here."""
+@pytest.fixture(params=NETS, ids=lambda case: case.name)
+def fresh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Held:
+    """A net whose source nobody has used yet, though another like it was loaded, with all that this imports."""
+    assert made(request.param, tmp_path_factory).net is not None
+    return made(request.param, tmp_path_factory)
+
+
+def first() -> NetCase:
     cases = [case for case in NETS if case.engine in ENGINES]
     if not cases:
         pytest.skip("neither torch nor pycaffe is installed")
-    return made(cases[0], tmp_path_factory)
+    return cases[0]
+
+
+@pytest.fixture(scope="session")
+def any_net(tmp_path_factory: pytest.TempPathFactory) -> Held:
+    """The first net that can be made here."""
+    return made(first(), tmp_path_factory)
+
+
+@pytest.fixture
+def any_fresh(any_net: Held, tmp_path_factory: pytest.TempPathFactory) -> Held:
+    """The same, and nobody has used its source yet."""
+    assert any_net.net is not None
+    return made(first(), tmp_path_factory)

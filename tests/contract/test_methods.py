@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from helpers.contract_methods import SAMPLES, SEED, WANTED, relevance
 from helpers.contract_nets import Held
-from helpers.rounding import float32_atol
 from helpers.unchanged import unchanged
 
 from predicdiff.methods.registry import METHODS, make_methods
@@ -18,7 +17,7 @@ named = pytest.mark.parametrize("name", METHODS)
 def test_the_map_is_what_another_way_gives(any_net: Held, name: str) -> None:
     found, wanted = relevance(any_net, name), WANTED[name].map(any_net)
     assert found.dtype == np.float64
-    rounding = max(any_net.rounding(any_net.net.output), float32_atol(wanted, any_net.terms))
+    rounding = WANTED[name].rounding(any_net, wanted)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=rounding)
     assert np.abs(wanted).max() > 100 * rounding, "so small a map would show nothing"
 
@@ -31,8 +30,8 @@ def test_a_seed_gives_the_same_map_and_another_seed_another_where_it_draws(any_n
 
 
 @named
-def test_nothing_of_the_callers_is_changed(any_net: Held, name: str) -> None:
-    method = make_methods([name], sampler=any_net.sampler, samples=SAMPLES, **any_net.how)[name]
-    pixels = any_net.image.copy()
-    with unchanged(pixels, module=any_net.module):
-        method(any_net.net, pixels, (any_net.units[0],), SEED)[:] = 0
+def test_nothing_of_the_callers_is_changed(any_fresh: Held, name: str) -> None:
+    method = make_methods([name], sampler=any_fresh.sampler, samples=SAMPLES, **any_fresh.how)[name]
+    pixels = any_fresh.image.copy()
+    with unchanged(pixels, module=any_fresh.module):
+        method(any_fresh.net, pixels, (any_fresh.units[0],), SEED)[:] = 0

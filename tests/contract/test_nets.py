@@ -120,23 +120,18 @@ def test_tiles_of_any_size_and_in_any_order_change_no_more_than_rounding(held: H
 # ------------------------------------------------------------------------------------------ what is the caller's
 
 
-def test_nothing_of_the_callers_is_changed(held: Held, tmp_path: Path) -> None:
-    image, corpus, sampler = held.image.copy(), held.corpus.copy(), held.sampler
-    with unchanged(image, corpus, module=held.module):
-        for asked in ({}, {"channels_apart": True}, {"blob": held.net.scores, "batch_size": 5}):
-            pd.explain(held.net, image, sampler, **{**held.asked, **asked})
-        hidden = hidden_marginal(held.net, corpus, held.starts[0])
-        pd.explain(held.net, image, hidden, start=held.starts[0], window=2, stride=2, samples=2, units=held.units)
-        pd.occlusion(held.net, image, window=6, stride=6, units=held.units)
-        pd.sensitivity(held.net, image, unit=held.units[0])
-        pd.check_net(held.net)
-        held.net.with_weights(held.net.weights)
-
-
-def test_loading_changes_nothing_either(held: Held) -> None:
-    assert held.net is not None  # loaded once, so that all that this imports is there
-    with unchanged(module=held.module):
-        held.load()
+def test_nothing_of_the_callers_is_changed(fresh: Held) -> None:
+    image, corpus = fresh.image.copy(), fresh.corpus.copy()
+    with unchanged(image, corpus, module=fresh.module):
+        net, start = fresh.net, fresh.starts[0]
+        for asked in ({}, {"channels_apart": True}, {"blob": net.scores, "batch_size": 5}):
+            pd.explain(net, image, fresh.sampler, **{**fresh.asked, **asked})
+        hidden = hidden_marginal(net, corpus, start)
+        pd.explain(net, image, hidden, start=start, window=2, stride=2, samples=2, units=fresh.units)
+        pd.occlusion(net, image, window=6, stride=6, units=fresh.units)
+        pd.sensitivity(net, image, unit=fresh.units[0])
+        pd.check_net(net)
+        net.with_weights(net.weights)
 
 
 # ------------------------------------------------------------------------------------------ files, anybody's nets

@@ -10,6 +10,7 @@ import numpy as np
 
 from helpers.contract_nets import Held
 from helpers.one_at_a_time import bits, one_at_a_time
+from helpers.rounding import float32_atol
 from predicdiff.methods.registry import make_methods
 from predicdiff.samplers.grey import GreyPatch
 
@@ -57,16 +58,21 @@ def noise(held: Held) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a method's map should be, and whether another seed gives another."""
+    """What a method's map should be, whether another seed gives another, and whether it is made of the net's values."""
 
     map: Callable[[Held], np.ndarray]
     draws: bool
+    of_values: bool = True
+
+    def rounding(self, held: Held, wanted: np.ndarray) -> float:
+        """By how much the map may be off: as values are, or, of gradients and the like, as a sum of its own size."""
+        return held.rounding(held.net.output) if self.of_values else float32_atol(wanted, held.terms)
 
 
 #: By the method's name.
 WANTED = {
     "prediction difference": Wanted(prediction_difference, draws=True),
     "occlusion": Wanted(occlusion, draws=False),
-    "sensitivity": Wanted(sensitivity, draws=False),
-    "random": Wanted(noise, draws=True),
+    "sensitivity": Wanted(sensitivity, draws=False, of_values=False),
+    "random": Wanted(noise, draws=True, of_values=False),
 }

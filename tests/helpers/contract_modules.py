@@ -54,6 +54,22 @@ def learnt(kind: str) -> nn.Module:
     return module
 
 
+class Sometimes(nn.Module):
+    """Has no number for inputs whose first place is bright."""
+
+    def __init__(self, inner: nn.Module, limit: float) -> None:
+        super().__init__()
+        self.inner, self.limit = inner, limit
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x[:, :1, 0, 0] > self.limit, torch.nan, self.inner(x / 255))
+
+
+def sometimes(kind: str, limit: float) -> nn.Module:
+    """Such a module in evaluation mode."""
+    return Sometimes(learnt(kind), limit).eval()
+
+
 def alone(module: nn.Module) -> Callable[[np.ndarray, Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """A function from one input, and outputs of submodules that are given, to all blobs: a copy's, in float64."""
     own = copy.deepcopy(module).double().eval()
