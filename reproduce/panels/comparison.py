@@ -1,10 +1,14 @@
 """A paper's own panels, cut out and as small as they are, against our maps of the same pictures.
 
-DIR holds panels.json, which lists them. For each panel of a net whose weights are there: the picture that the net saw,
-enlarged to its input, explained with the panel's k, l and sampler, in the paper's way (draws are not clipped) and in
-that of its authors' later code. Maps of all units of the panel's blob are made at once, so that it can be told where
-the right one stands among them; other nulls, and the most that can be hoped for, stand beside. Panels of other nets are
-listed as not run. Writes OUT/panels.json, panels.md and panels.png.
+DIR holds the pictures and panels.json, a list with an object for each panel: "picture" (its file) and "input" (that of
+what the net saw), "figure" (its number in the paper), "k", "l", "sampler", "net", "blob", and "map" (a channel) or
+"unit" (of a vector; without it the net's first class).
+
+The inputs of nets whose weights are there are enlarged to the net's size and explained with the panel's k, l and
+sampler, in the paper's way (draws are not clipped) and in that of its authors' later code. Maps of all units of the
+panel's blob are made at once, so that it can be told where the right one stands among them. Beside its agreement stand
+those of maps that have little to do with the panel, and the most that can be hoped for. Panels of other nets are listed
+as not run. Writes OUT/panels.json, panels.md and panels.png.
 """
 
 from __future__ import annotations
