@@ -13,7 +13,11 @@ from typing import Any, Callable, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 from torch.utils.hooks import RemovableHandle
+
+from ..engine.device import is_full
+from .unprinted import Unprinted, unprinted
 
 #: Held while hooks come and go, and while modules are copied, whose hooks are copied with them.
 _lock = threading.RLock()
@@ -75,10 +79,15 @@ def hooked(module: nn.Module) -> bool:
     )
 
 
-def copied(module: nn.Module) -> nn.Module:
-    """A deep copy."""
+def global_hooks() -> bool:
+    """Whether hooks listen to the calls of all modules."""
+    return bool(torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks)
+
+
+def copied(module: nn.Module, shared: dict[int, Any] | None = None) -> nn.Module:
+    """A deep copy; what is ``shared``, by its identity, is the same in both."""
     with _lock:
-        return copy.deepcopy(module)
+        return copy.deepcopy(module, shared)
 
 
 @dataclass
@@ -103,7 +112,7 @@ class DryRun:
 
 
 def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
-    """Run a module once and note what its submodules return.
+    """Run a module and note what its submodules return; then with one input more, to tell the batch from other axes.
 
     Parameters
     ----------
@@ -114,6 +123,7 @@ def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
     -------
     DryRun, and what the module returned
     """
+    more = torch.cat([inputs, inputs[:1]])
     seen = DryRun(elements=math.prod(inputs.shape[1:]))
     live: dict[int, int] = {}
 
@@ -131,7 +141,27 @@ def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
 
     children = {name: child for name, child in module.named_modules() if child is not module}
     with Listeners(module, {name: functools.partial(hear, name, child) for name, child in children.items()}):
-        return seen, module(inputs)
+        returned = module(inputs)
+    seen.shapes = _with_batch(module, seen.shapes, more)
+    return seen, returned
+
+
+def _with_batch(module: nn.Module, shapes: dict[str, tuple[int, ...]], inputs: Tensor) -> dict[str, tuple[int, ...]]:
+    """Those of the shapes of submodules' outputs that these inputs confirm, all if the module does not take them."""
+    found: dict[str, tuple[int, ...]] = {}
+
+    def hear(name: str, output: Any) -> None:
+        found[name] = tuple(output.shape) if isinstance(output, Tensor) else ()
+
+    count = len(inputs)
+    try:
+        with unprinted(module), Listeners(module, {name: functools.partial(hear, name) for name in shapes}):
+            module(inputs)
+    except (Exception, Unprinted) as error:  # whatever a stranger's module raises
+        if is_full(error):
+            raise
+        return shapes
+    return {name: shape for name, shape in shapes.items() if found.get(name) == (count, *shape)}
 
 
 def _is_blob(output: object, batch: int) -> bool:

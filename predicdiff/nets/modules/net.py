@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ContextManager
@@ -21,10 +20,11 @@ from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
 from ..preprocessing import Preprocessing
 from .batches import ONE_BY_ONE, made_up, noise
-from .checks import checked_graph, checked_shape, tried
+from .checks import checked_shape, tried
 from .endings import ENDINGS
 from .hooks import Recorder, Replacer, copied
-from .state import device_of, evaluating, own_weights, placed
+from .state import device_of, evaluating, own_weights, placed, same_random
+from .trial import checked_graph, fails_alone
 
 #: Files of ours that stood elsewhere when the first results and unfinished tiles were written, which know them so.
 MOVED = {"predicdiff.nets.modules.efficientnet_lite": "predicdiff.nets.efficientnet_lite"}
@@ -85,13 +85,16 @@ class ModuleNet(TorchNet):
         place = device_of(self.module) or choose_device(device)
         self._kind, self._ending = output, ENDINGS[output]
         self._own, prob = self._ending.own, self._ending.prob
-        self._seen, own, self.alone = tried(self.module, name, shape, place, output)
+        with same_random(place):
+            self._seen, own, self.alone = tried(self.module, name, shape, place, output)
+            self._layout = self._seen.layout
+            graph = (None, ONE_BY_ONE)
+            if not self.alone:
+                graph = checked_graph(self.module, shape, place, own, output, self._layout)
+            self._in_pairs = not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own)
+        self._module_graph, self.dense_because = graph
         if own == (1,) or output == "sigmoid":
             self.outcomes = 2
-        self._layout = self._seen.layout
-        self._module_graph, self.dense_because = (
-            (None, ONE_BY_ONE) if self.alone else checked_graph(self.module, shape, place, own, output)
-        )
         inner = {blob: size for blob, size in self._seen.shapes.items() if blob not in (self._own, prob)}
         facts = NetFacts(
             name=name,
@@ -111,7 +114,8 @@ class ModuleNet(TorchNet):
         plain = self.preprocessing is None
         inputs = made_up(self.input_shape) if plain else self._encode(noise(self.input_shape), (0, 0))
         try:
-            came = consistency.compare(self, inputs, self._own)
+            with same_random(self.device):
+                came = consistency.compare(self, inputs, self._own)
         except Exception:  # whatever a stranger's module has against them: an image that it takes will show it
             return
         if came.varies:
@@ -135,7 +139,7 @@ class ModuleNet(TorchNet):
         return self._set_like(type(self)(module, **about))
 
     def _become_double(self) -> None:
-        self.module, self._module_graph = copy.deepcopy(self.module).double(), None
+        self.module, self._module_graph = copied(self.module).double(), None
 
     @property
     def learnt(self) -> list[str]:
@@ -170,6 +174,9 @@ class ModuleNet(TorchNet):
 
     def _run_with(self, inputs: Tensor, blobs: Sequence[str], changed: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Values of ``blobs`` where the last outputs of some submodules are replaced by others."""
+        if self._in_pairs and len(inputs) == 1:
+            pair = {blob: torch.cat([value, value]) for blob, value in changed.items()}
+            return {blob: of[:1] for blob, of in self._run_with(torch.cat([inputs, inputs]), blobs, pair).items()}
         own = {self._own, self.output}
         inner = {blob: self._seen.calls[blob] for blob in blobs if blob not in own}
         replaced = {blob: (self._seen.calls[blob], value) for blob, value in changed.items()}
@@ -180,10 +187,18 @@ class ModuleNet(TorchNet):
         values = recorder.values
         if result is not None:
             values.update(self._ending.named(result))
-        missing = [blob for blob in blobs if blob not in values]
-        if missing:
-            raise BlobError(f"blob {missing[0]!r} of net {self.name!r} was not computed for this input.")
-        return {blob: values[blob] for blob in blobs}
+        return {blob: self._checked_blob(blob, values.get(blob), len(inputs)) for blob in blobs}
+
+    def _checked_blob(self, blob: str, value: Tensor | None, count: int) -> Tensor:
+        """A blob of so many inputs, if it was computed and has the shape that it is known by."""
+        if value is None:
+            raise BlobError(f"blob {blob!r} of net {self.name!r} was not computed for this input.")
+        if value.shape != (count, *self._blobs[blob]):
+            raise BlobError(
+                f"blob {blob!r} of net {self.name!r} is {tuple(value.shape)} for {count} inputs: want "
+                f"{(count, *self._blobs[blob])}. A squeeze() that does not name its axis takes away a batch of one."
+            )
+        return value
 
     def _downstream(self, start: str, blob: str) -> bool:
         if start == self._own:
@@ -204,7 +219,8 @@ class ModuleNet(TorchNet):
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words, and why where it is dense."""
         if self._known(start, blob) is None:
-            return f"dense, since {self.dense_because or f'{start or blob} lies inside of a module of torch'}"
+            inside = f"{start or blob} lies inside of a module that is run as a whole"
+            return f"dense, since {self.dense_because or inside}"
         return super().evaluation(blob, start=start)
 
     def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:

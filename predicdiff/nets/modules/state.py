@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -50,6 +52,18 @@ def evaluating(module: nn.Module) -> Iterator[None]:
                 if not use.users:
                     child.training = use.training or child.training
                     del _in_use[id(child)]
+
+
+@contextmanager
+def same_random(device: torch.device) -> Iterator[None]:
+    """Random numbers go on afterwards as if none had been drawn meanwhile: torch's, numpy's and Python's."""
+    pythons, numpys = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
+    finally:
+        random.setstate(pythons)
+        np.random.set_state(numpys)
 
 
 def own_weights(module: nn.Module) -> dict[str, list[nn.Parameter]]:
