@@ -88,7 +88,7 @@ class ModuleNet(TorchNet):
         with same_random(place):
             self._seen, own, self.alone = tried(self.module, name, shape, place, output)
             self._layout = self._seen.layout
-            graph = (None, ONE_BY_ONE)
+            graph: tuple[Graph | None, str | None] = (None, ONE_BY_ONE)
             if not self.alone:
                 graph = checked_graph(self.module, shape, place, own, output, self._layout)
             self._in_pairs = not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own)
