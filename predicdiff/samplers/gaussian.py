@@ -12,9 +12,9 @@ from ..noise import Limits, Noise
 from ..protocols import Json
 from ..windows import Sides, SidesLike, as_asked, contexts, recorded, tiles
 from .clipping import CORPUS, check_limits, limits_at, per_pixel, recorded_limits, seen
-from .common import check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
+from .common import as_names, check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
 from .conditioning import smallest_jitter
-from .fitting import Images, estimate
+from .fitting import Images, as_list, estimate
 from .laws import Laws
 from .saved import Parts, SavedSampler
 from .streams import normals, threads_beside
@@ -132,13 +132,14 @@ class GaussianSampler(SavedSampler):
         SettingsError, WindowError
             If a setting is out of its range.
         """
+        images = as_list(images)
         estimated = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
         bounds = check_limits(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
         _check_values(estimated.low, estimated.high, bounds, "the images'")
         fitted_on: Json = {
             "images": estimated.images,
             "skipped": estimated.skipped,
-            "names": None if names is None else [str(name) for name in names],
+            "names": as_names(names),
             "patches": int(patches),
             "seed": int(seed),
         }
