@@ -112,13 +112,19 @@ def numbered(labels: Sequence[str], name: str) -> int:
             spelt.setdefault(_folded(one), one.strip())
     found = sorted(called.get(_folded(name), ()))
     if not found:
-        near = difflib.get_close_matches(_folded(name), called, n=5, cutoff=0.5)
+        near = _near(_folded(name), list(called))
         hint = f"Near names: {'; '.join(spelt[one] for one in near)}." if near else "`net.labels` has all names."
         raise SettingsError(f"no class is called {name!r}. {hint} A class may be given by its number too.")
     if len(found) > 1:
         told = ", ".join(f"{number} ({labels[number]})" for number in found)
         raise SettingsError(f"more than one class is called {name!r}: {told}. Give one of these numbers.")
     return found[0]
+
+
+def _near(name: str, names: Sequence[str]) -> list[str]:
+    """Those that hold the name as a word of theirs, then those that are spelt nearly like it, five at most."""
+    holding = [one for one in names if name and f" {name} " in f" {one} "]
+    return list(dict.fromkeys([*holding, *difflib.get_close_matches(name, names, n=5, cutoff=0.5)]))[:5]
 
 
 def _folded(name: str) -> str:
