@@ -51,7 +51,7 @@ DOORS: dict[Callable[..., Any], dict[str, Any]] = {
     pd.MarginalSampler: {"images": CORPUS},
     pd.GaussianSampler.fit: {"images": CORPUS, "context": 3, "patches": 60},
     pd.load_net: {"source": TINY, "weights": TINY.with_suffix(".caffemodel"), "engine": (*ENGINES, "torch")[0]},
-    pd.load_image: {"source": np.zeros((4, 5, 3), np.uint8)},
+    pd.load_image: {"path": np.zeros((4, 5, 3), np.uint8)},
     pd.default_corpus: {"shape": (1, 6, 7)},
     pd.check_net: {"net": NET},
     pd.check_sampler: {"sampler": SAMPLER, "shape": SHAPE, "window": 3},
