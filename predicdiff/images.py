@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Sequence
 
 import numpy as np
@@ -11,6 +11,9 @@ from .errors import ImageError, InputWarning, SettingsError, warn
 from .image_files import Source, called, check_intensity, is_pil, read_picture
 
 MODES = ("warp", "short", "crop")
+#: `View.size` of Caffe's nets: inputs of 224 to 227 pixels are the middle of images of 256, others the whole image.
+CAFFES = "caffe"
+CAFFE_INPUTS, CAFFE_SIZE = (224, 227), 256
 #: How much of each colour there is in a grey (ITU-R 601).
 LUMA = np.array([0.299, 0.587, 0.114])
 #: An enlarged image has at most so many pixels; only one that is a hair's breadth thin needs more.
@@ -144,8 +147,9 @@ class View:
     mode : {"warp", "short", "crop"}
         "warp": to ``size`` whatever the proportions, as Caffe's own classification does. "short": the short side to
         ``size``. "crop": not resized, as in the authors' later code.
-    size : int, (height, width) or None
-        What to resize to; None is the net's input. Of two numbers, "short" takes the smaller.
+    size : int, (height, width), "caffe" or None
+        What to resize to; None is the net's input. Of two numbers, "short" takes the smaller. "caffe" is 256 where
+        the net's input is 224 to 227 pixels on each side, otherwise the net's input.
     antialias : bool
         Smooth before shrinking. Caffe did not, in 2016, nor were its training images smoothed.
 
@@ -153,8 +157,15 @@ class View:
     """
 
     mode: str = "warp"
-    size: int | tuple[int, int] | None = None
+    size: int | tuple[int, int] | str | None = None
     antialias: bool = False
+
+    def settled(self, crop: tuple[int, ...]) -> View:
+        """This view with a number for the size "caffe", as it is for a net's input ``crop`` (height, width)."""
+        if not (isinstance(self.size, str) and self.size == CAFFES):
+            return self
+        low, high = CAFFE_INPUTS
+        return replace(self, size=CAFFE_SIZE if all(low <= side <= high for side in crop) else None)
 
     def frame(self, original: tuple[int, int], crop: tuple[int, int]) -> Frame:
         """Geometry of the view of an ``original`` (height, width) for a net's input ``crop`` (height, width)."""
@@ -166,7 +177,7 @@ class View:
         return Frame(original, resized, corner, crop)
 
     def _resized(self, original: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int]:
-        size = self._size(crop)
+        size = self.settled(crop)._size(crop)
         if self.mode == "warp":
             if size[0] < crop[0] or size[1] < crop[1]:
                 raise SettingsError(

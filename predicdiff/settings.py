@@ -16,7 +16,7 @@ from .windows import Sides, SidesLike, as_asked, sides
 MEASURES = ("evidence", "activation")
 #: How settings that are whole numbers are called in errors.
 COUNTED = {
-    "samples": "samples S", "stride": "stride", "top": "top",
+    "samples": "samples S", "stride": "stride", "top": "top", "repeat": "repeat",
     "training_instances": "training_instances N",
 }  # fmt: skip
 #: Those that may be left open.
@@ -46,6 +46,7 @@ class Settings:
     training_instances: int | None = None
     start: str | None = None
     channels_apart: bool = False
+    repeat: int = 1
 
     def __post_init__(self) -> None:
         """Check, and make plain ints of whatever counts."""
@@ -59,6 +60,8 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.samples < 1:
             raise SettingsError(f"samples S = {self.samples}: want at least 1.")
+        if self.repeat < 1:
+            raise SettingsError(f"repeat = {self.repeat}: want at least 1.")
         if self.measure not in (None, *MEASURES):
             raise SettingsError(f"measure {self.measure!r} is unknown: want {' or '.join(MEASURES)}.")
         if sum(choice is not None for choice in (self.units, self.channels, self.top)) > 1:
@@ -70,6 +73,11 @@ class Settings:
                 object.__setattr__(self, word, tuple(choice))
         if () in (self.units, self.channels):
             raise SettingsError("no unit to explain: want at least one.")
+
+    @property
+    def passes(self) -> int:
+        """Over how many passes the untouched image's values are averaged: as many as go into a window's."""
+        return 1 if self.repeat == 1 else self.repeat * self.samples
 
     @property
     def sides(self) -> Sides:

@@ -8,11 +8,12 @@ from typing import Any, Sequence
 import numpy as np
 
 from .abilities import NetAbilities
-from .errors import ImageError, InputWarning, SettingsError, warn
+from .errors import ImageError, SettingsError
 from .explanation import Target
 from .images import Frame, as_array
 from .protocols import Net, Unit, UnitLike
 from .settings import Settings
+from .tones import check_pixels
 from .units import check_unit, class_labels, find_unit, lookup
 
 
@@ -22,7 +23,7 @@ def see(net: Net, abilities: NetAbilities, image: np.ndarray) -> tuple[np.ndarra
     image = _finite(image)
     wanted = tuple(net.input_shape)
     if preprocessing is not None:
-        _warn_if_no_pixels(image)
+        check_pixels(image)
     given, image = image.shape, _with_channel(image, wanted, viewed=preprocessing is not None)
     if image.shape == wanted:
         return np.array(image, np.float32), None, None
@@ -71,17 +72,6 @@ def _finite(image: Any) -> np.ndarray:
     if array.size == 0:
         raise ImageError(f"the image has the shape {array.shape}, and no pixels.")
     return array
-
-
-def _warn_if_no_pixels(image: np.ndarray) -> None:
-    """Of a net with preprocessing pixels are 0 to 255: 0 to 1, or what is encoded already, would be encoded again."""
-    low, high = float(image.min()), float(image.max())
-    if image.dtype.kind == "f" and (low < -1 or 0 < high <= 1):
-        warn(
-            f"the image's values lie between {low:.3g} and {high:.3g}, but pixels are 0 to 255: "
-            "the net's preprocessing does the rest.",
-            InputWarning,
-        )
 
 
 def find_targets(net: Net, base: np.ndarray, blob: str, settings: Settings) -> tuple[list[Target], Unit | None]:

@@ -68,7 +68,7 @@ DOORS: dict[Callable[..., Any], dict[str, Any]] = {
     randomisation: {**STUDY, "method": "random", "depths": [1]},
 }
 #: Left out: what is a plain yes or no, where anything will do; and what is not handed over by itself.
-OTHERS = {"channels_apart", "whole", "how", "memory"}
+OTHERS = {"channels_apart", "whole", "how", "memory", "view"}
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__qualname__)

@@ -400,6 +400,8 @@ CASES = [
     (View("warp", 24), (30, 44), (16, 20), (24, 24)),
     (View("warp", (22, 31)), (30, 44), (16, 20), (22, 31)),
     (View("warp", 24), (7, 5), (16, 20), (24, 24)),
+    (View("warp", "caffe"), (30, 44), (16, 20), (16, 20)),
+    (View("short", "caffe"), (30, 44), (16, 20), (16, 23)),
     (View("short"), (30, 44), (16, 20), (16, 23)),
     (View("short", 24), (30, 44), (16, 20), (24, 35)),
     (View("short", 24), (44, 30), (16, 20), (35, 24)),
@@ -429,6 +431,9 @@ def test_the_views_of_the_paper_and_of_caffe() -> None:
     assert View("warp", 256).frame((375, 500), (227, 227)) == Frame((375, 500), (256, 256), (14, 14), (227, 227))
     assert View("short", 256).frame((375, 500), (224, 224)) == Frame((375, 500), (256, 341), (16, 58), (224, 224))
     assert View("crop").frame((375, 500), (227, 227)) == Frame((375, 500), (375, 500), (74, 136), (227, 227))
+    for crop, resized in ((28, 28), (223, 223), (224, 256), (227, 256), (228, 228), (299, 299)):
+        assert View("warp", "caffe").frame((375, 500), (crop, crop)).resized == (resized, resized)
+        assert View("warp", "caffe").settled((crop, crop)).size in (resized, None)
 
 
 @pytest.mark.parametrize("antialias", [False, True])

@@ -218,16 +218,19 @@ def test_what_is_no_image_is_said(image: Any, words: str) -> None:
         seen_by(NET, image)
 
 
-@pytest.mark.parametrize("factor", [1 / 255, -1.0])
-def test_values_that_are_no_pixels_are_warned_of(factor: float) -> None:
-    net = MapNet((3, 5, 6))
-    image = photo((3, 5, 6)) * factor
-    seen_by(net, image)  # without preprocessing they are what the user says
-    net.preprocessing = Preprocessing()
-    seen_by(net, photo((3, 5, 6)))
-    seen_by(net, np.zeros((3, 5, 6)))
-    with pytest.warns(InputWarning, match="but pixels are 0 to 255"):
-        seen_by(net, image)
+def test_values_that_are_no_pixels_are_told_as_pixels_and_as_an_image() -> None:
+    net = WithPreprocessing(np.ones((2, *SHAPE)))
+    pixels, image = photo(SHAPE), np.random.default_rng(0).integers(0, 256, (20, 30, 3))
+    for fine in (pixels, image.astype(np.uint8), image, np.zeros(SHAPE)):
+        seen_by(net, fine)
+    for beyond in (-pixels, 257 * pixels, image.astype(np.uint16) * 257, image.astype(np.int16) * 8 - 1000):
+        with pytest.raises(ImageError, match=r"the image's values go from .*, but pixels are 0 to 255.*divide by 257"):
+            seen_by(net, beyond)
+        if beyond.shape == SHAPE:
+            seen_by(PLAIN, beyond)  # without preprocessing they are what the user says
+    for fractions in (pixels / 255, image / 255):
+        with pytest.warns(InputWarning, match="but pixels are 0 to 255"):
+            seen_by(net, fractions)
 
 
 def test_top_is_a_whole_number() -> None:

@@ -123,7 +123,7 @@ def _computed(
     if not quiet:
         _say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size), say)
     if net.precision != "float32" and not quiet:
-        say(_less_precise(analysis, net.precision, analysis.batch(memory) if batch_size is None else batch_size))
+        say(_less_precise(analysis, net.precision, analysis.batch(memory, batch_size)))
     explanation = _run(analysis, tiles, memory, batch_size, done, quiet)
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)

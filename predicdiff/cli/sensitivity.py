@@ -9,11 +9,13 @@ from typing import Any
 import click
 import numpy as np
 
+from ..abilities import net_abilities
 from ..methods.sensitivity import REDUCTIONS, sensitivity, source
-from ..overlays import heat, saliency, symmetric_scale
+from ..overlays import heat, picture, saliency, symmetric_scale
 from ..presets import LIKES
 from ..protocols import UnitLike
 from ..targets import name as unit_name
+from ..tones import tones_of
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import NetChoice, Reading, named_image
 from .options.values import FIGURE, UNIT
@@ -76,20 +78,21 @@ def command(image: str | None, net: NetChoice, reading: Reading, asked: Gradient
     check_outputs([output], [shown.file, *net.files])
     click.echo("\n".join(seen_lines(model, shown)))
     pixels = model.view(shown.image)
+    seen = picture(pixels, tones=tones_of(pixels, pixels=net_abilities(model).preprocessing is not None))
     blob, unit = source(model, pixels, asked.blob, asked.unit)
     values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=asked.kind, **settings.sensing)
     named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit))}]")
-    save_figure(_drawn(pixels, values, asked.kind, named, model.name), output)
+    save_figure(_drawn(seen, values, asked.kind, named, model.name), output)
     click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[asked.kind]}.\nWrote {output}.")
 
 
-def _drawn(pixels: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:
+def _drawn(seen: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:
     """The input and the map beside it: magnitudes from black to white, signed values from blue to red."""
     from ..plotting import beside
 
     scale = symmetric_scale(values, percentile=99.5)
     caption = f"{net}, sensitivity: {CAPTIONS[kind]}"
     if kind == "max_abs":
-        return beside(pixels, saliency(values, scale=scale), named, caption=f"{caption}; white: {scale:.2g} and more")
+        return beside(seen, saliency(values, scale=scale), named, caption=f"{caption}; white: {scale:.2g} and more")
     unit = UNITS[kind]
-    return beside(pixels, heat(values, scale=scale), named, scale=scale, unit=unit, caption=caption)
+    return beside(seen, heat(values, scale=scale), named, scale=scale, unit=unit, caption=caption)

@@ -73,6 +73,8 @@ def sensitivity(
             f"the gradient of {blob!r} is zero everywhere: the net is too sure. Take its scores before the softmax."
         )
         warn(message, InputWarning)
+    if not np.isfinite(gradient).all():
+        warn(f"the gradient of {blob!r} is NaN or infinite in places: the map has no value there.", InputWarning)
     if start_from == "activation":
         gradient = gradient * read(net.forward(inputs[None], [blob])[blob], [index])[0, 0]
     return _reduced(gradient, inputs, reduce)

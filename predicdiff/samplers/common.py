@@ -134,15 +134,3 @@ def check_jitter(jitter: float) -> float:
     if not 0 <= real_number("jitter", jitter) < np.inf:
         raise SettingsError(f"jitter = {jitter!r}: want a number >= 0, or None to have the smallest found.")
     return float(jitter)
-
-
-def check_range(low: float, high: float, clip: Clip, whose: str) -> None:
-    """Refuse values that lie outside of ``clip`` by more than a tenth of its range: a net's input, not pixels."""
-    if clip is None:
-        return
-    slack = 0.1 * (clip[1] - clip[0])
-    if low < clip[0] - slack or high > clip[1] + slack:
-        raise SamplerError(
-            f"{whose} values go from {low:.4g} to {high:.4g}, but draws are clipped to {clip[0]:g}..{clip[1]:g}: "
-            "give pixels (RGB, 0..255), not a net's input, or fit with clip=None."
-        )

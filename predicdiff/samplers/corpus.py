@@ -32,13 +32,17 @@ CROPS = 8
 SMALLEST = 0.8
 
 
-def bundled(exclude: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def bundled(
+    exclude: np.ndarray | None = None, *, view: Callable[[np.ndarray], np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """The photographs in scikit-image's wheel, by name; read from its folder, never from the network.
 
     Parameters
     ----------
     exclude : (H, W, 3) array or PIL image, optional
         The explained image: left out where it is one of them, and with it what shows the same scene.
+    view : callable, optional
+        Where ``exclude`` is what a net sees of it, (C, h, w): RGB image (H, W, 3) -> pixels, e.g. ``net.view``.
 
     Returns
     -------
@@ -59,7 +63,10 @@ def bundled(exclude: np.ndarray | None = None) -> dict[str, np.ndarray]:
             photographs[name] = load_image(folder / file)
         except ImageError:
             continue
-    same = [name for name, image in photographs.items() if explained is not None and _equal(image, explained)]
+    same = []
+    if explained is not None:
+        seen = photographs if view is None else {name: view(image) for name, image in photographs.items()}
+        same = [name for name, image in seen.items() if np.array_equal(image, explained)]
     gone = {PHOTOGRAPHS[name][1] for name in same}
     kept = {name: image for name, image in photographs.items() if PHOTOGRAPHS[name][1] not in gone}
     if not kept:
@@ -103,7 +110,11 @@ def crops(
 
 
 def default_corpus(
-    shape: tuple[int, int, int], exclude: np.ndarray | None = None, *, seed: int = 0
+    shape: tuple[int, int, int],
+    exclude: np.ndarray | None = None,
+    *,
+    view: Callable[[np.ndarray], np.ndarray] | None = None,
+    seed: int = 0,
 ) -> tuple[np.ndarray, list[str]]:
     """Crops of the bundled photographs, as many of each scene, and their names.
 
@@ -112,7 +123,9 @@ def default_corpus(
     shape : (C, height, width)
         The net's input: three channels, or one, which gets the luma.
     exclude : (H, W, 3) array, optional
-        The explained image, see `bundled`.
+        The explained image: where it is one of the photographs no crop shows its scene. See `bundled`.
+    view : callable, optional
+        Where ``exclude`` is what a net sees of it, (C, h, w), see `bundled`.
 
     Returns
     -------
@@ -135,7 +148,7 @@ def default_corpus(
             "give a corpus of your own for other arrays."
         )
     images, names = [], []
-    photographs = bundled(exclude)
+    photographs = bundled(exclude, view=view)
     scenes = [PHOTOGRAPHS[name][1] for name in photographs]
     for number, (name, image) in enumerate(photographs.items()):
         count = CROPS // scenes.count(scenes[number])
@@ -215,10 +228,6 @@ def _data_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise SamplerError("scikit-image is not installed: `pip install scikit-image`, or give a corpus of your own.")
     return Path(next(iter(spec.submodule_search_locations))) / "data"
-
-
-def _equal(image: np.ndarray, other: np.ndarray) -> bool:
-    return image.shape == other.shape and bool((image == other).all())
 
 
 def _files(path: Path) -> list[Path]:

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
 from ..protocols import Json
+from ..tones import Tones, check_corpus
 from ..windows import SidesLike, sliding
 from .common import as_corpus, as_names, check_finite, check_request, fingerprint, numeric
 from .saved import Parts, SavedSampler
@@ -134,6 +135,11 @@ class MarginalSampler(SavedSampler):
         at: Any = (chosen, slice(None), *origins.T[..., None])
         drawn: np.ndarray = sliding(self.images, window=lengths)[at]
         return drawn
+
+    def among(self, tones: Tones) -> MarginalSampler:
+        """Itself; refuses or warns where the corpus is of another range than the values that it is to stand among."""
+        check_corpus(float(self.images.min()), float(self.images.max()), tones)
+        return self
 
     def parts(self) -> Parts:
         """The images, their names and how they are chosen."""

@@ -95,6 +95,20 @@ def test_the_default_corpus_without_the_explained_photograph():
     assert not any("chelsea" in name for name in names)
 
 
+def test_the_default_corpus_without_a_photograph_as_a_net_sees_it():
+    def seen(image):
+        return image[:300:2, -300::2].transpose(2, 0, 1) / np.float32(255)
+
+    for name in ("chelsea", "motorcycle_right"):
+        image = bundled()[name]
+        images, names = default_corpus(SHAPE, seen(image), view=seen)
+        wanted, known = default_corpus(SHAPE, image)
+        np.testing.assert_array_equal(images, wanted)
+        assert names == known
+        assert not any(one.startswith(name.split("_")[0]) for one in names)
+    np.testing.assert_array_equal(default_corpus(SHAPE, seen(image) + 1, view=seen)[0], default_corpus(SHAPE)[0])
+
+
 def test_the_default_corpus_keeps_colours_in_their_places():
     images, names = default_corpus(SHAPE)
     red, _, blue = images[[name.startswith("coffee") for name in names]].mean(axis=(0, 2, 3))

@@ -60,8 +60,9 @@ class Targets(Options):
         "--method",
         type=click.Choice(METHODS),
         default=METHODS[0],
-        help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014). --sampler grey "
-        "covers it too, but gives the relevance of probabilities in bits, occlusion as a plain difference.",
+        help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014): 127.5, in a "
+        "hidden blob 0. --sampler grey covers it too, but gives the relevance of probabilities in bits, occlusion as a "
+        "plain difference.",
     )
 
     @property
@@ -106,6 +107,13 @@ class Sampling(Options):
         help="All settings as in the paper, or as in its authors' later code; --quality says nothing then.",
     )
     seed: int = seed_field()
+    repeat: int = option_field(
+        "--repeat",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Passes that each value is averaged over, of a net that draws by itself (dropout that is left on).",
+    )
     training_instances: int | None = option_field(
         "--training-instances",
         type=int,
@@ -131,13 +139,14 @@ class Sampling(Options):
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words, the preset filled in; its stride never exceeds the window."""
         if self.model is not None:
-            return {**self.model.explaining, "seed": self.seed}
+            return {**self.model.explaining, "seed": self.seed, "repeat": self.repeat}
         preset = QUALITIES[self.quality]
         return {
             "window": self.window,
             "samples": preset.samples if self.samples is None else self.samples,
             "stride": max(1, min(preset.stride, *sides(self.window))) if self.stride is None else self.stride,
             "seed": self.seed,
+            "repeat": self.repeat,
             "training_instances": self.training_instances,
         }
 

@@ -65,7 +65,8 @@ class NetChoice(Options):
     image_size: int | tuple[int, int] | None = option_field(
         "--image-size",
         type=SIZE,
-        help="What images are resized to before their centre is cropped.  [default: 256 for a prototxt]",
+        help="What images are resized to before their centre is cropped.  [default for a prototxt: 256 where the net's "
+        "input is 224 to 227, else the net's input]",
     )
     view: str | None = option_field(
         "--view",
