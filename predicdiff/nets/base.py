@@ -16,7 +16,7 @@ from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..tones import check_pixels
-from ..units import as_map, check_unit, find_unit, lookup
+from ..units import as_map, check_unit, find_unit, lookup, real_number
 from .preprocessing import Preprocessing
 
 #: Laplace's N where nothing else is said: the training images of ILSVRC 2012.
@@ -60,7 +60,7 @@ class NetFacts:
             raise SettingsError(
                 f"net {self.name!r} has {classes} classes, but {len(self.labels)} labels came: want one for each."
             )
-        if self.training_instances is not None and self.training_instances < 1:
+        if self.training_instances is not None and real_number("training_instances", self.training_instances) < 1:
             raise SettingsError(f"training_instances = {self.training_instances}: want at least 1.")
 
 
@@ -170,6 +170,8 @@ class BlobNet(ABC):
             If the inputs have another shape, are no numbers or not finite.
         OutOfMemoryError
         """
+        if isinstance(blobs, (str, bytes)) or not isinstance(blobs, Iterable):
+            raise BlobError(f"blobs = {blobs!r}: want a list of names, such as [{self.output or self.scores!r}].")
         self._look_up(blobs)
         checked = self._checked(inputs, ("b", *self.input_shape))
         if not self.alone:
