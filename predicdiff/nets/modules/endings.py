@@ -20,12 +20,15 @@ class Ending:
     prob : str or None
         The blob of probabilities.
     end : callable, optional
-        What makes probabilities of the module's own output, where they are not the same.
+        What makes probabilities of the module's own output, where they are not the same; in float32 at least.
+    by_channel : bool
+        Whether it takes every channel by itself.
     """
 
     own: str
     prob: str | None
     end: Callable[[Tensor], Tensor] | None = None
+    by_channel: bool = False
 
     def named(self, returned: Tensor) -> dict[str, Tensor]:
         """The net's own blobs of what the module returned."""
@@ -38,9 +41,21 @@ def with_classes(returned: Tensor) -> Tensor:
     return returned[:, None] if returned.dim() == 1 else returned
 
 
+def _at_least_float32(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _softmax(values: Tensor) -> Tensor:
+    return torch.softmax(_at_least_float32(values), 1)
+
+
+def _sigmoid(values: Tensor) -> Tensor:
+    return torch.sigmoid(_at_least_float32(values))
+
+
 ENDINGS = {
-    "logits": Ending("logits", "prob", lambda values: torch.softmax(values, 1)),
-    "sigmoid": Ending("logits", "prob", torch.sigmoid),
+    "logits": Ending("logits", "prob", _softmax),
+    "sigmoid": Ending("logits", "prob", _sigmoid, by_channel=True),
     "probabilities": Ending("prob", "prob"),
     "activation": Ending("output", None),
 }

@@ -17,7 +17,8 @@ from ..engine.geometry import Shape
 from ..engine.graph import Function, Graph, Node
 from .calls import traced_call
 from .endings import Ending
-from .operations import OPERATIONS, known
+from .operations import known
+from .tracing import Trace, UntraceableError, traced
 
 
 @dataclass(frozen=True)
@@ -47,59 +48,39 @@ class ModuleGraph:
         nodes = [Node(own, own, (self.output,), first, as_shaped, fresh=False, by_channel=same)]
         values = {**self.graph.values, own: first}
         if prob is not None and ending.end is not None:
-            by_channel = ending.end is torch.sigmoid
-            nodes.append(Node(prob, prob, (first,), first + 1, _of_one(ending.end), by_channel=by_channel))
+            nodes.append(Node(prob, prob, (first,), first + 1, _of_one(ending.end), by_channel=ending.by_channel))
             values[prob] = first + 1
         shapes = {**self.graph.shapes, **{node.writes: shape for node in nodes}}
         return Graph((*self.graph.nodes, *nodes), shapes, self.graph.input, values)
 
 
-class UntraceableError(Exception):
-    """Why a module has no graph."""
+class _Bound(fx.Interpreter):
+    """A trace, bound to the module as it is now."""
+
+    def __init__(self, module: nn.Module, trace: Trace) -> None:
+        super().__init__(module, garbage_collect_values=True, graph=trace.graph)
+        self.trace = trace
+
+    def fetch_attr(self, target: str) -> Any:
+        """A part of the module, or what the trace alone has."""
+        constants = self.trace.constants
+        return constants[target] if target in constants else super().fetch_attr(target)
 
 
-class _Tracer(fx.Tracer):
-    """Notes what each submodule returns, its last call counting."""
+class _Shapes(_Bound):
+    """Runs a traced module and keeps the shapes of all tensors that its nodes give, and of those of floats."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.returned: dict[str, fx.Node] = {}
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Torch's own modules, and those that the table of operations knows, are single calls."""
-        return type(m) in OPERATIONS or bool(super().is_leaf_module(m, module_qualified_name))
-
-    def call_module(
-        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        result = super().call_module(m, forward, args, kwargs)
-        if isinstance(result, fx.Proxy):
-            self.returned[self.path_of_module(m)] = result.node
-        return result
-
-
-class _Shapes(fx.Interpreter):
-    """Runs a traced module and keeps the shapes of what its nodes give.
-
-    Attributes
-    ----------
-    shapes : {node: shape without the batch axis, or None}
-        None where it is no batch of floats.
-    tensors : {node: shape}
-        Of tensors of any kind.
-    """
-
-    def __init__(self, module: nn.Module, graph: fx.Graph) -> None:
-        super().__init__(module, garbage_collect_values=True, graph=graph)
-        self.shapes: dict[fx.Node, Shape | None] = {}
-        self.tensors: dict[fx.Node, Shape] = {}
+    def __init__(self, module: nn.Module, trace: Trace) -> None:
+        super().__init__(module, trace)
+        self.all: dict[fx.Node, Shape] = {}
+        self.floats: dict[fx.Node, Shape] = {}
 
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
-        batched = isinstance(result, Tensor) and result.is_floating_point() and result.dim() > 0 and len(result) == 2
-        self.shapes[n] = tuple(result.shape[1:]) if batched else None
         if isinstance(result, Tensor):
-            self.tensors[n] = tuple(result.shape)
+            self.all[n] = tuple(result.shape)
+            if result.is_floating_point():
+                self.floats[n] = tuple(result.shape)
         return result
 
 
@@ -110,45 +91,58 @@ def module_graph(module: nn.Module, zeros: Tensor) -> ModuleGraph:
     ----------
     module : torch.nn.Module
     zeros : (2, C, H, W) tensor
-        What it is run on, for the shapes.
+        What it is run on, for the shapes; then three of these, to tell the batch from axes of the same length.
 
     Raises
     ------
     UntraceableError
     """
-    tracer = _Tracer()
+    trace = traced(module, zeros.device)
+    two, three = _Shapes(module, trace), _Shapes(module, trace)
     try:
-        graph = tracer.trace(module)
-        shapes = _Shapes(module, graph)
-        shapes.run(zeros.clone())
-    except Exception as error:  # whatever a stranger's module does when it is handed proxies
+        two.run(zeros.clone())
+        three.run(zeros[:1].repeat(3, 1, 1, 1))
+    except Exception as error:  # whatever a stranger's module does
         raise UntraceableError(f"torch.fx cannot trace it ({type(error).__name__})") from error
-    return _Builder(module, graph, shapes, zeros.device).build(tracer.returned)
+    return _Builder(module, trace, _batched(two.floats, three.floats), two.all, zeros.device).build()
+
+
+def _batched(two: Mapping[fx.Node, Shape], three: Mapping[fx.Node, Shape]) -> dict[fx.Node, Shape]:
+    """Shapes without the batch axis of what has the batch first, from shapes for two and for three inputs."""
+    return {node: shape[1:] for node, shape in two.items() if shape[:1] == (2,) and three.get(node) == (3, *shape[1:])}
 
 
 class _Builder:
     """Numbers the values of a traced graph, and makes a node of each call that gives one."""
 
-    def __init__(self, module: nn.Module, graph: fx.Graph, run: _Shapes, device: torch.device) -> None:
-        self.device = device
-        self.module, self.graph, self.shapes, self.tensors = module, graph, run.shapes, run.tensors
+    def __init__(
+        self,
+        module: nn.Module,
+        trace: Trace,
+        shapes: Mapping[fx.Node, Shape],
+        tensors: Mapping[fx.Node, Shape],
+        device: torch.device,
+    ) -> None:
+        self.module, self.trace, self.device = module, trace, device
+        self.shapes, self.tensors = shapes, tensors  # of batches of floats, without that axis, and of all tensors
+        self.caller = _Caller(module, trace)
         self.numbers: dict[fx.Node, int] = {}  # what a node gave
         self.now: dict[fx.Node, int] = {}  # what it is after later calls in place
         self.sizes: dict[int, Shape] = {}
         self.nodes: list[Node] = []
 
-    def build(self, returned: Mapping[str, fx.Node]) -> ModuleGraph:
+    def build(self) -> ModuleGraph:
         output = None
-        for node in self.graph.nodes:
+        for node in self.trace.graph.nodes:
             if node.op == "placeholder":
                 self._input(node)
             elif node.op == "output":
                 output = node.args[0]
-            elif node.op != "get_attr" and self.shapes[node] is not None and self._reads(node):
+            elif node.op != "get_attr" and node in self.shapes and self._reads(node):
                 self._add(node)
         if not isinstance(output, fx.Node) or output not in self.numbers:
             raise UntraceableError("what it returns does not come from its input alone")
-        values = {name: self.numbers[node] for name, node in returned.items() if node in self.numbers}
+        values = {name: self.numbers[node] for name, node in self.trace.returned.items() if node in self.numbers}
         return ModuleGraph(Graph(tuple(self.nodes), self.sizes, 0, values), self.now[output])
 
     def _input(self, node: fx.Node) -> None:
@@ -161,7 +155,7 @@ class _Builder:
     def _number(self, node: fx.Node) -> int:
         number = len(self.sizes)
         self.numbers[node] = self.now[node] = number
-        self.sizes[number] = self.shapes[node] or ()
+        self.sizes[number] = self.shapes[node]
         return number
 
     def _reads(self, node: fx.Node) -> list[fx.Node]:
@@ -175,7 +169,7 @@ class _Builder:
         reads = self._reads(node)
         numbers = tuple(self.now[other] for other in reads)
         beside = [self._constant(other) for other in node.all_input_nodes if other not in self.numbers]
-        inputs, output = [self.shapes[other] or () for other in reads], self.shapes[node] or ()
+        inputs, output = [self.shapes[other] for other in reads], self.shapes[node]
         call = traced_call(node, self.module, inputs, output, beside, self.device)
         if call.in_place and reads[:1] != list(node.args[:1]):
             raise UntraceableError(f"{call.name} works in place on what is no single tensor")
@@ -207,8 +201,7 @@ class _Builder:
 
     def _call(self, node: fx.Node, reads: Sequence[fx.Node]) -> Function:
         """The call as it stands, of the values it reads; what lies between is computed on the way."""
-        interpreter = _Caller(self.module, graph=self.graph)
-        return lambda values: interpreter.call(node, dict(zip(reads, values)))
+        return lambda values: self.caller.call(node, dict(zip(reads, values)))
 
 
 def _of_one(function: Callable[[Tensor], Tensor]) -> Function:
@@ -220,7 +213,7 @@ def _on_copy(function: Function) -> Function:
     return lambda values: function([values[0].clone(), *values[1:]])
 
 
-class _Caller(fx.Interpreter):
+class _Caller(_Bound):
     """Makes single calls of a traced graph."""
 
     def call(self, node: fx.Node, values: dict[fx.Node, Tensor]) -> Any:
@@ -238,3 +231,13 @@ class _Caller(fx.Interpreter):
         kwargs = fx.node.map_arg(node.kwargs, find)
         calls = {"get_attr": self.get_attr, "call_function": self.call_function, "call_method": self.call_method}
         return calls.get(node.op, self.call_module)(node.target, args, kwargs)
+
+    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What a part gives; one with hooks is called with all that it holds, and may write on what it is given."""
+        if target in self.trace.hooked:
+            args, kwargs = fx.node.map_aggregate((args, kwargs), _copy)
+        return super().call_module(target, args, kwargs)
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value

@@ -2,16 +2,92 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
+import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 from torch.utils.hooks import RemovableHandle
+
+from ..engine.device import is_full
+from .unprinted import Unprinted, unprinted
+
+#: Held while hooks come and go, and while modules are copied, whose hooks are copied with them.
+_lock = threading.RLock()
+
+
+class Listener:
+    """A forward hook that hears the passes of the thread that made it; those of others are none of its business.
+
+    Parameters
+    ----------
+    hear : callable
+        From what the submodule returned to what takes its place, or None.
+    """
+
+    def __init__(self, hear: Callable[[Any], Tensor | None]) -> None:
+        self._hear, self._thread = hear, threading.get_ident()
+
+    def __call__(self, module: nn.Module, inputs: object, output: Any) -> Tensor | None:
+        """As torch calls a hook."""
+        return self._hear(output) if threading.get_ident() == self._thread else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy of the module that is listened to is not."""
+        return Listener, (_deaf,)
+
+
+def _deaf(output: object) -> None:
+    """Hears nothing."""
+
+
+Self = TypeVar("Self", bound="Listeners")
+
+
+class Listeners:
+    """The hooks of a pass on some submodules, taken off afterwards."""
+
+    def __init__(self, module: nn.Module, hear: Mapping[str, Callable[[Any], Tensor | None]]) -> None:
+        self._module, self._hear = module, hear
+        self._handles: list[RemovableHandle] = []
+
+    def __enter__(self: Self) -> Self:
+        children = dict(self._module.named_modules())
+        with _lock:
+            for name, hear in self._hear.items():
+                self._handles.append(children[name].register_forward_hook(Listener(hear)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with _lock:
+            for handle in self._handles:
+                handle.remove()
+        self._hear = {}  # often methods of this object, which would keep itself and what it holds alive
+
+
+def hooked(module: nn.Module) -> bool:
+    """Whether hooks that are not ours listen to a module's calls, or change what goes in or comes out."""
+    return not all(
+        isinstance(hook, Listener) for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    )
+
+
+def global_hooks() -> bool:
+    """Whether hooks listen to the calls of all modules."""
+    return bool(torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks)
+
+
+def copied(module: nn.Module, shared: dict[int, Any] | None = None) -> nn.Module:
+    """A deep copy; what is ``shared``, by its identity, is the same in both."""
+    with _lock:
+        return copy.deepcopy(module, shared)
 
 
 @dataclass
@@ -36,7 +112,7 @@ class DryRun:
 
 
 def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
-    """Run a module once and note what its submodules return.
+    """Run a module and note what its submodules return; then with one input more, to tell the batch from other axes.
 
     Parameters
     ----------
@@ -47,10 +123,11 @@ def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
     -------
     DryRun, and what the module returned
     """
+    more = torch.cat([inputs, inputs[:1]])
     seen = DryRun(elements=math.prod(inputs.shape[1:]))
     live: dict[int, int] = {}
 
-    def hook(name: str, child: nn.Module, output: Any) -> None:
+    def hear(name: str, child: nn.Module, output: Any) -> None:
         seen.calls[name] = seen.calls.get(name, 0) + 1
         seen.shapes.pop(name, None)
         if not _is_blob(output, len(inputs)):
@@ -62,16 +139,29 @@ def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
         now = 2 * math.prod(inputs.shape[1:]) + sum(live.values()) + _workspace(child, size)
         seen.elements = max(seen.elements, now)
 
-    handles = [
-        child.register_forward_hook(lambda child, _, output, name=name: hook(name, child, output))
-        for name, child in module.named_modules()
-        if child is not module
-    ]
+    children = {name: child for name, child in module.named_modules() if child is not module}
+    with Listeners(module, {name: functools.partial(hear, name, child) for name, child in children.items()}):
+        returned = module(inputs)
+    seen.shapes = _with_batch(module, seen.shapes, more)
+    return seen, returned
+
+
+def _with_batch(module: nn.Module, shapes: dict[str, tuple[int, ...]], inputs: Tensor) -> dict[str, tuple[int, ...]]:
+    """Those of the shapes of submodules' outputs that these inputs confirm, all if the module does not take them."""
+    found: dict[str, tuple[int, ...]] = {}
+
+    def hear(name: str, output: Any) -> None:
+        found[name] = tuple(output.shape) if isinstance(output, Tensor) else ()
+
+    count = len(inputs)
     try:
-        return seen, module(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+        with unprinted(module), Listeners(module, {name: functools.partial(hear, name) for name in shapes}):
+            module(inputs)
+    except (Exception, Unprinted) as error:  # whatever a stranger's module raises
+        if is_full(error):
+            raise
+        return shapes
+    return {name: shape for name, shape in shapes.items() if found.get(name) == (count, *shape)}
 
 
 def _is_blob(output: object, batch: int) -> bool:
@@ -90,7 +180,7 @@ class _Enough(BaseException):
     """Leaves a module whose remaining layers nobody asked for; not an Exception, lest the module catch it."""
 
 
-class Recorder:
+class Recorder(Listeners):
     """Keeps copies of what some submodules return while a module runs.
 
     Parameters
@@ -104,22 +194,9 @@ class Recorder:
 
     def __init__(self, module: nn.Module, calls: Mapping[str, int], *, stop: bool) -> None:
         self.values: dict[str, Tensor] = {}
-        self._module = module
         self._left = dict(calls)
         self._stop = stop
-        self._handles: list[RemovableHandle] = []
-
-    def __enter__(self) -> Recorder:
-        children = dict(self._module.named_modules())
-        for name in self._left:
-            self._handles.append(
-                children[name].register_forward_hook(lambda _, __, output, name=name: self._keep(name, output))
-            )
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for handle in self._handles:
-            handle.remove()
+        super().__init__(module, {name: functools.partial(self._keep, name) for name in calls})
 
     def run(self, inputs: Tensor) -> Tensor | None:
         """What the module returns, or None if it was left early."""
@@ -137,7 +214,7 @@ class Recorder:
             raise _Enough
 
 
-class Replacer:
+class Replacer(Listeners):
     """Puts other values in the place of what some submodules return while a module runs.
 
     Parameters
@@ -148,21 +225,10 @@ class Replacer:
     """
 
     def __init__(self, module: nn.Module, values: Mapping[str, tuple[int, Tensor]]) -> None:
-        self._module = module
         self._values = values
         self._left = {name: calls for name, (calls, _) in values.items()}
-        self._handles: list[RemovableHandle] = []
+        super().__init__(module, {name: functools.partial(self._replace, name) for name in values})
 
-    def __enter__(self) -> Replacer:
-        children = dict(self._module.named_modules())
-        for name in self._values:
-            self._handles.append(children[name].register_forward_hook(lambda *_, name=name: self._replace(name)))
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for handle in self._handles:
-            handle.remove()
-
-    def _replace(self, name: str) -> Tensor | None:
+    def _replace(self, name: str, output: object) -> Tensor | None:
         self._left[name] -= 1
         return self._values[name][1].clone() if self._left[name] == 0 else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ContextManager
@@ -11,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...errors import BlobError, SettingsError
+from ... import consistency
+from ...errors import BlobError, InputWarning, SettingsError, warn, without
 from ...units import lookup
 from ...windows import SidesLike
 from ..base import NetFacts
@@ -19,10 +19,12 @@ from ..engine.device import Device, choose_device
 from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
 from ..preprocessing import Preprocessing
-from .checks import checked_graph, checked_shape, tried
+from .batches import ONE_BY_ONE, made_up, noise
+from .checks import checked_shape, tried
 from .endings import ENDINGS
-from .hooks import Recorder, Replacer
-from .state import device_of, evaluating, own_weights, placed
+from .hooks import Recorder, Replacer, copied
+from .state import device_of, evaluating, own_weights, placed, same_random
+from .trial import checked_graph, fails_alone
 
 #: Files of ours that stood elsewhere when the first results and unfinished tiles were written, which know them so.
 MOVED = {"predicdiff.nets.modules.efficientnet_lite": "predicdiff.nets.efficientnet_lite"}
@@ -83,11 +85,16 @@ class ModuleNet(TorchNet):
         place = device_of(self.module) or choose_device(device)
         self._kind, self._ending = output, ENDINGS[output]
         self._own, prob = self._ending.own, self._ending.prob
-        self._seen, own = tried(self.module, name, shape, place, output)
+        with same_random(place):
+            self._seen, own, self.alone = tried(self.module, name, shape, place, output)
+            self._layout = self._seen.layout
+            graph: tuple[Graph | None, str | None] = (None, ONE_BY_ONE)
+            if not self.alone:
+                graph = checked_graph(self.module, shape, place, own, output, self._layout)
+            self._in_pairs = not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own)
+        self._module_graph, self.dense_because = graph
         if own == (1,) or output == "sigmoid":
             self.outcomes = 2
-        self._layout = self._seen.layout
-        self._module_graph, self.dense_because = checked_graph(self.module, shape, place, own, output)
         inner = {blob: size for blob, size in self._seen.shapes.items() if blob not in (self._own, prob)}
         facts = NetFacts(
             name=name,
@@ -100,6 +107,39 @@ class ModuleNet(TorchNet):
             training_instances=training_instances,
         )
         super().__init__(facts, place)
+        self._ask_twice()
+
+    def _ask_twice(self) -> None:
+        """Find out whether the module draws, or mixes the images of a batch: it is computed wholly then."""
+        plain = self.preprocessing is None
+        inputs = made_up(self.input_shape) if plain else self._encode(noise(self.input_shape), (0, 0))
+        try:
+            with same_random(self.device):
+                came = consistency.compare(self, inputs, self._own)
+        except Exception:  # whatever a stranger's module has against them: an image that it takes will show it
+            return
+        if came.varies:
+            self._module_graph, self.dense_because = None, "it answers differently each time"
+        elif came.mixed:
+            self._go_alone()
+            warn(consistency.mixed(self.name, self._own, came.mixed), InputWarning)
+
+    def _go_alone(self) -> None:
+        super()._go_alone()
+        self._module_graph, self.dense_because = None, ONE_BY_ONE
+
+    def renewed(self) -> ModuleNet:
+        """The net of the module as it is now: with the layers and hooks that it has got since."""
+        with without(InputWarning):  # what there is to say was said when this net was made
+            return self._of(self.module)
+
+    def _of(self, module: nn.Module) -> ModuleNet:
+        """The net of another module, or of this one again, told what this one was."""
+        about = {"input_shape": self.input_shape, "output": self._kind, "device": self.device, **self._about()}
+        return self._set_like(type(self)(module, **about))
+
+    def _become_double(self) -> None:
+        self.module, self._module_graph = copied(self.module).double(), None
 
     @property
     def learnt(self) -> list[str]:
@@ -114,14 +154,13 @@ class ModuleNet(TorchNet):
         return {name: [_array(weight) for weight in weights] for name, weights in own.items() if weights}
 
     def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> ModuleNet:
-        module = copy.deepcopy(self.module)
+        module = copied(self.module)
         own = own_weights(module)
         with torch.no_grad():
             for name, arrays in weights.items():
                 for weight, array in zip(own[name], arrays):
                     weight.copy_(torch.from_numpy(np.asarray(array)))
-        about = {"input_shape": self.input_shape, "output": self._kind, "device": self.device, **self._about()}
-        return self._set_like(type(self)(module, **about))
+        return self._of(module)
 
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""
@@ -135,6 +174,9 @@ class ModuleNet(TorchNet):
 
     def _run_with(self, inputs: Tensor, blobs: Sequence[str], changed: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Values of ``blobs`` where the last outputs of some submodules are replaced by others."""
+        if self._in_pairs and len(inputs) == 1:
+            pair = {blob: torch.cat([value, value]) for blob, value in changed.items()}
+            return {blob: of[:1] for blob, of in self._run_with(torch.cat([inputs, inputs]), blobs, pair).items()}
         own = {self._own, self.output}
         inner = {blob: self._seen.calls[blob] for blob in blobs if blob not in own}
         replaced = {blob: (self._seen.calls[blob], value) for blob, value in changed.items()}
@@ -145,10 +187,18 @@ class ModuleNet(TorchNet):
         values = recorder.values
         if result is not None:
             values.update(self._ending.named(result))
-        missing = [blob for blob in blobs if blob not in values]
-        if missing:
-            raise BlobError(f"blob {missing[0]!r} of net {self.name!r} was not computed for this input.")
-        return {blob: values[blob] for blob in blobs}
+        return {blob: self._checked_blob(blob, values.get(blob), len(inputs)) for blob in blobs}
+
+    def _checked_blob(self, blob: str, value: Tensor | None, count: int) -> Tensor:
+        """A blob of so many inputs, if it was computed and has the shape that it is known by."""
+        if value is None:
+            raise BlobError(f"blob {blob!r} of net {self.name!r} was not computed for this input.")
+        if value.shape != (count, *self._blobs[blob]):
+            raise BlobError(
+                f"blob {blob!r} of net {self.name!r} is {tuple(value.shape)} for {count} inputs: want "
+                f"{(count, *self._blobs[blob])}. A squeeze() that does not name its axis takes away a batch of one."
+            )
+        return value
 
     def _downstream(self, start: str, blob: str) -> bool:
         if start == self._own:
@@ -169,7 +219,8 @@ class ModuleNet(TorchNet):
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words, and why where it is dense."""
         if self._known(start, blob) is None:
-            return f"dense, since {self.dense_because or f'{start or blob} lies inside of a module of torch'}"
+            inside = f"{start or blob} lies inside of a module that is run as a whole"
+            return f"dense, since {self.dense_because or inside}"
         return super().evaluation(blob, start=start)
 
     def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:

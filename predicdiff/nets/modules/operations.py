@@ -20,6 +20,7 @@ from ..engine.geometry import Pair, Reach, Shape, reaches
 from ..engine.graph import Concat, Function, Kernel, Local, Node, Pointwise
 from ..engine.pooling import divisors, maxima, means
 from .calls import IN_PLACE, Call
+from .hooks import hooked
 
 #: From a node that joins everything, and the call that it makes, to the node with what is known of the call; None if
 #: that is nothing.
@@ -29,7 +30,7 @@ Rule = Callable[[Node, Call], Optional[Node]]
 def known(node: Node, call: Call) -> Node:
     """A node with what is known of the call that it makes."""
     rule = OPERATIONS.get(call.key)
-    if rule is None or (call.module is not None and _hooked(call.module)):
+    if rule is None or (call.module is not None and hooked(call.module)):
         return node
     if not all(map(_same_everywhere, call.beside)):
         return node
@@ -205,11 +206,6 @@ def _concat(node: Node, call: Call) -> Node | None:
         return None
     every = all(isinstance(each, fx.Node) for each in settings["tensors"])
     return replace(node, kind=Concat(), fresh=True) if every else None
-
-
-def _hooked(module: nn.Module) -> bool:
-    """Whether hooks of others listen to a module's calls: these are to see whole maps."""
-    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def _same_everywhere(shape: Shape | None) -> bool:

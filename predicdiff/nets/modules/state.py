@@ -2,27 +2,68 @@
 
 from __future__ import annotations
 
-import copy
+import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
 from ..engine.device import Device, choose_device
+from .hooks import copied
+
+#: Submodules that are in use, by their identity: whoever uses one holds it, so no identity passes to another.
+_in_use: dict[int, _Use] = {}
+_lock = threading.Lock()
+
+
+@dataclass
+class _Use:
+    """By how many a submodule is used at this moment, and whether it goes back into train mode afterwards."""
+
+    users: int = 0
+    training: bool = False
 
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """A module in evaluation mode; afterwards each submodule is in the mode it was in."""
-    training = [child for child in module.modules() if child.training]
+    """A module in evaluation mode.
+
+    Each submodule goes back into the mode it was in when the last who uses it has finished, whichever thread or net of
+    which module around it that is.
+    """
+    children = list(module.modules())
+    with _lock:
+        for child in children:
+            use = _in_use.setdefault(id(child), _Use())
+            use.users += 1
+            if child.training:
+                use.training, child.training = True, False
     try:
-        for child in training:
-            child.training = False
         yield
     finally:
-        for child in training:
-            child.training = True
+        with _lock:
+            for child in children:
+                use = _in_use[id(child)]
+                use.users -= 1
+                if not use.users:
+                    child.training = use.training or child.training
+                    del _in_use[id(child)]
+
+
+@contextmanager
+def same_random(device: torch.device) -> Iterator[None]:
+    """Random numbers go on afterwards as if none had been drawn meanwhile: torch's, numpy's and Python's."""
+    pythons, numpys = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
+    finally:
+        random.setstate(pythons)
+        np.random.set_state(numpys)
 
 
 def own_weights(module: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -47,4 +88,4 @@ def placed(module: nn.Module, device: Device) -> nn.Module:
         return module
     wanted = choose_device(device)
     same = here.type == wanted.type and wanted.index in (None, here.index)
-    return module if same else copy.deepcopy(module).to(wanted)
+    return module if same else copied(module).to(wanted)

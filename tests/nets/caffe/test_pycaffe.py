@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,21 @@ def test_the_tiny_net_as_recorded(data: Path) -> None:
     assert caffe_net.provenance["engine"] == "caffe"
     assert caffe_net.provenance["engine_version"] == caffe.__version__
     assert caffe_net.evaluation("fc") == f"dense, by Caffe {caffe.__version__} on the CPU"
+
+
+def test_threads_wait_for_each_other() -> None:
+    """Caffe keeps a net's blobs in one place, and these change their size from call to call."""
+    caffe_net, inputs = make(engine="caffe"), images(4, *SHAPE)
+    wanted = [caffe_net.forward(inputs[: i + 1], ["fc"])["fc"] for i in range(4)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda i: caffe_net.forward(inputs[: i % 4 + 1], ["fc"])["fc"], range(200)))
+    finally:
+        sys.setswitchinterval(before)
+    for i, value in enumerate(found):
+        np.testing.assert_array_equal(value, wanted[i % 4])
 
 
 def beside(in_place: bool = True) -> tuple[CaffeNet, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 
 import pytest
 
@@ -34,6 +35,33 @@ def test_settings_come_back_even_after_an_error(monkeypatch: pytest.MonkeyPatch)
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(precision)
+
+
+def test_settings_come_back_when_the_last_has_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "deterministic", False)
+    first, second = exactly(), exactly()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert cudnn.deterministic
+    second.__exit__(None, None, None)
+    assert not cudnn.deterministic
+
+
+def test_who_computes_in_other_products_waits() -> None:
+    entered = threading.Event()
+
+    def other() -> None:
+        with exactly("tf32"):
+            entered.set()
+
+    thread = threading.Thread(target=other)
+    with exactly():
+        thread.start()
+        assert not entered.wait(0.1)
+    thread.join(20)
+    assert entered.is_set()
 
 
 def test_memory_that_runs_out() -> None:
