@@ -18,7 +18,7 @@ from helpers.unchanged import unchanged
 
 from predicdiff.methods.registry import METHODS
 
-SEEDS = 4
+SEEDS = 3
 
 
 @pytest.fixture(autouse=True)

@@ -90,7 +90,7 @@ class Held:
     @property
     def asked(self) -> dict[str, Any]:
         """Settings of `explain`."""
-        return {**self.how, "samples": 3, "units": list(self.units), "training_instances": INSTANCES}
+        return {**self.how, "samples": 2, "units": list(self.units), "training_instances": INSTANCES}
 
     def explained(self, sampler: Any = None, **asked: Any) -> Explanation:
         """Maps of the image."""
