@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any, Callable, Sequence
 
 import numpy as np
@@ -93,12 +94,18 @@ def check_sampler(sampler: Sampler, shape: tuple[int, int, int] = (3, 32, 32), *
     ------
     PredicdiffError
         A SamplerError that names what is missing or wrong: draws of another shape, that change from call to call, with
-        the window's own contents or with the other windows that are asked for; or what the sampler itself raises.
+        the window's own contents or with the other windows that are asked for, or do not change with the seed; a call
+        that changes what it is given, or the random numbers of the whole program; or what the sampler itself raises.
     """
     abilities = sampler_abilities(sampler)
     shape = image_shape("shape", shape)
-    pixels = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    pixels, before = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32), _shared_numbers()
     _check_draws(sampler, abilities, pixels, sides(window))
+    if _shared_numbers() != before:
+        raise SamplerError(
+            f"{abilities.name}.draw draws from the random numbers that the whole program shares, or seeds them: want a "
+            "generator of its own for each window, such as np.random.default_rng([seed, row, column])."
+        )
     if abilities.population is not None and abilities.population(pixels) < 0:
         raise SamplerError(f"{abilities.name}.population is negative: want a number of patches, 0 for no chance.")
     _check_json(abilities.identity, f"{abilities.name}.provenance", SamplerError)
@@ -124,9 +131,12 @@ def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarr
     origins = np.array([[0, 0], last // 2, last])
     asked: dict[str, Any] = {"window": as_asked(window), "samples": 4, "seed": 0}
 
-    def draw(ground: np.ndarray, places: np.ndarray) -> np.ndarray:
-        patches = np.asarray(sampler.draw(ground.copy(), places, **asked), np.float32)
+    def draw(ground: np.ndarray, places: np.ndarray, **other: int) -> np.ndarray:
+        given = ground.copy(), places.copy()
+        patches = np.asarray(sampler.draw(*given, **{**asked, **other}), np.float32)
         check_drawn(f"{abilities.name}.draw", patches.shape, (len(places), 4, len(ground), *window), patches)
+        if not (np.array_equal(given[0], ground) and np.array_equal(given[1], places)):
+            raise SamplerError(f"{abilities.name}.draw changes what it is given: want pixels and origins left alone.")
         return patches
 
     patches, other = draw(pixels, origins), pixels.copy()
@@ -142,10 +152,23 @@ def _check_draws(sampler: Sampler, abilities: SamplerAbilities, pixels: np.ndarr
             raise SamplerError(
                 f"{abilities.name}.draw changes {word}: want draws by seed, place and surroundings alone."
             )
+    population = None if abilities.population is None else abilities.population(pixels)
+    left_to_chance = (patches != patches[:, :1]).any() and (population is None or population > patches.shape[1])
+    if left_to_chance and np.array_equal(draw(pixels, origins, seed=1), patches):
+        raise SamplerError(
+            f"{abilities.name}.draw gives the same for another seed: want other draws, or a method `population` that "
+            "says 0, where nothing is left to chance."
+        )
     if abilities.noise is not None:
         noise = abilities.noise(pixels, origins, **asked)
         if not np.allclose(noise.patches(), patches, rtol=1e-3, atol=1e-3 * np.abs(patches).max()):
             raise SamplerError(f"{abilities.name}.noise makes other patches than draw: want the same.")
+
+
+def _shared_numbers() -> tuple[Any, ...]:
+    """In which state the random numbers are that are not anybody's own."""
+    _, keys, *rest = np.random.get_state()
+    return (random.getstate(), np.asarray(keys).tobytes(), *rest)
 
 
 def _check_facts(net: Net, abilities: NetAbilities) -> None:

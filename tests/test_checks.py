@@ -97,6 +97,24 @@ def in_turn(_self: Any, pixels: Any, origins: Any, *, window: int, **_: Any) -> 
     return np.arange(len(origins), dtype=np.float32)[:, None, None, None, None] + np.zeros((1, 1, 3, window, window))
 
 
+def in_grey(_self: Any, pixels: Any, origins: Any, *, window: int, samples: int, **_: Any) -> np.ndarray:
+    return np.full((len(origins), samples, len(pixels), window, window), 128)
+
+
+def seedless(self: Any, *asked: Any, **how: Any) -> np.ndarray:
+    return NormalSampler.draw(self, *asked, **{**how, "seed": 3})
+
+
+def spoiling(self: Any, pixels: Any, *asked: Any, **how: Any) -> np.ndarray:
+    pixels[:] = 0
+    return NormalSampler.draw(self, pixels, *asked, **how)
+
+
+def seeding(self: Any, *asked: Any, **how: Any) -> np.ndarray:
+    np.random.seed(how["seed"])
+    return NormalSampler.draw(self, *asked, **how)
+
+
 def fresh(_self: Any, _pixels: Any, origins: Any, *, window: int, **_: Any) -> np.ndarray:
     return np.random.default_rng().random((len(origins), 4, 3, window, window))
 
@@ -110,6 +128,9 @@ def fresh(_self: Any, _pixels: Any, origins: Any, *, window: int, **_: Any) -> n
         ({"draw": leaking}, r"Own\.draw changes with the window's own contents"),
         ({"draw": in_turn}, r"Own\.draw changes with the other windows that are asked for"),
         ({"draw": fresh}, r"Own\.draw changes from call to call"),
+        ({"draw": seedless}, r"Own\.draw gives the same for another seed: want .* a method `population` that says 0"),
+        ({"draw": spoiling}, r"Own\.draw changes what it is given"),
+        ({"draw": seeding}, r"Own\.draw draws from the random numbers that the whole program shares, or seeds them"),
         ({"draw": NormalSampler.draw, "provenance": {1j}}, r"Own\.provenance can't be written as JSON"),
         ({"draw": NormalSampler.draw, "most_draws": 0}, r"Own\.most_draws is 0: want at least 1"),
         ({"draw": NormalSampler.draw, "notes": None}, r"Own\.notes is None: want a list of sentences"),
@@ -119,6 +140,11 @@ def fresh(_self: Any, _pixels: Any, origins: Any, *, window: int, **_: Any) -> n
 def test_what_is_wrong_with_a_sampler_is_named(members: dict[str, Any], match: str) -> None:
     with pytest.raises(SamplerError, match=match):
         pd.check_sampler(type("Own", (), members)())
+
+
+@pytest.mark.parametrize("members", [{"draw": seedless, "population": lambda *_: 0}, {"draw": in_grey}])
+def test_where_nothing_is_drawn_the_seed_may_change_nothing(members: dict[str, Any]) -> None:
+    pd.check_sampler(type("Own", (), members)())
 
 
 def test_a_shape_that_a_sampler_does_not_take_is_its_own_to_refuse() -> None:

@@ -150,7 +150,7 @@ def test_a_torch_operation() -> None:
 
 
 def test_a_place_where_tiles_run(tmp_path: Path) -> None:
-    last_first = follow("A place where tiles run")["last_first"]
+    last_first = follow("A place where tiles run")["run_tiles"]
     settings = Settings(window=3, samples=100, stride=2)
     analysis = make_plan(MapNet((1, 9, 9)), photo((1, 9, 9)), settings).with_sampler(NormalSampler())
     assert len(analysis.tiles()) > 3

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Iterator
+
 import pytest
 from helpers.contract_nets import NETS, Held, NetCase
 from helpers.engines import ENGINES
+
+
+@pytest.fixture(scope="session", autouse=True)
+def torch_threads() -> Iterator[None]:
+    """Nobody sets how many threads torch has: not even the first call, after which nothing would be seen to change."""
+    if "torch" not in ENGINES:
+        yield
+        return
+    torch = importlib.import_module("torch")
+    before = torch.get_num_threads()
+    yield
+    assert torch.get_num_threads() == before
 
 
 def made(case: NetCase, folders: pytest.TempPathFactory) -> Held:

@@ -13,7 +13,10 @@ SHAPE = (3, 12, 10)
 
 
 class Branches(nn.Module):
-    """What a careless evaluation gets wrong: a batch norm and a dropout in train mode, work in place, two branches."""
+    """What a careless evaluation gets wrong: a batch norm and a dropout in train mode, work in place, two branches.
+
+    The number that one of them is multiplied by is made anew in each pass, for which torch.fx keeps an attribute.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +33,7 @@ class Branches(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.over(self.norm(self.stem(x)))
-        y = self.pool(self.relu(self.left(x)) * self.right(x))
+        y = self.pool(self.relu(self.left(x)) * self.right(x) * torch.tensor(1.5))
         return self.last(self.drop(y).flatten(1))
 
 

@@ -38,6 +38,7 @@ class Held:
 
     Attributes
     ----------
+    shape : (C, H, W)
     load : callable
         Loads the net, from the same source each time.
     blobs : callable
@@ -56,6 +57,7 @@ class Held:
         The caller's own.
     """
 
+    shape: tuple[int, int, int]
     load: Callable[[], Any]
     blobs: Blobs
     encode: Callable[[np.ndarray], np.ndarray]
@@ -73,12 +75,12 @@ class Held:
     @cached_property
     def image(self) -> np.ndarray:
         """Pixels (C, H, W) that are not in the corpus."""
-        return _pictures(self.net.input_shape, 1, seed=7)[0]
+        return _pictures(self.shape, 1, seed=7)[0]
 
     @cached_property
     def corpus(self) -> np.ndarray:
         """Other pixels (6, C, H, W)."""
-        return _pictures(self.net.input_shape, 6, seed=8)
+        return _pictures(self.shape, 6, seed=8)
 
     @cached_property
     def sampler(self) -> GaussianSampler:
@@ -88,11 +90,16 @@ class Held:
     @property
     def asked(self) -> dict[str, Any]:
         """Settings of `explain`."""
-        return {**self.how, "samples": 3, "units": list(self.units), "training_instances": INSTANCES}
+        return {**self.how, "samples": 2, "units": list(self.units), "training_instances": INSTANCES}
 
     def explained(self, sampler: Any = None, **asked: Any) -> Explanation:
         """Maps of the image."""
         return explain(self.net, self.image, sampler or self.sampler, **{**self.asked, **asked})
+
+    @cached_property
+    def result(self) -> Explanation:
+        """The maps without any wishes."""
+        return self.explained()
 
     def look(self, blob: str, units: Sequence[Any]) -> Look:
         """Units' values for pixels."""
@@ -145,9 +152,9 @@ def _module(kind: str, **change: Any) -> Callable[[Path], Held]:
             return _changed(zoo.load_net(module, **ask), change)
 
         return Held(
-            load, contract_modules.alone(module), lambda pixels: (pixels / 255.0 - mean) * scale,
-            products(contract_modules.weights_of(module)), starts=("left", "relu", "right"), units=(1, 2),
-            how={"window": (4, 3), "stride": 3}, module=module,
+            contract_modules.SHAPE, load, contract_modules.alone(module),
+            lambda pixels: (pixels / 255.0 - mean) * scale, products(contract_modules.weights_of(module)),
+            starts=("left", "relu", "right"), units=(1, 2), how={"window": (4, 3), "stride": 3}, module=module,
         )  # fmt: skip
 
     return make
@@ -162,8 +169,8 @@ def _tiny(load: Callable[[], Any]) -> Held:
     mean = np.reshape([104.0, 117.0, 123.0], (3, 1, 1))
     terms = products(arrays[0] for arrays in WEIGHTS.values())
     return Held(
-        load, tiny_blobs, lambda pixels: pixels[::-1] - mean, terms, starts=("conv2a", "norm1", "pool1"), units=(2, 3),
-        how={"window": (7, 6), "stride": 6},
+        (3, 24, 24), load, tiny_blobs, lambda pixels: pixels[::-1] - mean, terms,
+        starts=("conv2a", "norm1", "pool1"), units=(2, 3), how={"window": (7, 6), "stride": 6},
     )  # fmt: skip
 
 

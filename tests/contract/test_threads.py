@@ -1,0 +1,47 @@
+"""Threads that share a net, a sampler or a method give what one gives, and leave what is everybody's as it was.
+
+A module is in train mode, where its batch norm and its dropout would show at once: while one thread ends, none of the
+others may see anything of that.
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, Iterator
+
+import numpy as np
+import pytest
+from helpers.contract_methods import relevance
+from helpers.contract_nets import Held
+from helpers.unchanged import unchanged
+
+from predicdiff.methods.registry import METHODS
+
+SEEDS = 3
+
+
+@pytest.fixture(autouse=True)
+def threads_meet() -> Iterator[None]:
+    """Threads take turns within their calls, not between them."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+def the_same_in_threads(held: Held, made: Callable[[int], np.ndarray]) -> None:
+    wanted = [made(seed) for seed in range(SEEDS)]
+    with unchanged(module=held.module), ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda number: made(number % SEEDS), range(2 * SEEDS)))
+    for number, one in enumerate(found):
+        np.testing.assert_allclose(one, wanted[number % SEEDS], rtol=0, atol=held.rounding(held.net.output))
+
+
+def test_with_one_net(held: Held) -> None:
+    the_same_in_threads(held, lambda seed: held.explained(seed=seed).relevance)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_with_one_method(any_net: Held, name: str) -> None:
+    the_same_in_threads(any_net, lambda seed: relevance(any_net, name, seed))
