@@ -6,8 +6,7 @@ import hashlib
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -247,8 +246,21 @@ class BlobNet(ABC):
 
     def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
         """A copy of the net with other weights in these layers."""
-        with _said():
-            return self._with_weights(weights)
+        return self._again(weights={**self.weights, **weights})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A net is pickled as what it is made of, and made again from that."""
+        return made, (type(self), self._parts(), self._settings())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BlobNet:
+        """A net of its own, with its own weights."""
+        return self._again()
+
+    def __copy__(self) -> BlobNet:
+        """A net with the same weights, but settings of its own."""
+        copy = type(self).__new__(type(self))
+        vars(copy).update(vars(self))
+        return copy
 
     @property
     @abstractmethod
@@ -265,8 +277,21 @@ class BlobNet(ABC):
         """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
 
     @abstractmethod
-    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
-        """As `with_weights`."""
+    def _parts(self) -> dict[str, Any]:
+        """What `_of` makes the net of: what can be pickled where the layers can."""
+
+    @classmethod
+    def _of(cls, **parts: Any) -> BlobNet:
+        """The net of its parts."""
+        return cls(**parts)
+
+    def _settings(self) -> dict[str, Any]:
+        """Attributes that say how the net computes."""
+        return {}
+
+    def _again(self, **changed: Any) -> BlobNet:
+        """The net made again, with other parts in the place of some."""
+        return made(type(self), {**self._parts(), **changed}, self._settings())
 
     @abstractmethod
     def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
@@ -359,12 +384,14 @@ class BlobNet(ABC):
             lookup(self._blobs, blob)
 
 
-@contextmanager
-def _said() -> Iterator[None]:
-    """No warnings while a net is made again: what there is to say was said when it was made first."""
+def made(kind: type[BlobNet], parts: Mapping[str, Any], settings: Mapping[str, Any]) -> BlobNet:
+    """A net of its parts that computes as it was told to; what there is to warn of was said when it was made first."""
     with _warnings, warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
-        yield
+        net = kind._of(**parts)
+    for name, value in settings.items():
+        setattr(net, name, value)
+    return net
 
 
 def hash_of(arrays: Iterable[np.ndarray]) -> str:

@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any, Callable, ContextManager, TypeVar
+from typing import Any, Callable, ContextManager, cast
 
 import numpy as np
 import torch
@@ -28,8 +28,6 @@ from .route import SHARE, Route
 
 #: Values that are left on the device at most, before they are read.
 HELD = 2**22
-
-Copied = TypeVar("Copied", bound="TorchNet")
 
 
 class TorchNet(BlobNet):
@@ -173,9 +171,13 @@ class TorchNet(BlobNet):
             graph = only(graph, source, target, channels)
         return Route(graph, source, target, share=SHARE if self.incremental else 0.0)
 
-    def _set_like(self, copy: Copied) -> Copied:
-        """A copy that computes as this net was told to."""
-        copy.incremental, copy.precision = self.incremental, self.precision
+    def _settings(self) -> dict[str, Any]:
+        return {"incremental": self.incremental, "precision": self.precision}
+
+    def __copy__(self) -> TorchNet:
+        """A net with the same weights, but settings and an account of its own."""
+        copy = cast(TorchNet, super().__copy__())
+        copy.work = Work()
         return copy
 
     def _engine_provenance(self) -> dict[str, Any]:
