@@ -8,6 +8,7 @@ from typing import Any, Callable, Sequence
 from .errors import SamplerError, SettingsError
 from .noise import Noise
 from .protocols import Net, Sampler, Work
+from .tones import Tones
 from .units import whole_number
 
 #: The longest batch of a net that likes none better.
@@ -27,6 +28,10 @@ class NetAbilities:
     bytes_needed: Callable[..., tuple[int, int]] | None = None
     check_downstream: Callable[[str, str], None] | None = None
     evaluation: Callable[..., str] | None = None
+    one_by_one: Callable[[], Net] | None = None
+    renewed: Callable[[], Net] | None = None
+    in_double: Callable[[], Net | None] | None = None
+    alone: bool = False
     work: Work | None = None
 
     @property
@@ -43,6 +48,7 @@ class SamplerAbilities:
     population: Callable[..., int] | None = None
     most_draws: int | None = None
     noise: Callable[..., Noise] | None = None
+    among: Callable[[Tones], Sampler] | None = None
     provenance: Any = None
     notes: Sequence[str] = ()
 
@@ -82,6 +88,12 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
     if isinstance(notes, str) or not isinstance(notes, Sequence) or not all(isinstance(note, str) for note in notes):
         raise SamplerError(f"{abilities.name}.notes is {notes!r}: want a list of sentences.")
     return abilities
+
+
+def settled(sampler: Sampler, tones: Tones) -> Sampler:
+    """The sampler as it draws among values of these tones; errors and warnings are its own."""
+    among = sampler_abilities(sampler).among
+    return sampler if among is None else among(tones)
 
 
 def _noise(sampler: Any) -> Callable[..., Noise] | None:

@@ -13,7 +13,7 @@ import numpy as np
 from . import evidence, windows
 from ._version import __version__
 from .abilities import NetAbilities
-from .errors import ConfidenceWarning, SettingsError, warn
+from .errors import ConfidenceWarning, ExplanationError, InputWarning, SettingsError, warn
 from .executors.here import Executor, run_tiles
 from .explanation import Explanation, Target
 from .journal import Journal
@@ -39,7 +39,7 @@ def explain(
     units: Sequence[UnitLike] | None = None,
     channels: Sequence[int] | None = None,
     top: int | None = None,
-    against: int | None = None,
+    against: UnitLike | None = None,
     measure: str | None = None,
     seed: int = 0,
     training_instances: int | None = None,
@@ -47,6 +47,7 @@ def explain(
     batch_size: int | None = None,
     start: str | None = None,
     channels_apart: bool = False,
+    repeat: int = 1,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
 ) -> Explanation:
@@ -56,9 +57,10 @@ def explain(
     ----------
     net : Net
         From `load_net`, or any object with the methods of `protocols.Net`; `check_net` tries one out.
-    image : (C, H, W) float array or (H, W, 3) array
+    image : (C, H, W) float array, (H, W, 3) array or PIL image
         Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken and to which the result
-        then knows its way back.
+        then knows its way back. For a net of one channel (H, W) too. Where the net has preprocessing these are 0 to
+        255: others are refused or warned of.
     sampler : Sampler
         What could have stood in a window: `MarginalSampler`, `GaussianSampler` or any object with their ``draw``;
         `check_sampler` tries one out.
@@ -68,12 +70,13 @@ def explain(
         The paper's S, and the step between windows (1 in the paper, at most the window's smaller side).
     blob : str, optional
         Where the units lie; by default the net's probabilities.
-    units : sequence of int or (channel, row, column), optional
+    units : sequence of int, (channel, row, column) or str, optional
+        A class may be given by its name, as the net's labels have it: all of a label, or one of the names in it.
     channels : sequence of int, optional
         Maps of which the mean is explained.
     top : int, optional
         The n classes with the highest scores. By default, of ``units``, ``channels`` and ``top``, the predicted class.
-    against : int, optional
+    against : int or str, optional
         A class to hold each target against: the fall of their log-ratio, or of their scores' difference.
     measure : {"evidence", "activation"}, optional
         By default weight of evidence for probabilities, activation difference for any other blob.
@@ -89,6 +92,9 @@ def explain(
         (see `samplers.hidden`), windows lie on the blob's maps, and so does the relevance. Takes k = 1 on a vector.
     channels_apart : bool
         Take each channel of a window away alone, for a map per target and channel; with ``window=1``, each unit.
+    repeat : int
+        Of a net that draws by itself (dropout, noise): how many passes the values of each draw are averaged over. The
+        untouched image's are averaged over ``samples`` times as many, since their error shifts the whole map.
     progress : callable, optional
         Called with (windows done, windows in all).
     checkpoint : path, optional
@@ -110,7 +116,7 @@ def explain(
     settings = Settings(
         window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels, top=top,
         against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
-        channels_apart=channels_apart,
+        channels_apart=channels_apart, repeat=repeat,
     )  # fmt: skip
     analysis = make_plan(net, image, settings).with_sampler(sampler)
     return run(analysis, memory=memory, batch_size=batch_size, progress=progress, checkpoint=checkpoint)
@@ -156,7 +162,7 @@ def windows_done(tiles: Sequence[slice], journal: Journal) -> int:
 
 def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, int]:
     """How a run is cut up, which a continued one takes over: the batch size, and evaluations in a tile."""
-    return {"batch_size": plan.batch(memory) if batch_size is None else batch_size, "tile": plan.tile(memory)}
+    return {"batch_size": plan.batch(memory, batch_size), "tile": plan.tile(memory)}
 
 
 def _work(abilities: NetAbilities) -> tuple[float, float]:
@@ -203,10 +209,24 @@ def _assemble(
         unit="bits" if readout.measure == "evidence" else "activation",
         settings=analysis.record,
         provenance={**analysis.identity, **effort, "versions": versions()},
-        notes=notes + _sampler_notes(analysis),
+        notes=notes + [*analysis.examined.notes, *_holes(analysis, values), *_sampler_notes(analysis)],
         image=analysis.seen.image,
         frame=analysis.seen.frame,
     )
+
+
+def _holes(analysis: Analysis, values: np.ndarray) -> list[str]:
+    """What is said of windows whose draws the net had no number for; an ExplanationError if there are no others."""
+    missing = ~np.isfinite(values).all(axis=1)
+    if not missing.any():
+        return []
+    count, windows_in_all = int(missing.sum()), len(missing)
+    says = f"the net gave NaN or infinity for draws in {count} of {windows_in_all} windows"
+    if not np.isfinite(values).any():
+        raise ExplanationError(f"{says}: there is nothing to make a map of. Look at the net for draws like these.")
+    note = f"{says[0].upper()}{says[1:]}: the pixels under these are not known, and stay NaN in the map."
+    warn(note, InputWarning)
+    return [note]
 
 
 def _sources(plan: Plan) -> list[Target]:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from . import protocols
+from . import consistency, protocols
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities
 from .errors import PredicdiffError, SamplerError, SettingsError
 from .protocols import Net, Sampler, Unit
@@ -26,15 +26,17 @@ BEYOND = {
     "bytes_needed": protocols.Budgeted,
     "check_downstream": protocols.HiddenStarts,
     "evaluation": protocols.TellsEvaluation,
+    "one_by_one": protocols.RunsAlone,
+    "renewed": protocols.CanBeRenewed,
+    "in_double": protocols.HasDouble,
     "work": protocols.CountsWork,
     "population": protocols.HasPopulation,
     "most_draws": protocols.DrawsFew,
     "noise": protocols.MakesNoise,
+    "among": protocols.Settles,
     "provenance": protocols.HasProvenance,
     "notes": protocols.HasNotes,
 }
-#: By how much two ways to the same values may differ: as a part of the largest change, and of the largest value.
-CHANGES, VALUES = 0.1, 1e-4
 
 
 def check_net(net: Net) -> list[str]:
@@ -65,6 +67,7 @@ def check_net(net: Net) -> list[str]:
     _check_array(net, "encode", inputs, pixels.shape)
     blob = default_blob(net)
     values = _forward(net, np.stack([inputs, inputs]), blob)
+    _check_answers(net, inputs, blob)
     if blob == net.output and not (values.min() >= -1e-4 and values.max() <= 1 + 1e-4):
         raise _wrong(net, f"{blob!r} holds {values.min():.4g} to {values.max():.4g}", "probabilities in its output")
     _check_evaluate(net, pixels, blob, rng)
@@ -193,6 +196,15 @@ def _check_preferred(net: Net, abilities: NetAbilities) -> None:
         raise _wrong(net, f"preferred_batch is {abilities.preferred_batch}", "at least 1")
 
 
+def _check_answers(net: Net, inputs: np.ndarray, blob: str) -> None:
+    """Ask twice, and for one input beside another that is larger."""
+    came = _tried(net, "forward", consistency.compare, net, np.stack([inputs, 2 * inputs]), blob)
+    if came.varies:
+        raise _wrong(net, "forward gives other values when it is asked again", "the same for the same inputs")
+    if came.mixed:
+        raise _wrong(net, "forward gives other values for an input beside another", "each computed for itself")
+
+
 def _check_evaluate(net: Net, pixels: np.ndarray, blob: str, rng: np.random.Generator) -> None:
     """Hold `evaluate` against `forward` of images into which the patches were set by hand."""
     channels, height, width = pixels.shape
@@ -210,9 +222,8 @@ def _check_evaluate(net: Net, pixels: np.ndarray, blob: str, rng: np.random.Gene
         image[:, :, row : row + k, column : column + k] = draws
     inputs = net.encode(np.concatenate([pixels[None], *images]))
     base, *pasted = read(_forward(net, inputs, blob), units)
-    wanted = np.reshape(pasted, values.shape)
-    most = CHANGES * np.abs(wanted - base).max() + VALUES * np.abs(wanted).max()
-    if np.abs(values - wanted).max() > most:
+    given, wanted = np.concatenate([base[None], values.reshape(len(pasted), -1)]), np.stack([base, *pasted])
+    if consistency.disagreement(given, wanted, scale=np.abs(wanted).max(), precision=net_abilities(net).precision):
         raise _wrong(net, "evaluate gives other values than forward for the same images", "the same")
 
 

@@ -40,7 +40,7 @@ def seconds_needed(analysis: Analysis, *, memory: int = MEMORY, batch_size: int 
 
     What a call takes once, such as the pass of the untouched image, is left out, as far as two sizes tell it apart.
     """
-    batch = analysis.batch(memory) if batch_size is None else batch_size
+    batch = analysis.batch(memory, batch_size)
     samples, liked = analysis.settings.samples, analysis.abilities.preferred_batch
     count = max(1, min(len(analysis.origins), -(-2 * batch // samples), max(PROBE, liked) // samples + 1))
     probe = _spread(analysis, count)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 
 
@@ -67,8 +70,24 @@ class InputWarning(UserWarning):
     """What came can be used, but perhaps not as it was meant (no mean given, images skipped)."""
 
 
+#: What is not warned of at this moment, in this thread alone: the filters of `warnings` are those of all threads.
+_silent: ContextVar[tuple[type[Warning], ...]] = ContextVar("silent", default=())
+
+
+@contextmanager
+def without(category: type[Warning]) -> Iterator[None]:
+    """Leave out this package's own warnings of a kind, in this thread and until the end of the block."""
+    token = _silent.set((*_silent.get(), category))
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
 def warn(message: str, category: type[Warning]) -> None:
     """Warn at the line outside of this package that called into it, however deep inside the reason came to light."""
+    if issubclass(category, _silent.get()):
+        return
     level = 1
     frame: FrameType | None = sys._getframe()
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == __package__:

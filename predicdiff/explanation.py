@@ -12,6 +12,7 @@ from .errors import ExplanationError, SettingsError
 from .files import Kind, read, write
 from .images import Frame, enlarge
 from .protocols import Json
+from .tones import Tones, tones_of
 
 KIND = Kind("explanation", 1, "predicdiff explain IMAGE -o {path}", ExplanationError)
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
@@ -95,6 +96,12 @@ class Explanation:
             f"<Explanation of {names}: relevance {self.relevance.shape} in {self.unit}, from "
             f"{np.nanmin(self.relevance):.3g} to {np.nanmax(self.relevance):.3g}{asked and '; ' + asked}>"
         )
+
+    @property
+    def tones(self) -> Tones:
+        """Which of the pixels' values are black, grey and white, by the net's preprocessing or else by the values."""
+        net = self.provenance.get("net")
+        return tones_of(self.pixels, pixels=isinstance(net, dict) and net.get("preprocessing") is not None)
 
     def pick(self, target: int) -> Explanation:
         """The explanation of one target alone."""

@@ -1,29 +1,40 @@
-"""Image files to RGB arrays, the part of an image that a net sees, and the way back to the original's pixels."""
+"""Images as RGB arrays, the part of an image that a net sees, and the way back to the original's pixels."""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Sequence
 
 import numpy as np
 
-from .errors import ImageError, SettingsError
+from .errors import ImageError, InputWarning, SettingsError, warn
+from .image_files import Source, called, check_intensity, is_pil, read_picture
 
 MODES = ("warp", "short", "crop")
-EXIF_ORIENTATION = 0x0112
+#: `View.size` of Caffe's nets: inputs of 224 to 227 pixels are the middle of images of 256, others the whole image.
+CAFFES = "caffe"
+CAFFE_INPUTS, CAFFE_SIZE = (224, 227), 256
 #: How much of each colour there is in a grey (ITU-R 601).
 LUMA = np.array([0.299, 0.587, 0.114])
 #: An enlarged image has at most so many pixels; only one that is a hair's breadth thin needs more.
 MOST_PIXELS = 2**26
 
 
-def load_image(path: str | Path) -> np.ndarray:
-    """Read any image file that Pillow reads.
+def load_image(source: Source, *, intensity: tuple[float, float] | None = None) -> np.ndarray:
+    """Read any image that Pillow reads.
 
-    Turned as its EXIF tag says; grey, palette and CMYK become RGB, 16 bits become 8, what is transparent becomes white.
-    Of an animation it is the first picture.
+    Turned as its EXIF tag says; grey, palette and CMYK become RGB, what is transparent becomes white. Of an animation
+    it is the first picture. Of greys of more than 8 bits, signed ones and floats, black is 0 and white the least of 1
+    (for floats), 255, 65535 and their maximum that holds all, unless ``intensity`` says otherwise.
+
+    Parameters
+    ----------
+    source : path, binary file, PIL image or array
+        A file that was opened already, or a BytesIO, is read from its beginning; it stays open, at its position. Arrays
+        are RGB (H, W, 3) of uint8, or greys (H, W), of uint8 or of a range like files'.
+    intensity : (low, high), optional
+        Which values are black and white, such as (0, 4095) for 12 bits; what lies outside is cut off. Only for greys
+        whose range a file leaves open: of 16 or 32 bits, signed, or floats.
 
     Returns
     -------
@@ -32,76 +43,30 @@ def load_image(path: str | Path) -> np.ndarray:
     Raises
     ------
     ImageError
-        If the file is missing, broken or no image.
+        If the file is missing, broken or no image; or if there is an ``intensity``, and the picture has 8 bits.
+    SettingsError
+        If ``intensity`` is no two numbers, the first below the second.
+
+    Warns
+    -----
+    InputWarning
+        If values lie below zero, far below white, or are floats above 1, and no ``intensity`` came.
     """
-    from PIL import Image
-
-    if "://" in str(path):
-        raise ImageError(f"{path}: an address, want the path of a file. Download it first.")
-    path = Path(path)
-    try:
-        with warnings.catch_warnings():
-            # Pillow's remarks on size and stray metadata: the pixels are there, or an error says why not
-            for kind in (UserWarning, RuntimeWarning):
-                warnings.simplefilter("ignore", kind)
-            with Image.open(path) as image:
-                image.load()
-                return _upright(_rgb(image), _orientation(image))
-    except Exception as error:  # Pillow raises many kinds for a damaged file
-        raise ImageError(f"{path}: {_why(error)}") from error
+    intensity = check_intensity(intensity)
+    picture = read_picture(source, intensity)
+    if intensity is not None and not picture.ranged:
+        raise ImageError(
+            f"{called(source)}: its black is 0 and its white 255, the upper 8 bits of each colour where it has more. "
+            "Leave out intensity (--intensity, --white), which is for greys of 16 or 32 bits, signed ones and floats."
+        )
+    if picture.doubt is not None:
+        warn(f"{called(source)}: {picture.doubt}", InputWarning)
+    return picture.pixels
 
 
-def _why(error: Exception) -> str:
-    """Why a file gave no image, and what to do."""
-    from PIL import Image, UnidentifiedImageError
-
-    if isinstance(error, FileNotFoundError):
-        return "no such file. Give the path of an image (PNG, JPEG, ...)."
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image that Pillow can read. Give a PNG, JPEG or the like."
-    if isinstance(error, (Image.DecompressionBombError, MemoryError)):
-        return "the image is too large to be read. Make it smaller."
-    system = getattr(error, "strerror", None)
-    hint = "" if system else " It may be cut short or damaged."
-    return f"the image cannot be read ({system or (str(error) or type(error).__name__).splitlines()[0]}).{hint}"
-
-
-def _orientation(image: Any) -> int:
-    try:
-        return int(image.getexif().get(EXIF_ORIENTATION, 1))
-    except Exception:  # damaged EXIF is common, and the pixels are there
-        return 1
-
-
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo a camera's turn: EXIF 2.32, tag 0x0112, says at which sides row 0 and column 0 belong."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def _rgb(image: Any) -> np.ndarray:
-    from PIL import Image
-
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _grey(np.asarray(image, np.float64), floats=image.mode == "F")
-    if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa", "RGBA"):
-        over = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
-    return np.array(image.convert("RGB"))
-
-
-def _grey(values: np.ndarray, *, floats: bool) -> np.ndarray:
-    """Values of unknown range: white is the least of 1 (for floats), 255, 65535 and the maximum that none exceeds."""
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    most = values.max(initial=0.0)
-    white = next((white for white in (1.0, 255.0, 65535.0)[not floats :] if most <= white), most)
-    grey = np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+def as_array(image: Any) -> np.ndarray:
+    """A PIL image as `load_image` reads it, anything else as numpy makes an array of it."""
+    return load_image(image) if is_pil(image) else np.asarray(image)
 
 
 def enlarge(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
@@ -182,8 +147,9 @@ class View:
     mode : {"warp", "short", "crop"}
         "warp": to ``size`` whatever the proportions, as Caffe's own classification does. "short": the short side to
         ``size``. "crop": not resized, as in the authors' later code.
-    size : int, (height, width) or None
-        What to resize to; None is the net's input. Of two numbers, "short" takes the smaller.
+    size : int, (height, width), "caffe" or None
+        What to resize to; None is the net's input. Of two numbers, "short" takes the smaller. "caffe" is 256 where
+        the net's input is 224 to 227 pixels on each side, otherwise the net's input.
     antialias : bool
         Smooth before shrinking. Caffe did not, in 2016, nor were its training images smoothed.
 
@@ -191,8 +157,15 @@ class View:
     """
 
     mode: str = "warp"
-    size: int | tuple[int, int] | None = None
+    size: int | tuple[int, int] | str | None = None
     antialias: bool = False
+
+    def settled(self, crop: tuple[int, ...]) -> View:
+        """This view with a number for the size "caffe", as it is for a net's input ``crop`` (height, width)."""
+        if not (isinstance(self.size, str) and self.size == CAFFES):
+            return self
+        low, high = CAFFE_INPUTS
+        return replace(self, size=CAFFE_SIZE if all(low <= side <= high for side in crop) else None)
 
     def frame(self, original: tuple[int, int], crop: tuple[int, int]) -> Frame:
         """Geometry of the view of an ``original`` (height, width) for a net's input ``crop`` (height, width)."""
@@ -204,7 +177,7 @@ class View:
         return Frame(original, resized, corner, crop)
 
     def _resized(self, original: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int]:
-        size = self._size(crop)
+        size = self.settled(crop)._size(crop)
         if self.mode == "warp":
             if size[0] < crop[0] or size[1] < crop[1]:
                 raise SettingsError(
@@ -236,13 +209,14 @@ class View:
 
         Parameters
         ----------
-        image : (H, W, C) array, RGB 0..255 for photographs
+        image : (H, W, C) array, RGB 0..255 for photographs, or a PIL image
         crop : (height, width) of the net's input
 
         Returns
         -------
         (C, height, width) float32 array in the image's own values
         """
+        image = as_array(image)
         if image.ndim != 3 or 0 in image.shape:
             raise ImageError(f"an image has the shape (height, width, colours), this one {image.shape}.")
         frame = self.frame(image.shape[:2], crop)

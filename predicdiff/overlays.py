@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import ImageError, SettingsError
 from .images import LUMA
+from .tones import Tones, tones_of
 
 #: The greyed image's black and white: lifted, so that dark colours stand out against it.
 GREYS = (0.3, 1.0)
@@ -76,14 +77,17 @@ def find_colour_map(name: str = DEFAULT) -> ColourMap:
     return COLOUR_MAPS[name]
 
 
-def picture(pixels: np.ndarray) -> np.ndarray:
+def picture(pixels: np.ndarray, *, tones: Tones | None = None) -> np.ndarray:
     """Pixels or an image as colours to show.
 
     Parameters
     ----------
     pixels : (C, H, W) float array, or (H, W, 3) uint8 array, which is returned as it is
-        Three channels are RGB, one is grey, of any other number the mean is shown. Values that leave 0..255 are
-        stretched from their least to their largest; NaN becomes black.
+        Three channels are RGB, one is grey, of any other number the mean is shown. NaN becomes black.
+    tones : Tones, optional
+        Which values are black and white, such as `Explanation.tones`: by `tones.PIXELS` a dark photograph stays dark.
+        By default what the pixels' own values say, see `tones.tones_of`: 0 to 1 and 0 to 255 are drawn as such, others
+        from their least to their largest.
 
     Returns
     -------
@@ -94,18 +98,15 @@ def picture(pixels: np.ndarray) -> np.ndarray:
         raise ImageError(f"pixels have the shape (channels, height, width), these {pixels.shape}.")
     if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
         return pixels.copy()
+    tones = tones or tones_of(pixels)
     values = pixels.astype(np.float64)
     if len(values) != 3:
         values = values.mean(axis=0, keepdims=True)
-    return np.ascontiguousarray(np.broadcast_to(_bytes(values), (3, *values.shape[1:])).transpose(1, 2, 0))
+    return np.ascontiguousarray(np.broadcast_to(_bytes(values, tones), (3, *values.shape[1:])).transpose(1, 2, 0))
 
 
-def _bytes(values: np.ndarray) -> np.ndarray:
-    known = values[np.isfinite(values)]
-    low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
-    # interpolation may leave 0..255 by a rounding: that is no reason to stretch
-    if low < -0.5 or high > 255.5:
-        values = (values - low) * (255.0 / max(high - low, np.finfo(float).tiny))
+def _bytes(values: np.ndarray, tones: Tones) -> np.ndarray:
+    values = (values - tones.black) * (255.0 / max(tones.white - tones.black, np.finfo(float).tiny))
     return np.clip(np.rint(np.nan_to_num(values, nan=0.0, posinf=255.0, neginf=0.0)), 0, 255).astype(np.uint8)
 
 
@@ -244,6 +245,7 @@ def overlay(
     relevance : (H, W) float array
         Clear where it is zero or not finite.
     ground : (C, H, W) pixels or (H, W, 3) uint8 image
+        Pixels are drawn by their own values, as `picture` does, which makes an image of them by others too.
     scale, hide, colour_map
         As for `tint`.
 

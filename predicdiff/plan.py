@@ -13,9 +13,10 @@ import numpy as np
 
 from . import evidence, windows
 from ._version import __version__
-from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities
+from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities, settled
 from .checks import check_drawn
 from .errors import ExplanationError, SettingsError
+from .examination import Examined, Trial, examine
 from .explanation import Explanation, Target
 from .images import Frame
 from .noise import Noise
@@ -24,6 +25,7 @@ from .readout import Readout, make_readout
 from .samplers.hidden import activations_of
 from .settings import Settings
 from .targets import default_blob, see
+from .tones import Tones, activation_tones, tones_of
 
 #: Evaluations in a tile, at least; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
@@ -105,25 +107,28 @@ class Plan:
             "measure": readout.measure, "against": None if readout.against is None else list(readout.against),
             "training_instances": readout.instances, "classes": readout.classes,
             "start": asked.start, "channels_apart": asked.channels_apart,
+            **({"repeat": asked.repeat} if asked.repeat > 1 else {}),
         }  # fmt: skip
 
     def tiles(self, evaluations: int = TILE_EVALUATIONS) -> list[slice]:
         """Runs of windows, the units of work, each of about so many evaluations."""
         return windows.tiles(len(self.origins), max(1, -(-evaluations // self.settings.samples)))
 
-    def batch(self, memory: int) -> int:
-        """Inputs evaluated at once: as many as the net likes best, if they fit into ``memory`` bytes.
+    def batch(self, memory: int, asked: int | None = None) -> int:
+        """Inputs evaluated at once: those asked for, or as many as the net likes best and fit into ``memory`` bytes.
 
         Raises
         ------
         SettingsError
             If the net knows that not even one does.
         """
+        if asked is not None:
+            return asked
         most = self.abilities.longest_batch
         if self.abilities.bytes_needed is None:
             return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
-        asked = self.settings
-        once, each = self.abilities.bytes_needed(self.blob, start=asked.start, window=asked.asked_window)
+        start, window = self.settings.start, self.settings.asked_window
+        once, each = self.abilities.bytes_needed(self.blob, start=start, window=window)
         room = int(memory * (1 - DRAWS_SHARE)) - once
         if room < each:
             least = (once + each) / (1 - DRAWS_SHARE) / 1e9
@@ -140,13 +145,33 @@ class Plan:
         room = memory * DRAWS_SHARE / (8 * len(self.ground) * math.prod(self.settings.sides))
         return max(TILE_EVALUATIONS, int(min(liked, room)))
 
+    @property
+    def tones(self) -> Tones:
+        """What is black, grey and white where windows lie: the net's preprocessing says so, or else the values do."""
+        if self.settings.start is not None:
+            return activation_tones(self.ground)
+        return tones_of(self.ground, pixels=self.abilities.preprocessing is not None)
+
     def with_sampler(self, sampler: Sampler) -> Analysis:
-        """The whole analysis, ready to run, with no more samples than there are; a SamplerError if it is none."""
+        """The whole analysis, ready to run, with no more samples than there are.
+
+        The net is tried out on the first draws, and computed otherwise where that is needed for it to answer alike.
+
+        Raises
+        ------
+        SamplerError
+            If it is no sampler.
+        SettingsError
+            If the net does not answer alike however it is asked.
+        """
+        sampler = settled(sampler, self.tones)
         drawing = sampler_abilities(sampler)
         parts = {part.name: getattr(self, part.name) for part in fields(Plan)}
         if drawing.most_draws is not None:
             parts["settings"] = replace(self.settings, samples=min(self.settings.samples, drawing.most_draws))
-        return Analysis(**parts, sampler=sampler, drawing=drawing)
+        analysis = Analysis(**parts, sampler=sampler, drawing=drawing, examined=Examined(self.net))
+        examined = examine(self.net, analysis.trial)
+        return replace(analysis, net=examined.net, abilities=net_abilities(examined.net), examined=examined)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +180,19 @@ class Analysis(Plan):
 
     sampler: Sampler
     drawing: SamplerAbilities
+    examined: Examined
+
+    @property
+    def trial(self) -> Trial:
+        """What the net is tried out on: a draw for the first window and one for another, amid the image."""
+        some = self.origins[sorted({0, len(self.origins) // 2})]
+        settings, seen = self.settings, self.seen
+        draws = self._drawn(some)[:, 0]
+        return Trial(seen.pixels, seen.ground, settings.start, self.blob, self.units, some, draws, settings.repeat)
+
+    def batch(self, memory: int, asked: int | None = None) -> int:
+        """As `Plan.batch`; 1 of a net that is to be given one image at a time."""
+        return super().batch(memory, 1 if self.examined.alone else asked)
 
     @property
     def identity(self) -> Json:
@@ -190,7 +228,9 @@ class Analysis(Plan):
 
     def draw(self, tile: slice) -> np.ndarray:
         """Patches (n, S, C, h, w) for a tile's windows."""
-        origins = self.origins[tile]
+        return self._drawn(self.origins[tile])
+
+    def _drawn(self, origins: np.ndarray) -> np.ndarray:
         patches = np.asarray(self.sampler.draw(self.ground, origins, **self._request), np.float32)
         check_drawn(f"{self.drawing.name}.draw", patches.shape, self._wanted(origins), patches)
         return patches
@@ -221,7 +261,8 @@ class Analysis(Plan):
         return evidence.Difference(value, variance)
 
     def difference(self, values: np.ndarray) -> evidence.Difference:
-        """Differences (n, T) from values (n, S, units)."""
+        """Differences (n, T) from values (n, S, units); NaN where a net gives no number."""
+        values = np.where(np.isfinite(values), values, np.nan)
         population = self.population
         sampled = 0.0 if population is None else values.shape[1] / max(1, population)
         return self.readout.difference(values, sampled=sampled)
@@ -231,7 +272,11 @@ class Analysis(Plan):
         hidden = {} if start is None else {"start": start}
         # a net that says so takes noise and hidden starts too, beyond `protocols.Net`
         evaluate: Callable[..., np.ndarray] = self.net.evaluate
-        return evaluate(self.pixels, origins, draws, blob=self.blob, units=self.units, batch_size=batch_size, **hidden)
+        asked = {"blob": self.blob, "units": self.units, "batch_size": batch_size, **hidden}
+        values = evaluate(self.pixels, origins, draws, **asked)
+        for _ in range(self.settings.repeat - 1):
+            values = values + evaluate(self.pixels, origins, draws, **asked)
+        return values / self.settings.repeat
 
     @property
     def _request(self) -> dict[str, Any]:

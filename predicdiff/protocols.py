@@ -7,11 +7,13 @@ from typing import Any, Callable, Dict, Mapping, Protocol, Sequence, Tuple, Unio
 import numpy as np
 
 from .noise import Noise
+from .tones import Tones
 
 #: An index into one blob of one image; what it leaves over is averaged: ``(281,)`` is a class,
 #: ``(3, 10, 12)`` one unit of a map, ``(3,)`` the mean over map 3.
 Unit = Tuple[int, ...]
-UnitLike = Union[int, Sequence[int]]
+#: A class may be given by its name too.
+UnitLike = Union[int, str, Sequence[int]]
 
 #: Sides of a window or a context, one for each axis; a square one may be given by one number.
 Sides = Tuple[int, ...]
@@ -175,6 +177,30 @@ class TellsEvaluation(Protocol):
         """How `evaluate` works, in words."""
 
 
+class RunsAlone(Protocol):
+    """A net that can compute its inputs one at a time, where the answer for one depends on the others in its batch."""
+
+    #: Whether it does.
+    alone: bool
+
+    def one_by_one(self) -> Net:
+        """The same net with ``alone`` true."""
+
+
+class CanBeRenewed(Protocol):
+    """A net that can be made anew of what it stands for, should that have changed since."""
+
+    def renewed(self) -> Net:
+        """A net of the same source as it is now."""
+
+
+class HasDouble(Protocol):
+    """A net that can be had in float64, to tell rounding from a real difference."""
+
+    def in_double(self) -> Net | None:
+        """A copy whose `forward` computes in float64 and gives it; None where that is not to be had."""
+
+
 class HasPopulation(Protocol):
     """A sampler whose draws are a choice without repetition; the standard error is corrected for it."""
 
@@ -193,6 +219,13 @@ class MakesNoise(Protocol):
 
     def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int) -> Noise:
         """A `noise.Noise` of which `draw`'s patches are made."""
+
+
+class Settles(Protocol):
+    """A sampler that is told among which values its draws are to stand, before it draws."""
+
+    def among(self, tones: Tones) -> Sampler:
+        """Itself, or the sampler that suits these values; refuses or warns where its own are of another range."""
 
 
 class HasProvenance(Protocol):

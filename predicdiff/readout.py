@@ -9,7 +9,7 @@ import numpy as np
 
 from . import evidence
 from .abilities import NetAbilities
-from .errors import SettingsError
+from .errors import ExplanationError, SettingsError
 from .explanation import Target
 from .protocols import Net, Unit
 from .settings import Settings
@@ -68,7 +68,8 @@ def make_readout(net: Net, abilities: NetAbilities, pixels: np.ndarray, blob: st
     """Evaluate the untouched image, and find in its ``blob`` what the settings ask for."""
     lookup(net.blobs, blob)
     measure = _measure(net, blob, settings.measure)
-    values = net.forward(net.encode(pixels)[None], [blob])[blob]
+    values = _untouched(net, pixels, blob, settings.passes)
+    _check_numbers(net, values, blob)
     targets, against = find_targets(net, values[0], blob, settings)
     n = settings.training_instances
     instances = whole_number("training_instances N", net.training_instances if n is None else n)
@@ -76,6 +77,29 @@ def make_readout(net: Net, abilities: NetAbilities, pixels: np.ndarray, blob: st
     if measure == "evidence":
         _check_probabilities(values[0], blob, instances, classes)
     return Readout(targets, against, read(values, _units(targets, against))[0], measure, instances, classes)
+
+
+def _untouched(net: Net, pixels: np.ndarray, blob: str, passes: int) -> np.ndarray:
+    """The blob (1, ...) of the untouched image, averaged over so many passes."""
+    inputs = net.encode(pixels)[None]
+    values = net.forward(inputs, [blob])[blob]
+    if passes == 1:
+        return values
+    total = np.asarray(values, np.float64)
+    for _ in range(passes - 1):
+        total = total + net.forward(inputs, [blob])[blob]
+    return total / passes
+
+
+def _check_numbers(net: Net, values: np.ndarray, blob: str) -> None:
+    """Refuse an image for which the net gives no number."""
+    wrong = int(np.isnan(values).sum())
+    if wrong:
+        raise ExplanationError(
+            f"net {net.name!r} gives NaN for the image itself, in {wrong} of {values.size} values of blob {blob!r}: "
+            "want numbers. Look whether the image is as the net wants it (its range, its preprocessing), and at its "
+            "weights."
+        )
 
 
 def read_base(net: Net, pixels: np.ndarray, blob: str, units: Sequence[Unit]) -> np.ndarray:

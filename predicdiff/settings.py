@@ -16,7 +16,7 @@ from .windows import Sides, SidesLike, as_asked, sides
 MEASURES = ("evidence", "activation")
 #: How settings that are whole numbers are called in errors.
 COUNTED = {
-    "samples": "samples S", "stride": "stride", "top": "top",
+    "samples": "samples S", "stride": "stride", "top": "top", "repeat": "repeat",
     "training_instances": "training_instances N",
 }  # fmt: skip
 
@@ -38,12 +38,13 @@ class Settings:
     units: Sequence[UnitLike] | None = None
     channels: Sequence[int] | None = None
     top: int | None = None
-    against: int | None = None
+    against: UnitLike | None = None
     measure: str | None = None
     seed: int = 0
     training_instances: int | None = None
     start: str | None = None
     channels_apart: bool = False
+    repeat: int = 1
 
     def __post_init__(self) -> None:
         """Check, and make plain ints of whatever counts."""
@@ -56,17 +57,24 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.samples < 1:
             raise SettingsError(f"samples S = {self.samples}: want at least 1.")
+        if self.repeat < 1:
+            raise SettingsError(f"repeat = {self.repeat}: want at least 1.")
         if self.measure not in (None, *MEASURES):
             raise SettingsError(f"measure {self.measure!r} is unknown: want {' or '.join(MEASURES)}.")
         if sum(choice is not None for choice in (self.units, self.channels, self.top)) > 1:
             raise SettingsError("units, channels and top were given together: want one of them.")
         for word, choice in (("units", self.units), ("channels", self.channels)):
-            if choice is not None and not np.iterable(choice):
+            if choice is not None and (isinstance(choice, (str, bytes)) or not np.iterable(choice)):
                 raise SettingsError(f"{word} = {choice!r}: want a list of them, such as [{choice!r}].")
             if choice is not None:
                 object.__setattr__(self, word, tuple(choice))
         if () in (self.units, self.channels):
             raise SettingsError("no unit to explain: want at least one.")
+
+    @property
+    def passes(self) -> int:
+        """Over how many passes the untouched image's values are averaged: as many as go into a window's."""
+        return 1 if self.repeat == 1 else self.repeat * self.samples
 
     @property
     def sides(self) -> Sides:

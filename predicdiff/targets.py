@@ -8,12 +8,13 @@ from typing import Any, Sequence
 import numpy as np
 
 from .abilities import NetAbilities
-from .errors import ImageError, InputWarning, SettingsError, warn
+from .errors import ImageError, SettingsError
 from .explanation import Target
-from .images import Frame
+from .images import Frame, as_array
 from .protocols import Net, Unit, UnitLike
 from .settings import Settings
-from .units import check_unit, lookup
+from .tones import check_pixels
+from .units import check_unit, class_labels, find_unit, lookup
 
 
 def see(net: Net, abilities: NetAbilities, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
@@ -22,44 +23,55 @@ def see(net: Net, abilities: NetAbilities, image: np.ndarray) -> tuple[np.ndarra
     image = _finite(image)
     wanted = tuple(net.input_shape)
     if preprocessing is not None:
-        _warn_if_no_pixels(image)
+        check_pixels(image)
+    given, image = image.shape, _with_channel(image, wanted, viewed=preprocessing is not None)
     if image.shape == wanted:
         return np.array(image, np.float32), None, None
     if image.ndim == 3 and image.shape[2] in (3, wanted[0]) and preprocessing is not None:
         frame = preprocessing.view.frame(image.shape[:2], wanted[1:])
-        rgb = image.copy() if image.shape[2] == 3 and image.dtype == np.uint8 else None
-        return net.view(image), rgb, frame
+        return net.view(image), _kept(image), frame
     other = (
         "; a net that was loaded with preprocessing= takes images of any size"
         if preprocessing is None
         else ", or an RGB image (height, width, 3)"
     )
-    raise ImageError(f"the image has the shape {image.shape}: want pixels {wanted} as net.view gives them{other}.")
+    raise ImageError(f"the image has the shape {given}: want pixels {wanted} as net.view gives them{other}.")
+
+
+def _with_channel(image: np.ndarray, wanted: tuple[int, ...], *, viewed: bool) -> np.ndarray:
+    """A grey image (H, W) with a channel, for a net of one: the last if it is to be ``viewed``, else the first."""
+    if wanted[0] != 1 or image.shape == wanted:
+        return image
+    if image.ndim == 2:
+        image = image[..., None]
+    return image if viewed or image.ndim != 3 or image.shape[2] != 1 else image.transpose(2, 0, 1)
+
+
+def _kept(image: np.ndarray) -> np.ndarray | None:
+    """An image (H, W, 3) of uint8 to draw the map on, which a grey one makes too; None of other numbers or channels."""
+    if image.dtype != np.uint8 or image.shape[2] not in (1, 3):
+        return None
+    return np.repeat(image, 3 // image.shape[2], axis=2)
 
 
 def _finite(image: Any) -> np.ndarray:
     if isinstance(image, (str, bytes, os.PathLike)):
         raise ImageError(f"the image is {image!r}: want an array. `load_image` reads a file.")
     try:
-        array = np.asarray(image)
+        array = as_array(image)
+    except ImageError:
+        raise
     except Exception as error:  # whatever a stranger's array raises, such as a tensor with a gradient
         raise ImageError(f"the image is a {type(image).__name__}, and no array is made of it ({error}).") from error
+    if array.ndim == 0:
+        raise ImageError(
+            f"the image is a {type(image).__name__}: want an array of numbers or a PIL image. `load_image` reads files."
+        )
     if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
         raise ImageError("the image holds NaN, infinity or what is no number: want finite numbers.")
     if array.size == 0:
         raise ImageError(f"the image has the shape {array.shape}, and no pixels.")
     return array
-
-
-def _warn_if_no_pixels(image: np.ndarray) -> None:
-    """Of a net with preprocessing pixels are 0 to 255: 0 to 1, or what is encoded already, would be encoded again."""
-    low, high = float(image.min()), float(image.max())
-    if image.dtype.kind == "f" and (low < -1 or 0 < high <= 1):
-        warn(
-            f"the image's values lie between {low:.3g} and {high:.3g}, but pixels are 0 to 255: "
-            "the net's preprocessing does the rest.",
-            InputWarning,
-        )
 
 
 def find_targets(net: Net, base: np.ndarray, blob: str, settings: Settings) -> tuple[list[Target], Unit | None]:
@@ -80,8 +92,8 @@ def find_targets(net: Net, base: np.ndarray, blob: str, settings: Settings) -> t
         units = settings.units
     else:
         units = _best(net, base, blob, 1 if settings.top is None else settings.top)
-    indices = [check_unit(shape, unit, blob=blob) for unit in units]
-    other = None if settings.against is None else check_unit(shape, settings.against, blob=blob)
+    indices = [find_unit(net, blob, unit) for unit in units]
+    other = None if settings.against is None else find_unit(net, blob, settings.against)
     if other in indices:
         raise SettingsError(f"class {settings.against} was to be held against itself: give another unit or class.")
     title = None if other is None else name(net, blob, other)
@@ -139,7 +151,7 @@ def predicted(net: Net, pixels: np.ndarray, blob: str) -> Unit:
 
 def name(net: Net, blob: str, unit: Unit) -> str:
     """A class's label, or ``blob[index]``."""
-    labels: Any = net.labels
-    if labels is not None and blob in (net.scores, net.output) and len(labels) == net.blobs[blob][0]:
+    labels = class_labels(net, blob)
+    if labels is not None:
         return str(labels[unit[0]])
     return f"{blob}[{', '.join(map(str, unit))}]"

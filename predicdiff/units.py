@@ -1,4 +1,4 @@
-"""Addresses inside a net: blobs by name, units by index; and numbers that count something."""
+"""Addresses inside a net: blobs by name, units by index or a class's name; and numbers that count something."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from .errors import BlobError, SettingsError
-from .protocols import Unit, UnitLike
+from .protocols import Net, Unit, UnitLike
 
 
 def whole_number(name: str, value: int) -> int:
@@ -45,6 +45,59 @@ def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
     if not 1 <= len(index) <= len(shape) or any(not 0 <= i < size for i, size in zip(index, shape)):
         raise BlobError(f"unit {unit} is out of range: blob {blob!r} has the shape {shape}, indices from 0.")
     return index
+
+
+def find_unit(net: Net, blob: str, unit: UnitLike) -> Unit:
+    """A unit of a net's blob as `check_unit` gives it; a class of the net by its name too, see `numbered`."""
+    shape = lookup(net.blobs, blob)
+    if not isinstance(unit, str):
+        return check_unit(shape, unit, blob=blob)
+    labels = class_labels(net, blob)
+    if labels is None:
+        raise SettingsError(
+            f"unit {unit!r}: no names are known of the units of blob {blob!r}. Give an index, or a blob of classes and "
+            "their labels."
+        )
+    return (numbered(labels, unit),)
+
+
+def class_labels(net: Net, blob: str) -> Sequence[str] | None:
+    """A name for each class, if the blob is one of classes and the net knows their names."""
+    named = net.labels is not None and blob in (net.scores, net.output) and len(net.labels) == net.blobs[blob][0]
+    return net.labels if named else None
+
+
+def numbered(labels: Sequence[str], name: str) -> int:
+    """The number of the class whose label, or one of the names in it with commas between, is this, in either case.
+
+    >>> labels = ["tabby, tabby cat", "Egyptian cat"]
+    >>> numbered(labels, "Tabby"), numbered(labels, "egyptian cat")
+    (0, 1)
+
+    Raises
+    ------
+    SettingsError
+        If there is none, or more than one.
+    """
+    called: dict[str, set[int]] = {}
+    spelt: dict[str, str] = {}
+    for number, label in enumerate(map(str, labels)):
+        for one in (label, *label.split(",")):
+            called.setdefault(_folded(one), set()).add(number)
+            spelt.setdefault(_folded(one), one.strip())
+    found = sorted(called.get(_folded(name), ()))
+    if not found:
+        near = difflib.get_close_matches(_folded(name), called, n=5, cutoff=0.5)
+        hint = f"Near names: {'; '.join(spelt[one] for one in near)}." if near else "`net.labels` has all names."
+        raise SettingsError(f"no class is called {name!r}. {hint} A class may be given by its number too.")
+    if len(found) > 1:
+        told = ", ".join(f"{number} ({labels[number]})" for number in found)
+        raise SettingsError(f"more than one class is called {name!r}: {told}. Give one of these numbers.")
+    return found[0]
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 def as_map(shape: Sequence[int]) -> tuple[int, int, int]:

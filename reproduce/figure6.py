@@ -27,7 +27,7 @@ CAPTION = (
     "for all images. Conditional sampling. "
 )
 #: What the caption says of a net whose maps the paper shows too.
-BESIDE = "Above {maps} of {layer}, which the paper's version of 2017 shows; below, of the others,"
+BESIDE = "Above maps {maps} of {layer}, which the paper's version of 2017 shows; below, of the others{and_nets},"
 
 
 def choose(cases: Sequence[common.Case]) -> list[int]:
@@ -40,7 +40,7 @@ def choose(cases: Sequence[common.Case]) -> list[int]:
 
 
 def block(case: common.Case, result: Explanation, scales: Sequence[float], rows: Sequence[str]) -> Block:
-    """A row of the paper's maps where the page has one, and a row of ours."""
+    """A row of the paper's maps where the page has one, empty for nets of which it shows none, and a row of ours."""
     panels = [overlay(relevance, result.pixels, scale=scale) for relevance, scale in zip(result.relevance, scales)]
     notes = [
         f"map {target.unit[0]}: mean {value:.3g}\nfull colour: ±{scale:.2g}"
@@ -63,13 +63,15 @@ def _filled(items: Sequence[Any], empty: Any, count: int) -> list[Any]:
     return [*items, *[empty] * (count - len(items))]
 
 
-def caption(nets: Sequence[Any]) -> str:
-    """What is shown and which maps are whose."""
-    for net in nets:
+def caption(nets: dict[str, Any]) -> str:
+    """What is shown of nets, by title, and which maps are whose."""
+    for title, net in nets.items():
         if net.name in PAPER_MAPS:
             *firsts, last = PAPER_MAPS[net.name]
-            maps = f"maps {', '.join(map(str, firsts))} and {last}"
-            return CAPTION.format(which=BESIDE.format(maps=maps, layer=layers(net)[1]))
+            maps, layer, and_nets = f"{', '.join(map(str, firsts))} and {last}", layers(net)[1], ""
+            if len(nets) > 1:
+                layer, and_nets = f"{title}'s {layer}", ", and of other nets"
+            return CAPTION.format(which=BESIDE.format(maps=maps, layer=layer, and_nets=and_nets))
     return CAPTION.format(which="They are")
 
 
@@ -104,7 +106,7 @@ def main(request: common.WindowRequest) -> None:
         numbers += [
             {"image": case.name, "scales": scales, **common.facts(result)} for case, result in zip(group, of_group)
         ]
-    told = f"{caption(list(loaded.values()))}{common.settings(results, quality)} {stand_in}"
+    told = f"{caption(loaded)}{common.settings(results, quality)} {stand_in}"
     common.page(out, 6, blocks, rows, told, numbers, across=1)
 
 

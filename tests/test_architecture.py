@@ -19,13 +19,15 @@ import predicdiff
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
     ("errors", "noise", "_version"),
-    ("protocols",),
+    ("tones",),
+    ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "files", "journal"),
     ("abilities",),
+    ("consistency",),
     ("samplers", "nets", "explanation", "overlays"),
     ("settings",),
     ("targets", "presets", "comparing"),
-    ("readout", "checks", "plotting"),
+    ("readout", "checks", "examination", "plotting"),
     ("plan",),
     ("executors",),
     ("algorithm",),

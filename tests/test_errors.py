@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from helpers.oracle_nets import LinearNet, NormalSampler, photo
 
 import predicdiff as pd
-from predicdiff.errors import ConfidenceWarning, InputWarning
+from predicdiff.errors import ConfidenceWarning, InputWarning, warn, without
 
 SHAPE = (1, 4, 5)
 
@@ -37,3 +39,22 @@ def test_warnings_point_at_the_line_that_called(call: Any, category: type[Warnin
     with pytest.warns(category) as caught:
         call()
     assert {(one.filename, one.lineno) for one in caught} == {(__file__, inspect.getsourcelines(call)[1])}
+
+
+def test_what_is_left_out_in_one_thread_is_heard_in_others() -> None:
+    """The filters of `warnings` are those of the whole process: two threads put them back in the wrong order."""
+    inside, heard = threading.Event(), threading.Event()
+
+    def quiet() -> None:
+        with without(InputWarning):
+            warn("left out", InputWarning)  # an error in tests, were it heard
+            inside.set()
+            assert heard.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(quiet)
+        assert inside.wait(60)
+        with pytest.warns(InputWarning, match="heard"), without(ConfidenceWarning):
+            warn("heard", InputWarning)
+        heard.set()
+        other.result()

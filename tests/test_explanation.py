@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from helpers.same import assert_same
 from helpers.sealed import rewritten
 
 from predicdiff.errors import ExplanationError, SettingsError
@@ -50,17 +51,6 @@ def fill(path: Path) -> bytes:
     """A file that was there before."""
     path.write_bytes(b"the earlier result")
     return path.read_bytes()
-
-
-def assert_same(result: Explanation, wanted: Explanation) -> None:
-    for field in dataclasses.fields(Explanation):
-        old, new = getattr(wanted, field.name), getattr(result, field.name)
-        if isinstance(old, np.ndarray):
-            assert new.dtype == old.dtype, field.name
-            np.testing.assert_array_equal(new, old, err_msg=field.name)
-        else:
-            assert new == old, field.name
-            assert type(new) is type(old), field.name
 
 
 # there and back

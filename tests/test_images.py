@@ -160,7 +160,9 @@ def test_big_endian_sixteen_bits(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_image(tmp_path / "a.pgm"), three(grey))
 
 
-@pytest.mark.parametrize(("most", "white"), [(255, 255), (256, 65535), (65535, 65535), (65536, 65536), (10**9, 10**9)])
+@pytest.mark.parametrize(
+    ("most", "white"), [(255, 255), (40_000, 65535), (65535, 65535), (65536, 65536), (10**9, 10**9)]
+)
 def test_thirty_two_bits_are_scaled_to_what_holds_them(tmp_path: Path, most: int, white: int) -> None:
     values = np.linspace(0, most, ROWS * COLUMNS).astype(np.int32).reshape(ROWS, COLUMNS)
     loaded = load_image(saved(Image.fromarray(values), tmp_path / "a.tif"))
@@ -168,6 +170,7 @@ def test_thirty_two_bits_are_scaled_to_what_holds_them(tmp_path: Path, most: int
 
 
 @pytest.mark.parametrize(("most", "white"), [(0.0, 1), (0.5, 1), (1.0, 1), (200.0, 255), (60_000.0, 65535)])
+@pytest.mark.filterwarnings("ignore:.*its greys go from:predicdiff.errors.InputWarning")
 def test_floats_are_scaled_to_what_holds_them(tmp_path: Path, most: float, white: float) -> None:
     values = np.linspace(0, most, ROWS * COLUMNS).astype(np.float32).reshape(ROWS, COLUMNS)
     loaded = load_image(saved(Image.fromarray(values), tmp_path / "a.tif"))
@@ -175,9 +178,10 @@ def test_floats_are_scaled_to_what_holds_them(tmp_path: Path, most: float, white
 
 
 def test_floats_that_are_none_are_black(tmp_path: Path) -> None:
-    values = np.array([[np.nan, 1.0], [-5.0, np.inf]], np.float32)
-    loaded = load_image(saved(Image.fromarray(values), tmp_path / "a.tif"))
-    np.testing.assert_array_equal(loaded[..., 0], [[0, 255], [0, 0]])
+    values = np.array([[np.nan, 1.0], [0.2, np.inf]], np.float32)
+    path = saved(Image.fromarray(values), tmp_path / "a.tif")
+    np.testing.assert_array_equal(load_image(path)[..., 0], [[0, 255], [51, 0]])
+    np.testing.assert_array_equal(load_image(path, intensity=(-1, 1))[..., 0], [[0, 255], [153, 0]])
 
 
 def test_the_first_picture_of_an_animation(tmp_path: Path) -> None:
@@ -396,6 +400,8 @@ CASES = [
     (View("warp", 24), (30, 44), (16, 20), (24, 24)),
     (View("warp", (22, 31)), (30, 44), (16, 20), (22, 31)),
     (View("warp", 24), (7, 5), (16, 20), (24, 24)),
+    (View("warp", "caffe"), (30, 44), (16, 20), (16, 20)),
+    (View("short", "caffe"), (30, 44), (16, 20), (16, 23)),
     (View("short"), (30, 44), (16, 20), (16, 23)),
     (View("short", 24), (30, 44), (16, 20), (24, 35)),
     (View("short", 24), (44, 30), (16, 20), (35, 24)),
@@ -425,6 +431,9 @@ def test_the_views_of_the_paper_and_of_caffe() -> None:
     assert View("warp", 256).frame((375, 500), (227, 227)) == Frame((375, 500), (256, 256), (14, 14), (227, 227))
     assert View("short", 256).frame((375, 500), (224, 224)) == Frame((375, 500), (256, 341), (16, 58), (224, 224))
     assert View("crop").frame((375, 500), (227, 227)) == Frame((375, 500), (375, 500), (74, 136), (227, 227))
+    for crop, resized in ((28, 28), (223, 223), (224, 256), (227, 256), (228, 228), (299, 299)):
+        assert View("warp", "caffe").frame((375, 500), (crop, crop)).resized == (resized, resized)
+        assert View("warp", "caffe").settled((crop, crop)).size in (resized, None)
 
 
 @pytest.mark.parametrize("antialias", [False, True])

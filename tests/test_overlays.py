@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from predicdiff import overlays
 from predicdiff.errors import ImageError, SettingsError
+from predicdiff.tones import PIXELS
 
 WHITE = np.full((2, 3, 3), 255, np.uint8)
 
@@ -46,7 +47,7 @@ def test_tint_is_clear_where_told() -> None:
     assert overlays.tint(np.ones((1, 2)), hide=hide)[0, :, 3].tolist() == [0, 255]
 
 
-@given(seed=st.integers(0, 1000), grey=st.integers(0, 255))
+@given(seed=st.integers(0, 1000), grey=st.integers(2, 255))  # of floats 1 is white
 def test_overlay_blends_the_pane_with_the_greyed_image(seed: int, grey: int) -> None:
     relevance = random_map(seed)
     pane = overlays.tint(relevance) / 255.0
@@ -98,9 +99,24 @@ def test_picture_of_one_channel_is_grey_and_of_others_their_mean() -> None:
     assert overlays.picture(np.array([10.0, 20.0, 40.0, 90.0]).reshape(4, 1, 1)).tolist() == [[[40, 40, 40]]]
 
 
-def test_picture_stretches_what_leaves_the_range_of_bytes() -> None:
-    stretched = overlays.picture(np.array([-100.0, 0.0, 300.0]).reshape(1, 1, 3))[0, :, 0]
-    assert stretched.tolist() == [0, 64, 255]
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([-100.0, 0.0, 300.0], [0, 64, 255]),
+        ([0.0, 0.25, 1.0], [0, 64, 255]),
+        ([0.1, 0.25, 0.5], [26, 64, 128]),
+        ([-1.0, -0.5, 1.0], [0, 64, 255]),
+        ([-2.0, -0.8, 2.8], [0, 64, 255]),
+        ([200.0, 1100.0, 3800.0], [0, 64, 255]),
+        ([0.0, 0.8, 3.2], [0, 64, 255]),
+        ([0.0, 1.0, 3.0], [0, 1, 3]),  # whole numbers: a dark photograph
+        ([0.0, 64.0, 255.4], [0, 64, 255]),
+    ],
+)
+def test_picture_draws_values_by_their_own_range(values: list[float], shown: list[int]) -> None:
+    assert overlays.picture(np.array(values).reshape(1, 1, 3))[0, :, 0].tolist() == shown
+    of_the_net = overlays.picture(np.array(values).reshape(1, 1, 3), tones=PIXELS)[0, :, 0]
+    np.testing.assert_array_equal(of_the_net, np.clip(np.rint(values), 0, 255))
 
 
 def test_picture_of_nan_is_black() -> None:

@@ -174,13 +174,13 @@ def test_a_tile_is_many_batches_if_their_draws_fit(memory: int, preferred: int |
 @pytest.mark.parametrize(
     "shape",
     [
-        (5, 4, 3, 3),
-        (6, 4, 3, 3, 3),
-        (5, 5, 3, 3, 3),
-        (5, 0, 3, 3, 3),
-        (5, 4, 1, 3, 3),
-        (5, 4, 3, 3, 2),
-        (5, 4, 3, 2, 3),
+        (2, 4, 3, 3),
+        (3, 4, 3, 3, 3),
+        (2, 5, 3, 3, 3),
+        (2, 0, 3, 3, 3),
+        (2, 4, 1, 3, 3),
+        (2, 4, 3, 3, 2),
+        (2, 4, 3, 2, 3),
     ],
 )
 def test_draws_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
@@ -188,8 +188,8 @@ def test_draws_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
         def draw(self, *args: Any, **settings: Any) -> np.ndarray:
             return np.zeros(shape)
 
-    with pytest.raises(SamplerError, match=r"Wrong.draw gave an array \(.*want \(5, 1 to 4, 3, 3, 3\)"):
-        plan(sampler=Wrong()).draw(slice(0, 5))
+    with pytest.raises(SamplerError, match=r"Wrong.draw gave an array \(.*want \(2, 1 to 4, 3, 3, 3\)"):
+        plan(sampler=Wrong())
 
 
 def noise_of(windows: int, value: float = 1.0) -> Noise:
@@ -256,10 +256,10 @@ def test_noise_of_another_shape_or_of_no_numbers_is_refused() -> None:
 def test_draws_that_are_no_numbers_are_refused() -> None:
     class Wrong:
         def draw(self, *args: Any, **settings: Any) -> np.ndarray:
-            return np.full((5, 4, 3, 3, 3), np.nan)
+            return np.full((2, 4, 3, 3, 3), np.nan)
 
     with pytest.raises(SamplerError, match=r"Wrong\.draw gave NaN or infinity"):
-        plan(sampler=Wrong()).draw(slice(0, 5))
+        plan(sampler=Wrong())
 
 
 def test_a_tile_is_the_net_on_patches_that_the_sampler_drew() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.oracle_nets import LinearNet, MapNet, photo
+from PIL import Image
+from skimage.transform import resize
 
 from predicdiff.abilities import net_abilities
 from predicdiff.errors import BlobError, ImageError, InputWarning, SettingsError
-from predicdiff.images import View
+from predicdiff.images import View, load_image
 from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.settings import Settings
 from predicdiff.targets import find_targets, observed, predicted, see
@@ -203,6 +206,8 @@ class Stubborn:
     ("image", "words"),
     [
         ("cat.jpg", r"'cat\.jpg': want an array\. `load_image` reads a file"),
+        (None, r"the image is a NoneType: want an array of numbers or a PIL image"),
+        (io.BytesIO(), r"the image is a BytesIO: want .*`load_image` reads files"),
         (Stubborn(), r"a Stubborn, and no array is made of it \(it requires grad\)"),
         (np.zeros((0, 0, 3)), "no pixels"),
         (np.zeros((4, 4, 3)), "a net that was loaded with preprocessing= takes images of any size"),
@@ -213,18 +218,73 @@ def test_what_is_no_image_is_said(image: Any, words: str) -> None:
         seen_by(NET, image)
 
 
-@pytest.mark.parametrize("factor", [1 / 255, -1.0])
-def test_values_that_are_no_pixels_are_warned_of(factor: float) -> None:
-    net = MapNet((3, 5, 6))
-    image = photo((3, 5, 6)) * factor
-    seen_by(net, image)  # without preprocessing they are what the user says
-    net.preprocessing = Preprocessing()
-    seen_by(net, photo((3, 5, 6)))
-    seen_by(net, np.zeros((3, 5, 6)))
-    with pytest.warns(InputWarning, match="but pixels are 0 to 255"):
-        seen_by(net, image)
+def test_values_that_are_no_pixels_are_told_as_pixels_and_as_an_image() -> None:
+    net = WithPreprocessing(np.ones((2, *SHAPE)))
+    pixels, image = photo(SHAPE), np.random.default_rng(0).integers(0, 256, (20, 30, 3))
+    for fine in (pixels, image.astype(np.uint8), image, np.zeros(SHAPE)):
+        seen_by(net, fine)
+    for beyond in (-pixels, 257 * pixels, image.astype(np.uint16) * 257, image.astype(np.int16) * 8 - 1000):
+        with pytest.raises(ImageError, match=r"the image's values go from .*, but pixels are 0 to 255.*divide by 257"):
+            seen_by(net, beyond)
+        if beyond.shape == SHAPE:
+            seen_by(PLAIN, beyond)  # without preprocessing they are what the user says
+    for fractions in (pixels / 255, image / 255):
+        with pytest.warns(InputWarning, match="but pixels are 0 to 255"):
+            seen_by(net, fractions)
 
 
 def test_top_is_a_whole_number() -> None:
     with pytest.raises(SettingsError, match=r"top = 1\.5: want a whole number"):
         ask("prob", top=1.5)
+
+
+GREY = np.arange(20 * 30).reshape(20, 30).astype(np.uint8)
+
+
+@pytest.mark.parametrize("image", [GREY, GREY[..., None], Image.fromarray(GREY)], ids=["(H, W)", "(H, W, 1)", "PIL"])
+def test_a_grey_image_serves_a_net_of_one_channel(image: Any) -> None:
+    net = WithPreprocessing(np.ones((2, 1, 7, 9)))
+    pixels, kept, frame = seen_by(net, image)
+    by_hand = resize(GREY.astype(float), (7, 9), order=1, mode="edge", anti_aliasing=False)
+    np.testing.assert_allclose(pixels, by_hand[None], rtol=1e-5)
+    np.testing.assert_array_equal(kept, np.stack([GREY] * 3, axis=2))
+    assert frame == View("warp").frame((20, 30), (7, 9))
+
+
+def test_grey_pixels_serve_a_net_of_one_channel_as_they_are() -> None:
+    grey = photo((1, 5, 6))
+    for image in (grey, grey[0], grey[0, :, :, None]):
+        pixels, kept, frame = seen_by(NET, image)
+        np.testing.assert_array_equal(pixels, grey)
+        assert (kept, frame) == (None, None)
+    with pytest.raises(ImageError, match=r"has the shape \(6, 5\): want pixels \(1, 5, 6\)"):
+        seen_by(NET, grey[0].T)
+
+
+def test_a_pil_image_is_taken_as_its_file_would_be() -> None:
+    net = WithPreprocessing(np.ones((2, *SHAPE)))
+    rgba = np.random.default_rng(0).integers(0, 256, (20, 30, 4)).astype(np.uint8)
+    image = Image.fromarray(rgba)
+    pixels, kept, _ = seen_by(net, image)
+    np.testing.assert_array_equal(kept, load_image(image))
+    np.testing.assert_array_equal(pixels, net.view(kept))
+    np.testing.assert_array_equal(pixels, net.preprocessing.pixels(image, SHAPE))
+
+
+def test_classes_are_found_by_their_names() -> None:
+    net = MapNet((1, 5, 6))
+    net.labels = ["tabby, tabby cat", "Egyptian cat", "cup", "dog"]
+    names = (name for name in ("CUP", "tabby"))
+    targets, against = find_targets(
+        net, BASE["prob"][0], "prob", Settings(1, 1, 1, units=names, against="egyptian cat")
+    )
+    assert [(target.unit, target.name, target.against) for target in targets] == [
+        ([2], "cup", "Egyptian cat"),
+        ([0], "tabby, tabby cat", "Egyptian cat"),
+    ]
+    assert against == (1,)
+    assert ask("scores", net, units=["cup"]) == [[2]]
+    with pytest.raises(SettingsError, match=r"unit 'cup': no names are known of the units of blob 'maps'"):
+        ask("maps", net, units=["cup"])
+    with pytest.raises(SettingsError, match=r"units = 'cup': want a list of them, such as \['cup'\]"):
+        ask("prob", net, units="cup")

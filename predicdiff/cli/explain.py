@@ -14,6 +14,7 @@ from ..algorithm import first_state, run, windows_done
 from ..effort import precision_gap, seconds_needed
 from ..errors import SettingsError
 from ..explanation import Explanation
+from ..image_files import Intensity
 from ..journal import Journal
 from ..overlays import find_colour_map
 from ..plan import Analysis, make_plan
@@ -25,7 +26,7 @@ from ..settings import Settings
 from .console import INTERRUPTED, SOON, bar, duration, speaker
 from .options.base import Command, Speech, image_argument, options_of
 from .options.explain_options import Effort, Output, Sampling, Targets
-from .options.net import NetChoice, named_image
+from .options.net import NetChoice, Reading, named_image
 from .options.sampler import SamplerChoice
 from .outputs import check_outputs, numbered
 from .summaries import effort_lines, note_lines, seen_lines, target_lines
@@ -62,11 +63,13 @@ Examples:
 @options_of(Effort, "effort")
 @options_of(Output, "out")
 @options_of(SamplerChoice, "sampler")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net")
 @options_of(Speech, "speech")
 def command(
     image: str | None,
     net: NetChoice,
+    reading: Reading,
     sampler: SamplerChoice,
     targets: Targets,
     sampling: Sampling,
@@ -75,7 +78,7 @@ def command(
     speech: Speech,
 ) -> None:
     """Check everything, say how long it will take, run, write."""
-    shown = named_image(image)
+    shown = named_image(image, reading.intensity)
     model = net.load(sampling.model)
     say = speaker(speech.quiet)
     method = targets.method if targets.occludes else sampler.name
@@ -83,7 +86,7 @@ def command(
     inputs = [shown.file, sampler.sampler, *net.files]
     check_outputs(out.files(first), inputs)
     say("\n".join(seen_lines(model, shown)))
-    analysis = _analysis(model, shown.image, sampler, targets, sampling)
+    analysis = _analysis(model, shown.image, sampler, targets, sampling, reading.intensity)
     _check_picture(analysis, out)
     mine = first if out.output else numbered(first, lambda path: _held(path, analysis, sampling) is not None)
     result, picture, tiles = out.files(mine)
@@ -120,7 +123,7 @@ def _computed(
     if not quiet:
         _say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size), say)
     if net.precision != "float32" and not quiet:
-        say(_less_precise(analysis, net.precision, analysis.batch(memory) if batch_size is None else batch_size))
+        say(_less_precise(analysis, net.precision, analysis.batch(memory, batch_size)))
     explanation = _run(analysis, tiles, memory, batch_size, done, quiet)
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
@@ -129,7 +132,14 @@ def _computed(
     return explanation
 
 
-def _analysis(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targets, sampling: Sampling) -> Analysis:
+def _analysis(
+    net: Net,
+    image: np.ndarray,
+    sampler: SamplerChoice,
+    targets: Targets,
+    sampling: Sampling,
+    intensity: Intensity,
+) -> Analysis:
     """All else is checked before a corpus is read and a sampler fitted."""
     plan = make_plan(net, image, Settings(**{**sampling.settings(), **targets.settings()}))
     if targets.occludes:
@@ -138,7 +148,7 @@ def _analysis(net: Net, image: np.ndarray, sampler: SamplerChoice, targets: Targ
     asked = plan.settings
     fitted = sampler.make(
         net, plan.abilities, image, window=asked.window, context=sampling.context, seed=asked.seed, start=asked.start,
-        like=sampling.model,
+        like=sampling.model, intensity=intensity,
     )  # fmt: skip
     sampler.check_samples(fitted, sampling.samples)
     return plan.with_sampler(fitted)

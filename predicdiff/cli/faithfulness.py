@@ -14,7 +14,7 @@ from ..methods.registry import names as method_names
 from .console import bar, follow
 from .options.base import Command, Options, Speech, option_field, options_of
 from .options.maps import Maps, folder_argument, folder_images
-from .options.net import NetChoice
+from .options.net import NetChoice, Reading
 from .options.values import FIGURE
 from .outputs import check_outputs, default_output
 
@@ -49,14 +49,15 @@ class Curves(Options):
 @folder_argument()
 @options_of(Maps, "maps")
 @options_of(Curves, "curves")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net")
 @options_of(Speech, "speech")
-def command(folder: Path, net: NetChoice, maps: Maps, curves: Curves, speech: Speech) -> None:
+def command(folder: Path, net: NetChoice, reading: Reading, maps: Maps, curves: Curves, speech: Speech) -> None:
     """Make the maps, delete and insert, print the table, draw the curves."""
     numbers = curves.output.with_suffix(".json")
     check_outputs([curves.output, numbers], net.files)
     model = net.load()
-    images = folder_images(model, folder)
+    images = folder_images(model, folder, reading.intensity)
     with bar(len(images) * len(method_names()), quiet=speech.quiet, unit=" maps") as shown:
         how = {**asdict(maps), "steps": curves.steps, "block": curves.block}
         result = faithfulness(model, images, **how, progress=follow(shown))

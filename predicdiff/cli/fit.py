@@ -11,6 +11,7 @@ import numpy as np
 
 from ..abilities import net_abilities, sampler_abilities
 from ..errors import SettingsError
+from ..image_files import Intensity
 from ..images import View
 from ..presets import first_colour
 from ..samplers import registry
@@ -19,7 +20,7 @@ from ..samplers.fitting import CHANNELS
 from ..samplers.registry import Recipe, SamplerKind
 from ..windows import SidesLike, by, told, usual_context
 from .options.base import Command, Options, option_field, options_of
-from .options.net import NetChoice
+from .options.net import NetChoice, Reading
 from .options.sampler import channel_order
 from .options.shared import SIDE, context_field, seed_field
 from .options.values import FOLDER, RESULT
@@ -87,8 +88,9 @@ class Fitting(Options):
 @click.command("fit", cls=Command, help=HELP, short_help="Make a sampler of images, by default fit a Gaussian.")
 @click.argument("folder", type=FOLDER, required=False, metavar="[DIR]")
 @options_of(Fitting, "fitting")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net", net=None)
-def command(folder: Path | None, fitting: Fitting, net: NetChoice) -> None:
+def command(folder: Path | None, fitting: Fitting, reading: Reading, net: NetChoice) -> None:
     """Read images, fit, save."""
     check_outputs([fitting.output], net.files)
     kind = registry.find(fitting.sampler)
@@ -96,7 +98,7 @@ def command(folder: Path | None, fitting: Fitting, net: NetChoice) -> None:
     shape, view, order = _seen(net)
     images, names = np.empty((0, *shape), np.float32), None
     if kind.takes_corpus:
-        images, names = _corpus(folder, shape, view, fitting.seed)
+        images, names = _corpus(folder, shape, view, fitting.seed, reading.intensity)
     recipe = fitting.recipe(first=first_colour(shape[0], order), names=names)
     sampler = kind.make(images, recipe)
     sampler.save(fitting.output)
@@ -106,11 +108,15 @@ def command(folder: Path | None, fitting: Fitting, net: NetChoice) -> None:
 
 
 def _corpus(
-    folder: Path | None, shape: tuple[int, int, int], view: Callable[[np.ndarray], np.ndarray], seed: int
+    folder: Path | None,
+    shape: tuple[int, int, int],
+    view: Callable[[np.ndarray], np.ndarray],
+    seed: int,
+    intensity: Intensity,
 ) -> tuple[np.ndarray, list[str]]:
     if folder is None:
         return default_corpus(shape, seed=seed)
-    images, names, _ = read_folder(folder, view)
+    images, names, _ = read_folder(folder, view, intensity=intensity)
     return images, names
 
 

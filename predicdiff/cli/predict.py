@@ -9,7 +9,7 @@ import click
 from ..errors import ImageError
 from .console import Failure
 from .options.base import Command, Options, option_field, options_of
-from .options.net import NetChoice, named_image
+from .options.net import NetChoice, Reading, named_image
 from .summaries import seen_lines
 
 HELP = """Say which classes a net sees in images.
@@ -34,15 +34,16 @@ class Ranking(Options):
 
 @click.command("predict", cls=Command, help=HELP, short_help="Say which classes a net sees.")
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net")
 @options_of(Ranking, "ranking")
-def command(images: tuple[str, ...], net: NetChoice, ranking: Ranking) -> None:
+def command(images: tuple[str, ...], net: NetChoice, reading: Reading, ranking: Ranking) -> None:
     """Print the top classes of each image; go on after one that cannot be read."""
-    model = net.load()
+    model, intensity = net.load(), reading.intensity
     broken = 0
     for path in images or (None,):
         try:
-            shown = named_image(path)
+            shown = named_image(path, intensity)
         except ImageError as error:
             click.echo(f"Error: {error}", err=True)
             broken += 1

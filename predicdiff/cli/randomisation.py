@@ -13,7 +13,7 @@ from ..methods.registry import names as method_names
 from .console import bar, follow
 from .options.base import Command, Options, Speech, option_field, options_of
 from .options.maps import Maps, folder_argument, folder_images
-from .options.net import NetChoice
+from .options.net import NetChoice, Reading
 
 HELP = """Randomise a net's weights from the last layer down, and see whether its maps change.
 
@@ -38,12 +38,13 @@ class MethodChoice(Options):
 @folder_argument()
 @options_of(Maps, "maps")
 @options_of(MethodChoice, "choice")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net")
 @options_of(Speech, "speech")
-def command(folder: Path, net: NetChoice, maps: Maps, choice: MethodChoice, speech: Speech) -> None:
+def command(folder: Path, net: NetChoice, reading: Reading, maps: Maps, choice: MethodChoice, speech: Speech) -> None:
     """Print the table and the verdict."""
     model = net.load()
-    images = folder_images(model, folder)
+    images = folder_images(model, folder, reading.intensity)
     with bar(None, quiet=speech.quiet, unit=" maps") as shown:
         result = randomisation(model, images, method=choice.method, **asdict(maps), progress=follow(shown))
     click.echo(result.table())

@@ -9,12 +9,13 @@ from typing import Any
 import click
 import numpy as np
 
-from ..abilities import net_abilities
+from ..abilities import net_abilities, settled
 from ..errors import SettingsError
 from ..overlays import picture
+from ..tones import Tones, tones_of
 from ..windows import Sides, SidesLike, as_asked, by
 from .options.base import Command, Options, image_argument, option_field, options_of
-from .options.net import NetChoice, named_image
+from .options.net import NetChoice, Reading, named_image
 from .options.sampler import SamplerChoice
 from .options.shared import context_field, samples_field, seed_field, window_field
 from .options.values import FIGURE, PLACE
@@ -58,45 +59,50 @@ class Trial(Options):
 @image_argument()
 @options_of(Trial, "trial")
 @options_of(SamplerChoice, "sampler")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net")
-def command(image: str | None, net: NetChoice, sampler: SamplerChoice, trial: Trial) -> None:
+def command(image: str | None, net: NetChoice, reading: Reading, sampler: SamplerChoice, trial: Trial) -> None:
     """Draw from a sampler and show it."""
     from ..plotting import save_figure
 
     samples = DRAWS if trial.samples is None else trial.samples
     if samples > MOST:
         raise SettingsError(f"samples S = {samples} make too large a picture: want at most {MOST}.")
-    shown = named_image(image)
+    shown = named_image(image, reading.intensity)
     model = net.load()
     output = trial.output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
+    abilities = net_abilities(model)
     pixels, at, window = model.view(shown.image), trial.at, as_asked(trial.window)
     drawing = sampler.make(
-        model, net_abilities(model), shown.image, window=window, context=trial.context, seed=trial.seed
-    )
+        model, abilities, shown.image, window=window, context=trial.context, seed=trial.seed,
+        intensity=reading.intensity,
+    )  # fmt: skip
+    tones = tones_of(pixels, pixels=abilities.preprocessing is not None)
+    drawing = settled(drawing, tones)
     sampler.check_samples(drawing, trial.samples)
     asked: dict[str, Any] = {"window": window, "samples": samples, "seed": trial.seed}
     patches = drawing.draw(pixels, np.array([at]), **asked)[0]
     place = f"the {by(window)} window at row {at[0]}, column {at[1]}"
     draws = "1 draw" if len(patches) == 1 else f"{len(patches)} draws"
     caption = f"{shown.name}, {place}: {draws}, {sampler.name} sampling."
-    save_figure(_drawn(pixels, at, patches, caption), output)
+    save_figure(_drawn(pixels, tones, at, patches, caption), output)
     click.echo(f"{caption}\nWrote {output}.")
 
 
-def _drawn(pixels: np.ndarray, at: tuple[int, int], patches: np.ndarray, caption: str) -> Any:
+def _drawn(pixels: np.ndarray, tones: Tones, at: tuple[int, int], patches: np.ndarray, caption: str) -> Any:
     """The whole view with its window, and beside it the window's surroundings as they are and with each draw."""
     from ..plotting import Block, grid_figure
 
     height, width = window = patches.shape[2:]
     part = _around(pixels.shape[1:], at, window)
-    whole = _framed(picture(pixels), at, window, zoom=2)
+    whole = _framed(picture(pixels, tones=tones), at, window, zoom=2)
     place = (at[0] - part[0].start, at[1] - part[1].start)
-    panels, notes = [_framed(picture(pixels)[part], place, window, ZOOM)], ["as it is"]
+    panels, notes = [_framed(picture(pixels, tones=tones)[part], place, window, ZOOM)], ["as it is"]
     for number, patch in enumerate(patches, 1):
         filled = pixels.copy()
         filled[:, at[0] : at[0] + height, at[1] : at[1] + width] = patch
-        panels.append(_framed(picture(filled)[part], place, window, ZOOM))
+        panels.append(_framed(picture(filled, tones=tones)[part], place, window, ZOOM))
         notes.append(f"draw {number}")
     across = min(ACROSS, len(panels))
     empty = -len(panels) % across

@@ -9,13 +9,15 @@ from typing import Any
 import click
 import numpy as np
 
+from ..abilities import net_abilities
 from ..methods.sensitivity import REDUCTIONS, sensitivity, source
-from ..overlays import heat, saliency, symmetric_scale
+from ..overlays import heat, picture, saliency, symmetric_scale
 from ..presets import LIKES
 from ..protocols import UnitLike
 from ..targets import name as unit_name
+from ..tones import tones_of
 from .options.base import Command, Options, image_argument, option_field, options_of
-from .options.net import NetChoice, named_image
+from .options.net import NetChoice, Reading, named_image
 from .options.values import FIGURE, UNIT
 from .outputs import check_outputs, default_output
 from .summaries import addressed, seen_lines
@@ -42,7 +44,7 @@ class Gradient(Options):
 
     blob: str | None = option_field("--blob", help="Where the unit lies.  [default: the scores before the softmax]")
     unit: UnitLike | None = option_field(
-        "--unit", type=UNIT, help="A class such as 281, or CHANNEL,ROW,COLUMN.  [default: the predicted class]"
+        "--unit", type=UNIT, help="A class such as 281 or tabby, or CHANNEL,ROW,COLUMN.  [default: the predicted class]"
     )
     kind: str = option_field(
         "--kind",
@@ -63,32 +65,34 @@ class Gradient(Options):
 @click.command("sensitivity", cls=Command, help=HELP, short_help="Draw a sensitivity map (gradient).")
 @image_argument()
 @options_of(Gradient, "asked")
+@options_of(Reading, "reading")
 @options_of(NetChoice, "net")
-def command(image: str | None, net: NetChoice, asked: Gradient) -> None:
+def command(image: str | None, net: NetChoice, reading: Reading, asked: Gradient) -> None:
     """Take the gradient and draw it."""
     from ..plotting import save_figure
 
-    shown = named_image(image)
+    shown = named_image(image, reading.intensity)
     settings = LIKES[asked.like or "paper"]
     model = net.load(None if asked.like is None else settings)
     output = asked.output or default_output(shown.name, model.name, "sensitivity", suffix=".png")
     check_outputs([output], [shown.file, *net.files])
     click.echo("\n".join(seen_lines(model, shown)))
     pixels = model.view(shown.image)
+    seen = picture(pixels, tones=tones_of(pixels, pixels=net_abilities(model).preprocessing is not None))
     blob, unit = source(model, pixels, asked.blob, asked.unit)
     values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=asked.kind, **settings.sensing)
     named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit))}]")
-    save_figure(_drawn(pixels, values, asked.kind, named, model.name), output)
+    save_figure(_drawn(seen, values, asked.kind, named, model.name), output)
     click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[asked.kind]}.\nWrote {output}.")
 
 
-def _drawn(pixels: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:
+def _drawn(seen: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:
     """The input and the map beside it: magnitudes from black to white, signed values from blue to red."""
     from ..plotting import beside
 
     scale = symmetric_scale(values, percentile=99.5)
     caption = f"{net}, sensitivity: {CAPTIONS[kind]}"
     if kind == "max_abs":
-        return beside(pixels, saliency(values, scale=scale), named, caption=f"{caption}; white: {scale:.2g} and more")
+        return beside(seen, saliency(values, scale=scale), named, caption=f"{caption}; white: {scale:.2g} and more")
     unit = UNITS[kind]
-    return beside(pixels, heat(values, scale=scale), named, scale=scale, unit=unit, caption=caption)
+    return beside(seen, heat(values, scale=scale), named, scale=scale, unit=unit, caption=caption)

@@ -22,7 +22,7 @@ from ..errors import SettingsError
 from ..executors.here import halving
 from ..protocols import Net, Unit, UnitLike
 from ..targets import observed, predicted, see
-from ..units import check_unit, lookup, read
+from ..units import find_unit, read
 from .infills import InfillLike, find
 
 MODES = ("deletion", "insertion")
@@ -50,7 +50,7 @@ def curve(
         Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken.
     relevance : (H, W) float array
         The map in question, at the net's pixels.
-    unit : int or (channel, row, column), optional
+    unit : int, (channel, row, column) or a class's name, optional
         By default the predicted class.
     blob : str, optional
         By default the net's probabilities, else its scores.
@@ -84,7 +84,7 @@ def curve(
     turns = turns_of(relevance, block=block)
     counts = _counts(int(turns.max()) + 1, steps)
     blob = blob or observed(net)
-    index = predicted(net, pixels, blob) if unit is None else check_unit(lookup(net.blobs, blob), unit, blob=blob)
+    index = predicted(net, pixels, blob) if unit is None else find_unit(net, blob, unit)
     fill = find(infill)(pixels)
 
     def picture(step: int) -> np.ndarray:

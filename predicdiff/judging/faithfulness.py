@@ -168,7 +168,7 @@ def faithfulness(
     Parameters
     ----------
     net : Net
-    images : {name: (C, H, W) float array or (H, W, 3) array}
+    images : {name: (C, H, W) float array, (H, W, 3) array or PIL image}
         Pixels as ``net.view`` gives them, or RGB images.
     methods : sequence of str, or {name: function}, optional
         Names of the registry (`methods.registry.names`), by default all, or any functions

@@ -143,7 +143,7 @@ def randomisation(
     ----------
     net : Net
         From `load_net`.
-    images : {name: (C, H, W) float array or (H, W, 3) array}
+    images : {name: (C, H, W) float array, (H, W, 3) array or PIL image}
         Pixels as ``net.view`` gives them, or RGB images.
     method : str or function
         One of `methods.registry.names`, or a function (net, pixels, unit, seed) -> map (H, W).

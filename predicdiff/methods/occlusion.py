@@ -21,7 +21,7 @@ from .method import Method
 
 
 def occlusion(
-    net: Net, image: np.ndarray, *, window: SidesLike = 10, stride: int = 1, value: Value = 127.5, **how: Any
+    net: Net, image: np.ndarray, *, window: SidesLike = 10, stride: int = 1, value: Value | None = None, **how: Any
 ) -> Explanation:
     """How far a unit falls when a grey patch covers a window, averaged over the windows on each pixel.
 
@@ -29,8 +29,11 @@ def occlusion(
     ----------
     net, image, window, stride
         As for `explain`.
-    value : float or one for each channel
-        The patch's value, in pixels.
+    value : float or one for each channel, optional
+        The patch's value, in pixels. By default 127.5 where the net's preprocessing takes pixels of 0 to 255, 0 in a
+        hidden blob (``start``); otherwise by the image's values: 0 where it has some below zero, 0.5 where they are 0
+        to 1, 127.5 where 0 to 255, else their middle. The result's ``provenance["sampler"]`` says which. One that lies
+        far outside of the image's values is warned of.
     **how
         What else `explain` takes: ``blob``, ``units``, ``top``, ``progress``, ... The measure is the plain difference,
         for probabilities too, unless ``measure="evidence"`` is given.

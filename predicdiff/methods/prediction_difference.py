@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ..algorithm import explain
-from ..errors import ConfidenceWarning
+from ..errors import ConfidenceWarning, without
 from ..protocols import Net, Sampler, Unit
 from .method import Method
 
 
 def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int, *, sampler: Sampler, **windows: Any) -> np.ndarray:
-    with warnings.catch_warnings():
+    with without(ConfidenceWarning):
         # where the net is sure, Laplace's correction flattens the evidence but leaves its order
-        warnings.simplefilter("ignore", ConfidenceWarning)
         return explain(net, pixels, sampler, units=[unit], seed=seed, **windows).relevance[0]
 
 

@@ -14,7 +14,7 @@ from ..abilities import net_abilities
 from ..errors import InputWarning, SettingsError, warn
 from ..protocols import Net, Unit, UnitLike
 from ..targets import predicted, score_blob, see
-from ..units import check_unit, lookup, read
+from ..units import find_unit, read
 from .method import Method
 
 REDUCTIONS = ("max_abs", "signed", "times_input")
@@ -35,11 +35,11 @@ def sensitivity(
     Parameters
     ----------
     net : Net
-    image : (C, H, W) float array or (H, W, 3) array
+    image : (C, H, W) float array, (H, W, 3) array or PIL image
         Pixels as ``net.view`` gives them, or an RGB image, of which the net's view is taken.
     blob : str, optional
         By default the scores before the softmax; where the net names none, its probabilities, with a warning.
-    unit : int or (channel, row, column), optional
+    unit : int, (channel, row, column) or a class's name, optional
         By default the predicted class.
     reduce : {"max_abs", "signed", "times_input"}
         Over the colours: the largest absolute value (Simonyan et al.), the sum, or the sum of gradient times input, the
@@ -73,6 +73,8 @@ def sensitivity(
             f"the gradient of {blob!r} is zero everywhere: the net is too sure. Take its scores before the softmax."
         )
         warn(message, InputWarning)
+    if not np.isfinite(gradient).all():
+        warn(f"the gradient of {blob!r} is NaN or infinite in places: the map has no value there.", InputWarning)
     if start_from == "activation":
         gradient = gradient * read(net.forward(inputs[None], [blob])[blob], [index])[0, 0]
     return _reduced(gradient, inputs, reduce)
@@ -81,8 +83,7 @@ def sensitivity(
 def source(net: Net, pixels: np.ndarray, blob: str | None, unit: UnitLike | None) -> tuple[str, Unit]:
     """The blob and the unit whose gradient `sensitivity` takes, by default as there."""
     blob = blob or _scores(net)
-    shape = lookup(net.blobs, blob)
-    return blob, predicted(net, pixels, blob) if unit is None else check_unit(shape, unit, blob=blob)
+    return blob, predicted(net, pixels, blob) if unit is None else find_unit(net, blob, unit)
 
 
 def _reduced(gradient: np.ndarray, inputs: np.ndarray, reduce: str) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-import threading
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,17 +12,15 @@ from typing import Any
 import numpy as np
 
 from .. import windows
-from ..errors import BlobError, ImageError, InputWarning, SettingsError
+from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
-from ..units import as_map, check_unit, lookup
+from ..tones import check_pixels
+from ..units import as_map, check_unit, find_unit, lookup
 from .preprocessing import Preprocessing
 
 #: Laplace's N where nothing else is said: the training images of ILSVRC 2012.
 TRAINING_INSTANCES = 1_281_167
-
-#: Held while warnings are silenced, which Python does for all threads at once.
-_warnings = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -84,6 +81,9 @@ class BlobNet(ABC):
     #: Whether a sampler's `Noise` is made patches of where the net computes; otherwise numpy does it.
     takes_noise: bool = False
 
+    #: Whether inputs are computed one at a time, since the answer for one depends on the others in its batch.
+    alone: bool = False
+
     def __init__(self, facts: NetFacts) -> None:
         facts.check()
         if facts.preprocessing is not None:
@@ -92,7 +92,8 @@ class BlobNet(ABC):
         self.input_shape = facts.input_shape
         self.scores = facts.scores
         self.output = facts.output
-        self.preprocessing = facts.preprocessing
+        given = facts.preprocessing
+        self.preprocessing = None if given is None else given.settled(facts.input_shape)
         self.labels: Sequence[str] | None = None if facts.labels is None else list(facts.labels)
         n = facts.training_instances
         self.training_instances = TRAINING_INSTANCES if n is None else n
@@ -115,14 +116,21 @@ class BlobNet(ABC):
         return {
             "name": self.name,
             **self._engine_provenance(),
+            **({"alone": True} if self.alone else {}),
             "definition": self._definition(),
             "weights": self._weights_hash(),
             "preprocessing": None if self.preprocessing is None else self.preprocessing.provenance,
         }
 
     def view(self, image: np.ndarray) -> np.ndarray:
-        """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees."""
-        return (self.preprocessing or Preprocessing()).pixels(image, self.input_shape)
+        """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees.
+
+        An ImageError, or a warning, where there is preprocessing and these are no pixels of 0 to 255.
+        """
+        if self.preprocessing is None:
+            return Preprocessing().pixels(image, self.input_shape)
+        check_pixels(np.asarray(image))
+        return self.preprocessing.pixels(image, self.input_shape)
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels (..., C, H, W) -> the net's input, same shape, float32."""
@@ -163,7 +171,11 @@ class BlobNet(ABC):
         OutOfMemoryError
         """
         self._look_up(blobs)
-        return self._forward(self._checked(inputs, ("b", *self.input_shape)), list(blobs))
+        checked = self._checked(inputs, ("b", *self.input_shape))
+        if not self.alone:
+            return self._forward(checked, list(blobs))
+        answers = [self._forward(one[None], list(blobs)) for one in checked]
+        return {blob: np.concatenate([answer[blob] for answer in answers]) for blob in blobs}
 
     def gradient(self, inputs: np.ndarray, *, blob: str, unit: UnitLike) -> np.ndarray:
         """Gradient of one unit with respect to one input.
@@ -172,7 +184,7 @@ class BlobNet(ABC):
         ----------
         inputs : (C, H, W) array
         blob : str
-        unit : int or sequence of int
+        unit : int, sequence of int, or a class's name
             An index into the blob; what it leaves over is averaged.
 
         Returns
@@ -184,7 +196,7 @@ class BlobNet(ABC):
         BlobError, ImageError, OutOfMemoryError
             As for `forward`; a BlobError too if the unit is out of range or has no gradient.
         """
-        index = check_unit(lookup(self._blobs, blob), unit, blob=blob)
+        index = find_unit(self, blob, unit)
         return self._gradient(self._checked(inputs, self.input_shape), blob, index)
 
     def evaluate(
@@ -235,7 +247,7 @@ class BlobNet(ABC):
         checked = self._checked_patches(patches, origins, ground)
         if start is not None:
             self.check_downstream(start, blob)
-        return self._evaluate(base, origins, checked, blob, indices, batch_size, start)
+        return self._evaluate(base, origins, checked, blob, indices, 1 if self.alone else batch_size, start)
 
     def check_downstream(self, start: str, blob: str) -> None:
         """A BlobError if ``blob`` does not depend on ``start``, or is ``start`` itself."""
@@ -244,13 +256,23 @@ class BlobNet(ABC):
         if start == blob or not self._downstream(start, blob):
             raise BlobError(f"blob {blob!r} does not lie downstream of {start!r}: perturbing that can't change it.")
 
+    def one_by_one(self) -> BlobNet:
+        """The same net, its inputs computed one at a time."""
+        net = copy.copy(self)
+        net._go_alone()
+        return net
+
+    def _go_alone(self) -> None:
+        """Compute inputs one at a time from now on."""
+        self.alone = True
+
     def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
         """A copy of the net with other weights in these layers."""
         return self._again(weights={**self.weights, **weights})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A net is pickled as what it is made of, and made again from that."""
-        return made, (type(self), self._parts(), self._settings())
+        return made, (type(self), self._parts(), self._settings(), self.alone)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BlobNet:
         """A net of its own, with its own weights."""
@@ -258,9 +280,9 @@ class BlobNet(ABC):
 
     def __copy__(self) -> BlobNet:
         """A net with the same weights, but settings of its own."""
-        copy = type(self).__new__(type(self))
-        vars(copy).update(vars(self))
-        return copy
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
 
     @property
     @abstractmethod
@@ -291,7 +313,7 @@ class BlobNet(ABC):
 
     def _again(self, **changed: Any) -> BlobNet:
         """The net made again, with other parts in the place of some."""
-        return made(type(self), {**self._parts(), **changed}, self._settings())
+        return made(type(self), {**self._parts(), **changed}, self._settings(), self.alone)
 
     @abstractmethod
     def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
@@ -384,14 +406,13 @@ class BlobNet(ABC):
             lookup(self._blobs, blob)
 
 
-def made(kind: type[BlobNet], parts: Mapping[str, Any], settings: Mapping[str, Any]) -> BlobNet:
+def made(kind: type[BlobNet], parts: Mapping[str, Any], settings: Mapping[str, Any], alone: bool) -> BlobNet:
     """A net of its parts that computes as it was told to; what there is to warn of was said when it was made first."""
-    with _warnings, warnings.catch_warnings():
-        warnings.simplefilter("ignore", InputWarning)
+    with without(InputWarning):
         net = kind._of(**parts)
     for name, value in settings.items():
         setattr(net, name, value)
-    return net
+    return net.one_by_one() if alone and not net.alone else net
 
 
 def hash_of(arrays: Iterable[np.ndarray]) -> str:

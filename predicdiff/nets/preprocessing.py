@@ -9,7 +9,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from ..errors import ImageError, InputWarning, SettingsError, warn
-from ..images import LUMA, View
+from ..images import LUMA, View, as_array
 
 ORDERS = ("rgb", "bgr")
 MEAN_PLACES = ("centre", "end")
@@ -44,8 +44,16 @@ class Preprocessing:
     scale: float | Sequence[float] | np.ndarray = 1.0
     mean_place: str = "centre"
 
+    def settled(self, input_shape: tuple[int, ...]) -> Preprocessing:
+        """This preprocessing with the numbers that a net's input (C, H, W) makes of what its view leaves open."""
+        view = self.view.settled(input_shape[1:])
+        return self if view is self.view else replace(self, view=view)
+
     def pixels(self, image: np.ndarray, input_shape: tuple[int, int, int]) -> np.ndarray:
-        """An RGB image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601)."""
+        """An image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601), or (H, W)."""
+        image = as_array(image)
+        if image.ndim == 2 and input_shape[0] == 1:
+            image = image[..., None]
         if image.ndim == 3 and image.shape[2] == 3 and input_shape[0] == 1:
             image = (image @ LUMA)[..., None]
         if image.ndim != 3 or image.shape[2] != input_shape[0]:
@@ -164,7 +172,8 @@ class Preprocessing:
         """Refuse a mean image that belongs to images of another size than those that are resized and cropped here."""
         if self.mean is None or self.view.mode != "warp":
             return
-        crop, shape, size = tuple(input_shape[1:]), np.shape(self.mean)[1:], self.view.size
+        crop, shape = tuple(input_shape[1:]), np.shape(self.mean)[1:]
+        size = self.view.settled(crop).size
         resized = crop if size is None else (size, size) if isinstance(size, int) else tuple(size)
         if shape not in ((), resized, crop):
             raise SettingsError(

@@ -67,7 +67,8 @@ def grid_figure(
 ) -> Figure:
     """Blocks side by side, as many as the page holds, in lines below one another; a caption under them.
 
-    Of a single block, key and caption stand under its input, where there is room.
+    Of a single block, key and caption stand under its input, where there is room. A row of which no block in a line has
+    a map is left out of that line.
 
     Parameters
     ----------
@@ -128,34 +129,35 @@ class _Band:
 
     def __init__(self, blocks: Sequence[Block], row_labels: Sequence[str]) -> None:
         self.blocks, self.labels = blocks, row_labels
+        self.rows = [row for row in range(len(row_labels)) if any(_maps(block.panels[row]) for block in blocks)]
         self.heads = [[wrap(label, MAP, HEAD, "bold") for label in block.columns] for block in blocks]
         self.titles = [wrap(block.title, block.side, TITLE, "bold") for block in blocks]
         head = max(tall(text, HEAD) for texts in self.heads for text in texts)
         self.head = max(head, max(tall(text, TITLE) for text in self.titles)) + 0.03
         tallest = max(_proportion(panel) for block in blocks for row in block.panels for panel in row)
         self.cell = MAP * (tallest or 1.0)
-        self.tops = self._tops()
+        self.tops, self.end = self._tops()
         inputs = max(block.side * _proportion(block.picture) + 0.08 + _text_height(block) for block in blocks)
-        self.height = max(self.tops[-1], self.head + inputs)
+        self.height = max(self.end, self.head + inputs)
         self.room = self.height - self.head - inputs  # below the inputs
 
-    def _tops(self) -> list[float]:
-        """Where rows begin, and last where they end."""
-        tops = [self.head]
-        for row in range(len(self.labels)):
+    def _tops(self) -> tuple[dict[int, float], float]:
+        """Where each row begins, and where the last one ends."""
+        tops, top = {}, self.head
+        for row in self.rows:
             noted = max((tall(_note(block, row, column), TEXT) for block in self.blocks
                          for column in range(len(block.columns))), default=0.0)  # fmt: skip
-            tops.append(tops[-1] + self.cell + (noted + 0.08 if noted else 0.0) + GAP)
-        tops[-1] -= GAP
-        return tops
+            tops[row] = top
+            top += self.cell + (noted + 0.08 if noted else 0.0) + GAP
+        return tops, top - GAP
 
     def draw(self, sheet: Sheet, top: float, step: float) -> None:
         """Put the blocks on the page, ``step`` inches apart."""
         for number, block in enumerate(self.blocks):
             left = MARGIN + number * step
             self._input(sheet, block, self.titles[number], left, top)
-            for row, label in enumerate(self.labels):
-                at, words = top + self.tops[row] + self.cell / 2, wrap(label, self.cell, TEXT)
+            for row in self.rows:
+                at, words = top + self.tops[row] + self.cell / 2, wrap(self.labels[row], self.cell, TEXT)
                 sheet.upright(left + block.side + LABEL - 0.04, at, words, TEXT, ha="right")
             for column, head in enumerate(self.heads[number]):
                 self._column(sheet, block, column, head, left + block.side + LABEL + column * (MAP + GAP), top)
@@ -169,8 +171,8 @@ class _Band:
     def _column(self, sheet: Sheet, block: Block, column: int, head: str, left: float, top: float) -> None:
         middle = left + MAP / 2
         sheet.text(middle, top + self.head - 0.03 - tall(head, HEAD), head, HEAD, weight="bold", ha="center")
-        for row, panels in enumerate(block.panels):
-            panel = panels[column]
+        for row in self.rows:
+            panel = block.panels[row][column]
             if panel is not None:
                 _sharp(sheet.image(panel, (left, top + self.tops[row], MAP, self.cell)))
             note = _note(block, row, column)
@@ -180,6 +182,10 @@ class _Band:
 def _sharp(axes: Axes) -> None:
     """Let every pixel be a square of one colour, however large it is drawn."""
     axes.images[0].set_interpolation("nearest")
+
+
+def _maps(row: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+    return [panel for panel in row if panel is not None]
 
 
 def _proportion(colours: np.ndarray | None) -> float:

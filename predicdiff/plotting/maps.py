@@ -84,15 +84,15 @@ def figure(
     picked = [explanation.pick(target) for target in chosen]
     if not picked:
         raise SettingsError("no target to draw: want at least one.")
-    ground, frame = _ground(explanation, on_image)
+    seen, frame = _seen(explanation, on_image)
     size = explanation.pixels.shape[1:]
     maps = np.stack([_at(frame, one.relevance, size)[0] for one in picked])
     hidden = [_unsure(one, relevance, frame) if sure else None for one, relevance in zip(picked, maps)]
     one_scale = symmetric_scale(maps) if shared else None
-    panels = [Panel(picture(ground), "input")]
+    panels = [Panel(seen, "input")]
     for one, relevance, hide in zip(picked, maps, hidden):
         scale = one_scale or symmetric_scale(relevance)
-        colours = overlay(relevance, ground, scale=scale, hide=hide, colour_map=colour_map)
+        colours = overlay(relevance, seen, scale=scale, hide=hide, colour_map=colour_map)
         panels.append(Panel(colours, one.targets[0].title, _value(one), scale))
     unit = "evidence in bits" if explanation.unit == "bits" else "activation difference"
     with styled():
@@ -113,8 +113,8 @@ def beside(
 
     Parameters
     ----------
-    ground : (C, H, W) array
-        Pixels.
+    ground : (C, H, W) array or (H, W, 3) uint8 array
+        Pixels, which are drawn by their own values, or `picture`'s of them.
     colours : (H, W, 3) uint8 array
     title : str
         Of the map.
@@ -134,9 +134,10 @@ def png(explanation: Explanation, *, dpi: float = 100) -> bytes:
     return render(figure(explanation, targets=[0]), "png", dpi)
 
 
-def _ground(explanation: Explanation, on_image: bool) -> tuple[np.ndarray, Frame | None]:
+def _seen(explanation: Explanation, on_image: bool) -> tuple[np.ndarray, Frame | None]:
+    """What lies below the maps (H, W, 3) uint8: what the net saw, or the image, and where in it that lies."""
     if not on_image:
-        return explanation.pixels, None
+        return picture(explanation.pixels, tones=explanation.tones), None
     if explanation.image is None or explanation.frame is None:
         raise ExplanationError("the explanation holds no image, only what the net saw of it: draw on that instead.")
     return explanation.image, explanation.frame

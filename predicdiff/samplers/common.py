@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..errors import SamplerError, SettingsError, WindowError
+from ..image_files import is_pil
+from ..images import load_image
 from ..units import whole_number
 from ..windows import Sides, SidesLike, check_inside, sides, told
 from .streams import check_seed
@@ -54,6 +57,13 @@ def check_finite(values: np.ndarray, what: str) -> None:
     """Refuse NaN and infinity; ``what`` names the values in the error."""
     if not np.isfinite(values).all():
         raise SamplerError(f"{what} hold values that are not finite (NaN or infinity): leave those out.")
+
+
+def as_corpus(images: Any) -> Any:
+    """Images (m, C, H, W) as `numeric` takes them: of a list, or what else gives them in turn, PIL images as pixels."""
+    if not isinstance(images, (list, tuple, Iterator)):
+        return images
+    return [np.moveaxis(load_image(image), 2, 0) if is_pil(image) else image for image in images]
 
 
 def numeric(values: Any, what: str, dtype: type) -> np.ndarray:
@@ -112,15 +122,3 @@ def check_jitter(jitter: float) -> float:
     if not 0 <= jitter < np.inf:
         raise SettingsError(f"jitter = {jitter!r}: want a number >= 0, or None to have the smallest found.")
     return float(jitter)
-
-
-def check_range(low: float, high: float, clip: Clip, whose: str) -> None:
-    """Refuse values that lie outside of ``clip`` by more than a tenth of its range: a net's input, not pixels."""
-    if clip is None:
-        return
-    slack = 0.1 * (clip[1] - clip[0])
-    if low < clip[0] - slack or high > clip[1] + slack:
-        raise SamplerError(
-            f"{whose} values go from {low:.4g} to {high:.4g}, but draws are clipped to {clip[0]:g}..{clip[1]:g}: "
-            "give pixels (RGB, 0..255), not a net's input, or fit with clip=None."
-        )

@@ -9,7 +9,8 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ..errors import ImageError, InputWarning, SamplerError, warn
-from ..images import LUMA, View, load_image
+from ..image_files import Intensity, check_intensity, read_picture
+from ..images import LUMA, View, as_array, load_image
 from .streams import CROP, generator
 
 #: Photographs that lie in scikit-image's wheel, from 0.18 on, and the scene that each shows.
@@ -29,13 +30,17 @@ CROPS = 8
 SMALLEST = 0.8
 
 
-def bundled(exclude: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def bundled(
+    exclude: np.ndarray | None = None, *, view: Callable[[np.ndarray], np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """The photographs in scikit-image's wheel, by name; read from its folder, never from the network.
 
     Parameters
     ----------
-    exclude : (H, W, 3) array, optional
+    exclude : (H, W, 3) array or PIL image, optional
         The explained image: left out where it is one of them, and with it what shows the same scene.
+    view : callable, optional
+        Where ``exclude`` is what a net sees of it, (C, h, w): RGB image (H, W, 3) -> pixels, e.g. ``net.view``.
 
     Returns
     -------
@@ -53,7 +58,10 @@ def bundled(exclude: np.ndarray | None = None) -> dict[str, np.ndarray]:
             photographs[name] = load_image(folder / file)
         except ImageError:
             continue
-    same = [name for name, image in photographs.items() if exclude is not None and _equal(image, exclude)]
+    same = []
+    if exclude is not None:
+        seen = photographs if view is None else {name: view(image) for name, image in photographs.items()}
+        same = [name for name, image in seen.items() if np.array_equal(image, as_array(exclude))]
     gone = {PHOTOGRAPHS[name][1] for name in same}
     kept = {name: image for name, image in photographs.items() if PHOTOGRAPHS[name][1] not in gone}
     if not kept:
@@ -97,7 +105,11 @@ def crops(
 
 
 def default_corpus(
-    shape: tuple[int, int, int], exclude: np.ndarray | None = None, *, seed: int = 0
+    shape: tuple[int, int, int],
+    exclude: np.ndarray | None = None,
+    *,
+    view: Callable[[np.ndarray], np.ndarray] | None = None,
+    seed: int = 0,
 ) -> tuple[np.ndarray, list[str]]:
     """Crops of the bundled photographs, as many of each scene, and their names.
 
@@ -106,7 +118,9 @@ def default_corpus(
     shape : (C, height, width)
         The net's input: three channels, or one, which gets the luma.
     exclude : (H, W, 3) array, optional
-        The explained image, see `bundled`.
+        The explained image: where it is one of the photographs no crop shows its scene. See `bundled`.
+    view : callable, optional
+        Where ``exclude`` is what a net sees of it, (C, h, w), see `bundled`.
 
     Returns
     -------
@@ -126,7 +140,7 @@ def default_corpus(
             "give a corpus of your own for other arrays."
         )
     images, names = [], []
-    photographs = bundled(exclude)
+    photographs = bundled(exclude, view=view)
     scenes = [PHOTOGRAPHS[name][1] for name in photographs]
     for number, (name, image) in enumerate(photographs.items()):
         count = CROPS // scenes.count(scenes[number])
@@ -138,16 +152,21 @@ def default_corpus(
     return corpus, names
 
 
-def read_folder(path: str | Path, view: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, list[str], list[str]]:
+def read_folder(
+    path: str | Path, view: Callable[[np.ndarray], np.ndarray], *, intensity: Intensity = None
+) -> tuple[np.ndarray, list[str], list[str]]:
     """Every image in a folder, as a net sees it, in the order of their names.
 
-    Folders within it and hidden files are not looked at. Files that cannot be read are named in one `InputWarning`.
+    Folders within it and hidden files are not looked at. Files that cannot be read are named in one `InputWarning`, and
+    those whose black and white are in doubt in another.
 
     Parameters
     ----------
     path : path of the folder
     view : callable
         RGB image (H, W, 3) -> pixels (C, h, w), e.g. ``net.view``.
+    intensity : (low, high), optional
+        Which values of greys are black and white, as for `images.load_image`; files of 8 bits say so themselves.
 
     Returns
     -------
@@ -163,7 +182,7 @@ def read_folder(path: str | Path, view: Callable[[np.ndarray], np.ndarray]) -> t
         If there is no such folder, or fewer than two images can be read.
     """
     path = Path(path)
-    images, names, skipped = _read(_files(path), view)
+    images, names, skipped, doubts = _read(_files(path), view, check_intensity(intensity))
     if len(images) < 2:
         raise SamplerError(
             f"{path}: {len(images)} image(s) read, {len(skipped)} file(s) skipped{_first(skipped)}: "
@@ -174,21 +193,26 @@ def read_folder(path: str | Path, view: Callable[[np.ndarray], np.ndarray]) -> t
             f"{path}: {len(skipped)} of {len(names) + len(skipped)} files skipped{_first(skipped)}.",
             InputWarning,
         )
+    if doubts:
+        warn(f"{path}: {len(doubts)} of {len(names)} images, such as {doubts[0]}", InputWarning)
     return np.stack(images), names, skipped
 
 
 def _read(
-    files: Sequence[Path], view: Callable[[np.ndarray], np.ndarray]
-) -> tuple[list[np.ndarray], list[str], list[str]]:
-    """Pixels and names of the files that are images, and a line for each that is none."""
-    images, names, skipped = [], [], []
+    files: Sequence[Path], view: Callable[[np.ndarray], np.ndarray], intensity: Intensity
+) -> tuple[list[np.ndarray], list[str], list[str], list[str]]:
+    """Pixels and names of the files that are images, and lines for those that are none, or whose white is in doubt."""
+    images, names, skipped, doubts = [], [], [], []
     for file in files:
         try:
-            images.append(np.asarray(view(load_image(file)), np.float32))
+            picture = read_picture(file, intensity)
+            images.append(np.asarray(view(picture.pixels), np.float32))
             names.append(file.name)
         except ImageError as error:
             skipped.append(f"{file.name}: {str(error).replace(f'{file}: ', '')}")
-    return images, names, skipped
+        else:
+            doubts += [] if picture.doubt is None else [f"{file.name}: {picture.doubt}"]
+    return images, names, skipped, doubts
 
 
 def _data_folder() -> Path:
@@ -196,10 +220,6 @@ def _data_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise SamplerError("scikit-image is not installed: `pip install scikit-image`, or give a corpus of your own.")
     return Path(next(iter(spec.submodule_search_locations))) / "data"
-
-
-def _equal(image: np.ndarray, other: np.ndarray) -> bool:
-    return image.shape == np.shape(other) and bool((image == other).all())
 
 
 def _files(path: Path) -> list[Path]:

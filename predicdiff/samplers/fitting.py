@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Iterator, Sequence, Union
+from typing import Any, Iterator, Sequence, Union
 
 import numpy as np
 
 from ..errors import SamplerError, SettingsError, WindowError
+from ..images import as_array
 from ..units import whole_number
 from ..windows import Sides, SidesLike, by, cut, sides, tiles, told
 from .common import check_finite
@@ -20,7 +21,7 @@ CHANNELS = ("joint", "independent", "authors")
 #: Patches that are in memory at the same time.
 BLOCK = 1000
 
-Images = Union[np.ndarray, Sequence[np.ndarray]]
+Images = Union[np.ndarray, Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,12 @@ def estimate(images: Images, context: SidesLike, *, patches: int, seed: int, cha
     )
 
 
-def as_pixels(image: np.ndarray) -> np.ndarray:
-    """A view (C, H, W) of pixels (C, H, W) or of an RGB image (H, W, 3).
+def as_pixels(image: Any) -> np.ndarray:
+    """A view (C, H, W) of pixels (C, H, W) or of an RGB image (H, W, 3), which may be a PIL image.
 
     An array whose last axis is 3 long is an RGB image, unless its first one is too and its type is not uint8.
     """
-    image = np.asarray(image)
+    image = as_array(image)
     if image.ndim != 3 or 0 in image.shape or image.dtype.kind not in "uif":
         raise SamplerError(
             f"an image has the shape {image.shape} and type {image.dtype}: want (height, width, 3) or "

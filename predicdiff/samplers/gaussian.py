@@ -10,9 +10,10 @@ from ..errors import SamplerError
 from ..files import Kind
 from ..noise import Limits, Noise
 from ..protocols import Json
+from ..tones import Tones, check_corpus, check_range, refuse_beyond
 from ..windows import Sides, SidesLike, as_asked, contexts, recorded, tiles
 from .clipping import CORPUS, check_limits, limits_at, per_pixel, recorded_limits, seen
-from .common import check_gaussian, check_jitter, check_range, check_request, fingerprint, numeric
+from .common import check_gaussian, check_jitter, check_request, fingerprint, numeric
 from .conditioning import smallest_jitter
 from .fitting import Images, estimate
 from .laws import Laws
@@ -134,7 +135,8 @@ class GaussianSampler(SavedSampler):
         """
         estimated = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
         bounds = check_limits(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
-        _check_values(estimated.low, estimated.high, bounds, "the images'")
+        if bounds is not None and not per_pixel(bounds):
+            check_range(estimated.low, estimated.high, whose="the images'", **_within(bounds))
         fitted_on: Json = {
             "images": estimated.images,
             "skipped": estimated.skipped,
@@ -261,6 +263,13 @@ class GaussianSampler(SavedSampler):
             covariance[own, own] = factor @ factor.T
         return mean.reshape(len(pixels), *lengths), covariance
 
+    def among(self, tones: Tones) -> GaussianSampler:
+        """Itself; refuses or warns where the images that it was fitted to were of another range than these values."""
+        # of the net's pixels the mean is one, whatever is drawn around it
+        around = 0.0 if tones.of == "pixels" else 3 * np.sqrt(self._variances())
+        check_corpus(float((self.mean - around).min()), float((self.mean + around).max()), tones)
+        return self
+
     def parts(self) -> Parts:
         """Mean, covariance and bounds, jitter and what it was fitted on."""
         arrays = {"mean": self.mean, "covariance": self.covariance}
@@ -279,14 +288,20 @@ class GaussianSampler(SavedSampler):
         bounds = None if clip is None else (clip[0], clip[1])
         return cls(mean, covariance, clip=bounds, jitter=jitter, fitted_on=fitted_on)
 
+    def _variances(self) -> np.ndarray:
+        """Of each value of the context (C, l, l); one colour's covariance may stand for all."""
+        diagonals = np.diagonal(self.covariance, axis1=1, axis2=2)
+        return diagonals.reshape(-1, *self.mean.shape[-2:])
+
     def _corners(self, pixels: np.ndarray, origins: np.ndarray, window: Sides) -> np.ndarray:
         if len(pixels) != len(self.mean):
             raise SamplerError(
                 f"the pixels have the shape {pixels.shape}, the sampler was fitted on {len(self.mean)} channels: "
                 f"want ({len(self.mean)}, height, width)."
             )
-        _check_values(float(pixels.min()), float(pixels.max()), self.clip, "the pixels'")
-        if self.clip is not None and per_pixel(self.clip) and np.shape(self.clip[0]) != pixels.shape:
+        if self.clip is not None and not per_pixel(self.clip):
+            refuse_beyond(float(pixels.min()), float(pixels.max()), whose="the pixels'", **_within(self.clip))
+        elif self.clip is not None and np.shape(self.clip[0]) != pixels.shape:
             raise SamplerError(
                 f"the pixels have the shape {pixels.shape}, the sampler's bounds {np.shape(self.clip[0])}: want the "
                 "same, or a sampler that is not clipped pixel by pixel."
@@ -294,7 +309,13 @@ class GaussianSampler(SavedSampler):
         return contexts(origins, pixels.shape[1:], window=window, context=self._laws.context)
 
 
-def _check_values(low: float, high: float, clip: Limits, whose: str) -> None:
-    """Bounds of each pixel are what a corpus happened to hold: values outside of them are no mistake."""
-    if clip is not None and not per_pixel(clip):
-        check_range(low, high, (float(clip[0]), float(clip[1])), whose)
+def _within(clip: tuple[Any, Any]) -> dict[str, Any]:
+    """What values must not leave, for `tones`: those of a net's input are no pixels.
+
+    Bounds of each pixel are what a corpus happened to hold: values outside of them are no mistake.
+    """
+    low, high = float(clip[0]), float(clip[1])
+    wanted = (
+        f"draws are clipped to {low:g}..{high:g}: give pixels of this range, not a net's input, or fit with clip=None."
+    )
+    return {"wanted": wanted, "bounds": (low, high), "error": SamplerError}

@@ -7,8 +7,10 @@ from typing import Sequence
 
 import numpy as np
 
+from ..abilities import net_abilities
 from ..errors import SamplerError
 from ..protocols import Net
+from ..tones import check_pixels
 from ..units import as_map, lookup
 from ..windows import Sides, SidesLike, sides
 from .registry import Recipe, SamplerKind, find
@@ -57,7 +59,12 @@ def hidden_gaussian(
 
 
 def hidden_sampler(net: Net, images: np.ndarray, start: str, kind: SamplerKind, recipe: Recipe) -> SavedSampler:
-    """A sampler of any kind for blob ``start``, not clipped; errors as for `hidden_gaussian`."""
+    """A sampler of any kind for blob ``start``, not clipped; errors as for `hidden_gaussian`.
+
+    An ImageError, or a warning, where the net has preprocessing and the corpus is no pixels of 0 to 255.
+    """
+    if kind.takes_corpus and net_abilities(net).preprocessing is not None:
+        check_pixels(np.asarray(images), "the corpus'")
     values = activations_of(net, images, start) if kind.takes_corpus else images
     if kind.takes_context and recipe.context is not None:
         _check_patches(values, start, sides(recipe.context, what="context l"), recipe.patches)

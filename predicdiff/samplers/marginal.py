@@ -9,8 +9,9 @@ import numpy as np
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
 from ..protocols import Json
+from ..tones import Tones, check_corpus
 from ..windows import SidesLike, sliding
-from .common import check_finite, check_request, fingerprint, numeric
+from .common import as_corpus, check_finite, check_request, fingerprint, numeric
 from .saved import Parts, SavedSampler
 from .streams import generators
 
@@ -25,8 +26,8 @@ class MarginalSampler(SavedSampler):
 
     Parameters
     ----------
-    images : (m, C, H, W) array
-        Pixels as the net sees them, at least two images. A copy is kept.
+    images : (m, C, H, W) array, or sequence of PIL images
+        Pixels as the net sees them, at least two images of the same size. A copy is kept.
     names : sequence of str, optional
         Where the images come from, for the record.
     choice : {"random", "first"}
@@ -56,7 +57,7 @@ class MarginalSampler(SavedSampler):
         if choice not in CHOICES:
             raise SettingsError(f"choice {choice!r} is unknown: want one of {', '.join(CHOICES)}.")
         self.choice = choice
-        self.images = numeric(images, "the corpus' images", np.float32)
+        self.images = numeric(as_corpus(images), "the corpus' images", np.float32)
         self.names = None if names is None else [str(name) for name in names]
         self._check()
         self.images.flags.writeable = False
@@ -134,6 +135,11 @@ class MarginalSampler(SavedSampler):
         at: Any = (chosen, slice(None), *origins.T[..., None])
         drawn: np.ndarray = sliding(self.images, window=lengths)[at]
         return drawn
+
+    def among(self, tones: Tones) -> MarginalSampler:
+        """Itself; refuses or warns where the corpus is of another range than the values that it is to stand among."""
+        check_corpus(float(self.images.min()), float(self.images.max()), tones)
+        return self
 
     def parts(self) -> Parts:
         """The images, their names and how they are chosen."""

@@ -104,7 +104,9 @@ SAMPLERS: dict[str, SamplerKind] = {
             takes_context=True,
         ),
         SamplerKind("marginal", "marginal sampling", "what other images have there", MarginalSampler, _marginal),
-        SamplerKind("grey", "a grey patch", "a grey patch", GreyPatch, _grey, takes_corpus=False),
+        SamplerKind(
+            "grey", "a grey patch", "a patch of 127.5, in a hidden blob of 0", GreyPatch, _grey, takes_corpus=False
+        ),
     )
 }
 

@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
-from helpers.places import DATA
+from helpers.oracle_nets import explained as counted
 from helpers.rounding import float32_atol, products
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from predicdiff.algorithm import explain, run
+from predicdiff.algorithm import run
 from predicdiff.errors import OutOfMemoryError
-from predicdiff.executors.here import evaluate_tile
 from predicdiff.explanation import Explanation
 
 SHAPE = (2, 9, 10)
@@ -30,7 +27,7 @@ def single() -> MapNet:
 def explained(net: Any = None, image: Any = IMAGE, sampler: Any = None, **settings: Any) -> Explanation:
     net = single() if net is None else net
     settings = {"window": 3, "samples": 7, "units": [0, 2], "batch_size": 16, **settings}
-    return explain(net, image, NormalSampler() if sampler is None else sampler, **settings)
+    return counted(net, image, NormalSampler() if sampler is None else sampler, **settings)
 
 
 def agree(result: Explanation, wanted: Explanation) -> None:
@@ -46,12 +43,6 @@ def same_bits(one: Explanation, other: Explanation) -> bool:
     return one.relevance.tobytes() == other.relevance.tobytes() and one.stderr.tobytes() == other.stderr.tobytes()
 
 
-@given(batch_size=st.integers(1, 400))
-@settings(max_examples=15)
-def test_the_batch_size_changes_no_more_than_rounding(batch_size: int) -> None:
-    agree(explained(batch_size=batch_size), explained(batch_size=320))
-
-
 @pytest.mark.parametrize("memory", [1, 5_000, 40_000, 10**12])
 def test_memory_sets_the_batch_size_and_changes_no_more_than_rounding(memory: int) -> None:
     net = single()
@@ -61,44 +52,6 @@ def test_memory_sets_the_batch_size_and_changes_no_more_than_rounding(memory: in
     assert max(net.batches) == min(batch, max(net.calls) * 7)
     assert same_bits(result, explained(batch_size=batch))
     agree(result, explained())
-
-
-def test_batches_on_torch() -> None:
-    """To the last bit for one batch size, to rounding for others."""
-    pytest.importorskip("torch")
-    from predicdiff.nets.zoo import load_net
-
-    data = DATA
-    net = load_net(data / "tiny_v1.prototxt", weights=data / "tiny_v1.caffemodel")
-    image = np.load(data / "authors_marginal.npz")["image"]
-    asked: dict[str, Any] = {"image": image, "window": 4, "stride": 3, "samples": 20}
-    first = explained(net, batch_size=16, sampler=Near(), **asked)
-    assert same_bits(explained(net, batch_size=16, sampler=Near(), **asked), first)
-    for batch_size in (1, 7, 320):
-        agree(explained(net, batch_size=batch_size, sampler=Near(), **asked), first)
-
-
-class Near:
-    """Normal numbers around zero, for a net whose inputs are of that kind."""
-
-    def draw(self, pixels: np.ndarray, origins: np.ndarray, **settings: Any) -> np.ndarray:
-        return (NormalSampler().draw(pixels, origins, **settings) - 128) * 2
-
-
-def test_the_same_settings_give_the_same_bits() -> None:
-    assert same_bits(explained(), explained())
-    assert same_bits(explained(seed=3), explained(seed=3))
-    assert not same_bits(explained(seed=3), explained(seed=4))
-
-
-def test_tiles_in_any_order_give_the_same_bits() -> None:
-    plan = analysis(single(), IMAGE, NormalSampler(), window=2, samples=7, stride=1)
-    assert len(plan.tiles()) == 2
-    forth = [evaluate_tile(plan, tile, 16)[0] for tile in plan.tiles()]
-    back = [evaluate_tile(plan, tile, 16)[0] for tile in reversed(plan.tiles())][::-1]
-    for one, other in zip(forth, back):
-        assert one.value.tobytes() == other.value.tobytes()
-        assert one.variance.tobytes() == other.variance.tobytes()
 
 
 def test_no_batch_reaches_over_the_end_of_a_tile() -> None:

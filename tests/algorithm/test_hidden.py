@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.engines import needed, tiny_net
-from helpers.places import DATA
 from helpers.rounding import float32_atol, products
 
 from predicdiff.algorithm import explain
@@ -52,110 +51,6 @@ def branches():
             return self.last((self.relu(self.left(x)) * self.right(x)).flatten(1))
 
     return Branches()
-
-
-def by_hand(finish, ground, draws, origins, window, unit):
-    """Activation difference of every window: the ground with each draw set in, one at a time."""
-    base = finish(ground)[unit]
-    differences = []
-    for (row, column), patches in zip(origins, draws):
-        values = []
-        for patch in patches:
-            changed = ground.copy()
-            changed[:, row : row + window, column : column + window] = patch
-            values.append(finish(changed)[unit])
-        differences.append(base - np.mean(values))
-    return np.array(differences)
-
-
-class Replay:
-    """Gives the same patches to whoever asks."""
-
-    def __init__(self, patches: np.ndarray) -> None:
-        self.patches = patches
-
-    def draw(self, pixels, origins, *, window, samples, seed):
-        columns = pixels.shape[2] - window + 1
-        return self.patches[[row * columns + column for row, column in origins]]
-
-
-def spread_by_loops(values, origins, window, shape):
-    total, count = np.zeros(shape), np.zeros(shape)
-    for value, (row, column) in zip(values, origins):
-        total[row : row + window, column : column + window] += value
-        count[row : row + window, column : column + window] += 1
-    return total / count
-
-
-@pytest.mark.parametrize("start", ["pool1", "norm1", "conv2a"])
-def test_caffe_net_from_a_hidden_blob_equals_explicit_loops(tiny, images, rounding, start):
-    ground = tiny.forward(images[:1], [start])[start][0]
-    window = 2
-    origins = [(r, c) for r in range(ground.shape[1] - 1) for c in range(ground.shape[2] - 1)]
-    draws = np.random.default_rng(0).normal(size=(len(origins), 3, len(ground), 2, 2)).astype(np.float32)
-
-    def finish(values):
-        return torch_tail(tiny, images[0], start, values)
-
-    result = explain(
-        tiny, images[0], Replay(draws), start=start, blob="fc", units=[1], window=window, samples=3, stride=1
-    )
-    expected = spread_by_loops(by_hand(finish, ground, draws, origins, window, 1), origins, window, ground.shape[1:])
-    assert result.relevance.shape == (1, *ground.shape[1:])
-    np.testing.assert_allclose(result.relevance[0], expected, rtol=0, atol=rounding)
-    assert result.targets[0].title == f"fc[1], from {start}"
-
-
-def torch_tail(net, image, start, values):
-    """fc of the tiny net with one blob given, layer by layer in plain torch."""
-    torch = pytest.importorskip("torch")
-    functional = torch.nn.functional
-    weights = {name: [torch.tensor(np.array(blob)) for blob in blobs] for name, blobs in raw_weights(net).items()}
-    known = {start: torch.tensor(values)[None]}
-    x = torch.tensor(image)[None]
-    if start == "norm1":
-        known["pool1"] = functional.max_pool2d(known["norm1"], 3, 2, ceil_mode=True)
-    elif start == "conv2a":
-        known["pool1"] = torch.tensor(net.forward(x.numpy(), ["pool1"])["pool1"])
-    if "conv2a" not in known:
-        known["conv2a"] = functional.conv2d(known["pool1"], *weights["conv2a"], padding=1, groups=2)
-    conv2b = functional.conv2d(known["pool1"], *weights["conv2b"])
-    pooled = functional.avg_pool2d(torch.cat([known["conv2a"], conv2b], 1), 3, 2, padding=1, ceil_mode=True)
-    weight, bias = weights["fc"]
-    return (pooled.flatten(1) @ weight.T + bias)[0].numpy()
-
-
-def raw_weights(net):
-    from predicdiff.nets.caffe.caffemodel import read_caffemodel
-
-    blobs = read_caffemodel(DATA / "tiny_v2.caffemodel")
-    return {name: [blob.reshape(w.shape) for blob, w in zip(blobs[name], net.weights[name])] for name in blobs}
-
-
-@pytest.mark.parametrize("start", ["left", "relu", "right"])
-def test_module_from_a_hidden_blob_equals_explicit_loops(start):
-    torch = pytest.importorskip("torch")
-    module = branches().eval()
-    net = load_net(module, input_shape=(3, 6, 6), output="logits")
-    image = np.random.default_rng(1).normal(size=(3, 6, 6)).astype(np.float32)
-    x = torch.tensor(image)[None]
-    with torch.no_grad():
-        left, right = module.left(x), module.right(x)
-    ground = {"left": left, "relu": left.relu(), "right": right}[start][0].numpy()
-
-    def finish(values):
-        start_values = torch.tensor(values)[None]
-        with torch.no_grad():
-            one = {"left": start_values.relu(), "relu": start_values, "right": left.relu()}[start]
-            return module.last((one * (start_values if start == "right" else right)).flatten(1))[0].numpy()
-
-    origins = [(r, c) for r in range(4) for c in range(4)]
-    draws = np.random.default_rng(2).normal(size=(16, 2, 4, 3, 3)).astype(np.float32)
-    result = explain(net, image, Replay(draws), start=start, blob="logits", units=[2], window=3, samples=2)
-    expected = spread_by_loops(by_hand(finish, ground, draws, origins, 3, 2), origins, 3, (6, 6))
-    terms = products(part.weight for part in (module.left, module.right, module.last))
-    scores = net.forward(image[None], ["logits"])["logits"]
-    np.testing.assert_allclose(result.relevance[0], expected, rtol=0, atol=float32_atol(scores, terms))
 
 
 def test_channels_apart_equal_each_channel_taken_alone(tiny, images, rounding):

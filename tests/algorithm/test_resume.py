@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.oracle_nets import MapNet, NormalSampler, photo
+from helpers.oracle_nets import explained as counted
 from helpers.places import ROOT
 
-from predicdiff.algorithm import explain
 from predicdiff.errors import ExplanationError
 from predicdiff.explanation import Explanation
 
@@ -60,7 +60,7 @@ def explained(net: Any = None, image: Any = None, **settings: Any) -> Explanatio
     settings = {"window": 3, "samples": SAMPLES, "units": [0, 2], "batch_size": 16, **settings}
     net = MapNet(SHAPE, dtype=np.float32) if net is None else net
     sampler = settings.pop("sampler", NormalSampler())
-    return explain(net, photo(SHAPE, 1) if image is None else image, sampler, **settings)
+    return counted(net, photo(SHAPE, 1) if image is None else image, sampler, **settings)
 
 
 def bits(result: Explanation) -> bytes:

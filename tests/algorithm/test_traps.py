@@ -158,29 +158,6 @@ def inside(part: tuple[int, int, int, int], whole: tuple[int, int, int, int]) ->
     ]  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------ leakage
-
-
-@pytest.mark.parametrize("kind", ["marginal", "conditional"])
-def test_what_a_window_holds_has_no_influence_on_what_is_put_there(kind: str) -> None:
-    """Of a score, value less relevance is the mean over the draws: what was in the window must not change it."""
-    shape = (2, 9, 12)
-    net = LinearNet(np.random.default_rng(0).normal(0, 1, (2, *shape)))
-    corpus = np.stack([photo(shape, seed) for seed in range(1, 9)])
-    sampler: Any = MarginalSampler(corpus) if kind == "marginal" else GaussianSampler.fit(corpus, 5, patches=900)
-
-    def without(pixels: np.ndarray, row: int, column: int) -> float:
-        result = explain(net, pixels, sampler, window=3, stride=3, samples=6, blob="scores", units=[1])
-        return float(result.base[0] - result.relevance[0, row, column])
-
-    for row in range(0, 9, 3):
-        for column in range(0, 12, 3):
-            image = photo(shape)
-            before = without(image, row, column)
-            image[:, row : row + 3, column : column + 3] = 255
-            assert without(image, row, column) == pytest.approx(before, rel=1e-6, abs=1e-3)
-
-
 # ------------------------------------------------------------------------------------------ marginal draws
 
 

@@ -100,7 +100,8 @@ def test_blobs_and_units(no):
     assert "want one of them" in no("--unit", 1, "--top", 2)
     assert "holds no classes" in no("--blob", "conv2a")
     assert "without channels" in no("--map", 2)
-    assert "want an index such as 281" in no("--unit", "cat")
+    assert "no names are known of the units of blob 'prob'" in no("--unit", "cat")
+    assert "want an index such as 281" in no("--against", "1,2")
 
 
 def test_windows_and_samples(no):

@@ -106,6 +106,8 @@ def test_labels_name_the_classes(cli, net, fitted, picture, tmp_path):
     assert "0: cat rather than pig (prob[0]), p = " in result.output
     assert (tmp_path / "out" / "small_tiny_fitted.h5").exists()
     assert (tmp_path / "out" / "small_tiny_fitted.png").exists()
+    named = cli("explain", picture, *net, *fitted, *QUICK, "--labels", "words.txt", "--unit", "Cat", "--against", "pig")
+    assert "small_tiny_fitted.h5 held this already" in named.output  # by name or by number
 
 
 def test_a_result_under_a_default_name_is_not_lost_to_another(cli, net, fitted, picture, tmp_path):

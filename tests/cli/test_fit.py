@@ -71,7 +71,7 @@ def test_a_marginal_sampler_keeps_the_images_as_they_are_seen(cli, folder, photo
 
 def test_grey_is_made_of_nothing(cli, tmp_path):
     assert cli("fit", "-o", "g.h5", "--sampler", "grey").output.splitlines()[-1] == "Wrote g.h5."
-    assert GreyPatch.load(tmp_path / "g.h5").provenance == {"kind": "grey", "value": 127.5}
+    assert GreyPatch.load(tmp_path / "g.h5").provenance == {"kind": "grey", "value": None}
 
 
 def test_too_few_patches_are_noted(cli, folder):

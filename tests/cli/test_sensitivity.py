@@ -32,6 +32,7 @@ def test_units_and_labels(cli, net, picture, tmp_path):
     (tmp_path / "words.txt").write_text("cat\ndog\ncow\nhen\npig\n")
     common = ["sensitivity", picture, *net, "--labels", "words.txt", "-o", "a.svg"]
     assert "Sensitivity of pig (fc[4]), tiny: " in cli(*common, "--unit", 4).output
+    assert "Sensitivity of pig (fc[4]), tiny: " in cli(*common, "--unit", "pig").output
     assert "Sensitivity of pig (prob[4]), tiny: " in cli(*common, "--unit", 4, "--blob", "prob").output
     assert "Sensitivity of conv2a[3, 1, 2], tiny: " in cli(*common, "--unit", "3,1,2", "--blob", "conv2a").output
     assert "Sensitivity of conv2a[3], tiny: " in cli(*common, "--unit", "3", "--blob", "conv2a").output

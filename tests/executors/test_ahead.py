@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers.oracle_nets import MapNet, NormalSampler, photo
+from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
 
-from predicdiff.algorithm import explain
+from predicdiff.abilities import sampler_abilities
+from predicdiff.algorithm import run
 from predicdiff.errors import SamplerError
 from predicdiff.explanation import Explanation
 
@@ -37,8 +39,10 @@ class Watched(NormalSampler):
 
 
 def explained(net: Any, sampler: Any, **settings: Any) -> Explanation:
-    settings = {"window": 3, "samples": SAMPLES, "units": [0], "batch_size": 16, **settings}
-    return explain(net, photo(SHAPE, 1), sampler, **settings)
+    """The net's calls and the sampler's draws are counted from the first tile on."""
+    planned = analysis(MapNet(SHAPE), photo(SHAPE, 1), NormalSampler(), window=3, samples=SAMPLES, stride=1, units=[0])
+    drawing = sampler_abilities(sampler)
+    return run(replace(planned, net=net, sampler=sampler, drawing=drawing), batch_size=16, **settings)
 
 
 def test_the_next_tile_is_drawn_while_this_one_is_evaluated_and_no_more() -> None:

@@ -9,7 +9,9 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from predicdiff.algorithm import run
 from predicdiff.errors import OutOfMemoryError
+from predicdiff.explanation import Explanation
 from predicdiff.plan import Analysis, make_plan
 from predicdiff.settings import Settings
 
@@ -142,8 +144,18 @@ class NormalSampler:
 
 
 def analysis(net: Any, image: np.ndarray, sampler: Any, **settings: Any) -> Analysis:
-    """What `explain` would run with these settings."""
-    return make_plan(net, image, Settings(**settings)).with_sampler(sampler)
+    """What `explain` would run with these settings; what the trial of the net took is not counted."""
+    planned = make_plan(net, image, Settings(**settings)).with_sampler(sampler)
+    if isinstance(net, NumpyNet):
+        net.calls.clear()
+        net.batches.clear()
+    return planned
+
+
+def explained(net: Any, image: np.ndarray, sampler: Any, **asked: Any) -> Explanation:
+    """As `explain`; what the trial of the net took is not counted."""
+    running = {name: asked.pop(name) for name in ("memory", "batch_size", "progress", "checkpoint") if name in asked}
+    return run(analysis(net, image, sampler, **{"stride": 1, **asked}), **running)
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

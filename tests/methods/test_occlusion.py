@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import statistics
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.engines import tiny_net
 from helpers.oracle_nets import LinearNet, MapNet, photo
 
-from predicdiff.errors import SettingsError, WindowError
+from predicdiff.errors import InputWarning, SettingsError, WindowError
 from predicdiff.methods.occlusion import occlusion
-from predicdiff.samplers.grey import GreyPatch
+from predicdiff.nets.preprocessing import Preprocessing
 
 
 def starts(size: int, window: int, stride: int) -> list[int]:
@@ -52,7 +54,8 @@ def test_occlusion_window_by_window(window: int, stride: int, value: Any) -> Non
 def test_the_patch_is_evaluated_once_a_window() -> None:
     net = LinearNet(np.ones((2, 1, 4, 4)))
     occlusion(net, photo((1, 4, 4)), window=2, stride=2)
-    assert sum(net.batches) == 4
+    trial = [1] * 4  # of the net: for each of two windows its own contents and the patch
+    assert net.batches == [*trial, 4]
 
 
 def test_evidence_on_request_of_the_probability_behind_the_patch() -> None:
@@ -74,14 +77,59 @@ def test_a_grey_picture_loses_nothing_behind_a_patch_of_its_own_grey() -> None:
 @pytest.mark.parametrize("measure", ["activation", "evidence"])
 def test_what_a_result_says_of_chance(measure: str) -> None:
     result = occlusion(MapNet((1, 3, 3)), photo((1, 3, 3)), window=1, measure=measure)
-    assert result.notes == list(GreyPatch.notes)
+    assert result.notes == [
+        "Every window was covered with one grey patch of 127.5: nothing is drawn, and the standard error is 0."
+    ]
     assert not result.stderr.any()
 
 
-@pytest.mark.parametrize("value", ["grey", [[1.0]], math.nan, math.inf, 1e300, None])
+@pytest.mark.parametrize("value", ["grey", [[1.0]], math.nan, math.inf, 1e300])
 def test_what_is_no_colour_is_refused(value: Any) -> None:
     with pytest.raises(SettingsError, match="want a number, or one for each channel"):
         occlusion(MapNet((1, 3, 3)), photo((1, 3, 3)), window=1, value=value)
+
+
+@pytest.mark.parametrize(
+    ("factor", "shift", "preprocessing", "grey"),
+    [
+        (1.0, 0.0, None, 127.5),
+        (1 / 255, 0.0, None, 0.5),
+        (7 / 255, -4.0, None, 0.0),
+        (2 / 255, -1.0, None, 0.0),
+        (1.0, 0.0, Preprocessing(), 127.5),
+        (2 / 255, 0.4, Preprocessing(), 127.5),  # as dark as it is, pixels are 0 to 255
+        (1.0, -3.0, Preprocessing(), 127.5),
+    ],
+)
+def test_the_grey_is_that_of_the_net_or_of_the_image(
+    factor: float, shift: float, preprocessing: Any, grey: Any
+) -> None:
+    net: Any = MapNet((3, 6, 6), seed=3)
+    net.preprocessing = preprocessing
+    image = np.clip(photo((3, 6, 6)) * factor + shift, shift, None)
+    how: dict[str, Any] = {"window": 3, "stride": 3, "units": [0]}
+    with pytest.warns(InputWarning) if shift == -3.0 else nullcontext():
+        result = occlusion(net, image, **how)
+    np.testing.assert_allclose(result.relevance[0], by_loops(net, image, 0, 3, 3, [grey] * 3), atol=1e-6)
+    assert result.provenance["sampler"] == {"kind": "grey", "value": grey}
+
+
+def test_the_grey_of_a_hidden_blob_is_zero() -> None:
+    net = tiny_net(device="cpu")
+    how: dict[str, Any] = {"start": "pool1", "window": 3, "stride": 3, "blob": "fc", "units": [1]}
+    image = photo(net.input_shape)
+    np.testing.assert_array_equal(
+        occlusion(net, image, **how).relevance, occlusion(net, image, value=0.0, **how).relevance
+    )
+    with pytest.warns(InputWarning, match=r"the grey of 127\.5 lies far outside .* none, which is then 0"):
+        occlusion(net, image, value=127.5, **how)
+
+
+def test_a_grey_far_outside_of_the_images_values_is_warned_of() -> None:
+    net, image = MapNet((3, 6, 6)), photo((3, 6, 6)) / 36 - 4
+    occlusion(net, image, window=3, value=[-5.0, 0.0, 6.0])
+    with pytest.warns(InputWarning, match=r"the grey of 127\.5 lies far outside of the values .* from -3\.9"):
+        occlusion(net, image, window=3, value=127.5)
 
 
 def test_settings_of_occlusion_that_do_not_fit_are_refused() -> None:

@@ -166,15 +166,6 @@ def test_evaluate_is_patches_set_in_by_hand(
         np.testing.assert_array_equal(array, old)
 
 
-def test_evaluate_repeats_to_the_last_bit(make: Make) -> None:
-    small_net, x = make(), images(*SHAPE)
-    origins, patches = np.array([[0, 0], [3, 1], [2, 2]]), images(3, 4, 3, 2, 2)
-    ask = {"blob": "prob", "units": [(0,), (2,)], "batch_size": 5}
-    np.testing.assert_array_equal(
-        small_net.evaluate(x, origins, patches, **ask), small_net.evaluate(x, origins, patches, **ask)
-    )
-
-
 def test_evaluate_of_no_windows(make: Make) -> None:
     values = make().evaluate(
         images(*SHAPE), np.zeros((0, 2), int), np.zeros((0, 4, 3, 2, 2)), blob="prob", units=[(0,), (1,)], batch_size=3

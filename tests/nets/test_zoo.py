@@ -187,6 +187,12 @@ def test_a_mean_image_is_as_large_as_the_crop_or_the_resized_image(side: int) ->
     np.testing.assert_array_equal(net.encode(np.zeros((3, 24, 24))), -np.ones((3, 24, 24)))
 
 
+def test_a_mean_image_of_the_nets_own_size_needs_no_image_size() -> None:
+    preprocessing = caffe_preprocessing(mean=np.ones((3, 24, 24)))
+    net = load_net(PROTOTXT, weights=CAFFEMODEL, preprocessing=preprocessing)
+    np.testing.assert_array_equal(net.preprocess(np.zeros((24, 24, 3), np.uint8)), -np.ones((3, 24, 24)))
+
+
 def test_a_mean_image_of_another_size_is_refused() -> None:
     preprocessing = caffe_preprocessing(mean=np.ones((3, 28, 28)), image_size=30)
     with pytest.raises(SettingsError, match=r"mean image is 28 x 28, .* resized to 30 x 30 and cropped to 24 x 24"):

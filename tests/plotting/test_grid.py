@@ -71,6 +71,14 @@ def test_an_empty_place_stays_empty() -> None:
     assert len(grid_figure([block(1, panels=[[None]] * 5)], ROWS, legend=False).axes) == 1
 
 
+def test_a_row_without_maps_in_a_line_is_left_out_of_it() -> None:
+    lacking = block(panels=[[None] * 3, *block().panels[1:]])
+    pages = [grid_figure(blocks, ROWS, across=2, legend=False) for blocks in ([block()], [lacking], [block(), lacking])]
+    assert [ROWS[0] in words(page).replace("\n", " ") for page in pages] == [True, False, True]
+    assert pages[1].get_size_inches()[1] < pages[0].get_size_inches()[1] - 1.7
+    no_overlap(pages[1])
+
+
 @pytest.mark.parametrize(
     ("blocks", "columns", "shape"), [(1, 1, (24, 24)), (1, 3, (12, 24)), (2, 1, (30, 20)), (3, 3, (24, 24))]
 )

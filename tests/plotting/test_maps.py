@@ -229,6 +229,21 @@ def test_notebooks_get_the_first_target_as_png() -> None:
     assert png(explained).startswith(b"\x89PNG\r\n")
 
 
+def test_inputs_of_0_to_1_are_seen_and_a_dark_photograph_stays_dark() -> None:
+    bright = explanation()
+    for pixels, preprocessed, seen in (
+        (bright.pixels / 255, False, bright.pixels),
+        (bright.pixels / 255, True, bright.pixels / 255),
+        (bright.pixels / 100, True, bright.pixels / 100),
+    ):
+        net = {"preprocessing": {"channels": "rgb"} if preprocessed else None}
+        page = figure(replace(bright, pixels=pixels, provenance={"net": net}))
+        shown, below = (axes.images[0].get_array() for axes in page.axes[:2])
+        np.testing.assert_allclose(shown, seen.transpose(1, 2, 0), atol=0.51)
+        # away from what speaks for the class the map is the greyed picture, whose blacks are lifted to 0.3
+        np.testing.assert_allclose(below[10:], 255 * 0.3 + 0.7 * shown[10:], atol=1.01)
+
+
 def test_the_explanation_is_not_changed() -> None:
     explained, same = explanation(2), explanation(2)
     figure(explained, sure=True, shared=True)

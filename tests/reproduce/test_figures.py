@@ -218,7 +218,7 @@ def test_each_quality_takes_about_as_many_evaluations_for_every_window(
     common = module("common")
     net = zoo.load_net("tiny", engine=ENGINES[0])
     pixels = np.zeros(net.input_shape, np.float32)
-    sampler = MarginalSampler(np.ones((30, *net.input_shape), np.float32))
+    sampler = MarginalSampler(np.full((30, *net.input_shape), 90.0))
     plan = common.job(tiny / "map.h5", net, pixels, sampler, quality, window=window).analysis.settings
     preset = common.CHOICES[quality]
     assert plan.stride == min(window, preset.stride)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from predicdiff.errors import InputWarning, SamplerError
+from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import bundled, crops, default_corpus, read_folder
 
 SHAPE = (3, 40, 52)
@@ -94,6 +95,20 @@ def test_the_default_corpus_without_the_explained_photograph():
     assert not any("chelsea" in name for name in names)
 
 
+def test_the_default_corpus_without_a_photograph_as_a_net_sees_it():
+    def seen(image):
+        return image[:300:2, -300::2].transpose(2, 0, 1) / np.float32(255)
+
+    for name in ("chelsea", "motorcycle_right"):
+        image = bundled()[name]
+        images, names = default_corpus(SHAPE, seen(image), view=seen)
+        wanted, known = default_corpus(SHAPE, image)
+        np.testing.assert_array_equal(images, wanted)
+        assert names == known
+        assert not any(one.startswith(name.split("_")[0]) for one in names)
+    np.testing.assert_array_equal(default_corpus(SHAPE, seen(image) + 1, view=seen)[0], default_corpus(SHAPE)[0])
+
+
 def test_the_default_corpus_keeps_colours_in_their_places():
     images, names = default_corpus(SHAPE)
     red, _, blue = images[[name.startswith("coffee") for name in names]].mean(axis=(0, 2, 3))
@@ -177,3 +192,24 @@ def test_no_folder(tmp_path):
     write(tmp_path, "file.png", 0)
     with pytest.raises(SamplerError, match="no such folder"):
         read_folder(tmp_path / "file.png", view)
+
+
+def test_a_folder_of_greys_of_twelve_bits(tmp_path):
+    """One warning for all of them; with an intensity they are brightened, and files of 8 bits left as they are."""
+    for number, white in enumerate((4095, 2047)):
+        Image.fromarray(np.full((6, 8), white, np.uint16)).save(tmp_path / f"{number}.png")
+    Image.fromarray(np.full((6, 8, 3), 7, np.uint8)).save(tmp_path / "colours.png")
+    with pytest.warns(InputWarning, match=r"2 of 3 images, such as 0\.png: its greys go from 4095 to 4095"):
+        read_folder(tmp_path, view)
+    images, _, _ = read_folder(tmp_path, view, intensity=(0, 4095))
+    np.testing.assert_array_equal(images[:, 0, 0, 0], [255, 127, 7])
+
+
+def test_corpora_of_pil_images():
+    arrays = np.random.default_rng(0).integers(0, 256, (4, 6, 8, 3)).astype(np.uint8)
+    images = [Image.fromarray(array) for array in arrays]
+    np.testing.assert_array_equal(MarginalSampler(iter(images)).images, arrays.transpose(0, 3, 1, 2))
+    fitted, wanted = (GaussianSampler.fit(corpus, context=3, patches=200) for corpus in (images, list(arrays)))
+    np.testing.assert_array_equal(fitted.covariance, wanted.covariance)
+    photograph = Image.fromarray(bundled()["coffee"])
+    assert set(bundled()) - set(bundled(photograph)) == {"coffee"}

@@ -4,8 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from predicdiff.errors import SamplerError, SettingsError, WindowError
 from predicdiff.samplers import MarginalSampler
@@ -104,36 +102,6 @@ def test_few_others_are_each_used_once_in_order(samples):
     assert (chosen == [0, 1, 2, 4, 5, 6, 7, 8]).all()
 
 
-@given(samples=st.integers(1, COUNT - 1), more=st.integers(0, COUNT - 1), seed=st.integers(0, 2**64 - 1))
-def test_fewer_samples_are_the_first_of_more(samples, more, seed):
-    more = min(samples + more, COUNT - 1)
-    sampler, request = MarginalSampler(corpus()), {"window": 2, "seed": seed}
-    many = sampler.draw(stranger(), everywhere(2), samples=more, **request)
-    few = sampler.draw(stranger(), everywhere(2), samples=samples, **request)
-    np.testing.assert_array_equal(few, many[:, :samples])
-
-
-def test_draws_do_not_depend_on_what_else_is_asked_for():
-    sampler, origins = MarginalSampler(corpus()), everywhere(2)
-    whole = sampler.draw(stranger(), origins, window=2, samples=4, seed=3)
-    order = np.random.default_rng(0).permutation(len(origins))[:17]
-    np.testing.assert_array_equal(sampler.draw(stranger(), origins[order], window=2, samples=4, seed=3), whole[order])
-
-
-def test_draws_do_not_depend_on_the_windows_own_contents():
-    sampler, pixels = MarginalSampler(corpus()), stranger()
-    before = sampler.draw(pixels, [(2, 3)], window=4, samples=5, seed=0)
-    pixels[:, 2:6, 3:7] = 99.0
-    np.testing.assert_array_equal(sampler.draw(pixels, [(2, 3)], window=4, samples=5, seed=0), before)
-
-
-def test_seeds_differ():
-    sampler = MarginalSampler(corpus())
-    assert (
-        drawn_images(sampler, stranger(), samples=4, seed=0) != drawn_images(sampler, stranger(), samples=4, seed=1)
-    ).any()
-
-
 def test_input_is_kept_apart():
     images = corpus()
     sampler = MarginalSampler(images)
@@ -143,10 +111,6 @@ def test_input_is_kept_apart():
     patches[:] = -5
     np.testing.assert_array_equal(sampler.images, corpus())
     assert patches.dtype == np.float32
-
-
-def test_no_windows_give_no_patches():
-    assert MarginalSampler(corpus()).draw(stranger(), [], window=2, samples=4, seed=0).shape == (0, 4, 3, 2, 2)
 
 
 def test_provenance():

@@ -15,7 +15,7 @@ from ...windows import SidesLike, sides
 from ..outputs import default_output
 from .base import Options, option_field
 from .shared import context_field, samples_field, seed_field, stride_field, window_field
-from .values import FIGURE, MEMORY, RESULT, UNIT
+from .values import CLASS, FIGURE, MEMORY, RESULT, UNIT
 
 #: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
 #: choice; the others are functions of a class alone. The first is called by a word without a space.
@@ -36,15 +36,13 @@ class Targets(Options):
         "--unit",
         type=UNIT,
         multiple=True,
-        help="A class such as 281, or CHANNEL,ROW,COLUMN; may be repeated.  [default: the predicted class]",
+        help="A class such as 281 or tabby, or CHANNEL,ROW,COLUMN; may be repeated.  [default: the predicted class]",
     )
     map: tuple[int, ...] = option_field(
         "--map", type=int, multiple=True, help="A channel, explained by its mean; may be repeated."
     )
     top: int | None = option_field("--top", type=int, metavar="N", help="The N classes with the highest scores.")
-    against: int | None = option_field(
-        "--against", type=int, metavar="CLASS", help="A class to hold each unit against."
-    )
+    against: UnitLike | None = option_field("--against", type=CLASS, help="A class to hold each unit against.")
     measure: str | None = option_field(
         "--measure",
         type=click.Choice(["evidence", "activation"]),
@@ -62,8 +60,9 @@ class Targets(Options):
         "--method",
         type=click.Choice(METHODS),
         default=METHODS[0],
-        help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014). --sampler grey "
-        "covers it too, but gives the relevance of probabilities in bits, occlusion as a plain difference.",
+        help="Draw what could have stood in a window, or cover it with grey (Zeiler and Fergus, 2014): 127.5, in a "
+        "hidden blob 0. --sampler grey covers it too, but gives the relevance of probabilities in bits, occlusion as a "
+        "plain difference.",
     )
 
     @property
@@ -108,6 +107,13 @@ class Sampling(Options):
         help="All settings as in the paper, or as in its authors' later code; --quality says nothing then.",
     )
     seed: int = seed_field()
+    repeat: int = option_field(
+        "--repeat",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Passes that each value is averaged over, of a net that draws by itself (dropout that is left on).",
+    )
     training_instances: int | None = option_field(
         "--training-instances",
         type=int,
@@ -133,13 +139,14 @@ class Sampling(Options):
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words, the preset filled in; its stride never exceeds the window."""
         if self.model is not None:
-            return {**self.model.explaining, "seed": self.seed}
+            return {**self.model.explaining, "seed": self.seed, "repeat": self.repeat}
         preset = QUALITIES[self.quality]
         return {
             "window": self.window,
             "samples": preset.samples if self.samples is None else self.samples,
             "stride": max(1, min(preset.stride, *sides(self.window))) if self.stride is None else self.stride,
             "seed": self.seed,
+            "repeat": self.repeat,
             "training_instances": self.training_instances,
         }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from ...image_files import Intensity
 from ...protocols import Net
 from ...samplers.corpus import read_folder
 from ...windows import SidesLike
@@ -31,7 +32,7 @@ def folder_argument() -> Decorator:
     return click.argument("folder", type=FOLDER, metavar="DIR")
 
 
-def folder_images(net: Net, folder: Path) -> dict[str, np.ndarray]:
+def folder_images(net: Net, folder: Path, intensity: Intensity = None) -> dict[str, np.ndarray]:
     """The folder's images by their names, as the net sees them."""
-    arrays, names, _ = read_folder(folder, net.view)
+    arrays, names, _ = read_folder(folder, net.view, intensity=intensity)
     return dict(zip(names, arrays))

@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from ...errors import ImageError, SettingsError
+from ...image_files import Intensity, check_intensity
 from ...images import MODES, load_image
 from ...nets.caffe.transformer import caffe_preprocessing
 from ...nets.fetching.door import known_preprocessing
@@ -24,7 +25,7 @@ from ...samplers.corpus import bundled
 from ..console import FileBars
 from .base import Options, option_field
 from .shared import engine_field
-from .values import FILE, SIZE
+from .values import FILE, RANGE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
@@ -64,7 +65,8 @@ class NetChoice(Options):
     image_size: int | tuple[int, int] | None = option_field(
         "--image-size",
         type=SIZE,
-        help="What images are resized to before their centre is cropped.  [default: 256 for a prototxt]",
+        help="What images are resized to before their centre is cropped.  [default for a prototxt: 256 where the net's "
+        "input is 224 to 227, else the net's input]",
     )
     view: str | None = option_field(
         "--view",
@@ -167,6 +169,35 @@ def settle() -> None:
 
 
 @dataclass(frozen=True)
+class Reading(Options):
+    """The options that say how image files are read, those of a corpus too."""
+
+    heading = "Image files"
+
+    white: float | None = option_field(
+        "--white",
+        type=float,
+        metavar="VALUE",
+        help="White in greys of more than 8 bits, or floats, such as 4095.  [default: by the file's largest value]",
+    )
+    range: tuple[float, float] | None = option_field(
+        "--intensity",
+        type=RANGE,
+        help="Black and white in such greys, where black is not 0; what lies outside is cut off. In a folder, files of "
+        "8 bits stay as they are.",
+    )
+
+    @property
+    def intensity(self) -> Intensity:
+        """Black and white, as `load_image` takes them."""
+        if self.white is None:
+            return check_intensity(self.range)
+        if self.range is not None:
+            raise SettingsError("--white and --intensity both say what is white: want one of them.")
+        return check_intensity((0.0, self.white))
+
+
+@dataclass(frozen=True)
 class NamedImage:
     """An image and what to call it; ``file`` where it has one."""
 
@@ -175,10 +206,10 @@ class NamedImage:
     file: Path | None = None
 
 
-def named_image(path: str | None) -> NamedImage:
+def named_image(path: str | None, intensity: Intensity = None) -> NamedImage:
     """The image of a command, by default the cat that scikit-image brings."""
     if path is None:
         return NamedImage(bundled()[CAT], CAT)
     if not path:
         raise ImageError("the image's name is empty: give the path of an image (PNG, JPEG, ...).")
-    return NamedImage(load_image(path), Path(path).stem, Path(path))
+    return NamedImage(load_image(path, intensity=intensity), Path(path).stem, Path(path))

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...abilities import NetAbilities, sampler_abilities
 from ...errors import InputWarning, SamplerError, SettingsError, warn
+from ...image_files import Intensity
 from ...nets.preprocessing import ORDERS
 from ...presets import OURS, Like
 from ...protocols import Net, Sampler
@@ -70,10 +71,12 @@ class SamplerChoice(Options):
         seed: int,
         start: str | None = None,
         like: Like | None = None,
+        intensity: Intensity = None,
     ) -> Sampler:
         """The sampler: loaded, or made of the corpus without the explained image; ``context`` is by default k + 4.
 
-        With a ``start`` it draws that blob's activations; with a ``like`` it is made as there.
+        With a ``start`` it draws that blob's activations; with a ``like`` it is made as there. ``intensity`` says what
+        is black and white in the corpus' files.
         """
         ground = net.input_shape if start is None else as_map(lookup(net.blobs, start))
         if self.is_file:
@@ -89,7 +92,7 @@ class SamplerChoice(Options):
             context = usual_context(window) if context is None else context
             _check_context(ground, window, context)
             _check_size(ground[0] * math.prod(sides(context)), context)
-        images, names = self._images(net, image, seed)
+        images, names = self._images(net, image, seed, intensity)
         like = like or OURS
         with _fitting(context):
             if start is None:
@@ -120,12 +123,12 @@ class SamplerChoice(Options):
             _check_context(ground, window, sampler.context)
         return sampler
 
-    def _images(self, net: Net, image: np.ndarray, seed: int) -> tuple[np.ndarray, Any]:
+    def _images(self, net: Net, image: np.ndarray, seed: int, intensity: Intensity) -> tuple[np.ndarray, Any]:
         if not registry.find(self.sampler).takes_corpus:
             return np.empty((0, *net.input_shape), np.float32), None
         if self.corpus is None:
             return default_corpus(net.input_shape, exclude=image, seed=seed)
-        images, names, _ = read_folder(self.corpus, net.view)
+        images, names, _ = read_folder(self.corpus, net.view, intensity=intensity)
         return images, names
 
 

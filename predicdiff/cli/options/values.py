@@ -49,6 +49,22 @@ class Numbers(Value):
         return numbers[0] if len(numbers) == 1 else numbers
 
 
+class UnitName(Value):
+    """Numbers, or the name of a class: whatever is made of other signs."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.name = self.metavar = numbers.metavar
+        self.numbers = numbers
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str | tuple[int, ...]:
+        """Text -> int, tuple of int, or the name."""
+        if isinstance(value, str) and re.search(r"[^-\d.,x\s]", value):
+            return value
+        return self.numbers.convert(value, param, ctx)
+
+
 class File(Value):
     """A path; with ``suffixes``, one that ends in one of them."""
 
@@ -83,11 +99,31 @@ class SamplerName(Value):
         return text
 
 
+class Range(Value):
+    """Two numbers with a comma between, the first below the second."""
+
+    name = metavar = "LOW,HIGH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Text -> (low, high)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r}: want two numbers, of black and of white, such as -1000,400.", param, ctx)
+        return (low, high)
+
+
 MEMORY = Memory()
+RANGE = Range()
 SAMPLER = SamplerName()
 FILE = File()
 FOLDER = File("DIR")
-UNIT = Numbers("UNIT", (1, 2, 3), "an index such as 281, or channel,row,column such as 3,10,12")
+UNIT = UnitName(
+    Numbers("UNIT", (1, 2, 3), "an index such as 281, channel,row,column such as 3,10,12, or a class's name")
+)
+CLASS = UnitName(Numbers("CLASS", (1,), "an index such as 281, or a class's name"))
 PLACE = Numbers("ROW,COLUMN", (2,), "row,column of the window's top-left pixel, such as 60,100")
 SIZE = Numbers("SIZE", (1, 2), "one number of pixels such as 256, or HEIGHTxWIDTH")
 WINDOW = Numbers("SIZE", (1, 2), "one number of pixels such as 10, or HEIGHTxWIDTH such as 6x10")

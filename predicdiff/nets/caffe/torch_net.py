@@ -108,6 +108,10 @@ class CaffeTorchNet(TorchNet):
             return tensor.to_mkldnn()  # 1.3 to 2 times as fast as MKL on a processor that is not Intel's
         return tensor.contiguous(memory_format=self._layout) if tensor.dim() == 4 else tensor
 
+    def _become_double(self) -> None:
+        self.__dict__.pop("_all_layers", None)  # made of the weights as they were
+        self._weights = {layer: [_plain(blob).double() for blob in blobs] for layer, blobs in self._weights.items()}
+
     def _definition(self) -> str:
         return definition(self._resolved)
 

@@ -9,7 +9,7 @@ from typing import Sequence, Union
 import numpy as np
 
 from ...errors import FormatError, InputWarning, SettingsError, warn
-from ...images import View
+from ...images import CAFFES, View
 from ..preprocessing import Preprocessing
 from .caffemodel import read_mean
 
@@ -22,7 +22,7 @@ def caffe_preprocessing(
     channels: str = "bgr",
     raw_scale: float = 255.0,
     scale: float = 1.0,
-    image_size: int | tuple[int, int] = 256,
+    image_size: int | tuple[int, int] | None = None,
     view: str = "warp",
 ) -> Preprocessing:
     """Preprocessing as Caffe does it: resize, centre crop, channels, ``raw_scale``, less the mean, times ``scale``.
@@ -36,8 +36,9 @@ def caffe_preprocessing(
         Largest value of a pixel: 255 or 1.
     scale : float
         Caffe's ``input_scale``.
-    image_size : int or (height, width)
-        What an image is resized to before its centre is cropped.
+    image_size : int or (height, width), optional
+        What an image is resized to before its centre is cropped. By default 256 where the net's input is 224 to 227
+        pixels on each side, as ImageNet's are; otherwise the net's input, so that it sees the whole image.
     view : {"warp", "short", "crop"}
         As in `View`.
 
@@ -58,7 +59,7 @@ def caffe_preprocessing(
             InputWarning,
         )
     values = None if mean is None else _values(mean)
-    return Preprocessing(View(view, image_size), channels, values, raw_scale, scale)
+    return Preprocessing(View(view, CAFFES if image_size is None else image_size), channels, values, raw_scale, scale)
 
 
 def _values(mean: Mean) -> np.ndarray:

@@ -42,10 +42,13 @@ class Incremental:
         The image as the net takes it.
     layout : torch.memory_format
         In which batches of maps lie in memory.
+    collects : bool
+        Whether evaluations may wait for each other before the linear layers; if not, no batch is longer than asked for.
     """
 
-    def __init__(self, route: Route, inputs: Tensor, *, layout: torch.memory_format) -> None:
+    def __init__(self, route: Route, inputs: Tensor, *, layout: torch.memory_format, collects: bool = True) -> None:
         self.route = route
+        self._collects = collects
         self.kept = Kept(route, inputs, layout=layout)
 
     def targets(
@@ -79,7 +82,7 @@ class Incremental:
         """How many evaluations are collected before they go through the tail together."""
         route = self.route
         longest = max(map(route.size, [*route.frontier, *(node.writes for node in route.tail)]))
-        collect = bool(route.tail and route.head) and longest <= SMALL
+        collect = self._collects and bool(route.tail and route.head) and longest <= SMALL
         return max(batch_size, COLLECTED) if collect else batch_size
 
     def _finish(

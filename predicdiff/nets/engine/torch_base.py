@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,9 @@ class TorchNet(BlobNet):
     #: In which order batches lie in memory.
     _layout: torch.memory_format = torch.contiguous_format
 
+    #: What `forward` computes in; float64 in a copy that tells rounding from real differences.
+    _dtype: torch.dtype = torch.float32
+
     def __init__(self, facts: NetFacts, device: torch.device) -> None:
         super().__init__(facts)
         self.device = device
@@ -76,6 +80,8 @@ class TorchNet(BlobNet):
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words: up to which layer it computes only what changes."""
+        if self.alone:
+            return "dense, one image at a time"
         if not self.incremental:
             return "dense"
         node = self._route(start, blob).whole_from
@@ -87,6 +93,17 @@ class TorchNet(BlobNet):
         weights = self._weight_bytes()
         patch = self._blobs[start][0] if start is not None else self.input_shape[0]
         return weights + 4 * route.fixed_elements(), 4 * (route.elements(lengths) + 2 * patch * math.prod(lengths))
+
+    def in_double(self) -> TorchNet:
+        """A copy whose `forward` computes in float64, slowly and with twice the memory."""
+        net = copy.copy(self)
+        net._dtype, net._precision = torch.float64, "float32"
+        net._become_double()
+        return net
+
+    @abstractmethod
+    def _become_double(self) -> None:
+        """Turn this copy's weights into float64, leaving those of the net it was copied from as they are."""
 
     @abstractmethod
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
@@ -107,7 +124,7 @@ class TorchNet(BlobNet):
     def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
         with memory_errors(), computing(self.precision, self.device), torch.inference_mode():
             values = self._run(self._tensor(inputs), blobs)
-            return {blob: np.array(values[blob].to("cpu", torch.float32).contiguous().numpy()) for blob in blobs}
+            return {blob: np.array(values[blob].to("cpu", self._dtype).contiguous().numpy()) for blob in blobs}
 
     def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
         with memory_errors(), exactly(), torch.inference_mode(False), torch.enable_grad():
@@ -161,7 +178,8 @@ class TorchNet(BlobNet):
 
     def _engine(self, pixels: np.ndarray, start: str | None, blob: str, channels: Sequence[int]) -> Incremental:
         inputs = self._tensor(self._encode(pixels, (0, 0))[None]).contiguous(memory_format=self._layout)
-        return Incremental(self._route(start, blob, channels), inputs, layout=self._layout)
+        route = self._route(start, blob, channels)
+        return Incremental(route, inputs, layout=self._layout, collects=not self.alone)
 
     def _route(self, start: str | None, blob: str, channels: Sequence[int] | None = None) -> Route:
         """The way to a blob; to ``channels`` of it alone, where its last layers can be cut to them."""
@@ -176,9 +194,14 @@ class TorchNet(BlobNet):
 
     def __copy__(self) -> TorchNet:
         """A net with the same weights, but settings and an account of its own."""
-        copy = cast(TorchNet, super().__copy__())
-        copy.work = Work()
-        return copy
+        twin = cast(TorchNet, super().__copy__())
+        twin.work = Work()
+        return twin
+
+    def _go_alone(self) -> None:
+        """Compute inputs one at a time, and wholly."""
+        super()._go_alone()
+        self.incremental = False
 
     def _engine_provenance(self) -> dict[str, Any]:
         precision = {} if self.precision == "float32" else {"precision": self.precision}
@@ -191,7 +214,7 @@ class TorchNet(BlobNet):
         return hash_of(map(_bytes, self._tensors()))
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.tensor(array, dtype=torch.float32, device=self.device)
+        return torch.tensor(array, dtype=self._dtype, device=self.device)
 
 
 def _bytes(tensor: Tensor) -> np.ndarray:

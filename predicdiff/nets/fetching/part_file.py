@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import BinaryIO, Iterator, NamedTuple
 
 from ...errors import DownloadError
 
-try:
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
-except ImportError:  # Windows: parts get names of their own there, and no later call resumes them
-    fcntl = None  # type: ignore[assignment]
 
 
 class Hash(NamedTuple):
@@ -38,21 +39,24 @@ def file_hash(path: Path, algorithm: str) -> str:
 class PartFile:
     """What there is of ``target`` so far.
 
-    It lies in ``<target>.part``, which a later call goes on with. Only the process that holds its lock writes to it;
-    others write to a file of their own, which they delete at the end. The lock ends with its process, so that nothing
-    is left to clean up.
+    It lies in ``<target>.part``, which a later call goes on with. Only who holds the lock of that name writes to it;
+    others write to a file of their own, which they delete at the end. The lock ends with its process, so that no part
+    stays locked for good.
     Obtained from `part_file`; writing raises `DownloadError` where the disk is full or read-only.
     """
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = target.with_name(target.name + ".part")
-        self.file: BinaryIO = open(self.path, "a+b")  # noqa: SIM115
-        self.own = not _lock(self.file, self.path)
+        self.lock = _Lock(self.path.with_name(self.path.name + ".lock"))
+        self.own = not self.lock.held
         if self.own:
-            self.file.close()
             self.path = target.with_name(f"{target.name}.{uuid.uuid4().hex[:12]}.part")
-            self.file = open(self.path, "x+b")  # noqa: SIM115
+        try:
+            self.file: BinaryIO = open(self.path, "a+b")  # noqa: SIM115
+        except OSError:
+            self.lock.release()
+            raise
 
     def __len__(self) -> int:
         return self.file.seek(0, os.SEEK_END)
@@ -79,8 +83,7 @@ class PartFile:
         with _writing(self.target):
             self.file.flush()
             os.fsync(self.file.fileno())
-            if self.own:  # Windows renames no open file; a shared part must stay locked until it has its name
-                self.file.close()
+            self.file.close()  # Windows renames no open file
             os.replace(self.path, self.target)
 
     def keep_if(self, wanted: Hash) -> str:
@@ -94,11 +97,38 @@ class PartFile:
 
     def close(self) -> None:
         """Let go; what is worth going on with stays in ``<target>.part``."""
-        with suppress(OSError, ValueError):
-            if self.own or len(self) == 0:
-                self.path.unlink()
         with suppress(OSError):
+            self.file.close()  # Windows deletes no open file
+        with suppress(OSError):
+            if self.own or self.path.stat().st_size == 0:
+                self.path.unlink()
+        self.lock.release()
+
+
+class _Lock:
+    """A lock that one call at a time can have, in whichever process; it lies in a file of its own.
+
+    So the file that it is for can be closed before it is renamed, as Windows wants, and be locked until then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: BinaryIO = open(path, "a+b")  # noqa: SIM115
+        self.held = _lock(self.file, path)
+        if not self.held:
             self.file.close()
+
+    def release(self) -> None:
+        """Let others have it, and leave no file."""
+        if not self.held:
+            return
+        with suppress(OSError):
+            try:
+                self.path.unlink()  # while it is locked: nobody takes a lock whose file is about to go
+            except PermissionError:  # Windows deletes no open file, nor, below, one that others wait for
+                self.file.close()
+                self.path.unlink()
+        self.file.close()
 
 
 @contextmanager
@@ -131,14 +161,18 @@ def _writing(target: Path) -> Iterator[None]:
 
 
 def _lock(file: BinaryIO, path: Path) -> bool:
-    if fcntl is None:
-        return False
+    """Whether an open file could be locked; never waits."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # between opening and locking, another process may have given the file its final name
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+        if sys.platform == "win32":
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            there = True
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # between opening and locking, whoever had the lock may have deleted the file
+            there = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except OSError:
         return False
+    return there
 
 
 def _stream_hash(file: BinaryIO, algorithm: str) -> str:

@@ -86,7 +86,7 @@ def fetch_parts(
         try:
             lost = _Fetching(parts, folder, wanted, progress, {} if unreachable is None else unreachable).run()
             if lost:
-                raise _incomplete(source, target, len(wanted), lost)
+                raise _incomplete(source, target, len(wanted), lost, stay=not whole.own)
             _put_together(source, net, of_layers, folder, whole)
             _remove(folder)
         finally:
@@ -249,7 +249,7 @@ def _result(done: queue.Queue[Answer]) -> Failures | None:
             return result
 
 
-def _incomplete(source: Source, target: Path, count: int, lost: Sequence[Failures]) -> DownloadError:
+def _incomplete(source: Source, target: Path, count: int, lost: Sequence[Failures], *, stay: bool) -> DownloadError:
     of_reasons: dict[str, list[str]] = defaultdict(list)
     for url, failure in (item for failures in lost for item in failures):
         of_reasons[str(failure)].append(url)
@@ -257,7 +257,7 @@ def _incomplete(source: Source, target: Path, count: int, lost: Sequence[Failure
     if len(shown) > REASONS:
         shown[REASONS:] = ["and others for other reasons"]
     lines = [f"{source.file} in parts: {len(lost)} of {count} did not come.", *(f"  {line}" for line in shown)]
-    if len(lost) < count:
+    if stay and len(lost) < count:
         lines.append("The same command goes on with those that are there.")
     return DownloadError("\n".join([*lines, f"By hand: put the file whose SHA-1 is {source.sha1} at {target}"]))
 

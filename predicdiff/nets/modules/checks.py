@@ -17,22 +17,41 @@ from .unprinted import Unprinted, unprinted
 
 def tried(
     module: nn.Module, name: str, shape: tuple[int, int, int], device: torch.device, output: str
-) -> tuple[DryRun, tuple[int, ...]]:
-    """What a run of two black images shows, and the shape of the module's own output for each."""
+) -> tuple[DryRun, tuple[int, ...], bool]:
+    """What a run of two black images shows, the shape of the module's own output, and whether it takes but one image.
+
+    A module that does not take two images at once, or does not answer for each, is tried with one.
+    """
     zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
     with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
         try:
-            seen, returned = dry_run(module, zeros.clone())
-        except Exception as error:  # whatever a stranger's module raises
-            if is_full(error):
-                raise
-            raise SettingsError(
-                f"{name} does not take inputs of shape {shape}: {first_line(error)}{_hint(module)}"
-            ) from error
-        own = _checked_output(returned, name, output)
-        if device.type == "cpu" and _runs_channels_last(module, zeros):
+            seen, own = _answers(module, name, zeros, output)
+            alone = False
+        except SettingsError as error:
+            try:
+                seen, own = _answers(module, name, zeros[:1], output)
+            except SettingsError:
+                raise error from error.__cause__
+            alone = True
+            said = str(error).rstrip(".")
+            warn(f"{said}. It takes one, so each image is computed alone, which is slow.", InputWarning)
+        if device.type == "cpu" and _runs_channels_last(module, zeros[:1] if alone else zeros):
             seen.layout = torch.channels_last
-    return seen, own
+    return seen, own, alone
+
+
+def _answers(module: nn.Module, name: str, zeros: Tensor, output: str) -> tuple[DryRun, tuple[int, ...]]:
+    """What a run of black images shows, and the shape of the answer for each; a SettingsError if it is none."""
+    try:
+        seen, returned = dry_run(module, zeros.clone())
+    except Exception as error:  # whatever a stranger's module raises
+        if is_full(error):
+            raise
+        raise SettingsError(
+            f"{name} does not take {len(zeros)} inputs of shape {tuple(zeros.shape[1:])} at once: "
+            f"{first_line(error)}{_hint(module)}"
+        ) from error
+    return seen, _checked_output(returned, len(zeros), name, output)
 
 
 def _hint(module: nn.Module) -> str:
@@ -73,16 +92,16 @@ def checked_shape(shape: Any) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _checked_output(returned: object, name: str, output: str) -> tuple[int, ...]:
+def _checked_output(returned: object, count: int, name: str, output: str) -> tuple[int, ...]:
     """Shape of the module's output without the batch axis, if it can be what ``output`` says."""
     if not isinstance(returned, Tensor):
         raise SettingsError(
             f"{name} returns a {type(returned).__name__}: want one tensor. "
             "Wrap it in a module that returns the one to explain."
         )
-    if returned.dim() < 1 or len(returned) != 2 or not returned.is_floating_point():
+    if returned.dim() < 1 or len(returned) != count or not returned.is_floating_point():
         raise SettingsError(
-            f"{name} returns a tensor {tuple(returned.shape)} of {returned.dtype} for two inputs: "
+            f"{name} returns a tensor {tuple(returned.shape)} of {returned.dtype} for {count} inputs: "
             "want one of floats, batch first."
         )
     returned = with_classes(returned)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...errors import BlobError, SettingsError
+from ... import consistency
+from ...errors import BlobError, InputWarning, SettingsError, warn
 from ...units import lookup
 from ...windows import SidesLike
 from ..base import BlobNet, NetFacts
@@ -18,6 +19,7 @@ from ..engine.device import Device, choose_device
 from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
 from ..preprocessing import Preprocessing
+from .batches import ONE_BY_ONE, made_up, noise
 from .checks import checked_shape, tried
 from .endings import ENDINGS
 from .hooks import Recorder, Replacer, copied
@@ -85,10 +87,12 @@ class ModuleNet(TorchNet):
         self._kind, self._ending = output, ENDINGS[output]
         self._own, prob = self._ending.own, self._ending.prob
         with same_random(place):
-            self._seen, own = tried(self.module, name, shape, place, output)
+            self._seen, own, self.alone = tried(self.module, name, shape, place, output)
             self._layout = self._seen.layout
-            graph = checked_graph(self.module, shape, place, own, output, self._layout)
-            self._in_pairs = graph[0] is None and fails_alone(self.module, shape, place, own)
+            graph: tuple[Graph | None, str | None] = (None, ONE_BY_ONE)
+            if not self.alone:
+                graph = checked_graph(self.module, shape, place, own, output, self._layout)
+            self._in_pairs = not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own)
         self._module_graph, self.dense_because = graph
         if own == (1,) or output == "sigmoid":
             self.outcomes = 2
@@ -104,6 +108,33 @@ class ModuleNet(TorchNet):
             training_instances=training_instances,
         )
         super().__init__(facts, place)
+        self._ask_twice()
+
+    def _ask_twice(self) -> None:
+        """Find out whether the module draws, or mixes the images of a batch: it is computed wholly then."""
+        plain = self.preprocessing is None
+        inputs = made_up(self.input_shape) if plain else self._encode(noise(self.input_shape), (0, 0))
+        try:
+            with same_random(self.device):
+                came = consistency.compare(self, inputs, self._own)
+        except Exception:  # whatever a stranger's module has against them: an image that it takes will show it
+            return
+        if came.varies:
+            self._module_graph, self.dense_because = None, "it answers differently each time"
+        elif came.mixed:
+            self._go_alone()
+            warn(consistency.mixed(self.name, self._own, came.mixed), InputWarning)
+
+    def _go_alone(self) -> None:
+        super()._go_alone()
+        self._module_graph, self.dense_because = None, ONE_BY_ONE
+
+    def renewed(self) -> BlobNet:
+        """The net of the module as it is now: with the layers and hooks that it has got since."""
+        return self._again()
+
+    def _become_double(self) -> None:
+        self.module, self._module_graph = copied(self.module).double(), None
 
     @property
     def learnt(self) -> list[str]:

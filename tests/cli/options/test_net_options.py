@@ -44,6 +44,12 @@ def test_a_prototxt_gets_caffes_preprocessing(tiny, photographs):
     np.testing.assert_allclose(tiny().preprocess(image), expected, atol=1e-4)
 
 
+def test_a_net_of_another_size_than_imagenets_sees_the_whole_image_by_default(tiny, photographs):
+    net = tiny(image_size=None)
+    np.testing.assert_array_equal(net.view(photographs[0]), photographs[0].transpose(2, 0, 1))
+    assert net.provenance["preprocessing"]["view"] == {"mode": "warp", "size": None, "antialias": False}
+
+
 def test_each_option_is_used(tiny, data, photographs):
     image = photographs[0]
     inputs = tiny(channels="rgb", raw_scale=1.0, mean="0.1,0.2,0.3", input_scale=2.0).preprocess(image)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from predicdiff.cli.options.values import FIGURE, MEMORY, PLACE, RESULT, SAMPLER, SIZE, UNIT
+from predicdiff.cli.options.values import CLASS, FIGURE, MEMORY, PLACE, RESULT, SAMPLER, SIZE, UNIT
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,15 @@ def test_units_are_indices(text, unit):
     assert UNIT.convert(unit, None, None) == unit
 
 
-@pytest.mark.parametrize("text", ["", "cat", "1,2,3,4", "1.5", "1,,2", "3,"])
+@pytest.mark.parametrize("text", ["", "1,2,3,4", "1.5", "1,,2", "3,"])
 def test_what_is_no_unit_is_refused(text):
     with pytest.raises(click.UsageError, match="want an index such as 281"):
         UNIT.convert(text, None, None)
+
+
+@pytest.mark.parametrize("text", ["tabby", "tabby, tabby cat", "3D printer", "7up", "Ålesund"])
+def test_classes_have_names(text):
+    assert UNIT.convert(text, None, None) == CLASS.convert(text, None, None) == text
 
 
 def test_places_and_sizes():

@@ -30,7 +30,7 @@ def test_the_mean_in_all_its_forms(tmp_path: Path, form: str) -> None:
         "bgr",
         255.0,
         1.0,
-        View("warp", 256),
+        View("warp", "caffe"),
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, BinaryIO, Callable
 
 import pytest
 
+from predicdiff.errors import DownloadError
 from predicdiff.nets.fetching.part_file import Hash, file_hash, part_file
 
 ABC = "a9993e364706816aba3e25717850c26c9cd0d89d"
@@ -83,3 +87,52 @@ def test_the_part_of_a_killed_process_is_gone_on_with(tmp_path: Path) -> None:
     with part_file(tmp_path / "net") as part:
         assert part.path.name == "net.part"
         assert part.hash("sha1") == hashlib.sha1(bytes(len(part))).hexdigest()
+
+
+@pytest.fixture
+def as_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is renamed or deleted while it is open."""
+    files: list[tuple[str, BinaryIO]] = []
+    opened = builtins.open
+
+    def open_(path: Any, *how: Any, **settings: Any) -> Any:
+        file = opened(path, *how, **settings)
+        files.append((str(path), file))
+        return file
+
+    def refusing(change: Callable[..., None]) -> Callable[..., None]:
+        def changed(path: Any, *others: Any, **how: Any) -> None:
+            if any(name == str(path) and not file.closed for name, file in files):
+                raise PermissionError(13, "The process cannot access the file", str(path))
+            change(path, *others, **how)
+
+        return changed
+
+    monkeypatch.setattr(builtins, "open", open_)
+    monkeypatch.setattr(os, "replace", refusing(os.replace))
+    monkeypatch.setattr(Path, "unlink", refusing(Path.unlink))
+
+
+@pytest.mark.usefixtures("as_windows")
+def test_no_file_is_renamed_or_deleted_while_it_is_open(tmp_path: Path) -> None:
+    target = tmp_path / "net"
+    with part_file(target):
+        pass
+    assert names(tmp_path) == []
+    with part_file(target) as part:
+        part.write(b"a")
+        with part_file(target) as second:
+            second.write(b"lost")
+        assert names(tmp_path) == ["net.part", "net.part.lock"]
+    with part_file(target) as part:
+        part.write(b"bc")
+        assert part.keep_if(Hash("sha1", ABC)) == ABC
+    assert names(tmp_path) == ["net"]
+    assert target.read_bytes() == b"abc"
+
+
+def test_a_part_that_cannot_be_opened_does_not_stay_locked(tmp_path: Path) -> None:
+    (tmp_path / "net.part").mkdir()
+    with pytest.raises(DownloadError, match="net cannot be written to"), part_file(tmp_path / "net"):
+        pass
+    assert names(tmp_path) == ["net.part"]

@@ -22,6 +22,7 @@ from predicdiff.nets.caffe.caffemodel import read_caffemodel
 from predicdiff.nets.caffe.prototxt import read_prototxt
 from predicdiff.nets.caffe.resolved import resolve
 from predicdiff.nets.fetching import download, manifest, parts, weights
+from predicdiff.nets.fetching.part_file import part_file
 from predicdiff.nets.fetching.parts import fetch_parts
 from predicdiff.nets.zoo import load_net
 
@@ -111,6 +112,13 @@ def test_a_part_that_does_not_come_keeps_none_of_the_others(zoo: TinyZoo, way: s
     weights.fetch_net("tiny")
     assert zoo.parts.asked() == [FC]
     assert digest(weights.weights_path("tiny")) == OF_PARTS
+
+
+def test_parts_that_a_second_call_does_not_leave_are_not_promised(zoo: TinyZoo) -> None:
+    zoo.parts.ways[FC] = "status/404"
+    with part_file(zoo.cache / "nets" / "tiny.caffemodel"):
+        assert "The same command goes on with those that are there." not in refused()
+    assert left(zoo) == []
 
 
 def test_a_cut_line_is_taken_up_where_it_was_cut(zoo: TinyZoo) -> None:

@@ -12,6 +12,7 @@ from itertools import permutations
 from typing import Any, Iterator, Sequence
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from predicdiff.comparing.pictures import edges, luminance
 from predicdiff.comparing.registration import register
@@ -20,10 +21,10 @@ from predicdiff.images import load_image
 from predicdiff.methods.sensitivity import sensitivity
 from predicdiff.overlays import picture
 
-from .panel_folder import Panel, enlarged
-from .panel_jobs import Held
-from .panel_maps import UnitMaps
-from .panel_pictures import Reading, read_panel
+from .folder import Panel, enlarged
+from .jobs import Held
+from .maps import UnitMaps
+from .pictures import Reading, read_panel
 
 #: Permutations of pictures that are tried, where there are more.
 MOST = 10_000
@@ -123,8 +124,6 @@ def without_map(shown: Shown, one: Held, net: Any) -> dict[str, Any]:
 
     A gradient changes from pixel to pixel, so it is averaged over windows too, as relevance is.
     """
-    from scipy.ndimage import uniform_filter
-
     panel, seen = one.panel, picture(one.maps.pixels)
     vector = len(net.blobs[panel.blob]) == 1
     gradient = sensitivity(net, one.maps.pixels, blob=None if vector else panel.blob, unit=(one.index,))

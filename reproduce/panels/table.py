@@ -10,8 +10,8 @@ from predicdiff.images import load_image
 from predicdiff.overlays import heat, picture
 from predicdiff.plotting import Block
 
-from .panel_jobs import Held
-from .panel_nulls import Shown
+from .jobs import Held
+from .nulls import Shown
 
 #: Columns of the table: what stands above, and where the number lies in a panel's record.
 COLUMNS = {

@@ -18,9 +18,9 @@ from predicdiff.samplers.grey import GreyPatch
 from predicdiff.targets import predicted
 from predicdiff.units import lookup
 
-from .panel_folder import Panel, enlarged
-from .panel_maps import WAYS, Samplers, UnitMaps, UnitsJob, units_job
-from .panel_request import Request
+from .folder import Panel, enlarged
+from .maps import WAYS, Samplers, UnitMaps, UnitsJob, units_job
+from .request import Request
 
 
 @dataclass

@@ -15,19 +15,25 @@ from predicdiff.errors import DownloadError, SettingsError, WeightsError
 from predicdiff.nets.fetching.manifest import names
 from predicdiff.nets.fetching.weights import fetch_net, status
 
-from . import common
-from .panel_folder import Panel
+from .. import common
+from .folder import Panel
 
 
 @dataclass(frozen=True)
-class Request(common.Basis):
-    """How the maps are made, and what they are held against."""
+class MapsRequest(common.Basis):
+    """How maps of the panels' pictures are made."""
 
     corpus: Path | None = option_field(
         "--corpus", type=FOLDER, help="Photographs to draw from or to fit on.  [default: the bundled ones]"
     )
     stride: int = stride_field(default=2)
     samples: int = samples_field(default=4)
+
+
+@dataclass(frozen=True)
+class Request(MapsRequest):
+    """The same, and what the maps are held against."""
+
     null_stride: int = option_field(
         "--null-stride",
         type=int,

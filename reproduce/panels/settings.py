@@ -17,7 +17,6 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from predicdiff.abilities import net_abilities
-from predicdiff.cli.options.base import option_field
 from predicdiff.cli.options.sampler import channel_order
 from predicdiff.cli.options.shared import samples_field, stride_field
 from predicdiff.cli.options.values import FOLDER
@@ -28,20 +27,18 @@ from predicdiff.images import load_image
 from predicdiff.protocols import Sampler
 from predicdiff.targets import predicted
 
-from . import common
-from .panel_folder import Panel, enlarged, read_panels
-from .panel_maps import Corpus, UnitMaps, UnitsJob, units_job
-from .panel_nulls import Shown, rank
-from .panel_variants import AUTHORS, ENLARGEMENTS, PAPER, VARIANTS, VIEWS, Cornered, Narrowed, Variant
+from .. import common
+from .folder import Panel, enlarged, read_panels
+from .maps import Corpus, UnitMaps, UnitsJob, units_job
+from .nulls import Shown, rank
+from .request import MapsRequest
+from .variants import AUTHORS, ENLARGEMENTS, PAPER, VARIANTS, VIEWS, Cornered, Narrowed, Variant
 
 
 @dataclass(frozen=True)
-class Request(common.Basis):
-    """How the maps are made."""
+class Request(MapsRequest):
+    """How the maps are made: more coarsely, for they are many."""
 
-    corpus: Path | None = option_field(
-        "--corpus", type=FOLDER, help="Photographs that Gaussians are fitted to.  [default: the bundled ones]"
-    )
     stride: int = stride_field(default=6)
     samples: int = samples_field(default=2)
 

@@ -18,12 +18,12 @@ from predicdiff.overlays import picture
 from predicdiff.samplers.corpus import bundled, read_folder
 from predicdiff.targets import predicted
 
-from .panel_folder import Panel, enlarged
-from .panel_jobs import Orders
-from .panel_maps import UnitMaps
-from .panel_nulls import agreement
-from .panel_pictures import Reading, drawn_as, read_panel
-from .panel_request import Request
+from .folder import Panel, enlarged
+from .jobs import Orders
+from .maps import UnitMaps
+from .nulls import agreement
+from .pictures import Reading, drawn_as, read_panel
+from .request import Request
 
 #: JPEG's quality, about that of the panels.
 QUALITY = 75

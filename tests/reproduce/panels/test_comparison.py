@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from itertools import permutations
 from pathlib import Path
 from typing import Any, Callable, Dict, Sequence, Tuple
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers.drawn import hsv, photo, resized, smooth_map
+from helpers.drawn import hsv, photo, resized
 from helpers.engines import ENGINES, needed
 from PIL import Image
 
 import predicdiff as pd
-from predicdiff.comparing.pictures import clipped, relevance_of
 from predicdiff.nets import zoo
 from predicdiff.presets import LIKES
 
@@ -107,7 +105,7 @@ def run(tiny: Path, module: Callable[[str], Any]) -> Run:
             str(tiny / "out"),
         ]
         how += ["--corpus", str(tiny / "corpus")] if (tiny / "corpus").exists() else []
-        result = CliRunner().invoke(module("panels").main, [str(folder), *how, *options])
+        result = CliRunner().invoke(module("panels.__main__").main, [str(folder), *how, *options])
         assert result.exit_code == code, (result.output, result.exception)
         assert "Traceback" not in result.output
         path = tiny / "out" / "panels.json"
@@ -148,42 +146,13 @@ def test_right_maps_rank_first_and_are_those_of_explain(
 
 def check_kept(folder: Path, tiny: Path, path: str, module: Callable[[str], Any]) -> None:
     """The maps that a file keeps are those of the package's public functions."""
-    maps = module("panel_maps")
+    maps = module("panels.maps")
     kept = maps.read(tiny / "out" / path, maps.KIND, lambda parts: maps.UnitMaps(**parts))
     wanted = known_map(as_seen(np.array(Image.open(folder / "chelsea_input.png"))), 7)
     # values of all channels and of one are summed in other orders, and differences were rounded to float32
     np.testing.assert_allclose(kept.map(7), wanted, rtol=0, atol=8 * np.finfo(np.float32).eps * np.abs(kept.base).max())
     np.testing.assert_array_equal(kept.maps()[7], kept.map(7))
     assert kept.values.shape[1] == 10
-
-
-def test_permutations_are_counted_as_a_loop_counts_them(module: Callable[[str], Any]) -> None:
-    nulls = module("panel_nulls")
-    table = np.array([[0.5, 0.1, 0.0], [0.2, 0.3, 0.4], [0.1, 0.6, 0.2]])
-    found = nulls.permuted(table[None])
-    means = [np.mean([table[row, column] for row, column in enumerate(order)]) for order in permutations(range(3))]
-    assert found["matched"] == pytest.approx(1 / 3)
-    assert found["others"] == pytest.approx((0.1 + 0.0 + 0.2 + 0.4 + 0.1 + 0.6) / 6)
-    assert found["p"] == pytest.approx(sum(mean >= 1 / 3 - 1e-9 for mean in means) / 6) == pytest.approx(2 / 6)
-    # of two units that are permuted alike the means count
-    assert nulls.permuted(np.stack([table, np.eye(3)]))["matched"] == pytest.approx(2 / 3)
-
-
-def test_a_flat_map_ranks_last_and_an_equal_one_before(module: Callable[[str], Any]) -> None:
-    rank = module("panel_nulls").rank
-    values = np.array([0.2, np.nan, 0.5, 0.2])
-    assert [rank(values, index)["rank"] for index in range(4)] == [3, 4, 1, 3]
-    assert rank(values, 0)["best_index"] == 2
-
-
-def test_a_panel_read_back_agrees_with_its_map_but_for_what_its_size_loses(module: Callable[[str], Any]) -> None:
-    nulls, ceiling = module("panel_nulls"), module("panel_ceiling")
-    known = smooth_map(0, (96, 96))
-    drawn = hsv(known, photo((96, 96)), lift=1.0)
-    panel = relevance_of(ceiling.made_small(drawn, 48), style="hsv")
-    assert panel.shape == (48, 48)
-    assert nulls.agreement(panel, clipped(known, "hsv")) > 0.9
-    assert abs(nulls.agreement(panel, clipped(smooth_map(1, (96, 96)), "hsv"))) < 0.5
 
 
 def entries_of(folder: Path) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Iterable, NamedTuple, Sequence
 
 import numpy as np
 
@@ -21,11 +21,11 @@ from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.plan import MEMORY, Analysis, make_plan
 from predicdiff.presets import LIKES, Like
 from predicdiff.protocols import Json, Sampler
-from predicdiff.samplers.corpus import default_corpus, read_folder
+from predicdiff.samplers.corpus import bundled, default_corpus, read_folder
 from predicdiff.settings import Settings
 from predicdiff.units import lookup
 
-from . import common
+from .. import common
 
 #: How draws are made: as in the paper, not clipped, or as in its authors' later code.
 WAYS = ("paper", "authors")
@@ -107,16 +107,19 @@ class UnitsJob:
 
 
 class Corpus(NamedTuple):
-    """Photographs as a net sees them, (m, C, H, W), and their names."""
+    """What is drawn from: images (m, C, H, W) as a net sees them, and their names."""
 
     images: np.ndarray
     names: Sequence[str]
 
     @classmethod
-    def of(cls, net: Any, folder: Path | None, like: Like, seed: int) -> Corpus:
-        """A folder's, brought to the net's size as ``like`` has it: the authors only cropped; or the bundled ones."""
+    def of(cls, net: Any, folder: Path | None, like: Like, seed: int, exclude: np.ndarray | None = None) -> Corpus:
+        """A folder's, brought to the net's size as ``like`` has it: the authors only cropped; or the bundled ones.
+
+        Of these none shows the scene of ``exclude``, pixels (C, H, W).
+        """
         if folder is None:
-            return cls(*default_corpus(net.input_shape, seed=seed))
+            return cls(*default_corpus(net.input_shape, exclude, view=net.view, seed=seed))
         preprocessing = like.preprocessing(net.preprocessing) or Preprocessing()
         images, names, _skipped = read_folder(folder, lambda image: preprocessing.pixels(image, net.input_shape))
         return cls(images, names)
@@ -127,25 +130,35 @@ class Samplers:
     """Samplers made of one corpus, each once."""
 
     net: Any
+    folder: Path | None
+    seed: int
     corpora: dict[str, Corpus]
-    seed: int = 0
     made: dict[tuple[str, str, int], Sampler] = field(default_factory=dict)
 
     @classmethod
     def of(cls, net: Any, corpus: Path | None, seed: int) -> Samplers:
         """Of a folder's photographs, by default of the bundled ones; each way sees them as it sees all images."""
-        return cls(net, {way: Corpus.of(net, corpus, LIKES[way], seed) for way in WAYS}, seed)
+        return cls(net, corpus, seed, {way: Corpus.of(net, corpus, LIKES[way], seed) for way in WAYS})
 
     @property
     def count(self) -> int:
         """How many photographs there are."""
         return len(self.corpora[WAYS[0]].images)
 
+    def photographs(self, way: str) -> Iterable[np.ndarray]:
+        """What a way's corpus is made of, each whole, as the net sees it."""
+        if self.folder is not None:
+            return self.corpora[way].images
+        return (self.net.view(image) for image in bundled().values())
+
     def get(self, way: str, kind: str, context: int, pixels: np.ndarray) -> Sampler:
-        """That of a way for a picture, made anew only where the picture belongs to its corpus, or is to be left out."""
+        """That of a way for a picture, made anew only where the picture is to be in its corpus, or to be left out."""
         like, key, corpus = LIKES[way], (way, kind, context), self.corpora[way]
-        own = like.with_explained or any(np.array_equal(image, pixels) for image in corpus.images)
+        known = any(np.array_equal(image, pixels) for image in self.photographs(way))
+        own = known or like.with_explained
         if own or key not in self.made:
+            if known and self.folder is None:
+                corpus = Corpus.of(self.net, None, like, self.seed, exclude=pixels)
             order = channel_order(net_abilities(self.net))
             sampler = like.sampler(
                 kind, corpus.images, pixels, context=context, order=order, names=corpus.names, seed=self.seed

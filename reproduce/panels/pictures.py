@@ -11,7 +11,7 @@ from predicdiff.errors import ImageError
 from predicdiff.images import load_image
 from predicdiff.overlays import heat
 
-from .panel_folder import Panel
+from .folder import Panel
 
 #: The one recipe that shows nothing above a half of the largest value: with the input beside it, "multiply" does.
 LIMITED = "hsv"

@@ -1,10 +1,14 @@
 """A paper's own panels, cut out and as small as they are, against our maps of the same pictures.
 
-DIR holds panels.json, which lists them. For each panel of a net whose weights are there: the picture that the net saw,
-enlarged to its input, explained with the panel's k, l and sampler, in the paper's way (draws are not clipped) and in
-that of its authors' later code. Maps of all units of the panel's blob are made at once, so that it can be told where
-the right one stands among them; other nulls, and the most that can be hoped for, stand beside. Panels of other nets are
-listed as not run. Writes OUT/panels.json, panels.md and panels.png.
+DIR holds the pictures and panels.json, a list with an object for each panel: "picture" (its file) and "input" (that of
+what the net saw), "figure" (its number in the paper), "k", "l", "sampler", "net", "blob", and "map" (a channel) or
+"unit" (of a vector; without it the net's first class).
+
+The inputs of nets whose weights are there are enlarged to the net's size and explained with the panel's k, l and
+sampler, in the paper's way (draws are not clipped) and in that of its authors' later code. Maps of all units of the
+panel's blob are made at once, so that it can be told where the right one stands among them. Beside its agreement stand
+those of maps that have little to do with the panel, and the most that can be hoped for. Panels of other nets are listed
+as not run. Writes OUT/panels.json, panels.md and panels.png.
 """
 
 from __future__ import annotations
@@ -21,12 +25,12 @@ from predicdiff.cli.options.values import FOLDER
 from predicdiff.files import written_whole
 from predicdiff.plotting import grid_figure, save_figure
 
-from . import common
-from .panel_ceiling import ceiling_numbers, ceiling_of, order_ceiling
-from .panel_folder import read_panels
-from .panel_jobs import Held, Orders, held_panels, order_panels
-from .panel_maps import Samplers
-from .panel_nulls import (
+from .. import common
+from .ceiling import ceiling_numbers, ceiling_of, order_ceiling
+from .folder import read_panels
+from .jobs import Held, Orders, held_panels, order_panels
+from .maps import Samplers
+from .nulls import (
     Shown,
     among_units,
     group_numbers,
@@ -37,8 +41,8 @@ from .panel_nulls import (
     rank,
     without_map,
 )
-from .panel_request import Request, nets_of
-from .panel_table import ROWS, blocks, report
+from .request import Request, nets_of
+from .table import ROWS, blocks, report
 
 CAPTION = (
     "Panels of a paper and our maps of the same pictures, which are cut off where a panel's colours show nothing above "
@@ -152,7 +156,3 @@ def write(out: Path, record: dict[str, Any], held: Sequence[Held], shown: dict[s
     page = grid_figure(blocks(held, shown, record["panels"]), ROWS, caption=CAPTION, across=2)
     save_figure(page, out / "panels.png")
     common.say(f"Panels: {out / 'panels.json'}, panels.md and panels.png")
-
-
-if __name__ == "__main__":
-    main()

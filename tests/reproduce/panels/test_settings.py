@@ -1,4 +1,4 @@
-"""Settings tried on a panel that was drawn from a known map, and the samplers that some of them take."""
+"""Settings tried on a panel that was drawn from a known map."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def folder(tiny: Path) -> Path:
 def test_the_setting_that_a_panel_was_drawn_with_is_found(
     folder: Path, tiny: Path, module: Callable[[str], Any]
 ) -> None:
-    settings = module("panel_settings")
+    settings = module("panels.settings")
     how = ["--net", "tiny", "--stride", "2", "--corpus", str(tiny / "corpus"), "--out", str(tiny / "out")]
     result = CliRunner().invoke(settings.main, [str(folder), *how])
     assert result.exit_code == 0, (result.output, result.exception)
@@ -73,7 +73,7 @@ def test_the_setting_that_a_panel_was_drawn_with_is_found(
 
 
 def test_a_setting_is_judged_on_the_panels_that_it_was_not_chosen_on(module: Callable[[str], Any]) -> None:
-    settings = module("panel_settings")
+    settings = module("panels.settings")
     tables = np.zeros((2, len(settings.VARIANTS), 3))
     tables[0, :2] = [[0.1, 0.9, 0.0], [0.5, 0.2, 0.4]]  # class 0 does best in the second setting
     tables[1, :2] = [[0.7, 0.0, 0.1], [0.2, 0.3, 0.4]]
@@ -82,35 +82,3 @@ def test_a_setting_is_judged_on_the_panels_that_it_was_not_chosen_on(module: Cal
     assert (first["with_the_choice"]["rank"], first["with_the_choice"]["best_index"]) == (2, 1)
     assert (first["on_others"]["b"]["pearson"], first["on_others"]["b"]["rank"]) == (0.4, 1)
     assert (second["setting"], second["on_others"]["a"]["rank"]) == (settings.VARIANTS[1].name, 1)
-
-
-def fitted() -> tuple[pd.GaussianSampler, np.ndarray]:
-    images = [photo((40, 40), name) for name in ("chelsea", "coffee")]
-    return pd.GaussianSampler.fit(images, context=6, patches=2000, clip=None), images[0].transpose(2, 0, 1) * 1.0
-
-
-def test_narrowed_draws_have_the_mean_and_less_spread(module: Callable[[str], Any]) -> None:
-    sampler, pixels = fitted()
-    narrowed = module("panel_settings").Narrowed
-    origins, how = np.array([[0, 0], [17, 9]]), {"window": 4, "samples": 3, "seed": 5}
-    draws = sampler.draw(pixels, origins, **how)
-    for number, origin in enumerate(origins.tolist()):
-        mean, _ = sampler.moments(pixels, tuple(origin), window=4)
-        alone = narrowed(sampler, 0.0).draw(pixels, origins, **how)[number]
-        np.testing.assert_allclose(alone, np.broadcast_to(mean, alone.shape), rtol=0, atol=1e-4)
-        half = narrowed(sampler, 0.5).draw(pixels, origins, **how)[number]
-        np.testing.assert_allclose(half, (draws[number] + mean) / 2, rtol=0, atol=1e-4)
-
-
-def test_a_cornered_window_does_not_depend_on_what_lies_above_and_left_of_it(module: Callable[[str], Any]) -> None:
-    sampler, pixels = fitted()
-    cornered = module("panel_settings").Cornered(sampler.mean, sampler.covariance, clip=None)
-    origins, how = np.array([[17, 9]]), {"window": 4, "samples": 2, "seed": 5}
-    draws, centred = (one.draw(pixels, origins, **how) for one in (cornered, sampler))
-    before = pixels.copy()
-    before[:, :17], before[:, :, :9] = 0.0, 0.0
-    np.testing.assert_array_equal(cornered.draw(before, origins, **how), draws)
-    assert not np.array_equal(sampler.draw(before, origins, **how), centred)
-    behind = pixels.copy()
-    behind[:, 17:23, 13:15] = 0.0
-    assert not np.array_equal(cornered.draw(behind, origins, **how), draws)

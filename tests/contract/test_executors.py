@@ -1,0 +1,72 @@
+"""What every place where tiles run keeps to."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any, Sequence
+
+import numpy as np
+import pytest
+from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
+from helpers.unchanged import unchanged
+
+from predicdiff import executors
+from predicdiff.algorithm import run
+from predicdiff.executors.here import Executor, evaluate_tile
+from predicdiff.journal import Journal
+from predicdiff.plan import Analysis
+
+SHAPE = (2, 9, 10)
+IMAGE = photo(SHAPE, 1)
+NAMES = [module.name for module in pkgutil.iter_modules(executors.__path__)]
+
+
+@pytest.fixture(params=NAMES)
+def executor(request: pytest.FixtureRequest) -> Executor:
+    run_tiles: Executor = importlib.import_module(f"{executors.__name__}.{request.param}").run_tiles
+    return run_tiles
+
+
+def plan() -> Analysis:
+    net = MapNet(SHAPE, gain=0.4, dtype=np.float32)
+    return analysis(net, IMAGE.copy(), NormalSampler(), window=3, samples=80, stride=1, units=[0, 2])
+
+
+def backwards(planned: Analysis, tiles: Sequence[slice], journal: Journal, progress: Any) -> int:
+    for number in reversed(range(len(tiles))):
+        difference, batch = evaluate_tile(planned, tiles[number], 16)
+        journal.add(number, *difference, np.array(batch))
+    return 16
+
+
+def test_it_gives_to_the_bit_what_tiles_give_one_by_one(executor: Executor) -> None:
+    assert len(plan().tiles()) > 5
+    result, wanted = (run(plan(), batch_size=16, executor=where) for where in (executor, backwards))
+    assert result.relevance.tobytes() == wanted.relevance.tobytes()
+    assert result.stderr.tobytes() == wanted.stderr.tobytes()
+    assert result.provenance["batch_size"] == 16
+
+
+def test_it_leaves_finished_tiles_alone_and_tells_how_far_it_is(executor: Executor, tmp_path: Path) -> None:
+    planned, whole = plan(), run(plan(), batch_size=16)
+    path, told = tmp_path / "cat.tiles", []
+
+    def stopped(done: int, total: int) -> None:
+        if done > total / 2:
+            raise KeyboardInterrupt("by the keyboard")
+
+    with pytest.raises(KeyboardInterrupt, match="by the keyboard"):
+        run(plan(), batch_size=16, checkpoint=path, executor=executor, progress=stopped)
+    result = run(planned, batch_size=16, checkpoint=path, executor=executor, progress=lambda *done: told.append(done))
+    assert result.relevance.tobytes() == whole.relevance.tobytes()
+    assert 0 < result.provenance["windows_before"] < len(planned.origins)
+    assert told[-1] == (len(planned.origins), len(planned.origins))
+    assert told == sorted(told)
+
+
+def test_nothing_of_the_callers_is_changed(executor: Executor) -> None:
+    planned = plan()
+    with unchanged(IMAGE, planned.pixels, planned.origins, planned.readout.base):
+        run(planned, executor=executor)

@@ -1,0 +1,186 @@
+"""Modules that do not answer alike however they are asked: what is found out at the door, and what becomes of them."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+import torch
+from helpers.rounding import float32_atol
+from torch import Tensor, nn
+from torch.nn import functional
+
+import predicdiff as pd
+from predicdiff.errors import InputWarning, SettingsError
+
+SHAPE = (3, 12, 12)
+RNG = np.random.default_rng(0)
+IMAGE, CORPUS = RNG.normal(size=SHAPE).astype(np.float32), RNG.normal(size=(12, *SHAPE)).astype(np.float32)
+CORPUS[:, :, ::5, ::5] *= 4
+ASKED: dict[str, Any] = {"window": 4, "stride": 4, "samples": 3, "units": [0]}
+
+
+class Plain(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.relu = nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU()
+        self.linear = nn.Linear(6 * 12 * 12, 5)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.relu(self.norm(self.conv(x))).flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.features(x))
+
+
+class Scaled(Plain):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward((x - x.min()) / (x.max() - x.min()))
+
+
+class NoStatistics(Plain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(6, track_running_stats=False)
+
+
+class OverTheBatch(Plain):
+    """The well-known slip."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).softmax(0) + 0.1 * super().forward(x)
+
+
+class Reshaped(Plain):
+    """Takes a batch of one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.features(x).reshape(1, -1))
+
+
+class Pooled(Plain):
+    """Gives one answer for the whole batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).mean(0, keepdim=True)
+
+
+class Dropping(Plain):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(functional.dropout(self.features(x), 0.3))
+
+
+class Attending(Plain):
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(2)
+        seen = functional.scaled_dot_product_attention(tokens, tokens, tokens, dropout_p=0.2).mean(2)
+        return self.linear(self.features(x)) + functional.pad(seen, (0, 2))
+
+
+def quantised() -> nn.Module:
+    """Its scale is taken from the largest of the batch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's quantisation moves to a package of its own
+        module: nn.Module = torch.ao.quantization.quantize_dynamic(Plain().eval(), {nn.Linear}, dtype=torch.qint8)
+    return module
+
+
+def made(kind: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return kind().eval()
+
+
+def one_at_a_time(module: nn.Module) -> np.ndarray:
+    """Probabilities (n, S) of class 0, each image made by hand and given to the module alone."""
+    sampler = pd.MarginalSampler(CORPUS)
+    origins = pd.windows.grid(SHAPE[1:], window=4, stride=4)
+    draws = sampler.draw(IMAGE, origins, window=4, samples=3, seed=0)
+    values = np.empty(draws.shape[:2])
+    for (window, draw), _ in np.ndenumerate(values):
+        image, (row, column) = IMAGE.copy(), origins[window]
+        image[:, row : row + 4, column : column + 4] = draws[window, draw]
+        with torch.inference_mode():
+            values[window, draw] = module(torch.tensor(image)[None]).softmax(1)[0, 0]
+    return values
+
+
+@pytest.mark.parametrize("kind", [Scaled, NoStatistics, OverTheBatch, quantised, Reshaped, Pooled])
+def test_a_module_that_mixes_a_batch_is_given_one_image_at_a_time(kind: Callable[[], nn.Module]) -> None:
+    module = made(kind)
+    by_hand = one_at_a_time(copy.deepcopy(module))
+    with pytest.warns(InputWarning, match="each image is computed alone"):
+        net = pd.load_net(module, input_shape=SHAPE)
+    result = pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), measure="activation", batch_size=64, **ASKED)
+    fall = result.base[0] - by_hand.mean(1)
+    rounding = float32_atol([10.0], 6 * 12 * 12)  # of scores, which a softmax passes on no larger
+    np.testing.assert_allclose(result.relevance[0, ::4, ::4].ravel(), fall, rtol=0, atol=rounding)
+    assert any("one image at a time" in note for note in result.notes)
+    assert result.provenance["net"]["alone"] is True
+    assert result.provenance["batch_size"] == 1
+    assert result.provenance["evaluation"] == "dense, since its answer for one image depends on the others in its batch"
+
+
+def test_weights_of_a_net_that_is_given_one_image_at_a_time_can_be_changed() -> None:
+    with pytest.warns(InputWarning, match="computed alone"):
+        net: Any = pd.load_net(made(Scaled), input_shape=SHAPE)
+    assert net.with_weights(net.weights).alone
+    batch = np.stack([IMAGE, *CORPUS[:2]])
+    together = net.forward(batch, ["logits"])["logits"]
+    np.testing.assert_array_equal(together[1], net.forward(batch[1:2], ["logits"])["logits"][0])
+
+
+@pytest.mark.parametrize("kind", [Dropping, Attending])
+def test_a_module_that_draws_is_computed_wholly_and_told_of(kind: Callable[[], nn.Module]) -> None:
+    net = pd.load_net(made(kind), input_shape=SHAPE)
+    with pytest.warns(InputWarning, match="answers differently each time"):
+        result = pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
+    assert result.provenance["evaluation"] == "dense, since it answers differently each time"
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+def test_usual_modules_are_not_taken_for_others(seed: int, size: float) -> None:
+    """Whatever the size of their values; warnings are errors here."""
+    module = made(Plain, seed)
+    with torch.no_grad():
+        module.linear.weight.mul_(size)  # type: ignore[union-attr, operator]
+    net: Any = pd.load_net(module, input_shape=SHAPE)
+    assert net.dense_because is None
+    result = pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), blob="logits", **ASKED)
+    assert not [note for note in result.notes if note.startswith("Net ")]
+
+
+def hook(module: Any) -> None:
+    module.conv.register_forward_hook(lambda _, __, output: 2 * output)
+
+
+def ablate(module: Any) -> None:
+    channels = torch.tensor([0.0, *[1.0] * 5])[:, None, None]
+    module.conv.register_forward_hook(lambda _, __, output: output * channels)
+
+
+def replace_layer(module: Any) -> None:
+    module.conv = nn.Conv2d(3, 6, 5, padding=2)
+
+
+def replace_activation(module: Any) -> None:
+    module.relu = nn.GELU()
+
+
+@pytest.mark.parametrize("change", [hook, ablate, replace_layer, replace_activation])
+def test_a_module_that_was_changed_after_it_was_loaded_is_read_anew(change: Callable[[Any], None]) -> None:
+    module = made(Plain)
+    net = pd.load_net(module, input_shape=SHAPE)
+    change(module)
+    with pytest.warns(InputWarning, match="'Plain' has changed since it was loaded, and was read anew"):
+        result = pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
+    wanted = pd.explain(pd.load_net(module, input_shape=SHAPE), IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
+    np.testing.assert_array_equal(result.relevance, wanted.relevance)
+
+
+def test_a_module_that_takes_neither_two_images_nor_one_is_refused_for_the_first_reason() -> None:
+    with pytest.raises(SettingsError, match=r"does not take 2 inputs of shape \(4, 12, 12\) at once: .*channels"):
+        pd.load_net(made(Plain), input_shape=(4, 12, 12))
