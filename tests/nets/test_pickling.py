@@ -97,6 +97,8 @@ def test_settings_are_kept_and_not_shared(kind: str) -> None:
     assert (net.precision, net.work.dense) == ("bfloat16", 0)
     other = net.with_weights({})
     assert (other.incremental, other.precision) == (False, "bfloat16")
+    assert pickle.loads(pickle.dumps(net.one_by_one())).alone
+    assert not pickle.loads(pickle.dumps(net)).alone
 
 
 @pytest.mark.skipif("torch" not in ENGINES, reason="modules are torch's")
@@ -110,6 +112,9 @@ def test_a_module_that_cannot_be_pickled(monkeypatch: pytest.MonkeyPatch) -> Non
     ):
         pickle.dumps(net)
     same(net, copy.deepcopy(net))
+    monkeypatch.setitem(sys.modules, "cloudpickle", object())
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):  # of pickle itself
+        pickle.dumps(net)
 
 
 @pytest.mark.whole
