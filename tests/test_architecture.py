@@ -39,7 +39,12 @@ LEVELS = (
 )
 # the same inside the rooms that have rooms of their own
 INSIDE = {
-    "nets": (("base", "preprocessing", "labels", "doors"), ("engine",), ("caffe", "modules", "fetching"), ("zoo",)),
+    "nets": (
+        ("arrays", "facts", "base", "preprocessing", "labels", "doors"),
+        ("engine",),
+        ("caffe", "modules", "fetching"),
+        ("zoo",),
+    ),
 }
 # a notebook asks a result itself for its picture, and only then
 LATE = {("explanation", "plotting")}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,52 +14,10 @@ from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..tones import check_pixels
-from ..units import as_map, check_unit, find_unit, lookup, real_number
+from ..units import as_map, check_unit, find_unit, lookup
+from .arrays import check_shape, inside, numbers
+from .facts import TRAINING_INSTANCES, NetFacts
 from .preprocessing import Preprocessing
-
-#: Laplace's N where nothing else is said: the training images of ILSVRC 2012.
-TRAINING_INSTANCES = 1_281_167
-
-
-@dataclass(frozen=True)
-class NetFacts:
-    """What is known of a net before anything is computed.
-
-    Attributes
-    ----------
-    name : str
-    input_shape : (C, H, W)
-    blobs : {name: shape without the batch axis}, in the order in which they are computed
-    scores, output : str or None
-        Names of the pre-softmax blob and of the probabilities.
-    preprocessing : Preprocessing or None
-        Without one, pixels are inputs.
-    labels : sequence of str or None
-        One for each class.
-    training_instances : int or None
-        N of Laplace's correction; by default `TRAINING_INSTANCES`.
-    """
-
-    name: str
-    input_shape: tuple[int, int, int]
-    blobs: Mapping[str, tuple[int, ...]]
-    scores: str | None
-    output: str | None
-    preprocessing: Preprocessing | None = None
-    labels: Sequence[str] | None = None
-    training_instances: int | None = None
-
-    def check(self) -> None:
-        """Refuse facts that contradict each other."""
-        if self.preprocessing is not None:
-            self.preprocessing.check(self.input_shape)
-        classes = self.blobs[self.output][0] if self.output is not None else None
-        if self.labels is not None and classes is not None and len(self.labels) != classes:
-            raise SettingsError(
-                f"net {self.name!r} has {classes} classes, but {len(self.labels)} labels came: want one for each."
-            )
-        if self.training_instances is not None and real_number("training_instances", self.training_instances) < 1:
-            raise SettingsError(f"training_instances = {self.training_instances}: want at least 1.")
 
 
 class BlobNet(ABC):
@@ -136,7 +92,7 @@ class BlobNet(ABC):
         """Pixels (..., C, H, W) -> the net's input, same shape, float32."""
         pixels = np.asarray(pixels)
         if pixels.shape[-3:] != self.input_shape:
-            raise ImageError(f"net {self.name!r} takes pixels (..., {_inside(self.input_shape)}), not {pixels.shape}.")
+            raise ImageError(f"net {self.name!r} takes pixels (..., {inside(self.input_shape)}), not {pixels.shape}.")
         return self._encode(pixels, (0, 0))
 
     def encode_patches(self, origins: np.ndarray, patches: np.ndarray) -> np.ndarray:
@@ -369,16 +325,7 @@ class BlobNet(ABC):
         return self.preprocessing.encode(pixels, self.input_shape, origin=origin)
 
     def _checked(self, values: Any, wanted: tuple[int | str, ...]) -> np.ndarray:
-        """``values`` as float32, if they have the shape ``wanted``, in which a letter is any size from 1."""
-        array = np.asarray(values)
-        self._check_shape(array.shape, wanted)
-        if array.dtype.kind not in "fiub":
-            raise ImageError(f"net {self.name!r} wants numbers, not an array of {array.dtype}.")
-        with np.errstate(over="ignore"):
-            array = np.asarray(array, np.float32)
-        if not np.isfinite(array).all():
-            raise ImageError(f"net {self.name!r} wants finite numbers, not NaN or infinity.")
-        return array
+        return numbers(values, wanted, who=f"net {self.name!r}")
 
     def _checked_patches(
         self, patches: np.ndarray | Noise, origins: np.ndarray, ground: tuple[int, ...]
@@ -387,21 +334,12 @@ class BlobNet(ABC):
         wanted = (len(origins), "S", ground[0], "h", "w")
         checked = patches
         if isinstance(checked, Noise):
-            self._check_shape(checked.shape, wanted)
+            check_shape(checked.shape, wanted, who=f"net {self.name!r}")
             checked = checked if self.takes_noise else checked.patches()
         if not isinstance(checked, Noise):
             checked = self._checked(checked, wanted)
         windows.check_inside(origins, ground[1:], checked.shape[3:])
         return checked
-
-    def _check_shape(self, shape: tuple[int, ...], wanted: tuple[int | str, ...]) -> None:
-        sizes = dict(zip(wanted, shape))  # a letter that comes twice has the last of its sizes
-        fits = len(shape) == len(wanted) and all(
-            size == (sizes[wish] if isinstance(wish, str) else wish) and (size > 0 or wish == 0)
-            for size, wish in zip(shape, wanted)
-        )
-        if not fits:
-            raise ImageError(f"net {self.name!r} wants an array ({_inside(wanted)}), not one of shape {shape}.")
 
     def _look_up(self, blobs: Iterable[str]) -> None:
         for blob in blobs:
@@ -415,15 +353,3 @@ def made(kind: type[BlobNet], parts: Mapping[str, Any], settings: Mapping[str, A
     for name, value in settings.items():
         setattr(net, name, value)
     return net.one_by_one() if alone and not net.alone else net
-
-
-def hash_of(arrays: Iterable[np.ndarray]) -> str:
-    """SHA-1 of arrays' bytes, in C order."""
-    digest = hashlib.sha1()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return "sha1:" + digest.hexdigest()
-
-
-def _inside(shape: Sequence[int | str]) -> str:
-    return ", ".join(map(str, shape))

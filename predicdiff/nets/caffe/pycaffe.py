@@ -14,7 +14,8 @@ from ...errors import LayerError
 from ...protocols import Unit
 from ...units import as_map, lookup, read
 from ...windows import SidesLike, paste
-from ..base import BlobNet, hash_of
+from ..arrays import hash_of
+from ..base import BlobNet
 from ..preprocessing import Preprocessing
 from .process import build, choose_gpu, import_caffe, text_file, use
 from .prototxt import read_prototxt

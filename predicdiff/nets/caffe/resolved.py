@@ -18,9 +18,9 @@ import numpy as np
 
 from ...errors import LayerError, WeightsError
 from ...units import lookup
-from ..base import NetFacts
 from ..engine.geometry import Shape
 from ..engine.order import Move, downstream, freed, needed
+from ..facts import NetFacts
 from .layer_types import LayerType, Shapes, shapes, type_of
 from .records import MOST_ELEMENTS, Layer, NetSpec
 

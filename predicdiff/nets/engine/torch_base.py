@@ -17,7 +17,9 @@ from ...errors import BlobError
 from ...noise import Noise
 from ...protocols import Unit
 from ...windows import SidesLike, sides
-from ..base import BlobNet, NetFacts, hash_of
+from ..arrays import hash_of
+from ..base import BlobNet
+from ..facts import NetFacts
 from . import draws as device_draws
 from .asked import only
 from .device import check_precision, computing, exactly, memory_errors

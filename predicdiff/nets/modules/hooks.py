@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from inspect import isroutine
 from typing import Any, Callable, TypeVar
 
 import torch
@@ -78,9 +79,18 @@ class Listeners:
 
 def hooked(module: nn.Module) -> bool:
     """Whether hooks that are not ours listen to a module's calls, or change what goes in or comes out."""
-    return not all(
-        isinstance(hook, Listener) for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
-    )
+    return bool(_hooks(module))
+
+
+def hook_names(module: nn.Module) -> list[str]:
+    """Where in a module there are hooks that are not ours, and what they are called."""
+    found = [(name, hook) for name, child in module.named_modules() for hook in _hooks(child)]
+    return [f"{name}: {(hook if isroutine(hook) else type(hook)).__qualname__}" for name, hook in found]
+
+
+def _hooks(module: nn.Module) -> list[Any]:
+    both = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
+    return [hook for hook in both if not isinstance(hook, Listener)]
 
 
 def global_hooks() -> bool:

@@ -14,15 +14,16 @@ from ... import consistency
 from ...errors import BlobError, InputWarning, SettingsError, warn
 from ...units import lookup
 from ...windows import SidesLike
-from ..base import BlobNet, NetFacts
+from ..base import BlobNet
 from ..engine.device import Device, choose_device
 from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
+from ..facts import NetFacts
 from ..preprocessing import Preprocessing
 from .batches import ONE_BY_ONE, made_up, noise
 from .checks import checked_shape, tried
 from .endings import ENDINGS
-from .hooks import Recorder, Replacer, copied
+from .hooks import Recorder, Replacer, copied, hook_names
 from .pickling import check_pickles
 from .state import device_of, evaluating, own_weights, placed, same_random
 from .trial import checked_graph, fails_alone
@@ -270,7 +271,9 @@ class ModuleNet(TorchNet):
         return Graph((first, run), shapes, 0, {}), 1, 2
 
     def _definition(self) -> str:
-        digest = hashlib.sha1(repr((self.module, self._kind, self._blobs)).encode()).hexdigest()
+        what = (self.module, self._kind, self._blobs)
+        hooks = hook_names(self.module)  # a run that was begun without them is another
+        digest = hashlib.sha1(repr((*what, hooks) if hooks else what).encode()).hexdigest()
         place = type(self.module).__module__
         return f"{MOVED.get(place, place)}.{type(self.module).__qualname__} sha1:{digest}"
 

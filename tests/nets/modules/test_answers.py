@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import predicdiff as pd
-from predicdiff.errors import InputWarning, SettingsError
+from predicdiff.errors import ExplanationError, InputWarning, SettingsError
 
 SHAPE = (3, 12, 12)
 RNG = np.random.default_rng(0)
@@ -184,3 +184,16 @@ def test_a_module_that_was_changed_after_it_was_loaded_is_read_anew(change: Call
 def test_a_module_that_takes_neither_two_images_nor_one_is_refused_for_the_first_reason() -> None:
     with pytest.raises(SettingsError, match=r"does not take 2 inputs of shape \(4, 12, 12\) at once: .*channels"):
         pd.load_net(made(Plain), input_shape=(4, 12, 12))
+
+
+def test_a_run_that_was_begun_without_a_hook_is_another(tmp_path: Any) -> None:
+    """Its finished tiles are of the module as it was."""
+    module, sampler = made(Plain), pd.MarginalSampler(CORPUS)
+    before = pd.load_net(module, input_shape=SHAPE).provenance["definition"]
+    pd.explain(pd.load_net(module, input_shape=SHAPE), IMAGE, sampler, checkpoint=tmp_path / "tiles", **ASKED)
+    handle = module.conv.register_forward_hook(lambda _, __, output: 2 * output)  # type: ignore[union-attr, operator]
+    hooked = pd.load_net(module, input_shape=SHAPE)
+    with pytest.raises(ExplanationError, match="tiles of a run with other settings .*definition was"):
+        pd.explain(hooked, IMAGE, sampler, checkpoint=tmp_path / "tiles", **ASKED)
+    handle.remove()
+    assert pd.load_net(module, input_shape=SHAPE).provenance["definition"] == before

@@ -1,0 +1,51 @@
+"""Arrays as nets want them, and the hash of what they have learnt."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Sequence, Union
+
+import numpy as np
+
+from ..errors import ImageError
+
+#: A shape; a letter in it is any size from 1, the same wherever it comes again.
+Wanted = Sequence[Union[int, str]]
+
+
+def numbers(values: Any, wanted: Wanted, *, who: str) -> np.ndarray:
+    """``values`` as a float32 array, if they are finite numbers of a shape ``wanted``; otherwise an ImageError."""
+    array = np.asarray(values)
+    check_shape(array.shape, wanted, who=who)
+    if array.dtype.kind not in "fiub":
+        raise ImageError(f"{who} wants numbers, not an array of {array.dtype}.")
+    with np.errstate(over="ignore"):
+        array = np.asarray(array, np.float32)
+    if not np.isfinite(array).all():
+        raise ImageError(f"{who} wants finite numbers, not NaN or infinity.")
+    return array
+
+
+def check_shape(shape: tuple[int, ...], wanted: Wanted, *, who: str) -> None:
+    """Refuse an array of another shape."""
+    sizes = dict(zip(wanted, shape))  # a letter that comes twice has the last of its sizes
+    fits = len(shape) == len(wanted) and all(
+        size == (sizes[wish] if isinstance(wish, str) else wish) and (size > 0 or wish == 0)
+        for size, wish in zip(shape, wanted)
+    )
+    if not fits:
+        raise ImageError(f"{who} wants an array ({inside(wanted)}), not one of shape {shape}.")
+
+
+def inside(shape: Wanted) -> str:
+    """A shape in words, without its brackets."""
+    return ", ".join(map(str, shape))
+
+
+def hash_of(arrays: Iterable[np.ndarray]) -> str:
+    """SHA-1 of arrays' bytes, in C order."""
+    digest = hashlib.sha1()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return "sha1:" + digest.hexdigest()
