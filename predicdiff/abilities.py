@@ -29,6 +29,7 @@ class NetAbilities:
     check_downstream: Callable[[str, str], None] | None = None
     evaluation: Callable[..., str] | None = None
     one_by_one: Callable[[], Net] | None = None
+    changed: Callable[[], bool] | None = None
     renewed: Callable[[], Net] | None = None
     in_double: Callable[[], Net | None] | None = None
     alone: bool = False

@@ -212,7 +212,7 @@ def _assemble(
         unit="bits" if readout.measure == "evidence" else "activation",
         settings=analysis.record,
         provenance={**analysis.identity, **effort, "versions": versions()},
-        notes=notes + [*analysis.examined.notes, *_holes(analysis, values), *_sampler_notes(analysis)],
+        notes=notes + [*analysis.notes, *_holes(analysis, values), *_sampler_notes(analysis)],
         image=analysis.seen.image,
         frame=analysis.seen.frame,
     )

@@ -42,7 +42,7 @@ Question = Callable[[Forward, np.ndarray], Answers]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of asking for the same inputs twice together, and alone.
+    """What came of asking for the same inputs alone, together and again.
 
     Attributes
     ----------
@@ -60,14 +60,17 @@ class Comparison:
 
 
 def compare(net: Net, inputs: np.ndarray, blob: str) -> Comparison:
-    """Ask for one blob of inputs (b, C, H, W), b > 1: twice together, and alone.
+    """Ask for one blob of inputs (b, C, H, W), b > 1, alone and together; where that differs, together once more.
 
     Where memory has no room for them together, they are asked for alone.
     """
     forward = _forward(net, blob)
     alone = _each(forward, inputs)
     try:
-        together, again = forward(inputs), forward(inputs)
+        together = forward(inputs)
+        if _difference(together, alone) <= ROUNDING * _scale(together):  # so it does not draw either
+            return Comparison(alone, 0.0, 0.0)
+        again = forward(inputs)
     except (OutOfMemoryError, MemoryError):
         return Comparison(alone, _real(net, blob, inputs, alone, _each(forward, inputs), _twice_alone), 0.0)
     varies = _real(net, blob, inputs, together, again, _twice)
@@ -112,9 +115,11 @@ def disagreement(values: np.ndarray, wanted: np.ndarray, *, scale: float, precis
 
 def _real(net: Net, blob: str, inputs: np.ndarray, one: np.ndarray, other: np.ndarray, question: Question) -> float:
     """The largest difference between two answers to a question; 0 where rounding explains it."""
-    gap, scale = _difference(one, other), _largest(one[np.isfinite(one)])
+    gap, scale = _difference(one, other), _scale(one)
     if gap <= ROUNDING * scale:
         return 0.0
+    if np.isinf(gap):
+        return gap
     exact = _exactly(net, blob, inputs, question)
     if exact is not None:
         return gap if exact > LEFT * gap else 0.0
@@ -144,6 +149,10 @@ def _difference(one: np.ndarray, other: np.ndarray) -> float:
     if not np.array_equal(finite, np.isfinite(other)):
         return float("inf")
     return _largest(one[finite] - other[finite])
+
+
+def _scale(values: np.ndarray) -> float:
+    return _largest(values[np.isfinite(values)])
 
 
 def _nudged(inputs: np.ndarray) -> np.ndarray:

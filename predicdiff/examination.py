@@ -86,11 +86,21 @@ def examine(net: Net, trial: Trial) -> Examined:
     """Ask a net for the same things in several ways; a SettingsError if it can't be made to answer alike."""
     came = consistency.compare(net, trial.inputs(net), trial.blob)
     if came.varies:
-        note = varying(net.name, trial.blob, came.varies, trial.repeat)
-        if trial.repeat == 1:
-            warn(note, InputWarning)
-        return Examined(net, net_abilities(net).alone, (note,))
+        return _that_draws(net, trial, came.varies)
     return _that_agrees(_computed_alone(net, trial, came.mixed), trial, came.values)
+
+
+def _that_draws(net: Net, trial: Trial, gap: float) -> Examined:
+    """The net, or the next one made of the same source where `evaluate` does not draw though `forward` does."""
+    abilities = net_abilities(net)
+    note = varying(net.name, trial.blob, gap, trial.repeat)
+    if trial.repeat == 1:
+        warn(note, InputWarning)
+    found = Examined(net, abilities.alone, (note,))
+    first, second = _evaluated(net, trial), _evaluated(net, trial)
+    if abilities.renewed is None or first is None or second is None or not np.array_equal(first, second):
+        return found
+    return replace(found, net=abilities.renewed(), notes=(note, _warn_of_change(net)))
 
 
 def _computed_alone(net: Net, trial: Trial, gap: float) -> Examined:
@@ -105,18 +115,30 @@ def _computed_alone(net: Net, trial: Trial, gap: float) -> Examined:
     return Examined(net if abilities.one_by_one is None else abilities.one_by_one(), True, (note,))
 
 
+def up_to_date(net: Net) -> Examined:
+    """The net, or where it knows that its source has changed since, one that is made of that as it is now."""
+    abilities = net_abilities(net)
+    if abilities.changed is None or abilities.renewed is None or not abilities.changed():
+        return Examined(net)
+    return Examined(abilities.renewed(), notes=(_warn_of_change(net),))
+
+
+def _warn_of_change(net: Net) -> str:
+    note = f"Net {net.name!r} has changed since it was loaded, and was read anew. Load it again."
+    warn(note, InputWarning)
+    return note
+
+
 def _that_agrees(found: Examined, trial: Trial, values: np.ndarray) -> Examined:
     """The net, or the next one made of the same source, whose `evaluate` gives what `forward` gave."""
-    if not _gap(found.net, trial, values):
+    gap = _gap(found.net, trial, values)
+    if not gap:
         return found
     abilities = net_abilities(found.net)
     if abilities.renewed is not None:
         renewed = abilities.renewed()
         if not _gap(renewed, trial, values):
-            note = f"Net {found.net.name!r} has changed since it was loaded, and was read anew. Load it again."
-            warn(note, InputWarning)
-            return replace(found, net=renewed, notes=(*found.notes, note))
-    gap = _gap(found.net, trial, values)
+            return replace(found, net=renewed, notes=(*found.notes, _warn_of_change(found.net)))
     raise SettingsError(
         f"net {found.net.name!r} gives other values of {trial.blob!r} for an image that is put together of windows "
         f"than for the same image as a whole (by {gap:.2g}): a map of it would be wrong. If it has changed since it "
@@ -126,9 +148,8 @@ def _that_agrees(found: Examined, trial: Trial, values: np.ndarray) -> Examined:
 
 def _gap(net: Net, trial: Trial, values: np.ndarray) -> float:
     """By how much `evaluate` differs from `forward`'s ``values``; 0 where memory has no room for the trial."""
-    try:
-        given = trial.evaluated(net)
-    except (OutOfMemoryError, MemoryError):
+    given = _evaluated(net, trial)
+    if given is None:
         return 0.0
     wanted = read(values, list(trial.units))
     if trial.start is not None:
@@ -137,6 +158,14 @@ def _gap(net: Net, trial: Trial, values: np.ndarray) -> float:
     scale = wanted if trial.blob == net.output else values
     scale = np.abs(scale[np.isfinite(scale)]).max(initial=0.0)
     return consistency.disagreement(given, wanted, scale=float(scale), precision=net_abilities(net).precision)
+
+
+def _evaluated(net: Net, trial: Trial) -> np.ndarray | None:
+    """What `evaluate` gives; None where memory has no room for the trial."""
+    try:
+        return trial.evaluated(net)
+    except (OutOfMemoryError, MemoryError):
+        return None
 
 
 def varying(name: str, blob: str, gap: float, repeat: int) -> str:

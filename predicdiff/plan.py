@@ -16,7 +16,7 @@ from ._version import __version__
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities, settled
 from .checks import check_drawn
 from .errors import ExplanationError, SettingsError
-from .examination import Examined, Trial, examine
+from .examination import Examined, Trial, examine, up_to_date
 from .explanation import Explanation, Target
 from .images import Frame
 from .noise import Noise
@@ -71,6 +71,7 @@ class Plan:
     seen: Seen
     readout: Readout
     origins: np.ndarray
+    notes: tuple[str, ...]
 
     @property
     def pixels(self) -> np.ndarray:
@@ -169,9 +170,8 @@ class Plan:
         parts = {part.name: getattr(self, part.name) for part in fields(Plan)}
         if drawing.most_draws is not None:
             parts["settings"] = replace(self.settings, samples=min(self.settings.samples, drawing.most_draws))
-        analysis = Analysis(**parts, sampler=sampler, drawing=drawing, examined=Examined(self.net))
-        examined = examine(self.net, analysis.trial)
-        return replace(analysis, net=examined.net, abilities=net_abilities(examined.net), examined=examined)
+        analysis = Analysis(**parts, sampler=sampler, drawing=drawing)
+        return analysis.with_net(examine(self.net, analysis.trial()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,9 +180,13 @@ class Analysis(Plan):
 
     sampler: Sampler
     drawing: SamplerAbilities
-    examined: Examined
+    alone: bool = False
 
-    @property
+    def with_net(self, examined: Examined) -> Analysis:
+        """The same with a net that was tried out, one image at a time if that is needed."""
+        net, notes = examined.net, (*self.notes, *examined.notes)
+        return replace(self, net=net, abilities=net_abilities(net), alone=examined.alone, notes=notes)
+
     def trial(self) -> Trial:
         """What the net is tried out on: a draw for the first window and one for another, amid the image."""
         some = self.origins[sorted({0, len(self.origins) // 2})]
@@ -192,7 +196,7 @@ class Analysis(Plan):
 
     def batch(self, memory: int, asked: int | None = None) -> int:
         """As `Plan.batch`; 1 of a net that is to be given one image at a time."""
-        return super().batch(memory, 1 if self.examined.alone else asked)
+        return super().batch(memory, 1 if self.alone else asked)
 
     @property
     def identity(self) -> Json:
@@ -295,7 +299,8 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
     PredicdiffError
         One of its kinds, if something does not fit.
     """
-    abilities = net_abilities(net)
+    current = up_to_date(net)
+    net, abilities = current.net, net_abilities(current.net)
     pixels, image_kept, frame = see(net, abilities, image)
     blob = settings.blob or default_blob(net)
     ground = pixels
@@ -306,4 +311,4 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
         ground = activations_of(net, pixels[None], settings.start)[0]
     origins = windows.grid(ground.shape[-2:], window=settings.window, stride=settings.stride)
     readout = make_readout(net, abilities, pixels, blob, settings)
-    return Plan(net, abilities, settings, Seen(pixels, ground, image_kept, frame), readout, origins)
+    return Plan(net, abilities, settings, Seen(pixels, ground, image_kept, frame), readout, origins, current.notes)

@@ -190,6 +190,9 @@ class RunsAlone(Protocol):
 class CanBeRenewed(Protocol):
     """A net that can be made anew of what it stands for, should that have changed since."""
 
+    def changed(self) -> bool:
+        """Whether it is known to have changed; what is not seen so is found where `evaluate` is tried out."""
+
     def renewed(self) -> Net:
         """A net of the same source as it is now."""
 

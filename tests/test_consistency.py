@@ -63,6 +63,17 @@ def test_a_float64_that_fails_is_none() -> None:
     assert consistency.compare(Failing(SHAPE, dtype=np.float32), INPUTS, "scores").mixed > 0
 
 
+def test_a_number_in_one_answer_alone_is_a_difference_whatever_float64_says() -> None:
+    class Lost(InDouble):
+        def compute(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
+            return {name: value + (np.nan if len(inputs) > 1 else 0) for name, value in super().compute(inputs).items()}
+
+        def in_double(self) -> Any:
+            return Lost(SHAPE)
+
+    assert consistency.compare(Lost(SHAPE, dtype=np.float32), INPUTS, "scores").mixed == np.inf
+
+
 def test_infinities_in_one_answer_alone_are_a_difference() -> None:
     one = np.array([[0.0, np.inf], [1.0, 2.0]])
     assert consistency.disagreement(one, one, scale=2.0, precision=None) == 0

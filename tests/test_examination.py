@@ -101,7 +101,7 @@ def test_a_trial_for_which_memory_is_too_small_is_left_out() -> None:
                 raise MemoryError("no room")
             return super().forward(inputs, blobs)
 
-    assert analysis(Small(SHAPE), IMAGE, NormalSampler(), **ASKED).examined.notes == ()
+    assert analysis(Small(SHAPE), IMAGE, NormalSampler(), **ASKED).notes == ()
 
 
 def test_draws_without_a_number_are_counted_and_told_of() -> None:

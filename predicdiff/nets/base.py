@@ -349,7 +349,12 @@ class BlobNet(ABC):
 def made(kind: type[BlobNet], parts: Mapping[str, Any], settings: Mapping[str, Any], alone: bool) -> BlobNet:
     """A net of its parts that computes as it was told to; what there is to warn of was said when it was made first."""
     with without(InputWarning):
-        net = kind._of(**parts)
+        return newly_made(kind, parts, settings, alone)
+
+
+def newly_made(kind: type[BlobNet], parts: Mapping[str, Any], settings: Mapping[str, Any], alone: bool) -> BlobNet:
+    """As `made`, of parts that may have changed since, with all that there is to warn of."""
+    net = kind._of(**parts)
     for name, value in settings.items():
         setattr(net, name, value)
     return net.one_by_one() if alone and not net.alone else net

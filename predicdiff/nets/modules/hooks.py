@@ -79,16 +79,17 @@ class Listeners:
 
 def hooked(module: nn.Module) -> bool:
     """Whether hooks that are not ours listen to a module's calls, or change what goes in or comes out."""
-    return bool(_hooks(module))
+    return bool(hooks_of(module))
 
 
 def hook_names(module: nn.Module) -> list[str]:
     """Where in a module there are hooks that are not ours, and what they are called."""
-    found = [(name, hook) for name, child in module.named_modules() for hook in _hooks(child)]
+    found = [(name, hook) for name, child in module.named_modules() for hook in hooks_of(child)]
     return [f"{name}: {(hook if isroutine(hook) else type(hook)).__qualname__}" for name, hook in found]
 
 
-def _hooks(module: nn.Module) -> list[Any]:
+def hooks_of(module: nn.Module) -> list[Any]:
+    """Hooks of a module's calls that are not ours."""
     both = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
     return [hook for hook in both if not isinstance(hook, Listener)]
 

@@ -14,7 +14,7 @@ from ... import consistency
 from ...errors import BlobError, InputWarning, SettingsError, warn
 from ...units import lookup
 from ...windows import SidesLike
-from ..base import BlobNet
+from ..base import BlobNet, newly_made
 from ..engine.device import Device, choose_device
 from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
@@ -25,7 +25,7 @@ from .checks import checked_shape, tried
 from .endings import ENDINGS
 from .hooks import Recorder, Replacer, copied, hook_names
 from .pickling import check_pickles
-from .state import device_of, evaluating, own_weights, placed, same_random
+from .state import device_of, evaluating, own_weights, placed, same_random, structure
 from .trial import checked_graph, fails_alone
 
 #: Files of ours that stood elsewhere when the first results and unfinished tiles were written, which know them so.
@@ -95,6 +95,7 @@ class ModuleNet(TorchNet):
                 graph = checked_graph(self.module, shape, place, own, output, self._layout)
             self._in_pairs = not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own)
         self._module_graph, self.dense_because = graph
+        self._structure = structure(self.module)
         if own == (1,) or output == "sigmoid":
             self.outcomes = 2
         inner = {blob: size for blob, size in self._seen.shapes.items() if blob not in (self._own, prob)}
@@ -130,9 +131,13 @@ class ModuleNet(TorchNet):
         super()._go_alone()
         self._module_graph, self.dense_because = None, ONE_BY_ONE
 
+    def changed(self) -> bool:
+        """Whether the module has other parts, hooks or types of weights than when it was loaded."""
+        return self._structure != structure(self.module)
+
     def renewed(self) -> BlobNet:
         """The net of the module as it is now: with the layers and hooks that it has got since."""
-        return self._again()
+        return newly_made(type(self), self._parts(), self._settings(), self.alone)
 
     def _become_double(self) -> None:
         self.module, self._module_graph = copied(self.module).double(), None
@@ -230,7 +235,8 @@ class ModuleNet(TorchNet):
         """How `evaluate` works for this blob, in words, and why where it is dense."""
         if self._known(start, blob) is None:
             inside = f"{start or blob} lies inside of a module that is run as a whole"
-            return f"dense, since {self.dense_because or inside}"
+            stale = "its module has changed since it was loaded"
+            return f"dense, since {self.dense_because or (stale if self.changed() else inside)}"
         return super().evaluation(blob, start=start)
 
     def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
@@ -249,9 +255,11 @@ class ModuleNet(TorchNet):
         return graph, graph.input if start is None else graph.values[start], graph.values[blob]
 
     def _known(self, start: str | None, blob: str) -> Graph | None:
-        """The module's graph, if it has both blobs; it has none that lies inside of one of torch's own modules."""
-        known = self._module_graph is not None and {blob, start} <= {None, *self._module_graph.values}
-        return self._module_graph if known else None
+        """The module's graph, if it is still that and has both blobs; it has none inside of torch's own modules."""
+        graph = self._module_graph
+        if graph is None or not {blob, start} <= {None, *graph.values} or self.changed():
+            return None
+        return graph
 
     def _as_one(self, start: str | None, blob: str) -> tuple[Graph, int, int]:
         """The whole module as one function, since what happens inside is not known."""

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..engine.device import Device, choose_device
-from .hooks import copied
+from .hooks import copied, global_hooks, hooks_of
 
 #: Submodules that are in use, by their identity: whoever uses one holds it, so no identity passes to another.
 _in_use: dict[int, _Use] = {}
@@ -64,6 +65,18 @@ def same_random(device: torch.device) -> Iterator[None]:
     finally:
         random.setstate(pythons)
         np.random.set_state(numpys)
+
+
+def structure(module: nn.Module) -> list[Any]:
+    """What of a module a trace holds to, besides numbers in it: its parts, their classes, hooks and types of weights.
+
+    Whatever is the same object is equal in two of these.
+    """
+    parts: list[Any] = [global_hooks()]
+    for name, child in module.named_modules():
+        kinds = [(weight.dtype, weight.device) for weight in child.parameters(recurse=False)]
+        parts.append((name, child, type(child), vars(child).get("forward"), hooks_of(child), kinds))
+    return parts
 
 
 def own_weights(module: nn.Module) -> dict[str, list[nn.Parameter]]:

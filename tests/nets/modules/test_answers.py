@@ -170,7 +170,18 @@ def replace_activation(module: Any) -> None:
     module.relu = nn.GELU()
 
 
-@pytest.mark.parametrize("change", [hook, ablate, replace_layer, replace_activation])
+def cut_at_the_edge(module: Any) -> None:
+    """Only the last windows see it."""
+    edge = torch.ones(12, 12)
+    edge[:, -1] = 0
+    module.conv.register_forward_hook(lambda _, __, output: output * edge)
+
+
+def add_classes(module: Any) -> None:
+    module.linear = nn.Linear(6 * 12 * 12, 7)
+
+
+@pytest.mark.parametrize("change", [hook, ablate, cut_at_the_edge, replace_layer, replace_activation, add_classes])
 def test_a_module_that_was_changed_after_it_was_loaded_is_read_anew(change: Callable[[Any], None]) -> None:
     module = made(Plain)
     net = pd.load_net(module, input_shape=SHAPE)
@@ -179,6 +190,52 @@ def test_a_module_that_was_changed_after_it_was_loaded_is_read_anew(change: Call
         result = pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
     wanted = pd.explain(pd.load_net(module, input_shape=SHAPE), IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
     np.testing.assert_array_equal(result.relevance, wanted.relevance)
+
+
+class Choosing(Plain):
+    """Drops out on demand."""
+
+    noisy = False
+
+    def features(self, x: Tensor) -> Tensor:
+        return functional.dropout(super().features(x), 0.3, self.noisy)
+
+
+def drop_by_a_hook(module: Any) -> None:
+    module.relu.register_forward_hook(lambda _, __, output: functional.dropout(output, 0.3))
+
+
+def drop_by_a_flag(module: Any) -> None:
+    module.noisy = True
+
+
+@pytest.mark.parametrize("change", [drop_by_a_hook, drop_by_a_flag])
+def test_a_module_that_draws_since_it_was_loaded_is_read_anew(change: Callable[[Any], None]) -> None:
+    """So draws have the noise too, not the untouched image alone."""
+    module = made(Choosing)
+    net = pd.load_net(module, input_shape=SHAPE)
+    change(module)
+    with pytest.warns(InputWarning, match="differently each time"), pytest.warns(InputWarning, match="has changed"):
+        result = pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
+    assert result.provenance["evaluation"] == "dense, since it answers differently each time"
+
+
+def test_a_module_that_mixes_since_it_was_loaded_is_warned_of() -> None:
+    module = made(Plain)
+    net: Any = pd.load_net(module, input_shape=SHAPE)
+    module.conv.register_forward_hook(lambda *of: of[2] - of[2].mean())  # type: ignore[union-attr, operator]
+    with pytest.warns(InputWarning, match="computed alone"), pytest.warns(InputWarning, match="has changed"):
+        result = pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
+    assert result.provenance["net"]["alone"] is True
+    assert net.evaluation("prob") == "dense, since its module has changed since it was loaded"
+
+
+def test_a_module_that_was_made_another_type_is_refused() -> None:
+    module = made(Plain)
+    net = pd.load_net(module, input_shape=SHAPE)
+    module.double()
+    with pytest.raises(SettingsError, match=r"weights are torch\.float64: want float32"):
+        pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
 
 
 def test_a_module_that_takes_neither_two_images_nor_one_is_refused_for_the_first_reason() -> None:
@@ -193,7 +250,7 @@ def test_a_run_that_was_begun_without_a_hook_is_another(tmp_path: Any) -> None:
     pd.explain(pd.load_net(module, input_shape=SHAPE), IMAGE, sampler, checkpoint=tmp_path / "tiles", **ASKED)
     handle = module.conv.register_forward_hook(lambda _, __, output: 2 * output)  # type: ignore[union-attr, operator]
     hooked = pd.load_net(module, input_shape=SHAPE)
-    with pytest.raises(ExplanationError, match="tiles of a run with other settings .*definition was"):
+    with pytest.raises(ExplanationError, match=r"tiles of a run with other settings .*definition was"):
         pd.explain(hooked, IMAGE, sampler, checkpoint=tmp_path / "tiles", **ASKED)
     handle.remove()
     assert pd.load_net(module, input_shape=SHAPE).provenance["definition"] == before
