@@ -68,7 +68,7 @@ def compare(net: Net, inputs: np.ndarray, blob: str) -> Comparison:
     alone = _each(forward, inputs)
     try:
         together = forward(inputs)
-        if _difference(together, alone) <= ROUNDING * _scale(together):  # so it does not draw either
+        if _difference(together, alone) <= ROUNDING * largest(together):  # so it does not draw either
             return Comparison(alone, 0.0, 0.0)
         again = forward(inputs)
     except (OutOfMemoryError, MemoryError):
@@ -108,14 +108,14 @@ def disagreement(values: np.ndarray, wanted: np.ndarray, *, scale: float, precis
     """
     gap = _difference(values, wanted)
     numbers = np.where(np.isfinite(wanted), wanted, 0.0)
-    changes = _largest(numbers - numbers[:1])
+    changes = largest(numbers - numbers[:1])
     part = LESS_PRECISE.get(precision or "", VALUES)
     return gap if gap > CHANGES * changes + part * scale else 0.0
 
 
 def _real(net: Net, blob: str, inputs: np.ndarray, one: np.ndarray, other: np.ndarray, question: Question) -> float:
     """The largest difference between two answers to a question; 0 where rounding explains it."""
-    gap, scale = _difference(one, other), _scale(one)
+    gap, scale = _difference(one, other), largest(one)
     if gap <= ROUNDING * scale:
         return 0.0
     if np.isinf(gap):
@@ -148,11 +148,7 @@ def _difference(one: np.ndarray, other: np.ndarray) -> float:
     finite = np.isfinite(one)
     if not np.array_equal(finite, np.isfinite(other)):
         return float("inf")
-    return _largest(one[finite] - other[finite])
-
-
-def _scale(values: np.ndarray) -> float:
-    return _largest(values[np.isfinite(values)])
+    return largest(one[finite] - other[finite])
 
 
 def _nudged(inputs: np.ndarray) -> np.ndarray:
@@ -160,8 +156,9 @@ def _nudged(inputs: np.ndarray) -> np.ndarray:
     return np.asarray(inputs * (1 + noise), np.float32)
 
 
-def _largest(values: np.ndarray) -> float:
-    return float(np.abs(values).max(initial=0.0))
+def largest(values: np.ndarray) -> float:
+    """The largest magnitude among finite values, 0 of none."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
 def mixed(name: str, blob: str, gap: float) -> str:

@@ -155,9 +155,8 @@ def _gap(net: Net, trial: Trial, values: np.ndarray) -> float:
     if trial.start is not None:
         given, wanted = given[:1], wanted[:1]
     # a probability has the rounding of its logarithm, any other value that of the largest in its blob
-    scale = wanted if trial.blob == net.output else values
-    scale = np.abs(scale[np.isfinite(scale)]).max(initial=0.0)
-    return consistency.disagreement(given, wanted, scale=float(scale), precision=net_abilities(net).precision)
+    scale = consistency.largest(wanted if trial.blob == net.output else values)
+    return consistency.disagreement(given, wanted, scale=scale, precision=net_abilities(net).precision)
 
 
 def _evaluated(net: Net, trial: Trial) -> np.ndarray | None:

@@ -20,13 +20,15 @@ from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
 from ..facts import NetFacts
 from ..preprocessing import Preprocessing
-from .batches import ONE_BY_ONE, made_up, noise
 from .checks import checked_shape, tried
 from .endings import ENDINGS
 from .hooks import Recorder, Replacer, copied, hook_names
 from .pickling import check_pickles
 from .state import device_of, evaluating, own_weights, placed, same_random, structure
-from .trial import checked_graph, fails_alone
+from .trial import checked_graph, fails_alone, made_up, noise
+
+#: Why a module is dense whose answer depends on the batch, or that takes no other.
+ONE_BY_ONE = "it is given one image at a time"
 
 #: Files of ours that stood elsewhere when the first results and unfinished tiles were written, which know them so.
 MOVED = {"predicdiff.nets.modules.efficientnet_lite": "predicdiff.nets.efficientnet_lite"}

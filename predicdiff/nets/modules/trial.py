@@ -1,4 +1,7 @@
-"""Whether a module's trace serves, tried out on a made-up image; where anything fails, the module is run whole."""
+"""A module on made-up images: whether its trace serves, and those on which it is seen whether it draws or mixes.
+
+Where anything of the trace fails, the module is run whole.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ... import consistency
 from ..engine.device import exactly, first_line, is_full, memory_errors
 from ..engine.folding import folded
 from ..engine.graph import Graph
@@ -16,9 +20,6 @@ from .graph import module_graph
 from .state import evaluating
 from .tracing import UntraceableError
 from .unprinted import Unprinted, unprinted
-
-#: By how much two ways to the same values may differ: as a part of the largest change, and of the largest value.
-CHANGES, VALUES = 0.1, 1e-4
 
 
 def checked_graph(
@@ -54,6 +55,20 @@ def fails_alone(module: nn.Module, shape: tuple[int, int, int], device: torch.de
         return True
 
 
+def noise(shape: tuple[int, int, int]) -> np.ndarray:
+    """Two made-up images in pixels, (2, C, H, W) float32: noise from 0 to 255, and fainter noise."""
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, *shape))
+    pixels[1] = 100 + pixels[1] / 5
+    return pixels.astype(np.float32)
+
+
+def made_up(shape: tuple[int, int, int]) -> np.ndarray:
+    """Two made-up inputs, (2, C, H, W) float32: normal noise, and such with another mean and deviation."""
+    inputs = np.random.default_rng(0).normal(size=(2, *shape))
+    inputs[1] = 1 + 3 * inputs[1]
+    return inputs.astype(np.float32)
+
+
 class _Windows:
     """A made-up image (1, C, H, W), and patches (3, 1, C, h, w) for three windows: in two corners and the middle."""
 
@@ -66,35 +81,32 @@ class _Windows:
         made = [numbers.uniform(-1, 1, some).astype(np.float32) for some in ((1, *shape), (3, 1, shape[0], *size))]
         self.image, self.patches = (torch.from_numpy(array).to(device) for array in made)
 
-    def pasted(self) -> Tensor:
-        """Three images, each with its patch set in."""
-        images = self.image.repeat(3, 1, 1, 1)
-        for image, (row, column), patch in zip(images, self.origins, self.patches[:, 0]):
+    def images(self) -> Tensor:
+        """Four images: the image itself, and with each patch set in."""
+        images = self.image.repeat(4, 1, 1, 1)
+        for image, (row, column), patch in zip(images[1:], self.origins, self.patches[:, 0]):
             image[:, row : row + patch.shape[1], column : column + patch.shape[2]] = patch
         return images.contiguous(memory_format=self.layout)
 
 
 def _try_out(module: nn.Module, graph: Graph, target: int, windows: _Windows) -> None:
     """Hold what a graph gives, at once and incrementally, against the module; an UntraceableError if it differs."""
-    usual = with_classes(module(windows.pasted()))
-    traced = graph.run(windows.pasted(), [target])[target]
-    if usual.dtype != traced.dtype:
-        raise UntraceableError(f"its trace gives {traced.dtype} in place of {usual.dtype}")
+    wanted = with_classes(module(windows.images()))
     route = Route(folded(graph, {graph.input, target}), graph.input, target)
     engine = Incremental(route, windows.image.contiguous(memory_format=windows.layout), layout=windows.layout)
     untouched = engine.kept.values[target]
-    if not _alike(traced, usual, untouched):
+    if wanted.dtype != untouched.dtype:
+        raise UntraceableError(f"its trace gives {untouched.dtype} in place of {wanted.dtype}")
+    if wanted.shape[1:] != untouched.shape[1:] or _differ(untouched, wanted[:1]):
         raise UntraceableError("its trace gives other values")
-    changed = torch.empty_like(usual)
-    for (rows, _), values in engine.targets(windows.origins, windows.patches, 2):
-        changed[torch.from_numpy(rows).to(changed.device)] = values
-    if not _alike(changed, usual, untouched):
+    values = wanted.clone()
+    for (rows, _), changed in engine.targets(windows.origins, windows.patches, 2):
+        values[torch.from_numpy(1 + rows).to(values.device)] = changed
+    if _differ(values, wanted):
         raise UntraceableError("its trace gives other values where only what changes is computed")
 
 
-def _alike(values: Tensor, wanted: Tensor, untouched: Tensor) -> bool:
-    """Whether values of changed images are the same, rounding apart, NaN and infinities included."""
-    if values.shape != wanted.shape or untouched.shape[1:] != wanted.shape[1:]:
-        return False
-    change, largest = (float(of.nan_to_num(0.0, 0.0, 0.0).abs().max()) for of in (wanted - untouched, wanted))
-    return torch.allclose(values, wanted, rtol=0, atol=CHANGES * change + VALUES * largest, equal_nan=True)
+def _differ(values: Tensor, wanted: Tensor) -> bool:
+    """Whether values of images, the first of them untouched, are others than those wanted, rounding apart."""
+    given, real = (of.double().cpu().numpy() for of in (values, wanted))
+    return bool(consistency.disagreement(given, real, scale=consistency.largest(real), precision=None))

@@ -120,7 +120,7 @@ def test_a_module_that_mixes_a_batch_is_given_one_image_at_a_time(kind: Callable
     assert any("one image at a time" in note for note in result.notes)
     assert result.provenance["net"]["alone"] is True
     assert result.provenance["batch_size"] == 1
-    assert result.provenance["evaluation"] == "dense, since its answer for one image depends on the others in its batch"
+    assert result.provenance["evaluation"] == "dense, since it is given one image at a time"
 
 
 def test_weights_of_a_net_that_is_given_one_image_at_a_time_can_be_changed() -> None:
