@@ -72,10 +72,19 @@ def compare(net: Net, inputs: np.ndarray, blob: str) -> Comparison:
             return Comparison(alone, 0.0, 0.0)
         again = forward(inputs)
     except (OutOfMemoryError, MemoryError):
-        return Comparison(alone, _real(net, blob, inputs, alone, _each(forward, inputs), _twice_alone), 0.0)
+        return Comparison(alone, _second_time(net, inputs, blob, alone), 0.0)
     varies = _real(net, blob, inputs, together, again, _twice)
     mixed = 0.0 if varies else _real(net, blob, inputs, together, alone, _both_ways)
     return Comparison(alone, varies, mixed)
+
+
+def varies(net: Net, inputs: np.ndarray, blob: str) -> float:
+    """By how much one blob of inputs (b, C, H, W), each alone, differs from one time to the next; 0 for rounding."""
+    return _second_time(net, inputs, blob, _each(_forward(net, blob), inputs))
+
+
+def _second_time(net: Net, inputs: np.ndarray, blob: str, first: np.ndarray) -> float:
+    return _real(net, blob, inputs, first, _each(_forward(net, blob), inputs), _twice_alone)
 
 
 def _each(forward: Forward, inputs: np.ndarray) -> np.ndarray:
@@ -159,6 +168,14 @@ def _nudged(inputs: np.ndarray) -> np.ndarray:
 def largest(values: np.ndarray) -> float:
     """The largest magnitude among finite values, 0 of none."""
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+
+
+def drawing(name: str, blob: str, gap: float) -> str:
+    """What is said of a net that answers differently each time."""
+    return (
+        f"Net {name!r} answers differently each time it is asked (by {gap:.2g} of {blob!r} in a trial): "
+        "it draws by itself"
+    )
 
 
 def mixed(name: str, blob: str, gap: float) -> str:

@@ -93,7 +93,7 @@ def examine(net: Net, trial: Trial) -> Examined:
 def _that_draws(net: Net, trial: Trial, gap: float) -> Examined:
     """The net, or the next one made of the same source where `evaluate` does not draw though `forward` does."""
     abilities = net_abilities(net)
-    note = varying(net.name, trial.blob, gap, trial.repeat)
+    note = _varying(net.name, trial.blob, gap, trial.repeat)
     if trial.repeat == 1:
         warn(note, InputWarning)
     found = Examined(net, abilities.alone, (note,))
@@ -167,12 +167,9 @@ def _evaluated(net: Net, trial: Trial) -> np.ndarray | None:
         return None
 
 
-def varying(name: str, blob: str, gap: float, repeat: int) -> str:
-    """What is said of a net that answers differently each time."""
-    says = (
-        f"Net {name!r} answers differently each time it is asked (by {gap:.2g} of {blob!r} in a trial): "
-        "it draws by itself"
-    )
+def _varying(name: str, blob: str, gap: float, repeat: int) -> str:
+    """What is said of a net that answers differently each time, and what was done or is to be done about it."""
+    says = consistency.drawing(name, blob, gap)
     if repeat > 1:
         return f"{says}. Its answers were averaged over {repeat} passes for each draw."
     return (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import consistency
 from ..abilities import net_abilities
 from ..errors import InputWarning, SettingsError, warn
 from ..protocols import Net, Unit, UnitLike
@@ -67,6 +68,11 @@ def sensitivity(
     pixels, _, _ = see(net, net_abilities(net), image)
     inputs = net.encode(pixels)
     blob, index = source(net, pixels, blob, unit)
+    gap = consistency.varies(net, inputs[None], blob)
+    if gap:
+        warn(
+            f"{consistency.drawing(net.name, blob, gap)}, and the map is another each time: turn it off.", InputWarning
+        )
     gradient = np.asarray(net.gradient(inputs, blob=blob, unit=index), np.float64)
     if blob == net.output and not gradient.any():
         message = (

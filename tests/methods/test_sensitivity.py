@@ -109,6 +109,17 @@ def test_a_saturated_output_is_told() -> None:
         assert not sensitivity(Linear(), PIXELS, blob="prob").any()
 
 
+def test_a_net_that_draws_is_told_of() -> None:
+    class Dropping(Linear):
+        rng = np.random.default_rng(0)
+
+        def forward(self, inputs: np.ndarray, blobs: Any) -> dict[str, np.ndarray]:
+            return super().forward(inputs * self.rng.integers(0, 2, inputs.shape), blobs)
+
+    with pytest.warns(InputWarning, match="'linear' answers differently each time .* the map is another each time"):
+        sensitivity(Dropping(), PIXELS, unit=2)
+
+
 def test_what_does_not_fit_is_refused() -> None:
     net = Linear()
     with pytest.raises(SettingsError, match="reduce = 'mean' is unknown: want one of max_abs, signed, times_input"):
