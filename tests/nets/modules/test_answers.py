@@ -193,7 +193,7 @@ def test_a_run_that_was_begun_without_a_hook_is_another(tmp_path: Any) -> None:
     pd.explain(pd.load_net(module, input_shape=SHAPE), IMAGE, sampler, checkpoint=tmp_path / "tiles", **ASKED)
     handle = module.conv.register_forward_hook(lambda _, __, output: 2 * output)  # type: ignore[union-attr, operator]
     hooked = pd.load_net(module, input_shape=SHAPE)
-    with pytest.raises(ExplanationError, match="tiles of a run with other settings .*definition was"):
+    with pytest.raises(ExplanationError, match=r"tiles of a run with other settings .*definition was"):
         pd.explain(hooked, IMAGE, sampler, checkpoint=tmp_path / "tiles", **ASKED)
     handle.remove()
     assert pd.load_net(module, input_shape=SHAPE).provenance["definition"] == before
