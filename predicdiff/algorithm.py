@@ -16,11 +16,13 @@ from .abilities import NetAbilities
 from .errors import ConfidenceWarning, ExplanationError, InputWarning, SettingsError, warn
 from .executors.here import Executor, run_tiles
 from .explanation import Explanation, Target
+from .files import as_path
 from .journal import Journal
 from .plan import MEMORY, Analysis, Plan, make_plan
 from .protocols import Json, Net, Progress, Sampler, UnitLike
 from .readout import Readout
 from .settings import Settings
+from .units import check_progress
 
 #: A reader is warned of a class that the net is sure of where Laplace's correction leaves less than this of small
 #: changes in the evidence: with ILSVRC's N and K above a probability of 0.9988.
@@ -138,7 +140,8 @@ def run(
     _check_effort(memory, batch_size)
     notes = _warn_if_flattened(analysis.readout, analysis.net.scores)
     started, before = time.perf_counter(), _work(analysis.abilities)
-    path = None if checkpoint is None else Path(checkpoint)
+    check_progress(progress)
+    path = None if checkpoint is None else as_path(checkpoint, "the checkpoint")
     with Journal(path, analysis.identity, first_state(analysis, memory, batch_size)) as journal:
         tiles = analysis.tiles(int(journal.state["tile"]))
         windows_before = windows_done(tiles, journal)
@@ -149,7 +152,7 @@ def run(
 
 
 def _check_effort(memory: int, batch_size: int | None) -> None:
-    if not isinstance(memory, (int, float, np.number)):
+    if not isinstance(memory, (int, float, np.number)) or np.isnan(memory):
         raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
     if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
         raise SettingsError(f"batch size {batch_size!r}: want at least 1.")

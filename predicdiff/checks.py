@@ -13,7 +13,7 @@ from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_ab
 from .errors import PredicdiffError, SamplerError, SettingsError
 from .protocols import Net, Sampler, Unit
 from .targets import class_blob, default_blob
-from .units import lookup, read, whole_number
+from .units import image_shape, lookup, read, whole_number
 from .windows import Sides, SidesLike, as_asked, sides
 
 #: What `abilities` looks for, by the protocol that it belongs to.
@@ -98,6 +98,7 @@ def check_sampler(sampler: Sampler, shape: tuple[int, int, int] = (3, 32, 32), *
         that changes what it is given, or the random numbers of the whole program; or what the sampler itself raises.
     """
     abilities = sampler_abilities(sampler)
+    shape = image_shape("shape", shape)
     pixels, before = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32), _shared_numbers()
     _check_draws(sampler, abilities, pixels, sides(window))
     if _shared_numbers() != before:

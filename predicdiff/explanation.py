@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from .errors import ExplanationError, SettingsError
-from .files import Kind, read, write
+from .files import Kind, as_path, read, write
 from .images import Frame, enlarge
 from .protocols import Json
 from .tones import Tones, tones_of
+from .units import whole_number
 
 KIND = Kind("explanation", 1, "predicdiff explain IMAGE -o {path}", ExplanationError)
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
@@ -105,7 +106,7 @@ class Explanation:
 
     def pick(self, target: int) -> Explanation:
         """The explanation of one target alone."""
-        if not -len(self) <= target < len(self):
+        if not -len(self) <= whole_number("target", target) < len(self):
             raise SettingsError(f"target {target} is out of range: the explanation has {len(self)}, numbered from 0.")
         one = slice(target, target + 1 or None)
         return replace(
@@ -132,7 +133,7 @@ class Explanation:
         texts = {name: getattr(self, name) for name in ("unit", "settings", "provenance", "notes")}
         texts["targets"] = [vars(target) for target in self.targets]
         texts["frame"] = None if self.frame is None else self.frame.as_dict()
-        write(Path(path), KIND, arrays, texts)
+        write(as_path(path, "the result's file"), KIND, arrays, texts)
 
     @classmethod
     def load(cls, path: str | Path) -> Explanation:
@@ -143,7 +144,7 @@ class Explanation:
         ExplanationError
             If it is missing, damaged or not an explanation.
         """
-        return read(Path(path), KIND, cls._from)
+        return read(as_path(path, "the result's file"), KIND, cls._from)
 
     @classmethod
     def _from(cls, parts: dict[str, Any]) -> Explanation:

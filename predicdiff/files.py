@@ -17,7 +17,7 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeV
 
 import numpy as np
 
-from .errors import ExplanationError, PredicdiffError
+from .errors import ExplanationError, PredicdiffError, SettingsError
 
 SEAL = b"\npredicdiff sha256 "
 T = TypeVar("T")
@@ -30,6 +30,13 @@ class Kind(NamedTuple):
     version: int
     command: str
     error: type[PredicdiffError]
+
+
+def as_path(path: Any, what: str) -> Path:
+    """A path from a text or another path; a SettingsError, which calls it ``what``, if it is neither."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise SettingsError(f"{what} is {path!r}: want the path of a file.")
+    return Path(path)
 
 
 def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mapping[str, Any]) -> None:

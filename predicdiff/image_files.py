@@ -181,12 +181,12 @@ def _halved(image: Any) -> bool:
     """Whether colours of 16 bits become their upper 8 when Pillow reads the file, which says so until it is read."""
     from PIL import ImageFile
 
-    colours = image.mode in ("RGB", "RGBA") and isinstance(image, ImageFile.ImageFile)
+    colours = image.mode in ("LA", "RGB", "RGBA") and isinstance(image, ImageFile.ImageFile)
     return colours and any(";16" in str(tile[3]) for tile in image.tile)
 
 
 def _doubt_of_halves(image: Any) -> str | None:
-    most = int(np.asarray(image)[..., :3].max(initial=0))
+    most = int(np.asarray(image.convert("RGB")).max(initial=0))
     if most > 127:
         return None
     return (

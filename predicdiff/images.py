@@ -20,7 +20,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 MOST_PIXELS = 2**26
 
 
-def load_image(source: Source, *, intensity: tuple[float, float] | None = None) -> np.ndarray:
+def load_image(path: Source, *, intensity: tuple[float, float] | None = None) -> np.ndarray:
     """Read any image that Pillow reads.
 
     Turned as its EXIF tag says; grey, palette and CMYK become RGB, what is transparent becomes white. Of an animation
@@ -29,7 +29,7 @@ def load_image(source: Source, *, intensity: tuple[float, float] | None = None) 
 
     Parameters
     ----------
-    source : path, binary file, PIL image or array
+    path : path, binary file, PIL image or array
         A file that was opened already, or a BytesIO, is read from its beginning; it stays open, at its position. Arrays
         are RGB (H, W, 3) of uint8, or greys (H, W), of uint8 or of a range like files'.
     intensity : (low, high), optional
@@ -53,14 +53,14 @@ def load_image(source: Source, *, intensity: tuple[float, float] | None = None) 
         If values lie below zero, far below white, or are floats above 1, and no ``intensity`` came.
     """
     intensity = check_intensity(intensity)
-    picture = read_picture(source, intensity)
+    picture = read_picture(path, intensity)
     if intensity is not None and not picture.ranged:
         raise ImageError(
-            f"{called(source)}: its black is 0 and its white 255, the upper 8 bits of each colour where it has more. "
+            f"{called(path)}: its black is 0 and its white 255, the upper 8 bits of each colour where it has more. "
             "Leave out intensity (--intensity, --white), which is for greys of 16 or 32 bits, signed ones and floats."
         )
     if picture.doubt is not None:
-        warn(f"{called(source)}: {picture.doubt}", InputWarning)
+        warn(f"{called(path)}: {picture.doubt}", InputWarning)
     return picture.pixels
 
 

@@ -19,6 +19,8 @@ COUNTED = {
     "samples": "samples S", "stride": "stride", "top": "top", "repeat": "repeat",
     "training_instances": "training_instances N",
 }  # fmt: skip
+#: Those that may be left open.
+OPTIONAL = ("top", "training_instances")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +53,9 @@ class Settings:
         numbers: dict[str, Any] = {
             name: whole_number(words, getattr(self, name))
             for name, words in COUNTED.items()
-            if getattr(self, name) is not None
+            if name not in OPTIONAL or getattr(self, name) is not None
         }
+        numbers["channels_apart"] = bool(self.channels_apart)
         for name, value in {**numbers, "window": sides(self.window), "seed": check_seed(self.seed)}.items():
             object.__setattr__(self, name, value)
         if self.samples < 1:

@@ -95,7 +95,7 @@ def check_pixels(values: np.ndarray, whose: str = "the image's") -> None:
     InputWarning
         If they leave 0..255 by less, or are fractions that reach no further than 1.
     """
-    if values.dtype == np.uint8 or values.size == 0:
+    if values.dtype == np.uint8 or values.dtype.kind not in "biuf" or values.size == 0:
         return
     # of whole numbers 0 and 1 are a very dark picture
     check_range(

@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from .errors import BlobError, SettingsError
-from .protocols import Net, Unit, UnitLike
+from .protocols import Net, Progress, Unit, UnitLike
 
 
 def whole_number(name: str, value: int) -> int:
@@ -20,9 +20,34 @@ def whole_number(name: str, value: int) -> int:
         raise SettingsError(f"{name} = {value!r}: want a whole number.") from None
 
 
+def real_number(name: str, value: float) -> float:
+    """A setting that is a number, as a float; a SettingsError if it is none, such as a text or NaN."""
+    number = float(value) if isinstance(value, (int, float, np.number)) else np.nan
+    if np.isnan(number):
+        raise SettingsError(f"{name} = {value!r}: want a number.")
+    return number
+
+
+def image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]:
+    """A setting that is a shape (C, H, W), as plain ints; a SettingsError if it is none."""
+    try:
+        channels, height, width = (operator.index(size) for size in shape)
+    except (TypeError, ValueError):
+        channels = height = width = 0
+    if min(channels, height, width) < 1:
+        raise SettingsError(f"{name} = {shape!r}: want (channels, height, width), such as (3, 224, 224).")
+    return (channels, height, width)
+
+
+def check_progress(progress: Progress | None) -> None:
+    """A SettingsError if what is to be told how far the work is cannot be called."""
+    if progress is not None and not callable(progress):
+        raise SettingsError(f"progress = {progress!r}: want a function (done, in all), or None.")
+
+
 def lookup(blobs: Mapping[str, tuple[int, ...]], blob: str) -> tuple[int, ...]:
     """Shape of ``blob`` among ``blobs``; an unknown one is an error that lists the near names."""
-    if blob in blobs:
+    if isinstance(blob, str) and blob in blobs:
         return tuple(blobs[blob])
     near = difflib.get_close_matches(str(blob), blobs, n=5, cutoff=0.4) or list(blobs)[-5:]
     raise BlobError(
@@ -87,13 +112,19 @@ def numbered(labels: Sequence[str], name: str) -> int:
             spelt.setdefault(_folded(one), one.strip())
     found = sorted(called.get(_folded(name), ()))
     if not found:
-        near = difflib.get_close_matches(_folded(name), called, n=5, cutoff=0.5)
+        near = _near(_folded(name), list(called))
         hint = f"Near names: {'; '.join(spelt[one] for one in near)}." if near else "`net.labels` has all names."
         raise SettingsError(f"no class is called {name!r}. {hint} A class may be given by its number too.")
     if len(found) > 1:
         told = ", ".join(f"{number} ({labels[number]})" for number in found)
         raise SettingsError(f"more than one class is called {name!r}: {told}. Give one of these numbers.")
     return found[0]
+
+
+def _near(name: str, names: Sequence[str]) -> list[str]:
+    """Those that hold the name as a word of theirs, then those that are spelt nearly like it, five at most."""
+    holding = [one for one in names if name and f" {name} " in f" {one} "]
+    return list(dict.fromkeys([*holding, *difflib.get_close_matches(name, names, n=5, cutoff=0.5)]))[:5]
 
 
 def _folded(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,7 @@ def fill(path: Path) -> bytes:
 
 def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
     wanted = example()
+    assert_same(pickle.loads(pickle.dumps(wanted)), wanted)
     wanted.save(tmp_path / "cat.h5")
     assert_same(Explanation.load(tmp_path / "cat.h5"), wanted)
 

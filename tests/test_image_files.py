@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from predicdiff.errors import ImageError, InputWarning, SettingsError
 from predicdiff.images import as_array, load_image
@@ -143,6 +143,10 @@ def test_twelve_bits(tmp_path: Path) -> None:
 def test_greys_of_any_range(tmp_path: Path, dtype: str, sample_format: int, factor: float, offset: float) -> None:
     values = (TWELVE * factor + offset).astype(dtype)
     path = tiff(values, tmp_path / "a.tif", sample_format)
+    try:
+        Image.open(path).close()
+    except UnidentifiedImageError:
+        pytest.skip("this Pillow reads no signed greys of 8 bits")
     low, high = float(values[1, 0]), float(values[4, 0])  # what lies outside is cut off
     np.testing.assert_array_equal(load_image(path, intensity=(low, high)), grey(values, low, high))
     if values.min() >= 0:

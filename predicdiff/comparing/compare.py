@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable, Iterator, Union
+from typing import Iterator, Union
 
 import numpy as np
 
@@ -85,6 +86,8 @@ def compare(
     SettingsError
         If an explanation has no such target, the style is unknown, or ``whole`` is asked for without a picture.
     """
+    if isinstance(nulls, Explanation) or not isinstance(nulls, Iterable):
+        raise SettingsError(f"nulls are a {type(nulls).__name__}: want a list of explanations or maps.")
     notes: list[str] = []
     first, other_target = _map(a, target, "the first"), target if other_target is None else other_target
     if _is_picture(b):

@@ -7,6 +7,7 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 from ..errors import ImageError, SettingsError
+from ..units import real_number
 
 #: A map whose values differ by less, relative to the largest, is the same everywhere but for rounding.
 ROUNDING = 1e-12
@@ -58,7 +59,7 @@ def similarity(a: np.ndarray, b: np.ndarray, *, top: float = 0.05) -> Similarity
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.ndim != 2 or a.shape != b.shape:
         raise ImageError(f"the maps have the shapes {a.shape} and {b.shape}: want the same (height, width).")
-    if not 0.0 < top <= 1.0:
+    if not 0.0 < real_number("top", top) <= 1.0:
         raise SettingsError(f"top = {top}: want a part of the pixels, more than 0 and at most 1.")
     known = np.isfinite(a) & np.isfinite(b)
     a, b = a[known], b[known]

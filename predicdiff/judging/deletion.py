@@ -22,7 +22,7 @@ from ..errors import SettingsError
 from ..executors.here import halving
 from ..protocols import Net, Unit, UnitLike
 from ..targets import observed, predicted, see
-from ..units import find_unit, read
+from ..units import find_unit, read, whole_number
 from .infills import InfillLike, find
 
 MODES = ("deletion", "insertion")
@@ -122,7 +122,7 @@ def turns_of(relevance: np.ndarray, *, block: int) -> np.ndarray:
     relevance = np.asarray(relevance, np.float64)
     if relevance.ndim != 2 or 0 in relevance.shape or not np.isfinite(relevance).all():
         raise SettingsError(f"the map has the shape {relevance.shape}, or NaN: want finite numbers (height, width).")
-    if not 1 <= block <= max(relevance.shape):
+    if not 1 <= whole_number("block", block) <= max(relevance.shape):
         raise SettingsError(f"block = {block}: want 1 to {max(relevance.shape)}, the longer side.")
     rows, columns = (np.arange(side) // block for side in relevance.shape)
     number = rows[:, None] * (columns[-1] + 1) + columns
@@ -133,7 +133,7 @@ def turns_of(relevance: np.ndarray, *, block: int) -> np.ndarray:
 
 
 def _counts(blocks: int, steps: int) -> np.ndarray:
-    if not 1 <= steps <= blocks:
+    if not 1 <= whole_number("steps", steps) <= blocks:
         raise SettingsError(f"steps = {steps}: want 1 to {blocks}, the number of blocks; smaller blocks allow more.")
     return np.rint(np.arange(steps + 1) * blocks / steps).astype(int)
 
@@ -142,7 +142,7 @@ def _values(
     net: Net, picture: Callable[[int], np.ndarray], count: int, blob: str, unit: Unit, batch: int
 ) -> np.ndarray:
     """Values (count,) of a unit for pictures by their number, in batches halved where memory runs out."""
-    if batch < 1:
+    if whole_number("batch size", batch) < 1:
         raise SettingsError(f"batch size {batch}: want at least 1.")
     values: list[float] = []
 

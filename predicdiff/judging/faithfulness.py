@@ -18,12 +18,13 @@ from ..abilities import NetAbilities, net_abilities
 from ..algorithm import LEFT, versions
 from ..errors import SettingsError
 from ..evidence import kept
-from ..methods.prepared import Methods, Prepared, prepare
+from ..methods.prepared import Methods, Prepared, check_images, prepare
 from ..methods.registry import DIFFERENCE
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
 from ..targets import observed, outcomes, predicted, see
+from ..units import check_progress
 from ..windows import SidesLike, told
 from .bootstrap import RESAMPLES, interval
 from .deletion import MODES, areas, curve
@@ -195,10 +196,13 @@ def faithfulness(
     PredicdiffError
         One of its kinds, if something does not fit.
     """
-    _check(images, seed, infill)
+    abilities = net_abilities(net)
+    check_images(images)
+    check_progress(progress)
+    check_seed(seed)
+    find(infill)
     ready = prepare(net, methods, sampler=sampler, window=window, samples=samples, stride=stride, seed=seed)
     blob = observed(net)
-    abilities = net_abilities(net)
     seen = [see(net, abilities, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]
     how: Json = {"blob": blob, "steps": steps, "block": block, "infill": infill}
@@ -244,13 +248,6 @@ def _digest(seen: Sequence[np.ndarray]) -> str:
     for pixels in seen:
         digest.update(np.ascontiguousarray(pixels).tobytes())
     return digest.hexdigest()
-
-
-def _check(images: Mapping[str, np.ndarray], seed: int, infill: InfillLike) -> None:
-    if not images:
-        raise SettingsError("no image came: want at least one, better dozens.")
-    check_seed(seed)
-    find(infill)
 
 
 def _notes(net: Net, abilities: NetAbilities, blob: str, base: np.ndarray) -> list[str]:

@@ -69,7 +69,7 @@ def find(infill: InfillLike) -> Infill:
     """An infill by its name, or a function as it is."""
     if callable(infill):
         return infill
-    if infill not in INFILLS:
+    if not isinstance(infill, str) or infill not in INFILLS:
         raise SettingsError(f"infill {infill!r} is unknown: want {', '.join(INFILLS)} or a function.")
     return INFILLS[infill]
 

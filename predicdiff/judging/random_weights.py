@@ -60,7 +60,7 @@ def randomised(net: Net, *, layers: int, seed: int = 0, how: str = "permute") ->
         raise SettingsError(f"layers = {count}: want 0 to {len(names)}, the number of layers with weights.")
     if start < 0:
         raise SettingsError(f"seed {start} is out of range: want at least 0.")
-    if how not in DRAWS:
+    if not isinstance(how, str) or how not in DRAWS:
         raise SettingsError(f"how = {how!r} is unknown: want {' or '.join(DRAWS)}.")
     weights, draw = original.weights, DRAWS[how]
     changed = {}

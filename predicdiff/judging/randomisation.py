@@ -8,6 +8,7 @@ arXiv:1810.03292.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Mapping, Sequence
 
@@ -18,10 +19,11 @@ from ..algorithm import versions
 from ..comparing.similarity import similarity
 from ..errors import SettingsError
 from ..methods.method import MapFunction
-from ..methods.prepared import Prepared, prepare
+from ..methods.prepared import Prepared, check_images, prepare
 from ..methods.registry import DIFFERENCE
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
+from ..units import check_progress, whole_number
 from ..windows import SidesLike
 from .random_weights import randomised, weighted_layers
 
@@ -166,7 +168,9 @@ def randomisation(
     PredicdiffError
         One of its kinds, if something does not fit.
     """
-    _check(images, seed)
+    check_images(images)
+    check_progress(progress)
+    _check(seed)
     layers = weighted_layers(net)[::-1]
     chosen = _depths(len(layers), depths)
     label = method if isinstance(method, str) else getattr(method, "__name__", "a function")
@@ -191,10 +195,8 @@ def randomisation(
     )  # fmt: skip
 
 
-def _check(images: Mapping[str, np.ndarray], seed: int) -> None:
-    if not images:
-        raise SettingsError("no image came: want at least one.")
-    if not 0 <= seed < 2**64 - 1:
+def _check(seed: int) -> None:
+    if not 0 <= whole_number("seed", seed) < 2**64 - 1:
         raise SettingsError(f"seed {seed} is out of range: want 0 to 2**64 - 2, since the next one is used too.")
 
 
@@ -242,6 +244,8 @@ def _correlations(first: list[np.ndarray], other: list[np.ndarray]) -> np.ndarra
 def _depths(count: int, depths: Sequence[int] | None) -> list[int]:
     if depths is None:
         return sorted({int(depth) for depth in np.rint(np.linspace(1, count, min(DEPTHS, count)))})
+    if not isinstance(depths, Iterable):
+        raise SettingsError(f"depths = {depths!r}: want a list of numbers of layers, 1 to {count}, ascending.")
     chosen = list(depths)
     if not chosen or any(depth not in range(1, count + 1) for depth in chosen) or sorted(set(chosen)) != chosen:
         raise SettingsError(f"depths = {chosen}: want numbers of layers, 1 to {count}, ascending.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence, Union
 
@@ -43,6 +44,14 @@ class Prepared:
         return relevance
 
 
+def check_images(images: Mapping[str, np.ndarray]) -> None:
+    """Refuse what is no dict of images, and one without any."""
+    if not isinstance(images, Mapping):
+        raise SettingsError(f"the images are a {type(images).__name__}: want a dict, {{name: image}}.")
+    if not images:
+        raise SettingsError("no image came: want at least one, better dozens.")
+
+
 def prepare(
     net: Net,
     methods: Methods | None,
@@ -60,8 +69,13 @@ def prepare(
     if isinstance(methods, Mapping):
         if not methods:
             raise SettingsError("no method came: want at least one.")
+        wrong = [label for label, function in methods.items() if not callable(function)]
+        if wrong:
+            raise SettingsError(f"method {wrong[0]!r} is no function: want (net, pixels, unit, seed) -> map.")
         return Prepared(methods, None, None)
-    chosen = names() if methods is None else methods
+    if isinstance(methods, str) or not isinstance(methods, (Iterable, type(None))):
+        raise SettingsError(f"methods = {methods!r}: want a list of names, or a dict {{name: function}}.")
+    chosen = names() if methods is None else tuple(methods)
     needs = {need for name in chosen for need in find(name).needs}
     if "window" in needs:
         grid(net.input_shape[1:], window=window, stride=stride)  # what does not fit, before a sampler is fitted

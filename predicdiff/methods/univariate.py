@@ -8,12 +8,13 @@ doi:10.1109/TKDE.2007.190734.
 
 from __future__ import annotations
 
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
 from ..errors import SettingsError
 from ..evidence import laplace, log_odds
+from ..units import real_number, whole_number
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -70,10 +71,15 @@ def univariate(
     array([[-2.,  2.],
            [ 0.,  0.]])
     """
+    if not callable(predict_proba):
+        raise SettingsError(
+            f"predict_proba is a {type(predict_proba).__name__}: want a function of rows, such as model.predict_proba."
+        )
     x, background = np.asarray(x), np.asarray(background)
     _check(x, background, nominal, bins)
     base = _probabilities(predict_proba, x[None])[0]
-    scale = {"instances": len(background) if instances is None else instances, "classes": len(base)}
+    n = len(background) if instances is None else real_number("instances", instances)
+    scale: dict[str, Any] = {"instances": n, "classes": len(base)}
     evidence = np.empty((len(x), len(base)))
     for feature in range(len(x)):
         column = background[:, feature]
@@ -90,10 +96,12 @@ def _check(x: np.ndarray, background: np.ndarray, nominal: Sequence[int], bins: 
         raise SettingsError(
             f"x has the shape {x.shape}, the background {background.shape}: want (d,) and (m, d), m >= 1."
         )
+    if not np.iterable(nominal):
+        raise SettingsError(f"nominal = {nominal!r}: want a list of indices, such as [{nominal!r}].")
     wrong = [feature for feature in nominal if feature not in range(len(x))]
     if wrong:
         raise SettingsError(f"nominal feature {wrong[0]!r} is out of range: want indices 0 to {len(x) - 1}.")
-    if bins < 1:
+    if whole_number("bins", bins) < 1:
         raise SettingsError(f"bins = {bins}: want at least 1.")
 
 

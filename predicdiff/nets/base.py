@@ -16,7 +16,7 @@ from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..tones import check_pixels
-from ..units import as_map, check_unit, find_unit, lookup
+from ..units import as_map, check_unit, find_unit, lookup, real_number
 from .preprocessing import Preprocessing
 
 #: Laplace's N where nothing else is said: the training images of ILSVRC 2012.
@@ -60,7 +60,7 @@ class NetFacts:
             raise SettingsError(
                 f"net {self.name!r} has {classes} classes, but {len(self.labels)} labels came: want one for each."
             )
-        if self.training_instances is not None and self.training_instances < 1:
+        if self.training_instances is not None and real_number("training_instances", self.training_instances) < 1:
             raise SettingsError(f"training_instances = {self.training_instances}: want at least 1.")
 
 
@@ -170,6 +170,8 @@ class BlobNet(ABC):
             If the inputs have another shape, are no numbers or not finite.
         OutOfMemoryError
         """
+        if isinstance(blobs, (str, bytes)) or not isinstance(blobs, Iterable):
+            raise BlobError(f"blobs = {blobs!r}: want a list of names, such as [{self.output or self.scores!r}].")
         self._look_up(blobs)
         checked = self._checked(inputs, ("b", *self.input_shape))
         if not self.alone:
@@ -268,9 +270,21 @@ class BlobNet(ABC):
 
     def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
         """A copy of the net with other weights in these layers."""
-        with without(InputWarning):  # what there is to say was said when this net was made
-            net = self._with_weights(weights)
-        return net.one_by_one() if self.alone and not net.alone else net
+        return self._again(weights={**self.weights, **weights})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A net is pickled as what it is made of, and made again from that."""
+        return made, (type(self), self._parts(), self._settings(), self.alone)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BlobNet:
+        """A net of its own, with its own weights."""
+        return self._again()
+
+    def __copy__(self) -> BlobNet:
+        """A net with the same weights, but settings of its own."""
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
 
     @property
     @abstractmethod
@@ -287,8 +301,21 @@ class BlobNet(ABC):
         """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
 
     @abstractmethod
-    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
-        """As `with_weights`."""
+    def _parts(self) -> dict[str, Any]:
+        """What `_of` makes the net of: what can be pickled where the layers can."""
+
+    @classmethod
+    def _of(cls, **parts: Any) -> BlobNet:
+        """The net of its parts."""
+        return cls(**parts)
+
+    def _settings(self) -> dict[str, Any]:
+        """Attributes that say how the net computes."""
+        return {}
+
+    def _again(self, **changed: Any) -> BlobNet:
+        """The net made again, with other parts in the place of some."""
+        return made(type(self), {**self._parts(), **changed}, self._settings(), self.alone)
 
     @abstractmethod
     def _forward(self, inputs: np.ndarray, blobs: list[str]) -> dict[str, np.ndarray]:
@@ -379,6 +406,15 @@ class BlobNet(ABC):
     def _look_up(self, blobs: Iterable[str]) -> None:
         for blob in blobs:
             lookup(self._blobs, blob)
+
+
+def made(kind: type[BlobNet], parts: Mapping[str, Any], settings: Mapping[str, Any], alone: bool) -> BlobNet:
+    """A net of its parts that computes as it was told to; what there is to warn of was said when it was made first."""
+    with without(InputWarning):
+        net = kind._of(**parts)
+    for name, value in settings.items():
+        setattr(net, name, value)
+    return net.one_by_one() if alone and not net.alone else net
 
 
 def hash_of(arrays: Iterable[np.ndarray]) -> str:

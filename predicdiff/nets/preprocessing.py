@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ImageError, InputWarning, SettingsError, warn
 from ..images import LUMA, View, as_array
+from ..units import real_number
 
 ORDERS = ("rgb", "bgr")
 MEAN_PLACES = ("centre", "end")
@@ -139,7 +140,12 @@ class Preprocessing:
             raise SettingsError(f"channel order {self.channels!r} is unknown: want one of {', '.join(ORDERS)}.")
         if self.mean_place not in MEAN_PLACES:
             raise SettingsError(f"mean_place {self.mean_place!r} is unknown: want one of {', '.join(MEAN_PLACES)}.")
+        if not isinstance(self.view, View):
+            raise SettingsError(f'the view is a {type(self.view).__name__}: want a View, such as View("short", 256).')
+        real_number("raw_scale", self.raw_scale)
         scale_shape = np.shape(self.scale)
+        if np.asarray(self.scale).dtype.kind not in "iuf":
+            raise SettingsError(f"scale = {self.scale!r}: want one number, or one for each channel.")
         if scale_shape not in ((), input_shape[:1]):
             raise SettingsError(
                 f"scale has the shape {scale_shape}: want one number or one for each of {input_shape[0]} channels."

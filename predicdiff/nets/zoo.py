@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, Sequence, cast
 
+import numpy as np
+
 from ..errors import DependencyError, SettingsError
+from ..files import as_path
 from ..protocols import ENGINES, HasPrecision, Net
 from .caffe.door import DOOR as PROTOTXT
 from .caffe.transformer import caffe_preprocessing
@@ -86,12 +90,12 @@ def load_net(
             f"preprocessing is a {type(preprocessing).__name__}: want a Preprocessing, or None where pixels are inputs."
         )
     settings = NetSettings(
-        weights=None if weights is None else Path(weights),
+        weights=None if weights is None else as_path(weights, "weights"),
         preprocessing=preprocessing,
         engine=engine,
         input_shape=input_shape,
         output=output,
-        labels=load_labels(labels) if isinstance(labels, (str, os.PathLike)) else labels,
+        labels=_labels(labels),
         training_instances=training_instances,
         device=device,
     )
@@ -99,6 +103,15 @@ def load_net(
     if precision != "float32":
         cast(HasPrecision, net).precision = precision
     return net
+
+
+def _labels(labels: Any) -> Sequence[str] | None:
+    """Labels as a list, in the order of the classes, which sets have not, and dicts of what else."""
+    if labels is None or isinstance(labels, (str, os.PathLike)):
+        return None if labels is None else load_labels(Path(labels))
+    if not np.iterable(labels) or isinstance(labels, (bytes, Mapping, Set)):
+        raise SettingsError(f"labels are a {type(labels).__name__}: want a list, one for each class, or a path.")
+    return list(labels)
 
 
 def _door(source: Any) -> Door:

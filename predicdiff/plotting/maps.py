@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Sequence
 
@@ -80,7 +81,11 @@ def figure(
     ExplanationError
         If ``on_image`` was asked and the explanation holds no image.
     """
-    chosen = range(len(explanation)) if targets is None else targets
+    if not isinstance(explanation, Explanation):
+        raise SettingsError(f"the explanation is a {type(explanation).__name__}: want what `explain` gives.")
+    chosen = range(len(explanation)) if targets is None else [targets] if isinstance(targets, int) else targets
+    if not isinstance(chosen, Iterable):
+        raise SettingsError(f"targets = {targets!r}: want a list of their numbers, from 0.")
     picked = [explanation.pick(target) for target in chosen]
     if not picked:
         raise SettingsError("no target to draw: want at least one.")

@@ -22,7 +22,7 @@ from matplotlib.ticker import MaxNLocator
 
 from .._version import __version__
 from ..errors import SettingsError
-from ..files import written_whole
+from ..files import as_path, written_whole
 from ..overlays import DEFAULT, find_colour_map, overlay
 
 #: File endings, and what would make two files of one figure differ.
@@ -111,7 +111,7 @@ def wrap(text: str, width: float, size: float, weight: str = "normal") -> str:
     def fits(line: str) -> bool:
         return len(line) < 2 or measure(line, font, False)[0] <= width * 72
 
-    text = text.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    text = str(text).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
     return "\n".join(_broken(line, fits) for line in text.split("\n"))
 
 
@@ -155,7 +155,9 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float = 150) -> Path:
     ExplanationError
         If the file cannot be written (read-only, disk full).
     """
-    path = Path(path)
+    if not isinstance(figure, Figure):
+        raise SettingsError(f"the figure is a {type(figure).__name__}: want what `figure` makes of an explanation.")
+    path = as_path(path, "the figure's file")
     kind = path.suffix[1:].lower()
     if kind not in FORMATS:
         raise SettingsError(f"{path}: a figure ends in {', '.join('.' + known for known in FORMATS)}, not {kind!r}.")

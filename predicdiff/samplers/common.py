@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import SamplerError, SettingsError, WindowError
 from ..image_files import is_pil
 from ..images import load_image
-from ..units import whole_number
+from ..units import real_number, whole_number
 from ..windows import Sides, SidesLike, check_inside, sides, told
 from .streams import check_seed
 
@@ -38,7 +38,10 @@ def check_request(
     lengths = sides(window)
     if min(lengths) < 1:
         raise WindowError(f"window k = {told(window)}: want at least 1.")
-    pixels = np.asarray(pixels, np.float32)
+    try:
+        pixels = np.asarray(pixels, np.float32)
+    except (TypeError, ValueError):
+        raise SamplerError(f"pixels are a {type(pixels).__name__}: want an array (channels, height, width).") from None
     if pixels.ndim != 3:
         raise SamplerError(f"pixels have the shape {pixels.shape}: want (channels, height, width).")
     if not np.isfinite(pixels).all():
@@ -64,6 +67,15 @@ def as_corpus(images: Any) -> Any:
     if not isinstance(images, (list, tuple, Iterator)):
         return images
     return [np.moveaxis(load_image(image), 2, 0) if is_pil(image) else image for image in images]
+
+
+def as_names(names: Any) -> list[str] | None:
+    """Names of images as a list of texts, or None; a SamplerError if they are no sequence of them."""
+    if names is None:
+        return None
+    if isinstance(names, (str, bytes)) or not np.iterable(names):
+        raise SamplerError(f"names = {names!r}: want a list of them, one for each image.")
+    return [str(name) for name in names]
 
 
 def numeric(values: Any, what: str, dtype: type) -> np.ndarray:
@@ -119,6 +131,6 @@ def check_clip(clip: Clip) -> Clip:
 
 def check_jitter(jitter: float) -> float:
     """A finite number, not negative."""
-    if not 0 <= jitter < np.inf:
+    if not 0 <= real_number("jitter", jitter) < np.inf:
         raise SettingsError(f"jitter = {jitter!r}: want a number >= 0, or None to have the smallest found.")
     return float(jitter)

@@ -9,9 +9,11 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ..errors import ImageError, InputWarning, SamplerError, warn
+from ..files import as_path
 from ..image_files import Intensity, check_intensity, read_picture
 from ..images import LUMA, View, as_array, load_image
-from .streams import CROP, generator
+from ..units import image_shape
+from .streams import CROP, check_seed, generator
 
 #: Photographs that lie in scikit-image's wheel, from 0.18 on, and the scene that each shows.
 PHOTOGRAPHS = {
@@ -51,6 +53,9 @@ def bundled(
     SamplerError
         If scikit-image has come without them.
     """
+    explained = None if exclude is None else as_array(exclude)
+    if explained is not None and (explained.dtype.kind not in "biuf" or explained.ndim < 2):
+        raise ImageError(f"exclude is a {type(exclude).__name__}: want the explained image, an array or a PIL image.")
     folder = _data_folder()
     photographs = {}
     for name, (file, _) in PHOTOGRAPHS.items():
@@ -59,9 +64,9 @@ def bundled(
         except ImageError:
             continue
     same = []
-    if exclude is not None:
+    if explained is not None:
         seen = photographs if view is None else {name: view(image) for name, image in photographs.items()}
-        same = [name for name, image in seen.items() if np.array_equal(image, as_array(exclude))]
+        same = [name for name, image in seen.items() if np.array_equal(image, explained)]
     gone = {PHOTOGRAPHS[name][1] for name in same}
     kept = {name: image for name, image in photographs.items() if PHOTOGRAPHS[name][1] not in gone}
     if not kept:
@@ -133,8 +138,11 @@ def default_corpus(
     ------
     SamplerError
         If the net takes other than 1 or 3 channels, or there are no photographs.
+    SettingsError, ImageError
+        If that is no shape, or ``exclude`` no image.
     """
-    if len(shape) != 3 or shape[0] not in (1, 3):
+    shape, seed = image_shape("shape", shape), check_seed(seed)
+    if shape[0] not in (1, 3):
         raise SamplerError(
             f"the net's input is {tuple(shape)}, and the bundled photographs have 3 channels, or 1: "
             "give a corpus of your own for other arrays."
@@ -181,7 +189,7 @@ def read_folder(
     SamplerError
         If there is no such folder, or fewer than two images can be read.
     """
-    path = Path(path)
+    path = as_path(path, "the folder")
     images, names, skipped, doubts = _read(_files(path), view, check_intensity(intensity))
     if len(images) < 2:
         raise SamplerError(

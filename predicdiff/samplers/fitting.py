@@ -88,6 +88,13 @@ def estimate(images: Images, context: SidesLike, *, patches: int, seed: int, cha
     )
 
 
+def as_list(images: Any) -> Images:
+    """Images that can be gone through more than once; a SamplerError if they are none."""
+    if not np.iterable(images):
+        raise SamplerError(f"the images are a {type(images).__name__}: want an array of them, or a list.")
+    return images if isinstance(images, np.ndarray) else list(images)
+
+
 def as_pixels(image: Any) -> np.ndarray:
     """A view (C, H, W) of pixels (C, H, W) or of an RGB image (H, W, 3), which may be a PIL image.
 

@@ -13,9 +13,9 @@ from ..protocols import Json
 from ..tones import Tones, check_corpus, check_range, refuse_beyond
 from ..windows import Sides, SidesLike, as_asked, contexts, recorded, tiles
 from .clipping import CORPUS, check_limits, limits_at, per_pixel, recorded_limits, seen
-from .common import check_gaussian, check_jitter, check_request, fingerprint, numeric
+from .common import as_names, check_gaussian, check_jitter, check_request, fingerprint, numeric
 from .conditioning import smallest_jitter
-from .fitting import Images, estimate
+from .fitting import Images, as_list, estimate
 from .laws import Laws
 from .saved import Parts, SavedSampler
 from .streams import normals, threads_beside
@@ -133,6 +133,7 @@ class GaussianSampler(SavedSampler):
         SettingsError, WindowError
             If a setting is out of its range.
         """
+        images = as_list(images)
         estimated = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
         bounds = check_limits(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
         if bounds is not None and not per_pixel(bounds):
@@ -140,7 +141,7 @@ class GaussianSampler(SavedSampler):
         fitted_on: Json = {
             "images": estimated.images,
             "skipped": estimated.skipped,
-            "names": None if names is None else [str(name) for name in names],
+            "names": as_names(names),
             "patches": int(patches),
             "seed": int(seed),
         }

@@ -11,7 +11,7 @@ from ..files import Kind
 from ..protocols import Json
 from ..tones import Tones, check_corpus
 from ..windows import SidesLike, sliding
-from .common import as_corpus, check_finite, check_request, fingerprint, numeric
+from .common import as_corpus, as_names, check_finite, check_request, fingerprint, numeric
 from .saved import Parts, SavedSampler
 from .streams import generators
 
@@ -58,7 +58,7 @@ class MarginalSampler(SavedSampler):
             raise SettingsError(f"choice {choice!r} is unknown: want one of {', '.join(CHOICES)}.")
         self.choice = choice
         self.images = numeric(as_corpus(images), "the corpus' images", np.float32)
-        self.names = None if names is None else [str(name) for name in names]
+        self.names = as_names(names)
         self._check()
         self.images.flags.writeable = False
         self._fingerprint = fingerprint([self.images])

@@ -9,7 +9,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ..errors import SamplerError, SettingsError
-from ..files import Kind, read_any
+from ..files import Kind, as_path, read_any
 from ..noise import Limits
 from ..windows import SidesLike
 from .gaussian import GaussianSampler
@@ -138,4 +138,5 @@ def load_sampler(path: str | Path) -> SavedSampler:
     SamplerError
         If the file is missing, damaged or not a sampler.
     """
-    return read_any(Path(path), ANY, {kind.sampler.file: kind.sampler.from_parts for kind in SAMPLERS.values()})
+    makers = {kind.sampler.file: kind.sampler.from_parts for kind in SAMPLERS.values()}
+    return read_any(as_path(path, "the sampler's file"), ANY, makers)

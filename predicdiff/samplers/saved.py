@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Mapping, Tuple, TypeVar
 
 import numpy as np
 
-from ..files import Kind, read, write
+from ..files import Kind, as_path, read, write
 from ..windows import Sides, SidesLike
 
 #: Arrays and JSON-able texts by name: all that a sampler is made of.
@@ -57,7 +57,7 @@ class SavedSampler(ABC):
         SamplerError
             If it cannot be written (read-only, disk full).
         """
-        write(Path(path), self.file, *self.parts())
+        write(as_path(path, "the sampler's file"), self.file, *self.parts())
 
     @classmethod
     def load(cls: type[S], path: str | Path) -> S:
@@ -68,4 +68,4 @@ class SavedSampler(ABC):
         SamplerError
             If it is missing, damaged or not a sampler of this kind.
         """
-        return read(Path(path), cls.file, cls.from_parts)
+        return read(as_path(path, "the sampler's file"), cls.file, cls.from_parts)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from predicdiff.errors import InputWarning, SamplerError
+from predicdiff.errors import ImageError, InputWarning, SamplerError, SettingsError
 from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import bundled, crops, default_corpus, read_folder
 
@@ -124,10 +124,13 @@ def test_the_default_corpus_for_one_channel_is_its_luma():
     )
 
 
-@pytest.mark.parametrize("shape", [(4, 40, 52), (40, 52)])
-def test_no_default_corpus_for_other_arrays(shape):
+def test_no_default_corpus_for_other_arrays():
     with pytest.raises(SamplerError, match="corpus of your own"):
-        default_corpus(shape)
+        default_corpus((4, 40, 52))
+    with pytest.raises(SettingsError, match=r"shape = \(40, 52\): want \(channels, height, width\)"):
+        default_corpus((40, 52))
+    with pytest.raises(ImageError, match="exclude is a str: want the explained image"):
+        default_corpus((3, 40, 52), exclude="cat.jpg")
 
 
 def write(folder, name, value, size=(6, 5)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,12 @@ def constant(monkeypatch: pytest.MonkeyPatch) -> SamplerKind:
 
 def comes_back(sampler: Any, path: Path) -> None:
     sampler.save(path)
-    loaded: Any = load_sampler(path)
-    assert type(loaded) is type(sampler)
-    assert loaded.provenance == sampler.provenance
     request: dict[str, Any] = {"window": 3, "samples": 5, "seed": 1}
     pixels = photo(SHAPE)
-    np.testing.assert_array_equal(loaded.draw(pixels, ORIGINS, **request), sampler.draw(pixels, ORIGINS, **request))
+    for loaded in (load_sampler(path), pickle.loads(pickle.dumps(sampler))):
+        assert type(loaded) is type(sampler)
+        assert loaded.provenance == sampler.provenance
+        np.testing.assert_array_equal(loaded.draw(pixels, ORIGINS, **request), sampler.draw(pixels, ORIGINS, **request))
 
 
 @pytest.mark.parametrize("name", list(SAMPLERS))

@@ -119,9 +119,14 @@ class CaffeNet(BlobNet):
                 for step in steps
             }
 
-    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeNet:
-        with text_file(self._prototxt) as path:
-            return type(self)(path, {**self.weights, **weights}, device=self.device, **self._about())
+    def _parts(self) -> dict[str, Any]:
+        return {"prototxt": self._prototxt, "weights": self.weights, "device": self.device, **self._about()}
+
+    @classmethod
+    def _of(cls, **parts: Any) -> CaffeNet:
+        """The net of its parts, the prototxt as a text."""
+        with text_file(parts.pop("prototxt")) as path:
+            return cls(path, **parts)
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words."""

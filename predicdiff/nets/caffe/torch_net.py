@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -119,8 +120,8 @@ class CaffeTorchNet(TorchNet):
         """Names of the layers that have learnt weights, in the order in which they are computed; no statistics."""
         return self._resolved.learnt
 
-    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> CaffeTorchNet:
-        return self._set_like(type(self)(self._spec, {**self.weights, **weights}, device=self.device, **self._about()))
+    def _parts(self) -> dict[str, Any]:
+        return {"spec": self._spec, "weights": self.weights, "device": str(self.device), **self._about()}
 
     @property
     def weights(self) -> dict[str, list[np.ndarray]]:

@@ -7,7 +7,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any, Callable, ContextManager, TypeVar
+from typing import Any, Callable, ContextManager, cast
 
 import numpy as np
 import torch
@@ -29,8 +29,6 @@ from .route import SHARE, Route
 
 #: Values that are left on the device at most, before they are read.
 HELD = 2**22
-
-Copied = TypeVar("Copied", bound="TorchNet")
 
 
 class TorchNet(BlobNet):
@@ -191,15 +189,19 @@ class TorchNet(BlobNet):
             graph = only(graph, source, target, channels)
         return Route(graph, source, target, share=SHARE if self.incremental else 0.0)
 
+    def _settings(self) -> dict[str, Any]:
+        return {"incremental": self.incremental, "precision": self.precision}
+
+    def __copy__(self) -> TorchNet:
+        """A net with the same weights, but settings and an account of its own."""
+        twin = cast(TorchNet, super().__copy__())
+        twin.work = Work()
+        return twin
+
     def _go_alone(self) -> None:
         """Compute inputs one at a time, and wholly."""
         super()._go_alone()
         self.incremental = False
-
-    def _set_like(self, other: Copied) -> Copied:
-        """Another net, told to compute as this one was."""
-        other.incremental, other.precision = self.incremental, self.precision
-        return other
 
     def _engine_provenance(self) -> dict[str, Any]:
         precision = {} if self.precision == "float32" else {"precision": self.precision}

@@ -61,8 +61,12 @@ class Listeners:
     def __enter__(self: Self) -> Self:
         children = dict(self._module.named_modules())
         with _lock:
-            for name, hear in self._hear.items():
-                self._handles.append(children[name].register_forward_hook(Listener(hear)))
+            try:
+                for name, hear in self._hear.items():
+                    self._handles.append(children[name].register_forward_hook(Listener(hear)))
+            except Exception:  # TorchScript takes none
+                self.__exit__()
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ContextManager
+from typing import Any, ContextManager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ... import consistency
-from ...errors import BlobError, InputWarning, SettingsError, warn, without
+from ...errors import BlobError, InputWarning, SettingsError, warn
 from ...units import lookup
 from ...windows import SidesLike
-from ..base import NetFacts
+from ..base import BlobNet, NetFacts
 from ..engine.device import Device, choose_device
 from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
@@ -23,6 +23,7 @@ from .batches import ONE_BY_ONE, made_up, noise
 from .checks import checked_shape, tried
 from .endings import ENDINGS
 from .hooks import Recorder, Replacer, copied
+from .pickling import check_pickles
 from .state import device_of, evaluating, own_weights, placed, same_random
 from .trial import checked_graph, fails_alone
 
@@ -128,15 +129,9 @@ class ModuleNet(TorchNet):
         super()._go_alone()
         self._module_graph, self.dense_because = None, ONE_BY_ONE
 
-    def renewed(self) -> ModuleNet:
+    def renewed(self) -> BlobNet:
         """The net of the module as it is now: with the layers and hooks that it has got since."""
-        with without(InputWarning):  # what there is to say was said when this net was made
-            return self._of(self.module)
-
-    def _of(self, module: nn.Module) -> ModuleNet:
-        """The net of another module, or of this one again, told what this one was."""
-        about = {"input_shape": self.input_shape, "output": self._kind, "device": self.device, **self._about()}
-        return self._set_like(type(self)(module, **about))
+        return self._again()
 
     def _become_double(self) -> None:
         self.module, self._module_graph = copied(self.module).double(), None
@@ -153,14 +148,28 @@ class ModuleNet(TorchNet):
         own = own_weights(self.module)
         return {name: [_array(weight) for weight in weights] for name, weights in own.items() if weights}
 
-    def _with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> ModuleNet:
+    def with_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> BlobNet:
+        """A copy of the net with other weights in these submodules."""
         module = copied(self.module)
         own = own_weights(module)
         with torch.no_grad():
             for name, arrays in weights.items():
                 for weight, array in zip(own[name], arrays):
                     weight.copy_(torch.from_numpy(np.asarray(array)))
-        return self._of(module)
+        return self._again(module=module)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A net is pickled as its module, if that can be, and is traced anew."""
+        check_pickles(self.module, self.name)
+        return super().__reduce__()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BlobNet:
+        """A net of a copy of the module."""
+        return self._again(module=copied(self.module, memo))
+
+    def _parts(self) -> dict[str, Any]:
+        about = {"input_shape": self.input_shape, "output": self._kind, "device": str(self.device), **self._about()}
+        return {"module": self.module, **about}
 
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""

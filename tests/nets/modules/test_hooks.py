@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -14,6 +16,13 @@ from predicdiff.nets.modules.hooks import Recorder, dry_run  # noqa: E402
 def chain() -> nn.Sequential:
     tanh = nn.Tanh()
     return nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), tanh, nn.Flatten(), tanh)
+
+
+class Unheard(nn.Tanh):
+    """As TorchScript's modules."""
+
+    def register_forward_hook(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("takes no hooks")
 
 
 def test_shapes_and_calls_in_order_of_the_last_call() -> None:
@@ -37,6 +46,9 @@ def test_hooks_are_gone_afterwards_even_after_an_error() -> None:
         dry_run(module, torch.zeros(2, 3, 4, 4))
     with pytest.raises(RuntimeError, match="channels"), Recorder(module, {"0": 1}, stop=True) as recorder:
         recorder.run(torch.zeros(2, 3, 4, 4))
+    module.append(Unheard())
+    with pytest.raises(RuntimeError, match="takes no hooks"):
+        dry_run(module, torch.zeros(2, 1, 4, 4))
     assert not any(child._forward_hooks for child in module.modules())
 
 

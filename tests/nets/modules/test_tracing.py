@@ -55,10 +55,10 @@ def check(module: nn.Module, **settings: Any) -> ModuleNet:
     with torch.no_grad():
         wanted = copied(torch.tensor(inputs)).float().numpy()
     units = [(unit,) for unit in range(wanted.shape[1])]
-    for batch in (1, 3, 8):
+    for batch in (1, 3):
         values = net.evaluate(image, PLACES, patches, blob="output", units=units, batch_size=batch)
         np.testing.assert_allclose(values.reshape(wanted.shape), wanted, rtol=1e-5, atol=1e-5 * np.abs(wanted).max())
-    for count in (1, 2, 5):
+    for count in (1, 3):
         for value in net.forward(inputs[:count], list(net.blobs)).values():
             assert len(value) == count
     return net
