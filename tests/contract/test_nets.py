@@ -33,10 +33,6 @@ def evidence_against(held: Held) -> tuple[dict[str, Any], Any]:
     return {"units": [one], "against": other}, [{"units": [one, other], "function": function}]
 
 
-def probabilities(held: Held) -> tuple[dict[str, Any], Any]:
-    return {"measure": "activation", "units": held.units[:1]}, [{"units": held.units[:1], "function": value}]
-
-
 def scores_against(held: Held) -> tuple[dict[str, Any], Any]:
     one, other = held.units
     asked = {"blob": held.net.scores, "units": [one], "against": other}
@@ -52,7 +48,7 @@ def channels_apart(held: Held) -> tuple[dict[str, Any], Any]:
     return asked, [{"units": held.units[:1], "function": value, "channel": channel} for channel in range(3)]
 
 
-@pytest.mark.parametrize("of", [evidence, evidence_against, probabilities, scores_against, a_maps_mean, channels_apart])
+@pytest.mark.parametrize("of", [evidence, evidence_against, scores_against, a_maps_mean, channels_apart])
 def test_the_map_is_that_of_pasting_one_draw_at_a_time(held: Held, of: Callable[..., Any]) -> None:
     asked, targets = of(held)
     result = held.explained(**asked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +61,10 @@ def comes_back(sampler: Any, path: Path) -> None:
     sampler.save(path)
     request: dict[str, Any] = {"window": 3, "samples": 5, "seed": 1}
     pixels = photo(SHAPE)
-    for loaded in (load_sampler(path), pickle.loads(pickle.dumps(sampler))):
-        assert type(loaded) is type(sampler)
-        assert loaded.provenance == sampler.provenance
-        np.testing.assert_array_equal(loaded.draw(pixels, ORIGINS, **request), sampler.draw(pixels, ORIGINS, **request))
+    loaded: Any = load_sampler(path)
+    assert type(loaded) is type(sampler)
+    assert loaded.provenance == sampler.provenance
+    np.testing.assert_array_equal(loaded.draw(pixels, ORIGINS, **request), sampler.draw(pixels, ORIGINS, **request))
 
 
 @pytest.mark.parametrize("name", list(SAMPLERS))
