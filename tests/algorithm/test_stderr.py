@@ -118,10 +118,10 @@ def test_a_part_of_a_corpus_says_what_its_error_is_of() -> None:
     assert "drawing from the corpus of 8 other images, not of the world" in note
 
 
-@pytest.mark.parametrize("samples", [2, 4, 6, 7])
+@pytest.mark.parametrize("samples", [2, 7])
 def test_the_correction_for_a_finite_corpus_is_borne_out_by_other_seeds(samples: int) -> None:
-    """Of 8 images, 6 leave a quarter of the variance and 7 an eighth: uncorrected it would be overstated by 4 and by 8,
-    with the explained image counted in by 1.3 and 1.8.
+    """Of 8 images 7 leave an eighth of the variance: uncorrected it would be overstated by 8, with the explained image
+    counted in by 1.8.
     """
     net = mild()
     settings: dict[str, Any] = {"window": 3, "stride": 3, "blob": "scores", "units": [0, 1, 2]}

@@ -211,9 +211,12 @@ class ModuleNet(TorchNet):
         if value is None:
             raise BlobError(f"blob {blob!r} of net {self.name!r} was not computed for this input.")
         if value.shape != (count, *self._blobs[blob]):
+            why = "A squeeze() that does not name its axis takes away a batch of one."
+            if self.changed():
+                why = "Its module has changed since it was loaded: load it again."
             raise BlobError(
                 f"blob {blob!r} of net {self.name!r} is {tuple(value.shape)} for {count} inputs: want "
-                f"{(count, *self._blobs[blob])}. A squeeze() that does not name its axis takes away a batch of one."
+                f"{(count, *self._blobs[blob])}. {why}"
             )
         return value
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import predicdiff as pd
-from predicdiff.errors import ExplanationError, InputWarning, SettingsError
+from predicdiff.errors import BlobError, ExplanationError, InputWarning, SettingsError
 
 SHAPE = (3, 12, 12)
 RNG = np.random.default_rng(0)
@@ -228,6 +228,14 @@ def test_a_module_that_mixes_since_it_was_loaded_is_warned_of() -> None:
         result = pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
     assert result.provenance["net"]["alone"] is True
     assert net.evaluation("prob") == "dense, since its module has changed since it was loaded"
+
+
+def test_a_blob_of_another_shape_since_then_is_refused() -> None:
+    module = made(Plain)
+    net = pd.load_net(module, input_shape=SHAPE)
+    add_classes(module)
+    with pytest.raises(BlobError, match=r"'logits' of net 'Plain' is \(1, 7\) .* has changed since it was loaded"):
+        pd.sensitivity(net, IMAGE)
 
 
 def test_a_module_that_was_made_another_type_is_refused() -> None:
