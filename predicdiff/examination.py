@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Sequence
 
 import numpy as np
@@ -91,7 +91,7 @@ def examine(net: Net, trial: Trial) -> Examined:
 
 
 def _that_draws(net: Net, trial: Trial, gap: float) -> Examined:
-    """The net, or the next one made of the same source where `evaluate` does not draw though `forward` does."""
+    """The net; where its `evaluate` does not draw though `forward` does, one made anew of the same source."""
     abilities = net_abilities(net)
     note = _varying(net.name, trial.blob, gap, trial.repeat)
     if trial.repeat == 1:
@@ -100,7 +100,7 @@ def _that_draws(net: Net, trial: Trial, gap: float) -> Examined:
     first, second = _evaluated(net, trial), _evaluated(net, trial)
     if abilities.renewed is None or first is None or second is None or not np.array_equal(first, second):
         return found
-    return replace(found, net=abilities.renewed(), notes=(note, _warn_of_change(net)))
+    return _read_anew(found, abilities.renewed())
 
 
 def _computed_alone(net: Net, trial: Trial, gap: float) -> Examined:
@@ -120,17 +120,18 @@ def up_to_date(net: Net) -> Examined:
     abilities = net_abilities(net)
     if abilities.changed is None or abilities.renewed is None or not abilities.changed():
         return Examined(net)
-    return Examined(abilities.renewed(), notes=(_warn_of_change(net),))
+    return _read_anew(Examined(net), abilities.renewed())
 
 
-def _warn_of_change(net: Net) -> str:
+def _read_anew(found: Examined, net: Net) -> Examined:
+    """A net that was made anew of what has changed, and a warning."""
     note = f"Net {net.name!r} has changed since it was loaded, and was read anew. Load it again."
     warn(note, InputWarning)
-    return note
+    return Examined(net, found.alone or net_abilities(net).alone, (*found.notes, note))
 
 
 def _that_agrees(found: Examined, trial: Trial, values: np.ndarray) -> Examined:
-    """The net, or the next one made of the same source, whose `evaluate` gives what `forward` gave."""
+    """The net, or one made anew of the same source, whose `evaluate` gives what `forward` gave."""
     gap = _gap(found.net, trial, values)
     if not gap:
         return found
@@ -138,7 +139,7 @@ def _that_agrees(found: Examined, trial: Trial, values: np.ndarray) -> Examined:
     if abilities.renewed is not None:
         renewed = abilities.renewed()
         if not _gap(renewed, trial, values):
-            return replace(found, net=renewed, notes=(*found.notes, _warn_of_change(found.net)))
+            return _read_anew(found, renewed)
     raise SettingsError(
         f"net {found.net.name!r} gives other values of {trial.blob!r} for an image that is put together of windows "
         f"than for the same image as a whole (by {gap:.2g}): a map of it would be wrong. If it has changed since it "
