@@ -23,13 +23,13 @@ ROUNDING = 1e-5
 LEFT = 0.1
 #: Where there is no float64: by how much a second answer may differ from the first, as a part of the largest value.
 AGAIN = 1e-4
-#: And of answers alone and together: how many times the effect of an input's own rounding is taken for rounding.
+#: Where there is no float64, answers alone and together may differ by so many times what a nudge of the inputs changes.
 WOBBLE = 32
-#: The rounding of an input that `WOBBLE` speaks of, as a part of its values.
+#: By how much inputs are nudged, as a part of their values: a little more than their own rounding.
 NUDGE = 2.0**-20
 #: By how much `evaluate` and `forward` may differ: as a part of the largest change, and of the largest value.
 CHANGES, VALUES = 0.01, 1e-4
-#: What rounding to fewer bits makes of the latter, by `protocols.PRECISIONS`: a hundred times their unit.
+#: In place of `VALUES` for products of fewer bits, by `protocols.PRECISIONS`: a hundred times their rounding.
 LESS_PRECISE = {"tf32": 0.05, "bfloat16": 0.4}
 
 #: Inputs (b, C, H, W) -> values (b, ...) of one blob.
