@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable
 
 import torch
 from torch import Tensor
+
+from ..engine.geometry import Shape
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,16 @@ class Ending:
     prob: str | None
     end: Callable[[Tensor], Tensor] | None = None
     by_channel: bool = False
+
+    @property
+    def scores(self) -> str | None:
+        """The blob of which probabilities are made."""
+        return None if self.end is None else self.own
+
+    def blobs(self, inner: Mapping[str, Shape], own: Shape) -> dict[str, Shape]:
+        """Shapes of submodules' blobs, but for those with a name of the net's own blobs, and of these."""
+        mine = {name: own for name in (self.own, self.prob) if name is not None}
+        return {**{name: shape for name, shape in inner.items() if name not in mine}, **mine}
 
     def named(self, returned: Tensor) -> dict[str, Tensor]:
         """The net's own blobs of what the module returned."""

@@ -88,7 +88,7 @@ class ModuleNet(TorchNet):
         self.module = placed(module, device)
         place = device_of(self.module) or choose_device(device)
         self._kind, self._ending = output, ENDINGS[output]
-        self._own, prob = self._ending.own, self._ending.prob
+        self._own = self._ending.own
         with same_random(place):
             self._seen, own, self.alone = tried(self.module, name, shape, place, output)
             self._layout = self._seen.layout
@@ -100,17 +100,11 @@ class ModuleNet(TorchNet):
         self._structure = structure(self.module)
         if own == (1,) or output == "sigmoid":
             self.outcomes = 2
-        inner = {blob: size for blob, size in self._seen.shapes.items() if blob not in (self._own, prob)}
         facts = NetFacts(
-            name=name,
-            input_shape=shape,
-            blobs={**inner, self._own: own, **({} if prob is None else {prob: own})},
-            scores=self._own if self._own != prob and prob is not None else None,
-            output=prob,
-            preprocessing=preprocessing,
-            labels=labels,
-            training_instances=training_instances,
-        )
+            name=name, input_shape=shape, blobs=self._ending.blobs(self._seen.shapes, own),
+            scores=self._ending.scores, output=self._ending.prob,
+            preprocessing=preprocessing, labels=labels, training_instances=training_instances,
+        )  # fmt: skip
         super().__init__(facts, place)
         self._ask_twice()
 
