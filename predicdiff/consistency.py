@@ -80,11 +80,16 @@ def compare(net: Net, inputs: np.ndarray, blob: str) -> Comparison:
 
 def varies(net: Net, inputs: np.ndarray, blob: str) -> float:
     """By how much one blob of inputs (b, C, H, W), each alone, differs from one time to the next; 0 for rounding."""
-    return _second_time(net, inputs, blob, _each(_forward(net, blob), inputs))
+    return _second_time(net, inputs, blob, each_alone(net, inputs, blob))
+
+
+def each_alone(net: Net, inputs: np.ndarray, blob: str) -> np.ndarray:
+    """One blob of inputs (b, C, H, W), each alone, (b, ...) float64."""
+    return _each(_forward(net, blob), inputs)
 
 
 def _second_time(net: Net, inputs: np.ndarray, blob: str, first: np.ndarray) -> float:
-    return _real(net, blob, inputs, first, _each(_forward(net, blob), inputs), _twice_alone)
+    return _real(net, blob, inputs, first, each_alone(net, inputs, blob), _twice_alone)
 
 
 def _each(forward: Forward, inputs: np.ndarray) -> np.ndarray:
@@ -103,7 +108,7 @@ def _both_ways(forward: Forward, inputs: np.ndarray) -> Answers:
     return forward(inputs), _each(forward, inputs)
 
 
-def disagreement(values: np.ndarray, wanted: np.ndarray, *, scale: float, precision: str | None) -> float:
+def disagreement(values: np.ndarray, wanted: np.ndarray, *, scale: float, precision: str | None = None) -> float:
     """By how much `evaluate`'s values differ from `forward`'s; 0 where rounding on the way explains it.
 
     Parameters
@@ -112,8 +117,8 @@ def disagreement(values: np.ndarray, wanted: np.ndarray, *, scale: float, precis
         Of the same images; the first is the untouched one.
     scale : float
         The largest value that rounding on the way has to do with.
-    precision : str or None
-        One of `protocols.PRECISIONS`.
+    precision : str, optional
+        One of `protocols.PRECISIONS`, by default float32.
     """
     gap = _difference(values, wanted)
     numbers = np.where(np.isfinite(wanted), wanted, 0.0)

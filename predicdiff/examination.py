@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Sequence, cast
 
 import numpy as np
 
@@ -148,16 +149,31 @@ def _that_agrees(found: Examined, trial: Trial, values: np.ndarray) -> Examined:
 
 
 def _gap(net: Net, trial: Trial, values: np.ndarray) -> float:
-    """By how much `evaluate` differs from `forward`'s ``values``; 0 where memory has no room for the trial."""
-    given = _evaluated(net, trial)
+    """By how much `evaluate` differs from `forward`'s ``values``; 0 where memory has no room for the trial.
+
+    A net of fewer bits is asked in float32, since their rounding would hide what it is looked for.
+    """
+    exact = _in_float32(net)
+    given = _evaluated(exact, trial)
     if given is None:
         return 0.0
+    if exact is not net:
+        values = consistency.each_alone(exact, trial.inputs(exact), trial.blob)
     wanted = read(values, list(trial.units))
     if trial.start is not None:
         given, wanted = given[:1], wanted[:1]
     # a probability has the rounding of its logarithm, any other value that of the largest in its blob
     scale = consistency.largest(wanted if trial.blob == net.output else values)
-    return consistency.disagreement(given, wanted, scale=scale, precision=net_abilities(net).precision)
+    return consistency.disagreement(given, wanted, scale=scale)
+
+
+def _in_float32(net: Net) -> Net:
+    """The net, or where its products have fewer bits a copy with all of them."""
+    if net_abilities(net).precision in (None, "float32"):
+        return net
+    exact: Any = copy.copy(net)
+    exact.precision = "float32"
+    return cast(Net, exact)
 
 
 def _evaluated(net: Net, trial: Trial) -> np.ndarray | None:

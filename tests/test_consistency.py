@@ -76,5 +76,5 @@ def test_a_number_in_one_answer_alone_is_a_difference_whatever_float64_says() ->
 
 def test_infinities_in_one_answer_alone_are_a_difference() -> None:
     one = np.array([[0.0, np.inf], [1.0, 2.0]])
-    assert consistency.disagreement(one, one, scale=2.0, precision=None) == 0
-    assert consistency.disagreement(one, np.array([[0.0, 1.0], [1.0, 2.0]]), scale=2.0, precision=None) == np.inf
+    assert consistency.disagreement(one, one, scale=2.0) == 0
+    assert consistency.disagreement(one, np.array([[0.0, 1.0], [1.0, 2.0]]), scale=2.0) == np.inf

@@ -109,4 +109,4 @@ def _try_out(module: nn.Module, graph: Graph, target: int, windows: _Windows) ->
 def _differ(values: Tensor, wanted: Tensor) -> bool:
     """Whether values of images, the first of them untouched, are others than those wanted, rounding apart."""
     given, real = (of.double().cpu().numpy() for of in (values, wanted))
-    return bool(consistency.disagreement(given, real, scale=consistency.largest(real), precision=None))
+    return bool(consistency.disagreement(given, real, scale=consistency.largest(real)))

@@ -193,12 +193,21 @@ def test_a_module_that_was_changed_after_it_was_loaded_is_read_anew(change: Call
 
 
 class Choosing(Plain):
-    """Drops out on demand."""
+    """Drops out on demand, and has a gain that a trace takes for a constant."""
 
-    noisy = False
+    noisy, gain = False, 1.0
 
     def features(self, x: Tensor) -> Tensor:
-        return functional.dropout(super().features(x), 0.3, self.noisy)
+        return functional.dropout(self.gain * super().features(x), 0.3, self.noisy)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_number_that_was_changed_since_it_was_loaded_is_seen_whatever_the_precision(precision: str) -> None:
+    module: Any = made(Choosing)
+    net = pd.load_net(module, input_shape=SHAPE, precision=precision)
+    module.gain = 1.1
+    with pytest.warns(InputWarning, match="'Choosing' has changed since it was loaded"):
+        pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), **ASKED)
 
 
 def drop_by_a_hook(module: Any) -> None:
