@@ -47,7 +47,7 @@ class Picture(NamedTuple):
     ranged : bool
         Whether it holds greys whose black and white the file does not say: of more than 8 bits, signed, or floats.
     doubt : str or None
-        Why the black and white that were taken may be others.
+        Why it may look otherwise than it was meant, as a sentence about "its" values.
     """
 
     pixels: np.ndarray
@@ -78,7 +78,7 @@ def check_intensity(intensity: Any) -> Intensity:
 
 
 def read_picture(source: Source, intensity: Intensity = None) -> Picture:
-    """A picture as `images.load_image` reads it, where ``intensity`` has no say in pictures of 8 bits.
+    """A picture as `images.load_image` reads it; ``intensity`` does not change one of 8 bits.
 
     Raises
     ------
@@ -103,10 +103,10 @@ def read_picture(source: Source, intensity: Intensity = None) -> Picture:
 
 
 def called(source: Source) -> str:
-    """What errors and warnings call a picture: its path, or of what type it is."""
+    """What errors and warnings call a picture: its path, or its type."""
     if isinstance(source, (str, os.PathLike)):
         return str(source)
-    return f"an image from a {type(source).__name__}"
+    return f"the image ({type(source).__name__})"
 
 
 def _openable(source: Source) -> Path | io.BytesIO:
@@ -213,19 +213,19 @@ def _greys(image: Any) -> np.ndarray | None:
 
 
 def _of_greys(values: np.ndarray, intensity: Intensity) -> Picture:
-    """Where none is said, black is 0, and white the least of 1 (for floats), 255, 65535 and the maximum that holds all.
-
-    What is no finite number becomes black.
-    """
-    floats = values.dtype.kind == "f"
-    values = values.astype(np.float64)
+    """Black and white are the intensity's, or by default what `images.load_image` says; NaN and infinity are black."""
+    floats, finite, doubts = values.dtype.kind == "f", np.isfinite(values), []
+    if not finite.all():
+        doubts.append(f"{(~finite).sum()} of its {values.size} values are NaN or infinite, and were taken for black.")
     black = 0.0 if intensity is None else intensity[0]
-    values = np.where(np.isfinite(values), values, black)
-    if intensity is not None:
-        return Picture(_bytes(values - black, intensity[1] - black), ranged=True)
-    least, most = float(values.min()), float(values.max(initial=0.0))
-    white = next((white for white in (1.0, 255.0, 65535.0)[not floats :] if most <= white), most)
-    return Picture(_bytes(values, white), ranged=True, doubt=_doubt(least, most, white, floats))
+    values = np.where(finite, values.astype(np.float64), black)
+    if intensity is None:
+        least, most = float(values.min()), float(values.max(initial=0.0))
+        white = next((white for white in (1.0, 255.0, 65535.0)[not floats :] if most <= white), most)
+        doubts += _doubts(least, most, white, floats)
+    else:
+        white = intensity[1]
+    return Picture(_bytes(values - black, white - black), ranged=True, doubt=" ".join(doubts) or None)
 
 
 def _bytes(values: np.ndarray, white: float) -> np.ndarray:
@@ -236,19 +236,19 @@ def _three(grey: np.ndarray) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def _doubt(least: float, most: float, white: float, floats: bool) -> str | None:
+def _doubts(least: float, most: float, white: float, floats: bool) -> list[str]:
     """Why black may not be 0 or white not ``white``: values below zero, far below white, or floats beyond 1."""
     if least >= 0 and not (0 < most < white / 2) and not (floats and most > 1):
-        return None
+        return []
     if least < 0:
         black, white_found, option = least, most, f"--intensity {least:.6g},{most:.6g}"
     else:
         black, white_found = 0.0, most if floats else 2.0 ** int(most).bit_length() - 1
         option = f"--white {white_found:.6g}"
-    return (
+    return [
         f"its greys go from {least:.6g} to {most:.6g}, and 0 was taken for black, {white:.6g} for white: say what "
         f"black and white are, such as intensity=({black:.6g}, {white_found:.6g}) ({option})."
-    )
+    ]
 
 
 def _orientation(image: Any) -> int:

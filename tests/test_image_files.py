@@ -111,11 +111,11 @@ def test_arrays_are_copied() -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (None, "from a NoneType: want a path, a file opened in binary mode, a PIL image or an array"),
-        (b"\x89PNG", "from a bytes: want a path"),
-        (["a.png"], "from a list: want a path"),
+        (None, r"the image \(NoneType\): want a path, a file opened in binary mode, a PIL image or an array"),
+        (b"\x89PNG", r"the image \(bytes\): want a path"),
+        (["a.png"], r"the image \(list\): want a path"),
         (io.StringIO("GIF89a"), r'open as text: open it in binary mode, "rb"\.$'),
-        (io.BytesIO(b"no image"), "from a BytesIO: not an image that Pillow can read"),
+        (io.BytesIO(b"no image"), r"the image \(BytesIO\): not an image that Pillow can read"),
         (np.zeros((6, 9, 3)), r"an array of float64 \(6, 9, 3\): want colours"),
         (np.zeros((0, 9), np.uint8), r"an array of uint8 \(0, 9\): want colours"),
         (np.array(None), r"an array of object \(\): want colours"),
@@ -166,13 +166,20 @@ def test_colours_of_sixteen_bits_that_use_twelve() -> None:
     with pytest.warns(InputWarning, match="upper 8 are read, and those reach 15 of 255"):
         load_image(deep_png(deep))
     np.testing.assert_array_equal(load_image(deep_png(deep * 16)), deep.astype(int) // 16)
-    with pytest.raises(ImageError, match="the upper 8 bits of each colour where it has more"):
+    with pytest.warns(InputWarning, match="upper 8 are read, and those reach 15 of 255"):
         load_image(deep_png(deep), intensity=(0, 4095))
 
 
 def test_eight_bits_say_themselves_what_is_white() -> None:
-    with pytest.raises(ImageError, match=r"its black is 0 and its white 255, .* Leave out intensity"):
-        load_image(COLOURS, intensity=(0, 200))
+    with pytest.warns(InputWarning, match=r"the image \(ndarray\): intensity \(--white, --intensity\) was not applied"):
+        np.testing.assert_array_equal(load_image(COLOURS, intensity=(0, 200)), COLOURS)
+
+
+@pytest.mark.parametrize(("intensity", "levels"), [(None, [0, 0, 128, 255]), ((-0.5, 1), [0, 0, 170, 255])])
+def test_what_is_no_number_is_black_and_told_of(intensity: Any, levels: list[int]) -> None:
+    values = np.array([[np.nan, np.inf], [0.5, 1.0]])
+    with pytest.warns(InputWarning, match="2 of its 4 values are NaN or infinite, and were taken for black"):
+        assert load_image(values, intensity=intensity)[..., 0].ravel().tolist() == levels
 
 
 @pytest.mark.parametrize("intensity", ["12", 4095, (0,), (0, 1, 2), ("a", 1), (None, 1)])

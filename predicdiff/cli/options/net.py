@@ -176,15 +176,15 @@ class Reading(Options):
 
     white: float | None = option_field(
         "--white",
-        type=float,
+        type=click.FloatRange(0, min_open=True),
         metavar="VALUE",
-        help="White in greys of more than 8 bits, or floats, such as 4095.  [default: by the file's largest value]",
+        help="White in greys of more than 8 bits, such as 4095, or of floats.  [default: by the file's largest value]",
     )
     range: tuple[float, float] | None = option_field(
         "--intensity",
         type=RANGE,
-        help="Black and white in such greys, where black is not 0; what lies outside is cut off. In a folder, files of "
-        "8 bits stay as they are.",
+        help="Black and white in such greys, where black is not 0; what lies outside is cut off. Files of 8 bits stay "
+        "as they are.",
     )
 
     @property
