@@ -16,6 +16,9 @@ EXIF_ORIENTATION = 0x0112
 #: TIFF's tag for what numbers are, and its value for whole ones without a sign.
 SAMPLE_FORMAT, UNSIGNED = 339, 1
 
+#: Fewer of the 256 levels are too few for a picture.
+FEW_LEVELS = 8
+
 #: The values of black and of white; None where a file's own range says so.
 Intensity = Optional[Tuple[float, float]]
 
@@ -219,12 +222,14 @@ def _of_greys(values: np.ndarray, intensity: Intensity) -> Picture:
         doubts.append(f"{(~finite).sum()} of its {values.size} values are NaN or infinite, and were taken for black.")
     black = 0.0 if intensity is None else intensity[0]
     values = np.where(finite, values.astype(np.float64), black)
+    least, most = float(values.min()), float(values.max())
     if intensity is None:
-        least, most = float(values.min()), float(values.max(initial=0.0))
+        most = max(most, 0.0)
         white = next((white for white in (1.0, 255.0, 65535.0)[not floats :] if most <= white), most)
-        doubts += _doubts(least, most, white, floats)
+        doubts += _doubts_of_taken(least, most, white, floats)
     else:
         white = intensity[1]
+        doubts += _doubts_of_said(least, most, black, white)
     return Picture(_bytes(values - black, white - black), ranged=True, doubt=" ".join(doubts) or None)
 
 
@@ -236,7 +241,17 @@ def _three(grey: np.ndarray) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def _doubts(least: float, most: float, white: float, floats: bool) -> list[str]:
+def _doubts_of_said(least: float, most: float, black: float, white: float) -> list[str]:
+    """Why an intensity may be another file's: it leaves few of the 256 levels, though the values differ."""
+    if least == most or min(most, white) - max(least, black) >= (white - black) * FEW_LEVELS / 256:
+        return []
+    return [
+        f"its greys go from {least:.6g} to {most:.6g}, and keep few levels or none where {black:.6g} is black and "
+        f"{white:.6g} white: say what black and white are in this file (intensity, --white, --intensity)."
+    ]
+
+
+def _doubts_of_taken(least: float, most: float, white: float, floats: bool) -> list[str]:
     """Why black may not be 0 or white not ``white``: values below zero, far below white, or floats beyond 1."""
     if least >= 0 and not (0 < most < white / 2) and not (floats and most > 1):
         return []

@@ -57,7 +57,7 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None) ->
     -----
     InputWarning
         If there is no ``intensity``, and values lie below zero, far below white, or are floats above 1; if there is
-        one for a picture of 8 bits; or if values are NaN or infinite.
+        one that leaves few levels, or one for a picture of 8 bits; or if values are NaN or infinite.
     """
     intensity = check_intensity(intensity)
     picture = read_picture(path, intensity)

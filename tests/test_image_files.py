@@ -156,6 +156,12 @@ def test_greys_of_any_range(tmp_path: Path, dtype: str, sample_format: int, fact
         load_image(path)
 
 
+@pytest.mark.parametrize("intensity", [(0, 200_000), (5000, 6000), (-6000, -5000)])
+def test_an_intensity_that_leaves_few_levels_is_warned_of(intensity: Any) -> None:
+    with pytest.warns(InputWarning, match="its greys go from 16 to 4000, and keep few levels or none where"):
+        load_image(TWELVE, intensity=intensity)
+
+
 def test_floats_beyond_one_are_warned_of() -> None:
     with pytest.warns(InputWarning, match=r"0 to 200, .* 255 for white: .*\(--white 200\)"):
         load_image(np.linspace(0, 200, 12).reshape(3, 4))
