@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from predicdiff.errors import BlobError, SettingsError
-from predicdiff.units import as_map, check_unit, lookup, numbered, read
+from predicdiff.units import as_map, check_unit, class_index, lookup, read
 
 BLOBS = {
     "data": (3, 8, 8),
@@ -118,7 +118,7 @@ LABELS = ["tabby, tabby cat", "Egyptian cat", "crane", "crane", "maillot", "mail
     [("tabby", 0), ("Tabby Cat", 0), (" tabby,  tabby cat", 0), ("EGYPTIAN CAT", 1), ("tank suit", 5), ("3", 6)],
 )
 def test_classes_have_numbers_by_their_names(name: str, number: int) -> None:
-    assert numbered(LABELS, name) == number
+    assert class_index(LABELS, name) == number
 
 
 @pytest.mark.parametrize(
@@ -134,4 +134,4 @@ def test_classes_have_numbers_by_their_names(name: str, number: int) -> None:
 )
 def test_names_that_no_class_has_or_more_than_one(name: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        numbered(LABELS, name)
+        class_index(LABELS, name)
