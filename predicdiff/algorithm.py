@@ -13,6 +13,7 @@ import numpy as np
 from . import evidence, windows
 from ._version import __version__
 from .abilities import NetAbilities
+from .between import Spread, interpolated
 from .errors import ConfidenceWarning, ExplanationError, InputWarning, SettingsError, warn
 from .executors.here import Executor, run_tiles
 from .explanation import Explanation, Target
@@ -50,6 +51,7 @@ def explain(
     start: str | None = None,
     channels_apart: bool = False,
     repeat: int = 1,
+    between: str = "none",
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
 ) -> Explanation:
@@ -97,6 +99,9 @@ def explain(
     repeat : int
         Of a net that draws by itself (dropout, noise): how many passes the values of each draw are averaged over. The
         untouched image's are averaged over ``samples`` times as many, since their error shifts the whole map.
+    between : {"none", "linear"}
+        At a stride above 1, "linear" interpolates the windows' evidence to all places between, and averages as if all
+        had been evaluated: nearer to the map of stride 1 for the same work. The standard error is that of the draws.
     progress : callable, optional
         Called with (windows done, windows in all).
     checkpoint : path, optional
@@ -118,7 +123,7 @@ def explain(
     settings = Settings(
         window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels, top=top,
         against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
-        channels_apart=channels_apart, repeat=repeat,
+        channels_apart=channels_apart, repeat=repeat, between=between,
     )  # fmt: skip
     analysis = make_plan(net, image, settings).with_sampler(sampler)
     return run(analysis, memory=memory, batch_size=batch_size, progress=progress, checkpoint=checkpoint)
@@ -203,9 +208,14 @@ def _assemble(
     variances = np.concatenate([tile[1] for tile in tiles])
     where: dict[str, Any] = {"window": analysis.settings.sides, "shape": analysis.ground.shape[-2:]}
     readout, targets = analysis.readout, _sources(analysis)
+    maps = Spread(
+        windows.spread(values, analysis.origins, **where), windows.spread_error(variances, analysis.origins, **where)
+    )
+    if analysis.interpolates:
+        maps = interpolated(evidence.Difference(values, variances), analysis.origins, **where)
     return Explanation(
-        relevance=windows.spread(values, analysis.origins, **where),
-        stderr=windows.spread_error(variances, analysis.origins, **where),
+        relevance=maps.relevance,
+        stderr=maps.stderr,
         targets=targets,
         base=np.repeat(readout.base[: len(readout.targets)], len(targets) // len(readout.targets)),
         pixels=analysis.pixels,

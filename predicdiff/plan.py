@@ -108,7 +108,13 @@ class Plan:
             "training_instances": readout.instances, "classes": readout.classes,
             "start": asked.start, "channels_apart": asked.channels_apart,
             **({"repeat": asked.repeat} if asked.repeat > 1 else {}),
+            **({"between": asked.between} if self.interpolates else {}),
         }  # fmt: skip
+
+    @property
+    def interpolates(self) -> bool:
+        """Whether evidence is interpolated between windows: with a step of 1 there is nothing between."""
+        return self.settings.between == "linear" and self.settings.stride > 1
 
     def tiles(self, evaluations: int = TILE_EVALUATIONS) -> list[slice]:
         """Runs of windows, the units of work, each of about so many evaluations."""

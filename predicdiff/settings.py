@@ -7,6 +7,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from .between import BETWEEN
 from .errors import SettingsError
 from .protocols import UnitLike
 from .samplers.streams import check_seed
@@ -47,6 +48,7 @@ class Settings:
     start: str | None = None
     channels_apart: bool = False
     repeat: int = 1
+    between: str = BETWEEN[0]
 
     def __post_init__(self) -> None:
         """Check, and make plain ints of whatever counts."""
@@ -60,6 +62,8 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.samples < 1:
             raise SettingsError(f"samples S = {self.samples}: want at least 1.")
+        if self.between not in BETWEEN:
+            raise SettingsError(f"between = {self.between!r} is unknown: want {' or '.join(BETWEEN)}.")
         if self.repeat < 1:
             raise SettingsError(f"repeat = {self.repeat}: want at least 1.")
         if self.measure not in (None, *MEASURES):

@@ -22,7 +22,7 @@ LEVELS = (
     ("tones",),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "files", "journal"),
-    ("abilities",),
+    ("abilities", "between"),
     ("consistency",),
     ("samplers", "nets", "explanation", "overlays"),
     ("settings",),

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ...between import BETWEEN
 from ...methods.occlusion import METHOD as OCCLUSION
 from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
@@ -106,6 +107,12 @@ class Sampling(Options):
         type=click.Choice(list(LIKES)),
         help="All settings as in the paper, or as in its authors' later code; --quality says nothing then.",
     )
+    between: str = option_field(
+        "--between",
+        type=click.Choice(BETWEEN),
+        default=BETWEEN[0],
+        help="At a stride above 1: interpolate the windows' evidence to all places between them.",
+    )
     seed: int = seed_field()
     repeat: int = option_field(
         "--repeat",
@@ -139,7 +146,7 @@ class Sampling(Options):
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words, the preset filled in; its stride never exceeds the window."""
         if self.model is not None:
-            return {**self.model.explaining, "seed": self.seed, "repeat": self.repeat}
+            return {**self.model.explaining, "seed": self.seed, "repeat": self.repeat, "between": self.between}
         preset = QUALITIES[self.quality]
         return {
             "window": self.window,
@@ -147,6 +154,7 @@ class Sampling(Options):
             "stride": max(1, min(preset.stride, *sides(self.window))) if self.stride is None else self.stride,
             "seed": self.seed,
             "repeat": self.repeat,
+            "between": self.between,
             "training_instances": self.training_instances,
         }
 
