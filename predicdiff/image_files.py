@@ -6,7 +6,7 @@ import io
 import os
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Protocol, Tuple, Union, runtime_checkable
+from typing import Any, Mapping, NamedTuple, Optional, Protocol, Tuple, Union, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from .errors import ImageError, SettingsError
 EXIF_ORIENTATION = 0x0112
 #: TIFF's tag for what numbers are, and its value for whole ones without a sign.
 SAMPLE_FORMAT, UNSIGNED = 339, 1
+#: TIFF's tag for what greys mean, and its value for those that are the darker the larger they are.
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 
 #: Fewer of the 256 levels are too few for a picture.
 FEW_LEVELS = 8
@@ -175,6 +177,8 @@ def _of_image(image: Any, intensity: Intensity) -> Picture:
     greys = _greys(image)
     if greys is not None:
         picture = _of_greys(greys, intensity)
+        if _tags(image).get(PHOTOMETRIC) == WHITE_IS_ZERO:  # which Pillow turns round in TIFFs of 8 bits alone
+            picture = picture._replace(pixels=255 - picture.pixels)
     else:
         picture = Picture(_rgb(image), doubt=_doubt_of_halves(image) if halved else None)
     return picture._replace(pixels=_upright(picture.pixels, _orientation(image)))
@@ -198,16 +202,21 @@ def _doubt_of_halves(image: Any) -> str | None:
     )
 
 
-def _greys(image: Any) -> np.ndarray | None:
-    """Greys (H, W) whose black and white the file does not say; None of other pictures."""
+def _tags(image: Any) -> Mapping[int, Any]:
+    """Those of a TIFF; none of other pictures."""
     from PIL import TiffImagePlugin
 
-    values = None
+    return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+
+
+def _greys(image: Any) -> np.ndarray | None:
+    """Greys (H, W) whose black and white the file does not say; None of other pictures."""
+    values, tags = None, _tags(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image)
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
+    if tags:
         # Pillow takes 32 bits without a sign for signed ones, and 8 signed bits for unsigned ones
-        unsigned = image.tag_v2.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED
+        unsigned = tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED
         if image.mode == "I" and unsigned:
             values = np.asarray(image).view(np.uint32)
         elif image.mode == "L" and not unsigned:

@@ -31,7 +31,7 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None) ->
     Turned as its EXIF tag says; grey, palette and CMYK become RGB, what is transparent becomes white. Of an animation
     it is the first picture. Greys of more than 8 bits, signed ones and floats do not say which values are black and
     white. Where ``intensity`` does not say so either, black is 0, and white is 1 (of floats alone), 255 or 65535, the
-    first of these that no value exceeds, or else the largest value.
+    first of these that no value exceeds, or else the largest value. In a TIFF that says so, the two change places.
 
     Parameters
     ----------

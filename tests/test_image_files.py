@@ -27,11 +27,11 @@ def grey(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.repeat(np.array(bytes_, np.uint8).reshape(*values.shape, 1), 3, axis=2)
 
 
-def tiff(values: np.ndarray, path: Path, sample_format: int) -> Path:
-    """A TIFF of greys, by hand: Pillow writes none of signed 8 or 16 bits."""
+def tiff(values: np.ndarray, path: Path, sample_format: int, photometric: int = 1) -> Path:
+    """A TIFF of greys, by hand: Pillow writes none of signed 8 or 16 bits, and none of 16 in which 0 is white."""
     height, width = values.shape
     tags = {
-        256: width, 257: height, 258: 8 * values.itemsize, 259: 1, 262: 1, 273: 8 + 2 + 10 * 12 + 4, 277: 1,
+        256: width, 257: height, 258: 8 * values.itemsize, 259: 1, 262: photometric, 273: 8 + 2 + 10 * 12 + 4, 277: 1,
         278: height, 279: values.nbytes, 339: sample_format,
     }  # fmt: skip
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
@@ -154,6 +154,13 @@ def test_greys_of_any_range(tmp_path: Path, dtype: str, sample_format: int, fact
         return
     with pytest.warns(InputWarning, match=rf"--intensity {values.min():.6g},{values.max():.6g}\)"):
         load_image(path)
+
+
+@pytest.mark.parametrize(("dtype", "sample_format", "white"), [("u1", 1, 255), ("u2", 1, 65535), ("f4", 3, 1)])
+def test_a_tiff_in_which_0_is_white(tmp_path: Path, dtype: str, sample_format: int, white: float) -> None:
+    values = (TWELVE * (white / 4095)).astype(dtype)
+    path = tiff(values, tmp_path / "a.tif", sample_format, photometric=0)
+    np.testing.assert_array_equal(load_image(path), 255 - grey(values, 0, white))
 
 
 @pytest.mark.parametrize("intensity", [(0, 200_000), (5000, 6000), (-6000, -5000)])
