@@ -88,8 +88,8 @@ def test_without_them_a_dark_file_is_warned_of(cli, net, greys):
 def test_what_is_no_intensity_is_refused(refused, net, picture):
     for options, words in (
         (["--white", 4095, "--intensity", "0,4095"], "both say what is white: want one of them"),
-        (["--white", 0], "'--white': 0.0 is not in the range x>0"),
-        (["--white", "inf"], "want finite numbers, black below white"),
+        (["--white", 0], "--white 0: want a number above 0, such as 4095"),
+        (["--white", "nan"], "--white nan: want a number above 0"),
         (["--intensity", "400,-1000"], "want finite numbers, black below white"),
         (["--intensity", "4095"], "want two numbers, of black and of white, such as -1000,400"),
     ):

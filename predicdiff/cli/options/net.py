@@ -176,7 +176,7 @@ class Reading(Options):
 
     white: float | None = option_field(
         "--white",
-        type=click.FloatRange(0, min_open=True),
+        type=float,
         metavar="VALUE",
         help="White in greys of more than 8 bits, such as 4095, or of floats.  [default: by the file's largest value]",
     )
@@ -194,6 +194,8 @@ class Reading(Options):
             return check_intensity(self.range)
         if self.range is not None:
             raise SettingsError("--white and --intensity both say what is white: want one of them.")
+        if not 0 < self.white < np.inf:
+            raise SettingsError(f"--white {self.white:g}: want a number above 0, such as 4095.")
         return check_intensity((0.0, self.white))
 
 
