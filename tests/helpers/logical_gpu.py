@@ -25,7 +25,7 @@ READING = frozenset({"__bool__", "__float__", "__index__", "__int__", "allclose"
 #: What torch says of a GPU, where there is one.
 ANSWERS = {
     "get_device_name": "logical", "is_available": True, "is_bf16_supported": True, "max_memory_allocated": 1,
-    "reset_peak_memory_stats": None, "synchronize": None,
+    "reset_peak_memory_stats": None, "synchronize": None, "get_rng_state": torch.get_rng_state(), "set_rng_state": None,
 }  # fmt: skip
 
 #: For a fixture: the logical GPU, and a real one where there is one.
