@@ -110,7 +110,7 @@ def read_picture(source: Source, intensity: Intensity = None) -> Picture:
 def called(source: Source) -> str:
     """What errors and warnings call a picture: its path, or its type."""
     if isinstance(source, (str, os.PathLike)):
-        return str(source)
+        return str(source) or "an empty path"
     return f"the image ({type(source).__name__})"
 
 

@@ -72,7 +72,7 @@ def test_units_out_of_range(unit: Any) -> None:
 
 @pytest.mark.parametrize("unit", ["281", "cat", b"12", 2.0, (1.5, 2, 3), None, (None,), [[1, 2]], np.array([1.0])])
 def test_what_is_no_index_is_refused_and_not_read_digit_by_digit(unit: Any) -> None:
-    with pytest.raises(BlobError, match=r"want an index, or \(channel, row, column\) in a map"):
+    with pytest.raises(BlobError, match=r"want an index, \(channel, row, column\) in a map, or the name"):
         check_unit((600, 400, 400), unit, blob="conv")
 
 
