@@ -66,7 +66,9 @@ def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
     try:
         index = tuple(operator.index(i) for i in parts)
     except TypeError:
-        raise BlobError(f"unit {unit!r}: want an index, (channel, row, column) in a map, or the name of a class.") from None
+        raise BlobError(
+            f"unit {unit!r}: want an index, (channel, row, column) in a map, or the name of a class."
+        ) from None
     if not 1 <= len(index) <= len(shape) or any(not 0 <= i < size for i, size in zip(index, shape)):
         raise BlobError(f"unit {unit} is out of range: blob {blob!r} has the shape {shape}, indices from 0.")
     return index
