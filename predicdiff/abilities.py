@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Callable, Sequence
 
+import numpy as np
+
 from .errors import SamplerError, SettingsError
 from .noise import Noise
 from .protocols import Net, Sampler, Work
-from .tones import Tones
+from .tones import Tones, tones_of
 from .units import whole_number
 
 #: The longest batch of a net that likes none better.
@@ -34,6 +36,10 @@ class NetAbilities:
     in_double: Callable[[], Net | None] | None = None
     alone: bool = False
     work: Work | None = None
+
+    def tones(self, values: np.ndarray) -> Tones:
+        """Which of an input's values (C, H, W) are black, grey and white."""
+        return tones_of(values, pixels=self.preprocessing is not None)
 
     @property
     def longest_batch(self) -> int:

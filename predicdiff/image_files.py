@@ -6,7 +6,7 @@ import io
 import os
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Protocol, Tuple, Union, runtime_checkable
+from typing import Any, Mapping, NamedTuple, Optional, Protocol, Tuple, Union, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from .errors import ImageError, SettingsError
 EXIF_ORIENTATION = 0x0112
 #: TIFF's tag for what numbers are, and its value for whole ones without a sign.
 SAMPLE_FORMAT, UNSIGNED = 339, 1
+#: TIFF's tag for what greys mean, and its value for those that are the darker the larger they are.
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+
+#: Fewer of the 256 levels are too few for a picture.
+FEW_LEVELS = 8
 
 #: The values of black and of white; None where a file's own range says so.
 Intensity = Optional[Tuple[float, float]]
@@ -47,7 +52,7 @@ class Picture(NamedTuple):
     ranged : bool
         Whether it holds greys whose black and white the file does not say: of more than 8 bits, signed, or floats.
     doubt : str or None
-        Why the black and white that were taken may be others.
+        Why it may look otherwise than it was meant, as a sentence about "its" values.
     """
 
     pixels: np.ndarray
@@ -78,7 +83,7 @@ def check_intensity(intensity: Any) -> Intensity:
 
 
 def read_picture(source: Source, intensity: Intensity = None) -> Picture:
-    """A picture as `images.load_image` reads it, where ``intensity`` has no say in pictures of 8 bits.
+    """A picture as `images.load_image` reads it; ``intensity`` does not change one of 8 bits.
 
     Raises
     ------
@@ -103,10 +108,10 @@ def read_picture(source: Source, intensity: Intensity = None) -> Picture:
 
 
 def called(source: Source) -> str:
-    """What errors and warnings call a picture: its path, or of what type it is."""
+    """What errors and warnings call a picture: its path, or its type."""
     if isinstance(source, (str, os.PathLike)):
-        return str(source)
-    return f"an image from a {type(source).__name__}"
+        return str(source) or "an empty path"
+    return f"the image ({type(source).__name__})"
 
 
 def _openable(source: Source) -> Path | io.BytesIO:
@@ -172,6 +177,8 @@ def _of_image(image: Any, intensity: Intensity) -> Picture:
     greys = _greys(image)
     if greys is not None:
         picture = _of_greys(greys, intensity)
+        if _tags(image).get(PHOTOMETRIC) == WHITE_IS_ZERO:  # which Pillow turns round in TIFFs of 8 bits alone
+            picture = picture._replace(pixels=255 - picture.pixels)
     else:
         picture = Picture(_rgb(image), doubt=_doubt_of_halves(image) if halved else None)
     return picture._replace(pixels=_upright(picture.pixels, _orientation(image)))
@@ -195,16 +202,21 @@ def _doubt_of_halves(image: Any) -> str | None:
     )
 
 
-def _greys(image: Any) -> np.ndarray | None:
-    """Greys (H, W) whose black and white the file does not say; None of other pictures."""
+def _tags(image: Any) -> Mapping[int, Any]:
+    """Those of a TIFF; none of other pictures."""
     from PIL import TiffImagePlugin
 
-    values = None
+    return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+
+
+def _greys(image: Any) -> np.ndarray | None:
+    """Greys (H, W) whose black and white the file does not say; None of other pictures."""
+    values, tags = None, _tags(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image)
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
+    if tags:
         # Pillow takes 32 bits without a sign for signed ones, and 8 signed bits for unsigned ones
-        unsigned = image.tag_v2.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED
+        unsigned = tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED
         if image.mode == "I" and unsigned:
             values = np.asarray(image).view(np.uint32)
         elif image.mode == "L" and not unsigned:
@@ -213,19 +225,21 @@ def _greys(image: Any) -> np.ndarray | None:
 
 
 def _of_greys(values: np.ndarray, intensity: Intensity) -> Picture:
-    """Where none is said, black is 0, and white the least of 1 (for floats), 255, 65535 and the maximum that holds all.
-
-    What is no finite number becomes black.
-    """
-    floats = values.dtype.kind == "f"
-    values = values.astype(np.float64)
+    """Black and white are the intensity's, or by default what `images.load_image` says; NaN and infinity are black."""
+    floats, finite, doubts = values.dtype.kind == "f", np.isfinite(values), []
+    if not finite.all():
+        doubts.append(f"{(~finite).sum()} of its {values.size} values are NaN or infinite, and were taken for black.")
     black = 0.0 if intensity is None else intensity[0]
-    values = np.where(np.isfinite(values), values, black)
-    if intensity is not None:
-        return Picture(_bytes(values - black, intensity[1] - black), ranged=True)
-    least, most = float(values.min()), float(values.max(initial=0.0))
-    white = next((white for white in (1.0, 255.0, 65535.0)[not floats :] if most <= white), most)
-    return Picture(_bytes(values, white), ranged=True, doubt=_doubt(least, most, white, floats))
+    values = np.where(finite, values.astype(np.float64), black)
+    least, most = float(values.min()), float(values.max())
+    if intensity is None:
+        most = max(most, 0.0)
+        white = next((white for white in (1.0, 255.0, 65535.0)[not floats :] if most <= white), most)
+        doubts += _doubts_of_taken(least, most, white, floats)
+    else:
+        white = intensity[1]
+        doubts += _doubts_of_said(least, most, black, white)
+    return Picture(_bytes(values - black, white - black), ranged=True, doubt=" ".join(doubts) or None)
 
 
 def _bytes(values: np.ndarray, white: float) -> np.ndarray:
@@ -236,19 +250,29 @@ def _three(grey: np.ndarray) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def _doubt(least: float, most: float, white: float, floats: bool) -> str | None:
+def _doubts_of_said(least: float, most: float, black: float, white: float) -> list[str]:
+    """Why an intensity may be another file's: it leaves few of the 256 levels, though the values differ."""
+    if least == most or min(most, white) - max(least, black) >= (white - black) * FEW_LEVELS / 256:
+        return []
+    return [
+        f"its greys go from {least:.6g} to {most:.6g}, and keep few levels or none where {black:.6g} is black and "
+        f"{white:.6g} white: say what black and white are in this file (intensity, --white, --intensity)."
+    ]
+
+
+def _doubts_of_taken(least: float, most: float, white: float, floats: bool) -> list[str]:
     """Why black may not be 0 or white not ``white``: values below zero, far below white, or floats beyond 1."""
     if least >= 0 and not (0 < most < white / 2) and not (floats and most > 1):
-        return None
+        return []
     if least < 0:
         black, white_found, option = least, most, f"--intensity {least:.6g},{most:.6g}"
     else:
         black, white_found = 0.0, most if floats else 2.0 ** int(most).bit_length() - 1
         option = f"--white {white_found:.6g}"
-    return (
+    return [
         f"its greys go from {least:.6g} to {most:.6g}, and 0 was taken for black, {white:.6g} for white: say what "
         f"black and white are, such as intensity=({black:.6g}, {white_found:.6g}) ({option})."
-    )
+    ]
 
 
 def _orientation(image: Any) -> int:

@@ -16,6 +16,11 @@ CAFFES = "caffe"
 CAFFE_INPUTS, CAFFE_SIZE = (224, 227), 256
 #: How much of each colour there is in a grey (ITU-R 601).
 LUMA = np.array([0.299, 0.587, 0.114])
+#: What is said of an image that an intensity was given for, although it needs none.
+EIGHT_BITS = (
+    "intensity (--white, --intensity) was not applied. It is for greys of 16 or 32 bits, signed ones and floats; this "
+    "image itself says which values are black and white."
+)
 #: An enlarged image has at most so many pixels; only one that is a hair's breadth thin needs more.
 MOST_PIXELS = 2**26
 
@@ -24,8 +29,9 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None) ->
     """Read any image that Pillow reads.
 
     Turned as its EXIF tag says; grey, palette and CMYK become RGB, what is transparent becomes white. Of an animation
-    it is the first picture. Of greys of more than 8 bits, signed ones and floats, black is 0 and white the least of 1
-    (for floats), 255, 65535 and their maximum that holds all, unless ``intensity`` says otherwise.
+    it is the first picture. Greys of more than 8 bits, signed ones and floats do not say which values are black and
+    white. Where ``intensity`` does not say so either, black is 0, and white is 1 (of floats alone), 255 or 65535, the
+    first of these that no value exceeds, or else the largest value. In a TIFF that says so, the two change places.
 
     Parameters
     ----------
@@ -33,8 +39,8 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None) ->
         A file that was opened already, or a BytesIO, is read from its beginning; it stays open, at its position. Arrays
         are RGB (H, W, 3) of uint8, or greys (H, W), of uint8 or of a range like files'.
     intensity : (low, high), optional
-        Which values are black and white, such as (0, 4095) for 12 bits; what lies outside is cut off. Only for greys
-        whose range a file leaves open: of 16 or 32 bits, signed, or floats.
+        Which values are black and white, such as (0, 4095) for 12 bits; what lies outside is cut off. It counts for
+        greys of 16 or 32 bits, signed ones and floats. Of others 0 is black and 255 white whatever it says.
 
     Returns
     -------
@@ -43,24 +49,23 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None) ->
     Raises
     ------
     ImageError
-        If the file is missing, broken or no image; or if there is an ``intensity``, and the picture has 8 bits.
+        If the file is missing, broken or no image.
     SettingsError
         If ``intensity`` is no two numbers, the first below the second.
 
     Warns
     -----
     InputWarning
-        If values lie below zero, far below white, or are floats above 1, and no ``intensity`` came.
+        If there is no ``intensity``, and values lie below zero, far below white, or are floats above 1; if there is
+        one that leaves few levels, or one for a picture of 8 bits; or if values are NaN or infinite.
     """
     intensity = check_intensity(intensity)
     picture = read_picture(path, intensity)
-    if intensity is not None and not picture.ranged:
-        raise ImageError(
-            f"{called(path)}: its black is 0 and its white 255, the upper 8 bits of each colour where it has more. "
-            "Leave out intensity (--intensity, --white), which is for greys of 16 or 32 bits, signed ones and floats."
-        )
-    if picture.doubt is not None:
-        warn(f"{called(path)}: {picture.doubt}", InputWarning)
+    doubt = picture.doubt
+    if doubt is None and intensity is not None and not picture.ranged:
+        doubt = EIGHT_BITS
+    if doubt is not None:
+        warn(f"{called(path)}: {doubt}", InputWarning)
     return picture.pixels
 
 

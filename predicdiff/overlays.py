@@ -85,9 +85,9 @@ def picture(pixels: np.ndarray, *, tones: Tones | None = None) -> np.ndarray:
     pixels : (C, H, W) float array, or (H, W, 3) uint8 array, which is returned as it is
         Three channels are RGB, one is grey, of any other number the mean is shown. NaN becomes black.
     tones : Tones, optional
-        Which values are black and white, such as `Explanation.tones`: by `tones.PIXELS` a dark photograph stays dark.
-        By default what the pixels' own values say, see `tones.tones_of`: 0 to 1 and 0 to 255 are drawn as such, others
-        from their least to their largest.
+        Which values are black and white, such as `Explanation.tones`; with `tones.PIXELS` a dark photograph stays dark.
+        By default the pixels' own values say so, see `tones.tones_of`: what looks like 0 to 1 or like 0 to 255 is drawn
+        as such, all else from its least to its largest value.
 
     Returns
     -------
@@ -245,7 +245,7 @@ def overlay(
     relevance : (H, W) float array
         Clear where it is zero or not finite.
     ground : (C, H, W) pixels or (H, W, 3) uint8 image
-        Pixels are drawn by their own values, as `picture` does, which makes an image of them by others too.
+        Pixels are drawn by their own values. To draw them by a net's, give what `picture` makes of them and its tones.
     scale, hide, colour_map
         As for `tint`.
 

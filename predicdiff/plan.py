@@ -25,7 +25,7 @@ from .readout import Readout, make_readout
 from .samplers.hidden import activations_of
 from .settings import Settings
 from .targets import default_blob, see
-from .tones import Tones, activation_tones, tones_of
+from .tones import Tones, activation_tones
 
 #: Evaluations in a tile, at least; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
@@ -157,7 +157,7 @@ class Plan:
         """What is black, grey and white where windows lie: the net's preprocessing says so, or else the values do."""
         if self.settings.start is not None:
             return activation_tones(self.ground)
-        return tones_of(self.ground, pixels=self.abilities.preprocessing is not None)
+        return self.abilities.tones(self.ground)
 
     def with_sampler(self, sampler: Sampler) -> Analysis:
         """The whole analysis, ready to run, with no more samples than there are.

@@ -1,4 +1,4 @@
-"""Of what range an image's values are: what is refused where 0 to 255 are wanted, what is grey, what is drawn white."""
+"""The range of an image's values: what is refused where 0 to 255 are wanted, what is grey, and what is drawn white."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import numpy as np
 
 from .errors import ImageError, InputWarning, PredicdiffError, SamplerError, warn
 
-#: How far values may overshoot a range and still be meant so, as a part of it or of their own: sharp edges that are
-#: resampled with cubic weights do by a quarter.
+#: The part of a range by which values may leave it and still be taken for it: where an image is resampled with cubic
+#: weights, sharp edges overshoot by up to a quarter.
 OVERSHOOT = 0.25
-#: Of a range, a step of 8 bits. Values that reach no further are of another range, which ends at 1.
+#: The part of a range that is one level of 8 bits. Fractions that reach no further are taken for values of 0 to 1.
 STEP = 1 / 255
-#: Of a range, what rounding may add to it.
+#: The part of a range by which rounding may carry values out of it.
 ROUNDING = 0.001
-#: Values of which the least is below zero by less than this part of the largest do not lie around zero.
+#: Values lie around zero where the least is below it by more than this part of the largest magnitude.
 NEARLY = 0.01
-#: Non-whole numbers that stay below this part of 255 are no photograph.
+#: Fractions that all stay below this part of 255 are not taken for a photograph of 0 to 255.
 DARK = 0.1
-#: Values are of different kinds where the largest of the one is so many times the other's: 8 and 12 bits have 16.
+#: An image and a sampler are of different ranges where the largest magnitude of one is so many times the other's: that
+#: of 12 bits is 16 times that of 8.
 UNLIKE = 10.0
 PIXELS_ARE = (
     "pixels are 0 to 255, and the net's preprocessing does the rest: scale them (of 16 bits: divide by 257), or load "
@@ -51,7 +52,7 @@ class Tones:
         return bool(width > 0 and np.any(outside))
 
 
-#: Of a net with preprocessing.
+#: Those of the pixels that a net with preprocessing takes.
 PIXELS = Tones(0.0, 127.5, 255.0, "pixels")
 
 
@@ -59,8 +60,8 @@ def tones_of(values: np.ndarray, *, pixels: bool = False) -> Tones:
     """What is black, grey and white among values (C, H, W): `PIXELS` for those of a net with preprocessing.
 
     Where nothing is known but the values, 0 to 1 have 0.5 for grey, 0 to 255 have 127.5, and what lies around zero has
-    zero. All else goes from its least to its largest value, with the middle for grey. A dark photograph of 0 to 255 is
-    told from other small values by whole numbers.
+    zero. All else goes from its least to its largest value, with the middle for grey. Whole numbers up to 255 are taken
+    for a photograph of 0 to 255, however dark.
     """
     if pixels:
         return PIXELS
@@ -113,10 +114,10 @@ def check_range(
     fractions: bool = True,
     error: type[PredicdiffError] = ImageError,
 ) -> None:
-    """Refuse values from ``low`` to ``high`` that leave ``bounds`` by more than resampling does, and warn of others.
+    """Refuse values from ``low`` to ``high`` that leave ``bounds`` by more than resampling does, warn of some others.
 
-    Warned of are those that leave them by less, and, where ``fractions`` may be, those that reach no further than 1
-    where 255 is white. ``wanted`` says what is wanted and what to do.
+    Those are values that leave the bounds by less, and, with ``fractions``, values that look like 0 to 1 since they
+    reach no further than the first of 255 levels. ``wanted`` ends the message: what is wanted, and what to do.
     """
     refuse_beyond(low, high, wanted, whose=whose, bounds=bounds, error=error)
     step = STEP * (bounds[1] - bounds[0])
@@ -128,9 +129,9 @@ def check_range(
 def refuse_beyond(
     low: float, high: float, wanted: str, *, whose: str, bounds: tuple[float, float], error: type[PredicdiffError]
 ) -> None:
-    """Refuse values that leave ``bounds`` by more than a quarter of their range, or of the bounds' where that is less.
+    """Refuse values that leave ``bounds`` by more than a quarter of their range or of the bounds', whichever is less.
 
-    So values around zero are refused where 0 to 255 are wanted, though they are small.
+    Their range counts too because values around zero, such as -2 to 2, leave 0..255 by little and are no pixels.
     """
     width = bounds[1] - bounds[0]
     slack = OVERSHOOT * min(width, high - low) + ROUNDING * width
@@ -147,7 +148,7 @@ def check_corpus(low: float, high: float, tones: Tones) -> None:
         If a net's preprocessing takes 0 to 255, and they leave that.
     """
     if tones.of == "activations":
-        return  # the largest that images excite differ as much without any mistake
+        return  # those of two images may differ as much without any mistake
     if tones.of == "pixels":
         check_range(low, high, PIXELS_ARE, whose="the sampler's", error=SamplerError)
         return

@@ -66,14 +66,16 @@ def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
     try:
         index = tuple(operator.index(i) for i in parts)
     except TypeError:
-        raise BlobError(f"unit {unit!r}: want an index, or (channel, row, column) in a map.") from None
+        raise BlobError(
+            f"unit {unit!r}: want an index, (channel, row, column) in a map, or the name of a class."
+        ) from None
     if not 1 <= len(index) <= len(shape) or any(not 0 <= i < size for i, size in zip(index, shape)):
         raise BlobError(f"unit {unit} is out of range: blob {blob!r} has the shape {shape}, indices from 0.")
     return index
 
 
 def find_unit(net: Net, blob: str, unit: UnitLike) -> Unit:
-    """A unit of a net's blob as `check_unit` gives it; a class of the net by its name too, see `numbered`."""
+    """A unit of a net's blob as `check_unit` gives it; a class of the net by its name too, see `class_index`."""
     shape = lookup(net.blobs, blob)
     if not isinstance(unit, str):
         return check_unit(shape, unit, blob=blob)
@@ -83,7 +85,7 @@ def find_unit(net: Net, blob: str, unit: UnitLike) -> Unit:
             f"unit {unit!r}: no names are known of the units of blob {blob!r}. Give an index, or a blob of classes and "
             "their labels."
         )
-    return (numbered(labels, unit),)
+    return (class_index(labels, unit),)
 
 
 def class_labels(net: Net, blob: str) -> Sequence[str] | None:
@@ -92,11 +94,13 @@ def class_labels(net: Net, blob: str) -> Sequence[str] | None:
     return net.labels if named else None
 
 
-def numbered(labels: Sequence[str], name: str) -> int:
-    """The number of the class whose label, or one of the names in it with commas between, is this, in either case.
+def class_index(labels: Sequence[str], name: str) -> int:
+    """The index of the class that is called so: by its whole label, or by one of the names that commas part in it.
+
+    Small and capital letters, and spaces around names, make no difference.
 
     >>> labels = ["tabby, tabby cat", "Egyptian cat"]
-    >>> numbered(labels, "Tabby"), numbered(labels, "egyptian cat")
+    >>> class_index(labels, "Tabby"), class_index(labels, "egyptian cat")
     (0, 1)
 
     Raises
@@ -104,26 +108,26 @@ def numbered(labels: Sequence[str], name: str) -> int:
     SettingsError
         If there is none, or more than one.
     """
-    called: dict[str, set[int]] = {}
-    spelt: dict[str, str] = {}
-    for number, label in enumerate(map(str, labels)):
-        for one in (label, *label.split(",")):
-            called.setdefault(_folded(one), set()).add(number)
-            spelt.setdefault(_folded(one), one.strip())
-    found = sorted(called.get(_folded(name), ()))
+    indices: dict[str, set[int]] = {}
+    spelling: dict[str, str] = {}
+    for index, label in enumerate(map(str, labels)):
+        for alias in (label, *label.split(",")):
+            indices.setdefault(_folded(alias), set()).add(index)
+            spelling.setdefault(_folded(alias), alias.strip())
+    found = sorted(indices.get(_folded(name), ()))
     if not found:
-        near = _near(_folded(name), list(called))
-        hint = f"Near names: {'; '.join(spelt[one] for one in near)}." if near else "`net.labels` has all names."
+        near = _near(_folded(name), list(indices))
+        hint = f"Near names: {'; '.join(spelling[alias] for alias in near)}." if near else "`net.labels` has all names."
         raise SettingsError(f"no class is called {name!r}. {hint} A class may be given by its number too.")
     if len(found) > 1:
-        told = ", ".join(f"{number} ({labels[number]})" for number in found)
+        told = ", ".join(f"{index} ({labels[index]})" for index in found)
         raise SettingsError(f"more than one class is called {name!r}: {told}. Give one of these numbers.")
     return found[0]
 
 
 def _near(name: str, names: Sequence[str]) -> list[str]:
-    """Those that hold the name as a word of theirs, then those that are spelt nearly like it, five at most."""
-    holding = [one for one in names if name and f" {name} " in f" {one} "]
+    """Those that hold the name as a whole word, then those that are spelt nearly like it, five at most."""
+    holding = [other for other in names if name and f" {name} " in f" {other} "]
     return list(dict.fromkeys([*holding, *difflib.get_close_matches(name, names, n=5, cutoff=0.5)]))[:5]
 
 

@@ -27,16 +27,20 @@ def grey(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.repeat(np.array(bytes_, np.uint8).reshape(*values.shape, 1), 3, axis=2)
 
 
-def tiff(values: np.ndarray, path: Path, sample_format: int) -> Path:
-    """A TIFF of greys, by hand: Pillow writes none of signed 8 or 16 bits."""
+def tiff(values: np.ndarray, path: Path, sample_format: int, photometric: int = 1) -> Path:
+    """A TIFF of greys, by hand: Pillow writes none of signed 8 or 16 bits, and none of 16 in which 0 is white."""
     height, width = values.shape
     tags = {
-        256: width, 257: height, 258: 8 * values.itemsize, 259: 1, 262: 1, 273: 8 + 2 + 10 * 12 + 4, 277: 1,
+        256: width, 257: height, 258: 8 * values.itemsize, 259: 1, 262: photometric, 273: 8 + 2 + 10 * 12 + 4, 277: 1,
         278: height, 279: values.nbytes, 339: sample_format,
     }  # fmt: skip
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0)
     path.write_bytes(head + values.astype(values.dtype.newbyteorder("<")).tobytes())
+    try:
+        Image.open(path).close()
+    except UnidentifiedImageError:
+        pytest.skip("this Pillow reads no TIFFs of this kind")
     return path
 
 
@@ -111,11 +115,11 @@ def test_arrays_are_copied() -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (None, "from a NoneType: want a path, a file opened in binary mode, a PIL image or an array"),
-        (b"\x89PNG", "from a bytes: want a path"),
-        (["a.png"], "from a list: want a path"),
+        (None, r"the image \(NoneType\): want a path, a file opened in binary mode, a PIL image or an array"),
+        (b"\x89PNG", r"the image \(bytes\): want a path"),
+        (["a.png"], r"the image \(list\): want a path"),
         (io.StringIO("GIF89a"), r'open as text: open it in binary mode, "rb"\.$'),
-        (io.BytesIO(b"no image"), "from a BytesIO: not an image that Pillow can read"),
+        (io.BytesIO(b"no image"), r"the image \(BytesIO\): not an image that Pillow can read"),
         (np.zeros((6, 9, 3)), r"an array of float64 \(6, 9, 3\): want colours"),
         (np.zeros((0, 9), np.uint8), r"an array of uint8 \(0, 9\): want colours"),
         (np.array(None), r"an array of object \(\): want colours"),
@@ -143,10 +147,6 @@ def test_twelve_bits(tmp_path: Path) -> None:
 def test_greys_of_any_range(tmp_path: Path, dtype: str, sample_format: int, factor: float, offset: float) -> None:
     values = (TWELVE * factor + offset).astype(dtype)
     path = tiff(values, tmp_path / "a.tif", sample_format)
-    try:
-        Image.open(path).close()
-    except UnidentifiedImageError:
-        pytest.skip("this Pillow reads no signed greys of 8 bits")
     low, high = float(values[1, 0]), float(values[4, 0])  # what lies outside is cut off
     np.testing.assert_array_equal(load_image(path, intensity=(low, high)), grey(values, low, high))
     if values.min() >= 0:
@@ -154,6 +154,19 @@ def test_greys_of_any_range(tmp_path: Path, dtype: str, sample_format: int, fact
         return
     with pytest.warns(InputWarning, match=rf"--intensity {values.min():.6g},{values.max():.6g}\)"):
         load_image(path)
+
+
+@pytest.mark.parametrize(("dtype", "sample_format", "white"), [("u1", 1, 255), ("u2", 1, 65535), ("f4", 3, 1)])
+def test_a_tiff_in_which_0_is_white(tmp_path: Path, dtype: str, sample_format: int, white: float) -> None:
+    values = (TWELVE * (white / 4095)).astype(dtype)
+    path = tiff(values, tmp_path / "a.tif", sample_format, photometric=0)
+    np.testing.assert_array_equal(load_image(path), 255 - grey(values, 0, white))
+
+
+@pytest.mark.parametrize("intensity", [(0, 200_000), (5000, 6000), (-6000, -5000)])
+def test_an_intensity_that_leaves_few_levels_is_warned_of(intensity: Any) -> None:
+    with pytest.warns(InputWarning, match="its greys go from 16 to 4000, and keep few levels or none where"):
+        load_image(TWELVE, intensity=intensity)
 
 
 def test_floats_beyond_one_are_warned_of() -> None:
@@ -166,13 +179,20 @@ def test_colours_of_sixteen_bits_that_use_twelve() -> None:
     with pytest.warns(InputWarning, match="upper 8 are read, and those reach 15 of 255"):
         load_image(deep_png(deep))
     np.testing.assert_array_equal(load_image(deep_png(deep * 16)), deep.astype(int) // 16)
-    with pytest.raises(ImageError, match="the upper 8 bits of each colour where it has more"):
+    with pytest.warns(InputWarning, match="upper 8 are read, and those reach 15 of 255"):
         load_image(deep_png(deep), intensity=(0, 4095))
 
 
 def test_eight_bits_say_themselves_what_is_white() -> None:
-    with pytest.raises(ImageError, match=r"its black is 0 and its white 255, .* Leave out intensity"):
-        load_image(COLOURS, intensity=(0, 200))
+    with pytest.warns(InputWarning, match=r"the image \(ndarray\): intensity \(--white, --intensity\) was not applied"):
+        np.testing.assert_array_equal(load_image(COLOURS, intensity=(0, 200)), COLOURS)
+
+
+@pytest.mark.parametrize(("intensity", "levels"), [(None, [0, 0, 128, 255]), ((-0.5, 1), [0, 0, 170, 255])])
+def test_what_is_no_number_is_black_and_told_of(intensity: Any, levels: list[int]) -> None:
+    values = np.array([[np.nan, np.inf], [0.5, 1.0]])
+    with pytest.warns(InputWarning, match="2 of its 4 values are NaN or infinite, and were taken for black"):
+        assert load_image(values, intensity=intensity)[..., 0].ravel().tolist() == levels
 
 
 @pytest.mark.parametrize("intensity", ["12", 4095, (0,), (0, 1, 2), ("a", 1), (None, 1)])

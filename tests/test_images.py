@@ -177,13 +177,6 @@ def test_floats_are_scaled_to_what_holds_them(tmp_path: Path, most: float, white
     np.testing.assert_allclose(loaded, three(values * (255.0 / white)), atol=0.51)
 
 
-def test_floats_that_are_none_are_black(tmp_path: Path) -> None:
-    values = np.array([[np.nan, 1.0], [0.2, np.inf]], np.float32)
-    path = saved(Image.fromarray(values), tmp_path / "a.tif")
-    np.testing.assert_array_equal(load_image(path)[..., 0], [[0, 255], [51, 0]])
-    np.testing.assert_array_equal(load_image(path, intensity=(-1, 1))[..., 0], [[0, 255], [153, 0]])
-
-
 def test_the_first_picture_of_an_animation(tmp_path: Path) -> None:
     frames = [Image.fromarray(three(np.full((4, 5), grey, np.uint8))) for grey in (0, 255)]
     path = saved(frames[0], tmp_path / "a.gif", save_all=True, append_images=frames[1:])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.engines import needed, tiny_net
 from helpers.oracle_nets import LinearNet, MapNet, photo
 from PIL import Image
 from skimage.transform import resize
@@ -269,6 +270,13 @@ def test_a_pil_image_is_taken_as_its_file_would_be() -> None:
     np.testing.assert_array_equal(kept, load_image(image))
     np.testing.assert_array_equal(pixels, net.view(kept))
     np.testing.assert_array_equal(pixels, net.preprocessing.pixels(image, SHAPE))
+
+
+@needed
+def test_a_net_sees_a_pil_image_of_16_bits_as_its_file_too() -> None:
+    net = tiny_net(device="cpu", preprocessing=Preprocessing())
+    image = Image.fromarray(GREY.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(net.view(image), net.view(load_image(image)))
 
 
 def test_classes_are_found_by_their_names() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from predicdiff.errors import BlobError, SettingsError
-from predicdiff.units import as_map, check_unit, lookup, numbered, read
+from predicdiff.units import as_map, check_unit, class_index, lookup, read
 
 BLOBS = {
     "data": (3, 8, 8),
@@ -72,7 +72,7 @@ def test_units_out_of_range(unit: Any) -> None:
 
 @pytest.mark.parametrize("unit", ["281", "cat", b"12", 2.0, (1.5, 2, 3), None, (None,), [[1, 2]], np.array([1.0])])
 def test_what_is_no_index_is_refused_and_not_read_digit_by_digit(unit: Any) -> None:
-    with pytest.raises(BlobError, match=r"want an index, or \(channel, row, column\) in a map"):
+    with pytest.raises(BlobError, match=r"want an index, \(channel, row, column\) in a map, or the name"):
         check_unit((600, 400, 400), unit, blob="conv")
 
 
@@ -118,7 +118,7 @@ LABELS = ["tabby, tabby cat", "Egyptian cat", "crane", "crane", "maillot", "mail
     [("tabby", 0), ("Tabby Cat", 0), (" tabby,  tabby cat", 0), ("EGYPTIAN CAT", 1), ("tank suit", 5), ("3", 6)],
 )
 def test_classes_have_numbers_by_their_names(name: str, number: int) -> None:
-    assert numbered(LABELS, name) == number
+    assert class_index(LABELS, name) == number
 
 
 @pytest.mark.parametrize(
@@ -134,4 +134,4 @@ def test_classes_have_numbers_by_their_names(name: str, number: int) -> None:
 )
 def test_names_that_no_class_has_or_more_than_one(name: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        numbered(LABELS, name)
+        class_index(LABELS, name)

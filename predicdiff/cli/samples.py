@@ -12,7 +12,7 @@ import numpy as np
 from ..abilities import net_abilities, settled
 from ..errors import SettingsError
 from ..overlays import picture
-from ..tones import Tones, tones_of
+from ..tones import Tones
 from ..windows import Sides, SidesLike, as_asked, by
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import NetChoice, Reading, named_image
@@ -78,7 +78,7 @@ def command(image: str | None, net: NetChoice, reading: Reading, sampler: Sample
         model, abilities, shown.image, window=window, context=trial.context, seed=trial.seed,
         intensity=reading.intensity,
     )  # fmt: skip
-    tones = tones_of(pixels, pixels=abilities.preprocessing is not None)
+    tones = abilities.tones(pixels)
     drawing = settled(drawing, tones)
     sampler.check_samples(drawing, trial.samples)
     asked: dict[str, Any] = {"window": window, "samples": samples, "seed": trial.seed}

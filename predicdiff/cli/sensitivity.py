@@ -15,7 +15,6 @@ from ..overlays import heat, picture, saliency, symmetric_scale
 from ..presets import LIKES
 from ..protocols import UnitLike
 from ..targets import name as unit_name
-from ..tones import tones_of
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import NetChoice, Reading, named_image
 from .options.values import FIGURE, UNIT
@@ -78,7 +77,7 @@ def command(image: str | None, net: NetChoice, reading: Reading, asked: Gradient
     check_outputs([output], [shown.file, *net.files])
     click.echo("\n".join(seen_lines(model, shown)))
     pixels = model.view(shown.image)
-    seen = picture(pixels, tones=tones_of(pixels, pixels=net_abilities(model).preprocessing is not None))
+    seen = picture(pixels, tones=net_abilities(model).tones(pixels))
     blob, unit = source(model, pixels, asked.blob, asked.unit)
     values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=asked.kind, **settings.sensing)
     named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit))}]")

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import windows
 from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
+from ..images import as_array
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..tones import check_pixels
@@ -79,13 +80,14 @@ class BlobNet(ABC):
         }
 
     def view(self, image: np.ndarray) -> np.ndarray:
-        """RGB image (H, W, 3) -> pixels (C, H, W) float32, the part the net sees.
+        """RGB image (H, W, 3), or a PIL image -> pixels (C, H, W) float32, the part the net sees.
 
         An ImageError, or a warning, where there is preprocessing and these are no pixels of 0 to 255.
         """
         if self.preprocessing is None:
             return Preprocessing().pixels(image, self.input_shape)
-        check_pixels(np.asarray(image))
+        image = as_array(image)
+        check_pixels(image)
         return self.preprocessing.pixels(image, self.input_shape)
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:

@@ -119,7 +119,7 @@ def beside(
     Parameters
     ----------
     ground : (C, H, W) array or (H, W, 3) uint8 array
-        Pixels, which are drawn by their own values, or `picture`'s of them.
+        Pixels, which are drawn by their own values, or what `picture` makes of them.
     colours : (H, W, 3) uint8 array
     title : str
         Of the map.

@@ -63,7 +63,7 @@ def check_finite(values: np.ndarray, what: str) -> None:
 
 
 def as_corpus(images: Any) -> Any:
-    """Images (m, C, H, W) as `numeric` takes them: of a list, or what else gives them in turn, PIL images as pixels."""
+    """Images as `numeric` takes them: a list of what a list, tuple or iterator gives, with PIL images as (3, H, W)."""
     if not isinstance(images, (list, tuple, Iterator)):
         return images
     return [np.moveaxis(load_image(image), 2, 0) if is_pil(image) else image for image in images]

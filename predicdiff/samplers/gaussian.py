@@ -266,7 +266,7 @@ class GaussianSampler(SavedSampler):
 
     def among(self, tones: Tones) -> GaussianSampler:
         """Itself; refuses or warns where the images that it was fitted to were of another range than these values."""
-        # of the net's pixels the mean is one, whatever is drawn around it
+        # the mean must be pixels, what is drawn around it may leave 0..255
         around = 0.0 if tones.of == "pixels" else 3 * np.sqrt(self._variances())
         check_corpus(float((self.mean - around).min()), float((self.mean + around).max()), tones)
         return self
@@ -298,7 +298,7 @@ class GaussianSampler(SavedSampler):
         if len(pixels) != len(self.mean):
             raise SamplerError(
                 f"the pixels have the shape {pixels.shape}, the sampler was fitted on {len(self.mean)} channels: "
-                f"want ({len(self.mean)}, height, width)."
+                f"want ({len(self.mean)}, height, width), or a sampler fitted on what net.view gives."
             )
         if self.clip is not None and not per_pixel(self.clip):
             refuse_beyond(float(pixels.min()), float(pixels.max()), whose="the pixels'", **_within(self.clip))
@@ -311,9 +311,9 @@ class GaussianSampler(SavedSampler):
 
 
 def _within(clip: tuple[Any, Any]) -> dict[str, Any]:
-    """What values must not leave, for `tones`: those of a net's input are no pixels.
+    """Arguments of `tones.check_range` and `tones.refuse_beyond` for values that draws are clipped among.
 
-    Bounds of each pixel are what a corpus happened to hold: values outside of them are no mistake.
+    Not for bounds of each pixel: they are what a corpus happened to hold, and values outside of them are no mistake.
     """
     low, high = float(clip[0]), float(clip[1])
     wanted = (

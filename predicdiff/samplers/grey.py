@@ -24,9 +24,9 @@ class GreyPatch(SavedSampler):
     Parameters
     ----------
     value : float, one for each channel, or None
-        In pixels, or what else windows lie on. None is the grey of an analysis: 127.5 where a net's preprocessing takes
-        pixels of 0 to 255, 0 in a hidden blob; otherwise by the image's values, see `tones.tones_of`: 0 where it has
-        some below zero, 0.5 where they are 0 to 1, 127.5 where 0 to 255, else their middle.
+        In pixels, or in activations of a hidden blob. None is the grey of what the windows lie on: 127.5 where a net's
+        preprocessing takes pixels of 0 to 255, 0 in a hidden blob, otherwise by the image's values, see
+        `tones.tones_of`.
     """
 
     file = Kind("grey sampler", 1, "GreyPatch(127.5).save('{path}')", SamplerError)
@@ -61,7 +61,7 @@ class GreyPatch(SavedSampler):
 
     @property
     def provenance(self) -> Json:
-        """JSON-able; without a value of its own what an analysis has settled on is in its result."""
+        """JSON-able. The value is None where the patch has none of its own; an analysis' result says which it took."""
         return {"kind": "grey", **self.parts()[1]}
 
     def draw(

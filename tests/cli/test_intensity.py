@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,17 @@ def test_folders_of_twelve_bits_are_as_bright_as_of_eight(refused, net, greys, m
         np.testing.assert_array_equal(eight, twelve)
 
 
+def test_an_image_of_eight_bits_is_taken_as_it_is_beside_a_corpus_of_twelve(cli, net, greys):
+    told = []
+    for corpus, options in (("eight", []), ("twelve", ["--white", 4095])):
+        ask = ["samples", "eight/few/0.png", "--at", "3,4", "-k", 8, "--sampler", "marginal", "-o", f"{corpus}.png"]
+        result = cli(*ask, "--corpus", f"{corpus}/few", *net, *options)
+        assert result.exit_code == 0, result.output
+        told.append("Warning: eight/few/0.png: intensity (--white, --intensity) was not applied" in result.output)
+    assert told == [False, True]
+    assert Path("eight.png").read_bytes() == Path("twelve.png").read_bytes()
+
+
 def test_without_them_a_dark_file_is_warned_of(cli, net, greys):
     os.chdir("twelve")
     result = cli("predict", "few/0.png", *net)
@@ -76,9 +88,9 @@ def test_without_them_a_dark_file_is_warned_of(cli, net, greys):
 def test_what_is_no_intensity_is_refused(refused, net, picture):
     for options, words in (
         (["--white", 4095, "--intensity", "0,4095"], "both say what is white: want one of them"),
-        (["--white", 0], "want finite numbers, black below white"),
+        (["--white", 0], "--white 0: want a number above 0, such as 4095"),
+        (["--white", "nan"], "--white nan: want a number above 0"),
         (["--intensity", "400,-1000"], "want finite numbers, black below white"),
         (["--intensity", "4095"], "want two numbers, of black and of white, such as -1000,400"),
-        (["--intensity", "-1000,400"], "small.png: its black is 0 and its white 255"),
     ):
         assert words in refused("predict", picture, *net, *options)

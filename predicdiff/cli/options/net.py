@@ -178,13 +178,13 @@ class Reading(Options):
         "--white",
         type=float,
         metavar="VALUE",
-        help="White in greys of more than 8 bits, or floats, such as 4095.  [default: by the file's largest value]",
+        help="White in greys of more than 8 bits, such as 4095, or of floats.  [default: by the file's largest value]",
     )
     range: tuple[float, float] | None = option_field(
         "--intensity",
         type=RANGE,
-        help="Black and white in such greys, where black is not 0; what lies outside is cut off. In a folder, files of "
-        "8 bits stay as they are.",
+        help="Black and white in such greys, where black is not 0; what lies outside is cut off. Files of 8 bits stay "
+        "as they are.",
     )
 
     @property
@@ -194,6 +194,8 @@ class Reading(Options):
             return check_intensity(self.range)
         if self.range is not None:
             raise SettingsError("--white and --intensity both say what is white: want one of them.")
+        if not 0 < self.white < np.inf:
+            raise SettingsError(f"--white {self.white:g}: want a number above 0, such as 4095.")
         return check_intensity((0.0, self.white))
 
 

@@ -50,7 +50,7 @@ class Numbers(Value):
 
 
 class UnitName(Value):
-    """Numbers, or the name of a class: whatever is made of other signs."""
+    """Numbers, or the name of a class, which is any text with other signs than numbers have."""
 
     def __init__(self, numbers: Numbers) -> None:
         self.name = self.metavar = numbers.metavar
