@@ -152,7 +152,7 @@ def run(
 
 
 def _check_effort(memory: int, batch_size: int | None) -> None:
-    if not isinstance(memory, (int, float, np.number)) or np.isnan(memory):
+    if not isinstance(memory, (int, float, np.number)) or not np.isfinite(memory):
         raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
     if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
         raise SettingsError(f"batch size {batch_size!r}: want at least 1.")

@@ -16,7 +16,7 @@ from ._version import __version__
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities, settled
 from .checks import check_drawn
 from .errors import ExplanationError, SettingsError
-from .examination import Examined, Trial, examine
+from .examination import Examined, Trial, check_again, examine
 from .explanation import Explanation, Target
 from .images import Frame
 from .noise import Noise
@@ -274,9 +274,23 @@ class Analysis(Plan):
         evaluate: Callable[..., np.ndarray] = self.net.evaluate
         asked = {"blob": self.blob, "units": self.units, "batch_size": batch_size, **hidden}
         values = evaluate(self.pixels, origins, draws, **asked)
+        if start is None and self.settings.repeat == 1 and not self.examined.varies:
+            self._look_again(origins, draws, values)
         for _ in range(self.settings.repeat - 1):
             values = values + evaluate(self.pixels, origins, draws, **asked)
         return values / self.settings.repeat
+
+    def _look_again(self, origins: np.ndarray, draws: Draws, values: np.ndarray) -> None:
+        """Ask once more, alone, for the draw of a tile that changes the units most and for two others."""
+        base = self.readout.base
+        changes = np.nan_to_num(np.abs(values - base), nan=0.0, posinf=0.0).max(axis=2)
+        others = np.random.default_rng(origins[0]).integers(changes.size, size=2)
+        for window, draw in {divmod(int(at), changes.shape[1]) for at in (changes.argmax(), *others)}:
+            patch = (draws.of_window(window) if isinstance(draws, Noise) else draws[window])[draw]
+            image = np.array(self.pixels)
+            rows, columns = (slice(at, at + side) for at, side in zip(origins[window], self.settings.sides))
+            image[:, rows, columns] = patch
+            check_again(self.net, image, self.blob, self.units, values[window, draw], base)
 
     @property
     def _request(self) -> dict[str, Any]:
