@@ -247,16 +247,16 @@ class Analysis(Plan):
 
     def differences(self, tile: slice, draws: Draws, batch_size: int) -> evidence.Difference:
         """Differences (n, T) of a tile's windows for these draws; of channels apart (n, T C), target by target."""
-        origins = self.origins[tile]
+        origins, again = self.origins[tile], self._looks_again(tile)
         if not self.settings.channels_apart:
-            return self.difference(self._values(origins, draws, batch_size))
+            return self.difference(self._values(origins, draws, batch_size, again))
         patches = draws.patches() if isinstance(draws, Noise) else draws
         untouched = windows.cut(self.ground, origins, window=self.settings.sides)[:, None]
         by_channel = []
         for channel in range(len(self.ground)):
             one = np.repeat(untouched, patches.shape[1], axis=1)
             one[:, :, channel] = patches[:, :, channel]
-            by_channel.append(self.difference(self._values(origins, one, batch_size)))
+            by_channel.append(self.difference(self._values(origins, one, batch_size, again)))
         value, variance = (np.stack(parts, axis=2).reshape(len(origins), -1) for parts in zip(*by_channel))
         return evidence.Difference(value, variance)
 
@@ -267,25 +267,35 @@ class Analysis(Plan):
         sampled = 0.0 if population is None else values.shape[1] / max(1, population)
         return self.readout.difference(values, sampled=sampled)
 
-    def _values(self, origins: np.ndarray, draws: Draws, batch_size: int) -> np.ndarray:
+    def _values(self, origins: np.ndarray, draws: Draws, batch_size: int, again: bool) -> np.ndarray:
         start = self.settings.start
         hidden = {} if start is None else {"start": start}
         # a net that says so takes noise and hidden starts too, beyond `protocols.Net`
         evaluate: Callable[..., np.ndarray] = self.net.evaluate
         asked = {"blob": self.blob, "units": self.units, "batch_size": batch_size, **hidden}
         values = evaluate(self.pixels, origins, draws, **asked)
-        if start is None and self.settings.repeat == 1 and not self.examined.varies:
+        if again:
             self._look_again(origins, draws, values)
         for _ in range(self.settings.repeat - 1):
             values = values + evaluate(self.pixels, origins, draws, **asked)
         return values / self.settings.repeat
 
+    def _looks_again(self, tile: slice) -> bool:
+        """Whether the net is asked again for some of a tile: always where that takes no time beside the tile itself.
+
+        Of a net that computes only what changes, in tiles that lie twice as far apart each time.
+        """
+        if self.settings.start is not None or self.settings.repeat > 1 or self.examined.varies:
+            return False
+        number = tile.start // max(1, tile.stop - tile.start)
+        return not self.abilities.incremental or number & (number - 1) == 0
+
     def _look_again(self, origins: np.ndarray, draws: Draws, values: np.ndarray) -> None:
-        """Ask once more, alone, for the draw of a tile that changes the units most and for two others."""
+        """Ask once more, alone, for the draw that changes the units most and for another."""
         base = self.readout.base
         changes = np.nan_to_num(np.abs(values - base), nan=0.0, posinf=0.0).max(axis=2)
-        others = np.random.default_rng(origins[0]).integers(changes.size, size=2)
-        for window, draw in {divmod(int(at), changes.shape[1]) for at in (changes.argmax(), *others)}:
+        other = np.random.default_rng(origins[0]).integers(changes.size)
+        for window, draw in {divmod(int(at), changes.shape[1]) for at in (changes.argmax(), other)}:
             patch = (draws.of_window(window) if isinstance(draws, Noise) else draws[window])[draw]
             image = np.array(self.pixels)
             rows, columns = (slice(at, at + side) for at, side in zip(origins[window], self.settings.sides))

@@ -112,6 +112,7 @@ class ModuleNet(TorchNet):
         )
         super().__init__(facts, place)
         self._ask_twice(watch)
+        self.incremental = self._module_graph is not None
 
     def _ask_twice(self, watch: Watch) -> None:
         """Find out whether the module draws, mixes the images of a batch or remembers them."""
