@@ -62,7 +62,7 @@ class Watch:
 
 def _answer(module: nn.Module, inputs: np.ndarray, device: torch.device) -> np.ndarray:
     with evaluating(module), exactly(), torch.inference_mode():
-        return np.asarray(module(torch.from_numpy(inputs).to(device)).double().cpu().numpy())
+        return np.asarray(module(torch.tensor(inputs, device=device)).double().cpu().numpy())
 
 
 def _weights(module: nn.Module) -> dict[str, tuple[int, str]]:
