@@ -148,7 +148,14 @@ def _beyond_rounding(net: Net, blob: str, given: np.ndarray, wanted: np.ndarray,
 
 
 def check_again(
-    net: Net, image: np.ndarray, blob: str, units: Sequence[Unit], values: np.ndarray, base: np.ndarray
+    net: Net,
+    image: np.ndarray,
+    blob: str,
+    units: Sequence[Unit],
+    values: np.ndarray,
+    base: np.ndarray,
+    *,
+    when: str = "for a draw in the run",
 ) -> None:
     """Hold what a run gave of an image against what the net gives when it is asked for that image alone.
 
@@ -159,11 +166,13 @@ def check_again(
     ----------
     net : Net
     image : (C, H, W) array
-        The explained image with a draw in it.
+        The explained image, with a draw in it or as it is.
     blob : str
     units : sequence of T Unit
     values, base : (T,) arrays
         What the run gave of the units for it, and what the net gave for the explained image.
+    when : str
+        For the message: for what the run gave the values.
 
     Raises
     ------
@@ -179,10 +188,10 @@ def check_again(
     except (OutOfMemoryError, MemoryError):
         return
     raise SettingsError(
-        f"net {net.name!r} gave other values of {blob!r} for a draw in the run than it gives for the same draw alone "
-        f"(by {gap:.2g}): a map of it would be wrong. If the others in a batch make the difference, net.one_by_one() "
-        "is the same net, asked for one image at a time. If it draws by itself, turn that off, or average over several "
-        "passes (repeat=, --repeat). If it has changed meanwhile, or changes by being asked, stop that."
+        f"net {net.name!r} gave other values of {blob!r} {when} than it gives now, asked for that alone (by "
+        f"{gap:.2g}): a map of it would be wrong. If the others in a batch make the difference, net.one_by_one() is "
+        "the same net, asked for one image at a time. If it draws by itself, turn that off, or average over several "
+        "passes (repeat=, --repeat). If it was changed, begin anew, without the checkpoint if there is one."
     )
 
 

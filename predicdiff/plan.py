@@ -280,15 +280,19 @@ class Analysis(Plan):
             values = values + evaluate(self.pixels, origins, draws, **asked)
         return values / self.settings.repeat
 
+    @property
+    def steady(self) -> bool:
+        """Whether the net is held to one answer each time."""
+        return self.settings.repeat == 1 and not self.examined.varies
+
     def _looks_again(self, tile: slice) -> bool:
         """Whether the net is asked again for some of a tile: always where that takes no time beside the tile itself.
 
         Of a net that computes only what changes, in tiles that lie twice as far apart each time.
         """
-        if self.settings.start is not None or self.settings.repeat > 1 or self.examined.varies:
-            return False
         number = tile.start // max(1, tile.stop - tile.start)
-        return not self.abilities.incremental or number & (number - 1) == 0
+        often = not self.abilities.incremental or number & (number - 1) == 0
+        return often and self.steady and self.settings.start is None
 
     def _look_again(self, origins: np.ndarray, draws: Draws, values: np.ndarray) -> None:
         """Ask once more, alone, for the draw that changes the units most and for another."""

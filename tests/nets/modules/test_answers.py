@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -279,6 +280,35 @@ def test_a_module_that_mixes_long_batches_alone_is_found_out_in_the_run() -> Non
     np.testing.assert_allclose(
         result.relevance[0, ::4, ::4].ravel(), result.base[0] - by_hand.mean(1), rtol=0, atol=rounding
     )
+
+
+class Gained(Plain):
+    gain = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x * self.gain)
+
+
+def test_a_module_that_is_changed_in_a_run_or_before_it_goes_on_is_found_out(tmp_path: Path) -> None:
+    """Neither its weights nor its description tell: the first tiles would be those of another net."""
+    sampler, asked = pd.MarginalSampler(CORPUS), {**ASKED, "stride": 1, "samples": 9}
+
+    def change(done: int, windows: int) -> None:
+        module.gain = 2.0 if done == windows else 1.0
+
+    def leave(done: int, _: int) -> None:
+        raise KeyboardInterrupt
+
+    module = made(Gained)
+    with pytest.raises(SettingsError, match="other values of 'prob' for the image at the beginning of the run"):
+        pd.explain(pd.load_net(module, input_shape=SHAPE), IMAGE, sampler, progress=change, **asked)
+    module = made(Gained)
+    net = pd.load_net(module, input_shape=SHAPE)
+    with pytest.raises(KeyboardInterrupt):
+        pd.explain(net, IMAGE, sampler, progress=leave, checkpoint=tmp_path / "tiles", **asked)
+    change(1, 1)
+    with pytest.raises(SettingsError, match=r"other values of 'prob' for the image in the run that left .*tiles"):
+        pd.explain(pd.load_net(module, input_shape=SHAPE), IMAGE, sampler, checkpoint=tmp_path / "tiles", **asked)
 
 
 @pytest.mark.parametrize(
