@@ -48,7 +48,11 @@ class Noise:
     def of_window(self, window: int) -> np.ndarray:
         """One window's patches (S, C, h, w)."""
         one = slice(window, window + 1)
-        part = replace(self, normal=self.normal[one], means=self.means[one], laws=self.laws[one])
+        limits = self.limits
+        if limits is not None:
+            low, high = (np.asarray(limit)[one] if np.ndim(limit) else limit for limit in limits)
+            limits = low, high
+        part = replace(self, normal=self.normal[one], means=self.means[one], laws=self.laws[one], limits=limits)
         return part.patches()[0]
 
     def patches(self) -> np.ndarray:
