@@ -25,6 +25,7 @@ class NetAbilities:
     outcomes: int | None = None
     takes_noise: bool = False
     preferred_batch: int = 0  # it likes none better
+    incremental: bool = False
     precision: str | None = None  # it has but one
     with_weights: Callable[..., Net] | None = None
     bytes_needed: Callable[..., tuple[int, int]] | None = None

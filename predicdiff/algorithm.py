@@ -15,6 +15,7 @@ from ._version import __version__
 from .abilities import NetAbilities
 from .between import Spread, interpolated
 from .errors import ConfidenceWarning, ExplanationError, InputWarning, SettingsError, warn
+from .examination import check_again
 from .executors.here import Executor, run_tiles
 from .explanation import Explanation, Target
 from .files import as_path
@@ -148,16 +149,26 @@ def run(
     check_progress(progress)
     path = None if checkpoint is None else as_path(checkpoint, "the checkpoint")
     with Journal(path, analysis.identity, first_state(analysis, memory, batch_size)) as journal:
+        if journal.tiles:
+            _check_base(analysis, journal.state.get("base"), f"for the image in the run that left {path}")
         tiles = analysis.tiles(int(journal.state["tile"]))
         windows_before = windows_done(tiles, journal)
         batch = executor(analysis, tiles, journal, progress)
         results = [journal.tiles[number] for number in range(len(tiles))]
+    _check_base(analysis, analysis.readout.base, "for the image at the beginning of the run")
     effort = {"seconds": time.perf_counter() - started, "windows_before": windows_before, "batch_size": batch}
     return _assemble(analysis, results, notes, {**effort, **_effort(analysis, before)})
 
 
+def _check_base(analysis: Analysis, base: Any, when: str) -> None:
+    """Refuse to put tiles together if the net gives another ``base`` (T,) for the image than it did."""
+    if base is not None and analysis.steady:  # files of earlier releases have none
+        pixels, blob, units = analysis.pixels, analysis.blob, analysis.units
+        check_again(analysis.net, pixels, blob, units, np.asarray(base, np.float64), analysis.readout.base, when=when)
+
+
 def _check_effort(memory: int, batch_size: int | None) -> None:
-    if not isinstance(memory, (int, float, np.number)) or np.isnan(memory):
+    if not isinstance(memory, (int, float, np.number)) or not np.isfinite(memory):
         raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
     if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
         raise SettingsError(f"batch size {batch_size!r}: want at least 1.")
@@ -168,9 +179,13 @@ def windows_done(tiles: Sequence[slice], journal: Journal) -> int:
     return sum(tiles[number].stop - tiles[number].start for number in journal.tiles)
 
 
-def first_state(plan: Plan, memory: int, batch_size: int | None) -> dict[str, int]:
-    """How a run is cut up, which a continued one takes over: the batch size, and evaluations in a tile."""
-    return {"batch_size": plan.batch(memory, batch_size), "tile": plan.tile(memory)}
+def first_state(plan: Plan, memory: int, batch_size: int | None) -> Json:
+    """How a run is cut up, which a continued one takes over, and what it set out from.
+
+    The batch size, evaluations in a tile, and the units' values for the image.
+    """
+    base = plan.readout.base.tolist()
+    return {"batch_size": plan.batch(memory, batch_size), "tile": plan.tile(memory), "base": base}
 
 
 def _work(abilities: NetAbilities) -> tuple[float, float]:

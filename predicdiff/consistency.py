@@ -140,7 +140,7 @@ def _real(net: Net, blob: str, inputs: np.ndarray, one: np.ndarray, other: np.nd
     if question is not _both_ways:  # the same passes again, which the order of additions alone can change a little
         return gap if gap > AGAIN * scale else 0.0
     forward = _forward(net, blob)
-    return gap if gap > WOBBLE * _difference(forward(inputs), forward(_nudged(inputs))) else 0.0
+    return gap if gap > WOBBLE * _difference(forward(inputs), forward(nudged(inputs))) else 0.0
 
 
 def _exactly(net: Net, blob: str, inputs: np.ndarray, question: Question) -> float | None:
@@ -165,7 +165,8 @@ def _difference(one: np.ndarray, other: np.ndarray) -> float:
     return largest(one[finite] - other[finite])
 
 
-def _nudged(inputs: np.ndarray) -> np.ndarray:
+def nudged(inputs: np.ndarray) -> np.ndarray:
+    """Inputs with a little more than their own rounding: what that changes, rounding may change."""
     noise: Any = np.random.default_rng(0).uniform(-NUDGE, NUDGE, inputs.shape)
     return np.asarray(inputs * (1 + noise), np.float32)
 

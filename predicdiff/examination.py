@@ -76,11 +76,14 @@ class Examined:
         Whether it is to be given one image at a time.
     notes : tuple of str
         For the reader of the result.
+    varies : bool
+        Whether it answers differently each time, which the reader is told.
     """
 
     net: Net
     alone: bool = False
     notes: tuple[str, ...] = ()
+    varies: bool = False
 
 
 def examine(net: Net, trial: Trial) -> Examined:
@@ -97,7 +100,7 @@ def _that_draws(net: Net, trial: Trial, gap: float) -> Examined:
     note = _varying(net.name, trial.blob, gap, trial.repeat)
     if trial.repeat == 1:
         warn(note, InputWarning)
-    found = Examined(net, abilities.alone, (note,))
+    found = Examined(net, abilities.alone, (note,), varies=True)
     first, second = _evaluated(net, trial), _evaluated(net, trial)
     if abilities.renewed is None or first is None or second is None or not np.array_equal(first, second):
         return found
@@ -128,7 +131,7 @@ def _read_anew(found: Examined, net: Net) -> Examined:
     """A net that was made anew of what has changed, and a warning."""
     note = f"Net {net.name!r} has changed since it was loaded, and was read anew. Load it again."
     warn(note, InputWarning)
-    return Examined(net, found.alone or net_abilities(net).alone, (*found.notes, note))
+    return Examined(net, found.alone or net_abilities(net).alone, (*found.notes, note), found.varies)
 
 
 def _that_agrees(found: Examined, trial: Trial, values: np.ndarray) -> Examined:
@@ -162,9 +165,68 @@ def _gap(net: Net, trial: Trial, values: np.ndarray) -> float:
     wanted = read(values, list(trial.units))
     if trial.start is not None:
         given, wanted = given[:1], wanted[:1]
+    return _beyond_rounding(exact, trial.blob, given, wanted, values)
+
+
+def _beyond_rounding(net: Net, blob: str, given: np.ndarray, wanted: np.ndarray, values: np.ndarray) -> float:
+    """By how much units' values (n, T) differ from those that are wanted, of a blob with ``values`` (b, ...)."""
     # a probability has the rounding of its logarithm, any other value that of the largest in its blob
-    scale = consistency.largest(wanted if trial.blob == net.output else values)
-    return consistency.disagreement(given, wanted, scale=scale)
+    scale = consistency.largest(wanted if blob == net.output else values)
+    return consistency.disagreement(given, wanted, scale=scale, precision=net_abilities(net).precision)
+
+
+def check_again(
+    net: Net,
+    image: np.ndarray,
+    blob: str,
+    units: Sequence[Unit],
+    values: np.ndarray,
+    base: np.ndarray,
+    *,
+    when: str = "for a draw in the run",
+) -> None:
+    """Hold what a run gave of an image against what the net gives when it is asked for that image alone.
+
+    What neither the explained image nor its first draws show comes out here: of a net that mixes long batches alone,
+    that draws now and then, or that is no longer what it was.
+
+    Parameters
+    ----------
+    net : Net
+    image : (C, H, W) array
+        The explained image, with a draw in it or as it is.
+    blob : str
+    units : sequence of T Unit
+    values, base : (T,) arrays
+        What the run gave of the units for it, and what the net gave for the explained image.
+    when : str
+        For the message: for what the run gave the values.
+
+    Raises
+    ------
+    SettingsError
+    """
+    inputs = net.encode(image[None])
+    try:
+        answer = net.forward(inputs, [blob])[blob]
+        wanted = read(answer, list(units))
+        gap = _beyond_rounding(net, blob, np.stack([base, values]), np.concatenate([base[None], wanted]), answer)
+        if not gap or gap <= consistency.WOBBLE * _wobble(net, blob, units, inputs, wanted):
+            return
+    except (OutOfMemoryError, MemoryError):
+        return
+    raise SettingsError(
+        f"net {net.name!r} gave other values of {blob!r} {when} than it gives now, asked for that alone (by "
+        f"{gap:.2g}): a map of it would be wrong. If the others in a batch make the difference, net.one_by_one() is "
+        "the same net, asked for one image at a time. If it draws by itself, turn that off, or average over several "
+        "passes (repeat=, --repeat). If it was changed, begin anew, without the checkpoint if there is one."
+    )
+
+
+def _wobble(net: Net, blob: str, units: Sequence[Unit], inputs: np.ndarray, answer: np.ndarray) -> float:
+    """By how much the units' values change with the rounding of the input."""
+    nudged = read(net.forward(consistency.nudged(inputs), [blob])[blob], list(units))
+    return float(np.nan_to_num(np.abs(nudged - answer), posinf=0.0).max())
 
 
 def _in_float32(net: Net) -> Net:

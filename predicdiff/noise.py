@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Tuple, Union
 
 import numpy as np
@@ -44,6 +44,16 @@ class Noise:
         """What the patches have, (n, S, C, h, w)."""
         count, samples, blocks, size = self.normal.shape
         return count, samples, blocks * size // math.prod(self.window), *self.window
+
+    def of_window(self, window: int) -> np.ndarray:
+        """One window's patches (S, C, h, w)."""
+        one = slice(window, window + 1)
+        limits = self.limits
+        if limits is not None:
+            low, high = (np.asarray(limit)[one] if np.ndim(limit) else limit for limit in limits)
+            limits = low, high
+        part = replace(self, normal=self.normal[one], means=self.means[one], laws=self.laws[one], limits=limits)
+        return part.patches()[0]
 
     def patches(self) -> np.ndarray:
         """Patches (n, S, C, h, w) float32.

@@ -16,7 +16,7 @@ from ._version import __version__
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities, settled
 from .checks import check_drawn
 from .errors import ExplanationError, SettingsError
-from .examination import Examined, Trial, examine, up_to_date
+from .examination import Examined, Trial, check_again, examine, up_to_date
 from .explanation import Explanation, Target
 from .images import Frame
 from .noise import Noise
@@ -187,11 +187,13 @@ class Analysis(Plan):
     sampler: Sampler
     drawing: SamplerAbilities
     alone: bool = False
+    varies: bool = False
 
     def with_net(self, examined: Examined) -> Analysis:
         """The same with a net that was tried out, one image at a time if that is needed."""
         net, notes = examined.net, (*self.notes, *examined.notes)
-        return replace(self, net=net, abilities=net_abilities(net), alone=examined.alone, notes=notes)
+        told: dict[str, Any] = {"alone": examined.alone, "varies": examined.varies, "notes": notes}
+        return replace(self, net=net, abilities=net_abilities(net), **told)
 
     def trial(self) -> Trial:
         """What the net is tried out on: a draw for the first window and one for another, amid the image."""
@@ -257,16 +259,16 @@ class Analysis(Plan):
 
     def differences(self, tile: slice, draws: Draws, batch_size: int) -> evidence.Difference:
         """Differences (n, T) of a tile's windows for these draws; of channels apart (n, T C), target by target."""
-        origins = self.origins[tile]
+        origins, again = self.origins[tile], self._looks_again(tile)
         if not self.settings.channels_apart:
-            return self.difference(self._values(origins, draws, batch_size))
+            return self.difference(self._values(origins, draws, batch_size, again))
         patches = draws.patches() if isinstance(draws, Noise) else draws
         untouched = windows.cut(self.ground, origins, window=self.settings.sides)[:, None]
         by_channel = []
         for channel in range(len(self.ground)):
             one = np.repeat(untouched, patches.shape[1], axis=1)
             one[:, :, channel] = patches[:, :, channel]
-            by_channel.append(self.difference(self._values(origins, one, batch_size)))
+            by_channel.append(self.difference(self._values(origins, one, batch_size, again)))
         value, variance = (np.stack(parts, axis=2).reshape(len(origins), -1) for parts in zip(*by_channel))
         return evidence.Difference(value, variance)
 
@@ -277,16 +279,44 @@ class Analysis(Plan):
         sampled = 0.0 if population is None else values.shape[1] / max(1, population)
         return self.readout.difference(values, sampled=sampled)
 
-    def _values(self, origins: np.ndarray, draws: Draws, batch_size: int) -> np.ndarray:
+    def _values(self, origins: np.ndarray, draws: Draws, batch_size: int, again: bool) -> np.ndarray:
         start = self.settings.start
         hidden = {} if start is None else {"start": start}
         # a net that says so takes noise and hidden starts too, beyond `protocols.Net`
         evaluate: Callable[..., np.ndarray] = self.net.evaluate
         asked = {"blob": self.blob, "units": self.units, "batch_size": batch_size, **hidden}
         values = evaluate(self.pixels, origins, draws, **asked)
+        if again:
+            self._look_again(origins, draws, values)
         for _ in range(self.settings.repeat - 1):
             values = values + evaluate(self.pixels, origins, draws, **asked)
         return values / self.settings.repeat
+
+    @property
+    def steady(self) -> bool:
+        """Whether the net is held to one answer each time."""
+        return self.settings.repeat == 1 and not self.varies
+
+    def _looks_again(self, tile: slice) -> bool:
+        """Whether the net is asked again for some of a tile: always where that takes no time beside the tile itself.
+
+        Of a net that computes only what changes, in tiles that lie twice as far apart each time.
+        """
+        number = tile.start // max(1, tile.stop - tile.start)
+        often = not self.abilities.incremental or number & (number - 1) == 0
+        return often and self.steady and self.settings.start is None
+
+    def _look_again(self, origins: np.ndarray, draws: Draws, values: np.ndarray) -> None:
+        """Ask once more, alone, for the draw that changes the units most and for another."""
+        base = self.readout.base
+        changes = np.nan_to_num(np.abs(values - base), nan=0.0, posinf=0.0).max(axis=2)
+        other = np.random.default_rng(origins[0]).integers(changes.size)
+        for window, draw in {divmod(int(at), changes.shape[1]) for at in (changes.argmax(), other)}:
+            patch = (draws.of_window(window) if isinstance(draws, Noise) else draws[window])[draw]
+            image = np.array(self.pixels)
+            rows, columns = (slice(at, at + side) for at, side in zip(origins[window], self.settings.sides))
+            image[:, rows, columns] = patch
+            check_again(self.net, image, self.blob, self.units, values[window, draw], base)
 
     @property
     def _request(self) -> dict[str, Any]:

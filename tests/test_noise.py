@@ -40,6 +40,12 @@ def test_patches_equal_explicit_sums(blocks: int, size: int, laws: int) -> None:
     np.testing.assert_allclose(patches, by_hand(draws), rtol=1e-6, atol=1e-6)
 
 
+def test_one_windows_patches_are_those_among_all() -> None:
+    low = np.random.default_rng(1).normal(-1, 0.3, (WINDOWS, 3, *SIDES))
+    draws = noise(limits=(low, 1.0))
+    np.testing.assert_array_equal(draws.of_window(4), draws.patches()[4])
+
+
 def test_patches_are_cut_off_at_two_numbers() -> None:
     patches = noise(limits=(-0.5, 1.0)).patches()
     np.testing.assert_array_equal(patches, np.clip(noise().patches(), -0.5, 1.0))

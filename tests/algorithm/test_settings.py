@@ -174,6 +174,7 @@ def test_any_object_with_draw_is_a_sampler() -> None:
         ({"batch_size": 0}, SettingsError, "batch size 0: want at least 1"),
         ({"batch_size": 2.5}, SettingsError, "batch size 2.5: want at least 1"),
         ({"memory": "4GB"}, SettingsError, "memory = '4GB': want a number of bytes"),
+        ({"memory": float("inf")}, SettingsError, "memory = inf: want a number of bytes"),
         ({"sampler": "marginal"}, SamplerError, "the sampler is a str: want a MarginalSampler"),
         ({"sampler": GaussianSampler}, SamplerError, "the sampler is the class GaussianSampler"),
         ({"units": [9]}, BlobError, r"unit 9 is out of range: blob 'prob' has the shape \(4,\)"),

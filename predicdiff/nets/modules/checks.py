@@ -22,6 +22,7 @@ def tried(
 
     A module that does not take two images at once, or does not answer for each, is tried with one.
     """
+    _check_mode(module, name)
     zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
     with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
         try:
@@ -38,6 +39,19 @@ def tried(
         if device.type == "cpu" and _runs_channels_last(module, zeros[:1] if alone else zeros):
             seen.layout = torch.channels_last
     return seen, own, alone
+
+
+def _check_mode(module: nn.Module, name: str) -> None:
+    """Warn of a module in train mode that does more than torch's own do when it is put into evaluation mode."""
+    for child in module.modules():
+        kind = type(child)
+        if child.training and kind.train is not nn.Module.train and kind.__module__.partition(".")[0] != "torch":
+            warn(
+                f"{name} is in train mode, and {kind.__name__} has a train() of its own, which is not called here: "
+                "call eval() on the module before it is loaded.",
+                InputWarning,
+            )
+            return
 
 
 def _answers(module: nn.Module, name: str, zeros: Tensor, output: str) -> tuple[DryRun, tuple[int, ...]]:

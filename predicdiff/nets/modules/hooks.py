@@ -244,6 +244,11 @@ class Replacer(Listeners):
         self._left = {name: calls for name, (calls, _) in values.items()}
         super().__init__(module, {name: functools.partial(self._replace, name) for name in values})
 
+    @property
+    def missed(self) -> list[str]:
+        """Submodules that were called less often or more often than that."""
+        return [name for name, left in self._left.items() if left]
+
     def _replace(self, name: str, output: object) -> Tensor | None:
         self._left[name] -= 1
         return self._values[name][1].clone() if self._left[name] == 0 else None

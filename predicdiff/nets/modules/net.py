@@ -24,6 +24,7 @@ from .checks import checked_shape, tried
 from .endings import ENDINGS
 from .hooks import Recorder, Replacer, copied, hook_names
 from .pickling import check_pickles
+from .remembering import Watch
 from .state import device_of, evaluating, own_weights, placed, same_random, structure
 from .trial import checked_graph, fails_alone, made_up, noise
 
@@ -89,6 +90,7 @@ class ModuleNet(TorchNet):
         place = device_of(self.module) or choose_device(device)
         self._kind, self._ending = output, ENDINGS[output]
         self._own = self._ending.own
+        watch = Watch(self.module, name)
         with same_random(place):
             self._seen, own, self.alone = tried(self.module, name, shape, place, output)
             self._layout = self._seen.layout
@@ -106,10 +108,10 @@ class ModuleNet(TorchNet):
             preprocessing=preprocessing, labels=labels, training_instances=training_instances,
         )  # fmt: skip
         super().__init__(facts, place)
-        self._ask_twice()
+        self._ask_twice(watch)
 
-    def _ask_twice(self) -> None:
-        """Find out whether the module draws, or mixes the images of a batch: it is computed wholly then."""
+    def _ask_twice(self, watch: Watch) -> None:
+        """Find out whether the module draws, mixes the images of a batch or remembers them."""
         plain = self.preprocessing is None
         inputs = made_up(self.input_shape) if plain else self._encode(noise(self.input_shape), (0, 0))
         try:
@@ -119,9 +121,12 @@ class ModuleNet(TorchNet):
             return
         if came.varies:
             self._module_graph, self.dense_because = None, "it answers differently each time"
-        elif came.mixed:
+            return
+        if came.mixed:
             self._go_alone()
             warn(consistency.mixed(self.name, self._own, came.mixed), InputWarning)
+        with same_random(self.device):
+            watch.look(inputs[:1] if self.alone else inputs, self.device)
 
     def _go_alone(self) -> None:
         super()._go_alone()
@@ -191,14 +196,27 @@ class ModuleNet(TorchNet):
         own = {self._own, self.output}
         inner = {blob: self._seen.calls[blob] for blob in blobs if blob not in own}
         replaced = {blob: (self._seen.calls[blob], value) for blob, value in changed.items()}
-        with evaluating(self.module), Replacer(self.module, replaced), Recorder(
-            self.module, inner, stop=not own.intersection(blobs)
+        stop = self._module_graph is not None and not own.intersection(
+            blobs
+        )  # else calls may differ from the dry run's
+        with evaluating(self.module), Replacer(self.module, replaced) as replacer, Recorder(
+            self.module, inner, stop=stop
         ) as recorder:
             result = recorder.run(inputs.contiguous(memory_format=self._layout))
         values = recorder.values
         if result is not None:
+            self._check_calls(replacer.missed)
             values.update(self._ending.named(result))
         return {blob: self._checked_blob(blob, values.get(blob), len(inputs)) for blob in blobs}
+
+    def _check_calls(self, missed: Sequence[str]) -> None:
+        """Refuse a run in which a start was not called as often as in the dry run: its last output was not replaced."""
+        if missed:
+            blob = missed[0]
+            raise BlobError(
+                f"blob {blob!r} of net {self.name!r} was computed {self._seen.calls[blob]} times for a black image and "
+                "another number of times for this one, so its last output cannot be taken away: choose another start."
+            )
 
     def _checked_blob(self, blob: str, value: Tensor | None, count: int) -> Tensor:
         """A blob of so many inputs, if it was computed and has the shape that it is known by."""

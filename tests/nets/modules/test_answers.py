@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -78,6 +79,74 @@ class Attending(Plain):
         tokens = x.flatten(2)
         seen = functional.scaled_dot_product_attention(tokens, tokens, tokens, dropout_p=0.2).mean(2)
         return self.linear(self.features(x)) + functional.pad(seen, (0, 2))
+
+
+class Limited(Plain):
+    """Serves five images of a batch, as a mixture of experts of that capacity; no two or three show it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        return torch.cat([y[:5], 0 * y[5:]])
+
+
+class Referred(Plain):
+    """Holds every image against the first that it saw."""
+
+    first: Any = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.first is None:
+            self.first = x.mean()
+        return super().forward(x - self.first)
+
+
+class Initialised(Plain):
+    """Learns a weight from its first images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if float(self.scale) == 0:
+            self.scale.data.fill_(2 + float(x.std()))
+        return super().forward(x * self.scale)
+
+
+class Noting(Plain):
+    """Counts its passes, and keeps what it computed, and a grid for each size; its answers know nothing of that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes, self.grids, self.seen = 0, {}, None
+        self.first = nn.LeakyReLU(inplace=True)
+
+    def features(self, x: Tensor) -> Tensor:
+        self.passes += 1
+        grid = self.grids.setdefault(x.shape[2], torch.linspace(0, 1, x.shape[3]))
+        self.seen = super().features(self.first(x) + grid)  # works in place on its very input
+        return self.seen
+
+
+class OfTwoModes(Plain):
+    """Has a train() of its own."""
+
+    def train(self, mode: bool = True) -> OfTwoModes:
+        self.gain = 2.0 if mode else 1.0
+        return super().train(mode)
+
+
+class Repeating(Plain):
+    """Goes through its convolution as often as the image is bright."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.linear = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(3 * 12 * 12, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(1 + int(x.abs().max() > 0)):
+            x = self.relu(self.conv(x))
+        return self.linear(x.flatten(1))
 
 
 def quantised() -> nn.Module:
@@ -271,3 +340,88 @@ def test_a_run_that_was_begun_without_a_hook_is_another(tmp_path: Any) -> None:
         pd.explain(hooked, IMAGE, sampler, checkpoint=tmp_path / "tiles", **ASKED)
     handle.remove()
     assert pd.load_net(module, input_shape=SHAPE).provenance["definition"] == before
+
+
+def test_a_module_that_mixes_long_batches_alone_is_found_out_in_the_run() -> None:
+    module = made(Limited)
+    by_hand = one_at_a_time(copy.deepcopy(module))
+    net: Any = pd.load_net(module, input_shape=SHAPE)
+    asked = {"measure": "activation", **ASKED}
+    with pytest.raises(SettingsError, match=r"other values of 'prob' for a draw in the run .*one_by_one\(\)"):
+        pd.explain(net, IMAGE, pd.MarginalSampler(CORPUS), batch_size=16, **asked)
+    result = pd.explain(net.one_by_one(), IMAGE, pd.MarginalSampler(CORPUS), **asked)
+    rounding = float32_atol([10.0], 6 * 12 * 12)
+    np.testing.assert_allclose(
+        result.relevance[0, ::4, ::4].ravel(), result.base[0] - by_hand.mean(1), rtol=0, atol=rounding
+    )
+
+
+class Gained(Plain):
+    gain = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x * self.gain)
+
+
+def test_a_module_that_is_changed_in_a_run_or_before_it_goes_on_is_found_out(tmp_path: Path) -> None:
+    """Neither its weights nor its description tell: the first tiles would be those of another net."""
+    sampler, asked = pd.MarginalSampler(CORPUS), {**ASKED, "stride": 1, "samples": 9}
+
+    def change(done: int, windows: int) -> None:
+        module.gain = 2.0 if done == windows else 1.0
+
+    def leave(done: int, _: int) -> None:
+        raise KeyboardInterrupt
+
+    module = made(Gained)
+    with pytest.raises(SettingsError, match="other values of 'prob' for the image at the beginning of the run"):
+        pd.explain(pd.load_net(module, input_shape=SHAPE), IMAGE, sampler, progress=change, **asked)
+    module = made(Gained)
+    net = pd.load_net(module, input_shape=SHAPE)
+    with pytest.raises(KeyboardInterrupt):
+        pd.explain(net, IMAGE, sampler, progress=leave, checkpoint=tmp_path / "tiles", **asked)
+    change(1, 1)
+    with pytest.raises(SettingsError, match=r"other values of 'prob' for the image in the run that left .*tiles"):
+        pd.explain(pd.load_net(module, input_shape=SHAPE), IMAGE, sampler, checkpoint=tmp_path / "tiles", **asked)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [(Referred, "Referred answers otherwise once it has been run"), (Initialised, r"changes its weights \(scale\)")],
+)
+def test_a_module_that_remembers_what_it_was_tried_out_on_is_told_of(kind: type[Plain], says: str) -> None:
+    with pytest.warns(InputWarning, match=says):
+        pd.load_net(made(kind), input_shape=SHAPE)
+
+
+def test_a_module_that_only_keeps_what_it_computed_is_not() -> None:
+    """Warnings are errors here."""
+    pd.load_net(made(Noting), input_shape=SHAPE)
+
+
+def test_a_module_whose_weights_are_not_made_yet_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"has weights that are made when it is first run, such as '1\.weight'"):
+        pd.load_net(nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), input_shape=SHAPE)
+
+
+def test_a_module_with_a_train_mode_of_its_own_is_to_be_put_into_evaluation_mode_before() -> None:
+    with pytest.warns(InputWarning, match="OfTwoModes has a train\\(\\) of its own"):
+        pd.load_net(OfTwoModes().train(), input_shape=SHAPE)
+    pd.load_net(OfTwoModes().eval(), input_shape=SHAPE)
+
+
+def test_a_start_that_is_computed_another_number_of_times_is_no_start() -> None:
+    """The last of its outputs would stay as it is, and the map would be zero."""
+    net = pd.load_net(made(Repeating), input_shape=SHAPE)
+    sampler = pd.MarginalSampler(net.forward(CORPUS, ["conv"])["conv"])
+    with pytest.raises(BlobError, match=r"'conv' .* 1 times for a black image and another number of times"):
+        pd.explain(net, IMAGE, sampler, start="conv", **ASKED)
+
+
+def test_a_hidden_blob_is_the_last_output_however_often_it_was_computed() -> None:
+    module = made(Repeating)
+    inputs = torch.tensor(IMAGE)[None]
+    with torch.no_grad():
+        twice = module.conv(module.relu(module.conv(inputs))).numpy()  # type: ignore[operator]
+    net = pd.load_net(module, input_shape=SHAPE)
+    np.testing.assert_allclose(net.forward(IMAGE[None], ["conv"])["conv"], twice, rtol=0, atol=float32_atol([1.0], 27))
