@@ -70,7 +70,9 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None) ->
 
 
 def as_array(image: Any) -> np.ndarray:
-    """A PIL image as `load_image` reads it, anything else as numpy makes an array of it."""
+    """A PIL image as `load_image` reads it, anything else as numpy makes an array of it; masked pixels are refused."""
+    if np.ma.is_masked(image):
+        raise ImageError("the image has masked pixels, of which numpy would take what lies under the mask: fill them.")
     return load_image(image) if is_pil(image) else np.asarray(image)
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from skimage.transform import resize
 
 from predicdiff.errors import ImageError, SettingsError
-from predicdiff.images import Frame, View, load_image
+from predicdiff.images import Frame, View, as_array, load_image
 
 ROWS, COLUMNS = 6, 9
 ALPHA = np.linspace(0, 255, ROWS * COLUMNS).astype(np.uint8).reshape(ROWS, COLUMNS)
@@ -602,3 +602,11 @@ def test_a_frame_survives_json() -> None:
     again = Frame.from_dict(json.loads(json.dumps(frame.as_dict())))
     assert again == frame
     assert again.size == (40, 32)
+
+
+def test_masked_pixels_are_refused_and_a_mask_that_hides_none_is_not() -> None:
+    image = np.ma.MaskedArray(np.full((3, 4, 3), 7.0))
+    np.testing.assert_array_equal(as_array(image), 7.0)
+    image[0, 0] = np.ma.masked
+    with pytest.raises(ImageError, match="the image has masked pixels"):
+        as_array(image)
