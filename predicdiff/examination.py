@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Sequence, cast
 
 import numpy as np
@@ -12,6 +12,7 @@ from . import consistency, windows
 from .abilities import net_abilities
 from .errors import InputWarning, OutOfMemoryError, SettingsError, warn
 from .protocols import Net, Unit
+from .samplers.hidden import activations_of
 from .units import read
 
 
@@ -157,6 +158,8 @@ def _gap(net: Net, trial: Trial, values: np.ndarray) -> float:
     A net of fewer bits is asked in float32, since their rounding would hide what it is looked for.
     """
     exact = _in_float32(net)
+    if exact is not net and trial.start is not None:
+        trial = replace(trial, ground=activations_of(exact, trial.pixels[None], trial.start)[0])
     given = _evaluated(exact, trial)
     if given is None:
         return 0.0
