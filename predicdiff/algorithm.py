@@ -223,11 +223,11 @@ def _assemble(
     variances = np.concatenate([tile[1] for tile in tiles])
     where: dict[str, Any] = {"window": analysis.settings.sides, "shape": analysis.ground.shape[-2:]}
     readout, targets = analysis.readout, _sources(analysis)
-    maps = Spread(
-        windows.spread(values, analysis.origins, **where), windows.spread_error(variances, analysis.origins, **where)
-    )
     if analysis.interpolates:
         maps = interpolated(evidence.Difference(values, variances), analysis.origins, **where)
+    else:
+        relevance = windows.spread(values, analysis.origins, **where)
+        maps = Spread(relevance, windows.spread_error(variances, analysis.origins, **where))
     return Explanation(
         relevance=maps.relevance,
         stderr=maps.stderr,

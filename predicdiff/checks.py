@@ -27,6 +27,7 @@ BEYOND = {
     "bytes_needed": protocols.Budgeted,
     "check_downstream": protocols.HiddenStarts,
     "evaluation": protocols.TellsEvaluation,
+    "incremental": protocols.ComputesChanges,
     "one_by_one": protocols.RunsAlone,
     "renewed": protocols.CanBeRenewed,
     "in_double": protocols.HasDouble,

@@ -48,9 +48,7 @@ class Trial:
         if self.start is not None:
             return net.encode(np.stack([self.pixels, self.pixels[:, ::-1, ::-1]]))
         images = np.repeat(self.pixels[None], 1 + len(self.origins), axis=0)
-        height, width = self.patches.shape[2:]
-        for image, (row, column), patch in zip(images[1:], self.origins, self.patches):
-            image[:, row : row + height, column : column + width] = patch
+        windows.paste(images[1:], self.patches, self.origins)
         return net.encode(images)
 
     def evaluated(self, net: Net) -> np.ndarray:

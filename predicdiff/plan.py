@@ -312,11 +312,10 @@ class Analysis(Plan):
         changes = np.nan_to_num(np.abs(values - base), nan=0.0, posinf=0.0).max(axis=2)
         other = np.random.default_rng(origins[0]).integers(changes.size)
         for window, draw in {divmod(int(at), changes.shape[1]) for at in (changes.argmax(), other)}:
-            patch = (draws.of_window(window) if isinstance(draws, Noise) else draws[window])[draw]
-            image = np.array(self.pixels)
-            rows, columns = (slice(at, at + side) for at, side in zip(origins[window], self.settings.sides))
-            image[:, rows, columns] = patch
-            check_again(self.net, image, self.blob, self.units, values[window, draw], base)
+            patches = draws.of_window(window) if isinstance(draws, Noise) else draws[window]
+            images = self.pixels[None].copy()
+            windows.paste(images, patches[draw : draw + 1], origins[window : window + 1])
+            check_again(self.net, images[0], self.blob, self.units, values[window, draw], base)
 
     @property
     def _request(self) -> dict[str, Any]:

@@ -177,6 +177,12 @@ class TellsEvaluation(Protocol):
         """How `evaluate` works, in words."""
 
 
+class ComputesChanges(Protocol):
+    """A net whose `evaluate` may compute only what windows change, and so take less time than dense passes."""
+
+    incremental: bool
+
+
 class RunsAlone(Protocol):
     """A net that can compute its inputs one at a time, where the answer for one depends on the others in its batch."""
 

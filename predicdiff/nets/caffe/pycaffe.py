@@ -178,35 +178,22 @@ class CaffeNet(BlobNet):
         if start is None:
             patches = self.encode_patches(origins, patches)
         with self._lock:
-            return self._evaluated(pixels, origins, patches, blob, units, batch_size, start)
-
-    def _evaluated(
-        self,
-        pixels: np.ndarray,
-        origins: np.ndarray,
-        patches: np.ndarray,
-        blob: str,
-        units: list[Unit],
-        batch_size: int,
-        start: str | None,
-    ) -> np.ndarray:
-        """As `_evaluate`, of encoded patches, for the one thread that may."""
-        changed = self._input if start is None else start
-        behind = 1 + (self._writers(changed)[0] if start is None else self._last(changed))
-        end = self._last(blob)
-        kept = self._image(pixels, behind, end, changed)
-        windows, samples = patches.shape[:2]
-        values = np.empty((windows * samples, len(units)))
-        for begin in range(0, len(values), batch_size):
-            rows, draws = np.divmod(np.arange(begin, min(begin + batch_size, len(values))), samples)
-            self._resize(len(rows))
-            for name, value in kept.items():
-                self._net.blobs[name].data[...] = value
-            ground = self._net.blobs[changed].data
-            paste(ground.reshape(len(rows), *as_map(ground.shape[1:])), patches[rows, draws], origins[rows])
-            self._net._forward(behind, end)
-            values[begin : begin + len(rows)] = read(self._net.blobs[blob].data, units)
-        return values.reshape(windows, samples, len(units))
+            changed = self._input if start is None else start
+            behind = 1 + (self._writers(changed)[0] if start is None else self._last(changed))
+            end = self._last(blob)
+            kept = self._image(pixels, behind, end, changed)
+            windows, samples = patches.shape[:2]
+            values = np.empty((windows * samples, len(units)))
+            for begin in range(0, len(values), batch_size):
+                rows, draws = np.divmod(np.arange(begin, min(begin + batch_size, len(values))), samples)
+                self._resize(len(rows))
+                for name, value in kept.items():
+                    self._net.blobs[name].data[...] = value
+                ground = self._net.blobs[changed].data
+                paste(ground.reshape(len(rows), *as_map(ground.shape[1:])), patches[rows, draws], origins[rows])
+                self._net._forward(behind, end)
+                values[begin : begin + len(rows)] = read(self._net.blobs[blob].data, units)
+            return values.reshape(windows, samples, len(units))
 
     def _image(self, pixels: np.ndarray, behind: int, end: int, changed: str) -> dict[str, np.ndarray]:
         """What the untouched image gives of each blob that layers ``behind`` to ``end`` find, and may overwrite."""
