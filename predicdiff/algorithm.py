@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
 from . import evidence, windows
-from ._version import __version__
 from .abilities import NetAbilities
-from .between import Spread, interpolated
-from .errors import ConfidenceWarning, ExplanationError, InputWarning, SettingsError, warn
+from .assembly import assemble, holes
+from .errors import ConfidenceWarning, InputWarning, SettingsError, warn
 from .examination import check_again
 from .executors.here import Executor, run_tiles
-from .explanation import Explanation, Target
+from .explanation import Explanation
 from .files import as_path
 from .journal import Journal
 from .plan import MEMORY, Analysis, Plan, make_plan
 from .protocols import Json, Net, Progress, Sampler, UnitLike
 from .readout import Readout
+from .refinement import reached, stage_told, stages, whole
 from .settings import Settings
 from .units import check_progress
 
@@ -38,7 +36,7 @@ def explain(
     *,
     window: windows.SidesLike = 10,
     samples: int = 20,
-    stride: int = 1,
+    stride: windows.SidesLike = 1,
     blob: str | None = None,
     units: Sequence[UnitLike] | None = None,
     channels: Sequence[int] | None = None,
@@ -52,8 +50,11 @@ def explain(
     start: str | None = None,
     channels_apart: bool = False,
     repeat: int = 1,
-    between: str = "none",
+    between: str | None = None,
+    until: float | None = None,
+    budget: float | None = None,
     progress: Progress | None = None,
+    renew: Callable[[Explanation], object] | None = None,
     checkpoint: str | Path | None = None,
 ) -> Explanation:
     """Which pixels speak for a class, or excite a unit: prediction difference analysis.
@@ -71,8 +72,10 @@ def explain(
         `check_sampler` tries one out.
     window : int or (rows, columns)
         The paper's k; a tuple for windows that are not square.
-    samples, stride : int
-        The paper's S, and the step between windows (1 in the paper, at most the window's smaller side).
+    samples : int
+        The paper's S.
+    stride : int or (rows, columns)
+        The step between windows, 1 in the paper; above the window's side only where evidence is interpolated between.
     blob : str, optional
         Where the units lie; by default the net's probabilities.
     units : sequence of int, (channel, row, column) or str, optional
@@ -100,11 +103,20 @@ def explain(
     repeat : int
         Of a net that draws by itself (dropout, noise): how many passes the values of each draw are averaged over. The
         untouched image's are averaged over ``samples`` times as many, since their error shifts the whole map.
-    between : {"none", "linear"}
-        At a stride above 1, "linear" interpolates the windows' evidence to all places between, and averages as if all
-        had been evaluated: nearer to the map of stride 1 for the same work. The standard error is that of the draws.
+    between : {"linear", "none"}, optional
+        At a stride above 1, "linear", the default, interpolates the windows' evidence to all places between, and
+        averages as if all had been evaluated: nearer to the map of stride 1 for the same work. The standard error is
+        that of the draws; what interpolation leaves out is told beside it. "none" averages the windows that there are.
+    until : float, optional
+        Refine the grid in stages, from a coarse one on, until the ``reliability`` estimated for each target has
+        reached this, such as 0.99, or ``stride`` and ``samples`` are. The result's settings say what was reached;
+        `explain` with these repeats it.
+    budget : float, optional
+        The same until the next stage would not end within so many seconds; the first is evaluated anyhow.
     progress : callable, optional
-        Called with (windows done, windows in all).
+        Called with (windows done, windows in all), with ``until`` and ``budget`` in all stages so far.
+    renew : callable, optional
+        Called with the `Explanation` that each stage gives but the last, whose is returned.
     checkpoint : path, optional
         File that keeps finished tiles; a second call with the same settings goes on from there. It is left in place.
 
@@ -124,10 +136,10 @@ def explain(
     settings = Settings(
         window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels, top=top,
         against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
-        channels_apart=channels_apart, repeat=repeat, between=between,
+        channels_apart=channels_apart, repeat=repeat, between=between, until=until, budget=budget,
     )  # fmt: skip
     analysis = make_plan(net, image, settings).with_sampler(sampler)
-    return run(analysis, memory=memory, batch_size=batch_size, progress=progress, checkpoint=checkpoint)
+    return run(analysis, memory=memory, batch_size=batch_size, progress=progress, renew=renew, checkpoint=checkpoint)
 
 
 def run(
@@ -137,6 +149,7 @@ def run(
     batch_size: int | None = None,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
+    renew: Callable[[Explanation], object] | None = None,
     executor: Executor = run_tiles,
 ) -> Explanation:
     """Work through an analysis' tiles, those of an interrupted run excepted; parameters as for `explain`.
@@ -148,16 +161,30 @@ def run(
     started, before = time.perf_counter(), _work(analysis.abilities)
     check_progress(progress)
     path = None if checkpoint is None else as_path(checkpoint, "the checkpoint")
-    with Journal(path, analysis.identity, first_state(analysis, memory, batch_size)) as journal:
+    refines = analysis.settings.refines
+    told: list[Json] = []
+    with Journal(path, analysis.tiles_identity, first_state(analysis, memory, batch_size)) as journal:
         if journal.tiles:
             _check_base(analysis, journal.state.get("base"), f"for the image in the run that left {path}")
-        tiles = analysis.tiles(int(journal.state["tile"]))
-        windows_before = windows_done(tiles, journal)
-        batch = executor(analysis, tiles, journal, progress)
-        results = [journal.tiles[number] for number in range(len(tiles))]
-    _check_base(analysis, analysis.readout.base, "for the image at the beginning of the run")
-    effort = {"seconds": time.perf_counter() - started, "windows_before": windows_before, "batch_size": batch}
-    return _assemble(analysis, results, notes, {**effort, **_effort(analysis, before)})
+        for stage in (
+            stages(analysis, journal, executor, progress) if refines else whole(analysis, journal, executor, progress)
+        ):
+            _check_base(analysis, analysis.readout.base, "for the image at the beginning of the run")
+            explanation = assemble(stage.analysis, stage.difference, identity=analysis.identity, notes=notes)
+            seconds = time.perf_counter() - started
+            effort = {"seconds": seconds, "windows_before": stage.windows_before, "batch_size": stage.batch}
+            explanation.provenance.update({**effort, **_effort(analysis, before)})
+            if refines:
+                told.append(stage_told(explanation))
+                explanation.provenance["stages"] = list(told)
+            if not stage.coming or reached(explanation, stage, analysis.settings, seconds):
+                break
+            explanation.provenance["finished"] = False
+            if renew is not None:
+                renew(explanation)
+    for note in holes(stage.difference.value):
+        warn(note, InputWarning)
+    return explanation
 
 
 def _check_base(analysis: Analysis, base: Any, when: str) -> None:
@@ -172,11 +199,6 @@ def _check_effort(memory: int, batch_size: int | None) -> None:
         raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
     if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
         raise SettingsError(f"batch size {batch_size!r}: want at least 1.")
-
-
-def windows_done(tiles: Sequence[slice], journal: Journal) -> int:
-    """How many windows lie in the tiles that a journal holds."""
-    return sum(tiles[number].stop - tiles[number].start for number in journal.tiles)
 
 
 def first_state(plan: Plan, memory: int, batch_size: int | None) -> Json:
@@ -214,74 +236,3 @@ def _warn_if_flattened(readout: Readout, scores: str | None) -> list[str]:
         note += f" Explain the pre-softmax blob instead: blob={scores!r}."
     warn(note, ConfidenceWarning)
     return [note]
-
-
-def _assemble(
-    analysis: Analysis, tiles: Sequence[tuple[np.ndarray, ...]], notes: list[str], effort: Json
-) -> Explanation:
-    values = np.concatenate([tile[0] for tile in tiles])
-    variances = np.concatenate([tile[1] for tile in tiles])
-    where: dict[str, Any] = {"window": analysis.settings.sides, "shape": analysis.ground.shape[-2:]}
-    readout, targets = analysis.readout, _sources(analysis)
-    if analysis.interpolates:
-        maps = interpolated(evidence.Difference(values, variances), analysis.origins, **where)
-    else:
-        relevance = windows.spread(values, analysis.origins, **where)
-        maps = Spread(relevance, windows.spread_error(variances, analysis.origins, **where))
-    return Explanation(
-        relevance=maps.relevance,
-        stderr=maps.stderr,
-        targets=targets,
-        base=np.repeat(readout.base[: len(readout.targets)], len(targets) // len(readout.targets)),
-        pixels=analysis.pixels,
-        unit="bits" if readout.measure == "evidence" else "activation",
-        settings=analysis.record,
-        provenance={**analysis.identity, **effort, "versions": versions()},
-        notes=notes + [*analysis.notes, *_holes(analysis, values), *_sampler_notes(analysis)],
-        image=analysis.seen.image,
-        frame=analysis.seen.frame,
-    )
-
-
-def _holes(analysis: Analysis, values: np.ndarray) -> list[str]:
-    """What is said of windows whose draws the net had no number for; an ExplanationError if there are no others."""
-    missing = ~np.isfinite(values).all(axis=1)
-    if not missing.any():
-        return []
-    count, windows_in_all = int(missing.sum()), len(missing)
-    says = f"the net gave NaN or infinity for draws in {count} of {windows_in_all} windows"
-    if not np.isfinite(values).any():
-        raise ExplanationError(f"{says}: there is nothing to make a map of. Look at the net for draws like these.")
-    note = f"{says[0].upper()}{says[1:]}: the pixels under these are not known, and stay NaN in the map."
-    warn(note, InputWarning)
-    return [note]
-
-
-def _sources(plan: Plan) -> list[Target]:
-    """A target for each map: with channels apart, each of the plan's for each channel."""
-    start = plan.settings.start
-    names: list[str | None] = [start]
-    if plan.settings.channels_apart:
-        names = [f"{start or 'channel'}[{channel}]" for channel in range(len(plan.ground))]
-    return [replace(target, source=name) for target in plan.targets for name in names]
-
-
-def _sampler_notes(analysis: Analysis) -> list[str]:
-    notes, population = list(analysis.drawing.notes), analysis.population
-    if population == 0:
-        return notes  # of the sampler's own, one says what stood in the windows
-    if population is not None and population <= analysis.settings.samples:
-        notes.append(
-            f"Each of the {population} other images was put into each window once: for this corpus the result is "
-            "exact, and its standard error of 0 says nothing of images outside it."
-        )
-    elif population is not None:
-        notes.append(
-            f"The standard error is that of drawing from the corpus of {population} other images, not of the world."
-        )
-    return notes
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computed a result."""
-    return {"predicdiff": __version__, "python": platform.python_version(), "numpy": np.__version__}

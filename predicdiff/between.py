@@ -7,7 +7,7 @@ and then averaged as if all windows had been evaluated. Both are sums with weigh
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,44 +19,50 @@ from .windows import Sides
 BETWEEN = ("none", "linear")
 
 
-class Spread(NamedTuple):
-    """Maps (T, H, W) and their standard errors."""
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Windows' evidence, ready to be interpolated to all places.
 
-    relevance: np.ndarray
-    stderr: np.ndarray
-
-
-def interpolated(difference: Difference, origins: np.ndarray, *, window: Sides, shape: tuple[int, ...]) -> Spread:
-    """Average over all windows that cover each pixel, those between the evaluated ones interpolated linearly.
-
-    Parameters
+    Attributes
     ----------
-    difference : Difference
-        Values and variances (n, T) of the windows.
-    origins : (n, 2) int array
-        A whole grid, row by row, as `windows.grid` gives it.
+    value, variance : (T, r, c) float64 array
+    starts : tuple of int arrays
+        Rows (r,) and columns (c,) where windows start, ascending.
     window : (rows, columns)
     shape : (height, width) of the image
-
-    Returns
-    -------
-    Spread
-        NaN where a window without a number counts. The standard error is that of the windows' draws, which are
-        independent; what interpolation leaves out is not in it.
     """
-    starts = [np.unique(column) for column in origins.T]
-    rows, columns = (weights(*axis) for axis in zip(starts, window, shape))
-    if len(origins) != len(starts[0]) * len(starts[1]):
-        raise SettingsError("windows are interpolated between on a whole grid alone: want all its places.")
 
-    def summed(values: np.ndarray, power: int) -> np.ndarray:
-        grid = np.moveaxis(values.reshape(len(starts[0]), len(starts[1]), -1), 2, 0)
-        missing = ~np.isfinite(grid)
-        total = rows**power @ np.where(missing, 0.0, grid) @ columns.T**power
-        total[rows @ missing @ columns.T > 0] = np.nan
-        return total
+    value: np.ndarray
+    variance: np.ndarray
+    starts: tuple[np.ndarray, ...]
+    window: Sides
+    shape: tuple[int, ...]
 
-    return Spread(summed(difference.value, 1), np.sqrt(summed(difference.variance, 2)))
+    @classmethod
+    def of(cls, difference: Difference, origins: np.ndarray, *, window: Sides, shape: tuple[int, ...]) -> Grid:
+        """Of values and variances (n, T) of the windows at ``origins`` (n, 2), a whole grid, row by row."""
+        starts = tuple(np.unique(column) for column in origins.T)
+        sizes = [len(places) for places in starts]
+        if len(origins) != np.prod(sizes):
+            raise SettingsError("windows are interpolated between on a whole grid alone: want all its places.")
+        value, variance = (np.moveaxis(part.reshape(*sizes, -1), 2, 0) for part in difference)
+        return cls(value, variance, starts, window, shape)
+
+    def weights(self, axis: int, kept: np.ndarray | None = None) -> np.ndarray:
+        """How much each window counts for each pixel along one axis, (size, n); 0 for those that are not ``kept``."""
+        starts = self.starts[axis]
+        every = np.arange(len(starts)) if kept is None else kept
+        counts = np.zeros((self.shape[axis], len(starts)))
+        counts[:, every] = weights(starts[every], self.window[axis], self.shape[axis])
+        return counts
+
+    def relevance(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Maps (T, H, W) with these weights; NaN where a window without a number counts."""
+        return _summed(self.value, rows, columns)
+
+    def variances(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Variances (T, H, W) of these maps, the draws of different windows being independent."""
+        return _summed(self.variance, rows**2, columns**2)
 
 
 def weights(starts: np.ndarray, window: int, size: int) -> np.ndarray:
@@ -82,3 +88,11 @@ def weights(starts: np.ndarray, window: int, size: int) -> np.ndarray:
     pixels = np.arange(size)[:, None]
     covers = (places <= pixels) & (pixels < places + window)
     return covers @ between / covers.sum(axis=1, keepdims=True)
+
+
+def _summed(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    missing = ~np.isfinite(values)
+    total = rows @ np.where(missing, 0.0, values) @ columns.T
+    if missing.any():
+        total[np.abs(rows) @ missing @ np.abs(columns).T > 0] = np.nan
+    return total

@@ -32,7 +32,7 @@ def precision_gap(analysis: Analysis, batch: int, *, count: int = 16) -> tuple[f
     draws = probe.sample(every)
     difference, batch = evaluate_tile(probe, every, batch, draws)
     reference, _ = evaluate_tile(exact, every, batch, draws)
-    return float(np.abs(difference.value - reference.value).max()), float(np.abs(reference.value).max())
+    return float(np.abs(difference[0] - reference[0]).max()), float(np.abs(reference[0]).max())
 
 
 def seconds_needed(analysis: Analysis, *, memory: int = MEMORY, batch_size: int | None = None) -> float:

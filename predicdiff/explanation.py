@@ -16,7 +16,7 @@ from .tones import Tones, tones_of
 from .units import whole_number
 
 KIND = Kind("explanation", 1, "predicdiff explain IMAGE -o {path}", ExplanationError)
-ARRAYS = ("relevance", "stderr", "base", "pixels", "image")
+ARRAYS = ("relevance", "stderr", "base", "pixels", "image", "interpolation_error", "reliability")
 SHOWN = ("window", "samples", "stride")
 
 
@@ -60,7 +60,8 @@ class Explanation:
         H and W are those of the pixels, or of the hidden blob that the analysis started from. In bits where ``unit`` is
         "bits", otherwise in the blob's activation.
     stderr : (T, H, W) float64 array
-        Monte-Carlo standard error; NaN where one draw a window leaves it unknown, 0 where a corpus was used up.
+        Standard error of the draws (Monte Carlo), carried through the weights with which windows count; NaN where one
+        draw a window leaves it unknown, 0 where a corpus was used up.
     targets : list of Target
     base : (T,) float64 array
         The targets' values for the untouched image.
@@ -73,6 +74,13 @@ class Explanation:
         What a reader should know before trusting the maps.
     image : (H, W, 3) uint8 array or None
         The original image, and ``frame``, where in it the pixels lie.
+    interpolation_error : (T, H, W) float64 array or None
+        Standard deviation of what interpolation between windows leaves out, estimated from what the map loses without
+        every second window, over the surroundings; NaN where the grid is too small to tell. None where nothing is
+        interpolated.
+    reliability : (T,) float64 array or None
+        Estimated correlation with the true map, that of stride 1 and infinitely many draws; NaN where one of the two
+        errors is unknown. None where windows lie apart and nothing is interpolated between them.
     """
 
     relevance: np.ndarray
@@ -86,6 +94,8 @@ class Explanation:
     notes: list[str] = field(default_factory=list)
     image: np.ndarray | None = None
     frame: Frame | None = None
+    interpolation_error: np.ndarray | None = None
+    reliability: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -109,9 +119,9 @@ class Explanation:
         if not -len(self) <= whole_number("target", target) < len(self):
             raise SettingsError(f"target {target} is out of range: the explanation has {len(self)}, numbered from 0.")
         one = slice(target, target + 1 or None)
-        return replace(
-            self, relevance=self.relevance[one], stderr=self.stderr[one], targets=self.targets[one], base=self.base[one]
-        )
+        names = ("relevance", "stderr", "targets", "base", "interpolation_error", "reliability")
+        parts = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: part[one] for name, part in parts.items() if part is not None})
 
     def on_image(self) -> np.ndarray:
         """Relevance (T, H, W) at the original image's pixels, a hidden blob's enlarged; NaN where nothing was seen."""

@@ -87,6 +87,10 @@ class Journal:
         except OSError as error:
             raise self._cannot("be written", error) from error
 
+    def section(self, first: int, count: int) -> Section:
+        """The tiles from number ``first`` on, ``count`` of them, as a journal of their own."""
+        return Section(self, first, count)
+
     def remove(self) -> None:
         """Delete the file: the result is safe."""
         # one that cannot be deleted does no harm: the same run takes it up again, another says whose it is
@@ -147,6 +151,22 @@ class Journal:
         return ExplanationError(
             f"{self.path}: finished tiles cannot {what} ({error.strerror}). Choose another place for the output."
         )
+
+
+class Section:
+    """Some of a journal's tiles, numbered from 0: those of one stage."""
+
+    def __init__(self, journal: Journal, first: int, count: int) -> None:
+        self.state = journal.state
+        self.tiles = {
+            tile - first: journal.tiles[tile] for tile in range(first, first + count) if tile in journal.tiles
+        }
+        self._journal, self._first = journal, first
+
+    def add(self, number: int, *arrays: np.ndarray) -> None:
+        """Keep a finished tile."""
+        self.tiles[number] = arrays
+        self._journal.add(self._first + number, *arrays)
 
 
 def _record(file: BinaryIO) -> tuple[int, tuple[np.ndarray, ...]] | None:

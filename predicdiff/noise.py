@@ -55,6 +55,10 @@ class Noise:
         part = replace(self, normal=self.normal[one], means=self.means[one], laws=self.laws[one], limits=limits)
         return part.patches()[0]
 
+    def later(self, skipped: int) -> Noise:
+        """The same without the first ``skipped`` draws of each window."""
+        return replace(self, normal=self.normal[:, skipped:]) if skipped else self
+
     def patches(self) -> np.ndarray:
         """Patches (n, S, C, h, w) float32.
 

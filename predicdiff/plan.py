@@ -103,23 +103,26 @@ class Plan:
         """JSON-able: the settings, with what the net and the image make of those that were left open."""
         asked, readout = self.settings, self.readout
         return {
-            "window": windows.recorded(asked.sides), "samples": asked.samples, "stride": asked.stride,
+            "window": windows.recorded(asked.sides), "samples": asked.samples,
+            "stride": windows.recorded(asked.strides),
             "seed": asked.seed, "blob": readout.blob, "units": [list(target.unit) for target in readout.targets],
             "measure": readout.measure, "against": None if readout.against is None else list(readout.against),
             "training_instances": readout.instances, "classes": readout.classes,
             "start": asked.start, "channels_apart": asked.channels_apart,
             **({"repeat": asked.repeat} if asked.repeat > 1 else {}),
-            **({"between": asked.between} if self.interpolates else {}),
+            **({"between": "linear"} if asked.interpolates else {}),
+            **({"until": asked.until} if asked.until is not None else {}),
+            **({"budget": asked.budget} if asked.budget is not None else {}),
         }  # fmt: skip
 
     @property
-    def interpolates(self) -> bool:
-        """Whether evidence is interpolated between windows: with a step of 1 there is nothing between."""
-        return self.settings.between == "linear" and self.settings.stride > 1
+    def draws(self) -> int:
+        """Of each window, those that are evaluated."""
+        return self.settings.samples
 
     def tiles(self, evaluations: int = TILE_EVALUATIONS) -> list[slice]:
         """Runs of windows, the units of work, each of about so many evaluations."""
-        return windows.tiles(len(self.origins), max(1, -(-evaluations // self.settings.samples)))
+        return windows.tiles(len(self.origins), max(1, -(-evaluations // self.draws)))
 
     def batch(self, memory: int, asked: int | None = None) -> int:
         """Inputs evaluated at once: those asked for, or as many as the net likes best and fit into ``memory`` bytes.
@@ -188,6 +191,12 @@ class Analysis(Plan):
     drawing: SamplerAbilities
     alone: bool = False
     varies: bool = False
+    skipped: int = 0
+
+    @property
+    def draws(self) -> int:
+        """Of each window, those that are evaluated: the first ``skipped`` of its stream were before."""
+        return self.settings.samples - self.skipped
 
     def with_net(self, examined: Examined) -> Analysis:
         """The same with a net that was tried out, one image at a time if that is needed."""
@@ -208,9 +217,19 @@ class Analysis(Plan):
 
     @property
     def identity(self) -> Json:
-        """JSON-able: all that the values depend on, but the machine and the batch size."""
+        """JSON-able: all that the result depends on, but the machine and the batch size."""
+        return self._identity(self.record)
+
+    @property
+    def tiles_identity(self) -> Json:
+        """JSON-able: all that a tile's values depend on; what is made of them afterwards is left out."""
+        afterwards = ("between", "until", "budget")
+        settings = {name: value for name, value in self.record.items() if name not in afterwards}
+        return self._identity({**settings, **({"refines": True} if self.settings.refines else {})})
+
+    def _identity(self, settings: Json) -> Json:
         what = {
-            "settings": self.record,
+            "settings": settings,
             "net": self.net.provenance,
             "sampler": self.drawing.identity,
             "pixels": hashlib.sha1(np.ascontiguousarray(self.pixels).tobytes()).hexdigest(),
@@ -218,8 +237,11 @@ class Analysis(Plan):
         plain: Json = json.loads(json.dumps(what))  # as it comes back from a file
         return plain
 
-    def held(self, path: Path) -> Explanation | None:
-        """What a file holds, if it is what this analysis makes, by the same version of this program; else None."""
+    def held(self, path: Path, *, so_far: bool = False) -> Explanation | None:
+        """What a file holds, if it is what this analysis makes, by the same version of this program; else None.
+
+        With ``so_far`` it may be what a stage of it has made, before the run was interrupted.
+        """
         try:
             explanation = Explanation.load(path)
         except ExplanationError:
@@ -227,7 +249,8 @@ class Analysis(Plan):
         made_by = explanation.provenance.get("versions", {}).get("predicdiff")
         same = all(explanation.provenance.get(name) == value for name, value in self.identity.items())
         labelled = self.settings.channels_apart or explanation.targets == self.targets  # labels may have changed
-        return explanation if same and labelled and made_by == __version__ else None
+        whole = so_far or explanation.provenance.get("finished", True)
+        return explanation if same and labelled and whole and made_by == __version__ else None
 
     @property
     def population(self) -> int | None:
@@ -245,39 +268,44 @@ class Analysis(Plan):
     def _drawn(self, origins: np.ndarray) -> np.ndarray:
         patches = np.asarray(self.sampler.draw(self.ground, origins, **self._request), np.float32)
         check_drawn(f"{self.drawing.name}.draw", patches.shape, self._wanted(origins), patches)
-        return patches
+        return patches[:, self.skipped :]
 
     def sample(self, tile: slice) -> Draws:
-        """What `differences` takes for a tile: `draw`'s patches, or the noise of which the net makes them itself."""
+        """What `values` takes for a tile: `draw`'s patches, or the noise of which the net makes them itself."""
         make = self.drawing.noise
         if make is None or self.settings.channels_apart or not self.abilities.takes_noise:
             return self.draw(tile)
         origins = self.origins[tile]
         noise = make(self.ground, origins, **self._request)
         check_drawn(f"{self.drawing.name}.noise", noise.shape, self._wanted(origins), noise.means, noise.normal)
-        return noise
+        return noise.later(self.skipped)
 
-    def differences(self, tile: slice, draws: Draws, batch_size: int) -> evidence.Difference:
-        """Differences (n, T) of a tile's windows for these draws; of channels apart (n, T C), target by target."""
+    def outcome(self, tile: slice, draws: Draws, batch_size: int) -> tuple[np.ndarray, ...]:
+        """What is kept of a tile: its windows' differences (n, T) and their variances, target by target."""
+        return self.difference(self.values(tile, draws, batch_size))
+
+    def values(self, tile: slice, draws: Draws, batch_size: int) -> np.ndarray:
+        """The units' values (1, n, S, units) for a tile's draws; (C, n, S, units) with each channel taken apart."""
         origins, again = self.origins[tile], self._looks_again(tile)
         if not self.settings.channels_apart:
-            return self.difference(self._values(origins, draws, batch_size, again))
+            return self._values(origins, draws, batch_size, again)[None]
         patches = draws.patches() if isinstance(draws, Noise) else draws
         untouched = windows.cut(self.ground, origins, window=self.settings.sides)[:, None]
         by_channel = []
         for channel in range(len(self.ground)):
             one = np.repeat(untouched, patches.shape[1], axis=1)
             one[:, :, channel] = patches[:, :, channel]
-            by_channel.append(self.difference(self._values(origins, one, batch_size, again)))
-        value, variance = (np.stack(parts, axis=2).reshape(len(origins), -1) for parts in zip(*by_channel))
-        return evidence.Difference(value, variance)
+            by_channel.append(self._values(origins, one, batch_size, again))
+        return np.stack(by_channel)
 
     def difference(self, values: np.ndarray) -> evidence.Difference:
-        """Differences (n, T) from values (n, S, units); NaN where a net gives no number."""
+        """Differences (n, T) from `values`; NaN where a net gives no number. Of channels apart (n, T C)."""
         values = np.where(np.isfinite(values), values, np.nan)
         population = self.population
-        sampled = 0.0 if population is None else values.shape[1] / max(1, population)
-        return self.readout.difference(values, sampled=sampled)
+        sampled = 0.0 if population is None else values.shape[2] / max(1, population)
+        each = [self.readout.difference(channel, sampled=sampled) for channel in values]
+        value, variance = (np.stack(parts, axis=2).reshape(values.shape[1], -1) for parts in zip(*each))
+        return evidence.Difference(value, variance)
 
     def _values(self, origins: np.ndarray, draws: Draws, batch_size: int, again: bool) -> np.ndarray:
         start = self.settings.start
@@ -344,6 +372,11 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
             raise SettingsError(f"net {net.name!r} has no way in at a hidden blob: leave out start={settings.start!r}.")
         abilities.check_downstream(settings.start, blob)
         ground = activations_of(net, pixels[None], settings.start)[0]
-    origins = windows.grid(ground.shape[-2:], window=settings.window, stride=settings.stride)
+    origins = windows.grid(
+        ground.shape[-2:],
+        window=settings.window,
+        stride=settings.stride,
+        gaps=settings.refines or settings.between == "linear",
+    )
     readout = make_readout(net, abilities, pixels, blob, settings)
     return Plan(net, abilities, settings, Seen(pixels, ground, image_kept, frame), readout, origins, current.notes)

@@ -90,7 +90,7 @@ class Like:
     def explaining(self) -> dict[str, Any]:
         """Keywords for `explain`."""
         names = ("window", "samples", "stride", "training_instances")
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, "between": "none"}
 
     @property
     def sensing(self) -> dict[str, Any]:

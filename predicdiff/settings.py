@@ -17,7 +17,7 @@ from .windows import Sides, SidesLike, as_asked, sides
 MEASURES = ("evidence", "activation")
 #: How settings that are whole numbers are called in errors.
 COUNTED = {
-    "samples": "samples S", "stride": "stride", "top": "top", "repeat": "repeat",
+    "samples": "samples S", "top": "top", "repeat": "repeat",
     "training_instances": "training_instances N",
 }  # fmt: skip
 #: Those that may be left open.
@@ -28,6 +28,8 @@ OPTIONAL = ("top", "training_instances")
 class Settings:
     """The arguments of `explain` that decide what comes out; None leaves the choice to the net.
 
+    Where ``until`` or ``budget`` says when to stop, ``samples`` and ``stride`` are the finest that it may come to.
+
     Raises
     ------
     SettingsError
@@ -36,7 +38,7 @@ class Settings:
 
     window: SidesLike
     samples: int
-    stride: int
+    stride: SidesLike
     blob: str | None = None
     units: Sequence[UnitLike] | None = None
     channels: Sequence[int] | None = None
@@ -48,7 +50,9 @@ class Settings:
     start: str | None = None
     channels_apart: bool = False
     repeat: int = 1
-    between: str = BETWEEN[0]
+    between: str | None = None
+    until: float | None = None
+    budget: float | None = None
 
     def __post_init__(self) -> None:
         """Check, and make plain ints of whatever counts."""
@@ -57,13 +61,15 @@ class Settings:
             for name, words in COUNTED.items()
             if name not in OPTIONAL or getattr(self, name) is not None
         }
-        numbers["channels_apart"] = bool(self.channels_apart)
-        for name, value in {**numbers, "window": sides(self.window), "seed": check_seed(self.seed)}.items():
+        stride = as_asked(sides(self.stride, what="stride"))
+        plain = {"window": sides(self.window), "stride": stride, "seed": check_seed(self.seed)}
+        for name, value in {**numbers, **plain, "channels_apart": bool(self.channels_apart)}.items():
             object.__setattr__(self, name, value)
         if self.samples < 1:
             raise SettingsError(f"samples S = {self.samples}: want at least 1.")
-        if self.between not in BETWEEN:
+        if self.between not in (None, *BETWEEN):
             raise SettingsError(f"between = {self.between!r} is unknown: want {' or '.join(BETWEEN)}.")
+        self._check_goal()
         if self.repeat < 1:
             raise SettingsError(f"repeat = {self.repeat}: want at least 1.")
         if self.measure not in (None, *MEASURES):
@@ -77,6 +83,34 @@ class Settings:
                 object.__setattr__(self, word, tuple(choice))
         if () in (self.units, self.channels):
             raise SettingsError("no unit to explain: want at least one.")
+
+    def _check_goal(self) -> None:
+        for name, wanted, most in (("until", "a reliability", 1.0), ("budget", "seconds", np.inf)):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not isinstance(value, (int, float, np.number)) or not 0 < value < most:
+                raise SettingsError(f"{name} = {value!r}: want {wanted} above 0{' and below 1' * (most == 1)}.")
+            object.__setattr__(self, name, float(value))
+        if self.refines and self.between == "none":
+            raise SettingsError(
+                "until and budget refine a map that is interpolated between windows: leave out between."
+            )
+
+    @property
+    def refines(self) -> bool:
+        """Whether it is evaluated in passes, each on a finer grid than the one before."""
+        return self.until is not None or self.budget is not None
+
+    @property
+    def strides(self) -> Sides:
+        """The steps between windows, one for each axis."""
+        return sides(self.stride)
+
+    @property
+    def interpolates(self) -> bool:
+        """Whether evidence is interpolated between windows: with a step of 1 there is nothing between."""
+        return self.between != "none" and max(self.strides) > 1
 
     @property
     def passes(self) -> int:

@@ -81,13 +81,11 @@ def positions(size: int, window: int, stride: int) -> np.ndarray:
     -------
     (m,) int array, ascending
     """
-    _check_steps((size,), (window,), stride)
-    last = size - window
-    starts = np.arange(0, last + 1, stride)
-    return starts if starts[-1] == last else np.append(starts, last)
+    _check_steps((size,), (window,), (stride,))
+    return _starts(size, window, stride)
 
 
-def grid(shape: tuple[int, ...], *, window: SidesLike, stride: int = 1) -> np.ndarray:
+def grid(shape: tuple[int, ...], *, window: SidesLike, stride: SidesLike = 1, gaps: bool = False) -> np.ndarray:
     """Origins of all windows on an image, row by row.
 
     Parameters
@@ -95,8 +93,10 @@ def grid(shape: tuple[int, ...], *, window: SidesLike, stride: int = 1) -> np.nd
     shape : (height, width)
     window : int or (rows, columns)
         Side k of a window, in pixels.
-    stride : int
-        Step between windows, at most the smaller side of ``window``.
+    stride : int or (rows, columns)
+        Step between windows, at most the window's side.
+    gaps : bool
+        Whether pixels may lie in no window, and steps be longer than the window's side.
 
     Returns
     -------
@@ -115,8 +115,9 @@ def grid(shape: tuple[int, ...], *, window: SidesLike, stride: int = 1) -> np.nd
     [[0, 0], [0, 1], [2, 0], [2, 1]]
     """
     lengths = sides(window)
-    _check_steps(shape, lengths, stride)
-    starts = [positions(size, length, stride) for size, length in zip(shape, lengths)]
+    steps = sides(stride, what="stride", axes=len(lengths))
+    _check_steps(shape, lengths, steps, gaps)
+    starts = [_starts(*axis) for axis in zip(shape, lengths, steps)]
     return np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, len(lengths))
 
 
@@ -270,17 +271,22 @@ def _told(lengths: Sides) -> str:
     return str(lengths[0]) if len(set(lengths)) == 1 else " x ".join(map(str, lengths))
 
 
-def _check_steps(shape: tuple[int, ...], lengths: Sides, stride: int) -> None:
+def _starts(size: int, window: int, stride: int) -> np.ndarray:
+    last = size - window
+    starts = np.arange(0, last + 1, stride)
+    return starts if starts[-1] == last else np.append(starts, last)
+
+
+def _check_steps(shape: tuple[int, ...], lengths: Sides, steps: Sides, gaps: bool = False) -> None:
     square, window = len(set(lengths)) == 1, _told(lengths)
     if not all(1 <= length <= size for length, size in zip(lengths, shape)):
         most = str(min(shape) if square else by(shape))
         raise WindowError(f"window k = {window} does not fit: want 1 <= k <= {most}, the size of what the net sees.")
-    if not 1 <= stride <= min(lengths):
-        most = "k" if square else str(min(lengths))
-        raise WindowError(
-            f"stride = {stride} with window k = {window}: want 1 <= stride <= {most}, or some pixels would be in no "
-            "window."
-        )
+    wanted = "1 <= stride"
+    if not gaps:
+        wanted += f" <= {'k' if square else by(lengths)}, or some pixels would be in no window"
+    if min(steps) < 1 or (not gaps and any(step > length for step, length in zip(steps, lengths))):
+        raise WindowError(f"stride = {_told(steps)} with window k = {window}: want {wanted}.")
 
 
 def _boxes(values: np.ndarray, origins: np.ndarray, lengths: Sides, shape: tuple[int, ...]) -> np.ndarray:

@@ -25,7 +25,7 @@ import click
 import numpy as np
 import torch
 
-from predicdiff.algorithm import versions
+from predicdiff.assembly import versions
 from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.effort import precision_gap
 from predicdiff.errors import PredicdiffError, SettingsError

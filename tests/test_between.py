@@ -11,9 +11,10 @@ from scipy.interpolate import RegularGridInterpolator
 
 import predicdiff as pd
 from predicdiff import windows
-from predicdiff.between import BETWEEN, interpolated
+from predicdiff.between import BETWEEN, Grid
 from predicdiff.errors import SettingsError
 from predicdiff.evidence import Difference
+from predicdiff.precision import interpolated
 from predicdiff.samplers.grey import GreyPatch
 
 SHAPES = [((12, 17), (4, 4), 3), ((9, 10), (3, 5), 2), ((8, 8), (8, 8), 4), ((13, 7), (5, 2), 2)]
@@ -35,7 +36,7 @@ def test_it_is_what_all_windows_would_give_were_evidence_linear_between(shape: A
     origins = windows.grid(shape, window=window, stride=stride)
     rng = np.random.default_rng(0)
     values, variances = rng.normal(size=(len(origins), 2)), rng.uniform(1, 2, (len(origins), 2))
-    maps = interpolated(Difference(values, variances), origins, window=window, shape=shape)
+    maps = interpolated(Grid.of(Difference(values, variances), origins, window=window, shape=shape))
     for target in range(2):
         wanted = everywhere(values[:, target], origins, window, shape)
         np.testing.assert_allclose(maps.relevance[target], wanted, rtol=0, atol=1e-12)
@@ -49,7 +50,8 @@ def test_windows_without_a_number_leave_holes_where_they_count() -> None:
     origins = windows.grid((12, 12), window=(4, 4), stride=4)
     values = np.ones((len(origins), 1))
     values[0] = np.nan
-    maps = interpolated(Difference(values, np.full_like(values, np.nan)), origins, window=(4, 4), shape=(12, 12))
+    difference = Difference(values, np.full_like(values, np.nan))
+    maps = interpolated(Grid.of(difference, origins, window=(4, 4), shape=(12, 12)))
     counts = everywhere(np.isnan(values[:, 0]).astype(float), origins, (4, 4), (12, 12)) > 0
     np.testing.assert_array_equal(np.isnan(maps.relevance[0]), counts)
     assert 16 < counts.sum() < 12 * 12
@@ -63,10 +65,10 @@ def test_a_map_is_exact_where_evidence_is_linear_in_place() -> None:
     asked: dict[str, Any] = {"window": 4, "samples": 1, "blob": "scores", "units": [0, 1]}
     image = np.full((1, 12, 15), 7.0, np.float32)
     true = pd.explain(net, image, GreyPatch(2.0), **asked)
-    coarse = pd.explain(net, image, GreyPatch(2.0), **asked, stride=4, between="linear")
+    coarse = pd.explain(net, image, GreyPatch(2.0), **asked, stride=4)
     np.testing.assert_allclose(coarse.relevance, true.relevance, rtol=1e-5)
     assert coarse.settings["between"] == "linear"
-    steps = pd.explain(net, image, GreyPatch(2.0), **asked, stride=4)
+    steps = pd.explain(net, image, GreyPatch(2.0), **asked, stride=4, between="none")
     assert np.abs(steps.relevance - true.relevance).max() > 1
     assert "between" not in steps.settings
 

@@ -46,7 +46,7 @@ def test_a_result_of_an_image_knows_its_way_back() -> None:
 def test_the_same_settings_give_the_same_map() -> None:
     old = pd.Explanation.load(OLD / "tiny.h5")
     net = tiny_net(engine="torch", labels=LABELS, device="cpu")
-    new = pd.explain(net, images()[0], pd.GaussianSampler.load(OLD / "gaussian.h5"), **SETTINGS)
+    new = pd.explain(net, images()[0], pd.GaussianSampler.load(OLD / "gaussian.h5"), between="none", **SETTINGS)
     assert new.settings == old.settings
     assert new.targets == old.targets
     # probabilities are float32: their log-odds are off by some of its steps, more where the processor is another

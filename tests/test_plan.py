@@ -75,7 +75,7 @@ def test_settings_are_plain_whatever_whole_numbers_came() -> None:
     assert json.loads(json.dumps(planned.identity))["settings"] == {
         "window": 3, "samples": 4, "stride": 2, "seed": 2**63, "blob": "prob", "units": [[2], [0]],
         "measure": "evidence", "against": [1], "training_instances": 99, "classes": 4,
-        "start": None, "channels_apart": False,
+        "start": None, "channels_apart": False, "between": "linear",
     }  # fmt: skip
 
 
@@ -230,12 +230,12 @@ def test_noise_is_evaluated_as_the_patches_it_makes() -> None:
             return np.ones_like(super().draw(*args, **settings))
 
     tile, noisy, ones = slice(2, 8), plan(Taking(SHAPE), sampler=Noisy()), plan(sampler=Ones())
-    differences = noisy.differences(tile, noisy.sample(tile), 8)
-    wanted = ones.differences(tile, ones.sample(tile), 8)
+    differences = noisy.outcome(tile, noisy.sample(tile), 8)
+    wanted = ones.outcome(tile, ones.sample(tile), 8)
     np.testing.assert_array_equal(differences, wanted)
     apart = plan(Taking(SHAPE), sampler=Noisy(), channels_apart=True)
-    differences = apart.differences(slice(2, 8), noise_of(6), 8)
-    np.testing.assert_array_equal(differences, apart.differences(slice(2, 8), noise_of(6).patches(), 8))
+    differences = apart.outcome(slice(2, 8), noise_of(6), 8)
+    np.testing.assert_array_equal(differences, apart.outcome(slice(2, 8), noise_of(6).patches(), 8))
 
 
 def test_noise_of_another_shape_or_of_no_numbers_is_refused() -> None:
@@ -275,7 +275,7 @@ def test_a_tile_is_the_net_on_patches_that_the_sampler_drew() -> None:
             return super().evaluate(pixels, origins, patches, **settings)
 
     planned = plan(Watched(SHAPE), units=[2, 1], against=0, seed=3)
-    planned.differences(slice(30, 33), planned.draw(slice(30, 33)), 7)
+    planned.outcome(slice(30, 33), planned.draw(slice(30, 33)), 7)
     origins = [(r, c) for r in range(5) for c in range(7)][30:33]
     np.testing.assert_array_equal(seen["origins"], origins)
     wanted = NormalSampler().draw(planned.pixels, np.array(origins), window=3, samples=4, seed=3)

@@ -94,7 +94,7 @@ def test_windows_and_strides_that_do_not_fit_are_refused(window: int, stride: in
 def test_rectangles_that_do_not_fit_are_refused() -> None:
     with pytest.raises(WindowError, match="window k = 5 x 9 does not fit: want 1 <= k <= 20 x 8"):
         windows.grid((20, 8), window=(5, 9))
-    with pytest.raises(WindowError, match="stride = 4 with window k = 5 x 3: want 1 <= stride <= 3"):
+    with pytest.raises(WindowError, match="stride = 4 with window k = 5 x 3: want 1 <= stride <= 5 x 3"):
         windows.grid((20, 8), window=(5, 3), stride=4)
     with pytest.raises(WindowError, match="context l = 7 x 9 does not fit: want l <= 20 x 8"):
         windows.contexts(np.zeros((1, 2), int), (20, 8), window=4, context=(7, 9))

@@ -9,26 +9,23 @@ from typing import Callable
 import click
 import numpy as np
 
-from .. import windows
-from ..algorithm import first_state, run, windows_done
-from ..effort import precision_gap, seconds_needed
+from ..effort import seconds_needed
 from ..errors import SettingsError
 from ..explanation import Explanation
 from ..image_files import Intensity
-from ..journal import Journal
 from ..overlays import find_colour_map
 from ..plan import Analysis, make_plan
-from ..presets import QUALITIES
 from ..protocols import Net
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import names as sampler_names
 from ..settings import Settings
-from .console import INTERRUPTED, SOON, bar, duration, speaker
+from .console import speaker
 from .options.base import Command, Speech, image_argument, options_of
 from .options.explain_options import Effort, Output, Sampling, Targets
 from .options.net import NetChoice, Reading, named_image
 from .options.sampler import SamplerChoice
 from .outputs import check_outputs, numbered
+from .running import Renewal, draw, finished, less_precise, run_to_end, say_how_long
 from .summaries import effort_lines, note_lines, seen_lines, target_lines
 
 HELP = f"""Show what in an image speaks for and against a class.
@@ -45,6 +42,7 @@ Examples:
   predicdiff explain
   predicdiff explain cat.jpg --top 3 -o out/cat.h5
   predicdiff explain cat.jpg --net googlenet --quality paper
+  predicdiff explain cat.jpg --net googlenet --until 0.99
   predicdiff explain cat.jpg --net alexnet --blob fc8 --unit 281 --against 285
   predicdiff explain cat.jpg --net googlenet --blob pool5/7x7_s1 --map 7
   predicdiff explain cat.jpg --net alexnet --start pool2 --sampler marginal \\
@@ -88,7 +86,9 @@ def command(
     say("\n".join(seen_lines(model, shown)))
     analysis = _analysis(model, shown.image, sampler, targets, sampling, reading.intensity)
     _check_picture(analysis, out)
-    mine = first if out.output else numbered(first, lambda path: _held(path, analysis, sampling) is not None)
+    mine = (
+        first if out.output else numbered(first, lambda path: _held(path, analysis, sampling, so_far=True) is not None)
+    )
     result, picture, tiles = out.files(mine)
     if result != first:
         check_outputs([result, picture, tiles], inputs)
@@ -100,7 +100,8 @@ def command(
         return
     if out.restart and tiles.exists():
         tiles.unlink()
-    explanation = _computed(analysis, net, sampler, sampling, effort, tiles, speech.quiet)
+    renew = Renewal(result, picture, out, speech.quiet)
+    explanation = _computed(analysis, net, sampler, sampling, effort, tiles, renew)
     explanation.save(result)
     with suppress(OSError):  # the result is safe
         tiles.unlink()
@@ -115,16 +116,16 @@ def _computed(
     sampling: Sampling,
     effort: Effort,
     tiles: Path,
-    quiet: bool,
+    renew: Renewal,
 ) -> Explanation:
     """Say how long it will take and run, from where an interrupted run stopped; then what ``--like`` asks for."""
-    memory, batch_size, say = effort.memory, effort.batch_size, speaker(quiet)
-    done = _finished(analysis, tiles, memory, batch_size)
-    if not quiet:
-        _say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size), say)
-    if net.precision != "float32" and not quiet:
-        say(_less_precise(analysis, net.precision, analysis.batch(memory, batch_size)))
-    explanation = _run(analysis, tiles, memory, batch_size, done, quiet)
+    memory, batch_size, say = effort.memory, effort.batch_size, speaker(renew.quiet)
+    done = finished(analysis, tiles, memory, batch_size)
+    if not renew.quiet:
+        say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size), say)
+    if net.precision != "float32" and not renew.quiet:
+        say(less_precise(analysis, net.precision, analysis.batch(memory, batch_size)))
+    explanation = run_to_end(analysis, tiles, memory, batch_size, done, renew)
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
         if sampler.is_file or analysis.settings.start is not None:
@@ -162,46 +163,15 @@ def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
         raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
 
 
-def _held(path: Path, analysis: Analysis, sampling: Sampling) -> Explanation | None:
-    """What a file holds, if it is what the analysis will make."""
-    held = analysis.held(path)
+def _held(path: Path, analysis: Analysis, sampling: Sampling, *, so_far: bool = False) -> Explanation | None:
+    """What a file holds, if it is what the analysis will make, or ``so_far`` what a stage of it has made."""
+    held = analysis.held(path, so_far=so_far)
     return held if held is not None and held.settings.get("like") == sampling.like else None
 
 
 def _check_picture(analysis: Analysis, out: Output) -> None:
     if out.sure and analysis.settings.samples == 1 and analysis.population != 0:
         raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
-
-
-def _finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | None) -> int:
-    """How many windows an interrupted run has finished; an error if it was another run."""
-    if not tiles.exists():
-        return 0
-    with Journal(tiles, analysis.identity, first_state(analysis, memory, batch_size)) as journal:
-        return windows_done(analysis.tiles(int(journal.state["tile"])), journal)
-
-
-def _say_how_long(
-    analysis: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]
-) -> None:
-    count, k = len(analysis.origins), analysis.settings.sides
-    names = ", ".join(target.title for target in analysis.targets)
-    if done:
-        say(f"Taking up {done} finished windows of {count}.")
-    left = duration(seconds * (count - done) / count)
-    draws = "1 draw" if analysis.settings.samples == 1 else f"{analysis.settings.samples} draws"
-    say(f"Explaining {names}: {count} windows of {windows.by(k)}, {draws} each: {left} on this machine.")
-    others = []
-    for name, preset in QUALITIES.items():
-        if sampling.presets and name != sampling.quality:
-            stride = min(preset.stride, *k)
-            number = len(windows.grid(analysis.ground.shape[1:], window=k, stride=stride))
-            most = analysis.drawing.most_draws
-            samples = preset.samples if most is None else min(preset.samples, most)
-            work = number * samples / (count * analysis.settings.samples)
-            others.append(f"--quality {name} {duration(seconds * work)}")
-    if others and seconds > SOON:
-        say(f"({', '.join(others)}.)")
 
 
 def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:
@@ -211,28 +181,7 @@ def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:
     return f"{says}: it has no effect on draws of hidden activations, which are always made our way."
 
 
-def _less_precise(analysis: Analysis, precision: str, batch: int) -> str:
-    gap, most = precision_gap(analysis, batch)
-    unit = "bit" if analysis.readout.measure == "evidence" else "activation"
-    return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
-
-
-def _run(analysis: Analysis, tiles: Path, memory: int, batch_size: int | None, done: int, quiet: bool) -> Explanation:
-    try:
-        with bar(len(analysis.origins), initial=done, quiet=quiet) as shown:
-
-            def progress(windows_done: int, _: int) -> None:
-                shown.update(max(0, windows_done - shown.n))
-
-            return run(analysis, memory=memory, batch_size=batch_size, progress=progress, checkpoint=tiles)
-    except KeyboardInterrupt:
-        click.echo(f"Interrupted. What is finished is in {tiles}: the same command goes on from there.", err=True)
-        raise click.exceptions.Exit(INTERRUPTED) from None
-
-
 def _show(explanation: Explanation, picture: Path, out: Output, say: Callable[[str], None]) -> None:
     """As a picture, and in words."""
-    from ..plotting import figure, save_figure
-
-    save_figure(figure(explanation, sure=out.sure, on_image=out.on_image), picture)
+    draw(explanation, picture, out)
     say("\n".join([*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation)]))

@@ -8,9 +8,9 @@ from typing import Any, Iterator
 
 import click
 
+from .. import windows
 from ..errors import SettingsError
 from ..explanation import Explanation
-from ..windows import by
 from .console import duration
 from .options.base import Command, Options, option_field, options_of
 from .options.values import FIGURE, FILE
@@ -84,8 +84,9 @@ def setting_lines(explanation: Explanation) -> list[str]:
 
 def _settings(asked: dict[str, Any], provenance: dict[str, Any]) -> Iterator[tuple[str, str]]:
     net, sampler = provenance.get("net", {}), provenance.get("sampler", {})
-    window = by(asked["window"]) if "window" in asked else None
-    yield "windows", f"{window}, stride {asked.get('stride')}"
+    window = windows.by(asked["window"]) if "window" in asked else None
+    stride = windows.told(asked["stride"]) if "stride" in asked else None
+    yield "windows", f"{window}, stride {stride}{', linear between' if asked.get('between') == 'linear' else ''}"
     yield "draws", f"{asked.get('samples')} each, seed {asked.get('seed')}"
     yield "measure", f"{asked.get('measure')}{_laplace(asked)}"
     yield "net", _told(net, "name", "engine", "weights")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import windows
 from ..explanation import Explanation
 from ..protocols import Net
 from ..targets import class_blob, highest
@@ -65,9 +66,36 @@ def target_lines(explanation: Explanation) -> list[str]:
         lines.append(
             f"{number}: {title}, {name} = {explanation.base[number]:.4g}: "
             f"from {np.nanmin(values):.3g} to {np.nanmax(values):.3g} {unit}, "
-            f"standard error {_typical(explanation.stderr[number])}"
+            f"standard error {_typical(explanation.stderr[number])}{_reliability(explanation, number)}"
         )
     return lines
+
+
+def _reliability(explanation: Explanation, number: int) -> str:
+    """What interpolation leaves out, and how reliable the map is, where that is known."""
+    told = ""
+    if explanation.interpolation_error is not None:
+        told += f", interpolation error {_typical(explanation.interpolation_error[number])}"
+    if explanation.reliability is not None and np.isfinite(explanation.reliability[number]):
+        told += f", reliability {shown_reliability(explanation.reliability[number])}"
+    return told
+
+
+def stage_line(explanation: Explanation) -> str:
+    """How far a refined analysis has come."""
+    asked, reliability = explanation.settings, explanation.reliability
+    told = "unknown"
+    if reliability is not None and np.isfinite(reliability).all():
+        told = shown_reliability(reliability.min())
+    return (
+        f"Stride {windows.told(asked['stride'])}, {asked['samples']} draws each: reliability {told} after "
+        f"{explanation.provenance['seconds']:.1f} s."
+    )
+
+
+def shown_reliability(value: float) -> str:
+    """Three digits, cut and not rounded, so that none is told as higher than it is."""
+    return f"{np.floor(1000 * value) / 1000:.3f}"
 
 
 def addressed(name: str, where: str) -> str:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Callable, Iterator, Optional, Sequence, TypeVar
+from typing import Callable, Iterator, Optional, Sequence, TypeVar, Union
 
 import numpy as np
 
 from ..errors import OutOfMemoryError
-from ..evidence import Difference
-from ..journal import Journal
+from ..journal import Journal, Section
 from ..plan import Analysis, Draws
 from ..protocols import Progress
 
 T = TypeVar("T")
 
 #: What evaluates the tiles that a journal does not hold yet, and puts them into it; gives the last tile's batch size.
-Executor = Callable[[Analysis, Sequence[slice], Journal, Optional[Progress]], int]
+Executor = Callable[[Analysis, Sequence[slice], Union[Journal, Section], Optional[Progress]], int]
 
 
-def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Journal, progress: Progress | None) -> int:
+def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Journal | Section, progress: Progress | None) -> int:
     """Evaluate the tiles that a journal does not hold yet, and put them into it.
 
     Returns
@@ -33,23 +32,25 @@ def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Journal, prog
         ahead = _drawn_ahead(pool, analysis, [tile for i, tile in enumerate(tiles) if i not in journal.tiles])
         for number, tile in enumerate(tiles):
             if number in journal.tiles:
-                batch = int(journal.tiles[number][2])  # as it was when memory had run out
+                batch = int(journal.tiles[number][-1])  # as it was when memory had run out
             else:
-                difference, batch = evaluate_tile(analysis, tile, batch, next(ahead))
-                journal.add(number, *difference, np.array(batch))
+                outcome, batch = evaluate_tile(analysis, tile, batch, next(ahead))
+                journal.add(number, *outcome, np.array(batch))
             done += tile.stop - tile.start
             if progress is not None:
                 progress(done, len(analysis.origins))
     return batch
 
 
-def evaluate_tile(analysis: Analysis, tile: slice, batch: int, draws: Draws | None = None) -> tuple[Difference, int]:
-    """A tile's differences and the batch size that fitted; ``draws`` may have been made before."""
+def evaluate_tile(
+    analysis: Analysis, tile: slice, batch: int, draws: Draws | None = None
+) -> tuple[tuple[np.ndarray, ...], int]:
+    """What is kept of a tile, and the batch size that fitted; ``draws`` may have been made before."""
 
-    def evaluated(size: int) -> Difference:
+    def evaluated(size: int) -> tuple[np.ndarray, ...]:
         nonlocal draws
         draws = analysis.sample(tile) if draws is None else draws
-        return analysis.differences(tile, draws, size)
+        return analysis.outcome(tile, draws, size)
 
     return halving(evaluated, batch)
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 import numpy as np
 
 from ..abilities import NetAbilities, net_abilities
-from ..algorithm import LEFT, versions
+from ..algorithm import LEFT
+from ..assembly import versions
 from ..errors import SettingsError
 from ..evidence import kept
 from ..methods.prepared import Methods, Prepared, check_images, prepare

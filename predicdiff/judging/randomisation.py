@@ -15,7 +15,7 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from ..abilities import net_abilities
-from ..algorithm import versions
+from ..assembly import versions
 from ..comparing.similarity import similarity
 from ..errors import SettingsError
 from ..methods.method import MapFunction

@@ -36,7 +36,8 @@ def occlusion(
         far outside of the image's values is warned of.
     **how
         What else `explain` takes: ``blob``, ``units``, ``top``, ``progress``, ... The measure is the plain difference,
-        for probabilities too, unless ``measure="evidence"`` is given.
+        for probabilities too, unless ``measure="evidence"`` is given; at a stride above 1 nothing is interpolated,
+        unless ``between="linear"``, ``until`` or ``budget`` is.
 
     Returns
     -------
@@ -50,6 +51,8 @@ def occlusion(
         As `explain` does.
     """
     how.setdefault("measure", "activation")
+    if how.get("until") is None and how.get("budget") is None:
+        how.setdefault("between", "none")
     return explain(net, image, GreyPatch(value), window=window, stride=stride, samples=1, **how)
 
 

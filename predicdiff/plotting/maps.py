@@ -180,7 +180,7 @@ def _settings(explanation: Explanation, sure: bool) -> str:
     if isinstance(sampler, dict):
         told += [caption(kind) for kind in (sampler.get("kind"),) if kind]
         numbers["l"] = _sides(sampler.get("context"))
-    numbers.update({"S": explanation.settings.get("samples"), "stride": explanation.settings.get("stride")})
+    numbers.update({"S": explanation.settings.get("samples"), "stride": _sides(explanation.settings.get("stride"))})
     told += [f"{name} = {value}" for name, value in numbers.items() if value is not None]
     told += ["linear between"] if explanation.settings.get("between") == "linear" else []
     return ", ".join(told + (["clear below two standard errors"] if sure else []))

@@ -20,7 +20,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from predicdiff.algorithm import versions
+from predicdiff.assembly import versions
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.files import written_whole
 from predicdiff.plotting import grid_figure, save_figure

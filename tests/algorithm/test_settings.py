@@ -120,6 +120,7 @@ def test_the_result_says_how_it_was_made() -> None:
     assert result.settings == {
         "window": 3, "samples": 7, "stride": 2, "seed": 6, "blob": "prob", "units": [[0], [2]], "measure": "evidence",
         "against": [1], "training_instances": 500, "classes": 4, "start": None, "channels_apart": False,
+        "between": "linear",
     }  # fmt: skip
     assert result.provenance["net"] == net.provenance
     assert result.provenance["sampler"] == "NormalSampler"
@@ -152,7 +153,7 @@ def test_any_object_with_draw_is_a_sampler() -> None:
         def draw(self, pixels: Any, origins: Any, *, window: int, samples: int, seed: int) -> np.ndarray:
             return np.full((len(origins), samples, 2, window, window), 128)  # whole numbers, float64 or not
 
-    result = explained(sampler=Grey(), stride=3)
+    result = explained(sampler=Grey(), stride=3, between="none")
     net = MapNet(SHAPE, gain=0.4)
     grey = IMAGE.copy()
     grey[:, :3, :3] = 128

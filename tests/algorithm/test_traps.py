@@ -88,7 +88,7 @@ def test_a_red_corpus_gives_red_patches_in_every_nets_input(net: Callable[..., A
     drawn: Any = MarginalSampler(red) if sampler == "marginal" else GaussianSampler.fit(red, 8, patches=500)
     rows, columns = (3, 11, 20), (2, 17)
     units = [(c, row, column) for row in rows for column in columns for c in range(3)]
-    result = explain(red_net, image, drawn, window=6, stride=6, samples=4, blob=blob, units=units)
+    result = explain(red_net, image, drawn, window=6, stride=6, between="none", samples=4, blob=blob, units=units)
     wanted = [v for row in rows for column in columns for v in encoded((255.0, 0.0, 0.0), row, column)]
     inside = [result.relevance[i, row, column] for i, (_, row, column) in enumerate(units)]
     np.testing.assert_allclose(result.base - inside, wanted, rtol=0, atol=0.02)

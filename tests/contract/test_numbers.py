@@ -65,7 +65,7 @@ def dark() -> np.ndarray:
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_pixels_under_draws_without_a_number_are_none_and_it_is_said(net: Any, asked: dict[str, Any]) -> None:
     with pytest.warns(InputWarning, match="NaN"):
-        result = pd.explain(net(128.0), dark(), NormalSampler(), window=WINDOW, stride=2, samples=8, **asked)
+        result = pd.explain(net(128.0), dark(), NormalSampler(), window=WINDOW, stride=2, between="none", samples=8, **asked)
     under = np.zeros(SHAPE[1:], bool)
     under[:WINDOW, :WINDOW] = True  # of 8 draws, one is bright there
     assert (np.isnan(result.relevance[0]) == under).all()
@@ -81,4 +81,4 @@ def test_where_no_draw_has_a_number_there_is_no_map(net: Any) -> None:
 @each_net
 def test_an_image_without_a_number_is_refused(net: Any) -> None:
     with pytest.raises(pd.PredicdiffError, match="NaN"):
-        pd.explain(net(-1.0), dark(), NormalSampler(), window=WINDOW, stride=2, samples=2, units=[1])
+        pd.explain(net(-1.0), dark(), NormalSampler(), window=WINDOW, stride=2, between="none", samples=2, units=[1])

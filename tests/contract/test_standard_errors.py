@@ -32,7 +32,7 @@ def borne_out(held: HeldSampler, **asked: Any) -> None:
     # brightness alone is looked at, so that the same random numbers for all windows would add up; the net is undecided
     weights = np.stack([np.zeros(shape), np.full(shape, 1e-3), np.full(shape, -1e-3)])
     net = LinearNet(weights, -np.einsum("kchw,chw->k", weights, held.ground))
-    how = {"window": WINDOW, "stride": 2, "samples": SAMPLES, "batch_size": 999}
+    how = {"window": WINDOW, "stride": 2, "between": "none", "samples": SAMPLES, "batch_size": 999}
     seeds = range(RUNS if held.draws else 2)
     results = [explain(net, held.ground, held.sampler, seed=seed, **how, **asked) for seed in seeds]
     apart = (slice(None), slice(1, None, WINDOW), slice(1, None, WINDOW))

@@ -31,7 +31,7 @@ def prediction_difference(held: Held) -> np.ndarray:
 
 
 def occlusion(held: Held) -> np.ndarray:
-    how = {**held.how, "samples": 1, "seed": SEED}
+    how = {**held.how, "samples": 1, "seed": SEED, "between": "none"}
     return one_at_a_time(held.look(held.net.output, [held.units[0]]), held.image, GreyPatch(), **how)[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from itertools import product
 from math import log2
 from typing import Any, Callable, Sequence
 
@@ -40,9 +41,27 @@ def starts(size: int, window: int, stride: int) -> list[int]:
     return [i for i in range(size - window + 1) if i % stride == 0 or i == size - window]
 
 
+def shares(size: int, window: int, stride: int, between: str) -> list[dict[int, float]]:
+    """Of each pixel along an axis, the windows that count for it, by where they start, and how much."""
+    there = starts(size, window, stride)
+    found = []
+    for pixel in range(size):
+        counts: dict[int, float] = {}
+        for place in there if between == "none" else range(size - window + 1):
+            if not place <= pixel < place + window:
+                continue
+            before, after = max(s for s in there if s <= place), min(s for s in there if s >= place)
+            part = 0.0 if before == after else (place - before) / (after - before)
+            for start, share in ((before, 1 - part), (after, part)):
+                if share:
+                    counts[start] = counts.get(start, 0.0) + share
+        found.append({start: count / sum(counts.values()) for start, count in counts.items()})
+    return found
+
+
 def one_at_a_time(
     look: Look, ground: np.ndarray, sampler: Any, *, window: Any, samples: int, stride: int, seed: int,
-    function: Function = value, population: int | None = None, channel: int | None = None,
+    between: str = "linear", function: Function = value, population: int | None = None, channel: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Relevance and standard error (H, W) of one target, window by window and pixel by pixel.
 
@@ -51,8 +70,8 @@ def one_at_a_time(
     without repetition, as `protocols.HasPopulation` has it. ``channel`` alone is taken away, where it is given.
     """
     (height, width), (high, wide) = ground.shape[1:], np.broadcast_to(window, 2)
-    values: dict[tuple[int, int], list[float]] = {(r, c): [] for r in range(height) for c in range(width)}
-    variances: dict[tuple[int, int], list[float]] = {(r, c): [] for r in range(height) for c in range(width)}
+    values: dict[tuple[int, int], float] = {}
+    variances: dict[tuple[int, int], float] = {}
     channels = slice(None) if channel is None else channel
     before = function(look(ground))
     for row in starts(height, high, stride):
@@ -65,14 +84,13 @@ def one_at_a_time(
                 seen.append(look(changed))
             mean = [statistics.fmean(one) for one in zip(*seen)]
             error = _variance(function, mean, seen, population)
-            for r in range(row, row + high):
-                for c in range(column, column + wide):
-                    values[r, c].append(before - function(mean))
-                    variances[r, c].append(error)
+            values[row, column], variances[row, column] = before - function(mean), error
     relevance, stderr = np.empty((height, width)), np.empty((height, width))
-    for (r, c), held in values.items():
-        relevance[r, c] = sum(held) / len(held)
-        stderr[r, c] = sum(variances[r, c]) ** 0.5 / len(held)
+    rows, columns = shares(height, high, stride, between), shares(width, wide, stride, between)
+    for r, c in product(range(height), range(width)):
+        counts = {(row, col): rows[r][row] * columns[c][col] for row in rows[r] for col in columns[c]}
+        relevance[r, c] = sum(count * values[at] for at, count in counts.items())
+        stderr[r, c] = sum(count**2 * variances[at] for at, count in counts.items()) ** 0.5
     return relevance, stderr
 
 

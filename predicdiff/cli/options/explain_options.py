@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ...between import BETWEEN
+from ...errors import SettingsError
 from ...methods.occlusion import METHOD as OCCLUSION
 from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
@@ -16,11 +17,13 @@ from ...windows import SidesLike, sides
 from ..outputs import default_output
 from .base import Options, option_field
 from .shared import context_field, samples_field, seed_field, stride_field, window_field
-from .values import CLASS, FIGURE, MEMORY, RESULT, UNIT
+from .values import CLASS, DURATION, FIGURE, MEMORY, RESULT, UNIT
 
 #: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
 #: choice; the others are functions of a class alone. The first is called by a word without a space.
 METHODS = ("difference", OCCLUSION.name)
+#: The quality where none is given, and where the grid is refined until it is good enough.
+DEFAULT, FINEST = "preview", "paper"
 PRESETS = "; ".join(f"{name}: stride {preset.stride}, S = {preset.samples}" for name, preset in QUALITIES.items())
 
 
@@ -100,18 +103,32 @@ class Sampling(Options):
     window: SidesLike = window_field()
     context: SidesLike | None = context_field()
     samples: int | None = samples_field("Draws for each window.  [default: the quality's]")
-    stride: int | None = stride_field("Step between windows, at most k.  [default: the quality's]")
-    quality: str = option_field("--quality", type=click.Choice(list(QUALITIES)), default="preview", help=f"{PRESETS}.")
+    stride: SidesLike | None = stride_field("Step between windows, at most k.  [default: the quality's]")
+    quality: str | None = option_field(
+        "--quality",
+        type=click.Choice(list(QUALITIES)),
+        help=f"{PRESETS}.  [default: {DEFAULT}; with --until or --budget {FINEST}]",
+    )
+    until: float | None = option_field(
+        "--until",
+        type=float,
+        metavar="R",
+        help="Refine the grid in stages until the maps' estimated correlation with the true ones is R, such as 0.99, "
+        "or the quality is reached. Result and picture are renewed after each stage.",
+    )
+    budget: float | None = option_field(
+        "--budget", type=DURATION, help="The same for so long, such as 60s or 5min; what comes first ends it."
+    )
     like: str | None = option_field(
         "--like",
         type=click.Choice(list(LIKES)),
         help="All settings as in the paper, or as in its authors' later code; --quality says nothing then.",
     )
-    between: str = option_field(
+    between: str | None = option_field(
         "--between",
         type=click.Choice(BETWEEN),
-        default=BETWEEN[0],
-        help="At a stride above 1: interpolate the windows' evidence to all places between them.",
+        help="At a stride above 1: interpolate the windows' evidence to all places between them, or nothing.  "
+        "[default: linear; with --like or --method occlusion none]",
     )
     seed: int = seed_field()
     repeat: int = option_field(
@@ -129,9 +146,19 @@ class Sampling(Options):
     )
 
     @property
+    def refines(self) -> bool:
+        """Whether the grid is refined in stages."""
+        return self.until is not None or self.budget is not None
+
+    @property
+    def preset(self) -> str:
+        """The quality's name."""
+        return self.quality or (FINEST if self.refines else DEFAULT)
+
+    @property
     def presets(self) -> bool:
         """Whether a quality alone says where windows lie and how often each is drawn."""
-        return self.like is None and self.stride is None and self.samples is None
+        return self.like is None and self.stride is None and self.samples is None and not self.refines
 
     @property
     def model(self) -> Like | None:
@@ -146,8 +173,11 @@ class Sampling(Options):
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words, the preset filled in; its stride never exceeds the window."""
         if self.model is not None:
-            return {**self.model.explaining, "seed": self.seed, "repeat": self.repeat, "between": self.between}
-        preset = QUALITIES[self.quality]
+            if self.refines:
+                raise SettingsError("--like repeats another program's settings: leave out --until and --budget.")
+            between = {} if self.between is None else {"between": self.between}
+            return {**self.model.explaining, "seed": self.seed, "repeat": self.repeat, **between}
+        preset = QUALITIES[self.preset]
         return {
             "window": self.window,
             "samples": preset.samples if self.samples is None else self.samples,
@@ -155,6 +185,8 @@ class Sampling(Options):
             "seed": self.seed,
             "repeat": self.repeat,
             "between": self.between,
+            "until": self.until,
+            "budget": self.budget,
             "training_instances": self.training_instances,
         }
 

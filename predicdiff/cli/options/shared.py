@@ -8,7 +8,7 @@ import click
 
 from ...protocols import ENGINES
 from .base import option_field
-from .values import WINDOW
+from .values import STEP, WINDOW
 
 #: k where none is given, that of most of the paper's figures.
 SIDE = 10
@@ -35,7 +35,7 @@ def samples_field(text: str = "Draws for each window.", default: int | None = No
 
 def stride_field(text: str = "Step between windows, at most k.", default: int | None = None) -> Any:
     """--stride; without a default None where it is left out, and ``text`` says what is taken."""
-    return option_field("--stride", type=int, help=text, **_default(default))
+    return option_field("--stride", type=STEP, help=text, **_default(default))
 
 
 def seed_field(text: str = "Of all that is drawn.") -> Any:

@@ -12,6 +12,7 @@ from ...samplers.registry import names
 from .base import Value
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+SECONDS = {"s": 1, "min": 60, "h": 3600}
 FIGURES = (".png", ".pdf", ".svg")
 RESULTS = (".h5", ".hdf5")
 
@@ -27,6 +28,19 @@ class Memory(Value):
         if match is None or float(match.group(1)) == 0:
             self.fail(f"{value!r} is no amount of memory: want for example 512MB, 4GB or 2GiB.", param, ctx)
         return max(1, int(float(match.group(1)) * UNITS[(match.group(2) or "").lower()]))
+
+
+class Duration(Value):
+    """A time such as 60s, 5min or 1.5h, in seconds."""
+
+    name = metavar = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Text -> seconds."""
+        match = re.match(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(s|min|h)?\s*$", str(value), re.IGNORECASE)
+        if match is None or float(match.group(1)) == 0:
+            self.fail(f"{value!r} is no time: want for example 60s, 5min or 1h.", param, ctx)
+        return float(match.group(1)) * SECONDS[(match.group(2) or "s").lower()]
 
 
 class Numbers(Value):
@@ -116,6 +130,7 @@ class Range(Value):
 
 
 MEMORY = Memory()
+DURATION = Duration()
 RANGE = Range()
 SAMPLER = SamplerName()
 FILE = File()
@@ -127,5 +142,6 @@ CLASS = UnitName(Numbers("CLASS", (1,), "an index such as 281, or a class's name
 PLACE = Numbers("ROW,COLUMN", (2,), "row,column of the window's top-left pixel, such as 60,100")
 SIZE = Numbers("SIZE", (1, 2), "one number of pixels such as 256, or HEIGHTxWIDTH")
 WINDOW = Numbers("SIZE", (1, 2), "one number of pixels such as 10, or HEIGHTxWIDTH such as 6x10")
+STEP = Numbers("STEP", (1, 2), "one number of pixels such as 2, or ROWSxCOLUMNS such as 4x2")
 FIGURE = File("FILE.png|pdf|svg", FIGURES)
 RESULT = File("FILE.h5", RESULTS)

@@ -1,0 +1,119 @@
+"""What `predicdiff explain` says and writes while an analysis runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+
+import click
+from tqdm import tqdm
+
+from .. import windows
+from ..algorithm import first_state, run
+from ..effort import precision_gap
+from ..explanation import Explanation
+from ..journal import Journal
+from ..plan import Analysis
+from ..presets import QUALITIES
+from ..refinement import windows_done
+from .console import INTERRUPTED, SOON, bar, duration
+from .options.explain_options import Output, Sampling
+from .summaries import stage_line
+
+
+@dataclass
+class Renewal:
+    """Writes what each stage of a refined analysis gives, and says how far it has come."""
+
+    result: Path
+    picture: Path
+    out: Output
+    quiet: bool
+    told: str = ""
+
+    def __call__(self, explanation: Explanation) -> None:
+        """Renew the result and the picture."""
+        explanation.save(self.result)
+        draw(explanation, self.picture, self.out)
+        self.told = stage_line(explanation)
+        if not self.quiet:
+            tqdm.write(self.told)
+
+
+def finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | None) -> int:
+    """How many windows an interrupted run has finished; an error if it was another run."""
+    if not tiles.exists():
+        return 0
+    with Journal(tiles, analysis.tiles_identity, first_state(analysis, memory, batch_size)) as journal:
+        if analysis.settings.refines:  # its tiles are those of all stages
+            return 0
+        return windows_done(analysis.tiles(int(journal.state["tile"])), journal)
+
+
+def say_how_long(analysis: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
+    count, k = len(analysis.origins), analysis.settings.sides
+    names = ", ".join(target.title for target in analysis.targets)
+    if done:
+        say(f"Taking up {done} finished windows of {count}.")
+    left = duration(seconds * (count - done) / count)
+    draws = "1 draw" if analysis.settings.samples == 1 else f"{analysis.settings.samples} draws"
+    most = f"{count} windows of {windows.by(k)}, {draws} each: {left} on this machine."
+    if analysis.settings.refines:
+        say(f"Explaining {names} {_goal(analysis)}, at most {most}")
+    else:
+        say(f"Explaining {names}: {most}")
+    others = _others(analysis, sampling, seconds) if seconds > SOON else []
+    if others:
+        say(f"({', '.join(others)}.)")
+
+
+def _others(analysis: Analysis, sampling: Sampling, seconds: float) -> list[str]:
+    """What other qualities would take, as text."""
+    count, k, most = len(analysis.origins), analysis.settings.sides, analysis.drawing.most_draws
+    told = []
+    for name, preset in QUALITIES.items():
+        if sampling.presets and name != sampling.preset:
+            number = len(windows.grid(analysis.ground.shape[1:], window=k, stride=min(preset.stride, *k)))
+            samples = preset.samples if most is None else min(preset.samples, most)
+            work = number * samples / (count * analysis.settings.samples)
+            told.append(f"--quality {name} {duration(seconds * work)}")
+    return told
+
+
+def _goal(analysis: Analysis) -> str:
+    until, budget = analysis.settings.until, analysis.settings.budget
+    goals = [] if until is None else [f"until the reliability is {until:g}"]
+    return " or ".join(goals + ([] if budget is None else [f"for {duration(budget)}"]))
+
+
+def less_precise(analysis: Analysis, precision: str, batch: int) -> str:
+    gap, most = precision_gap(analysis, batch)
+    unit = "bit" if analysis.readout.measure == "evidence" else "activation"
+    return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
+
+
+def run_to_end(
+    analysis: Analysis, tiles: Path, memory: int, batch_size: int | None, done: int, renew: Renewal
+) -> Explanation:
+    how: dict[str, Any] = {"memory": memory, "batch_size": batch_size, "checkpoint": tiles, "renew": renew}
+    try:
+        with bar(len(analysis.origins), initial=done, quiet=renew.quiet) as shown:
+
+            def progress(windows_done: int, count: int) -> None:
+                shown.total = count
+                shown.update(max(0, windows_done - shown.n))
+
+            return run(analysis, progress=progress, **how)
+    except KeyboardInterrupt:
+        there = f"{renew.result} holds the map so far. " if renew.told else ""
+        click.echo(
+            f"Interrupted. {there}What is finished is in {tiles}: the same command goes on from there.", err=True
+        )
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def draw(explanation: Explanation, picture: Path, out: Output) -> None:
+    from ..plotting import figure, save_figure
+
+    save_figure(figure(explanation, sure=out.sure, on_image=out.on_image), picture)

@@ -1,0 +1,109 @@
+"""How near a map is to the true one: that of stride 1 and infinitely many draws.
+
+Two things keep them apart. Draws are random: their noise is carried through the weights with which windows count. And
+where windows lie further apart than a pixel, what lies between them is interpolated: what that leaves out is estimated
+from what the map loses when every second window is left out too, along one axis at a time, freed of the draws' noise,
+times what a refinement has been seen to leave.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from .between import Grid
+
+#: Over how many windows' sides the squares of what interpolation leaves out are averaged.
+AROUND = 2
+#: By what a refinement along an axis divides the square of what is left out, at most and at least, and where the grid
+#: is too small to show it.
+MOST, LEAST, USUAL = 16.0, 1.5, 3.0
+
+
+class Maps(NamedTuple):
+    """Maps with what is known of their errors.
+
+    Attributes
+    ----------
+    relevance : (T, H, W) float64 array
+    stderr : (T, H, W) float64 array
+        Standard error that the draws' noise makes; NaN where one draw a window leaves it unknown.
+    left_out : (T, H, W) float64 array
+        Standard deviation of what interpolation leaves out, from squares averaged over the surroundings; 0 at
+        stride 1, NaN where the grid is too small to tell.
+    reliability : (T,) float64 array
+        Estimated correlation with the true map; NaN where one of the two errors is unknown.
+    """
+
+    relevance: np.ndarray
+    stderr: np.ndarray
+    left_out: np.ndarray | None
+    reliability: np.ndarray | None
+
+
+def interpolated(grid: Grid) -> Maps:
+    """Average over all windows that cover each pixel, those between the evaluated ones interpolated linearly."""
+    rows, columns = grid.weights(0), grid.weights(1)
+    relevance = grid.relevance(rows, columns)
+    noise = grid.variances(rows, columns)
+    squares = _left_out(grid, 0, columns) + _left_out(grid, 1, rows)
+    sides = [0, *(AROUND * side for side in grid.window)]
+    left_out = np.sqrt(np.maximum(uniform_filter(squares, sides, mode="nearest"), 0.0))
+    return Maps(relevance, np.sqrt(noise), left_out, reliability(relevance, noise, squares))
+
+
+def reliability(relevance: np.ndarray, noise: np.ndarray, left_out: np.ndarray | float) -> np.ndarray:
+    """Estimated correlation (T,) of maps (T, H, W) with the true ones.
+
+    Of an error that is small beside the map and independent of it the correlation takes half the share of its variance.
+
+    Parameters
+    ----------
+    relevance, noise : (T, H, W) arrays
+        Maps, and the variances of their noise.
+    left_out : (T, H, W) array or 0
+        Squares of what interpolation leaves out, which may be negative in places.
+    """
+    known = np.isfinite(relevance)
+    count = known.sum(axis=(1, 2))
+
+    def mean(squares: np.ndarray) -> np.ndarray:
+        return np.where(known, squares, 0.0).sum(axis=(1, 2)) / count
+
+    spread = mean(relevance**2) - mean(relevance) ** 2
+    errors = mean(noise) + np.maximum(mean(np.broadcast_to(left_out, relevance.shape)), 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        estimate = np.where(errors == 0, 1.0, 1 - errors / (2 * spread))
+    return np.clip(estimate, 0.0, 1.0)
+
+
+def _left_out(grid: Grid, axis: int, others: np.ndarray) -> np.ndarray:
+    """Squares (T, H, W), freed of noise, of what interpolation along one axis leaves out; may be negative in places."""
+    starts = grid.starts[axis]
+    if np.all(np.diff(starts) == 1):
+        return np.zeros((len(grid.value), *grid.shape))
+    half = _every_second(np.arange(len(starts)))
+    quarter = _every_second(half)
+    if len(half) == len(starts):  # nothing can be left out any more
+        return np.full((len(grid.value), *grid.shape), np.nan)
+    now = _squares(grid, axis, grid.weights(axis) - grid.weights(axis, half), others)
+    falls = np.full(len(now), USUAL)
+    if len(quarter) < len(half):
+        before = _squares(grid, axis, grid.weights(axis, half) - grid.weights(axis, quarter), others)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            falls = np.nanmean(before, axis=(1, 2)) / np.nanmean(now, axis=(1, 2))
+        falls = np.clip(np.where(falls > 0, falls, USUAL), LEAST, MOST)
+    # what all finer grids would add, each a part of the one before
+    return now / (falls - 1)[:, None, None]
+
+
+def _squares(grid: Grid, axis: int, weights: np.ndarray, others: np.ndarray) -> np.ndarray:
+    rows, columns = (weights, others) if axis == 0 else (others, weights)
+    return grid.relevance(rows, columns) ** 2 - grid.variances(rows, columns)
+
+
+def _every_second(places: np.ndarray) -> np.ndarray:
+    """Every second, the first and the last among them."""
+    return np.unique(np.append(places[::2], places[-1]))
