@@ -11,12 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 from .between import Grid
 
-#: Over how many windows' sides the squares of what interpolation leaves out are averaged.
-AROUND = 2
 #: By what a refinement along an axis divides the square of what is left out, at most and at least, and where the grid
 #: is too small to show it.
 MOST, LEAST, USUAL = 16.0, 1.5, 3.0
@@ -49,8 +46,8 @@ def interpolated(grid: Grid) -> Maps:
     relevance = grid.relevance(rows, columns)
     noise = grid.variances(rows, columns)
     squares = _left_out(grid, 0, columns) + _left_out(grid, 1, rows)
-    sides = [0, *(AROUND * side for side in grid.window)]
-    left_out = np.sqrt(np.maximum(uniform_filter(squares, sides, mode="nearest"), 0.0))
+    near = [_near(*axis) for axis in zip(grid.shape, grid.window)]
+    left_out = np.sqrt(np.maximum(near[0] @ squares @ near[1].T, 0.0))
     return Maps(relevance, np.sqrt(noise), left_out, reliability(relevance, noise, squares))
 
 
@@ -102,6 +99,13 @@ def _left_out(grid: Grid, axis: int, others: np.ndarray) -> np.ndarray:
 def _squares(grid: Grid, axis: int, weights: np.ndarray, others: np.ndarray) -> np.ndarray:
     rows, columns = (weights, others) if axis == 0 else (others, weights)
     return grid.relevance(rows, columns) ** 2 - grid.variances(rows, columns)
+
+
+def _near(size: int, window: int) -> np.ndarray:
+    """Weights (size, size) that average over the pixels within a window's side of each, along one axis."""
+    pixels = np.arange(size)
+    near = np.abs(pixels - pixels[:, None]) <= window
+    return near / near.sum(axis=1, keepdims=True)
 
 
 def _every_second(places: np.ndarray) -> np.ndarray:

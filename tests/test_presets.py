@@ -170,7 +170,9 @@ def test_ours_are_the_defaults_of_the_library() -> None:
 
 def test_the_papers_settings() -> None:
     like = LIKES["paper"]
-    assert like.explaining == {"window": 10, "samples": 20, "stride": 1, "training_instances": None}
+    assert like.explaining == {
+        "window": 10, "samples": 20, "stride": 1, "training_instances": None, "between": "none",
+    }  # fmt: skip
     assert (like.window + like.margin, like.clip, like.channels, like.patches) == (14, None, "joint", 25_000)
 
 

@@ -142,7 +142,10 @@ def _analysis(
     intensity: Intensity,
 ) -> Analysis:
     """All else is checked before a corpus is read and a sampler fitted."""
-    plan = make_plan(net, image, Settings(**{**sampling.settings(), **targets.settings()}))
+    settings = {**sampling.settings(), **targets.settings()}
+    if targets.occludes and sampling.between is None and not sampling.refines:
+        settings["between"] = "none"
+    plan = make_plan(net, image, Settings(**settings))
     if targets.occludes:
         _check_idle(sampler, sampling)
         return plan.with_sampler(GreyPatch())

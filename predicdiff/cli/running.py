@@ -52,6 +52,7 @@ def finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | Non
 
 
 def say_how_long(analysis: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
+    """What is explained, and how long all of it takes, in ``seconds`` but for the ``done`` windows."""
     count, k = len(analysis.origins), analysis.settings.sides
     names = ", ".join(target.title for target in analysis.targets)
     if done:
@@ -88,6 +89,7 @@ def _goal(analysis: Analysis) -> str:
 
 
 def less_precise(analysis: Analysis, precision: str, batch: int) -> str:
+    """What the net's precision changes."""
     gap, most = precision_gap(analysis, batch)
     unit = "bit" if analysis.readout.measure == "evidence" else "activation"
     return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
@@ -96,6 +98,7 @@ def less_precise(analysis: Analysis, precision: str, batch: int) -> str:
 def run_to_end(
     analysis: Analysis, tiles: Path, memory: int, batch_size: int | None, done: int, renew: Renewal
 ) -> Explanation:
+    """The result, under a bar; an interruption says where what is finished lies."""
     how: dict[str, Any] = {"memory": memory, "batch_size": batch_size, "checkpoint": tiles, "renew": renew}
     try:
         with bar(len(analysis.origins), initial=done, quiet=renew.quiet) as shown:
@@ -114,6 +117,7 @@ def run_to_end(
 
 
 def draw(explanation: Explanation, picture: Path, out: Output) -> None:
+    """Write the picture."""
     from ..plotting import figure, save_figure
 
     save_figure(figure(explanation, sure=out.sure, on_image=out.on_image), picture)

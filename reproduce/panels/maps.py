@@ -185,5 +185,5 @@ def units_job(
     shape = lookup(net.blobs, blob)
     every = {"units": range(shape[0])} if len(shape) == 1 else {"channels": range(shape[0])}
     how["stride"] = min(how["stride"], how["window"])
-    settings = Settings(blob=blob, training_instances=instances, **every, **how)
+    settings = Settings(blob=blob, training_instances=instances, between="none", **every, **how)
     return UnitsJob(make_plan(net, pixels, settings).with_sampler(sampler), path)

@@ -50,7 +50,7 @@ def known_map(pixels: np.ndarray, channel: int) -> np.ndarray:
     images = np.stack([net.view(image) for image in corpus()])
     sampler = LIKES["paper"].sampler("conditional", images, pixels, context=L, order="bgr", names=NAMES)
     how: dict[str, Any] = {"window": K, "samples": SAMPLES, "stride": STRIDE, "blob": "cat", "channels": [channel]}
-    return pd.explain(net, pixels, sampler, **how).relevance[0]
+    return pd.explain(net, pixels, sampler, between="none", **how).relevance[0]
 
 
 def make_folder(tiny: Path, draw: Callable[[np.ndarray, int], np.ndarray]) -> Path:
