@@ -80,7 +80,8 @@ class Explanation:
         interpolated.
     reliability : (T,) float64 array or None
         Estimated correlation with the true map, that of stride 1 and infinitely many draws; NaN where one of the two
-        errors is unknown. None where windows lie apart and nothing is interpolated between them.
+        errors is unknown, or some pixels are in no window. None where nothing is interpolated between windows that lie
+        apart.
     """
 
     relevance: np.ndarray

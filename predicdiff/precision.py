@@ -2,8 +2,7 @@
 
 Two things keep them apart. Draws are random: their noise is carried through the weights with which windows count. And
 where windows lie further apart than a pixel, what lies between them is interpolated: what that leaves out is estimated
-from what the map loses when every second window is left out too, along one axis at a time, freed of the draws' noise,
-times what a refinement has been seen to leave.
+from what the map loses when every second window is left out too, along one axis at a time, freed of the draws' noise.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import numpy as np
 
 from .between import Grid
 
-#: By what a refinement along an axis divides the square of what is left out, at most and at least, and where the grid
-#: is too small to show it.
-MOST, LEAST, USUAL = 16.0, 1.5, 3.0
+#: By what the squares of what a map loses without every second window, along both axes, are divided to give those of
+#: what it lacks: 2.7 to 4 for random fields of many kinds, on whole and on half-refined grids; see ``make presets``.
+LOST_OF_LEFT = 3.0
 
 
 class Maps(NamedTuple):
@@ -31,7 +30,8 @@ class Maps(NamedTuple):
         Standard deviation of what interpolation leaves out, from squares averaged over the surroundings; 0 at
         stride 1, NaN where the grid is too small to tell.
     reliability : (T,) float64 array
-        Estimated correlation with the true map; NaN where one of the two errors is unknown.
+        Estimated correlation with the true map; NaN where one of the two errors is unknown, and where windows lie so
+        far apart that some pixels are in none.
     """
 
     relevance: np.ndarray
@@ -45,10 +45,12 @@ def interpolated(grid: Grid) -> Maps:
     rows, columns = grid.weights(0), grid.weights(1)
     relevance = grid.relevance(rows, columns)
     noise = grid.variances(rows, columns)
-    squares = _left_out(grid, 0, columns) + _left_out(grid, 1, rows)
+    squares = (_lost(grid, 0, columns) + _lost(grid, 1, rows)) / LOST_OF_LEFT
     near = [_near(*axis) for axis in zip(grid.shape, grid.window)]
     left_out = np.sqrt(np.maximum(near[0] @ squares @ near[1].T, 0.0))
-    return Maps(relevance, np.sqrt(noise), left_out, reliability(relevance, noise, squares))
+    gaps = any(np.diff(starts).max(initial=0) > side for starts, side in zip(grid.starts, grid.window))
+    known = np.full(len(relevance), np.nan) if gaps else reliability(relevance, noise, squares)
+    return Maps(relevance, np.sqrt(noise), left_out, known)
 
 
 def reliability(relevance: np.ndarray, noise: np.ndarray, left_out: np.ndarray | float) -> np.ndarray:
@@ -76,27 +78,18 @@ def reliability(relevance: np.ndarray, noise: np.ndarray, left_out: np.ndarray |
     return np.clip(estimate, 0.0, 1.0)
 
 
-def _left_out(grid: Grid, axis: int, others: np.ndarray) -> np.ndarray:
-    """Squares (T, H, W), freed of noise, of what interpolation along one axis leaves out; may be negative in places."""
+def _lost(grid: Grid, axis: int, others: np.ndarray) -> np.ndarray:
+    """Squares (T, H, W) of what a map loses without every second window along an axis, freed of the draws' noise.
+
+    They may be negative in places.
+    """
     starts = grid.starts[axis]
     if np.all(np.diff(starts) == 1):
         return np.zeros((len(grid.value), *grid.shape))
-    half = _every_second(np.arange(len(starts)))
-    quarter = _every_second(half)
-    if len(half) == len(starts):  # nothing can be left out any more
+    second = np.unique(np.append(np.arange(len(starts))[::2], len(starts) - 1))
+    if len(second) == len(starts):  # there are two windows, and none to leave out
         return np.full((len(grid.value), *grid.shape), np.nan)
-    now = _squares(grid, axis, grid.weights(axis) - grid.weights(axis, half), others)
-    falls = np.full(len(now), USUAL)
-    if len(quarter) < len(half):
-        before = _squares(grid, axis, grid.weights(axis, half) - grid.weights(axis, quarter), others)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            falls = np.nanmean(before, axis=(1, 2)) / np.nanmean(now, axis=(1, 2))
-        falls = np.clip(np.where(falls > 0, falls, USUAL), LEAST, MOST)
-    # what all finer grids would add, each a part of the one before
-    return now / (falls - 1)[:, None, None]
-
-
-def _squares(grid: Grid, axis: int, weights: np.ndarray, others: np.ndarray) -> np.ndarray:
+    weights = grid.weights(axis) - grid.weights(axis, second)
     rows, columns = (weights, others) if axis == 0 else (others, weights)
     return grid.relevance(rows, columns) ** 2 - grid.variances(rows, columns)
 
@@ -106,8 +99,3 @@ def _near(size: int, window: int) -> np.ndarray:
     pixels = np.arange(size)
     near = np.abs(pixels - pixels[:, None]) <= window
     return near / near.sum(axis=1, keepdims=True)
-
-
-def _every_second(places: np.ndarray) -> np.ndarray:
-    """Every second, the first and the last among them."""
-    return np.unique(np.append(places[::2], places[-1]))
