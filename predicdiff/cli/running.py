@@ -38,7 +38,8 @@ class Renewal:
         draw(explanation, self.picture, self.out)
         self.told = stage_line(explanation)
         if not self.quiet:
-            tqdm.write(self.told)
+            with tqdm.external_write_mode():  # above the bar
+                click.echo(self.told)
 
 
 def finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | None) -> int:
