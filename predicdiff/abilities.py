@@ -36,6 +36,8 @@ class NetAbilities:
     renewed: Callable[[], Net] | None = None
     in_double: Callable[[], Net | None] | None = None
     alone: bool = False
+    threads: Callable[[], int] | None = None
+    compute_with: Callable[[int], None] | None = None
     work: Work | None = None
 
     def tones(self, values: np.ndarray) -> Tones:

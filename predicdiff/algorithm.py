@@ -154,7 +154,7 @@ def run(
 ) -> Explanation:
     """Work through an analysis' tiles, those of an interrupted run excepted; parameters as for `explain`.
 
-    ``executor`` says where tiles are evaluated: by default in this process, one after the other.
+    ``executor`` says where tiles are evaluated: by default in this process, by as many threads as help.
     """
     _check_effort(memory, batch_size)
     notes = _warn_if_flattened(analysis.readout, analysis.net.scores)
@@ -204,10 +204,11 @@ def _check_effort(memory: int, batch_size: int | None) -> None:
 def first_state(plan: Plan, memory: int, batch_size: int | None) -> Json:
     """How a run is cut up, which a continued one takes over, and what it set out from.
 
-    The batch size, evaluations in a tile, and the units' values for the image.
+    The batch size, evaluations in a tile, bytes that the run may take, and the units' values for the image.
     """
     base = plan.readout.base.tolist()
-    return {"batch_size": plan.batch(memory, batch_size), "tile": plan.tile(memory), "base": base}
+    batch, tile = plan.batch(memory, batch_size), plan.tile(memory)
+    return {"batch_size": batch, "tile": tile, "memory": int(memory), "base": base}
 
 
 def _work(abilities: NetAbilities) -> tuple[float, float]:

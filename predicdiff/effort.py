@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from .executors.here import evaluate_tile
+from .executors.here import Team, evaluate_tile, evaluated, team_for
 from .plan import MEMORY, Analysis
 from .protocols import HasPrecision
 from .readout import read_base
@@ -47,9 +47,10 @@ def seconds_needed(analysis: Analysis, *, memory: int = MEMORY, batch_size: int 
     every, first = slice(0, len(probe.origins)), slice(0, 1)
     # first calls set things up: on a GPU for each size of a batch anew
     evaluate_tile(probe, every if liked > PROBE else first, batch)
-    each = _seconds(probe, every, batch) / len(probe.origins)
+    team = team_for(analysis, batch, analysis.tile(memory), memory)
+    each = _seconds(probe, every, batch, team) / len(probe.origins)
     if len(probe.origins) > 1:
-        more = len(probe.origins) * each - _seconds(probe, first, batch)
+        more = len(probe.origins) * each - _seconds(probe, first, batch, team)
         each = max(more / (len(probe.origins) - 1), each / 4)  # where the clock is disturbed, nothing absurd
     return each * len(analysis.origins)
 
@@ -60,7 +61,11 @@ def _spread(analysis: Analysis, count: int) -> Analysis:
     return replace(analysis, origins=analysis.origins[::step][:count])
 
 
-def _seconds(analysis: Analysis, tile: slice, batch: int) -> float:
+def _seconds(analysis: Analysis, tile: slice, batch: int, team: Team) -> float:
+    """A tile's, as many evaluated at once as in a run."""
     started = time.perf_counter()
-    evaluate_tile(analysis, tile, batch)
-    return time.perf_counter() - started
+    if team.each is None:
+        evaluate_tile(analysis, tile, batch)
+    else:
+        list(evaluated(analysis, dict.fromkeys(range(team.threads), tile), batch, team))
+    return (time.perf_counter() - started) / team.threads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import threading
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Callable, Union
@@ -36,6 +37,9 @@ DRAWS_SHARE = 0.1
 
 #: What is set in at a tile's windows: patches (n, S, C, h, w), or what a net makes them of.
 Draws = Union[np.ndarray, Noise]
+
+#: Held while a net is asked once more: what a stranger wrote is run by one thread at a time, whoever evaluates.
+_asking = threading.Lock()
 
 #: Bytes that a run may take by default: what the paper's machine had.
 MEMORY = 4 * 10**9
@@ -343,7 +347,8 @@ class Analysis(Plan):
             patches = draws.of_window(window) if isinstance(draws, Noise) else draws[window]
             images = self.pixels[None].copy()
             windows.paste(images, patches[draw : draw + 1], origins[window : window + 1])
-            check_again(self.net, images[0], self.blob, self.units, values[window, draw], base)
+            with _asking:
+                check_again(self.net, images[0], self.blob, self.units, values[window, draw], base)
 
     @property
     def _request(self) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class Net(Protocol):
 class Sampler(Protocol):
     """Says what else could have stood in a window.
 
-    While a net evaluates, ``draw`` is called from another thread, but never twice at once.
+    While a net evaluates, ``draw`` is called from other threads, but never twice at once.
     """
 
     def draw(
@@ -191,6 +191,16 @@ class RunsAlone(Protocol):
 
     def one_by_one(self) -> Net:
         """The same net with ``alone`` true."""
+
+
+class SharedByThreads(Protocol):
+    """A net whose `evaluate` and `forward` several threads may call at once, and gain by it."""
+
+    def threads(self) -> int:
+        """How many that may be: as many as compute together where one calls `evaluate`; 0 for one that computes so."""
+
+    def compute_with(self, count: int) -> None:
+        """Have the thread that calls this, which ends when its work is done, compute with so many; others as before."""
 
 
 class CanBeRenewed(Protocol):

@@ -74,18 +74,9 @@ class Part(Analysis):
         return (np.moveaxis(self.values(tile, draws, batch_size), 0, 1),)
 
 
-def levels(analysis: Analysis) -> list[Level]:
-    """All that a run may come to, from the coarsest grid to the settings' own step and draws.
-
-    Raises
-    ------
-    SettingsError
-        If one draw a window leaves the noise unknown.
-    """
-    asked = analysis.settings
-    if asked.samples < 2 and analysis.population != 0:
-        raise SettingsError("how reliable a map is can't be told from one draw a window: want samples S of 2 or more.")
-    strides = [_coarsest(*axis) for axis in zip(analysis.ground.shape[-2:], asked.sides, asked.strides)]
+def levels(shape: tuple[int, ...], asked: Settings) -> list[Level]:
+    """All that a run may come to, from the coarsest grid on ``shape`` to the settings' own step and draws."""
+    strides = [_coarsest(*axis) for axis in zip(shape, asked.sides, asked.strides)]
     samples = min(FIRST_DRAWS, asked.samples)
     found = [Level(tuple(strides), samples)]
     while tuple(strides) != asked.strides:
@@ -108,8 +99,16 @@ def whole(analysis: Analysis, journal: Journal, executor: Executor, progress: Pr
 
 
 def stages(analysis: Analysis, journal: Journal, executor: Executor, progress: Progress | None) -> Iterator[Stage]:
-    """Stage after stage, each evaluated when it is asked for; ``progress`` is told of the windows of all so far."""
-    found = levels(analysis)
+    """Stage after stage, each evaluated when it is asked for; ``progress`` is told of the windows of all so far.
+
+    Raises
+    ------
+    SettingsError
+        If one draw a window leaves the noise unknown.
+    """
+    if analysis.settings.samples < 2 and analysis.population != 0:
+        raise SettingsError("how reliable a map is can't be told from one draw a window: want samples S of 2 or more.")
+    found = levels(analysis.ground.shape[-2:], analysis.settings)
     costs = [*(len(_at(analysis, level).origins) * level.samples for level in found), 0]
     tiles_done = windows_told = windows_before = 0
     values = np.zeros(0)

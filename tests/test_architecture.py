@@ -18,7 +18,7 @@ import predicdiff
 
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
-    ("errors", "noise", "_version"),
+    ("errors", "noise", "cores", "stopping", "_version"),
     ("tones",),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "files", "journal"),

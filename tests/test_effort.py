@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -39,3 +40,21 @@ def test_a_net_that_likes_long_batches_is_timed_on_one(monkeypatch: pytest.Monke
     assert seconds_needed(planned) == pytest.approx(len(planned.origins) * 40)
     assert max(net.batches) == 640
     assert net.batches[0] == 640, "first calls of that size are not what is timed"
+
+
+def test_time_is_projected_from_as_many_tiles_at_once_as_there_are_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads, which wait for each other here, have evaluated a tile each when the clock is looked at."""
+    net: Any = MapNet(SHAPE)
+    net.threads, net.compute_with = lambda: 2, lambda count: None
+    meeting = threading.Barrier(2)
+    monkeypatch.setattr(effort.time, "perf_counter", lambda: float(sum(net.batches)))
+    planned = plan(net, samples=4, stride=1)
+    evaluate = net.evaluate
+
+    def meet(*args: Any, **settings: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            meeting.wait(60)
+        return evaluate(*args, **settings)
+
+    net.evaluate = meet
+    assert seconds_needed(planned, batch_size=8) == pytest.approx(len(planned.origins) * 4)

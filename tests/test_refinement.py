@@ -65,7 +65,7 @@ def test_it_ends_as_soon_as_every_target_is_reliable_enough() -> None:
 
 def test_no_stage_takes_more_than_all_before_it_and_each_grid_holds_the_one_before() -> None:
     planned = analysis(MapNet((1, 120, 150)), photo((1, 120, 150)), NormalSampler(), window=10, samples=20, stride=1)
-    found = levels(planned)
+    found = levels((120, 150), planned.settings)
     assert found[0] == Level((16, 32), FIRST_DRAWS)
     assert found[-1] == Level((1, 1), 20)
     costs = []

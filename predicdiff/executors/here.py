@@ -1,22 +1,49 @@
-"""Tiles evaluated in this process, one after the other, while another thread makes the next one's draws."""
+"""Tiles evaluated in this process: side by side in threads if the net allows it, else one after the other.
+
+Each of these threads evaluates whole tiles and computes alone. That is about as fast as processes would be, and on a
+machine where others compute, many times as fast as one evaluation after the other by threads that wait for each other.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from typing import Callable, Iterator, Optional, Sequence, TypeVar, Union
+from contextlib import closing, suppress
+from contextvars import copy_context
+from dataclasses import dataclass
+from math import prod
+from queue import Empty, SimpleQueue
+from typing import Callable, Generator, Iterator, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 
 from ..errors import OutOfMemoryError
 from ..journal import Journal, Section
-from ..plan import Analysis, Draws
+from ..plan import DRAWS_SHARE, MEMORY, Analysis, Draws
 from ..protocols import Progress
+from ..stopping import Stopped, listen
 
 T = TypeVar("T")
 
 #: What evaluates the tiles that a journal does not hold yet, and puts them into it; gives the last tile's batch size.
 Executor = Callable[[Analysis, Sequence[slice], Union[Journal, Section], Optional[Progress]], int]
+
+#: What is kept of a tile, see `Analysis.outcome`.
+Outcome = Tuple[np.ndarray, ...]
+#: A tile's number, its outcome, and the batch size that fitted.
+Evaluated = Tuple[int, Outcome, int]
+
+#: Seconds after which whoever waits for threads looks up: not everywhere does Ctrl-C wake it.
+PATIENCE = 0.1
+
+
+@dataclass(frozen=True)
+class Team:
+    """How many threads evaluate tiles, and with how many of the net's own each of them computes; None: as it would."""
+
+    threads: int = 1
+    each: int | None = None
 
 
 def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Journal | Section, progress: Progress | None) -> int:
@@ -27,32 +54,65 @@ def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Journal | Sec
     int
         The batch size of the last tile: smaller than the journal's ``state`` says where memory ran out.
     """
-    batch, done = int(journal.state["batch_size"]), 0
-    with ThreadPoolExecutor(1) as pool:
-        ahead = _drawn_ahead(pool, analysis, [tile for i, tile in enumerate(tiles) if i not in journal.tiles])
-        for number, tile in enumerate(tiles):
-            if number in journal.tiles:
-                batch = int(journal.tiles[number][-1])  # as it was when memory had run out
-            else:
-                outcome, batch = evaluate_tile(analysis, tile, batch, next(ahead))
-                journal.add(number, *outcome, np.array(batch))
-            done += tile.stop - tile.start
-            if progress is not None:
-                progress(done, len(analysis.origins))
+    total, done = len(analysis.origins), 0
+    finished = [number for number in range(len(tiles)) if number in journal.tiles]
+    # as it was when memory had run out
+    batch = min([int(journal.state["batch_size"]), *(int(journal.tiles[number][-1]) for number in finished)])
+
+    def tell(number: int) -> None:
+        nonlocal done
+        done += tiles[number].stop - tiles[number].start
+        if progress is not None:
+            progress(done, total)
+
+    for number in finished:
+        tell(number)
+    waiting = {number: tile for number, tile in enumerate(tiles) if number not in journal.tiles}
+    team = team_for(analysis, batch, int(journal.state["tile"]), int(journal.state.get("memory", MEMORY)))
+    with closing(evaluated(analysis, waiting, batch, team)) as results:
+        for number, outcome, batch in results:
+            journal.add(number, *outcome, np.array(batch))
+            tell(number)
     return batch
 
 
+def team_for(analysis: Analysis, batch: int, tile: int, memory: int) -> Team:
+    """The threads that a net allows, as many of them as fit into ``memory`` bytes with batches and tiles of this size.
+
+    What memory has no room for is made up for by threads that compute together.
+    """
+    abilities = analysis.abilities
+    most = 0 if abilities.threads is None or analysis.varies else abilities.threads()
+    if not most:
+        return Team()
+    settings = analysis.settings
+    draws = 4 * len(analysis.ground) * prod(settings.sides) * tile
+    fitting = memory * DRAWS_SHARE / draws
+    if abilities.bytes_needed is not None:
+        once, each = abilities.bytes_needed(analysis.blob, start=settings.start, window=settings.asked_window)
+        fitting = min(fitting, memory * (1 - DRAWS_SHARE) / (once + batch * each))
+    threads = max(1, min(most, int(fitting)))
+    return Team(threads, most // threads)
+
+
+def evaluated(analysis: Analysis, tiles: dict[int, slice], batch: int, team: Team) -> Generator[Evaluated, None, None]:
+    """Tiles by their numbers, evaluated, in whichever order; each thread ends soon after this generator is closed."""
+    if team.each is None:
+        return _one_by_one(analysis, tiles, batch)
+    return _Threads(analysis, tiles, batch, team).evaluated()
+
+
 def evaluate_tile(
-    analysis: Analysis, tile: slice, batch: int, draws: Draws | None = None
-) -> tuple[tuple[np.ndarray, ...], int]:
+    analysis: Analysis, tile: slice, batch: int, draws: Draws | None = None, *, halves: bool = True
+) -> tuple[Outcome, int]:
     """What is kept of a tile, and the batch size that fitted; ``draws`` may have been made before."""
 
-    def evaluated(size: int) -> tuple[np.ndarray, ...]:
+    def evaluated(size: int) -> Outcome:
         nonlocal draws
         draws = analysis.sample(tile) if draws is None else draws
         return analysis.outcome(tile, draws, size)
 
-    return halving(evaluated, batch)
+    return halving(evaluated, batch) if halves else (evaluated(batch), batch)
 
 
 def halving(work: Callable[[int], T], batch: int) -> tuple[T, int]:
@@ -74,6 +134,15 @@ def halving(work: Callable[[int], T], batch: int) -> tuple[T, int]:
             batch = max(1, batch // 2)
 
 
+def _one_by_one(analysis: Analysis, tiles: dict[int, slice], batch: int) -> Generator[Evaluated, None, None]:
+    """In this thread, in their order, while another one makes the next tile's draws."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead = _drawn_ahead(pool, analysis, list(tiles.values()))
+        for number, tile in tiles.items():
+            outcome, batch = evaluate_tile(analysis, tile, batch, next(ahead))
+            yield number, outcome, batch
+
+
 def _drawn_ahead(pool: ThreadPoolExecutor, analysis: Analysis, tiles: Sequence[slice]) -> Iterator[Draws | None]:
     """Draws of tile after tile, each made by another thread while the one before it is evaluated.
 
@@ -92,3 +161,77 @@ def _drawn_ahead(pool: ThreadPoolExecutor, analysis: Analysis, tiles: Sequence[s
         coming = pool.submit(analysis.sample, later[0]) if later else None
         yield draws
         del draws  # only the next tile's stay while they are waited for
+
+
+class _Threads:
+    """Tiles evaluated side by side.
+
+    Where memory runs out for all at once, threads leave one after the other; only the last one's batch is halved.
+    """
+
+    def __init__(self, analysis: Analysis, tiles: dict[int, slice], batch: int, team: Team) -> None:
+        self._analysis, self._tiles, self._batch, self._team = analysis, tiles, batch, team
+        self._open = deque(tiles)
+        self._at_work = min(team.threads, len(tiles))
+        self._turn = threading.Lock()  # to take a tile and draw for it, or to leave
+        self._stop = threading.Event()
+        self._results: SimpleQueue[Evaluated | BaseException] = SimpleQueue()
+
+    def evaluated(self) -> Generator[Evaluated, None, None]:
+        """Tiles in the order in which they are finished; the first error of a thread is raised."""
+        with ThreadPoolExecutor(max(1, self._at_work)) as pool:
+            try:
+                for _ in range(self._at_work):
+                    pool.submit(copy_context().run, self._work)
+                for _ in self._tiles:
+                    result = self._next()
+                    if isinstance(result, BaseException):
+                        raise result
+                    yield result
+            finally:
+                self._stop.set()
+
+    def _next(self) -> Evaluated | BaseException:
+        while True:
+            with suppress(Empty):
+                return self._results.get(timeout=PATIENCE)
+
+    def _work(self) -> None:
+        """Evaluate tiles until none is left, in a thread of its own."""
+        listen(self._stop)
+        try:
+            if self._analysis.abilities.compute_with is not None and self._team.each is not None:
+                self._analysis.abilities.compute_with(self._team.each)
+            while self._one_more():
+                pass
+        except Stopped:
+            pass
+        except BaseException as error:  # the caller's thread raises it
+            self._results.put(error)
+
+    def _one_more(self) -> bool:
+        """Evaluate the next tile; whether this thread goes on."""
+        draws: Draws | None = None
+        try:
+            with self._turn:
+                if self._stop.is_set() or not self._open:
+                    self._at_work -= 1
+                    return False
+                number = self._open.popleft()
+                draws = self._analysis.sample(self._tiles[number])
+            outcome, _ = evaluate_tile(self._analysis, self._tiles[number], self._batch, draws, halves=False)
+        except (OutOfMemoryError, MemoryError):
+            if self._leaves(number):
+                return False
+            outcome, self._batch = evaluate_tile(self._analysis, self._tiles[number], self._batch, draws)
+        self._results.put((number, outcome, self._batch))
+        return True
+
+    def _leaves(self, number: int) -> bool:
+        """Give a tile back to the others, for which there may be room without this thread; False if there are none."""
+        with self._turn:
+            if self._at_work == 1:
+                return False
+            self._open.appendleft(number)
+            self._at_work -= 1
+            return True

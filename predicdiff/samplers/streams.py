@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator
 
 import numpy as np
 
+from ..cores import cores
 from ..errors import SettingsError
 
 #: What the numbers are for; streams of different purposes share none.
@@ -84,9 +84,7 @@ def normals(
 
 def threads_beside() -> int:
     """How many threads may draw while another one keeps a GPU busy."""
-    allowed = getattr(os, "sched_getaffinity", None)  # not on every system
-    cores = len(allowed(0)) if allowed is not None else os.cpu_count() or 1
-    return max(1, cores - 1)
+    return max(1, cores() - 1)
 
 
 def check_seed(seed: int) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from helpers.engines import ENGINES, needed
 
-from predicdiff.executors import here
 from predicdiff.explanation import Explanation
+from predicdiff.journal import Journal
 
 pytestmark = [needed, pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")]
 
@@ -62,18 +62,18 @@ def interrupted(cli, long):
     """Press Ctrl-C when so many tiles of a run for a.h5 are finished; gives what it says."""
 
     def run(tiles):
-        evaluate, count = here.evaluate_tile, []
+        add, count = Journal.add, []
 
         def counted(*arguments):
+            add(*arguments)
+            count.append(1)
             if len(count) == tiles:
                 signal.raise_signal(signal.SIGINT)
-            count.append(1)
-            return evaluate(*arguments)
 
         before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
         try:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(here, "evaluate_tile", counted)
+                patch.setattr(Journal, "add", counted)
                 result = cli(*long, "-o", "a.h5")
         finally:
             signal.signal(signal.SIGINT, before)

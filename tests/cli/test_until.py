@@ -1,4 +1,4 @@
-"""`predicdiff explain --until` and `--budget`: stages that renew result and picture, and what an interruption leaves."""
+"""`predicdiff explain --until` and `--budget`: stages that renew result and picture, and what Ctrl-C leaves."""
 
 from __future__ import annotations
 

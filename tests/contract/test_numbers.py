@@ -64,8 +64,9 @@ def dark() -> np.ndarray:
 @each_net
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_pixels_under_draws_without_a_number_are_none_and_it_is_said(net: Any, asked: dict[str, Any]) -> None:
+    how: dict[str, Any] = {"window": WINDOW, "stride": 2, "between": "none", "samples": 8}
     with pytest.warns(InputWarning, match="NaN"):
-        result = pd.explain(net(128.0), dark(), NormalSampler(), window=WINDOW, stride=2, between="none", samples=8, **asked)
+        result = pd.explain(net(128.0), dark(), NormalSampler(), **how, **asked)
     under = np.zeros(SHAPE[1:], bool)
     under[:WINDOW, :WINDOW] = True  # of 8 draws, one is bright there
     assert (np.isnan(result.relevance[0]) == under).all()

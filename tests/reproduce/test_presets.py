@@ -1,4 +1,4 @@
-"""What the presets are worth, measured with a net of a few hundred weights on images of 24 x 24."""
+"""What presets and goals are worth, measured with a tiny net on images of 24 x 24, and on made data."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
 
-from predicdiff.errors import FormatError
+import predicdiff as pd
+from predicdiff import windows
+from predicdiff.errors import FormatError, SettingsError
+from predicdiff.refinement import Level
 
 pytest.importorskip("torch")
 
 Run = Callable[..., str]
-WHERE = {"square": 16, "places": 1, "seed": 0}
 LABEL = "tiny, chelsea, conditional"
+SHAPE = (1, 46, 40)
 
 
 @pytest.fixture
@@ -25,11 +29,12 @@ def presets(module: Callable[[str], Any]) -> Any:
 
 
 @pytest.fixture
-def run(tiny: Path, presets: Any) -> Run:
-    """Run the command on one square of 16 x 16 pixels; gives what it says."""
+def run(tiny: Path, presets: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command with windows of 4 on all of what the net sees; gives what it says."""
+    monkeypatch.setattr(presets, "WINDOW", 4)
 
     def run(*arguments: object, code: int = 0) -> str:
-        command = ["--square", "16", "--places", "1", "--out", str(tiny / "out"), *map(str, arguments)]
+        command = ["--square", "0", "--samples", "6", "--out", str(tiny / "out"), *map(str, arguments)]
         result = CliRunner().invoke(presets.main, command)
         assert result.exit_code == code, (result.output, result.exception)
         assert "Traceback" not in result.output
@@ -43,84 +48,63 @@ def read(folder: Path) -> dict[str, Any]:
     return record
 
 
-def write(folder: Path, presets: Any, value: float, **others: object) -> None:
-    """A record of one map whose correlations are all the same."""
-    (folder / "out").mkdir(exist_ok=True)
-    record = {**WHERE, **others, "maps": {LABEL: dict.fromkeys(presets.SETTINGS, value)}}
-    (folder / "out" / "presets.json").write_text(json.dumps(record))
+def tables(output: str) -> list[str]:
+    """Their lines, without the progress bars between."""
+    return [line[line.rfind("]") + 1 :] for line in output.splitlines() if line.endswith(" |")]
 
 
-def test_a_run_leaves_a_record_and_a_table(run: Run, tiny: Path, presets: Any) -> None:
+def square(presets: Any, side: int, reference: int = 6) -> Any:
+    """All windows of a square of an oracle's picture, with draws of two seeds."""
+    planned = analysis(
+        MapNet(SHAPE), photo(SHAPE, 1), NormalSampler(), window=presets.WINDOW, samples=4, stride=1, units=[1]
+    )
+    draws = {"maps": (4, 0), "reference": (reference, 1)}
+    return presets.square_of(planned, side, lambda what, at: presets.evaluated(planned, at, *draws[what], what))
+
+
+def test_a_run_leaves_a_record_and_two_tables(run: Run, tiny: Path, presets: Any) -> None:
     output = run("--net", "tiny")
     record = read(tiny)
-    assert {key: record[key] for key in WHERE} == WHERE
+    assert {key: record[key] for key in ("square", "samples", "seed")} == {"square": 0, "samples": 6, "seed": 0}
     assert list(record["maps"]) == [LABEL]
-    correlations = record["maps"][LABEL]
-    assert len(correlations) == 28
-    assert all(-1 <= value <= 1 for value in correlations.values())
-    for key, value in correlations.items():
-        stride, samples = map(int, key.split(","))
-        evaluations = len({*range(0, 214, stride), 214}) ** 2 * samples
-        (line,) = [line for line in output.splitlines() if f" {evaluations:,} | {value:.3f} | {value:.3f} |" in line]
-        assert line.startswith(f"| {stride} | {samples}")
+    settings = record["maps"][LABEL]["settings"]
+    assert len(settings) == len(presets.SETTINGS)
+    for key, one in settings.items():
+        stride, samples = key.split(", ")
+        wanted = f"| {one['reliability']:.3f} | {one['reliability']:.3f} | {one['slope']:.2f} to {one['slope']:.2f} |"
+        (line,) = [
+            line for line in output.splitlines() if wanted in line and line.startswith(f"| {stride} | {samples}")
+        ]
+        assert f"| {int(samples) / int(stride) ** 2:.3g} |" in line
+    assert [line.split(" | ")[0] for line in tables(output)[-3:]] == [f"| {goal}" for goal in presets.GOALS]
 
 
-def test_a_map_of_the_same_squares_and_seed_is_not_measured_again(run: Run, tiny: Path, presets: Any) -> None:
-    write(tiny, presets, 0.125)
-    assert "| 0.125 | 0.125 |" in run("--net", "tiny")
-    assert set(read(tiny)["maps"][LABEL].values()) == {0.125}
+def test_what_was_evaluated_is_kept(run: Run, tiny: Path, presets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run("--net", "tiny")
+    kept = sorted(path.name for path in (tiny / "out" / "presets").iterdir())
+    assert kept == ["tiny_chelsea_conditional_maps.h5", "tiny_chelsea_conditional_reference.h5"]
+    evaluate, asked = presets.evaluated, []
+
+    def counted(analysis: Any, origins: Any, samples: int, seed: int, title: str) -> Any:
+        asked.append(samples)
+        return evaluate(analysis, origins, samples, seed, title)
+
+    monkeypatch.setattr(presets, "evaluated", counted)
+    assert tables(run("--net", "tiny")) == tables(first)
+    assert asked == []
+    run("--net", "tiny", "--samples", 8)
+    assert asked == [8]
+    run("--net", "tiny", "--samples", 8, "--seed", 1)
+    assert asked == [8, 4, 8]
 
 
-def test_a_map_of_another_seed_is_measured_anew(run: Run, tiny: Path, presets: Any) -> None:
-    write(tiny, presets, 0.125)
-    assert "0.125" not in run("--net", "tiny", "--seed", 1)
-    record = read(tiny)
-    assert record["seed"] == 1
-    assert 0.125 not in record["maps"][LABEL].values()
-
-
-@pytest.mark.parametrize("other", [{"seed": 3}, {"square": 4}, {"places": 2}, {"seed": None}])
-def test_what_was_measured_in_another_way_is_not_taken(other: dict[str, Any], tiny: Path, presets: Any) -> None:
-    path = tiny / "out" / "presets.json"
-    assert presets.earlier(path, WHERE) == {}
-    write(tiny, presets, 0.5)
-    assert presets.earlier(path, WHERE) == {LABEL: dict.fromkeys(presets.SETTINGS, 0.5)}
-    write(tiny, presets, 0.5, **other)
-    assert presets.earlier(path, WHERE) == {}
-
-
-DAMAGED = {
-    "cut short": '{"square": 16, "places": 1, "seed": 0, "maps": {"tiny',
-    "empty": "",
-    "a list": "[]",
-    "without maps": "{}",
-    "maps of another kind": '{"maps": [1, 2]}',
-    "a map without numbers": '{"maps": {"a": {"2,1": null}}}',
-    "a map without a setting": '{"maps": {"a": {"2,1": 0.5}}}',
-}
-
-
-@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
-def test_a_damaged_record_is_named_and_to_be_deleted(content: str, tmp_path: Path, presets: Any) -> None:
-    path = tmp_path / "presets.json"
-    path.write_text(content)
-    with pytest.raises(FormatError, match=r"presets\.json: cannot be read as a record .*\. Delete it to measure"):
-        presets.earlier(path, WHERE)
-
-
-def test_a_record_that_is_no_text_is_named_too(tmp_path: Path, presets: Any) -> None:
-    path = tmp_path / "presets.json"
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(FormatError, match=r"presets\.json: .*UnicodeDecodeError"):
-        presets.earlier(path, WHERE)
-
-
-def test_a_damaged_record_is_left_as_it_is(run: Run, tiny: Path) -> None:
-    path = tiny / "out" / "presets.json"
-    path.parent.mkdir()
-    path.write_text(DAMAGED["cut short"])
-    assert f"Error: {path}: cannot be read" in run("--net", "tiny", code=2)
-    assert path.read_text() == DAMAGED["cut short"]
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"\xff\xfe"])
+def test_a_damaged_file_is_named_and_to_be_deleted(content: bytes, tmp_path: Path, presets: Any) -> None:
+    path = tmp_path / "maps.h5"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"maps\.h5: not a whole record of windows"):
+        presets.kept(path, {}, lambda: np.zeros(3))
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize(
@@ -128,9 +112,9 @@ def test_a_damaged_record_is_left_as_it_is(run: Run, tiny: Path) -> None:
     [
         (["--sampler", "conditionl"], "conditionl"),
         (["--square", -1], "x>=0"),
-        (["--places", 0], "x>=1"),
-        (["--square", 13, "--places", 2], "do not fit beside each other: want at most 24 pixels together"),
-        (["--square", 4], "lie in one and the same windows at stride 5: want larger ones"),
+        (["--square", 25], "--square 25: want 12 to 24 pixels, or 0"),
+        (["--square", 11], "--square 11: want 12 to 24 pixels, or 0"),
+        (["--samples", 3], "x>=4"),
         (["--out", "presets.py"], "is no folder"),
     ],
 )
@@ -153,33 +137,48 @@ def test_weights_want_the_one_net_that_they_belong_to(count: int, run: Run, tiny
     assert not (tiny / "out").exists()
 
 
-def test_a_net_with_its_own_weights_is_measured(run: Run, tiny: Path, data: Path) -> None:
-    run("--net", data / "tiny_v1.prototxt", "--weights", data / "tiny_v1.caffemodel", "--mean", "104,117,123")
-    assert list(read(tiny)["maps"]) == ["tiny_v1, chelsea, conditional"]
+def test_a_map_of_all_that_the_net_sees_is_that_of_explain(presets: Any) -> None:
+    whole = square(presets, 0)
+    how: dict[str, Any] = {"window": presets.WINDOW, "units": [1], "samples": 2}
+    for strides in ((4, 4), (2, 4), (1, 1)):
+        made = pd.explain(MapNet(SHAPE), photo(SHAPE, 1), NormalSampler(), stride=strides, between="linear", **how)
+        found = whole.interpolated(whole.maps, Level(strides, 2))
+        np.testing.assert_allclose(found.relevance, made.relevance, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(found.reliability, made.reliability, rtol=1e-6)
+    averaged = pd.explain(MapNet(SHAPE), photo(SHAPE, 1), NormalSampler(), stride=4, between="none", **how)
+    np.testing.assert_allclose(whole.averaged(whole.maps, Level((4, 4), 2)), averaged.relevance[0], atol=1e-9)
 
 
-def test_squares_are_spread_evenly(presets: Any) -> None:
-    mask = presets.squares((8, 12), 2, 2)
-    wanted = np.zeros((8, 12), bool)
-    for row in (1, 2, 5, 6):
-        for column in (2, 3, 8, 9):
-            wanted[row, column] = True
-    np.testing.assert_array_equal(mask, wanted)
-    assert presets.squares((8, 12), 0, 2).all()
+def test_a_square_is_a_picture_of_its_own_in_the_middle(presets: Any) -> None:
+    whole, part = square(presets, 0), square(presets, 32)
+    assert part.shape == (32, 32)
+    width = SHAPE[2] - presets.WINDOW + 1
+    places = windows.grid((32, 32), window=presets.WINDOW) + (7, 4)
+    np.testing.assert_allclose(part.maps, whole.maps[places[:, 0] * width + places[:, 1]], rtol=1e-12)
 
 
-def test_windows_that_touch_the_mask(presets: Any) -> None:
-    mask = presets.squares((24, 24), 2, 1)
-    origins = np.array([(row, column) for row in range(15) for column in range(15)])
-    wanted = [mask[row : row + 10, column : column + 10].any() for row, column in origins]
-    np.testing.assert_array_equal(presets.touching(origins, mask), wanted)
+def test_the_references_own_unreliability_is_taken_out(presets: Any) -> None:
+    """Of few draws the reference is as unreliable as a map of as many; of many it is the true map."""
+    few, many = (square(presets, 32, count) for count in (4, 60))
+    true, known = many.truth()
+    own, told = few.truth()
+    assert known > 0.98
+    assert told == pytest.approx(np.corrcoef(own.ravel(), true.ravel())[0, 1] ** 2, abs=0.05)
+    found = presets.measured(few)["settings"]["1, 4"]["reliability"]
+    assert found == pytest.approx(presets.measured(many)["settings"]["1, 4"]["reliability"], abs=0.05)
+    assert found > np.corrcoef(few.averaged(few.maps, Level((1, 1), 4)).ravel(), own.ravel())[0, 1]
 
 
-def test_the_cheapest_setting_that_is_good_enough(presets: Any) -> None:
-    maps = {name: {"4,2": 0.94 + more, "2,1": 0.97, "2,2": 0.99} for name, more in (("a", 0), ("b", 0.02), ("c", 0.03))}
-    assert presets.cheapest(maps, 0.95).startswith("stride 4, S = 2 is")
-    assert presets.cheapest(maps, 0.98).startswith("stride 2, S = 2 is")
-    for table in maps.values():
-        table["4,1"] = 0.99  # cheaper, but a single draw leaves the standard error unknown
-    assert presets.cheapest(maps, 0.98).startswith("stride 2, S = 2 is")
-    assert presets.cheapest(maps, 0.995) == "none of these settings reaches a median correlation of 0.995"
+def test_a_goal_ends_at_the_first_level_that_reaches_it(presets: Any) -> None:
+    whole = square(presets, 0)
+    level, estimate = presets.reached(whole, 0.5)
+    assert estimate >= 0.5
+    finest, low = presets.reached(whole, 0.9999999)
+    assert finest == Level((1, 1), presets.DRAWS)
+    assert low < 0.9999999
+    assert presets.cost(presets.told(level)) < presets.cost(presets.told(finest))
+
+
+def test_squares_too_small_are_refused(presets: Any) -> None:
+    with pytest.raises(SettingsError, match="--square 29: want 30 to 40 pixels, or 0 for the picture"):
+        square(presets, 29)

@@ -10,6 +10,7 @@ from typing import Any, Optional, Tuple, Union
 
 import torch
 
+from ...cores import cores
 from ...errors import OutOfMemoryError, SettingsError
 from ...protocols import PRECISIONS
 
@@ -31,6 +32,8 @@ FULL = (
 _turn = threading.Condition()
 _computing: list[tuple[int, str]] = []
 _callers: list[Switch] = []
+#: Held while a thread sets with how many it computes.
+_setting = threading.Lock()
 
 
 def check_precision(precision: str, device: torch.device) -> str:
@@ -76,6 +79,27 @@ def choose_device(device: Device) -> torch.device:
         there = "want cpu, or cuda" if torch.cuda.is_available() else "want cpu, since torch finds no GPU it can use"
         raise SettingsError(f"device {str(device)!r} cannot be used ({first_line(error)}): {there}.") from None
     return chosen
+
+
+def threads() -> int:
+    """How many threads are to compute on the processor: torch's number, but no more than there are cores for them.
+
+    0 where torch's number is 1, since one computes anyway. Torch's is what a user set (`torch.set_num_threads`,
+    OMP_NUM_THREADS), or the host's cores, whatever a container's quota is.
+    """
+    usual = torch.get_num_threads()
+    return min(usual, cores()) if usual > 1 else 0
+
+
+def compute_with(count: int) -> None:
+    """Have this thread compute with so many of torch's; other threads, and those yet to come, as before."""
+    with _setting:
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+        # torch's number is each thread's own, but what sets it also sets what new threads begin with
+        usual = threading.Thread(target=torch.set_num_threads, args=(before,))
+        usual.start()
+        usual.join()
 
 
 @contextmanager

@@ -16,13 +16,14 @@ from torch import Tensor
 from ...errors import BlobError
 from ...noise import Noise
 from ...protocols import Unit
+from ...stopping import check_stopped
 from ...windows import SidesLike, sides
 from ..arrays import hash_of
 from ..base import BlobNet
 from ..facts import NetFacts
 from . import draws as device_draws
 from .asked import only
-from .device import check_precision, computing, exactly, memory_errors
+from .device import check_precision, compute_with, computing, exactly, memory_errors, threads
 from .folding import folded
 from .graph import Graph
 from .incremental import Chunk, Incremental
@@ -79,6 +80,14 @@ class TorchNet(BlobNet):
         """Inputs in a batch beyond which more gain nothing; on the CPU more are slower (their maps leave the cache)."""
         # to launch a batch's hundreds of kernels takes Python some 10 ms, however long the batch is
         return 20 if self.device.type == "cpu" else 2560
+
+    def threads(self) -> int:
+        """How many threads may call `evaluate` at once and gain by it; 0 where none does, as on a GPU."""
+        return threads() if self.device.type == "cpu" else 0
+
+    def compute_with(self, count: int) -> None:
+        """Have the thread that calls this compute with so many of torch's threads; others as before."""
+        compute_with(count)
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words: up to which layer it computes only what changes."""
@@ -162,6 +171,7 @@ class TorchNet(BlobNet):
             read = _reader(units, len(self._blobs[blob]), self.device)
             for chunk, targets in engine.targets(origins, inputs, batch_size, channels=selected):
                 late.add(chunk, read(targets))
+                check_stopped()
             late.fetch()
         self.work.add(engine.kept.work)
         return values

@@ -22,7 +22,7 @@ from ..facts import NetFacts
 from ..preprocessing import Preprocessing
 from .checks import checked_shape, tried
 from .endings import ENDINGS
-from .hooks import Recorder, Replacer, copied, hook_names
+from .hooks import Recorder, Replacer, copied, global_hooks, hook_names
 from .pickling import check_pickles
 from .remembering import Watch
 from .state import device_of, evaluating, own_weights, placed, same_random, structure
@@ -108,29 +108,37 @@ class ModuleNet(TorchNet):
             preprocessing=preprocessing, labels=labels, training_instances=training_instances,
         )  # fmt: skip
         super().__init__(facts, place)
-        self._ask_twice(watch)
+        self._remembers = self._ask_twice(watch)
 
-    def _ask_twice(self, watch: Watch) -> None:
-        """Find out whether the module draws, mixes the images of a batch or remembers them."""
+    def _ask_twice(self, watch: Watch) -> bool:
+        """Find out whether the module draws, mixes the images of a batch or remembers them: whether it does that."""
         plain = self.preprocessing is None
         inputs = made_up(self.input_shape) if plain else self._encode(noise(self.input_shape), (0, 0))
         try:
             with same_random(self.device):
                 came = consistency.compare(self, inputs, self._own)
         except Exception:  # whatever a stranger's module has against them: an image that it takes will show it
-            return
+            return False
         if came.varies:
             self._module_graph, self.dense_because = None, "it answers differently each time"
-            return
+            return False
         if came.mixed:
             self._go_alone()
             warn(consistency.mixed(self.name, self._own, came.mixed), InputWarning)
         with same_random(self.device):
-            watch.look(inputs[:1] if self.alone else inputs, self.device)
+            return watch.look(inputs[:1] if self.alone else inputs, self.device)
 
     def _go_alone(self) -> None:
         super()._go_alone()
         self._module_graph, self.dense_because = None, ONE_BY_ONE
+
+    def threads(self) -> int:
+        """How many threads may call `evaluate` at once; 0 where it runs a stranger's code, and not the graph alone.
+
+        A module may keep on itself what it is at, and so may hooks.
+        """
+        own = self._module_graph is None or self._remembers or self.changed()
+        return 0 if own or global_hooks() or hook_names(self.module) else super().threads()
 
     def changed(self) -> bool:
         """Whether the module has other parts, hooks or types of weights than when it was loaded."""

@@ -44,20 +44,22 @@ class Watch:
         except Exception:  # whatever a stranger's module holds
             self._fresh = module
 
-    def look(self, inputs: np.ndarray, device: torch.device) -> None:
-        """Warn if running it has changed its weights, or what it answers for ``inputs`` (b, C, H, W)."""
+    def look(self, inputs: np.ndarray, device: torch.device) -> bool:
+        """Whether running it has changed its weights, or what it answers for ``inputs`` (b, C, H, W); warns of that."""
         changed = sorted(name for name, mark in _weights(self._module).items() if self._weights.get(name) != mark)
         if changed:
             warn(f"Running {self._name} changes its weights ({changed[0]}). {ITS_ANSWERS}.", InputWarning)
-            return
+            return True
         try:
             with evaluating(self._module):  # parts of which the copy may call
                 first, now = (_answer(module, inputs, device) for module in (self._fresh, self._module))
         except Exception:  # whatever a stranger's module has against being copied
-            return
+            return False
         gap = np.abs(np.nan_to_num(now) - np.nan_to_num(first)).max()
-        if gap > consistency.AGAIN * np.abs(np.nan_to_num(first)).max():
+        remembers = bool(gap > consistency.AGAIN * np.abs(np.nan_to_num(first)).max())
+        if remembers:
             warn(f"{self._name} answers otherwise once it has been run (by {gap:.2g}). {ITS_ANSWERS}.", InputWarning)
+        return remembers
 
 
 def _answer(module: nn.Module, inputs: np.ndarray, device: torch.device) -> np.ndarray:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from predicdiff.errors import OutOfMemoryError, SettingsError  # noqa: E402
+from predicdiff.nets.engine import device  # noqa: E402
 from predicdiff.nets.engine.device import choose_device, exactly, first_line, keep_freed_memory, memory_errors  # noqa: E402
 
 
@@ -90,3 +92,28 @@ def test_first_line() -> None:
 
 def test_freed_memory_is_kept_where_glibc_is() -> None:
     assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
+
+
+@pytest.mark.parametrize(("usual", "cores", "wanted"), [(1, 8, 0), (4, 2, 2), (4, 1, 1), (2, 96, 2)])
+def test_no_more_threads_than_torch_has_and_there_are_cores_for(
+    monkeypatch: pytest.MonkeyPatch, usual: int, cores: int, wanted: int
+) -> None:
+    monkeypatch.setattr(device, "cores", lambda: cores)
+    before = torch.get_num_threads()
+    torch.set_num_threads(usual)
+    assert device.threads() == wanted
+    torch.set_num_threads(before)
+
+
+def test_a_thread_computes_with_as_many_as_it_is_told_and_others_as_before() -> None:
+    before = torch.get_num_threads()
+
+    def told() -> int:
+        device.compute_with(before + 2)
+        return int(torch.get_num_threads())
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(told).result() == before + 2
+        assert torch.get_num_threads() == before
+        with ThreadPoolExecutor(1) as later:
+            assert later.submit(torch.get_num_threads).result() == before

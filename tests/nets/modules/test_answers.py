@@ -389,9 +389,13 @@ def test_a_module_that_is_changed_in_a_run_or_before_it_goes_on_is_found_out(tmp
     ("kind", "says"),
     [(Referred, "Referred answers otherwise once it has been run"), (Initialised, r"changes its weights \(scale\)")],
 )
-def test_a_module_that_remembers_what_it_was_tried_out_on_is_told_of(kind: type[Plain], says: str) -> None:
+def test_a_module_that_remembers_what_it_was_tried_out_on_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Plain], says: str
+) -> None:
     with pytest.warns(InputWarning, match=says):
-        pd.load_net(made(kind), input_shape=SHAPE)
+        net: Any = pd.load_net(made(kind), input_shape=SHAPE)
+    monkeypatch.setattr("predicdiff.nets.engine.torch_base.threads", lambda: 3)
+    assert net.threads() == 0, "in which order it is asked must not be left to threads"
 
 
 def test_a_module_that_only_keeps_what_it_computed_is_not() -> None:
