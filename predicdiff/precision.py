@@ -78,6 +78,15 @@ def reliability(relevance: np.ndarray, noise: np.ndarray, left_out: np.ndarray |
     return np.clip(estimate, 0.0, 1.0)
 
 
+def told_reliability(value: float) -> str:
+    """Three digits, cut and not rounded, so that none is told as higher than it is.
+
+    >>> told_reliability(0.98999)
+    '0.989'
+    """
+    return f"{np.floor(1000 * value) / 1000:.3f}"
+
+
 def _lost(grid: Grid, axis: int, others: np.ndarray) -> np.ndarray:
     """Squares (T, H, W) of what a map loses without every second window along an axis, freed of the draws' noise.
 

@@ -259,6 +259,7 @@ ROWS: tuple[tuple[str, Callable[[Like], str]], ...] = (
     ),
     ("samples S", _by_quality("samples")),
     ("stride", _by_quality("stride")),
+    ("between windows that lie apart", lambda like: "linear" if like is OURS else "nothing"),
     (
         "N of Laplace's correction",
         lambda like: f"{like.training_instances:,}" if like.training_instances else "the net's (ILSVRC: 1,281,167)",

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import windows
 from ..explanation import Explanation
+from ..precision import told_reliability
 from ..protocols import Net
 from ..targets import class_blob, highest
 from .options.net import NamedImage
@@ -77,7 +78,7 @@ def _reliability(explanation: Explanation, number: int) -> str:
     if explanation.interpolation_error is not None:
         told += f", interpolation error {_typical(explanation.interpolation_error[number])}"
     if explanation.reliability is not None and np.isfinite(explanation.reliability[number]):
-        told += f", reliability {shown_reliability(explanation.reliability[number])}"
+        told += f", reliability {told_reliability(explanation.reliability[number])}"
     return told
 
 
@@ -86,16 +87,11 @@ def stage_line(explanation: Explanation) -> str:
     asked, reliability = explanation.settings, explanation.reliability
     told = "unknown"
     if reliability is not None and np.isfinite(reliability).all():
-        told = shown_reliability(reliability.min())
+        told = told_reliability(reliability.min())
     return (
         f"Stride {windows.told(asked['stride'])}, {asked['samples']} draws each: reliability {told} after "
         f"{explanation.provenance['seconds']:.1f} s."
     )
-
-
-def shown_reliability(value: float) -> str:
-    """Three digits, cut and not rounded, so that none is told as higher than it is."""
-    return f"{np.floor(1000 * value) / 1000:.3f}"
 
 
 def addressed(name: str, where: str) -> str:

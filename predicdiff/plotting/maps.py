@@ -16,6 +16,7 @@ from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, enlarge
 from ..overlays import DEFAULT, overlay, picture, symmetric_scale
+from ..precision import told_reliability
 from ..samplers.registry import caption
 from .sheet import FAINT, Sheet, Slot, render, styled, tall, wrap
 
@@ -183,6 +184,9 @@ def _settings(explanation: Explanation, sure: bool) -> str:
     numbers.update({"S": explanation.settings.get("samples"), "stride": _sides(explanation.settings.get("stride"))})
     told += [f"{name} = {value}" for name, value in numbers.items() if value is not None]
     told += ["linear between"] if explanation.settings.get("between") == "linear" else []
+    reliability = explanation.reliability
+    if reliability is not None and np.isfinite(reliability).all():
+        told += [f"reliability {told_reliability(reliability.min())}"]
     return ", ".join(told + (["clear below two standard errors"] if sure else []))
 
 
