@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from dataclasses import dataclass, replace
 from typing import Any, Sequence, cast
 
@@ -11,9 +12,13 @@ import numpy as np
 from . import consistency, windows
 from .abilities import net_abilities
 from .errors import InputWarning, OutOfMemoryError, SettingsError, warn
+from .noise import Draws, Noise
 from .protocols import Net, Unit
 from .samplers.hidden import activations_of
 from .units import read
+
+#: Held while a net is asked once more: what a stranger wrote is run by one thread at a time, whoever evaluates.
+_asking = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +179,30 @@ def _beyond_rounding(net: Net, blob: str, given: np.ndarray, wanted: np.ndarray,
     # a probability has the rounding of its logarithm, any other value that of the largest in its blob
     scale = consistency.largest(wanted if blob == net.output else values)
     return consistency.disagreement(given, wanted, scale=scale, precision=net_abilities(net).precision)
+
+
+def check_some(
+    net: Net,
+    pixels: np.ndarray,
+    blob: str,
+    units: Sequence[Unit],
+    base: np.ndarray,
+    origins: np.ndarray,
+    draws: Draws,
+    values: np.ndarray,
+) -> None:
+    """`check_again` for that of the ``draws`` at ``origins`` (n, 2) which changes the units most, and for another.
+
+    ``pixels`` and ``base`` are the explained image and its units' values, ``values`` (n, S, T) the draws'.
+    """
+    changes = np.nan_to_num(np.abs(values - base), nan=0.0, posinf=0.0).max(axis=2)
+    other = np.random.default_rng(origins[0]).integers(changes.size)
+    for window, draw in {divmod(int(at), changes.shape[1]) for at in (changes.argmax(), other)}:
+        patches = draws.of_window(window) if isinstance(draws, Noise) else draws[window]
+        images = pixels[None].copy()
+        windows.paste(images, patches[draw : draw + 1], origins[window : window + 1])
+        with _asking:
+            check_again(net, images[0], blob, units, values[window, draw], base)
 
 
 def check_again(

@@ -78,3 +78,7 @@ class Noise:
             low, high = (np.asarray(limit)[:, None] if np.ndim(limit) else limit for limit in self.limits)
             np.clip(patches, low, high, out=patches)
         return patches
+
+
+#: What is set in at windows: patches (n, S, C, h, w), or what a net makes them of.
+Draws = Union[np.ndarray, Noise]

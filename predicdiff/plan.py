@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import threading
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any, Callable
 
 import numpy as np
 
@@ -17,10 +16,10 @@ from ._version import __version__
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities, settled
 from .checks import check_drawn
 from .errors import ExplanationError, SettingsError
-from .examination import Examined, Trial, check_again, examine, up_to_date
+from .examination import Examined, Trial, check_some, examine, up_to_date
 from .explanation import Explanation, Target
 from .images import Frame
-from .noise import Noise
+from .noise import Draws, Noise
 from .protocols import Json, Net, Sampler, Unit
 from .readout import Readout, make_readout
 from .samplers.hidden import activations_of
@@ -34,12 +33,6 @@ TILE_EVALUATIONS = 320
 TILE_BATCHES = 32
 #: Of the memory that a run may take, what draws get: those of one tile are made while another's are evaluated.
 DRAWS_SHARE = 0.1
-
-#: What is set in at a tile's windows: patches (n, S, C, h, w), or what a net makes them of.
-Draws = Union[np.ndarray, Noise]
-
-#: Held while a net is asked once more: what a stranger wrote is run by one thread at a time, whoever evaluates.
-_asking = threading.Lock()
 
 #: Bytes that a run may take by default: what the paper's machine had.
 MEMORY = 4 * 10**9
@@ -319,7 +312,7 @@ class Analysis(Plan):
         asked = {"blob": self.blob, "units": self.units, "batch_size": batch_size, **hidden}
         values = evaluate(self.pixels, origins, draws, **asked)
         if again:
-            self._look_again(origins, draws, values)
+            check_some(self.net, self.pixels, self.blob, self.units, self.readout.base, origins, draws, values)
         for _ in range(self.settings.repeat - 1):
             values = values + evaluate(self.pixels, origins, draws, **asked)
         return values / self.settings.repeat
@@ -337,18 +330,6 @@ class Analysis(Plan):
         number = tile.start // max(1, tile.stop - tile.start)
         often = not self.abilities.incremental or number & (number - 1) == 0
         return often and self.steady and self.settings.start is None
-
-    def _look_again(self, origins: np.ndarray, draws: Draws, values: np.ndarray) -> None:
-        """Ask once more, alone, for the draw that changes the units most and for another."""
-        base = self.readout.base
-        changes = np.nan_to_num(np.abs(values - base), nan=0.0, posinf=0.0).max(axis=2)
-        other = np.random.default_rng(origins[0]).integers(changes.size)
-        for window, draw in {divmod(int(at), changes.shape[1]) for at in (changes.argmax(), other)}:
-            patches = draws.of_window(window) if isinstance(draws, Noise) else draws[window]
-            images = self.pixels[None].copy()
-            windows.paste(images, patches[draw : draw + 1], origins[window : window + 1])
-            with _asking:
-                check_again(self.net, images[0], self.blob, self.units, values[window, draw], base)
 
     @property
     def _request(self) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from .evidence import Difference
 from .executors.here import Executor
 from .explanation import Explanation
 from .journal import Journal, Section
-from .plan import Analysis, Draws
+from .noise import Draws
+from .plan import Analysis
 from .protocols import Json, Progress
 from .settings import Settings
 from .windows import Sides

@@ -13,7 +13,7 @@ from predicdiff.errors import ExplanationError, InputWarning, SettingsError
 
 SHAPE = (2, 9, 10)
 IMAGE = photo(SHAPE, 1)
-ASKED: dict[str, Any] = {"window": 3, "samples": 7, "stride": 2, "units": [0, 2]}
+ASKED: dict[str, Any] = {"window": 3, "samples": 7, "stride": 2, "between": "none", "units": [0, 2]}
 
 
 class Centred(MapNet):

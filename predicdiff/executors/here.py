@@ -20,7 +20,8 @@ import numpy as np
 
 from ..errors import OutOfMemoryError
 from ..journal import Journal, Section
-from ..plan import DRAWS_SHARE, MEMORY, Analysis, Draws
+from ..noise import Draws
+from ..plan import DRAWS_SHARE, MEMORY, Analysis
 from ..protocols import Progress
 from ..stopping import Stopped, listen
 

@@ -21,7 +21,7 @@ SHAPE = (3, 12, 12)
 RNG = np.random.default_rng(0)
 IMAGE, CORPUS = RNG.normal(size=SHAPE).astype(np.float32), RNG.normal(size=(12, *SHAPE)).astype(np.float32)
 CORPUS[:, :, ::5, ::5] *= 4
-ASKED: dict[str, Any] = {"window": 4, "stride": 4, "samples": 3, "units": [0]}
+ASKED: dict[str, Any] = {"window": 4, "stride": 4, "between": "none", "samples": 3, "units": [0]}
 
 
 class Plain(nn.Module):
