@@ -49,6 +49,8 @@ class Like:
         k.
     margin, samples, stride : int
         l - k, S and the step between windows.
+    between : str
+        What is done between windows that lie apart, see `explain`.
     training_instances : int or None
         N of Laplace's correction; None is the net's own.
     view : str or None
@@ -74,6 +76,7 @@ class Like:
     margin: int = windows.MARGIN
     samples: int = QUALITIES["paper"].samples
     stride: int = QUALITIES["paper"].stride
+    between: str = "none"
     training_instances: int | None = None
     view: str | None = None
     mean_place: str = "centre"
@@ -89,8 +92,8 @@ class Like:
     @property
     def explaining(self) -> dict[str, Any]:
         """Keywords for `explain`."""
-        names = ("window", "samples", "stride", "training_instances")
-        return {**{name: getattr(self, name) for name in names}, "between": "none"}
+        names = ("window", "samples", "stride", "between", "training_instances")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def sensing(self) -> dict[str, Any]:
@@ -170,7 +173,7 @@ class Like:
         return count - at_once if 1 <= at_once <= count else None
 
 
-OURS = Like("ours")
+OURS = Like("ours", between="linear")
 #: What `--like` names.
 LIKES = {
     "paper": Like("paper", clip=None),
@@ -259,7 +262,7 @@ ROWS: tuple[tuple[str, Callable[[Like], str]], ...] = (
     ),
     ("samples S", _by_quality("samples")),
     ("stride", _by_quality("stride")),
-    ("between windows that lie apart", lambda like: "linear" if like is OURS else "nothing"),
+    ("between windows that lie apart", _choice({"none": "nothing", "linear": "linear"}, "between")),
     (
         "N of Laplace's correction",
         lambda like: f"{like.training_instances:,}" if like.training_instances else "the net's (ILSVRC: 1,281,167)",

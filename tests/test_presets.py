@@ -263,7 +263,7 @@ def test_the_table_has_a_row_for_every_setting_and_tells_them_apart() -> None:
     assert told["N of Laplace's correction"][1] == "100,000"
     assert told["samples S"] == ["20", "10", " / ".join(str(q.samples) for q in QUALITIES.values()) + " (by quality)"]
     same = {name for name, (_, theirs, _) in told.items() if theirs == told[name][0]}
-    assert same == {"window k, context l", "stride"}
+    assert same == {"window k, context l", "stride", "between windows that lie apart"}
 
 
 def test_presets_end_with_the_papers_setting() -> None:
