@@ -32,7 +32,7 @@ class Shared(MapNet):
         self.first = first
         self.asked: list[tuple[int, int]] = []
 
-    def threads(self) -> int:
+    def evaluating_threads(self) -> int:
         return THREADS
 
     def compute_with(self, count: int) -> None:
@@ -110,7 +110,7 @@ def test_no_two_draw_at_once(wanted: bytes) -> None:
 
 def test_whoever_does_not_allow_it_is_asked_by_one_thread() -> None:
     strangers, otherwise = MapNet(SHAPE), Shared()
-    otherwise.threads = lambda: 0  # type: ignore[method-assign]
+    otherwise.evaluating_threads = lambda: 0  # type: ignore[method-assign]
     for made in (planned(strangers), planned(otherwise), replace(planned(Shared()), varies=True)):
         assert team_for(made, 16, 320, MEMORY) == Team()
 
