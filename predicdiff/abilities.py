@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Sequence, TypeVar
 
 import numpy as np
 
@@ -12,6 +14,8 @@ from .noise import Noise
 from .protocols import Net, Sampler, Work
 from .tones import Tones, tones_of
 from .units import whole_number
+
+T = TypeVar("T")
 
 #: The longest batch of a net that likes none better.
 LONGEST_BATCH = 320
@@ -36,13 +40,21 @@ class NetAbilities:
     renewed: Callable[[], Net] | None = None
     in_double: Callable[[], Net | None] | None = None
     alone: bool = False
-    threads: Callable[[], int] | None = None
+    evaluating_threads: Callable[[], int] | None = None
     compute_with: Callable[[int], None] | None = None
     work: Work | None = None
 
     def tones(self, values: np.ndarray) -> Tones:
         """Which of an input's values (C, H, W) are black, grey and white."""
         return tones_of(values, pixels=self.preprocessing is not None)
+
+    def by_one_thread(self, work: Callable[[], T]) -> T:
+        """What ``work`` gives, computed as threads that share the net compute: each alone, to the same bits."""
+        if self.evaluating_threads is None or self.compute_with is None or not self.evaluating_threads():
+            return work()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(self.compute_with, 1).result()
+            return pool.submit(copy_context().run, work).result()
 
     @property
     def longest_batch(self) -> int:

@@ -196,7 +196,7 @@ class RunsAlone(Protocol):
 class SharedByThreads(Protocol):
     """A net whose `evaluate` and `forward` several threads may call at once, and gain by it."""
 
-    def threads(self) -> int:
+    def evaluating_threads(self) -> int:
         """How many that may be: as many as compute together where one calls `evaluate`; 0 for one that computes so."""
 
     def compute_with(self, count: int) -> None:

@@ -68,7 +68,7 @@ def make_readout(net: Net, abilities: NetAbilities, pixels: np.ndarray, blob: st
     """Evaluate the untouched image, and find in its ``blob`` what the settings ask for."""
     lookup(net.blobs, blob)
     measure = _measure(net, blob, settings.measure)
-    values = _untouched(net, pixels, blob, settings.passes)
+    values = abilities.by_one_thread(lambda: _untouched(net, pixels, blob, settings.passes))
     _check_numbers(net, values, blob)
     targets, against = find_targets(net, values[0], blob, settings)
     n = settings.training_instances

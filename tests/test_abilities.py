@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from helpers.oracle_nets import MapNet, NormalSampler
@@ -45,3 +46,18 @@ def test_noise_belongs_to_the_draws_of_its_class() -> None:
     noises: list[Any] = [sampler_abilities(kind()).noise for kind in (Plain, Changed, Noisy, Named, Both)]
     assert noises[:2] == [None, None]
     assert [noise() for noise in noises[2:]] == ["noise", "noise", "another"]
+
+
+def test_what_threads_share_is_computed_alone_and_anything_else_as_it_is() -> None:
+    told: list[tuple[int, int]] = []
+
+    def compute_with(count: int) -> None:
+        told.append((threading.get_ident(), count))
+
+    shared = NetAbilities(evaluating_threads=lambda: 4, compute_with=compute_with)
+    there = shared.by_one_thread(threading.get_ident)
+    assert told == [(there, 1)]
+    assert there != threading.get_ident()
+    for other in (NetAbilities(), NetAbilities(evaluating_threads=lambda: 0, compute_with=compute_with)):
+        assert other.by_one_thread(threading.get_ident) == threading.get_ident()
+    assert len(told) == 1

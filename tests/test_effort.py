@@ -45,7 +45,7 @@ def test_a_net_that_likes_long_batches_is_timed_on_one(monkeypatch: pytest.Monke
 def test_time_is_projected_from_as_many_tiles_at_once_as_there_are_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads, which wait for each other here, have evaluated a tile each when the clock is looked at."""
     net: Any = MapNet(SHAPE)
-    net.threads, net.compute_with = lambda: 2, lambda count: None
+    net.evaluating_threads, net.compute_with = lambda: 2, lambda count: None
     meeting = threading.Barrier(2)
     monkeypatch.setattr(effort.time, "perf_counter", lambda: float(sum(net.batches)))
     planned = plan(net, samples=4, stride=1)

@@ -83,7 +83,8 @@ def team_for(analysis: Analysis, batch: int, tile: int, memory: int) -> Team:
     What memory has no room for is made up for by threads that compute together.
     """
     abilities = analysis.abilities
-    most = 0 if abilities.threads is None or analysis.varies else abilities.threads()
+    shared, settles = abilities.evaluating_threads, abilities.compute_with
+    most = 0 if shared is None or settles is None or analysis.varies else shared()
     if not most:
         return Team()
     settings = analysis.settings

@@ -51,7 +51,7 @@ def test_that_evaluate_side_by_side(held: Held, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(plan, "TILE_BATCHES", 0)
     told: list[tuple[int, int]] = []
     before, maps = torch.get_num_threads(), []
-    shared = net_abilities(held.net).threads
+    shared = net_abilities(held.net).evaluating_threads
     try:
         torch.set_num_threads(2)
         if shared is None or not shared():

@@ -32,7 +32,7 @@ def timing(module: Callable[[str], Any], tiny: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_run_prints_a_table_and_leaves_a_record(timing: Any, tmp_path: Path) -> None:
-    command = ["--net", "tiny", "--windows", "2", "--rounds", "2", "--threads", "2", "--out", str(tmp_path / "out")]
+    command = ["--net", "tiny", "--windows", "2", "--rounds", "2", "--threads", "1", "--out", str(tmp_path / "out")]
     more = ["--sampler", "marginal", "--beside", "nothing", "--beside", "loops"]
     result = CliRunner().invoke(timing.main, [*command, *more])
     assert result.exit_code == 0, (result.output, result.exception)

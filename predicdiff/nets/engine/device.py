@@ -18,8 +18,9 @@ Device = Optional[Union[str, torch.device]]
 #: Where a setting of torch's lies, its name and its value.
 Switch = Tuple[Any, str, Any]
 
-#: glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD (at most 2**25): bytes from which memory is given back.
-MALLOC = {-1: 2**30, -3: 2**25}
+#: glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD (at most 2**25): bytes from which memory is given back. And its
+#: M_ARENA_MAX: all threads take theirs from one place, since what a thread of its own has is given back all the same.
+MALLOC = {-1: 2**30, -3: 2**25, -8: 1}
 
 #: What allocators say when they have nothing left, each in its own words, and cuDNN when it found no room to work in.
 FULL = (

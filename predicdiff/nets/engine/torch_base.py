@@ -81,7 +81,7 @@ class TorchNet(BlobNet):
         # to launch a batch's hundreds of kernels takes Python some 10 ms, however long the batch is
         return 20 if self.device.type == "cpu" else 2560
 
-    def threads(self) -> int:
+    def evaluating_threads(self) -> int:
         """How many threads may call `evaluate` at once and gain by it; 0 where none does, as on a GPU."""
         return threads() if self.device.type == "cpu" else 0
 

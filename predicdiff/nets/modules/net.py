@@ -132,13 +132,13 @@ class ModuleNet(TorchNet):
         super()._go_alone()
         self._module_graph, self.dense_because = None, ONE_BY_ONE
 
-    def threads(self) -> int:
+    def evaluating_threads(self) -> int:
         """How many threads may call `evaluate` at once; 0 where it runs a stranger's code, and not the graph alone.
 
         A module may keep on itself what it is at, and so may hooks.
         """
         own = self._module_graph is None or self._remembers or self.changed()
-        return 0 if own or global_hooks() or hook_names(self.module) else super().threads()
+        return 0 if own or global_hooks() or hook_names(self.module) else super().evaluating_threads()
 
     def changed(self) -> bool:
         """Whether the module has other parts, hooks or types of weights than when it was loaded."""

@@ -395,7 +395,7 @@ def test_a_module_that_remembers_what_it_was_tried_out_on_is_told_of(
     with pytest.warns(InputWarning, match=says):
         net: Any = pd.load_net(made(kind), input_shape=SHAPE)
     monkeypatch.setattr("predicdiff.nets.engine.torch_base.threads", lambda: 3)
-    assert net.threads() == 0, "in which order it is asked must not be left to threads"
+    assert net.evaluating_threads() == 0, "in which order it is asked must not be left to threads"
 
 
 def test_a_module_that_only_keeps_what_it_computed_is_not() -> None:

@@ -100,11 +100,11 @@ def test_threads_share_what_the_graph_computes_and_no_strangers_code(monkeypatch
     monkeypatch.setattr("predicdiff.nets.engine.torch_base.threads", lambda: 3)
     module = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten())
     net = ModuleNet(module, input_shape=SHAPE, device="cpu")
-    assert net.threads() == 3
+    assert net.evaluating_threads() == 3
     hook = module[1].register_forward_hook(lambda *_: None)
-    assert net.threads() == 0
-    assert ModuleNet(module, input_shape=SHAPE, device="cpu").threads() == 0
+    assert net.evaluating_threads() == 0
+    assert ModuleNet(module, input_shape=SHAPE, device="cpu").evaluating_threads() == 0
     hook.remove()
-    assert net.threads() == 3
-    assert net.one_by_one().threads() == 0
-    assert ModuleNet(Meeting(), input_shape=SHAPE, output="activation", device="cpu").threads() == 0
+    assert net.evaluating_threads() == 3
+    assert net.one_by_one().evaluating_threads() == 0
+    assert ModuleNet(Meeting(), input_shape=SHAPE, output="activation", device="cpu").evaluating_threads() == 0
