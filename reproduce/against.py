@@ -88,8 +88,9 @@ class Comparison:
     case: common.Case
     request: Request
     plan: Plan
-    sampler: Any
     square: Square
+    settings: list[tuple[int, int]]
+    sampler: Any
 
     @classmethod
     def of(cls, case: common.Case, request: Request) -> Comparison:
@@ -98,12 +99,16 @@ class Comparison:
         shape = plan.pixels.shape[-2:]
         if request.square > min(shape):
             raise SettingsError(f"--square {request.square} does not fit into what the net sees, {windows.by(shape)}.")
+        settings = [setting(text) for text in request.settings or SETTINGS]
+        for stride, samples in settings:
+            Settings(window=WINDOW, samples=samples, stride=stride)
+            windows.grid(shape, window=WINDOW, stride=stride)
         sampler = common.sampler(case, WINDOW, request.seed)
-        return cls(case, request, plan, sampler, Square.middle(shape, request.square))
+        return cls(case, request, plan, Square.middle(shape, request.square), settings, sampler)
 
     def rows(self) -> list[Row]:
         """Every method at each of its settings; those of Captum where it is installed."""
-        analyses = [self.analysis(*setting(text)) for text in self.request.settings or SETTINGS]
+        analyses = [self.analysis(stride, samples) for stride, samples in self.settings]
         speed = self._speed(sorted({analysis.settings.samples for analysis in analyses}))
         captums = [*self._occlusion(speed), *self._kernel_shap(speed)] if captum_attr() is not None else []
         return [*captums, *self._rise(speed), *self._ours(speed, analyses)]

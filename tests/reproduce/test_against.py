@@ -227,6 +227,7 @@ def test_a_part_of_other_settings_or_a_damaged_one_is_made_anew(module: Callable
     [
         (["--square", 25], "--square 25 does not fit into what the net sees, 24 x 24."),
         (["--setting", "2"], "--setting 2: want a stride and a number of draws, such as 2,1."),
+        (["--setting", "2,0"], "samples"),
         (["--setting", "11,1"], "stride = 11 with window k = 10: want 1 <= stride <= k"),
         (["--runs", 2], "x>=3"),
         (["--engine", "caffe"], "want torch"),
