@@ -1,10 +1,10 @@
 """What a map of known reliability costs, by others' methods and by ours: evaluations, multiply-adds and seconds.
 
 Reliability is a map's correlation with the true one of its own method: infinitely many samples, windows at every place.
-Captum's Occlusion is held against itself at stride 1, KernelSHAP (Captum's, over superpixels and over squares) and RISE
-against other runs of their own, and ours against maps of other seeds at stride 1, 40 draws a window together, in a
-square in the middle of the image (--square). The noise of what maps are held against is taken out. Captum is taken
-where it is installed. Seconds are told by the time that an evaluation takes, timed in turns before all else. Parts that
+Captum's Occlusion is held against itself at stride 1, KernelSHAP (Captum's, over superpixels) and RISE against other
+runs of their own, and ours against maps of other seeds at stride 1, 40 draws a window together, in a square in the
+middle of the image (--square). The noise of what maps are held against is taken out. Captum is taken where it is
+installed. Seconds are told by the time that an evaluation takes, timed in turns before all else. Parts that
 lie in OUT/against are not made again, so that an interrupted run goes on; OUT/against.json has all numbers.
 """
 
@@ -14,7 +14,7 @@ import datetime
 import hashlib
 import time
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Callable, Iterator, Sequence
 
 import click
@@ -42,7 +42,6 @@ from .against_ways import (
     our_map,
     rise,
     shapley,
-    squares,
     superpixels,
 )
 from .presets import WINDOW
@@ -56,8 +55,8 @@ STRIDES = (8, 4, 3, 2)
 SETTINGS = ("8,2", "4,2", "3,2", "2,2", "2,1", "1,2")
 #: Seeds of the maps that ours are held against, in two halves, and how often each draws a window.
 SEEDS, DRAWS = 4, 10
-#: Evaluations of the parts in which runs of sampled methods are made and kept; of superpixels, which are few, fewer.
-PART, FEW = 1250, 312
+#: Evaluations of the parts in which runs of sampled methods are made and kept.
+PART = 1250
 #: Evaluations of each sampled method in a turn of timing, and the step of our windows there.
 TIMED, TIMED_STRIDE = 96, 8
 
@@ -131,8 +130,7 @@ class Comparison:
         turns: dict[str, Turn] = {"RISE": lambda: bool(rise(question, TIMED, [0]).any()) * TIMED}
         if captum_attr() is not None:
             turns["Occlusion"] = lambda: captum_occlusion(question, WINDOW)[1]
-            for name, (features, _part) in self.features.items():
-                turns[name] = lambda features=features: len(kernel_shap(question, features, TIMED, 0)["kept"])
+            turns["KernelSHAP"] = lambda: len(kernel_shap(question, self.features, TIMED, 0)["kept"])
         for each in samples:
             turns[f"S = {each}"] = self._ours_whole(each)
         arrays = self._keep("timing", lambda: Speed.measured(net, turns), ways=list(turns))
@@ -149,10 +147,9 @@ class Comparison:
         return Question(self.plan)
 
     @cached_property
-    def features(self) -> dict[str, tuple[np.ndarray, int]]:
-        """What KernelSHAP takes together, and the evaluations of a part of its runs."""
-        parts, grid = superpixels(self.plan), squares(self.plan.pixels.shape[-2:])
-        return {f"{parts.max() + 1} superpixels": (parts, FEW), f"{grid.max() + 1} squares": (grid, PART)}
+    def features(self) -> np.ndarray:
+        """What KernelSHAP takes together."""
+        return superpixels(self.plan)
 
     @property
     def _looks(self) -> list[int]:
@@ -179,42 +176,37 @@ class Comparison:
         return lambda: dict(zip(("map", "evaluations"), map(np.asarray, captum_occlusion(self.question, stride))))
 
     def _rise(self, speed: Speed) -> Iterator[Row]:
-        def part(*seed: int) -> Callable[[], Arrays]:
-            return lambda: {"map": rise(self.question, PART, seed)}
-
-        parts = self._parts("rise", part, size=PART)
+        parts = self._parts("rise", lambda seed: {"map": rise(self.question, PART, seed)})
         runs = [[np.mean([each["map"] for each in of[:look]], axis=0) for look in self._looks] for of in parts]
-        yield from self._sampled(speed, np.array(runs), "RISE", "RISE", PART)
+        yield from self._sampled(speed, np.array(runs), "RISE")
 
     def _kernel_shap(self, speed: Speed) -> Iterator[Row]:
-        for name, (features, size) in self.features.items():
+        def part(seed: Sequence[int]) -> Arrays:
+            number = int(np.random.SeedSequence(seed).generate_state(1)[0])
+            return kernel_shap(self.question, self.features, PART, number)
 
-            def part(*seed: int, features: np.ndarray = features, size: int = size) -> Callable[[], Arrays]:
-                number = int(np.random.SeedSequence(seed).generate_state(1)[0])
-                return lambda: kernel_shap(self.question, features, size, number)
+        parts = self._parts("shap", part)
+        started = time.perf_counter()
+        runs = [[_solved(of[:look])[self.features] for look in self._looks] for of in parts]
+        solving = (time.perf_counter() - started) / len(parts) / sum(self._looks)
+        yield from self._sampled(
+            speed, np.array(runs), "KernelSHAP", f", {self.features.max() + 1} superpixels", solving
+        )
 
-            parts = self._parts(name_of(name), part, size=size)
-            started = time.perf_counter()
-            runs = [[_solved(of[:look])[features] for look in self._looks] for of in parts]
-            solving = (time.perf_counter() - started) / len(parts) / sum(self._looks)
-            yield from self._sampled(speed, np.array(runs), name, f"KernelSHAP, {name}", size, more=solving)
-
-    def _parts(self, name: str, make: Callable[..., Callable[[], Arrays]], *, size: int) -> list[list[Arrays]]:
+    def _parts(self, name: str, make: Callable[[Sequence[int]], Arrays]) -> list[list[Arrays]]:
         """Of each run its parts, each with a seed of its own."""
-        seed, many = self.request.seed, self._looks[-1]
+        seeds = [(self.request.seed, *each) for each in np.ndindex(self.request.runs, self._looks[-1])]
         made = [
-            self._keep(f"{name}-{i}-{j}", make(seed, i, j), seed=[seed, i, j], size=size)
-            for i, j in tqdm(list(np.ndindex(self.request.runs, many)), desc=name, unit="part")
+            self._keep(f"{name}-{seed[1]}-{seed[2]}", partial(make, seed), seed=seed, size=PART)
+            for seed in tqdm(seeds, desc=name, unit="part")
         ]
-        return common.grouped(made, many)
+        return common.grouped(made, self._looks[-1])
 
-    def _sampled(
-        self, speed: Speed, runs: np.ndarray, way: str, method: str, size: int, more: float = 0.0
-    ) -> Iterator[Row]:
+    def _sampled(self, speed: Speed, runs: np.ndarray, way: str, of: str = "", more: float = 0.0) -> Iterator[Row]:
         """One row for each number of parts; ``more`` are seconds of each part apart from its evaluations."""
         for look, *told in zip(self._looks, reliabilities(self.square.cut(runs)), reliabilities(runs)):
             square, whole = (tuple(each.tolist()) for each in told)
-            yield speed.row(way, method, "", size * look, square, whole, more=more * look, sampled=True)
+            yield speed.row(way, way + of, "", PART * look, square, whole, more=more * look, sampled=True)
 
     def _ours(self, speed: Speed, analyses: Sequence[Analysis]) -> Iterator[Row]:
         reference = self.analysis(1, DRAWS)

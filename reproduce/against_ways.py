@@ -28,8 +28,8 @@ from .presets import WINDOW
 BATCH = 16
 #: RISE's grid of cells, and the chance that a cell stays as it is.
 CELLS, KEPT = 7, 0.5
-#: How many superpixels KernelSHAP has, as in the SHAP library's own example of images, and squares along each side.
-SUPERPIXELS, SQUARES = 50, 14
+#: How many superpixels KernelSHAP has, or nearly so many: as in the SHAP library's own example of images.
+SUPERPIXELS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +98,6 @@ def superpixels(plan: Plan) -> np.ndarray:
     image = np.clip((plan.pixels - tones.black) / (tones.white - tones.black), 0, 1).transpose(1, 2, 0)
     found: np.ndarray = slic(image, n_segments=SUPERPIXELS, compactness=30, sigma=3, start_label=0)
     return found
-
-
-def squares(shape: tuple[int, ...], along: int = SQUARES) -> np.ndarray:
-    """Features (H, W), numbered from 0: a grid with so many squares along each side, as equal as pixels allow."""
-    rows, columns = (np.arange(size) * along // size for size in shape)
-    return rows[:, None] * along + columns
 
 
 def captum_attr() -> Any | None:

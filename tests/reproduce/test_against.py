@@ -180,10 +180,7 @@ def test_a_square_has_what_the_whole_map_has_there(ways: Any, net: Any, module: 
         np.testing.assert_allclose(ways.our_map(analysis, square, values), wanted, atol=1e-5 * np.abs(wanted).max())
 
 
-def test_superpixels_and_squares_part_the_image(ways: Any) -> None:
-    grid = ways.squares((23, 30), 4)
-    assert [np.unique(part).tolist() for part in (grid[0], grid[:, 0])] == [[0, 1, 2, 3], [0, 4, 8, 12]]
-    assert np.bincount(grid.ravel()).min() >= 5 * 7
+def test_superpixels_part_the_image(ways: Any) -> None:
     plan = SimpleNamespace(
         pixels=np.where(np.arange(60) < 20, 0.0, 255.0)[None, None].repeat(3, 0).repeat(40, 1),
         tones=SimpleNamespace(black=0.0, white=255.0),
@@ -272,7 +269,8 @@ def test_captum_occludes_as_we_do(ways: Any, question: Any, net: Any) -> None:
 
 def test_captum_answers_for_the_features_that_it_says_are_kept(ways: Any, question: Any, net: Any) -> None:
     pytest.importorskip("captum.attr")
-    features = ways.squares((24, 24), 3)
+    rows = np.arange(24) // 8
+    features = 3 * rows[:, None] + rows
     seen, again = (ways.kernel_shap(question, features, 40, 3) for _ in range(2))
     np.testing.assert_array_equal(seen["kept"], again["kept"])
     assert seen["kept"].shape == (40, 9)
