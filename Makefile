@@ -42,7 +42,7 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
   --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets panels timing lint format clean
+.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets panels timing against lint format clean
 .PHONY: test test-whole test-caffe coverage docker docker-test docker-figure1
 
 help:  ## This list
@@ -98,6 +98,10 @@ panels: $(READY)  ## The paper's own panels, in the folder PANELS=DIR, against o
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
 	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) \
 	  $(if $(CAFFE_GIVEN),--caffe-python "$(CAFFE_PYTHON)") $(foreach net,$(NETS),--net $(net))
+
+against: $(READY)  ## What a map of known reliability costs by others' methods and by ours (Captum where it is installed)
+	$(BIN)/python -m reproduce.against --seed $(SEED) --out $(OUT) $(OWN) \
+	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
 test: $(READY)  ## The test suite
 	$(BIN)/python -m pytest
