@@ -91,7 +91,7 @@ class _Cutter:
             return None  # in groups, each of which sees other inputs
         rows = _rows(weight, channels)
         work = node.work * len(rows) // len(weight)
-        fewer = node.computing(*kernel.make(rows, None if bias is None else bias[list(channels)]))
+        fewer = node.computing(kernel.make(rows, None if bias is None else bias[list(channels)]))
         cut = replace(fewer, work=work, spared=node.work - work, kernel=None)
         return {node.writes: (cut, len(channels))}
 

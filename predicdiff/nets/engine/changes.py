@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from torch import Tensor
 
 from .geometry import Box
-from .graph import Concat, Local, Node
+from .graph import Concat, Function, Local, Node
 from .kept import UNTOUCHED, Kept
-from .patches import cut_out, narrowed, paste, trimmed
+from .patches import add, cut_out, less, narrowed, paste, trimmed
+
+#: Up to how many changed places, as a part of those that they change, a convolution is computed by their difference.
+LITTLE = 0.8
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,10 @@ class Changes:
             box = self.boxes.get(node.writes)
             touched = any(number in self.now for number in node.reads)
             if touched and (box is None or box.height * box.width > 0):
-                self.now[node.writes] = self._step(node, box, i)
-                self.kept.count(node, self.size, box)
+                little = self._little(node, box)
+                step = self._step(node, box, i) if little is None else self._by_difference(node, little)
+                self.now[node.writes] = step
+                self.kept.count(node, self.size, box if little is None else little)
             else:
                 self.kept.count(node, self.size, UNTOUCHED)
             for number in (*node.reads, node.writes):
@@ -95,6 +101,31 @@ class Changes:
         if isinstance(node.kind, Concat):
             return Change(self._concat(node, box), box, True)
         return self._as_it_is(node, [self._part(number, box.row, box.column, size) for number in node.reads], box, i)
+
+    def _little(self, node: Node, box: Box | None) -> Box | None:
+        """Where a node's input has changed, if that is so little that its difference from the image pays.
+
+        Of outputs around the changed places each sees few of them, and torch does not multiply with zeros of a border.
+        On a GPU it does.
+        """
+        kind, change = node.kind, self.now.get(node.reads[0])
+        if box is None or not isinstance(kind, Local) or kind.spread is None or not self.kept.route.share:
+            return None
+        if change is None or change.box is None or change.values.device.type != "cpu":
+            return None
+        pays = change.box.height * change.box.width <= LITTLE * box.height * box.width
+        return change.box if pays else None
+
+    def _by_difference(self, node: Node, changed: Box) -> Change:
+        """What a convolution gave for the image, and what the difference from the image adds to that."""
+        kind, box, layout = cast(Local, node.kind), self.boxes[node.writes], self.kept.layout
+        values, untouched = self.now[node.reads[0]].values, self.kept.values[node.reads[0]]
+        spread = cast(Function, kind.spread)([less(values, untouched, changed.row, changed.column, layout)])
+        size, samples = (box.height, box.width), self.size // self.count
+        batch = cut_out(self.kept.values[node.writes], box.row, box.column, size, samples, layout)
+        rows, columns = kind.reach
+        add(batch, spread, rows.seeing(changed.row) - box.row, columns.seeing(changed.column) - box.column)
+        return Change(batch, box, True)
 
     def _as_it_is(self, node: Node, inputs: Sequence[Change], box: Box | None, i: int) -> Change:
         """Run a node on inputs that fit it; on its first input's memory where nothing else reads that."""

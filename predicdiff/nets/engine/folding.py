@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .graph import Function, Graph, Kernel, Node
+from .graph import Functions, Graph, Kernel, Node
 
 
 def folded(graph: Graph, keep: Set[int]) -> Graph:
@@ -38,11 +38,11 @@ def _scaled(convolution: Node, kernel: Kernel, norm: Node) -> Node:
         return _scaled_weights(kernel, norm)
 
     @functools.lru_cache(maxsize=None)  # the functions alone: weights on the way to them are not kept
-    def scaled() -> tuple[Function, Function]:
+    def scaled() -> Functions:
         return kernel.make(*weights())
 
     return replace(
-        convolution.computing(lambda inputs: scaled()[0](inputs), lambda pieces: scaled()[1](pieces)),
+        convolution.computing(Functions.late(scaled)),
         operation=f"{convolution.operation}+{norm.operation}",
         writes=norm.writes,
         kernel=Kernel(weights, kernel.make),

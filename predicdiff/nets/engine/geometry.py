@@ -104,6 +104,11 @@ class Reach:
         origin: np.ndarray = (start * self.stride - self.before) // self.up
         return origin
 
+    def seeing(self, start: np.ndarray) -> np.ndarray:
+        """The first output that sees an input from ``start`` on, were there outputs beyond the border; of stride 1."""
+        first: np.ndarray = start + self.before - (self.extent - 1)
+        return first
+
     def phase(self, start: np.ndarray) -> np.ndarray:
         """How many places behind `origin` outputs from ``start`` on begin to see.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Callable, Sequence, Union
+from typing import Callable, NamedTuple, Sequence, Union, cast
 
 import torch
 from torch import Tensor
@@ -18,6 +18,31 @@ from .geometry import Reach, Shape
 from .order import Move, downstream, freed, needed
 
 Function = Callable[[Sequence[Tensor]], Tensor]
+
+
+class Functions(NamedTuple):
+    """What a convolution or a linear layer computes.
+
+    Attributes
+    ----------
+    run : callable
+        Of all of its input.
+    cut : callable
+        Of a piece of a map that has what lies around it, so without padding.
+    spread : callable, optional
+        From the difference that a piece has made to a map, to the difference at every place that sees any of the piece,
+        beyond the map's border too. Nothing is added to it, and no place is left out.
+    """
+
+    run: Function
+    cut: Function
+    spread: Function | None = None
+
+    @classmethod
+    def late(cls, made: Callable[[], Functions]) -> Functions:
+        """Functions that are made when one of them is called."""
+        one = [lambda values, i=i: cast(Function, made()[i])(values) for i in range(3)]
+        return cls(*one)
 
 
 @dataclass(frozen=True)
@@ -44,6 +69,8 @@ class Local:
     reach : (rows, columns)
     cut : callable
         As the node's ``run``, of a piece of a map that has what lies around it, so without padding.
+    spread : callable, optional
+        As `Functions` has it.
     fill : float
         What lies beyond the map's border.
     scale : Tensor (1, 1, H, W), optional
@@ -54,6 +81,7 @@ class Local:
     cut: Function
     fill: float = 0.0
     scale: Tensor | None = None
+    spread: Function | None = None
 
 
 #: What of its inputs a place of a node's output depends on.
@@ -69,11 +97,11 @@ class Kernel:
     weights : callable
         Gives the weights (out, ...) and the bias (out,) or None, as they are now.
     make : callable
-        From such weights to what the node does with all of its input, and with a piece as ``Local.cut`` has it.
+        From such weights to what the node computes.
     """
 
     weights: Callable[[], tuple[Tensor, Tensor | None]]
-    make: Callable[[Tensor, Tensor | None], tuple[Function, Function]]
+    make: Callable[[Tensor, Tensor | None], Functions]
 
 
 @dataclass(frozen=True)
@@ -123,10 +151,12 @@ class Node:
         """What it reads and writes."""
         return self.reads, (self.writes,)
 
-    def computing(self, run: Function, cut: Function) -> Node:
-        """The node with other functions: of all of its input, and of a piece."""
-        kind = replace(self.kind, cut=cut) if isinstance(self.kind, Local) else self.kind
-        return replace(self, run=run, kind=kind)
+    def computing(self, functions: Functions) -> Node:
+        """The node with other functions."""
+        kind = self.kind
+        if isinstance(kind, Local):
+            kind = replace(kind, cut=functions.cut, spread=kind.spread and functions.spread)
+        return replace(self, run=functions.run, kind=kind)
 
 
 @dataclass(frozen=True)

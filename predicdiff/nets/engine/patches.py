@@ -5,6 +5,8 @@ Batches (n S, C, h, w) hold the draws of one window after the other; corners (n,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,12 +21,9 @@ def cut_out(
     height, width = size
     count = len(row)
     batch = _empty(base, count * samples, size, layout)
-    if alike(row) and alike(column):
-        batch.copy_(_slice(base, int(row[0]), int(column[0]), size).expand_as(batch))
-    elif base.device.type == "cpu":
-        for i, (top, left) in enumerate(zip(row.tolist(), column.tolist())):
-            part = batch[i * samples : (i + 1) * samples]
-            part.copy_(_slice(base, top, left, size).expand_as(part))
+    if base.device.type == "cpu" or (alike(row) and alike(column)):
+        for draws, top, left in _alike(len(batch), row, column):
+            batch[draws] = _slice(base, top, left, size)
     else:  # one kernel for all, of a view in which rectangles are elements
         rows, columns = sent(np.stack([row, column]), base.device)
         parts = base[0].unfold(1, height, 1).unfold(2, width, 1)[:, rows, columns]
@@ -34,15 +33,28 @@ def cut_out(
 
 def paste(batch: Tensor, values: Tensor, row: np.ndarray, column: np.ndarray) -> None:
     """Set rectangles (n S, C, p, q) into a batch (n S, C, h, w), each at its window's corner; the rest is lost."""
-    if alike(row) and alike(column):
-        _set(batch, values, int(row[0]), int(column[0]))
-    elif batch.device.type == "cpu":
-        samples = len(batch) // len(row)
-        for i, (top, left) in enumerate(zip(row.tolist(), column.tolist())):
-            draws = slice(i * samples, (i + 1) * samples)
-            _set(batch[draws], values[draws], top, left)
+    if batch.device.type == "cpu" or (alike(row) and alike(column)):
+        for draws, top, left in _alike(len(batch), row, column):
+            inside, values_inside = _overlapping(batch[draws], values[draws], top, left)
+            inside.copy_(values_inside)
     else:
         _set_each(batch, values, row, column)
+
+
+def add(batch: Tensor, values: Tensor, row: np.ndarray, column: np.ndarray) -> None:
+    """As `paste`, but what stands in the batch is added to; on the CPU."""
+    for draws, top, left in _alike(len(batch), row, column):
+        inside, values_inside = _overlapping(batch[draws], values[draws], top, left)
+        inside.add_(values_inside)
+
+
+def less(values: Tensor, base: Tensor, row: np.ndarray, column: np.ndarray, layout: torch.memory_format) -> Tensor:
+    """Rectangles (n S, C, h, w) less what stands in one map (1, C, H, W) at each window's corner; on the CPU."""
+    height, width = values.shape[2:]
+    batch = _empty(base, len(values), (height, width), layout)
+    for draws, top, left in _alike(len(values), row, column):
+        torch.sub(values[draws], _slice(base, top, left, (height, width)), out=batch[draws])
+    return batch
 
 
 def narrowed(values: Tensor, row: np.ndarray, column: np.ndarray, size: tuple[int, int]) -> Tensor | None:
@@ -89,10 +101,21 @@ def _slice(base: Tensor, top: int, left: int, size: tuple[int, int]) -> Tensor:
     return base[:, :, top : top + size[0], left : left + size[1]]
 
 
-def _set(batch: Tensor, values: Tensor, top: int, left: int) -> None:
+def _alike(length: int, row: np.ndarray, column: np.ndarray) -> Iterator[tuple[slice, int, int]]:
+    """Parts of a batch of this length whose windows have one corner, and that corner."""
+    if alike(row) and alike(column):
+        yield slice(0, length), int(row[0]), int(column[0])
+        return
+    samples = length // len(row)
+    for i, (top, left) in enumerate(zip(row.tolist(), column.tolist())):
+        yield slice(i * samples, (i + 1) * samples), top, left
+
+
+def _overlapping(batch: Tensor, values: Tensor, top: int, left: int) -> tuple[Tensor, Tensor]:
+    """The places of a batch on which rectangles lie that are set into it at a corner, and those of the rectangles."""
     rows, from_rows = overlap(top, values.shape[2], batch.shape[2])
     columns, from_columns = overlap(left, values.shape[3], batch.shape[3])
-    batch[:, :, rows, columns] = values[:, :, from_rows, from_columns]
+    return batch[:, :, rows, columns], values[:, :, from_rows, from_columns]
 
 
 def _set_each(batch: Tensor, values: Tensor, row: np.ndarray, column: np.ndarray) -> None:

@@ -140,7 +140,10 @@ class Route:
         return self.size(value) if box is None else self.shape(value)[0] * box.height * box.width
 
     def _workspace(self, node: Node, boxes: dict[int, Box]) -> int:
-        """Elements of the pieces that a node's inputs are cut into, twice: some convolutions want another layout."""
+        """Elements of the pieces that a node's inputs are cut into, twice: some convolutions want another layout.
+
+        Or of a difference, and of what it is spread to, if these are more.
+        """
         box = boxes.get(node.writes)
         if box is None or isinstance(node.kind, Whole):
             return 2 * sum(self.size(number) for number in node.reads)
@@ -149,4 +152,9 @@ class Route:
         rows, columns = node.kind.reach
         piece = self.shape(node.reads[0])[0] * rows.needs(box.height) * columns.needs(box.width)
         spare = rows.gives(box.height) * columns.gives(box.width) - box.height * box.width
-        return 2 * piece + self.shape(node.writes)[0] * spare
+        changed = boxes.get(node.reads[0])
+        if node.kind.spread is None or changed is None:
+            return 2 * piece + self.shape(node.writes)[0] * spare
+        around = (changed.height + rows.extent - 1) * (changed.width + columns.extent - 1)
+        difference = self.shape(node.reads[0])[0] * changed.height * changed.width
+        return max(2 * piece, 2 * difference + self.shape(node.writes)[0] * around)

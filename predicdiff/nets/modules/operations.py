@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from ..engine.convolution import convolutions
+from ..engine.convolution import convolutions, spreads
 from ..engine.geometry import Pair, Reach, Shape, reaches
-from ..engine.graph import Concat, Function, Kernel, Local, Node, Pointwise
+from ..engine.graph import Concat, Function, Functions, Kernel, Local, Node, Pointwise
 from ..engine.pooling import divisors, maxima, means
 from .calls import IN_PLACE, Call
 from .hooks import hooked
@@ -79,11 +79,12 @@ def _convolution(node: Node, call: Call) -> Node | None:
     if pad == "same":
         before = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation))
 
-    def make(weight: Tensor, bias: Tensor | None) -> tuple[Function, Function]:
+    def make(weight: Tensor, bias: Tensor | None) -> Functions:
         return convolutions(weight, bias, stride=stride, pad=pad, dilation=dilation, group=module.groups)
 
     reach = reaches(kernel, stride, before, call.inputs[0][1:], call.output[1:], dilation)
-    local = Local(reach, lambda pieces: make(module.weight, module.bias)[1](pieces))
+    functions = Functions.late(lambda: make(module.weight, module.bias))
+    local = Local(reach, functions.cut, spread=functions.spread if spreads(kernel, stride) else None)
     return replace(node, kind=local, fresh=True, kernel=Kernel(lambda: (module.weight, module.bias), make))
 
 
@@ -93,8 +94,8 @@ def _linear(node: Node, call: Call) -> Node | None:
     if [len(shape) for shape in (*call.inputs, call.output)] != [1, 1]:
         return None
 
-    def make(weight: Tensor, bias: Tensor | None) -> tuple[Function, Function]:
-        return (lambda values: functional.linear(values[0], weight, bias),) * 2
+    def make(weight: Tensor, bias: Tensor | None) -> Functions:
+        return Functions(*(lambda values: functional.linear(values[0], weight, bias),) * 2)
 
     return replace(node, kernel=Kernel(lambda: (module.weight, module.bias), make))
 

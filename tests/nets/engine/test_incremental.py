@@ -209,20 +209,20 @@ def test_nothing_that_was_given_is_changed() -> None:
 
 
 def test_work_as_counted_by_hand() -> None:
-    """A 3 x 3 window changes 5 x 5 places (4 x 4 in the corner) of 8 x 9, then the linear layer reads all."""
+    """Of 8 x 9 places a convolution reads the 3 x 3 that a window changes, then the linear layer reads all."""
     case = chosen(CONV, layer("InnerProduct", "c", "f", num_output=3))
     case.units = [(0,), (1,), (2,)]
     case.origins, case.patches = np.array([[2, 3]]), case.patches[:1]
     case.found()
     convolution, linear = 2 * 2 * 9, 3 * 2 * 72
-    assert case.net.work.done == 4 * (25 * convolution + linear)
+    assert case.net.work.done == 4 * (9 * convolution + linear)
     assert case.net.work.dense == 4 * (72 * convolution + linear)
     case.origins = np.array([[0, 0]])
     case.found()
-    assert case.net.work.done == 4 * ((25 + 16) * convolution + 2 * linear)
+    assert case.net.work.done == 4 * (18 * convolution + 2 * linear)
     case.net.incremental = False
     case.found()
-    assert case.net.work.done == 4 * ((25 + 16 + 72) * convolution + 3 * linear)
+    assert case.net.work.done == 4 * ((18 + 72) * convolution + 3 * linear)
     assert case.net.work.dense == 3 * 4 * (72 * convolution + linear)
 
 

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 from helpers.logical_gpu import KINDS, gpu  # noqa: E402
 
-from predicdiff.nets.engine.patches import alike, cut_out, narrowed, paste, trimmed  # noqa: E402
+from predicdiff.nets.engine.patches import add, alike, cut_out, less, narrowed, paste, trimmed  # noqa: E402
 
 LAYOUTS = st.sampled_from([torch.contiguous_format, torch.channels_last])
 SMALL = st.integers(1, 4)
@@ -120,3 +120,28 @@ def test_what_is_pasted_into_some_channels_leaves_the_others(place: str) -> None
                 wanted[number, 1:3, row + r, column + c] = values[number, :, r, c].double()
     paste(batch[:, 1:3], values, np.array([0, -1]), np.array([1, 3]))
     assert torch.equal(batch, wanted)
+
+
+@given(where=corners(-5, 6), size=st.tuples(SMALL, SMALL), samples=SMALL, layout=LAYOUTS)
+def test_what_is_added_over_the_border_is_lost(
+    where: np.ndarray, size: tuple[int, int], samples: int, layout: Any
+) -> None:
+    values = numbers(len(where) * samples, 2, *size).contiguous(memory_format=layout)
+    batch = numbers(len(where) * samples, 2, 4, 5).contiguous(memory_format=layout)
+    pasted = torch.zeros_like(batch)
+    paste(pasted, values, *where.T)
+    wanted = batch + pasted
+    add(batch, values, *where.T)
+    assert torch.equal(batch, wanted)
+
+
+@given(where=corners(0, 3), size=st.tuples(SMALL, SMALL), samples=SMALL, layout=LAYOUTS, channels=SMALL)
+def test_a_difference_is_from_what_stands_in_the_map(
+    where: np.ndarray, size: tuple[int, int], samples: int, layout: Any, channels: int
+) -> None:
+    base = numbers(1, channels, 7, 7).contiguous(memory_format=layout)
+    wanted = numbers(len(where) * samples, channels, *size, start=-3)
+    values = (wanted + cut_out(base, *where.T, size, samples, layout)).contiguous(memory_format=layout)
+    difference = less(values, base, *where.T, layout)
+    assert torch.equal(difference, wanted)
+    assert channels > 1 or difference.is_contiguous(), "of one channel convolutions go wrong"

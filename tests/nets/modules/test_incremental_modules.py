@@ -257,11 +257,11 @@ def test_a_module_that_is_not_defined_below_zero() -> None:
 
 
 def test_work_of_a_module_as_counted_by_hand() -> None:
-    """Windows of 3 x 3 change 4 x 4 places in a corner, 5 x 5 inside, of 8 x 9."""
+    """Of 8 x 9 places the convolution reads the 3 x 3 that a window changes."""
     module = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(216, 2))
     net, values, wanted = evaluated(module, batch_size=4)
     agree(values, wanted)
-    assert net.work.done == 4 * ((16 + 25 + 16) * 3 * 2 * 9 + 3 * 432)
+    assert net.work.done == 4 * (3 * 9 * 3 * 2 * 9 + 3 * 432)
     assert net.work.dense == 3 * 4 * (72 * 3 * 2 * 9 + 432)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, Sequence
 import torch
 from torch import Tensor
 
-from ...engine.graph import Dependence, Function, Pointwise, Whole
+from ...engine.graph import Dependence, Functions, Pointwise, Whole
 from ..layer_types import Shapes
 from ..resolved import Step
 
@@ -56,13 +56,13 @@ class Filters:
     own : callable
         From the layer's weights and its settings to (out, ...) and the bias (out,) or None.
     functions : callable
-        From such and the settings to what the layer does with all of its bottom, and with a piece (`graph.Local.cut`).
+        From such and the settings to what the layer computes.
     of_channels : callable
         From the settings to whether each output is a channel of the top; by default always.
     """
 
     own: Callable[..., tuple[Tensor, Tensor | None]]
-    functions: Callable[..., tuple[Function, Function]]
+    functions: Callable[..., Functions]
     of_channels: Callable[..., bool] = lambda **settings: True
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...engine.graph import Function
+from ...engine.graph import Functions
 from .base import Filters, Tensors, TorchLayer, filter_size, placewise, with_bias
 
 #: Elements of maps that a processor's cache is taken to hold.
@@ -150,8 +150,8 @@ def _own_linear(weights: Tensors, *, axis: int, transpose: bool) -> tuple[Tensor
     return dense.t() if transpose else dense, bias
 
 
-def _linear(weight: Tensor, bias: Tensor | None, *, axis: int, transpose: bool) -> tuple[Function, Function]:
-    return (lambda bottoms: functional.linear(bottoms[0].flatten(1), weight, bias),) * 2
+def _linear(weight: Tensor, bias: Tensor | None, *, axis: int, transpose: bool) -> Functions:
+    return Functions(*(lambda bottoms: functional.linear(bottoms[0].flatten(1), weight, bias),) * 2)
 
 
 def _gives_channels(*, axis: int, transpose: bool) -> bool:

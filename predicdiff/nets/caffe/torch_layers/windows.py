@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...engine.convolution import convolutions, sound
+from ...engine.convolution import convolutions, sound, spreads
 from ...engine.geometry import Pair, Reach, reaches
-from ...engine.graph import Dependence, Function, Local
+from ...engine.graph import Dependence, Functions, Local
 from ...engine.pooling import divisors, maxima, means
 from ..resolved import Step
 from .base import Filters, Tensors, TorchLayer, filter_size, with_bias
@@ -19,28 +19,30 @@ from .base import Filters, Tensors, TorchLayer, filter_size, with_bias
 
 def convolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
     """Convolution; a second array of weights is the bias."""
-    return convolutions(*with_bias(weights), **settings)[0](bottoms)
+    return convolutions(*with_bias(weights), **settings).run(bottoms)
 
 
 def _convolution(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     settings = step.shapes.settings
-    reach = _reaches(step, weights[0].shape[2:], settings["dilation"])
-    return Local(reach, convolutions(*with_bias(weights), **settings)[1])
+    kernel = weights[0].shape[2:]
+    functions = convolutions(*with_bias(weights), **settings)
+    reach = _reaches(step, kernel, settings["dilation"])
+    return Local(reach, functions.cut, spread=functions.spread if spreads(kernel, settings["stride"]) else None)
 
 
 def deconvolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
     """The transposed map of a convolution; a second array of weights is the bias."""
-    return _deconvolutions(*with_bias(weights), **settings)[0](bottoms)
+    return _deconvolutions(*with_bias(weights), **settings).run(bottoms)
 
 
 def _deconvolutions(
     weight: Tensor, bias: Tensor | None, *, stride: Pair, pad: Pair, dilation: Pair, group: int
-) -> tuple[Function, Function]:
+) -> Functions:
     """The function for a map, and the one for a piece, which gives the outputs that see nothing beyond the piece."""
     inside = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:])]
     beyond = [s - 1 for s in stride]  # outputs behind the last input, before there would be another
     transposed = functional.conv_transpose2d
-    return (
+    return Functions(
         lambda values: transposed(sound(values[0]), weight, bias, stride, pad, 0, group, dilation),
         lambda pieces: transposed(sound(pieces[0]), weight, bias, stride, inside, beyond, group, dilation),
     )
@@ -51,7 +53,7 @@ def _deconvolution(step: Step, weights: Tensors, device: torch.device) -> Depend
     before = [d * (k - 1) - p for d, k, p in zip(settings["dilation"], kernel, settings["pad"])]
     sizes = step.bottoms[0][1:], step.shapes.tops[0][1:]
     reach = reaches(kernel, (1, 1), before, *sizes, settings["dilation"], settings["stride"])
-    return Local(reach, _deconvolutions(*with_bias(weights), **settings)[1])
+    return Local(reach, _deconvolutions(*with_bias(weights), **settings).cut)
 
 
 def _outputs_first(weights: Tensors, *, group: int, **settings: Any) -> tuple[Tensor, Tensor | None]:
@@ -59,7 +61,7 @@ def _outputs_first(weights: Tensors, *, group: int, **settings: Any) -> tuple[Te
     return _turned(weight, group), bias
 
 
-def _of_outputs_first(weight: Tensor, bias: Tensor | None, *, group: int, **settings: Any) -> tuple[Function, Function]:
+def _of_outputs_first(weight: Tensor, bias: Tensor | None, *, group: int, **settings: Any) -> Functions:
     return _deconvolutions(_turned(weight, group), bias, group=group, **settings)
 
 
