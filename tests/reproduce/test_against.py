@@ -34,9 +34,7 @@ PIXELS = np.random.default_rng(0).uniform(0, 255, SHAPE).astype(np.float32)
 
 @pytest.fixture
 def against(module: Callable[[str], Any], tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The command's module with little to do, as if Captum were not installed."""
-    for name in ("captum", "captum.attr"):
-        monkeypatch.setitem(sys.modules, name, None)
+    """The command's module with little to do."""
     command = module("against")
     for name, number in {"PART": 8, "TIMED": 8, "DRAWS": 2}.items():
         monkeypatch.setattr(command, name, number)
@@ -193,6 +191,8 @@ def test_superpixels_part_the_image(ways: Any) -> None:
 def test_a_run_leaves_tables_and_a_record_and_is_not_made_again(
     against: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("captum", "captum.attr"):
+        monkeypatch.setitem(sys.modules, name, None)
     output = call(against, tmp_path / "out")
     assert "Captum is not installed here" in output
     record = json.loads((tmp_path / "out" / "against.json").read_text())
@@ -265,6 +265,18 @@ def test_captum_occludes_as_we_do(ways: Any, question: Any, net: Any) -> None:
         ours = occlusion(net, PIXELS, window=10, stride=stride, units=question.plan.units).relevance[0]
         np.testing.assert_allclose(found, ours, atol=1e-5 * np.abs(ours).max())
         assert evaluations == (14 // stride + 1) ** 2 + 1  # the image itself, too
+
+
+def test_captums_methods_are_in_the_tables(against: Any, tmp_path: Path) -> None:
+    pytest.importorskip("captum.attr")
+    assert "not installed" not in call(against, tmp_path / "out")
+    (comparison,) = json.loads((tmp_path / "out" / "against.json").read_text())["comparisons"].values()
+    found = [(row["method"].split(",")[0], row["setting"], row["evaluations"]) for row in comparison["rows"]]
+    # windows at 0, stride, ... that reach 14, and the image itself
+    occluded = [(8, 3), (4, 5), (3, 6), (2, 8)]
+    assert found[:4] == [("Captum's Occlusion", f"stride {stride}", along**2 + 1) for stride, along in occluded]
+    assert found[4:7] == [("KernelSHAP", "", 8 * part) for part in (1, 2, 4)]
+    assert all(len(row["whole"]) == 1 for row in comparison["rows"][:4])
 
 
 def test_captum_answers_for_the_features_that_it_says_are_kept(ways: Any, question: Any, net: Any) -> None:
