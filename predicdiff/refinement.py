@@ -30,6 +30,8 @@ from .windows import Sides
 #: Steps between windows that the first grid has along each axis, at least; and its draws for each window.
 FEWEST_STEPS = 4
 FIRST_DRAWS = 2
+#: Tiles that a stage has at least, unless they would be smaller than so many evaluations.
+TILES, LEAST_TILE = 8, 32
 
 
 class Level(NamedTuple):
@@ -117,7 +119,7 @@ def stages(analysis: Analysis, journal: Journal, executor: Executor, progress: P
     for number, level in enumerate(found):
         now = _at(analysis, level)
         part = _added(before, now)
-        tiles = part.tiles(int(journal.state["tile"]))
+        tiles = part.tiles(_tile(part, int(journal.state["tile"])))
         own = journal.section(tiles_done, len(tiles))
         there, started = windows_done(tiles, own), time.perf_counter()
         batch = executor(part, tiles, own, _after(windows_told, progress))
@@ -192,6 +194,11 @@ def _stay(before: Analysis, now: Analysis) -> int:
     few, more = (one.draw(slice(0, 2)) for one in (before, now))
     kept = few.shape[1]
     return kept if more.shape[1] > kept and np.array_equal(few, more[:, :kept]) else 0
+
+
+def _tile(part: Part, most: int) -> int:
+    """Evaluations in a tile: so few that there are some for several threads, but not ever so few."""
+    return int(np.clip(len(part.origins) * part.draws // TILES, LEAST_TILE, most))
 
 
 def _after(done: int, progress: Progress | None) -> Progress | None:

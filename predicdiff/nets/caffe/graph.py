@@ -39,6 +39,7 @@ def _node(step: Step, top: int, weights: Tensors, device: torch.device) -> Node:
         fresh=not step.type.shares,
         work=layer.work(step, weights),
         by_channel=layer.by_channel,
+        flat=layer.flat,
     )
     if layer.affine is not None and isinstance(node.kind, Pointwise):
         gain, shift = (values.expand(step.bottoms[0][0]) for values in layer.affine(weights, **settings))

@@ -65,6 +65,11 @@ class Changes:
                 if route.last[number] == i:
                     self.now.pop(number, None)
 
+    def box(self, value: int) -> Box | None:
+        """Where a value has changed; None if it was computed as a whole, or has not changed."""
+        change = self.now.get(value)
+        return None if change is None else change.box
+
     def all_of(self, value: int, channels: Tensor | None = None) -> Tensor:
         """All of a value (n S, ...), or some of its channels."""
         change = self.now.get(value)

@@ -206,6 +206,12 @@ def by_size(rectangles: Rectangles) -> np.ndarray:
     return order
 
 
+def by_place(rectangles: Rectangles) -> np.ndarray:
+    """An order (n,) of windows in which those whose rectangles (n,) lie at one place follow each other."""
+    order: np.ndarray = np.lexsort([side for span in rectangles[::-1] for side in span[::-1]])
+    return order
+
+
 def overlap(offset: int, size: int, limit: int) -> tuple[slice, slice]:
     """Where a run of ``size`` from ``offset`` on lies in 0 ... limit: the part there, and which part of the run."""
     start, stop = max(offset, 0), min(offset + size, limit)

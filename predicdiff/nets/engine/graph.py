@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Callable, NamedTuple, Sequence, Union, cast
+from dataclasses import dataclass, field, replace
+from typing import Callable, Hashable, NamedTuple, Sequence, Union, cast
 
 import torch
 from torch import Tensor
@@ -98,10 +98,16 @@ class Kernel:
         Gives the weights (out, ...) and the bias (out,) or None, as they are now.
     make : callable
         From such weights to what the node computes.
+    state : callable
+        Gives what is equal as long as the weights are the same.
+    arranged : dict
+        Weights in another order, by their state and what else that order depends on.
     """
 
     weights: Callable[[], tuple[Tensor, Tensor | None]]
     make: Callable[[Tensor, Tensor | None], Functions]
+    state: Callable[[], Hashable] = lambda: None
+    arranged: dict[Hashable, Tensor] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,8 @@ class Node:
         How many more these would be for all channels, where only some were asked for.
     by_channel : bool
         Whether each channel of the output is the same function of that channel of the one input.
+    flat : bool
+        Whether the output is the one input's values in their order.
     """
 
     name: str
@@ -145,6 +153,7 @@ class Node:
     work: int = 0
     spared: int = 0
     by_channel: bool = False
+    flat: bool = False
 
     @property
     def move(self) -> Move:

@@ -68,10 +68,13 @@ class Kept:
             self._bordered[key] = functional.pad(self.values[value], border, value=fill)
         return self._bordered[key]
 
-    def count(self, node: Node, inputs: int, box: Box | None) -> None:
-        """Keep account of the multiply-adds of a node for a batch of inputs, of a box or of all of its map."""
+    def count(self, node: Node, inputs: int, box: Box | None, *, share: float = 1.0) -> None:
+        """Keep account of the multiply-adds of a node for a batch of inputs, of a box or of all of its map.
+
+        ``share`` is the part that is done of those at each place.
+        """
         whole = isinstance(node.kind, Whole)
         places = 1 if whole else math.prod(self.route.shape(node.writes)[1:])
         part = places if box is None or (whole and box is not UNTOUCHED) else box.height * box.width
         self.work.dense += (node.work + node.spared) * inputs * places
-        self.work.done += node.work * inputs * part
+        self.work.done += node.work * inputs * part * share

@@ -11,6 +11,7 @@ from ...windows import SidesLike, sides
 from . import geometry
 from .geometry import Box, Rectangles, Shape, Span
 from .graph import Graph, Local, Node, Whole
+from .linear import linear_of_map
 from .order import last_uses
 
 #: From this share of a map on, all of it is computed: fewer calls, and no copies.
@@ -36,6 +37,8 @@ class Route:
         The linear layers behind.
     frontier : list of int
         The changed values that the tail reads; without a tail, the target.
+    linear : LinearOfMap, optional
+        The first of the tail, where it may be computed of what has changed of a map.
     last : {value: index}
         The last node of the head that needs it; of the frontier's, behind the head.
     """
@@ -48,6 +51,7 @@ class Route:
         self.changed = {source, *(node.writes for node in self.head)}
         read = {number for node in self.tail for number in node.reads}
         self.frontier = sorted(read & self.changed) if self.tail else [target]
+        self.linear = linear_of_map(graph, self.tail, self.frontier) if share else None
         self.last = last_uses([node.move for node in self.head])
         self.last.update((number, len(self.head)) for number in self.frontier)
 
@@ -100,13 +104,14 @@ class Route:
         return dict(zip(where, geometry.level(rectangles, sizes, share=self.share)))
 
     def fixed_elements(self) -> int:
-        """Elements that are kept of the untouched image, borders included."""
+        """Elements that are kept of the untouched image, borders included, and of weights in another order."""
         bordered = sum(
             self.shape(node.reads[0])[0] * math.prod(along.length + sum(along.border) for along in node.kind.reach)
             for node in self.head
             if isinstance(node.kind, Local)
         )
-        return bordered + sum(self.size(number) for number in self.values)
+        arranged = self.linear.weights if self.linear is not None else 0
+        return arranged + bordered + sum(self.size(number) for number in self.values)
 
     def elements(self, window: SidesLike) -> int:
         """Most elements alive at one time for one evaluation, estimated from above."""

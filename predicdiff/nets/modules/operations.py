@@ -47,18 +47,21 @@ class Placewise:
         Whether it does not take every channel by itself, and all alike.
     sharing : bool
         Whether the result may be the input itself.
+    flat : bool
+        Whether the result is always the input.
     over : callable, optional
         The same on its first input's memory.
     """
 
     across: bool = False
     sharing: bool = False
+    flat: bool = False
     over: Function | None = None
 
     def __call__(self, node: Node, call: Call) -> Node:
         """As `Rule` has it."""
         by_channel = call.alone and not self.across
-        node = replace(node, by_channel=by_channel, over=self.over or node.over)
+        node = replace(node, by_channel=by_channel, over=self.over or node.over, flat=self.flat and call.alone)
         if not call.of_maps or any(shape[1:] != call.output[1:] for shape in call.inputs):
             return node
         return replace(node, kind=Pointwise(), fresh=node.fresh or not self.sharing)
@@ -97,7 +100,19 @@ def _linear(node: Node, call: Call) -> Node | None:
     def make(weight: Tensor, bias: Tensor | None) -> Functions:
         return Functions(*(lambda values: functional.linear(values[0], weight, bias),) * 2)
 
-    return replace(node, kernel=Kernel(lambda: (module.weight, module.bias), make))
+    kernel = Kernel(lambda: (module.weight, module.bias), make, lambda: _state(module.weight))
+    return replace(node, kernel=kernel)
+
+
+def _state(weight: Tensor) -> object:
+    """What is equal as long as a weight is; of a weight whose changes torch does not count it never is."""
+    return object() if weight.is_inference() else (weight.data_ptr(), weight._version)
+
+
+def _flatten(node: Node, call: Call) -> Node | None:
+    """A map as a vector; the batch stays what it is."""
+    alone = len(call.inputs) == 1 and not call.beside
+    return replace(node, flat=True) if alone and call.output == (math.prod(call.inputs[0]),) else None
 
 
 def _batch_norm(node: Node, call: Call) -> Node | None:
@@ -232,13 +247,14 @@ OPERATIONS: dict[Any, Rule] = {
         ),
         Placewise(),
     ),
-    **dict.fromkeys((nn.Dropout, nn.Dropout2d, nn.Identity), Placewise(sharing=True)),
+    **dict.fromkeys((nn.Dropout, nn.Dropout2d, nn.Identity), Placewise(sharing=True, flat=True)),
     **dict.fromkeys((nn.LocalResponseNorm, nn.PReLU), Placewise(across=True)),
     nn.ReLU: Placewise(over=lambda values: torch.relu_(values[0])),
     nn.ReLU6: Placewise(over=lambda values: functional.hardtanh_(values[0], 0.0, 6.0)),
     nn.BatchNorm2d: _batch_norm,
     nn.Conv2d: _convolution,
     nn.Linear: _linear,
+    **dict.fromkeys((nn.Flatten, torch.flatten, "flatten", "reshape", "view"), _flatten),
     nn.MaxPool2d: _max_pool,
     nn.AvgPool2d: _mean_pool,
     nn.AdaptiveMaxPool2d: _adaptive_max_pool,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from helpers.records import layer, net  # noqa: E402
 from helpers.rounding import float32_atol  # noqa: E402
 
 from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
+from predicdiff.nets.engine import linear  # noqa: E402
 
 #: Many small checks are what finds a border that one layer treats otherwise.
 often = settings(max_examples=60)
@@ -224,6 +226,27 @@ def test_work_as_counted_by_hand() -> None:
     case.found()
     assert case.net.work.done == 4 * ((18 + 72) * convolution + 3 * linear)
     assert case.net.work.dense == 3 * 4 * (72 * convolution + linear)
+
+
+def test_a_linear_layer_reads_the_places_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 1 x 1 convolution leaves three windows of 3 x 3 at neighbouring places; they are 4 x 4 of 8 x 9 together."""
+    monkeypatch.setattr(linear, "LEAST", 1)
+    case = chosen(layer("Convolution", "data", "c", num_output=2, kernel_size=[1]), layer("Dropout", "c", "d"),
+                  layer("Flatten", "d", "v"), layer("InnerProduct", "v", "f", num_output=3))  # fmt: skip
+    case.units, case.origins = [(0,), (1,), (2,)], np.array([[2, 3], [3, 4], [2, 4]])
+    agree(case.found(), case.wanted())
+    assert case.net.work.done == 12 * (9 * 4 + 16 * 2 * 3)
+    case.origins = np.array([[0, 0], [5, 6], [2, 3]])  # all over the map, so that it is read as a whole
+    agree(case.found(), case.wanted())
+    assert case.net.work.done == 12 * (9 * 4 + 16 * 2 * 3) + 12 * (9 * 4 + 72 * 2 * 3)
+
+
+@often
+@given(data=st.data())
+def test_random_nets_with_linear_layers_of_what_changed(data: st.DataObject) -> None:
+    with mock.patch.object(linear, "LEAST", 1):
+        case = Case(data, ("convolution", "inner", "flatten", "maximum", "rectifier"), exact=False, hidden=False)
+        agree(case.found(), case.wanted())
 
 
 def test_a_net_without_multiplications_counts_none() -> None:

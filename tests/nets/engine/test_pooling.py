@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional  # noqa: E402
 
 from predicdiff.nets.engine.geometry import Reach, reaches  # noqa: E402
-from predicdiff.nets.engine.pooling import divisors  # noqa: E402
+from predicdiff.nets.engine.pooling import divisors, largest_around  # noqa: E402
 
 
 def pairs(least: int, most: int) -> Any:
@@ -70,3 +70,12 @@ def test_in_torch_they_count_where_they_are_to(
     means = functional.avg_pool2d(inputs, kernel, stride, pad, ceil, padded)
     sums = functional.avg_pool2d(inputs, kernel, stride, pad, ceil, divisor_override=1)
     torch.testing.assert_close(sums / counts, means)
+
+
+@given(shape=st.tuples(*[st.integers(1, 5)] * 4), last=st.booleans(), seed=st.integers(0, 99))
+def test_the_largest_around_is_what_torch_pools(shape: Any, last: bool, seed: int) -> None:
+    layout = torch.channels_last if last else torch.contiguous_format
+    maps = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).contiguous(memory_format=layout)
+    maps[(0, *(seed % side for side in shape[1:]))] = math.nan if seed % 2 else -math.inf
+    wanted = functional.max_pool2d(maps, 3, 1, 1)
+    torch.testing.assert_close(largest_around(maps), wanted, rtol=0, atol=0, equal_nan=True)

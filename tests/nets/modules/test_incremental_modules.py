@@ -17,6 +17,7 @@ from helpers.random_modules import modules  # noqa: E402
 from torch import nn  # noqa: E402
 
 from predicdiff.errors import BlobError  # noqa: E402
+from predicdiff.nets.engine import linear  # noqa: E402
 from predicdiff.nets.modules.net import ModuleNet  # noqa: E402
 
 # of kernels of even size, once in a process
@@ -265,7 +266,9 @@ def test_work_of_a_module_as_counted_by_hand() -> None:
     assert net.work.dense == 3 * 4 * (72 * 3 * 2 * 9 + 432)
 
 
-def test_weights_may_change_between_two_calls() -> None:
+@pytest.mark.parametrize("least", [1, linear.LEAST])
+def test_weights_may_change_between_two_calls(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "LEAST", least)  # so that one computes a linear layer of what has changed
     module = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(126, 2))
     net, _, _ = evaluated(module)
     image, places = np.ones(SHAPE, np.float32), np.array([[1, 1]])

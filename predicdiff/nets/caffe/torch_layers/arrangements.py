@@ -80,8 +80,8 @@ def _concat(step: Step, weights: Tensors, device: torch.device) -> Dependence:
 LAYERS = (
     TorchLayer("Concat", concat, kind=_concat),
     TorchLayer("Crop", crop, arguments=_corner, kind=_crop),
-    TorchLayer("Flatten", reshape, arguments=_shape),
-    TorchLayer("Reshape", reshape, arguments=_shape),
+    TorchLayer("Flatten", reshape, arguments=_shape, flat=True),
+    TorchLayer("Reshape", reshape, arguments=_shape, flat=True),
     TorchLayer("Slice", slices, arguments=_bounds, kind=placewise),
     TorchLayer("Split", itself, kind=placewise, by_channel=True),
 )

@@ -90,6 +90,8 @@ class TorchLayer:
         From a `Step` and its weights to multiply-adds for each place of a top, for all of it if the kind is Whole.
     by_channel : bool
         Whether it takes every channel by itself, and all alike.
+    flat : bool
+        Whether the top has the one bottom's values in their order.
     packed : bool
         Whether its matrix of weights is kept in oneDNN's own order on a CPU.
     """
@@ -103,4 +105,5 @@ class TorchLayer:
     filters: Filters | None = None
     work: Callable[[Step, Tensors], int] = no_work
     by_channel: bool = False
+    flat: bool = False
     packed: bool = False

@@ -167,7 +167,7 @@ def _plain(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 LAYERS = (
     TorchLayer("BatchNorm", batch_norm, kind=placewise, affine=_affine_norm),
     TorchLayer("Bias", bias, kind=placewise, affine=_affine_bias),
-    TorchLayer("Dropout", _plain(lambda x: x), kind=placewise, by_channel=True),
+    TorchLayer("Dropout", _plain(lambda x: x), kind=placewise, by_channel=True, flat=True),
     TorchLayer("ELU", _plain(functional.elu), kind=placewise, by_channel=True),
     TorchLayer("Eltwise", eltwise, kind=placewise),
     TorchLayer(

@@ -12,7 +12,7 @@ from torch.nn import functional
 from ...engine.convolution import convolutions, sound, spreads
 from ...engine.geometry import Pair, Reach, reaches
 from ...engine.graph import Dependence, Functions, Local
-from ...engine.pooling import divisors, maxima, means
+from ...engine.pooling import LARGE, divisors, largest_around, maxima, means
 from ..resolved import Step
 from .base import Filters, Tensors, TorchLayer, filter_size, with_bias
 
@@ -83,6 +83,9 @@ def pooling(
     x = bottoms[0]
     if method == "AVE" and tuple(x.shape[2:]) == kernel and pad == (0, 0):
         return x.mean((2, 3), keepdim=True)
+    around = (method, kernel, stride, pad) == ("MAX", (3, 3), (1, 1), (1, 1)) and not torch.is_grad_enabled()
+    if around and x.device.type == "cpu" and x[0].numel() >= LARGE:
+        return largest_around(x)
     # torch rounds as Caffe does, but takes no pad over half a kernel and no kernel over the padded input.
     if all(2 * p <= k <= n + 2 * p for p, k, n in zip(pad, kernel, x.shape[2:])):
         pool = functional.max_pool2d if method == "MAX" else functional.avg_pool2d
