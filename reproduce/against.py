@@ -22,7 +22,8 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff import windows
-from predicdiff.algorithm import run, versions
+from predicdiff.algorithm import run
+from predicdiff.assembly import versions
 from predicdiff.cli.options.base import option_field
 from predicdiff.cli.outputs import name_of
 from predicdiff.errors import SettingsError
@@ -222,11 +223,11 @@ class Comparison:
 
     def _our_values(self, analysis: Analysis) -> np.ndarray:
         """The unit's (n, S, 1) at the square's windows."""
-        asked, origins = analysis.settings, self.square.origins(self.plan.pixels.shape[-2:], analysis.settings.stride)
+        asked, origins = analysis.settings, self.square.origins(self.plan.pixels.shape[-2:], analysis.settings.strides)
         name = f"ours-{asked.stride}-{asked.samples}-{asked.seed}"
 
         def make() -> Arrays:
-            return {"values": presets.values(analysis, origins, asked.samples, asked.seed, name)}
+            return {"values": presets.evaluated(analysis, origins, asked.samples, asked.seed, name)}
 
         return self._keep(name, make, identity=analysis.identity, square=asdict(self.square))["values"]
 

@@ -19,8 +19,9 @@ from skimage.segmentation import slic
 from torch import Tensor
 
 from predicdiff import windows
-from predicdiff.between import interpolated
+from predicdiff.between import Grid
 from predicdiff.plan import Analysis, Plan
+from predicdiff.precision import interpolated
 
 from .presets import WINDOW
 
@@ -192,10 +193,10 @@ class Square:
         """What lies in it of maps (..., H, W)."""
         return map_[..., self.top : self.top + self.side, self.left : self.left + self.side]
 
-    def origins(self, shape: tuple[int, ...], stride: int) -> np.ndarray:
+    def origins(self, shape: tuple[int, ...], strides: windows.Sides) -> np.ndarray:
         """Of the windows (n, 2) of an image's grid from which all places of windows that touch it are interpolated."""
         starts = []
-        for size, first in zip(shape, (self.top, self.left)):
+        for size, first, stride in zip(shape, (self.top, self.left), strides):
             every = windows.positions(size, WINDOW, stride)
             lowest, highest = max(0, first - WINDOW + 1), min(size - WINDOW, first + self.side - 1)
             begin, end = np.searchsorted(every, lowest, "right") - 1, np.searchsorted(every, highest)
@@ -205,8 +206,9 @@ class Square:
 
 def our_map(analysis: Analysis, square: Square, answers: np.ndarray) -> np.ndarray:
     """Relevance in a square, from the unit's values (n, S, 1) at its windows: as a map of the whole image has it."""
-    origins = square.origins(analysis.pixels.shape[-2:], analysis.settings.stride)
+    origins = square.origins(analysis.pixels.shape[-2:], analysis.settings.strides)
     corner = origins[0]
     shape = tuple((origins[-1] + WINDOW - corner).tolist())
-    found = interpolated(analysis.difference(answers), origins - corner, window=(WINDOW, WINDOW), shape=shape)
+    difference = analysis.difference(answers[None])
+    found = interpolated(Grid.of(difference, origins - corner, window=(WINDOW, WINDOW), shape=shape))
     return Square(square.top - int(corner[0]), square.left - int(corner[1]), square.side).cut(found.relevance[0])

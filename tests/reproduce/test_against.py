@@ -172,8 +172,8 @@ def test_a_square_has_what_the_whole_map_has_there(ways: Any, net: Any, module: 
     for stride, square in itertools.product((1, 3, 4), (ways.Square(9, 5, 6), ways.Square(0, 18, 6))):
         asked = {"window": 10, "samples": 2, "stride": stride, "between": "linear"}
         analysis = oracle_nets.analysis(net, PIXELS, sampler, **asked)
-        origins = square.origins((24, 24), stride)
-        values = presets.values(analysis, origins, 2, 0, "test")
+        origins = square.origins((24, 24), (stride, stride))
+        values = presets.evaluated(analysis, origins, 2, 0, "test")
         wanted = square.cut(run(analysis).relevance[0])
         np.testing.assert_allclose(ways.our_map(analysis, square, values), wanted, atol=1e-5 * np.abs(wanted).max())
 
@@ -205,7 +205,7 @@ def test_a_run_leaves_tables_and_a_record_and_is_not_made_again(
     assert 0 < ours < dense
     for way in ("rise", "run"):
         monkeypatch.setattr(against, way, None)
-    monkeypatch.setattr(against.presets, "values", None)
+    monkeypatch.setattr(against.presets, "evaluated", None)
     assert call(against, tmp_path / "out").splitlines()[-8:] == output.splitlines()[-8:]
 
 
