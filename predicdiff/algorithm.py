@@ -20,7 +20,7 @@ from .journal import Journal
 from .plan import MEMORY, Analysis, Plan, make_plan
 from .protocols import Json, Net, Progress, Sampler, UnitLike
 from .readout import Readout
-from .refinement import reached, stage_told, stages, whole
+from .refinement import missed, reached, stage_told, stages, whole
 from .settings import Settings
 from .units import check_progress
 
@@ -75,7 +75,7 @@ def explain(
     samples : int
         The paper's S.
     stride : int or (rows, columns)
-        The step between windows, 1 in the paper; above the window's side only where evidence is interpolated between.
+        The step between windows, 1 in the paper; above the window's side only with ``between="linear"``.
     blob : str, optional
         Where the units lie; by default the net's probabilities.
     units : sequence of int, (channel, row, column) or str, optional
@@ -184,6 +184,7 @@ def run(
                 renew(explanation)
     for note in holes(stage.difference.value):
         warn(note, InputWarning)
+    explanation.notes.extend(missed(explanation, analysis.settings))
     return explanation
 
 

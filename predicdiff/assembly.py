@@ -58,6 +58,12 @@ def assemble(analysis: Analysis, difference: Difference, *, identity: Json, note
 
 
 def _maps(analysis: Analysis, difference: Difference) -> Maps:
+    """The maps; how reliable they are is not known where draws are always the same ones."""
+    maps = _known(analysis, difference)
+    return maps._replace(reliability=None) if analysis.chosen else maps
+
+
+def _known(analysis: Analysis, difference: Difference) -> Maps:
     where: dict[str, Any] = {"window": analysis.settings.sides, "shape": analysis.ground.shape[-2:]}
     if analysis.settings.interpolates:
         return precision.interpolated(Grid.of(difference, analysis.origins, **where))

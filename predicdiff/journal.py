@@ -161,12 +161,18 @@ class Section:
         self.tiles = {
             tile - first: journal.tiles[tile] for tile in range(first, first + count) if tile in journal.tiles
         }
-        self._journal, self._first = journal, first
+        self._journal, self._first, self._count = journal, first, count
 
     def add(self, number: int, *arrays: np.ndarray) -> None:
         """Keep a finished tile."""
         self.tiles[number] = arrays
         self._journal.add(self._first + number, *arrays)
+
+    def taken(self) -> list[tuple[np.ndarray, ...]]:
+        """All of its tiles, of which nothing is kept in memory any more."""
+        for tile in range(self._first, self._first + self._count):
+            self._journal.tiles.pop(tile)
+        return [self.tiles.pop(tile) for tile in range(self._count)]
 
 
 def _record(file: BinaryIO) -> tuple[int, tuple[np.ndarray, ...]] | None:

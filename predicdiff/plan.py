@@ -169,7 +169,7 @@ class Plan:
         SamplerError
             If it is no sampler.
         SettingsError
-            If the net does not answer alike however it is asked.
+            If the net does not answer alike however it is asked, or a map is to be refined whose noise is unknown.
         """
         sampler = settled(sampler, self.tones)
         drawing = sampler_abilities(sampler)
@@ -177,6 +177,8 @@ class Plan:
         if drawing.most_draws is not None:
             parts["settings"] = replace(self.settings, samples=min(self.settings.samples, drawing.most_draws))
         analysis = Analysis(**parts, sampler=sampler, drawing=drawing)
+        if analysis.settings.refines:
+            _check_told(analysis)
         return analysis.with_net(examine(self.net, analysis.trial()))
 
 
@@ -222,7 +224,7 @@ class Analysis(Plan):
         """JSON-able: all that a tile's values depend on; what is made of them afterwards is left out."""
         afterwards = ("between", "until", "budget")
         settings = {name: value for name, value in self.record.items() if name not in afterwards}
-        return self._identity({**settings, **({"refines": True} if self.settings.refines else {})})
+        return self._identity({**settings, **({"stages": True} if self.settings.refines else {})})
 
     def _identity(self, settings: Json) -> Json:
         what = {
@@ -257,6 +259,11 @@ class Analysis(Plan):
         """
         count = self.drawing.population
         return None if count is None else int(count(self.ground))
+
+    @property
+    def chosen(self) -> bool:
+        """Whether nothing is left to chance though there are other draws: those of a corpus' first images."""
+        return self.population == 0 and self.drawing.most_draws is None
 
     def draw(self, tile: slice) -> np.ndarray:
         """Patches (n, S, C, h, w) for a tile's windows."""
@@ -338,6 +345,17 @@ class Analysis(Plan):
 
     def _wanted(self, origins: np.ndarray) -> tuple[int, ...]:
         return (len(origins), self.settings.samples, len(self.ground), *self.settings.sides)
+
+
+def _check_told(analysis: Analysis) -> None:
+    """Refuse to refine until a map is reliable whose draws do not tell how reliable it is."""
+    if analysis.chosen:
+        raise SettingsError(
+            f"how reliable a map is can't be told from draws of {analysis.drawing.name} that are always the same ones: "
+            "leave out until and budget."
+        )
+    if analysis.settings.samples < 2 and analysis.population != 0:
+        raise SettingsError("how reliable a map is can't be told from one draw a window: want samples S of 2 or more.")
 
 
 def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:

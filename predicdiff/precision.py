@@ -12,10 +12,15 @@ from typing import NamedTuple
 import numpy as np
 
 from .between import Grid
+from .windows import Sides
 
 #: By what the squares of what a map loses without every second window, along both axes, are divided to give those of
 #: what it lacks: 2.7 to 4 for random fields of many kinds, on whole and on half-refined grids; see ``make presets``.
 LOST_OF_LEFT = 3.0
+#: Windows along an axis from which that can be told.
+FEWEST = 5
+#: Maps that vary by less than this part of their squares have one value everywhere, but for rounding.
+ROUNDING = 1e-20
 
 
 class Maps(NamedTuple):
@@ -46,17 +51,17 @@ def interpolated(grid: Grid) -> Maps:
     relevance = grid.relevance(rows, columns)
     noise = grid.variances(rows, columns)
     squares = (_lost(grid, 0, columns) + _lost(grid, 1, rows)) / LOST_OF_LEFT
-    near = [_near(*axis) for axis in zip(grid.shape, grid.window)]
-    left_out = np.sqrt(np.maximum(near[0] @ squares @ near[1].T, 0.0))
-    gaps = any(np.diff(starts).max(initial=0) > side for starts, side in zip(grid.starts, grid.window))
-    known = np.full(len(relevance), np.nan) if gaps else reliability(relevance, noise, squares)
-    return Maps(relevance, np.sqrt(noise), left_out, known)
+    if any(np.diff(starts).max(initial=0) > side for starts, side in zip(grid.starts, grid.window)):
+        squares[:] = np.nan  # nobody knows what lies in the pixels of no window
+    left_out = np.sqrt(np.maximum(_around(squares, grid.window), 0.0))
+    return Maps(relevance, np.sqrt(noise), left_out, reliability(relevance, noise, squares))
 
 
 def reliability(relevance: np.ndarray, noise: np.ndarray, left_out: np.ndarray | float) -> np.ndarray:
     """Estimated correlation (T,) of maps (T, H, W) with the true ones.
 
-    Of an error that is small beside the map and independent of it the correlation takes half the share of its variance.
+    Of an error that is independent of the true map, whose variance is that of the map less the error's. That is
+    1 less half of the error's share of the variance, where this is small.
 
     Parameters
     ----------
@@ -64,18 +69,26 @@ def reliability(relevance: np.ndarray, noise: np.ndarray, left_out: np.ndarray |
         Maps, and the variances of their noise.
     left_out : (T, H, W) array or 0
         Squares of what interpolation leaves out, which may be negative in places.
+
+    Returns
+    -------
+    (T,) float64 array
+        NaN where an error is known nowhere, and of a map that has one value everywhere.
     """
-    known = np.isfinite(relevance)
-    count = known.sum(axis=(1, 2))
+    left_out = np.broadcast_to(left_out, relevance.shape)
+    known = np.isfinite(relevance) & np.isfinite(noise) & np.isfinite(left_out)
+    count = np.maximum(known.sum(axis=(1, 2)), 1)
 
-    def mean(squares: np.ndarray) -> np.ndarray:
-        return np.where(known, squares, 0.0).sum(axis=(1, 2)) / count
+    def mean(values: np.ndarray) -> np.ndarray:
+        average: np.ndarray = np.where(known, values, 0.0).sum(axis=(1, 2)) / count
+        return average
 
-    spread = mean(relevance**2) - mean(relevance) ** 2
-    errors = mean(noise) + np.maximum(mean(np.broadcast_to(left_out, relevance.shape)), 0.0)
+    centre, size = mean(relevance), mean(relevance**2)
+    spread = mean((relevance - centre[:, None, None]) ** 2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        estimate = np.where(errors == 0, 1.0, 1 - errors / (2 * spread))
-    return np.clip(estimate, 0.0, 1.0)
+        share = (mean(noise) + np.maximum(mean(left_out), 0.0)) / spread
+    share[(spread <= ROUNDING * size) | ~known.any(axis=(1, 2))] = np.nan
+    return np.sqrt(np.maximum(1 - share, 0.0))
 
 
 def told_reliability(value: float) -> str:
@@ -96,15 +109,25 @@ def _lost(grid: Grid, axis: int, others: np.ndarray) -> np.ndarray:
     if np.all(np.diff(starts) == 1):
         return np.zeros((len(grid.value), *grid.shape))
     second = np.unique(np.append(np.arange(len(starts))[::2], len(starts) - 1))
-    if len(second) == len(starts):  # there are two windows, and none to leave out
+    if len(starts) < FEWEST:
         return np.full((len(grid.value), *grid.shape), np.nan)
     weights = grid.weights(axis) - grid.weights(axis, second)
     rows, columns = (weights, others) if axis == 0 else (others, weights)
     return grid.relevance(rows, columns) ** 2 - grid.variances(rows, columns)
 
 
-def _near(size: int, window: int) -> np.ndarray:
-    """Weights (size, size) that average over the pixels within a window's side of each, along one axis."""
+def _around(squares: np.ndarray, window: Sides) -> np.ndarray:
+    """Averages (T, H, W) over the pixels within a window's sides of each that are known; NaN elsewhere."""
+    rows, columns = (_near(size, side) for size, side in zip(squares.shape[1:], window))
+    known = np.isfinite(squares)
+    count = rows @ known @ columns.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        average: np.ndarray = rows @ np.where(known, squares, 0.0) @ columns.T / count
+    average[~known] = np.nan
+    return average
+
+
+def _near(size: int, side: int) -> np.ndarray:
+    """Which pixels (size, size) lie within a window's side of each, along one axis."""
     pixels = np.arange(size)
-    near = np.abs(pixels - pixels[:, None]) <= window
-    return near / near.sum(axis=1, keepdims=True)
+    return (np.abs(pixels - pixels[:, None]) <= side).astype(np.float64)

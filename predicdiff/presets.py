@@ -241,7 +241,7 @@ def window_value(sums: np.ndarray, origin: tuple[int, int], window: windows.Side
 def _origins(explanation: Explanation) -> np.ndarray:
     height, width = explanation.relevance.shape[-2:]
     settings = explanation.settings
-    return windows.grid((height, width), window=settings["window"], stride=int(settings["stride"]))
+    return windows.grid((height, width), window=settings["window"], stride=settings["stride"])
 
 
 def _by_quality(name: str) -> Callable[[Like], str]:

@@ -16,13 +16,13 @@ from typing import Any, Iterator, NamedTuple, Sequence
 import numpy as np
 
 from . import windows
-from .errors import SettingsError
 from .evidence import Difference
 from .executors.here import Executor
 from .explanation import Explanation
 from .journal import Journal, Section
 from .noise import Draws
 from .plan import Analysis
+from .precision import told_reliability
 from .protocols import Json, Progress
 from .settings import Settings
 from .windows import Sides
@@ -57,7 +57,7 @@ class Stage(NamedTuple):
     coming : int
         Evaluations that the next stage takes; 0 after the last.
     pace : float
-        Seconds that an evaluation took; NaN where all had been finished before.
+        Seconds that an evaluation took; NaN where all had been finished before and no budget asks for it.
     """
 
     analysis: Analysis
@@ -80,15 +80,24 @@ class Part(Analysis):
 def levels(shape: tuple[int, ...], asked: Settings) -> list[Level]:
     """All that a run may come to, from the coarsest grid on ``shape`` to the settings' own step and draws."""
     strides = [_coarsest(*axis) for axis in zip(shape, asked.sides, asked.strides)]
-    samples = min(FIRST_DRAWS, asked.samples)
-    found = [Level(tuple(strides), samples)]
+    samples = _halvings(asked.samples)
+    found = [Level(tuple(strides), samples[0])]
     while tuple(strides) != asked.strides:
         coarser = [stride // finest for stride, finest in zip(strides, asked.strides)]
         strides[coarser.index(max(coarser))] //= 2
-        found.append(Level(tuple(strides), samples))
-    while samples < asked.samples:
-        samples = min(2 * samples, asked.samples)
-        found.append(Level(tuple(strides), samples))
+        found.append(Level(tuple(strides), samples[0]))
+    return found + [Level(tuple(strides), count) for count in samples[1:]]
+
+
+def _halvings(samples: int) -> list[int]:
+    """Numbers of draws up to this one, each at most twice the one before, from `FIRST_DRAWS` on.
+
+    >>> _halvings(20)
+    [2, 3, 5, 10, 20]
+    """
+    found = [samples]
+    while found[0] > FIRST_DRAWS:
+        found.insert(0, -(-found[0] // 2))
     return found
 
 
@@ -102,34 +111,40 @@ def whole(analysis: Analysis, journal: Journal, executor: Executor, progress: Pr
 
 
 def stages(analysis: Analysis, journal: Journal, executor: Executor, progress: Progress | None) -> Iterator[Stage]:
-    """Stage after stage, each evaluated when it is asked for; ``progress`` is told of the windows of all so far.
-
-    Raises
-    ------
-    SettingsError
-        If one draw a window leaves the noise unknown.
-    """
-    if analysis.settings.samples < 2 and analysis.population != 0:
-        raise SettingsError("how reliable a map is can't be told from one draw a window: want samples S of 2 or more.")
+    """Stage after stage, each evaluated when it is asked for; ``progress`` is told of the windows of all so far."""
     found = levels(analysis.ground.shape[-2:], analysis.settings)
-    costs = [*(len(_at(analysis, level).origins) * level.samples for level in found), 0]
-    tiles_done = windows_told = windows_before = 0
-    values = np.zeros(0)
-    before: Analysis | None = None
-    for number, level in enumerate(found):
-        now = _at(analysis, level)
-        part = _added(before, now)
+    values, tiles_done, windows_told, windows_before = np.zeros(0), 0, 0, 0
+    before, part = None, _added(None, _at(analysis, found[0]))
+    while found:
+        now = _at(analysis, found.pop(0))
         tiles = part.tiles(_tile(part, int(journal.state["tile"])))
         own = journal.section(tiles_done, len(tiles))
         there, started = windows_done(tiles, own), time.perf_counter()
         batch = executor(part, tiles, own, _after(windows_told, progress))
         missing = len(part.origins) - there
-        pace = (time.perf_counter() - started) / (missing * part.draws) if missing else math.nan
-        new = np.concatenate([np.moveaxis(own.tiles[tile][0], 1, 0) for tile in range(len(tiles))], axis=1)
+        pace = (time.perf_counter() - started) / (missing * part.draws) if missing else _pace(part, batch)
+        new = np.concatenate([np.moveaxis(tile[0], 1, 0) for tile in own.taken()], axis=1)
         values = new if before is None else _joined(before, values, part, new)
-        before, tiles_done, windows_told = now, tiles_done + len(tiles), windows_told + len(part.origins)
-        windows_before += there
-        yield Stage(now, now.difference(values), batch, windows_before, max(0, costs[number + 1] - costs[number]), pace)
+        tiles_done, windows_told = tiles_done + len(tiles), windows_told + len(part.origins)
+        before, windows_before = now, windows_before + there
+        coming = 0
+        if found:
+            part = _added(now, _at(analysis, found[0]))
+            if _further_draws(now, part) and not part.skipped:
+                del found[:-1]  # all are made anew each time: once is enough
+                part = _added(now, _at(analysis, found[0]))
+            coming = len(part.origins) * part.draws
+        yield Stage(now, now.difference(values), batch, windows_before, coming, pace)
+
+
+def _pace(part: Part, batch: int) -> float:
+    """Seconds of an evaluation, of a few windows; NaN where no budget asks for it."""
+    if part.settings.budget is None:
+        return math.nan
+    few = slice(0, -(-LEAST_TILE // part.draws))
+    draws, started = part.sample(few), time.perf_counter()
+    values = part.values(few, draws, batch)
+    return (time.perf_counter() - started) / values[..., 0].size
 
 
 def reached(explanation: Explanation, stage: Stage, settings: Settings, seconds: float) -> bool:
@@ -138,6 +153,18 @@ def reached(explanation: Explanation, stage: Stage, settings: Settings, seconds:
     if settings.until is not None and reliability is not None and reliability.min() >= settings.until:
         return True
     return settings.budget is not None and seconds + stage.coming * stage.pace > settings.budget
+
+
+def missed(explanation: Explanation, settings: Settings) -> list[str]:
+    """What is said of a map that is less reliable than was asked for."""
+    reliability = explanation.reliability
+    if settings.until is None or reliability is None or reliability.min() >= settings.until:
+        return []
+    told = told_reliability(reliability.min()) if np.isfinite(reliability).all() else "not known"
+    return [
+        f"A reliability of {settings.until:g} was asked for, and is {told}: the time, or the finest step and the draws "
+        "that were asked for, did not suffice."
+    ]
 
 
 def stage_told(explanation: Explanation) -> Json:
@@ -171,16 +198,20 @@ def _added(before: Analysis | None, now: Analysis) -> Part:
     parts: dict[str, Any] = {part.name: getattr(now, part.name) for part in fields(Analysis)}
     if before is None:
         return Part(**parts)
-    if before.settings.strides == now.settings.strides:
+    if _further_draws(before, now):
         return Part(**{**parts, "skipped": _stay(before, now)})
-    known = set(map(tuple, before.origins.tolist()))
-    new = [tuple(origin) not in known for origin in now.origins.tolist()]
-    return Part(**{**parts, "origins": now.origins[new]})
+    width = now.ground.shape[-1]
+    known, places = (origins[:, 0] * width + origins[:, 1] for origins in (before.origins, now.origins))
+    return Part(**{**parts, "origins": now.origins[~np.isin(places, known)]})
+
+
+def _further_draws(before: Analysis, now: Analysis) -> bool:
+    return before.settings.strides == now.settings.strides
 
 
 def _joined(before: Analysis, values: np.ndarray, part: Part, new: np.ndarray) -> np.ndarray:
     """The values that were there ``before`` and those of a part, in the order of the grid."""
-    if before.settings.strides == part.settings.strides:
+    if _further_draws(before, part):
         return np.concatenate([values[:, :, : part.skipped], new], axis=2)
     every = np.concatenate([before.origins, part.origins])
     return np.concatenate([values, new], axis=1)[:, np.lexsort(every.T[::-1])]
@@ -197,8 +228,12 @@ def _stay(before: Analysis, now: Analysis) -> int:
 
 
 def _tile(part: Part, most: int) -> int:
-    """Evaluations in a tile: so few that there are some for several threads, but not ever so few."""
-    return int(np.clip(len(part.origins) * part.draws // TILES, LEAST_TILE, most))
+    """Evaluations in a tile: so few that there are some for several threads, but not ever so few.
+
+    Of further draws no more than that those of their windows fit, which are made from the first on.
+    """
+    fitting = max(1, most * part.draws // part.settings.samples)
+    return int(np.clip(len(part.origins) * part.draws // TILES, min(LEAST_TILE, fitting), fitting))
 
 
 def _after(done: int, progress: Progress | None) -> Progress | None:

@@ -85,17 +85,15 @@ class Settings:
             raise SettingsError("no unit to explain: want at least one.")
 
     def _check_goal(self) -> None:
-        for name, wanted, most in (("until", "a reliability", 1.0), ("budget", "seconds", np.inf)):
+        for name, wanted, most in (("until", "a reliability", 1.0), ("budget", "a number of seconds", np.inf)):
             value = getattr(self, name)
             if value is None:
                 continue
             if not isinstance(value, (int, float, np.number)) or not 0 < value < most:
-                raise SettingsError(f"{name} = {value!r}: want {wanted} above 0{' and below 1' * (most == 1)}.")
+                raise SettingsError(f"{name} = {value!r}: want {wanted} above 0 and below {most:g}.")
             object.__setattr__(self, name, float(value))
         if self.refines and self.between == "none":
-            raise SettingsError(
-                "until and budget refine a map that is interpolated between windows: leave out between."
-            )
+            raise SettingsError("a map that is refined is interpolated between windows: leave out between='none'.")
 
     @property
     def refines(self) -> bool:

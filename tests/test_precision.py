@@ -87,12 +87,33 @@ def test_where_an_error_is_unknown_so_is_the_reliability() -> None:
     assert np.isnan(few.reliability).all()
 
 
-def test_the_correlation_takes_half_the_share_of_the_errors_variance() -> None:
+@pytest.mark.parametrize("size", [0.1, 0.2, 1.0, 3.0])
+def test_an_independent_errors_correlation_is_told_exactly(size: float) -> None:
     rng = np.random.default_rng(0)
-    true, error = rng.normal(size=(1, 300, 300)), 0.2 * rng.normal(size=(1, 300, 300))
-    told = reliability(true + error, np.full(true.shape, 0.03), np.full(true.shape, 0.01))[0]
-    # 1 - x / 2 for 1 / sqrt(1 + x), whose next term is 3 x**2 / 8; and 90,000 numbers' own chance
-    assert told == pytest.approx(np.corrcoef(true.ravel(), (true + error).ravel())[0, 1], abs=3 / 8 * 0.04**2 + 1e-3)
+    true, error = rng.normal(size=(1, 300, 300)), size * rng.normal(size=(1, 300, 300))
+    variance = np.full(true.shape, size**2)
+    told = reliability(true + error, 0.75 * variance, 0.25 * variance)[0]
+    # but for the chance of 90,000 numbers
+    assert told == pytest.approx(np.corrcoef(true.ravel(), (true + error).ravel())[0, 1], abs=0.01)
     missing = true + error
     missing[:, :10] = np.nan
-    assert reliability(missing, np.full(true.shape, 0.04), 0.0)[0] == pytest.approx(told, abs=2e-3)
+    assert reliability(missing, variance, 0.0)[0] == pytest.approx(told, abs=0.01)
+
+
+def test_of_noise_and_of_one_value_everywhere_nothing_is_promised() -> None:
+    noise = np.random.default_rng(0).normal(size=(1, 200, 200))
+    assert reliability(noise, np.ones(noise.shape), 0.0)[0] < 0.1
+    flat = np.full((1, 8, 8), 1.2345678) * (1 + 1e-16 * noise[:, :8, :8])
+    assert np.isnan(reliability(flat, np.ones(flat.shape), 0.0)[0])
+    both = np.stack([noise[0], np.full(noise.shape[1:], np.nan)])
+    assert np.isfinite(reliability(both, np.full(both.shape, 0.1), 0.0)).tolist() == [True, False]
+
+
+def test_a_window_without_a_number_leaves_the_others_errors_known() -> None:
+    origins = windows.grid((30, 30), window=(4, 4), stride=2)
+    values = np.random.default_rng(0).normal(size=(len(origins), 1))
+    values[0] = np.nan
+    maps = interpolated(Grid.of(Difference(values, 0.1 + 0 * values), origins, window=(4, 4), shape=(30, 30)))
+    assert np.isfinite(maps.reliability).all()
+    assert np.isnan(maps.relevance).sum() == 25
+    assert np.isnan(maps.left_out).sum() < 50

@@ -134,6 +134,25 @@ def test_of_a_small_corpus_the_draws_are_those_of_one_run(others: int) -> None:
     assert_same(result, alone)
 
 
+def test_draws_that_change_with_their_number_are_made_anew_once() -> None:
+    class Keyed(NormalSampler):
+        def draw(self, pixels: Any, origins: Any, *, window: int, samples: int, seed: int) -> np.ndarray:
+            return super().draw(pixels, origins, window=window, samples=samples, seed=seed + samples)
+
+    result, told = refined(Keyed(), until=0.999999)
+    assert [one.settings["samples"] for one in told if one.settings["stride"] == 1] == [2]
+    assert_same(result, pd.explain(net(), IMAGE, Keyed(), **{**HOW, **reached(result)}))
+    assert any("A reliability of 0.999999 was asked for" in note for note in result.notes)
+
+
+def test_a_budget_holds_where_all_so_far_was_finished_before(tmp_path: Path) -> None:
+    how: dict[str, Any] = {**HOW, "checkpoint": tmp_path / "tiles", "budget": 1e-9}
+    first = pd.explain(net(), IMAGE, NormalSampler(), **how)
+    again = pd.explain(net(), IMAGE, NormalSampler(), **how)
+    assert reached(again) == reached(first)
+    np.testing.assert_array_equal(again.relevance, first.relevance)
+
+
 def test_where_nothing_is_drawn_one_draw_tells_enough() -> None:
     weights = np.zeros((2, *SHAPE))
     weights[1] = np.outer(np.linspace(-1, 1, 30), np.ones(41))
@@ -160,7 +179,7 @@ def test_channels_apart_and_a_hidden_start_refine_too() -> None:
         ({"until": 0}, "until = 0: want a reliability above 0"),
         ({"until": "0.99"}, "until = '0.99': want a reliability"),
         ({"until": float("nan")}, "until = nan: want a reliability"),
-        ({"budget": -3}, "budget = -3: want seconds above 0"),
+        ({"budget": -3}, "budget = -3: want a number of seconds above 0 and below inf"),
         ({"until": 0.9, "between": "none"}, "leave out between"),
         ({"until": 0.9, "samples": 1}, "can't be told from one draw a window: want samples S of 2 or more"),
     ],
@@ -168,6 +187,13 @@ def test_channels_apart_and_a_hidden_start_refine_too() -> None:
 def test_goals_that_are_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         pd.explain(net(), IMAGE, NormalSampler(), **{**HOW, **asked})
+
+
+def test_always_the_same_images_tell_no_reliability() -> None:
+    first = pd.MarginalSampler(np.stack([photo(SHAPE, 10 + number) for number in range(9)]), choice="first")
+    with pytest.raises(SettingsError, match="draws of MarginalSampler that are always the same ones"):
+        pd.explain(net(), IMAGE, first, until=0.9, **HOW)
+    assert pd.explain(net(), IMAGE, first, **HOW).reliability is None
 
 
 def test_grey_patches_refine_with_what_they_are_given() -> None:

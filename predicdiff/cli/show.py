@@ -88,6 +88,10 @@ def _settings(asked: dict[str, Any], provenance: dict[str, Any]) -> Iterator[tup
     stride = windows.told(asked["stride"]) if "stride" in asked else None
     yield "windows", f"{window}, stride {stride}{', linear between' if asked.get('between') == 'linear' else ''}"
     yield "draws", f"{asked.get('samples')} each, seed {asked.get('seed')}"
+    if "stages" in provenance:
+        goals = [f"{name} {asked[name]:g}" for name in ("until", "budget") if name in asked]
+        left = "" if provenance.get("finished", True) else ", interrupted"
+        yield "refined", f"{', '.join(goals)}: {len(provenance['stages'])} stages{left}"
     yield "measure", f"{asked.get('measure')}{_laplace(asked)}"
     yield "net", _told(net, "name", "engine", "weights")
     yield "preprocessing", _told(net.get("preprocessing") or {}, "view", "channels", "mean", "raw_scale", "scale")

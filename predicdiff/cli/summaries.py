@@ -89,7 +89,7 @@ def stage_line(explanation: Explanation) -> str:
     if reliability is not None and np.isfinite(reliability).all():
         told = told_reliability(reliability.min())
     return (
-        f"Stride {windows.told(asked['stride'])}, {asked['samples']} draws each: reliability {told} after "
+        f"Stride {windows.told(asked['stride'])}, S = {asked['samples']}: reliability {told} after "
         f"{explanation.provenance['seconds']:.1f} s."
     )
 

@@ -80,7 +80,14 @@ CORPUS = np.stack([photo(SHAPE, seed) for seed in range(9)])
 def on_corpus(samples: int, **settings: Any) -> Explanation:
     """The corpus holds the explained image, which leaves 8 others."""
     return explain(
-        mild(), CORPUS[4], MarginalSampler(CORPUS), window=3, stride=3, between="none", samples=samples, units=[0],
+        mild(),
+        CORPUS[4],
+        MarginalSampler(CORPUS),
+        window=3,
+        stride=3,
+        between="none",
+        samples=samples,
+        units=[0],
         **settings,
     )
 

@@ -14,7 +14,7 @@ from predicdiff.cli import running
 from predicdiff.explanation import Explanation
 
 pytestmark = needed
-LINE = re.compile(r"Stride (\S+|\d+ x \d+), 2 draws each: reliability (unknown|0\.\d{3}) after \d+\.\d s\.")
+LINE = re.compile(r"Stride (\S+|\d+ x \d+), S = 2: reliability (unknown|0\.\d{3}) after \d+\.\d s\.")
 
 
 @pytest.fixture
@@ -88,6 +88,7 @@ def test_what_does_not_go_together_is_refused(refused, goal):
     assert "until = 1.5: want a reliability above 0 and below 1" in refused(*goal[:-1], 1.5)
     assert "'soon' is no time: want for example 60s, 5min or 1h." in refused(*goal, "--budget", "soon")
     assert "leave out between" in refused(*goal, "--between", "none")
+    assert "counts a window twice" in refused(*goal[:-2], "--like", "authors", "--between", "linear")
 
 
 def test_a_step_of_its_own_along_each_axis(cli, goal, tmp_path):

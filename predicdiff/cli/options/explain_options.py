@@ -103,7 +103,9 @@ class Sampling(Options):
     window: SidesLike = window_field()
     context: SidesLike | None = context_field()
     samples: int | None = samples_field("Draws for each window.  [default: the quality's]")
-    stride: SidesLike | None = stride_field("Step between windows, at most k.  [default: the quality's]")
+    stride: SidesLike | None = stride_field(
+        "Step between windows, at most k unless --between linear is given.  [default: the quality's]"
+    )
     quality: str | None = option_field(
         "--quality",
         type=click.Choice(list(QUALITIES)),
@@ -176,6 +178,8 @@ class Sampling(Options):
             if self.refines:
                 raise SettingsError("--like repeats another program's settings: leave out --until and --budget.")
             between = {} if self.between is None else {"between": self.between}
+            if self.model.batch is not None and self.between == "linear":
+                raise SettingsError("--like authors counts a window twice, which --between linear has no place for.")
             return {**self.model.explaining, "seed": self.seed, "repeat": self.repeat, **between}
         preset = QUALITIES[self.preset]
         return {
