@@ -4,7 +4,8 @@ A map's reliability is its correlation with the true map, that of stride 1 and i
 of stride 1 and many draws (--samples) of another seed, whose own unreliability, found by its halves, is taken out. Maps
 are of a square in the middle of what the net sees (--square), taken as a picture of its own; 0 takes all of it. All
 windows of the square are evaluated once and kept in OUT/presets: of these each setting takes its part, so that a second
-call, or one with more nets and images, evaluates only what is missing. Writes OUT/presets.json and prints two tables.
+call, or one with more nets and images, evaluates only what is missing. Writes OUT/presets.json and prints two tables,
+of what earlier calls with the same --square, --samples and --seed have measured too.
 """
 
 from __future__ import annotations
@@ -233,6 +234,19 @@ def measure(request: Request, analysis: Analysis, label: str) -> dict[str, Any]:
     return measured(square_of(analysis, request.square, make))
 
 
+def earlier(path: Path, where: dict[str, int]) -> dict[str, Any]:
+    """What calls for other nets and images have measured in the same way; a FormatError if the file is damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        maps: dict[str, Any] = record["maps"] if all(record.get(key) == value for key, value in where.items()) else {}
+        report(maps) if maps else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"{path}: cannot be read as a record of `make presets`. Delete it to start afresh."
+        ) from error
+    return maps
+
+
 @common.figure(Request)
 def main(request: Request) -> None:
     """Measure, print the tables and save what they were made of as OUT/presets.json."""
@@ -240,15 +254,15 @@ def main(request: Request) -> None:
     request.out.mkdir(parents=True, exist_ok=True)
     settings = Settings(window=WINDOW, samples=DRAWS, stride=1)
     cases, _note = common.cases(request if request.names else replace(request, names=(STAND_IN,)))
-    maps = {}
+    where = {"square": request.square, "samples": request.samples, "seed": request.seed}
+    maps = earlier(path, where)
     for case in cases:
         for kind in request.kinds or KINDS[:1]:
             label = f"{case.title}, {case.name}, {kind}"
             sampler = common.sampler(case, WINDOW, request.seed, kind)
             maps[label] = measure(request, make_plan(case.net, case.image, settings).with_sampler(sampler), label)
-    record = {"square": request.square, "samples": request.samples, "seed": request.seed, "maps": maps}
     with written_whole(path) as part:
-        part.write_text(json.dumps(record, indent=1))
+        part.write_text(json.dumps({**where, "maps": maps}, indent=1))
     print(report(maps))
 
 

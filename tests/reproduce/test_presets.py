@@ -98,6 +98,21 @@ def test_what_was_evaluated_is_kept(run: Run, tiny: Path, presets: Any, monkeypa
     assert asked == [8, 4, 8]
 
 
+def test_nets_may_be_measured_one_after_the_other(run: Run, tiny: Path, data: Path, presets: Any) -> None:
+    first = run("--net", "tiny")
+    other = ["--net", data / "tiny_v1.prototxt", "--weights", data / "tiny_v1.caffemodel", "--mean", "104,117,123"]
+    assert tables(run(*other)) != tables(first)
+    assert list(read(tiny)["maps"]) == [LABEL, "tiny_v1, chelsea, conditional"]
+    path = tiny / "out" / "presets.json"
+    where = {"square": 0, "samples": 6, "seed": 0}
+    assert list(presets.earlier(path, where)) == list(read(tiny)["maps"])
+    assert presets.earlier(path, {**where, "seed": 1}) == {}
+    for damaged in ('{"square": 0', "[]", '{"square": 0, "samples": 6, "seed": 0, "maps": {"a": {}}}'):
+        path.write_text(damaged)
+        with pytest.raises(FormatError, match=r"presets\.json: cannot be read .* Delete it to start afresh"):
+            presets.earlier(path, where)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"\xff\xfe"])
 def test_a_damaged_file_is_named_and_to_be_deleted(content: bytes, tmp_path: Path, presets: Any) -> None:
     path = tmp_path / "maps.h5"
