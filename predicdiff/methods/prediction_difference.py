@@ -15,7 +15,8 @@ from .method import Method
 def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int, *, sampler: Sampler, **windows: Any) -> np.ndarray:
     with without(ConfidenceWarning):
         # where the net is sure, Laplace's correction flattens the evidence but leaves its order
-        return explain(net, pixels, sampler, units=[unit], seed=seed, **windows).relevance[0]
+        # as occlusion's, averaged over the windows that there are, so that methods are compared alike
+        return explain(net, pixels, sampler, units=[unit], seed=seed, between="none", **windows).relevance[0]
 
 
 METHOD = Method("prediction difference", _map, needs=("sampler", "window", "samples", "stride"))

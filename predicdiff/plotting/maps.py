@@ -156,10 +156,15 @@ def _at(frame: Frame | None, maps: np.ndarray, size: tuple[int, ...]) -> np.ndar
 
 
 def _unsure(one: Explanation, relevance: np.ndarray, frame: Frame | None) -> np.ndarray:
-    """Where the relevance, at the pixels that are drawn, lies within two standard errors of zero."""
+    """Where the relevance, at the pixels that are drawn, lies within two standard errors of zero.
+
+    What interpolation leaves out is part of them, where it is known.
+    """
     if np.isnan(one.stderr).all():
         raise SettingsError("the standard error is unknown, since each window had one draw: want at least two samples.")
-    unsure: np.ndarray = ~(np.abs(relevance) >= 2.0 * _at(frame, one.stderr, one.pixels.shape[1:])[0])
+    left_out = 0.0 if one.interpolation_error is None else np.nan_to_num(one.interpolation_error)
+    error = np.hypot(one.stderr, left_out)
+    unsure: np.ndarray = ~(np.abs(relevance) >= 2.0 * _at(frame, error, one.pixels.shape[1:])[0])
     return unsure
 
 

@@ -26,7 +26,7 @@ def relevance(held: Held, name: str, seed: int = SEED) -> np.ndarray:
 def prediction_difference(held: Held) -> np.ndarray:
     blob, unit = held.net.output, held.units[0]
     function = bits(held.net.training_instances, held.net.blobs[blob][0])
-    how = {**held.how, "samples": SAMPLES, "seed": SEED}
+    how = {**held.how, "samples": SAMPLES, "seed": SEED, "between": "none"}
     return one_at_a_time(held.look(blob, [unit]), held.image, held.sampler, function=function, **how)[0]
 
 

@@ -128,6 +128,14 @@ def test_sure_leaves_clear_what_lies_within_two_standard_errors() -> None:
     assert "clear below two standard errors" in words(page)
 
 
+def test_what_interpolation_leaves_out_counts_as_the_standard_error_does() -> None:
+    left_out = np.full((1, *SHAPE), 0.24)
+    left_out[..., 28:] = 0.27
+    page = figure(explanation(stderr=np.full((1, *SHAPE), 0.24), interpolation_error=left_out), sure=True)
+    red = redness(inside(page, drawn(page), 1)) > 60
+    np.testing.assert_allclose(extent(red, SHAPE), [*ROWS, COLUMNS[0], 28], atol=0.5)
+
+
 def test_sure_needs_a_standard_error() -> None:
     with pytest.raises(SettingsError, match="want at least two samples"):
         figure(explanation(stderr=np.full((1, *SHAPE), np.nan)), sure=True)
