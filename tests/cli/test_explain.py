@@ -84,7 +84,7 @@ def test_what_it_says(cli, net, fitted, model, picture, tmp_path):
     assert lines[1:6] == [f"  {i}  class {i}  {prob[i]:.3f}" for i in order]
     assert lines[6].startswith(f"Explaining prob[{order[0]}]: 9 windows of 8 x 8, 2 draws each: ")
     assert lines[6].endswith(" on this machine.")
-    errors = r"standard error \S+, interpolation error \S+, reliability \S+$"
+    errors = r"standard error \S+, interpolation error unknown$"
     assert re.match(rf"0: prob\[{order[0]}\], p = \S+: from \S+ to \S+ bits, {errors}", lines[-2])
     assert lines[-1] == "Wrote deep/er/a.h5 and deep/er/a.png."
     names = sorted(path.name for path in (tmp_path / "deep" / "er").iterdir())
