@@ -75,7 +75,8 @@ def explain(
     samples : int
         The paper's S.
     stride : int or (rows, columns)
-        The step between windows, 1 in the paper; above the window's side only with ``between="linear"``.
+        The step between windows, 1 in the paper; above the window's side only with ``between="linear"``,
+        ``until`` or ``budget``.
     blob : str, optional
         Where the units lie; by default the net's probabilities.
     units : sequence of int, (channel, row, column) or str, optional
@@ -108,15 +109,15 @@ def explain(
         averages as if all had been evaluated: nearer to the map of stride 1 for the same work. The standard error is
         that of the draws; what interpolation leaves out is told beside it. "none" averages the windows that there are.
     until : float, optional
-        Refine the grid in stages, from a coarse one on, until the ``reliability`` estimated for each target has
-        reached this, such as 0.99, or ``stride`` and ``samples`` are. The result's settings say what was reached;
-        `explain` with these repeats it.
+        Refine in stages, from a coarse grid on, until every target's estimated ``reliability`` is at least this, such
+        as 0.99, or ``stride`` and ``samples`` have been reached. The result's settings hold the stride and the samples
+        that it ended with; `explain` with these gives the same map.
     budget : float, optional
         The same until the next stage would not end within so many seconds; the first is evaluated anyhow.
     progress : callable, optional
         Called with (windows done, windows in all), with ``until`` and ``budget`` in all stages so far.
     renew : callable, optional
-        Called with the `Explanation` that each stage gives but the last, whose is returned.
+        Called with the `Explanation` after each stage except the last; the last one is returned.
     checkpoint : path, optional
         File that keeps finished tiles; a second call with the same settings goes on from there. It is left in place.
 

@@ -15,8 +15,7 @@ MEMBERSHIP, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 def cores() -> int:
     """Processors that the process is bound to, or the container's quota of their time where that is less; at least 1.
 
-    A quota of one and a half counts as two. Our threads do not wait for each other, so the one that has to pause stops
-    none of the others, and half a processor is not left idle.
+    A quota of one and a half counts as two: two threads use it up, and pause until the next period begins.
     """
     allowed = getattr(os, "sched_getaffinity", None)  # not on every system
     bound = len(allowed(0)) if allowed is not None else os.cpu_count() or 1

@@ -76,12 +76,12 @@ class Explanation:
         The original image, and ``frame``, where in it the pixels lie.
     interpolation_error : (T, H, W) float64 array or None
         Standard deviation of what interpolation between windows leaves out, estimated from what the map loses without
-        every second window, over the surroundings; NaN where the grid is too small to tell. None where nothing is
-        interpolated.
+        every second window, over the surroundings; NaN where the grid is too small to tell, or some pixels are in no
+        window. None where nothing is interpolated.
     reliability : (T,) float64 array or None
         Estimated correlation with the true map, that of stride 1 and infinitely many draws; NaN where one of the two
         errors is unknown, or some pixels are in no window. None where nothing is interpolated between windows that lie
-        apart.
+        apart, and where a sampler always gives the same draws.
     """
 
     relevance: np.ndarray

@@ -197,7 +197,7 @@ class SharedByThreads(Protocol):
     """A net whose `evaluate` and `forward` several threads may call at once, and gain by it."""
 
     def evaluating_threads(self) -> int:
-        """How many that may be: as many as compute together where one calls `evaluate`; 0 for one that computes so."""
+        """How many threads may call `evaluate` at once; 0 if only one should."""
 
     def compute_with(self, count: int) -> None:
         """Have the thread that calls this, which ends when its work is done, compute with so many; others as before."""

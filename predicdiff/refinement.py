@@ -144,7 +144,7 @@ def _pace(part: Part, batch: int) -> float:
     few = slice(0, -(-LEAST_TILE // part.draws))
     draws, started = part.sample(few), time.perf_counter()
     values = part.values(few, draws, batch)
-    return (time.perf_counter() - started) / values[..., 0].size
+    return (time.perf_counter() - started) / (values.shape[1] * values.shape[2])
 
 
 def reached(explanation: Explanation, stage: Stage, settings: Settings, seconds: float) -> bool:
@@ -160,10 +160,9 @@ def missed(explanation: Explanation, settings: Settings) -> list[str]:
     reliability = explanation.reliability
     if settings.until is None or reliability is None or reliability.min() >= settings.until:
         return []
-    told = told_reliability(reliability.min()) if np.isfinite(reliability).all() else "not known"
     return [
-        f"A reliability of {settings.until:g} was asked for, and is {told}: the time, or the finest step and the draws "
-        "that were asked for, did not suffice."
+        f"A reliability of {settings.until:g} was asked for, and is {told_reliability(reliability)}: the time, or the "
+        "finest step and the draws that were asked for, did not suffice."
     ]
 
 
@@ -228,9 +227,10 @@ def _stay(before: Analysis, now: Analysis) -> int:
 
 
 def _tile(part: Part, most: int) -> int:
-    """Evaluations in a tile: so few that there are some for several threads, but not ever so few.
+    """Evaluations in a tile: so few that there are tiles for several threads, but not fewer than a batch needs.
 
-    Of further draws no more than that those of their windows fit, which are made from the first on.
+    A tile of further draws is smaller, because the sampler makes each window's draws from the first on, and all of them
+    must fit into memory.
     """
     fitting = max(1, most * part.draws // part.settings.samples)
     return int(np.clip(len(part.origins) * part.draws // TILES, min(LEAST_TILE, fitting), fitting))

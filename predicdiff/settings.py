@@ -97,7 +97,7 @@ class Settings:
 
     @property
     def refines(self) -> bool:
-        """Whether it is evaluated in passes, each on a finer grid than the one before."""
+        """Whether it is evaluated in stages, each with a finer grid or more draws than the one before."""
         return self.until is not None or self.budget is not None
 
     @property

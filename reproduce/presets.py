@@ -93,7 +93,7 @@ class Square:
 def measured(square: Square) -> dict[str, Any]:
     """JSON-able: what each setting's map is worth, and how far a run to each goal would come.
 
-    ``reliability`` and the ``slope`` of the regression of the true map on it, with evidence interpolated between
+    ``reliability`` and the ``slope`` of the map's regression on the true one, with evidence interpolated between
     windows; ``averaged`` is the reliability without.
     """
     true, known = square.truth()
@@ -106,7 +106,7 @@ def measured(square: Square) -> dict[str, Any]:
         one = square.interpolated(square.maps, level).relevance[0]
         settings[told(level)] = {
             "reliability": reliability(one),
-            "slope": float(np.polyfit(one.ravel(), true.ravel(), 1)[0]),
+            "slope": float(np.polyfit(true.ravel(), one.ravel(), 1)[0]),
             "averaged": reliability(square.averaged(square.maps, level)),
         }
     goals = {}

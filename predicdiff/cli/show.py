@@ -38,7 +38,9 @@ class Drawing(Options):
     on_image: bool = option_field(
         "--on-image", is_flag=True, help="Draw on the whole image, not only on what the net saw of it."
     )
-    sure: bool = option_field("--sure", is_flag=True, help="Leave clear what lies within two standard errors of zero.")
+    sure: bool = option_field(
+        "--sure", is_flag=True, help="Leave clear what lies within two errors of zero, interpolation's included."
+    )
     shared_scale: bool = option_field(
         "--shared-scale", is_flag=True, help="One colour scale for all targets instead of one each."
     )

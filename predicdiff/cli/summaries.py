@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import windows
 from ..explanation import Explanation
-from ..precision import told_reliability
+from ..precision import UNKNOWN, told_reliability
 from ..protocols import Net
 from ..targets import class_blob, highest
 from .options.net import NamedImage
@@ -77,17 +77,13 @@ def _reliability(explanation: Explanation, number: int) -> str:
     told = ""
     if explanation.interpolation_error is not None:
         told += f", interpolation error {_typical(explanation.interpolation_error[number])}"
-    if explanation.reliability is not None and np.isfinite(explanation.reliability[number]):
-        told += f", reliability {told_reliability(explanation.reliability[number])}"
-    return told
+    reliability = told_reliability(explanation.pick(number).reliability)
+    return told if reliability == UNKNOWN else f"{told}, reliability {reliability}"
 
 
 def stage_line(explanation: Explanation) -> str:
     """How far a refined analysis has come."""
-    asked, reliability = explanation.settings, explanation.reliability
-    told = "unknown"
-    if reliability is not None and np.isfinite(reliability).all():
-        told = told_reliability(reliability.min())
+    asked, told = explanation.settings, told_reliability(explanation.reliability)
     return (
         f"Stride {windows.told(asked['stride'])}, S = {asked['samples']}: reliability {told} after "
         f"{explanation.provenance['seconds']:.1f} s."

@@ -1,7 +1,7 @@
 """Tiles evaluated in this process: side by side in threads if the net allows it, else one after the other.
 
 Each of these threads evaluates whole tiles and computes alone. That is about as fast as processes would be, and on a
-machine where others compute, many times as fast as one evaluation after the other by threads that wait for each other.
+machine where others compute, faster by far than one evaluation after the other by threads that wait for each other.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ PATIENCE = 0.1
 
 @dataclass(frozen=True)
 class Team:
-    """How many threads evaluate tiles, and with how many of the net's own each of them computes; None: as it would."""
+    """How many threads evaluate tiles, and how many of the net's own threads each of them uses.
+
+    With None tiles are evaluated one after the other, and the net's threads are left as they are.
+    """
 
     threads: int = 1
     each: int | None = None

@@ -16,7 +16,7 @@ from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, enlarge
 from ..overlays import DEFAULT, overlay, picture, symmetric_scale
-from ..precision import told_reliability
+from ..precision import UNKNOWN, told_reliability
 from ..samplers.registry import caption
 from .sheet import FAINT, Sheet, Slot, render, styled, tall, wrap
 
@@ -63,7 +63,7 @@ def figure(
     shared : bool
         One scale for all maps instead of one each.
     sure : bool
-        Leave clear what lies within two standard errors of zero.
+        Leave clear what lies within two standard errors of zero, the interpolation's included.
     on_image : bool
         Draw on the original image, an outline around what the net saw of it, instead of on that part alone.
     title : str
@@ -158,7 +158,7 @@ def _at(frame: Frame | None, maps: np.ndarray, size: tuple[int, ...]) -> np.ndar
 def _unsure(one: Explanation, relevance: np.ndarray, frame: Frame | None) -> np.ndarray:
     """Where the relevance, at the pixels that are drawn, lies within two standard errors of zero.
 
-    What interpolation leaves out is part of them, where it is known.
+    What interpolation leaves out counts with it, and for nothing where it is not known.
     """
     if np.isnan(one.stderr).all():
         raise SettingsError("the standard error is unknown, since each window had one draw: want at least two samples.")
@@ -189,9 +189,8 @@ def _settings(explanation: Explanation, sure: bool) -> str:
     numbers.update({"S": explanation.settings.get("samples"), "stride": _sides(explanation.settings.get("stride"))})
     told += [f"{name} = {value}" for name, value in numbers.items() if value is not None]
     told += ["linear between"] if explanation.settings.get("between") == "linear" else []
-    reliability = explanation.reliability
-    if reliability is not None and np.isfinite(reliability).all():
-        told += [f"reliability {told_reliability(reliability.min())}"]
+    reliability = told_reliability(explanation.reliability)
+    told += [] if reliability == UNKNOWN else [f"reliability {reliability}"]
     return ", ".join(told + (["clear below two standard errors"] if sure else []))
 
 

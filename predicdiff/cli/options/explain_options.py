@@ -104,7 +104,8 @@ class Sampling(Options):
     context: SidesLike | None = context_field()
     samples: int | None = samples_field("Draws for each window.  [default: the quality's]")
     stride: SidesLike | None = stride_field(
-        "Step between windows, at most k unless --between linear is given.  [default: the quality's]"
+        "Step between windows, at most k unless --between linear, --until or --budget is given.  "
+        "[default: the quality's]"
     )
     quality: str | None = option_field(
         "--quality",
@@ -222,7 +223,9 @@ class Output(Options):
     on_image: bool = option_field(
         "--on-image", is_flag=True, help="Draw on the whole image, not on what the net sees of it."
     )
-    sure: bool = option_field("--sure", is_flag=True, help="Leave clear what lies within two standard errors of zero.")
+    sure: bool = option_field(
+        "--sure", is_flag=True, help="Leave clear what lies within two errors of zero, interpolation's included."
+    )
     restart: bool = option_field(
         "--restart", is_flag=True, help="Compute anew what is finished already, or was interrupted."
     )

@@ -110,8 +110,8 @@ class Changes:
     def _little(self, node: Node, box: Box | None) -> Box | None:
         """Where a node's input has changed, if that is so little that its difference from the image pays.
 
-        Of outputs around the changed places each sees few of them, and torch does not multiply with zeros of a border.
-        On a GPU it does.
+        Outputs at the edge of the change see only few changed places, so that computing the change alone takes fewer
+        multiplications: torch's convolutions on a CPU skip the zeros of the padding, those on a GPU do not.
         """
         kind, change = node.kind, self.now.get(node.reads[0])
         if box is None or not isinstance(kind, Local) or kind.spread is None or not self.kept.route.share:

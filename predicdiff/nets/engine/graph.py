@@ -30,8 +30,8 @@ class Functions(NamedTuple):
     cut : callable
         Of a piece of a map that has what lies around it, so without padding.
     spread : callable, optional
-        From the difference that a piece has made to a map, to the difference at every place that sees any of the piece,
-        beyond the map's border too. Nothing is added to it, and no place is left out.
+        From the change (b, C, h, w) of a piece of the input to the change of all outputs that see any of it, those
+        beyond the border included; without bias.
     """
 
     run: Function
