@@ -127,14 +127,16 @@ class Comparison:
         return kept(path, {**asked, **what}, make)
 
     def _speed(self, samples: Sequence[int]) -> Speed:
-        net, question = self.plan.net, self.question
+        net: Any = self.plan.net
+        question = self.question
         turns: dict[str, Turn] = {"RISE": lambda: bool(rise(question, TIMED, [0]).any()) * TIMED}
         if captum_attr() is not None:
             turns["Occlusion"] = lambda: captum_occlusion(question, WINDOW)[1]
             turns["KernelSHAP"] = lambda: len(kernel_shap(question, self.features, TIMED, 0)["kept"])
         for each in samples:
             turns[f"S = {each}"] = self._ours_whole(each)
-        arrays = self._keep("timing", lambda: Speed.measured(net, turns), ways=list(turns))
+        where = {"machine": machine(net.device), "versions": versions()}
+        arrays = self._keep("timing", lambda: Speed.measured(net, turns), ways=list(turns), **where)
         return Speed.of(list(turns), arrays)
 
     def _ours_whole(self, samples: int) -> Turn:
