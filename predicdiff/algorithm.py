@@ -163,13 +163,12 @@ def run(
     check_progress(progress)
     path = None if checkpoint is None else as_path(checkpoint, "the checkpoint")
     refines = analysis.settings.refines
+    evaluate = stages if refines else whole
     told: list[Json] = []
     with Journal(path, analysis.tiles_identity, first_state(analysis, memory, batch_size)) as journal:
         if journal.tiles:
             _check_base(analysis, journal.state.get("base"), f"for the image in the run that left {path}")
-        for stage in (
-            stages(analysis, journal, executor, progress) if refines else whole(analysis, journal, executor, progress)
-        ):
+        for stage in evaluate(analysis, journal, executor, progress):
             _check_base(analysis, analysis.readout.base, "for the image at the beginning of the run")
             explanation = assemble(stage.analysis, stage.difference, identity=analysis.identity, notes=notes)
             seconds = time.perf_counter() - started

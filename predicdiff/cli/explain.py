@@ -13,6 +13,7 @@ from ..effort import seconds_needed
 from ..errors import SettingsError
 from ..explanation import Explanation
 from ..image_files import Intensity
+from ..methods.occlusion import occluding
 from ..overlays import find_colour_map
 from ..plan import Analysis, make_plan
 from ..protocols import Net
@@ -143,9 +144,7 @@ def _analysis(
 ) -> Analysis:
     """All else is checked before a corpus is read and a sampler fitted."""
     settings = {**sampling.settings(), **targets.settings()}
-    if targets.occludes and sampling.between is None and not sampling.refines:
-        settings["between"] = "none"
-    plan = make_plan(net, image, Settings(**settings))
+    plan = make_plan(net, image, Settings(**(occluding(settings) if targets.occludes else settings)))
     if targets.occludes:
         _check_idle(sampler, sampling)
         return plan.with_sampler(GreyPatch())

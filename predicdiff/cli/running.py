@@ -30,16 +30,16 @@ class Renewal:
     picture: Path
     out: Output
     quiet: bool
-    told: str = ""
+    renewed: bool = False
 
     def __call__(self, explanation: Explanation) -> None:
         """Renew the result and the picture."""
         explanation.save(self.result)
         draw(explanation, self.picture, self.out)
-        self.told = stage_line(explanation)
+        self.renewed = True
         if not self.quiet:
             with tqdm.external_write_mode():  # above the bar
-                click.echo(self.told)
+                click.echo(stage_line(explanation))
 
 
 def finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | None) -> int:
@@ -110,7 +110,7 @@ def run_to_end(
 
             return run(analysis, progress=progress, **how)
     except KeyboardInterrupt:
-        there = f"{renew.result} holds the map so far. " if renew.told else ""
+        there = f"{renew.result} holds the map so far. " if renew.renewed else ""
         click.echo(
             f"Interrupted. {there}What is finished is in {tiles}: the same command goes on from there.", err=True
         )

@@ -50,10 +50,17 @@ def occlusion(
     PredicdiffError
         As `explain` does.
     """
-    how.setdefault("measure", "activation")
-    if how.get("until") is None and how.get("budget") is None:
-        how.setdefault("between", "none")
-    return explain(net, image, GreyPatch(value), window=window, stride=stride, samples=1, **how)
+    return explain(net, image, GreyPatch(value), window=window, stride=stride, **occluding(how))
+
+
+def occluding(how: dict[str, Any]) -> dict[str, Any]:
+    """`explain`'s settings with those of occlusion in place of what ``how`` leaves open."""
+    settings = {**how, "samples": 1}
+    if how.get("measure") is None:
+        settings["measure"] = "activation"
+    if all(how.get(name) is None for name in ("between", "until", "budget")):
+        settings["between"] = "none"
+    return settings
 
 
 def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int, **windows: Any) -> np.ndarray:

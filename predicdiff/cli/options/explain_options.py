@@ -89,8 +89,7 @@ class Targets(Options):
             "against": self.against,
             "start": self.start,
             "channels_apart": self.channels_apart,
-            "measure": (self.measure or "activation") if self.occludes else self.measure,
-            **({"samples": 1} if self.occludes else {}),
+            "measure": self.measure,
         }
 
 

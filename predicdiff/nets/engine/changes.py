@@ -100,8 +100,7 @@ class Changes:
             values = node.kind.cut([self._piece(node.reads[0], box, node.kind)])
             values = trimmed(values, rows.phase(box.row), columns.phase(box.column), size, self.kept.layout)
             if node.kind.scale is not None:
-                samples = self.size // self.count
-                values = values / cut_out(node.kind.scale, box.row, box.column, size, samples, self.kept.layout)
+                values = values / self._cut(node.kind.scale, box.row, box.column, size)
             return Change(values, box, True)
         if isinstance(node.kind, Concat):
             return Change(self._concat(node, box), box, True)
@@ -123,11 +122,10 @@ class Changes:
 
     def _by_difference(self, node: Node, changed: Box) -> Change:
         """What a convolution gave for the image, and what the difference from the image adds to that."""
-        kind, box, layout = cast(Local, node.kind), self.boxes[node.writes], self.kept.layout
+        kind, box = cast(Local, node.kind), self.boxes[node.writes]
         values, untouched = self.now[node.reads[0]].values, self.kept.values[node.reads[0]]
-        spread = cast(Function, kind.spread)([less(values, untouched, changed.row, changed.column, layout)])
-        size, samples = (box.height, box.width), self.size // self.count
-        batch = cut_out(self.kept.values[node.writes], box.row, box.column, size, samples, layout)
+        spread = cast(Function, kind.spread)([less(values, untouched, changed.row, changed.column, self.kept.layout)])
+        batch = self._cut(self.kept.values[node.writes], box.row, box.column, (box.height, box.width))
         rows, columns = kind.reach
         add(batch, spread, rows.seeing(changed.row) - box.row, columns.seeing(changed.column) - box.column)
         return Change(batch, box, True)
@@ -194,14 +192,17 @@ class Changes:
 
         ``border`` is how far ``untouched`` reaches beyond the map, above it and to its left.
         """
-        batch = cut_out(untouched, row + border[0], column + border[1], size, self.size // self.count, self.kept.layout)
+        batch = self._cut(untouched, row + border[0], column + border[1], size)
         if change is not None and change.box is not None:
             paste(batch, change.values, change.box.row - row, change.box.column - column)
         return batch
 
+    def _cut(self, untouched: Tensor, row: np.ndarray, column: np.ndarray, size: tuple[int, int]) -> Tensor:
+        """Rectangles of what is the same for all evaluations of the batch, one for each."""
+        return cut_out(untouched, row, column, size, self.size // self.count, self.kept.layout)
+
     def _concat(self, node: Node, box: Box) -> Tensor:
-        size, samples = (box.height, box.width), self.size // self.count
-        batch = cut_out(self.kept.values[node.writes], box.row, box.column, size, samples, self.kept.layout)
+        batch = self._cut(self.kept.values[node.writes], box.row, box.column, (box.height, box.width))
         first = 0
         for number in node.reads:
             last = first + self.kept.route.shape(number)[0]
