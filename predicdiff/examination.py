@@ -11,6 +11,7 @@ import numpy as np
 
 from . import consistency, windows
 from .abilities import net_abilities
+from .classes import is_probabilities
 from .errors import InputWarning, OutOfMemoryError, SettingsError, warn
 from .noise import Draws, Noise
 from .protocols import Net, Unit
@@ -177,7 +178,7 @@ def _gap(net: Net, trial: Trial, values: np.ndarray) -> float:
 def _beyond_rounding(net: Net, blob: str, given: np.ndarray, wanted: np.ndarray, values: np.ndarray) -> float:
     """By how much units' values (n, T) differ from those that are wanted, of a blob with ``values`` (b, ...)."""
     # a probability has the rounding of its logarithm, any other value that of the largest in its blob
-    scale = consistency.largest(wanted if blob == net.output else values)
+    scale = consistency.largest(wanted if is_probabilities(net, blob) else values)
     return consistency.disagreement(given, wanted, scale=scale, precision=net_abilities(net).precision)
 
 

@@ -6,6 +6,7 @@ import warnings
 
 import click
 
+from ..classes import heads_of
 from ..errors import InputWarning
 from ..protocols import Net
 from .options.base import Command, options_of
@@ -36,7 +37,9 @@ def command(net: NetChoice) -> None:
 def lines(net: Net) -> list[str]:
     """The net's input, then a line for each blob: its name, its shape, and whether it holds classes."""
     width = max(len(name) for name in net.blobs)
-    notes = {net.scores: "  the scores", net.output: "  the probabilities"}
+    heads = heads_of(net)
+    notes = {head.scores: "  the scores" for head in heads}
+    notes.update({head.output: "  the probabilities" for head in heads})
     return [
         f"{net.name}, whose input is {_sides(net.input_shape)}:",
         *(f"  {name:<{width}}  {_sides(shape)}{notes.get(name, '')}" for name, shape in net.blobs.items()),

@@ -8,6 +8,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 from ..errors import SettingsError
 from ..protocols import Net
+from .labels import Labels
 from .preprocessing import Preprocessing
 
 
@@ -19,8 +20,9 @@ class NetSettings:
     preprocessing: Preprocessing | None = None
     engine: str = "torch"
     input_shape: Sequence[int] | None = None
-    output: str = "logits"
-    labels: Sequence[str] | None = None
+    output: str | None = None
+    output_is: str | None = None
+    labels: Labels | None = None
     training_instances: int | None = None
     device: str | None = None
     name: str | None = None
@@ -32,9 +34,12 @@ class NetSettings:
         return {name: getattr(self, name) for name in names}
 
     def refuse_shape(self, source: Any) -> None:
-        """Refuse what is said of modules alone, for a source that says itself what it takes and ends in."""
-        if self.input_shape is not None or self.output != "logits":
-            raise SettingsError(f"input_shape and output are said of a torch module; {source} knows its own.")
+        """Refuse what is said of other sources, for one that says itself what it takes and ends in."""
+        if (self.input_shape, self.output, self.output_is) != (None, None, None):
+            raise SettingsError(
+                "input_shape, output and output_is (--output-blob, --output-is) are said of what does not say so "
+                f"itself; {source} knows its own."
+            )
 
 
 class Door(NamedTuple):

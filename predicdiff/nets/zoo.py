@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, Sequence, cast
-
-import numpy as np
 
 from ..errors import DependencyError, SettingsError
 from ..files import as_path
@@ -19,7 +15,7 @@ from .fetching.door import DOOR as NAME
 from .fetching.door import known_preprocessing
 from .fetching.manifest import Entry, entry, manifest, models_dir, names
 from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
-from .labels import load_labels
+from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
 from .preprocessing import Preprocessing
 
@@ -39,8 +35,9 @@ def load_net(
     preprocessing: Preprocessing | None = None,
     engine: str = "torch",
     input_shape: Sequence[int] | None = None,
-    output: str = "logits",
-    labels: str | Path | Sequence[str] | None = None,
+    output: str | None = None,
+    output_is: str | None = None,
+    labels: str | Path | Labels | Sequence[Path] | None = None,
     training_instances: int | None = None,
     device: str | None = None,
     precision: str = "float32",
@@ -61,10 +58,17 @@ def load_net(
         What computes a Caffe net: torch, by far the faster, or Caffe itself through pycaffe.
     input_shape : (C, H, W)
         Of a module's input; a prototxt says so itself.
-    output : {"logits", "sigmoid", "probabilities", "activation"}
-        What a module returns. With "activation" the net has no probabilities.
+    output : str, optional
+        The blob of a prototxt that is its output: probabilities, or the scores before a softmax or sigmoid. By default
+        what the last Softmax makes with no layer behind it that has learnt anything, else a Sigmoid, else the last blob
+        of an InnerProduct or a Convolution that nothing reads. Of a module, the same as ``output_is``.
+    output_is : {"logits", "sigmoid", "probabilities", "activation"}, optional
+        What a module returns, or a prototxt's output holds where no Softmax or Sigmoid says so: scores whose softmax,
+        or each one's sigmoid, is the probability, which gives the net a blob "prob"; probabilities; or something else.
+        By default logits. With "activation" the net has no probabilities.
     labels : path or sequence of str, optional
-        One for each class; a path is read by `predicdiff.nets.zoo.load_labels`.
+        One for each class; a path is read by `predicdiff.nets.zoo.load_labels`. For a net of several outputs a list of
+        such lists or paths, which go to the outputs of as many classes, or a dict by the outputs' blobs.
     training_instances : int, optional
         N of Laplace's correction; otherwise the manifest's, or 1,281,167.
     device : str, optional
@@ -95,7 +99,8 @@ def load_net(
         engine=engine,
         input_shape=input_shape,
         output=output,
-        labels=_labels(labels),
+        output_is=output_is,
+        labels=read_labels(labels),
         training_instances=training_instances,
         device=device,
     )
@@ -103,15 +108,6 @@ def load_net(
     if precision != "float32":
         cast(HasPrecision, net).precision = precision
     return net
-
-
-def _labels(labels: Any) -> Sequence[str] | None:
-    """Labels as a list, in the order of the classes, which sets have not, and dicts of what else."""
-    if labels is None or isinstance(labels, (str, os.PathLike)):
-        return None if labels is None else load_labels(Path(labels))
-    if not np.iterable(labels) or isinstance(labels, (bytes, Mapping, Set)):
-        raise SettingsError(f"labels are a {type(labels).__name__}: want a list, one for each class, or a path.")
-    return list(labels)
 
 
 def _door(source: Any) -> Door:

@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-from ...errors import WeightsError
+from ...errors import InputWarning, SettingsError, WeightsError, warn
 from ...protocols import Net
 from ..doors import Door, NetSettings
 from .caffemodel import read_caffemodel
+from .heads import find_ends
 from .prototxt import read_prototxt
+from .resolved import resolve
 
 
 def takes(source: Any) -> bool:
@@ -23,7 +25,8 @@ def takes(source: Any) -> bool:
 
 def load(source: str | Path, settings: NetSettings) -> Net:
     """The net of a prototxt and the weights in ``settings``."""
-    settings.refuse_shape(source)
+    if settings.input_shape is not None:
+        raise SettingsError(f"input_shape is said of a torch module; {source} knows its own.")
     path = Path(source)
     if settings.weights is None:
         read_prototxt(path)  # if it is none, that is the thing to say
@@ -33,16 +36,19 @@ def load(source: str | Path, settings: NetSettings) -> Net:
 
 def caffe_net(prototxt: Path, weights: Path, settings: NetSettings) -> Net:
     """The net of both files, run by the engine in ``settings``."""
-    about = dict(settings.of_any_net, source=weights.name)
+    spec = read_prototxt(prototxt)  # if it is none, that is the thing to say
+    ends = find_ends(resolve(spec), settings.output, settings.output_is)
+    about = dict(settings.of_any_net, source=weights.name, ends=ends)
     if settings.engine == "caffe":
         from .pycaffe import CaffeNet
 
-        read_prototxt(prototxt)  # if it is none, that is the thing to say
         net: Any = CaffeNet(prototxt, read_caffemodel(weights), **about)
     else:
         from .torch_net import CaffeTorchNet
 
-        net = CaffeTorchNet(read_prototxt(prototxt), read_caffemodel(weights), **about)
+        net = CaffeTorchNet(spec, read_caffemodel(weights), **about)
+    for note in ends.notes:
+        warn(f"{prototxt}: {note}", InputWarning)
     if settings.preprocessing is not None:
         settings.preprocessing.check_mean_image(net.input_shape)
     return cast(Net, net)

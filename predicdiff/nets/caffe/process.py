@@ -13,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ...errors import DependencyError, FormatError, LayerError, SettingsError
+from .records import Layer
 
 #: Builds a net in a process that may end, which is how Caffe says no. Of pycaffe the compiled part is enough.
 TRIAL = """
@@ -103,8 +104,8 @@ def use(gpu: int | None) -> None:
         caffe.set_mode_gpu()
 
 
-def build(prototxt: Path) -> Any:
-    """A `caffe.Net` in which gradients reach the input, without weights.
+def build(prototxt: Path, added: Sequence[Layer] = ()) -> Any:
+    """A `caffe.Net` in which gradients reach the input, without weights; ``added`` layers are put behind it.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def build(prototxt: Path) -> Any:
         If Caffe can't build the net, in its own words.
     """
     caffe = import_caffe()
-    with text_file(_with_gradients(prototxt)) as path:
+    with text_file(_with_gradients(prototxt, added)) as path:
         reason = _objection(Path(path).read_text())
         if reason is not None:
             raise LayerError(f"Caffe can't build {prototxt}: {reason} Or take --engine torch.")
@@ -142,8 +143,8 @@ def text_file(text: str) -> Iterator[str]:
         yield str(path)
 
 
-def _with_gradients(prototxt: Path) -> str:
-    """The file's text, ``force_backward`` set."""
+def _with_gradients(prototxt: Path, added: Sequence[Layer]) -> str:
+    """The file's text, ``force_backward`` set, with layers without parameters put behind it."""
     from caffe.proto import caffe_pb2
     from google.protobuf import text_format
 
@@ -153,6 +154,12 @@ def _with_gradients(prototxt: Path) -> str:
     except text_format.ParseError as error:
         raise FormatError(f"{prototxt}: this Caffe can't read it ({error}): want a deploy prototxt for it.") from None
     message.force_backward = True
+    for layer in added:
+        old = len(message.layers) > 0  # Caffe's V1, which names types otherwise
+        entry = message.layers.add() if old else message.layer.add()
+        entry.name, entry.type = layer.name, entry.LayerType.Value(layer.type.upper()) if old else layer.type
+        entry.bottom.extend(layer.bottoms)
+        entry.top.extend(layer.tops)
     text: str = text_format.MessageToString(message)
     return text
 

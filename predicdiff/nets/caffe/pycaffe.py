@@ -16,10 +16,12 @@ from ...units import as_map, lookup, read
 from ...windows import SidesLike, paste
 from ..arrays import hash_of
 from ..base import BlobNet
+from ..labels import Labels
 from ..preprocessing import Preprocessing
+from .heads import Ends, resolved_facts
 from .process import build, choose_gpu, import_caffe, text_file, use
 from .prototxt import read_prototxt
-from .resolved import ResolvedNet, check_weights, definition, resolve
+from .resolved import ResolvedNet, check_weights, definition
 
 
 class CaffeNet(BlobNet):
@@ -38,13 +40,16 @@ class CaffeNet(BlobNet):
         Without one, pixels are inputs.
     name : str, optional
         By default the prototxt's.
-    labels : sequence of str, optional
+    labels : sequence of str, or several, or {blob: sequence of str}, optional
+        As for `labels.labelled`.
     training_instances : int, optional
         By default 1,281,167.
     device : {"cpu", "cuda", "cuda:N"}, optional
         By default a GPU if there is one and this Caffe can use it.
     source : str
         Name of the weights' file, for messages.
+    ends : Ends, optional
+        What the net ends in, as `heads.find_ends` finds it; by default what its own layers say.
 
     Raises
     ------
@@ -70,25 +75,25 @@ class CaffeNet(BlobNet):
         *,
         preprocessing: Preprocessing | None = None,
         name: str | None = None,
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         training_instances: int | None = None,
         device: str | None = None,
         source: str = "the weights",
+        ends: Ends | None = None,
     ) -> None:
         import_caffe()
         self._gpu = choose_gpu(device)
         spec = read_prototxt(prototxt)
         self._prototxt = Path(prototxt).read_text(encoding="utf-8")
-        self._resolved = resolve(spec)
-        _check_in_place(self._resolved)
-        super().__init__(
-            self._resolved.facts(
-                name=name, preprocessing=preprocessing, labels=labels, training_instances=training_instances
-            )
+        self._ends = ends
+        self._resolved, facts = resolved_facts(
+            spec, ends, name=name, preprocessing=preprocessing, labels=labels, training_instances=training_instances
         )
+        _check_in_place(self._resolved)
+        super().__init__(facts)
         arrays = check_weights(self._resolved, weights, source=source)
         use(self._gpu)
-        self._net = build(Path(prototxt))
+        self._net = build(Path(prototxt), () if ends is None else ends.added)
         self._names = list(self._net.blobs)
         self._input = self._resolved.inputs[0]
         for layer, blobs in arrays.items():
@@ -121,7 +126,13 @@ class CaffeNet(BlobNet):
             }
 
     def _parts(self) -> dict[str, Any]:
-        return {"prototxt": self._prototxt, "weights": self.weights, "device": self.device, **self._about()}
+        return {
+            "prototxt": self._prototxt,
+            "weights": self.weights,
+            "device": self.device,
+            "ends": self._ends,
+            **self._about(),
+        }
 
     @classmethod
     def _of(cls, **parts: Any) -> CaffeNet:

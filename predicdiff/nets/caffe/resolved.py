@@ -12,7 +12,7 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from ...errors import LayerError, WeightsError
 from ...units import lookup
 from ..engine.geometry import Shape
 from ..engine.order import Move, downstream, freed, needed
-from ..facts import NetFacts
 from .layer_types import LayerType, Shapes, shapes, type_of
 from .records import MOST_ELEMENTS, Layer, NetSpec
 
@@ -71,6 +70,8 @@ class ResolvedNet:
     values : {blob: number of its last value}
         In the order in which blobs first appear, inputs first.
     inputs : tuple of str
+    added : int
+        How many of the last steps were put behind the net, which does not have them itself.
     """
 
     name: str
@@ -78,6 +79,7 @@ class ResolvedNet:
     sizes: tuple[Shape, ...]
     values: Mapping[str, int]
     inputs: tuple[str, ...]
+    added: int = 0
 
     @property
     def learnt(self) -> list[str]:
@@ -101,30 +103,6 @@ class ResolvedNet:
             )
         channels, height, width = shapes_of_inputs[0]
         return channels, height, width
-
-    @property
-    def output(self) -> str | None:
-        """The blob of probabilities: the top of the last Softmax."""
-        last = self._last_of_probabilities
-        return None if last is None else last.layer.tops[0]
-
-    @property
-    def scores(self) -> str | None:
-        """The blob that the last Softmax reads; None where it is overwritten and can no longer be had."""
-        last = self._last_of_probabilities
-        if last is None:
-            return None
-        bottom = last.layer.bottoms[0]
-        return bottom if self.values[bottom] == last.reads[0] else None
-
-    def facts(self, *, name: str | None, **about: Any) -> NetFacts:
-        """What is known of the net before it is run, with what else `NetFacts` takes; ``name`` by default its own."""
-        return NetFacts(name or self.name, self.input_shape, self.blobs, self.scores, self.output, **about)
-
-    @property
-    def _last_of_probabilities(self) -> Step | None:
-        steps = [step for step in self.steps if step.type.probabilities]
-        return steps[-1] if steps else None
 
     def steps_to(self, blob: str) -> list[tuple[Step, list[int]]]:
         """The steps that a blob needs, in order, each with the values that nothing after it needs."""
@@ -152,13 +130,15 @@ class ResolvedNet:
         return self.values[blob]
 
 
-def resolve(spec: NetSpec) -> ResolvedNet:
+def resolve(spec: NetSpec, added: Sequence[Layer] = ()) -> ResolvedNet:
     """Work out every shape of a net by Caffe's rules.
 
     Parameters
     ----------
     spec : NetSpec
         Layer records, as `prototxt.read_prototxt` gives them.
+    added : sequence of Layer
+        What is put behind them.
 
     Raises
     ------
@@ -174,7 +154,7 @@ def resolve(spec: NetSpec) -> ResolvedNet:
         values[name] = len(sizes)
         sizes.append(tuple(shape))
     steps = []
-    for layer in spec.layers:
+    for layer in (*spec.layers, *added):
         reads = _reads(layer, values)
         bottoms = tuple(sizes[value] for value in reads)
         layer_shapes = shapes(layer, bottoms)
@@ -185,7 +165,7 @@ def resolve(spec: NetSpec) -> ResolvedNet:
         sizes.extend(layer_shapes.tops)
         values.update(zip(layer.tops, writes))
     _check_names(steps)
-    return ResolvedNet(spec.name, tuple(steps), tuple(sizes), values, tuple(spec.inputs))
+    return ResolvedNet(spec.name, tuple(steps), tuple(sizes), values, tuple(spec.inputs), len(added))
 
 
 def _reads(layer: Layer, values: Mapping[str, int]) -> tuple[int, ...]:
@@ -228,8 +208,12 @@ def _check_names(steps: Sequence[Step]) -> None:
 
 
 def definition(net: ResolvedNet) -> str:
-    """SHA-1 of a net's inputs, layers and their settings: what tells nets apart, whatever runs them."""
-    steps = net.steps
+    """SHA-1 of a net's inputs, layers and their settings: what tells nets apart, whatever runs them.
+
+    A softmax that was put behind the net makes no other of it; a sigmoid, whose blob may have the same name, does.
+    """
+    own = len(net.steps) - net.added
+    steps = [step for i, step in enumerate(net.steps) if i < own or step.type.holds == "sigmoid"]
     records = [(s.layer.name, s.layer.type, s.layer.bottoms, s.layer.tops, s.shapes.settings) for s in steps]
     inputs = {name: net.sizes[net.values[name]] for name in net.inputs}
     text = json.dumps([inputs, records], sort_keys=True, default=dict)

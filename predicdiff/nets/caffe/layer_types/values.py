@@ -7,7 +7,7 @@ from typing import Callable
 
 from ...engine.geometry import Shape
 from ..fields import Fields
-from .base import LayerType, Shapes
+from .base import SAME, SCALED, LayerType, Shapes
 
 
 def same(**numbers: float) -> Callable[[Fields], Shapes]:
@@ -107,18 +107,18 @@ def inner_product(fields: Fields) -> Shapes:
 
 
 TYPES = (
-    LayerType("BatchNorm", batch_norm, group="batch_norm_param", statistics=True, keeps=2),
-    LayerType("Bias", bias),
-    LayerType("Dropout", same(), shares=True),
+    LayerType("BatchNorm", batch_norm, group="batch_norm_param", statistics=True, holds=SCALED, keeps=2),
+    LayerType("Bias", bias, holds=SCALED),
+    LayerType("Dropout", same(), shares=True, holds=SAME),
     LayerType("ELU", same(alpha=1.0)),
     LayerType("Eltwise", eltwise),
-    LayerType("InnerProduct", inner_product, group="inner_product_param"),
+    LayerType("InnerProduct", inner_product, group="inner_product_param", holds="logits"),
     LayerType("LRN", lrn, keeps=2),
     LayerType("PReLU", prelu),
-    LayerType("Power", same(power=1.0, scale=1.0, shift=0.0), backward_in_place=False),
+    LayerType("Power", same(power=1.0, scale=1.0, shift=0.0), holds=SCALED, backward_in_place=False),
     LayerType("ReLU", same(negative_slope=0.0)),
-    LayerType("Scale", scale),
-    LayerType("Sigmoid", same()),
-    LayerType("Softmax", softmax, probabilities=True, keeps=2),
+    LayerType("Scale", scale, holds=SCALED),
+    LayerType("Sigmoid", same(), holds="sigmoid"),
+    LayerType("Softmax", softmax, holds="probabilities", keeps=2),
     LayerType("TanH", same()),
 )

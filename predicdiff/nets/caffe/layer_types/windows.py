@@ -8,7 +8,7 @@ from typing import Any, Sequence
 from ....windows import by
 from ...engine.geometry import Shape
 from ..fields import Fields
-from .base import LayerType, Shapes
+from .base import SCALED, LayerType, Shapes
 
 
 def convolution(fields: Fields) -> Shapes:
@@ -91,7 +91,7 @@ def _global_pooling(fields: Fields, method: str, size: tuple[int, ...]) -> dict[
 
 
 TYPES = (
-    LayerType("Convolution", convolution, columns=_columns),
-    LayerType("Deconvolution", deconvolution, group="convolution_param", columns=_columns_transposed),
-    LayerType("Pooling", pooling, keeps=2),
+    LayerType("Convolution", convolution, holds="logits", columns=_columns),
+    LayerType("Deconvolution", deconvolution, group="convolution_param", holds="logits", columns=_columns_transposed),
+    LayerType("Pooling", pooling, holds=SCALED, keeps=2),
 )
