@@ -236,6 +236,6 @@ def _warn_if_flattened(readout: Readout, scores: str | None) -> list[str]:
         return []
     note = f"The net is sure (p = {highest:.5f}): Laplace's correction flattens the weight of evidence."
     if scores:
-        note += f" Explain the pre-softmax blob instead: blob={scores!r}."
+        note += f" Explain the pre-softmax blob instead: blob={scores!r} (--blob {scores})."
     warn(note, ConfidenceWarning)
     return [note]

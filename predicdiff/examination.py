@@ -250,7 +250,8 @@ def check_again(
         f"net {net.name!r} gave other values of {blob!r} {when} than it gives now, asked for that alone (by "
         f"{gap:.2g}): a map of it would be wrong. If the others in a batch make the difference, net.one_by_one() is "
         "the same net, asked for one image at a time. If it draws by itself, turn that off, or average over several "
-        "passes (repeat=, --repeat). If it was changed, begin anew, without the checkpoint if there is one."
+        "passes (repeat= of explain, `predicdiff explain --repeat`). If it was changed, begin anew, without the "
+        "checkpoint if there is one."
     )
 
 
@@ -284,5 +285,5 @@ def _varying(name: str, blob: str, gap: float, repeat: int) -> str:
         return f"{says}. Its answers were averaged over {repeat} passes for each draw."
     return (
         f"{says}, as with dropout that is left on. The map has that noise in it, and is another each time: turn it "
-        "off, or average over several passes (repeat=, --repeat)."
+        "off, or average over several passes (repeat= of explain, `predicdiff explain --repeat`)."
     )

@@ -134,8 +134,16 @@ def score_blob(net: Net) -> str | None:
     return net.scores or net.output or None
 
 
-def observed(net: Net) -> str:
-    """As `class_blob`; a SettingsError if the net names neither."""
+def observed(net: Net, blob: str | None = None) -> str:
+    """A blob of classes, by default `class_blob`; a SettingsError if it is none, or the net names none."""
+    if blob is not None:
+        lookup(net.blobs, blob)
+        if head_with(net, blob) is None:
+            known = [name for head in heads_of(net) for name in (head.scores, head.output) if name is not None]
+            raise SettingsError(
+                f"blob {blob!r} holds no classes: {'want ' + ' or '.join(map(repr, known)) if known else SAY}."
+            )
+        return blob
     blob = class_blob(net)
     if blob is None:
         raise SettingsError(

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import consistency
 from ..abilities import net_abilities
-from ..classes import find_unit, is_probabilities
+from ..classes import find_unit, is_probabilities, scores_behind
 from ..errors import InputWarning, SettingsError, warn
 from ..protocols import Net, Unit, UnitLike
 from ..targets import SAY, predicted, score_blob, see
@@ -104,8 +104,7 @@ def _scores(net: Net) -> str:
     blob = score_blob(net)
     if blob is None:
         raise SettingsError(
-            f"net {net.name!r} names neither scores nor probabilities: say which blob and unit to take (--blob, "
-            f"--unit), or {SAY}."
+            f"net {net.name!r} names neither scores nor probabilities: say which blob and unit to take, or {SAY}."
         )
     if blob != net.scores:
         message = f"net {net.name!r} names no scores before the softmax: the gradient is that of its output {blob!r}."
@@ -113,8 +112,9 @@ def _scores(net: Net) -> str:
     return blob
 
 
-def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int) -> np.ndarray:
-    return sensitivity(net, pixels, unit=unit)
+def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int, *, blob: str | None = None) -> np.ndarray:
+    """The map of the scores, of which probabilities ``blob`` are made."""
+    return sensitivity(net, pixels, blob=None if blob is None else scores_behind(net, blob) or blob, unit=unit)
 
 
-METHOD = Method("sensitivity", _map)
+METHOD = Method("sensitivity", _map, needs=("blob",))
