@@ -103,21 +103,22 @@ def use(gpu: int | None) -> None:
         caffe.set_mode_gpu()
 
 
-def build(prototxt: Path) -> Any:
-    """A `caffe.Net` in which gradients reach the input, without weights.
+def build(text: str, name: str) -> Any:
+    """A `caffe.Net` of a prototxt's text in which gradients reach the input, without weights; ``name`` is for messages.
 
     Raises
     ------
     FormatError
-        If Caffe can't read the file.
+        If this Caffe can't read the text.
     LayerError
         If Caffe can't build the net, in its own words.
     """
     caffe = import_caffe()
-    with text_file(_with_gradients(prototxt)) as path:
-        reason = _objection(Path(path).read_text())
+    text = _with_gradients(text, name)
+    with text_file(text) as path:
+        reason = _objection(text)
         if reason is not None:
-            raise LayerError(f"Caffe can't build {prototxt}: {reason} Or take --engine torch.")
+            raise LayerError(f"Caffe can't build {name}: {reason} Or take --engine torch.")
         return caffe.Net(path, caffe.TEST)
 
 
@@ -142,19 +143,21 @@ def text_file(text: str) -> Iterator[str]:
         yield str(path)
 
 
-def _with_gradients(prototxt: Path) -> str:
-    """The file's text, ``force_backward`` set."""
+def _with_gradients(text: str, name: str) -> str:
+    """The text with ``force_backward`` set."""
     from caffe.proto import caffe_pb2
     from google.protobuf import text_format
 
     message = caffe_pb2.NetParameter()
     try:
-        text_format.Merge(prototxt.read_text(encoding="utf-8"), message)
+        text_format.Merge(text, message)
     except text_format.ParseError as error:
-        raise FormatError(f"{prototxt}: this Caffe can't read it ({error}): want a deploy prototxt for it.") from None
+        raise FormatError(
+            f"{name}: this Caffe can't read it ({error}): want a prototxt for it, or --engine torch."
+        ) from None
     message.force_backward = True
-    text: str = text_format.MessageToString(message)
-    return text
+    with_gradients: str = text_format.MessageToString(message)
+    return with_gradients
 
 
 @functools.lru_cache(maxsize=None)

@@ -18,7 +18,7 @@ from ..arrays import hash_of
 from ..base import BlobNet
 from ..preprocessing import Preprocessing
 from .process import build, choose_gpu, import_caffe, text_file, use
-from .prototxt import read_prototxt
+from .prototxt import read_file
 from .resolved import ResolvedNet, check_weights, definition, resolve
 
 
@@ -31,7 +31,7 @@ class CaffeNet(BlobNet):
     Parameters
     ----------
     prototxt : path
-        Read by Caffe itself, and by us.
+        Read by us, and handed to Caffe as a net in use, without what belongs to training.
     weights : {layer: list of arrays}
         From `caffemodel.read_caffemodel`; copied.
     preprocessing : Preprocessing, optional
@@ -43,6 +43,8 @@ class CaffeNet(BlobNet):
         By default 1,281,167.
     device : {"cpu", "cuda", "cuda:N"}, optional
         By default a GPU if there is one and this Caffe can use it.
+    input_shape : (C, H, W), optional
+        As for `prototxt.parse_file`.
     source : str
         Name of the weights' file, for messages.
 
@@ -73,13 +75,14 @@ class CaffeNet(BlobNet):
         labels: Sequence[str] | None = None,
         training_instances: int | None = None,
         device: str | None = None,
+        input_shape: Sequence[int] | None = None,
         source: str = "the weights",
     ) -> None:
         import_caffe()
         self._gpu = choose_gpu(device)
-        spec = read_prototxt(prototxt)
-        self._prototxt = Path(prototxt).read_text(encoding="utf-8")
-        self._resolved = resolve(spec)
+        file = read_file(prototxt, input_shape)
+        self._prototxt = file.text
+        self._resolved = resolve(file.spec)
         _check_in_place(self._resolved)
         super().__init__(
             self._resolved.facts(
@@ -88,7 +91,7 @@ class CaffeNet(BlobNet):
         )
         arrays = check_weights(self._resolved, weights, source=source)
         use(self._gpu)
-        self._net = build(Path(prototxt))
+        self._net = build(file.text, str(prototxt))
         self._names = list(self._net.blobs)
         self._input = self._resolved.inputs[0]
         for layer, blobs in arrays.items():
