@@ -6,7 +6,7 @@ V1 layers and their types, ``input_dim``, ``input_shape``. Of a net in training 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Sequence
@@ -19,6 +19,7 @@ from .caffemodel import PathLike, opened
 from .deploy import Deploy, deploy
 from .inputs import INPUT, inputs_of
 from .mistakes import explained
+from .other_fields import without_other_fields
 from .records import Layer, NetSpec
 from .schema import message_class
 from .training_images import TrainingImages, training_images
@@ -120,7 +121,9 @@ def _read(path: PathLike) -> str:
 
 
 def _parse(text: str) -> Any:
-    net = message_class("NetParameter")()
+    with suppress(text_format.ParseError):
+        return text_format.Parse(text, message_class("NetParameter")())
+    net, text = message_class("NetParameter")(), without_other_fields(text)
     try:
         return text_format.Parse(text, net)
     except text_format.ParseError as error:

@@ -183,6 +183,17 @@ def test_a_mean_file_beside_the_prototxt(tmp_path: Path) -> None:
     assert images.shape == (1, 9, 10)
 
 
+def test_fields_of_a_fork_in_layers_that_go() -> None:
+    """What a fork says of its data and its losses changes nothing of the net; of another layer it is refused."""
+    fork = 'layer { name: "x{" type: "NormFace" bottom: "fc" more_param { y: "}" } include { phase: TRAIN } } # {'
+    data = DATA.replace("scale: 0.5", "scale: 0.5 resize_param < prob: 1 > # } {\n")
+    loss = end("FocalLoss", "fc label", "focal", "focal_loss_param { gamma: 2 }")
+    made = parse_prototxt(f"{data} {CONV} {FC} {fork}\n{LOSS} {loss}", "net")
+    assert made == parse_prototxt(INPUT + CONV + FC + PROB, "net")
+    with pytest.raises(FormatError, match=r'^net: line 9, .* "ConvolutionParameter" has no field named "odd"'):
+        parse_prototxt(data + CONV.replace("num_output", "odd: 1 num_output") + FC + LOSS, "net")
+
+
 def head(number: int, below: str) -> str:
     """A head of GoogLeNet's, as it stands in training: on the side of ``below``, with its loss and two accuracies."""
     name = f"loss{number}"
