@@ -164,8 +164,9 @@ class Preprocessing:
         )
         if not fits:
             raise SettingsError(
-                f"{self._called('mean')} has the shape {shape}, the net's input {input_shape}: want ({input_shape[0]},) "
-                f"or a mean image with as many channels, at least as large as the input.{_way_out(shape, input_shape[0])}"
+                f"{self._called('mean')} has the shape {shape}, the net's input {input_shape}: want "
+                f"({input_shape[0]},) or a mean image with as many channels, at least as large as the input."
+                + _way_out(shape, input_shape[0])
             )
 
     def warn_of_the_mean(self) -> None:
