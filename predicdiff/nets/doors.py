@@ -34,11 +34,11 @@ class NetSettings:
         return {name: getattr(self, name) for name in names}
 
     def refuse_shape(self, source: Any) -> None:
-        """Refuse what is said of other sources, for one that says itself what it takes and ends in."""
+        """Refuse what a source says itself: what it takes and ends in."""
         if (self.input_shape, self.output, self.output_is) != (None, None, None):
             raise SettingsError(
-                "input_shape, output and output_is (--output-blob, --output-is) are said of what does not say so "
-                f"itself; {source} knows its own."
+                "input_shape, output and output_is (--input-shape, --output-blob, --output-is) are said of what does "
+                f"not say so itself; {source} knows its own."
             )
 
 

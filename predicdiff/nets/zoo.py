@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence, cast
 
@@ -9,8 +10,10 @@ from ..errors import DependencyError, SettingsError
 from ..files import as_path
 from ..protocols import ENGINES, HasPrecision, Net
 from .caffe.door import DOOR as PROTOTXT
+from .caffe.door import facts_of
 from .caffe.transformer import caffe_preprocessing
 from .doors import Door, NetSettings
+from .facts import NetFacts
 from .fetching.door import DOOR as NAME
 from .fetching.door import known_preprocessing
 from .fetching.manifest import Entry, entry, manifest, models_dir, names
@@ -47,8 +50,8 @@ def load_net(
     Parameters
     ----------
     source : str, path or torch.nn.Module
-        A name of the manifest (`predicdiff.nets.zoo.names` lists them), the path of a Caffe deploy prototxt, or a
-        module.
+        A name of the manifest (`predicdiff.nets.zoo.names` lists them), the path of a Caffe prototxt, or a module. Of a
+        net in training the deploy net is taken, and an `InputWarning` says what was done.
     weights : path, optional
         A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched.
     preprocessing : Preprocessing, optional
@@ -57,7 +60,7 @@ def load_net(
     engine : {"torch", "caffe"}
         What computes a Caffe net: torch, by far the faster, or Caffe itself through pycaffe.
     input_shape : (C, H, W)
-        Of a module's input; a prototxt says so itself.
+        Of a module's input, or where a prototxt does not say it itself, as that of a net in training may not.
     output : str, optional
         The blob of a prototxt that is its output: probabilities, or the scores before a softmax or sigmoid. By default
         what the last Softmax makes with no layer behind it that has learnt anything, else a Sigmoid, else the last blob
@@ -108,6 +111,32 @@ def load_net(
     if precision != "float32":
         cast(HasPrecision, net).precision = precision
     return net
+
+
+def caffe_facts(
+    source: Any, input_shape: Sequence[int] | None = None, output: str | None = None, output_is: str | None = None
+) -> NetFacts | None:
+    """What is known of a Caffe net without its weights; None for nets of other kinds.
+
+    Parameters
+    ----------
+    source : str or path
+        A name of the manifest, or the path of a prototxt.
+    input_shape, output, output_is
+        As for `load_net`.
+
+    Raises
+    ------
+    BlobError, SettingsError, FormatError
+        As for `load_net`.
+    """
+    settings = NetSettings(input_shape=input_shape, output=output, output_is=output_is)
+    if NAME.takes(source):
+        known = entry(source)
+        settings.refuse_shape(source)
+        of_list = known.prototxt and facts_of(models_dir() / known.prototxt, replace(settings, name=known.name))
+        return of_list or None
+    return facts_of(Path(source), settings) if PROTOTXT.takes(source) else None
 
 
 def _door(source: Any) -> Door:

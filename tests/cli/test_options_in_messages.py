@@ -14,8 +14,9 @@ from predicdiff.cli import COMMANDS, main
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][a-z-]*\b")
 #: Another command, written out with its options.
 COMMAND = re.compile(r"`predicdiff [^`]*`|predicdiff [a-z]+ .*")
-#: Told of images, which this command does not read: a net's ``view`` is a field there, taken for its method.
-NOT_SAID = {"blobs": {"--white", "--intensity"}}
+#: Said of what these commands never do: `blobs` reads no images (a net's ``view`` is a field there, taken for its
+#: method), and `fetch` no prototxts but the listed nets', which say their inputs.
+NOT_SAID = {"blobs": {"--white", "--intensity"}, "fetch": {"--input-shape"}}
 
 
 @pytest.fixture(scope="module")

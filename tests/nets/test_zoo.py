@@ -148,6 +148,7 @@ def test_labels_may_be_a_file(tmp_path: Path) -> None:
         ("googlenet", {"input_shape": (3, 4, 4)}, "said of what does not say so itself; googlenet knows its own"),
         ("googlenet", {"output": "prob"}, "googlenet knows its own"),
         ("googlenet", {"output_is": "sigmoid"}, "googlenet knows its own"),
+        (PROTOTXT, {"input_shape": (3, 0, 4)}, r"input_shape is \(3, 0, 4\): want .*, each at least 1"),
         ("googlenet", {"engine": "caffe", "precision": "bfloat16"}, "precision bfloat16 is torch's"),
         ("googlenet", {"engine": "theano"}, "engine 'theano' is unknown: want one of torch, caffe"),
         (PROTOTXT, {"weights": CAFFEMODEL, "labels": ["one"]}, "5 classes, but 1 labels"),

@@ -1,4 +1,4 @@
-"""The door for a Caffe user's own files: a deploy prototxt and its caffemodel."""
+"""The door for a Caffe user's own files: a prototxt and its caffemodel."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-from ...errors import InputWarning, SettingsError, WeightsError, warn
+import numpy as np
+
+from ...errors import InputWarning, WeightsError, warn
 from ...protocols import Net
+from ...windows import by
+from ..arrays import checked_shape
 from ..doors import Door, NetSettings
+from ..facts import NetFacts
 from .caffemodel import read_caffemodel
-from .heads import find_ends
-from .prototxt import read_prototxt
+from .heads import Ends, find_ends, resolved_facts
+from .prototxt import Prototxt, named, read_file
 from .resolved import resolve
 
 
@@ -25,33 +30,67 @@ def takes(source: Any) -> bool:
 
 def load(source: str | Path, settings: NetSettings) -> Net:
     """The net of a prototxt and the weights in ``settings``."""
-    if settings.input_shape is not None:
-        raise SettingsError(f"input_shape is said of a torch module; {source} knows its own.")
     path = Path(source)
     if settings.weights is None:
-        read_prototxt(path)  # if it is none, that is the thing to say
+        plan(path, settings)  # if it is none, that is the thing to say
         raise WeightsError(f"{path} holds the layers but no weights: give the caffemodel too (weights=..., --weights).")
     return caffe_net(path, settings.weights, settings)
 
 
 def caffe_net(prototxt: Path, weights: Path, settings: NetSettings) -> Net:
     """The net of both files, run by the engine in ``settings``."""
-    spec = read_prototxt(prototxt)  # if it is none, that is the thing to say
-    ends = find_ends(resolve(spec), settings.output, settings.output_is)
+    file, ends, facts = plan(prototxt, settings)
+    _tell(prototxt, file, f"; {_images(facts)}")
     about = dict(settings.of_any_net, source=weights.name, ends=ends)
     if settings.engine == "caffe":
         from .pycaffe import CaffeNet
 
-        net: Any = CaffeNet(prototxt, read_caffemodel(weights), **about)
+        net: Any = CaffeNet(prototxt, read_caffemodel(weights), input_shape=settings.input_shape, **about)
     else:
         from .torch_net import CaffeTorchNet
 
-        net = CaffeTorchNet(spec, read_caffemodel(weights), **about)
+        net = CaffeTorchNet(file.spec, read_caffemodel(weights), **about)
     for note in ends.notes:
         warn(f"{prototxt}: {note}", InputWarning)
     if settings.preprocessing is not None:
         settings.preprocessing.check_mean_image(net.input_shape)
     return cast(Net, net)
+
+
+def facts_of(prototxt: Path, settings: NetSettings) -> NetFacts:
+    """What is known of the net of a prototxt without its weights."""
+    file, _, facts = plan(prototxt, settings)
+    _tell(prototxt, file)
+    return facts
+
+
+def _tell(prototxt: Path, file: Prototxt, more: str = "") -> None:
+    if file.done:
+        warn(f"{prototxt}: its deploy net is made of it: {file.done}{more}.", InputWarning)
+
+
+def plan(prototxt: Path, settings: NetSettings) -> tuple[Prototxt, Ends, NetFacts]:
+    """The file as it was read, what its net ends in, and what is known of it without weights; errors name the file."""
+    shape = settings.input_shape
+    file = read_file(prototxt, None if shape is None else checked_shape(shape))
+    with named(prototxt):
+        ends = find_ends(resolve(file.spec), settings.output, settings.output_is)
+        _, facts = resolved_facts(file.spec, ends, name=settings.name, preprocessing=settings.preprocessing)
+        return file, ends, facts
+
+
+def _images(facts: NetFacts) -> str:
+    """What is done to images, for the note on a net in training."""
+    if facts.preprocessing is None:
+        return "pixels are its inputs"
+    preprocessing = facts.preprocessing.settled(facts.input_shape)
+    mean, scale = preprocessing.mean, preprocessing.scale
+    less = "without a mean taken away"
+    if mean is not None:
+        shape = np.shape(mean)
+        values = f"image of {by(shape[1:])}" if len(shape) > 1 else ", ".join(f"{value:g}" for value in mean)
+        less = f"less the mean {values}"
+    return f"images {less}" + ("" if np.all(np.asarray(scale) == 1) else f", times {scale}")
 
 
 DOOR = Door(takes, load)

@@ -104,21 +104,24 @@ def use(gpu: int | None) -> None:
         caffe.set_mode_gpu()
 
 
-def build(prototxt: Path, added: Sequence[Layer] = ()) -> Any:
-    """A `caffe.Net` in which gradients reach the input, without weights; ``added`` layers are put behind it.
+def build(text: str, name: str, added: Sequence[Layer] = ()) -> Any:
+    """A `caffe.Net` of a prototxt's text in which gradients reach the input, without weights.
+
+    ``name`` is for messages; ``added`` layers are put behind it.
 
     Raises
     ------
     FormatError
-        If Caffe can't read the file.
+        If this Caffe can't read the text.
     LayerError
         If Caffe can't build the net, in its own words.
     """
     caffe = import_caffe()
-    with text_file(_with_gradients(prototxt, added)) as path:
-        reason = _objection(Path(path).read_text())
+    text = _with_gradients(text, name, added)
+    with text_file(text) as path:
+        reason = _objection(text)
         if reason is not None:
-            raise LayerError(f"Caffe can't build {prototxt}: {reason} Or take --engine torch.")
+            raise LayerError(f"Caffe can't build {name}: {reason} Or take --engine torch.")
         return caffe.Net(path, caffe.TEST)
 
 
@@ -143,16 +146,18 @@ def text_file(text: str) -> Iterator[str]:
         yield str(path)
 
 
-def _with_gradients(prototxt: Path, added: Sequence[Layer]) -> str:
-    """The file's text, ``force_backward`` set, with layers without parameters put behind it."""
+def _with_gradients(text: str, name: str, added: Sequence[Layer]) -> str:
+    """The text with ``force_backward`` set, and with layers without parameters put behind it."""
     from caffe.proto import caffe_pb2
     from google.protobuf import text_format
 
     message = caffe_pb2.NetParameter()
     try:
-        text_format.Merge(prototxt.read_text(encoding="utf-8"), message)
+        text_format.Merge(text, message)
     except text_format.ParseError as error:
-        raise FormatError(f"{prototxt}: this Caffe can't read it ({error}): want a deploy prototxt for it.") from None
+        raise FormatError(
+            f"{name}: this Caffe can't read it ({error}): want a prototxt for it, or --engine torch."
+        ) from None
     message.force_backward = True
     for layer in added:
         old = len(message.layers) > 0  # Caffe's V1, which names types otherwise
@@ -160,8 +165,8 @@ def _with_gradients(prototxt: Path, added: Sequence[Layer]) -> str:
         entry.name, entry.type = layer.name, entry.LayerType.Value(layer.type.upper()) if old else layer.type
         entry.bottom.extend(layer.bottoms)
         entry.top.extend(layer.tops)
-    text: str = text_format.MessageToString(message)
-    return text
+    with_gradients: str = text_format.MessageToString(message)
+    return with_gradients
 
 
 @functools.lru_cache(maxsize=None)

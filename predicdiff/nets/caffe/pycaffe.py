@@ -20,7 +20,7 @@ from ..labels import Labels
 from ..preprocessing import Preprocessing
 from .heads import Ends, resolved_facts
 from .process import build, choose_gpu, import_caffe, text_file, use
-from .prototxt import read_prototxt
+from .prototxt import read_file
 from .resolved import ResolvedNet, check_weights, definition
 
 
@@ -33,7 +33,7 @@ class CaffeNet(BlobNet):
     Parameters
     ----------
     prototxt : path
-        Read by Caffe itself, and by us.
+        Read by us, and handed to Caffe as a net in use, without what belongs to training.
     weights : {layer: list of arrays}
         From `caffemodel.read_caffemodel`; copied.
     preprocessing : Preprocessing, optional
@@ -46,6 +46,8 @@ class CaffeNet(BlobNet):
         By default 1,281,167.
     device : {"cpu", "cuda", "cuda:N"}, optional
         By default a GPU if there is one and this Caffe can use it.
+    input_shape : (C, H, W), optional
+        As for `prototxt.parse_file`.
     source : str
         Name of the weights' file, for messages.
     ends : Ends, optional
@@ -78,22 +80,27 @@ class CaffeNet(BlobNet):
         labels: Labels | None = None,
         training_instances: int | None = None,
         device: str | None = None,
+        input_shape: Sequence[int] | None = None,
         source: str = "the weights",
         ends: Ends | None = None,
     ) -> None:
         import_caffe()
         self._gpu = choose_gpu(device)
-        spec = read_prototxt(prototxt)
-        self._prototxt = Path(prototxt).read_text(encoding="utf-8")
-        self._ends = ends
+        file = read_file(prototxt, input_shape)
+        self._prototxt, self._ends = file.text, ends
         self._resolved, facts = resolved_facts(
-            spec, ends, name=name, preprocessing=preprocessing, labels=labels, training_instances=training_instances
+            file.spec,
+            ends,
+            name=name,
+            preprocessing=preprocessing,
+            labels=labels,
+            training_instances=training_instances,
         )
         _check_in_place(self._resolved)
         super().__init__(facts)
         arrays = check_weights(self._resolved, weights, source=source)
         use(self._gpu)
-        self._net = build(Path(prototxt), () if ends is None else ends.added)
+        self._net = build(file.text, str(prototxt), () if ends is None else ends.added)
         self._names = list(self._net.blobs)
         self._input = self._resolved.inputs[0]
         for layer, blobs in arrays.items():

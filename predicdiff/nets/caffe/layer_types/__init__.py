@@ -6,6 +6,7 @@ type takes one entry here and one of `torch_layers`; nothing else knows types by
 
 from __future__ import annotations
 
+import difflib
 import math
 
 from ....errors import LayerError
@@ -33,7 +34,10 @@ def type_of(layer: Layer) -> LayerType:
 
 def unknown_type(layer: str, kind: str) -> LayerError:
     """The exception for a layer of another type than those that are known here."""
-    hint = f"is not known here. Known types: {', '.join(['Input', *sorted(TYPES)])}."
+    known = {name.lower(): name for name in TYPES}
+    near = [known[name] for name in difflib.get_close_matches(kind.lower(), known)]
+    meant = f" Do you mean {' or '.join(near)}?" if near else ""
+    hint = f"is not known here.{meant} Known types: {', '.join(['Input', *sorted(TYPES)])}."
     if kind.endswith(READERS + JUDGES):
         hint = "belongs to training: give the net's deploy prototxt instead."
     return LayerError(f"layer {layer!r} is of type {kind!r}, which {hint}")
