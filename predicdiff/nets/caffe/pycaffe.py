@@ -153,8 +153,8 @@ class CaffeNet(BlobNet):
             return {blob: np.array(self._net.blobs[blob].data, np.float32) for blob in blobs}
 
     def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
-        _check_backwards(self._resolved)
         end = self._last(blob)
+        _check_backwards(self._resolved, self._net._layer_names[: end + 1])
         with self._lock:
             self._run(inputs[None], end)
             for other in self._net.blobs.values():
@@ -253,9 +253,14 @@ def _check_in_place(net: ResolvedNet) -> None:
                 )
 
 
-def _check_backwards(net: ResolvedNet) -> None:
-    """Refuse a gradient that Caffe gets wrong, of layers that overwrite in place what they still have to read."""
-    for step in net.steps:
+def _check_backwards(net: ResolvedNet, names: Sequence[str]) -> None:
+    """Refuse a gradient back through layers of which Caffe has none, or a wrong one where they work in place."""
+    for step in (step for step in net.steps if step.layer.name in names):
+        if not step.type.backward:
+            raise LayerError(
+                f"layer {step.layer.name!r} ({step.layer.type}) has no gradient in Caffe: want a blob before it, or "
+                "--engine torch."
+            )
         if not step.type.backward_in_place and step.layer.bottoms == step.layer.tops:
             raise LayerError(
                 f"layer {step.layer.name!r} ({step.layer.type}) works in place, and there Caffe's gradient is "

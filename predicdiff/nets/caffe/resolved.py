@@ -54,7 +54,7 @@ class Step:
     @property
     def workspace(self) -> int:
         """Elements that the layer needs besides its tops, at most."""
-        return self.columns or 2 * math.prod(self.shapes.tops[0])
+        return self.columns or 2 * max(map(math.prod, self.shapes.tops), default=0)
 
 
 @dataclass(frozen=True)

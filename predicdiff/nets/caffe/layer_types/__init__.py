@@ -12,14 +12,16 @@ from ....errors import LayerError
 from ...engine.geometry import Shape
 from ..fields import Fields
 from ..records import MOST_ELEMENTS, Layer
-from . import arrangements, values, windows
+from . import arrangements, elementwise, forks, summaries, values, windows
 from .base import LayerType, Shapes
 
 #: All types by name.
-TYPES: dict[str, LayerType] = {kind.name: kind for kind in (*arrangements.TYPES, *values.TYPES, *windows.TYPES)}
+TYPES: dict[str, LayerType] = {
+    kind.name: kind for room in (arrangements, elementwise, forks, summaries, values, windows) for kind in room.TYPES
+}
 
 #: How the names of types end that nets in training have: of those that read images, and of those that judge the output.
-READERS, JUDGES = ("Data",), ("Loss", "LossLayer", "Accuracy", "ArgMax")
+READERS, JUDGES = ("Data",), ("Loss", "LossLayer", "Accuracy")
 
 __all__ = ["READERS", "TYPES", "LayerType", "Shapes", "shapes", "type_of", "unknown_type"]
 

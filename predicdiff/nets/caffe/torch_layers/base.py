@@ -21,6 +21,11 @@ def settings_of(shapes: Shapes, top: int) -> Mapping[str, Any]:
     return shapes.settings
 
 
+def with_shape(shapes: Shapes, top: int) -> Mapping[str, Any]:
+    """The layer's settings, and the top's shape."""
+    return {**shapes.settings, "shape": shapes.tops[top]}
+
+
 def joining_all(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     """A place of the top may depend on anything."""
     return Whole()
