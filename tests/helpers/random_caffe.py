@@ -146,7 +146,8 @@ def of_windows(draw: st.DrawFn, kind: str, bottom: str, shape: tuple[int, ...], 
         dilation = draw(st.sampled_from([[1], [1], [2], [1, 3]]))
         out = group * draw(st.integers(1, 2))
         return layer(kind.title(), bottom, top, num_output=out, group=group, dilation=dilation, **sides)
-    return layer("Pooling", bottom, top, pool="MAX" if kind == "maximum" else "AVE", **sides)
+    rounded = draw(st.sampled_from(["CEIL", "FLOOR"]))
+    return layer("Pooling", bottom, top, pool="MAX" if kind == "maximum" else "AVE", round_mode=rounded, **sides)
 
 
 def weights(spec: NetSpec, generator: np.random.Generator, *, exact: bool = False) -> dict[str, list[np.ndarray]]:

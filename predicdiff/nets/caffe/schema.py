@@ -32,8 +32,8 @@ _RENAMED = {
 
 # A message's name, and below it its fields by type, each with its number; * marks repeated ones, ! required ones.
 # Defaults are left out: what a field means when it is not there is for the layers to say. An enum stands in the message
-# that uses it, or, like Phase, on its own. A layer's parameters behind clip_param and the old type BN are of Caffe's
-# forks, and so is what scales in BatchNormParameter.
+# that uses it, or, like Phase, on its own. Of forks, whose numbers differ, are ceil_mode, a layer's parameters behind
+# clip_param, the old type BN, and what scales in BatchNormParameter.
 _TABLE = """
 enum Phase: TRAIN 0, TEST 1
 
@@ -237,6 +237,7 @@ PoolingParameter
     bool: global_pooling 12
     enum RoundMode: CEIL 0, FLOOR 1
     RoundMode: round_mode 13
+    bool: ceil_mode 14
 PowerParameter
     float: power 1, scale 2, shift 3
 PReLUParameter

@@ -158,6 +158,27 @@ def test_crop(fields: dict[str, Any], wanted: np.ndarray, engine: str) -> None:
     np.testing.assert_array_equal(cropped.forward(X, ["top"])["top"], wanted.astype(np.float32))
 
 
+@pytest.mark.parametrize("method", ["MAX", "AVE"])
+@pytest.mark.parametrize("pad", [0, 1])
+def test_pooling_that_rounds_down(method: str, pad: int, engine: str) -> None:
+    """3 x 4 places, windows of 2 at every second one: rounded up there would be one window more along the rows."""
+    x, (kernel, stride) = draw((2, 2, 3, 4)) - 3, ((2, 2), (2, 2))
+    fields = {"kernel_size": 2, "stride": 2, "pad": pad, "round_mode": "FLOOR"}
+    pool = net_of(net(x.shape[1:], layer("Pooling", "data", "top", pool=method, **fields)), {}, engine=engine)
+    size = (1 + pad, 2 + pad)
+    wanted = np.stack([loops.pooling(image, method, kernel, stride, (pad, pad), size) for image in x])
+    assert pool.blobs["top"] == (2, *size)
+    np.testing.assert_allclose(pool.forward(x, ["top"])["top"], wanted, rtol=1e-6)
+    gradient = pool.gradient(x[0], blob="top", unit=(1, 0, 1))
+    step = np.zeros_like(x[0], np.float64)
+    for place in np.ndindex(*step.shape):
+        moved = x[0].astype(np.float64)
+        moved[place] += 1e-3
+        changed = loops.pooling(moved, method, kernel, stride, (pad, pad), size)[1, 0, 1]
+        step[place] = (changed - wanted[0, 1, 0, 1]) / 1e-3
+    np.testing.assert_allclose(gradient, step, atol=1e-3)
+
+
 def up_and_down(engine: str) -> Any:
     """A net that enlarges, slices, takes the larger of two parts, and crops to the size of its input."""
     spec = net(

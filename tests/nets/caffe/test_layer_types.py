@@ -68,10 +68,26 @@ def test_pooling_windows_cover_the_input_and_begin_inside(size: int, kernel: int
         assert top_shape((1, size, size), "Pooling", **fields) == (1, len(starts), len(starts))
 
 
+@given(size=st.integers(1, 14), kernel=st.integers(1, 5), stride=st.integers(1, 5), pad=st.integers(0, 4))
+@pytest.mark.parametrize("word", [{"round_mode": "FLOOR"}, {"ceil_mode": False}])
+def test_pooling_that_rounds_down_has_windows_within_the_padding(
+    word: dict[str, Any], size: int, kernel: int, stride: int, pad: int
+) -> None:
+    count = len(range(0, size + 2 * pad - kernel + 1, stride))
+    fields = {"kernel_size": kernel, "stride": stride, "pad": pad, **word}
+    if pad >= kernel or count == 0:
+        with pytest.raises(LayerError, match=r"(less than the kernel|larger than its input)"):
+            top_shape((1, size, size), "Pooling", **fields)
+    else:
+        assert top_shape((1, size, size), "Pooling", **fields) == (1, count, count)
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "wanted"),
     [
         ("Pooling", {"global_pooling": True}, (4, 1, 1)),
+        ("Pooling", {"global_pooling": True, "round_mode": "FLOOR"}, (4, 1, 1)),
+        ("Pooling", {"kernel_size": 3, "stride": 2, "ceil_mode": True}, (4, 3, 2)),
         ("InnerProduct", {"num_output": 7}, (7,)),
         ("InnerProduct", {"num_output": 7, "axis": 2}, (4, 7)),
         ("InnerProduct", {"num_output": 7, "axis": -1}, (4, 6, 7)),
@@ -192,7 +208,11 @@ def test_shapes_of_weights(kind: str, fields: dict[str, Any], shapes: tuple[Any,
         (layer("InnerProduct", "data", "a", num_output=2, axis=0), "axis = 0, which is the batch axis"),
         (layer("InnerProduct", "data", "a", num_output=2, axis=4), "axis = 4, want at most 3"),
         (layer("Pooling", "data", "a", pool="STOCHASTIC", kernel_size=2), "pool = STOCHASTIC, want MAX or AVE"),
-        (layer("Pooling", "data", "a", round_mode="FLOOR", kernel_size=2), "round_mode = FLOOR, want CEIL"),
+        (layer("Pooling", "data", "a", round_mode="DOWN", kernel_size=2), "round_mode = DOWN, want CEIL or FLOOR"),
+        (
+            layer("Pooling", "data", "a", round_mode="FLOOR", ceil_mode=True, kernel_size=2),
+            "has round_mode: FLOOR and ceil_mode: true, want one of them",
+        ),
         (layer("Pooling", "data", "a", global_pooling=True, kernel_size=2), "both global_pooling and a kernel"),
         (layer("Pooling", "data", "a", global_pooling=True, stride=2), "want pad 0 and stride 1"),
         (layer("Pooling", "data", "a"), "has no kernel_size"),

@@ -112,17 +112,18 @@ def test_a_map_one_column_wide_does_not_end_the_process() -> None:
 @settings(max_examples=150)
 @given(
     method=st.sampled_from(["MAX", "AVE"]), size=pairs(1, 8), kernel=pairs(1, 5), stride=pairs(1, 4), pad=pairs(0, 4),
-    layout=st.sampled_from(LAYOUTS),
+    layout=st.sampled_from(LAYOUTS), rounded=st.sampled_from(["CEIL", "FLOOR"]),
 )  # fmt: skip
-def test_pooling(method: str, size: Any, kernel: Any, stride: Any, pad: Any, layout: Any) -> None:
+def test_pooling(method: str, size: Any, kernel: Any, stride: Any, pad: Any, layout: Any, rounded: str) -> None:
     assume(all(p < k for p, k in zip(pad, kernel)))
-    out = [math.ceil((n + 2 * p - k) / s) + 1 for n, p, k, s in zip(size, pad, kernel, stride)]
+    whole = math.ceil if rounded == "CEIL" else math.floor
+    out = [whole((n + 2 * p - k) / s) + 1 for n, p, k, s in zip(size, pad, kernel, stride)]
     if any(pad):
         out = [o - 1 if (o - 1) * s >= n + p else o for o, n, p, s in zip(out, size, pad, stride)]
     assume(all(o >= 1 and (o - 1) * s < n + p for o, n, p, s in zip(out, size, pad, stride)))
     x = draw((2, 2, *size)) - 3  # negative, lest a padding of zeros pass for a maximum
     fields = {**both("kernel", kernel), **both("stride", stride), **both("pad", pad)}
-    top = run(x, layer("Pooling", "data", "top", pool=method, **fields), layout=layout)
+    top = run(x, layer("Pooling", "data", "top", pool=method, round_mode=rounded, **fields), layout=layout)
     check(top, [loops.pooling(image, method, kernel, stride, pad, tuple(out)) for image in x])
 
 

@@ -71,16 +71,17 @@ def _unfolded(seen: Shape, places: Shape, shapes: Shapes) -> int:
 
 
 def pooling(fields: Fields) -> Shapes:
-    """Windows over the far edge count: sizes are rounded up, and what lies outside is cut off."""
+    """Windows over the far edge count, but where sizes are rounded down; what lies outside is cut off."""
     channels, *size = fields.image()
     method = fields.choice("pool", "MAX", ("MAX", "AVE"))
-    fields.choice("round_mode", "CEIL", ("CEIL",))
+    floor = _rounds_down(fields)
     if fields.flag("global_pooling", False):
         return Shapes(((channels, 1, 1),), (), _global_pooling(fields, method, tuple(size)))
     kernel, stride, pad = fields.pair("kernel", least=1), fields.pair("stride", 1, least=1), fields.pair("pad", 0)
     if any(p >= k for p, k in zip(pad, kernel)):
         raise fields.error(f"has pad {by(pad)}, want less than the kernel {by(kernel)}")
-    top = [-((k - n - 2 * p) // s) + 1 for n, k, s, p in zip(size, kernel, stride, pad)]
+    beyond = [0 if floor else s - 1 for s in stride]
+    top = [(n + 2 * p - k + b) // s + 1 for n, k, s, p, b in zip(size, kernel, stride, pad, beyond)]
     if any(pad):
         top = [o - 1 if (o - 1) * s >= n + p else o for o, s, n, p in zip(top, stride, size, pad)]
     if any(o < 1 for o in top):
@@ -91,6 +92,15 @@ def pooling(fields: Fields) -> Shapes:
         )
     settings = {"method": method, "kernel": kernel, "stride": stride, "pad": pad, "size": tuple(top)}
     return Shapes(((channels, *top),), (), settings)
+
+
+def _rounds_down(fields: Fields) -> bool:
+    """Whether `round_mode` says so, or the forks' word for it, `ceil_mode`."""
+    mode = fields.choice("round_mode", "CEIL", ("CEIL", "FLOOR"))
+    ceil = fields.flag("ceil_mode", mode == "CEIL")
+    if fields.has("round_mode") and ceil != (mode == "CEIL"):
+        raise fields.error(f"has round_mode: {mode} and ceil_mode: {str(ceil).lower()}, want one of them")
+    return not ceil
 
 
 def _global_pooling(fields: Fields, method: str, size: tuple[int, ...]) -> dict[str, Any]:

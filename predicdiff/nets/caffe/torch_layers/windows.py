@@ -90,7 +90,8 @@ def pooling(
     # torch rounds as Caffe does, but takes no pad over half a kernel and no kernel over the padded input.
     if all(2 * p <= k <= n + 2 * p for p, k, n in zip(pad, kernel, x.shape[2:])):
         pool = functional.max_pool2d if method == "MAX" else functional.avg_pool2d
-        return pool(x, kernel, stride, pad, ceil_mode=True)
+        down = tuple((n + 2 * p - k) // s + 1 for n, p, k, s in zip(x.shape[2:], pad, kernel, stride))
+        return pool(x, kernel, stride, pad, ceil_mode=size != down)
     return _pool_padded(x, method, kernel, stride, pad, size)
 
 
