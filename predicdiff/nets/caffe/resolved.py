@@ -273,12 +273,19 @@ def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], sour
             "Give the weights that belong to this net."
         )
     stored = [np.shape(blob) for blob in blobs]
-    if len(stored) != len(wanted) or any(_bare(g) != _bare(w) for g, w in zip(stored, wanted)):
+    if len(stored) != len(wanted) or not all(map(_fits, stored, wanted)):
         raise WeightsError(
             f"layer {name!r} ({step.layer.type}) has weights of shape {_list(stored)} in {source}, the net wants "
             f"{_list(wanted)}. Give the weights that belong to this net."
         )
     return tuple(np.asarray(blob, np.float32).reshape(shape) for blob, shape in zip(blobs, wanted))
+
+
+def _fits(stored: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether a blob has the wanted shape, or the numbers of a vector along one of its axes, as forks' batch norms."""
+    if len(wanted) <= 1:
+        return [size for size in stored if size != 1] == [size for size in wanted if size != 1]
+    return _bare(stored) == _bare(wanted)
 
 
 def _bare(shape: Sequence[int]) -> tuple[int, ...]:
