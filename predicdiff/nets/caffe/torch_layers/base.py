@@ -52,6 +52,11 @@ def with_bias(weights: Tensors) -> tuple[Tensor, Tensor | None]:
     return weights[0], weights[1] if len(weights) > 1 else None
 
 
+def wide(x: Tensor) -> Tensor:
+    """Values of half precision as float32, so that sums of their products are rounded once."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 @dataclass(frozen=True)
 class Filters:
     """A convolution's or linear layer's weights in one order, with the outputs first, and what is made of such.

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ...engine.graph import Dependence, Pointwise, Whole
 from ..resolved import Step
-from .base import Tensors, TorchLayer, placewise
+from .base import Tensors, TorchLayer, placewise, wide
 from .values import along, scale
 
 
@@ -41,9 +41,9 @@ def _affine(weights: Tensors, **settings: Any) -> tuple[Tensor, Tensor]:
 
 def normalize(bottoms: Tensors, weights: Tensors, *, across: bool, eps: float) -> Tensor:
     """Divided by the root of the sum of squares, of all places or of each, then scaled."""
-    x = bottoms[0]
+    x = wide(bottoms[0])
     total = x.square().sum(tuple(range(1, x.dim())) if across else 1, keepdim=True)
-    return x / (total + eps).sqrt() * along(weights[0], x, 0)
+    return (x / (total + eps).sqrt() * along(weights[0], x, 0)).to(bottoms[0].dtype)
 
 
 def _of_each_place(step: Step, weights: Tensors, device: torch.device) -> Dependence:

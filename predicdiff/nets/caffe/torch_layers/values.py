@@ -11,7 +11,7 @@ from torch.nn import functional
 from ...engine.geometry import reaches
 from ...engine.graph import Dependence, Functions, Local, Pointwise, Whole
 from ..resolved import Step
-from .base import Filters, Tensors, TorchLayer, filter_size, placewise, with_bias, with_shape
+from .base import Filters, Tensors, TorchLayer, filter_size, placewise, wide, with_bias, with_shape
 
 #: Elements of maps that a processor's cache is taken to hold.
 CACHED = 2**16
@@ -119,20 +119,20 @@ def lrn(
 
 
 def _lrn(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))  # sums, of whatever products were rounded to
-    squares = wide * wide
+    values = wide(x)
+    squares = values * values
     total = squares.clone()
     for shift in range(1, min(size // 2, x.shape[1] - 1) + 1):
         total[:, shift:] += squares[:, :-shift]
         total[:, :-shift] += squares[:, shift:]
-    return _divided(wide, total.mul_(alpha / size).add_(k), beta).to(x.dtype)
+    return _divided(values, total.mul_(alpha / size).add_(k), beta).to(x.dtype)
 
 
 def _lrn_within(piece: Tensor, size: int, alpha: float, beta: float) -> Tensor:
     """Of pieces that have what lies around them, 0 beyond the border: by the mean square of ``size x size`` places."""
-    wide, around = piece.to(torch.promote_types(piece.dtype, torch.float32)), size // 2
-    inside = wide[:, :, around : wide.shape[2] - around, around : wide.shape[3] - around]
-    total = functional.avg_pool2d(wide * wide, size, 1).mul_(alpha).add_(1)
+    values, around = wide(piece), size // 2
+    inside = values[:, :, around : values.shape[2] - around, around : values.shape[3] - around]
+    total = functional.avg_pool2d(values * values, size, 1).mul_(alpha).add_(1)
     return _divided(inside, total, beta).to(piece.dtype)
 
 
@@ -159,13 +159,13 @@ def mvn(
     bottoms: Tensors, weights: Tensors, *, across: bool, divide: bool, eps: float, shape: tuple[int, ...]
 ) -> Tensor:
     """Mean taken out of each map, or of all of them, and divided by the deviation."""
-    x = bottoms[0].reshape(len(bottoms[0]), *shape)
+    x = wide(bottoms[0]).reshape(len(bottoms[0]), *shape)
     axes = (1, 2, 3) if across else (2, 3)
-    centred = x - x.mean(axes, keepdim=True)
-    if not divide:
-        return centred
-    variance = centred.square().mean(axes, keepdim=True)
-    return centred / (variance.clamp(min=LEAST).sqrt() + eps)
+    result = x - x.mean(axes, keepdim=True)
+    if divide:
+        variance = result.square().mean(axes, keepdim=True)
+        result = result / (variance.clamp(min=LEAST).sqrt() + eps)
+    return result.to(bottoms[0].dtype)
 
 
 def softmax(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
