@@ -23,6 +23,20 @@ TYPES: dict[str, LayerType] = {
 #: How the names of types end that nets in training have: of those that read images, and of those that judge the output.
 READERS, JUDGES = ("Data",), ("Loss", "LossLayer", "Accuracy")
 
+#: Types of BVLC's Caffe that are not known here, since they make nothing of a single image, and what to do.
+REFUSED = {
+    "BatchReindex": "picks among the images of a batch: want a net that answers for each image",
+    "Embed": "reads the numbers of words: want a net that reads images",
+    "Filter": "drops some of the images of a batch: want a net that answers for each image",
+    "HDF5Output": "writes a file: want the net without it",
+    "Im2col": "is a part of Convolution: want that layer in its place",
+    "LSTM": "reads a sequence: want a net that reads images",
+    "LSTMUnit": "reads a sequence: want a net that reads images",
+    "Parameter": "hands its weights on: want them among those of the layer that reads them",
+    "Python": "is code of its own: want Caffe's own layers in its place",
+    "RNN": "reads a sequence: want a net that reads images",
+}
+
 __all__ = ["READERS", "TYPES", "LayerType", "Shapes", "shapes", "type_of", "unknown_type"]
 
 
@@ -35,6 +49,8 @@ def type_of(layer: Layer) -> LayerType:
 
 def unknown_type(layer: str, kind: str) -> LayerError:
     """The exception for a layer of another type than those that are known here."""
+    if kind in REFUSED:
+        return LayerError(f"layer {layer!r} is of type {kind!r}, which {REFUSED[kind]}.")
     hint = f"is not known here. Known types: {', '.join(['Input', *sorted(TYPES)])}."
     if kind.endswith(READERS + JUDGES):
         hint = "belongs to training: give the net's deploy prototxt instead."
