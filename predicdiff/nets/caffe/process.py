@@ -16,18 +16,28 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import DependencyError, FormatError, LayerError, SettingsError
 
-#: Builds a net in a process that may end, which is how Caffe says no. Of pycaffe the compiled part is enough.
+#: Builds a net in a process that may end, which is how Caffe says no, then gives it one image and two: tells the blob
+#: that is not twice as long. Of pycaffe the compiled part is enough.
 TRIAL = """
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("_caffe", sys.argv[1])
 caffe = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(caffe)
 caffe.set_mode_cpu()
-caffe.Net(sys.argv[2], 1)
+net = caffe.Net(sys.argv[2], 1)
+print("built", flush=True)
+def shapes(count):
+    for blob in (net._blobs[i] for i in net._inputs):
+        blob.reshape(count, *list(blob.shape)[1:])
+    net.reshape()
+    return [list(blob.shape) for blob in net._blobs]
+one, two = shapes(1), shapes(2)
+joint = [name for name, a, b in zip(net._blob_names, one, two) if [2, *a] != [*b[:1], 1, *b[1:]]]
+print("joins", *joint[:1])
 """
 #: A function that only builds with CUDA have: caffe::caffe_gpu_memcpy(unsigned long, void const*, void*).
 OF_CUDA = "_ZN5caffe15caffe_gpu_memcpyEmPKvPv"
@@ -103,8 +113,8 @@ def use(gpu: int | None) -> None:
         caffe.set_mode_gpu()
 
 
-def build(prototxt: Path) -> Any:
-    """A `caffe.Net` in which gradients reach the input, without weights.
+def build(prototxt: Path) -> tuple[Any, str | None]:
+    """A `caffe.Net` in which gradients reach the input, without weights; and why it takes one image at a time, if so.
 
     Raises
     ------
@@ -115,10 +125,10 @@ def build(prototxt: Path) -> Any:
     """
     caffe = import_caffe()
     with text_file(_with_gradients(prototxt)) as path:
-        reason = _objection(Path(path).read_text())
-        if reason is not None:
-            raise LayerError(f"Caffe can't build {prototxt}: {reason} Or take --engine torch.")
-        return caffe.Net(path, caffe.TEST)
+        trial = _tried(Path(path).read_text())
+        if trial.objection is not None:
+            raise LayerError(f"Caffe can't build {prototxt}: {trial.objection} Or take --engine torch.")
+        return caffe.Net(path, caffe.TEST), trial.alone
 
 
 @contextmanager
@@ -157,19 +167,28 @@ def _with_gradients(prototxt: Path) -> str:
     return text
 
 
+class Trial(NamedTuple):
+    """What Caffe says when it can't build a net, and when it can't give it two images; None where it can."""
+
+    objection: str | None
+    alone: str | None
+
+
 @functools.lru_cache(maxsize=None)
-def _objection(text: str) -> str | None:
-    """What Caffe says when it can't build a net; None if it can."""
+def _tried(text: str) -> Trial:
+    """What becomes of a net in a process of its own."""
     with text_file(text) as path:
         tried = subprocess.run(
             [sys.executable, "-c", TRIAL, import_caffe()._caffe.__file__, path],
             env={**os.environ, "GLOG_minloglevel": "2"},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             check=False,
         )
+    said = tried.stdout.decode(errors="replace").splitlines()
     if tried.returncode == 0:
-        return None
+        joint = said[-1].partition(" ")[2]
+        return Trial(None, f"blob {joint!r} joins the images of a batch." if joint else None)
     fatal = re.search(r"^F.*?\] (.*)$", tried.stderr.decode(errors="replace"), re.MULTILINE)
-    return fatal.group(1).strip() if fatal else f"its process ended with status {tried.returncode}."
+    words = fatal.group(1).strip() if fatal else f"its process ended with status {tried.returncode}."
+    return Trial(None, words) if "built" in said else Trial(words, None)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import LayerError
+from ...errors import InputWarning, LayerError, warn
 from ...protocols import Unit
 from ...units import as_map, lookup, read
 from ...windows import SidesLike, paste
@@ -88,7 +88,14 @@ class CaffeNet(BlobNet):
         )
         arrays = check_weights(self._resolved, weights, source=source)
         use(self._gpu)
-        self._net = build(Path(prototxt))
+        self._net, why_alone = build(Path(prototxt))
+        if why_alone is not None:
+            self.alone = True
+            warn(
+                f"{prototxt}: Caffe can't run this net on several images at once ({why_alone.rstrip('.')}), so each is "
+                "computed alone, which is slow: want 0 first in the shapes of Reshape layers.",
+                InputWarning,
+            )
         self._names = list(self._net.blobs)
         self._input = self._resolved.inputs[0]
         for layer, blobs in arrays.items():

@@ -19,7 +19,8 @@ from helpers.records import layer, net  # noqa: E402
 from helpers.small_net import SHAPE, definition, images, make, weights  # noqa: E402
 
 from predicdiff.algorithm import explain  # noqa: E402
-from predicdiff.errors import BlobError, LayerError, SettingsError, WeightsError  # noqa: E402
+from predicdiff.errors import BlobError, InputWarning, LayerError, SettingsError, WeightsError  # noqa: E402
+from predicdiff.nets.caffe.layer_types import JUDGES, READERS, REFUSED, TYPES  # noqa: E402
 from predicdiff.nets.caffe.pycaffe import CaffeNet  # noqa: E402
 from predicdiff.nets.zoo import load_net  # noqa: E402
 from predicdiff.samplers import MarginalSampler  # noqa: E402
@@ -179,6 +180,27 @@ def test_in_place_on_what_another_layer_reads_would_end_the_process() -> None:
     )
     with pytest.raises(LayerError, match=r"'late' .* works in place on blob 'a', which another layer reads"):
         net_of(spec, {}, engine="caffe")
+
+
+@pytest.mark.parametrize(("dims", "why"), [([1, -1], "'r' joins the images"), ([1, 24], "Check failed")])
+def test_a_net_for_one_image_is_given_one_at_a_time(dims: list[int], why: str) -> None:
+    """Of two images the first makes a blob of 1 x 48 in Caffe, the second ends the process."""
+    spec = net((2, 3, 4), layer("Reshape", "data", "r", shape={"dim": dims}), layer("Power", "r", "twice", scale=2.0))
+    with pytest.warns(InputWarning, match=rf"on several images at once \(.*{why}.*\), so each is computed alone"):
+        reshaped = net_of(spec, {}, engine="caffe")
+    x, patches = images(2, 3, 4), images(2, 2, 2, 1, 1, seed=3)
+    np.testing.assert_array_equal(
+        reshaped.forward(np.stack([x, -x]), ["twice"])["twice"], 2 * np.stack([x, -x]).reshape(2, 24)
+    )
+    value = reshaped.evaluate(x, np.array([[0, 0], [2, 3]]), patches, blob="twice", units=[(23,), (0,)], batch_size=4)
+    np.testing.assert_array_equal(value[1, :, 0], 2 * patches[1, :, 1, 0, 0])
+    np.testing.assert_array_equal(value[1, :, 1], [2 * x[0, 0, 0]] * 2)
+
+
+def test_every_type_of_caffe_has_an_answer() -> None:
+    """Known, of training, or a sentence."""
+    unknown = set(caffe.layer_type_list()) - {*TYPES, *REFUSED}
+    assert {kind for kind in unknown if not kind.endswith(READERS + JUDGES)} == {"Input"}
 
 
 def test_weights_that_do_not_fit() -> None:
