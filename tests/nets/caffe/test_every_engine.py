@@ -12,7 +12,7 @@ from helpers.formulas import X, draw
 from helpers.functions import FORKS, OFFICIAL, SHAPE, Case
 from helpers.records import layer, net
 
-from predicdiff.errors import LayerError
+from predicdiff.errors import BlobError, LayerError
 
 pytestmark = needed
 
@@ -77,6 +77,13 @@ def test_largest_values_of_equals_the_later_first(fields: dict[str, Any], wanted
     largest = net_of(net(EQUALS.shape, layer("ArgMax", "data", "top", **fields)), {}, engine=engine)
     value = largest.forward(EQUALS[None], ["top"])["top"][0]
     np.testing.assert_array_equal(value, wanted)
+
+
+def test_an_index_has_no_gradient_and_is_in_the_way_of_none(engine: str) -> None:
+    made = net_of(net(SHAPE, layer("Power", "data", "a", scale=3.0), layer("ArgMax", "a", "index")), {}, engine=engine)
+    assert made.gradient(draw(SHAPE), blob="a", unit=(0, 1, 2))[0, 1, 2] == 3
+    with pytest.raises((BlobError, LayerError), match="has no gradient"):
+        made.gradient(draw(SHAPE), blob="index", unit=0)
 
 
 @pytest.mark.parametrize("kind", ["BNLL", "Clip", "Exp", "Log", "Swish", "ELU", "MVN", "TanH"])
