@@ -25,8 +25,8 @@ OFFICIAL = (
     *EXACT, "mean", "lrn", "norm", "product", "prelu", "elu", "global", "flatten", "slice of columns", "absolute",
     "softplus", "clip", "swish", "lrn within", "reduction", "pyramid", "tile", "gate",
 )  # fmt: skip
-#: These, its forks', and one of whose gradient Caffe leaves out what eps adds.
-ALL = (*OFFICIAL, "mvn", "depthwise", "relu6", "shuffle", "normalize", "bn", "scaling norm", "permute")
+#: These, its forks', and those of which Caffe has no gradient, or one that leaves out what eps adds.
+ALL = (*OFFICIAL, "largest", "mvn", "depthwise", "relu6", "shuffle", "normalize", "bn", "scaling norm", "permute")
 
 
 @st.composite
@@ -70,6 +70,9 @@ def of_kind(draw: st.DrawFn, kind: str, bottom: str, blobs: dict[str, tuple[int,
         operation = draw(st.sampled_from(["SUM", "ASUM", "SUMSQ", "MEAN"]))
         fields = {"axis": draw(st.integers(2, 3)), "operation": operation, "coeff": 0.25}
         return layer("Reduction", bottom, top, **fields) if len(shape) == 3 else None
+    if kind == "largest":
+        fields = {"axis": draw(st.integers(1, len(shape))), "out_max_val": True}
+        return layer("ArgMax", bottom, top, top_k=draw(st.integers(1, shape[fields["axis"] - 1])), **fields)
     if kind in ("tile", "permute") and len(shape) == 3:
         if kind == "tile":
             return layer("Tile", bottom, top, axis=draw(st.integers(1, 3)), tiles=draw(st.integers(1, 2)))

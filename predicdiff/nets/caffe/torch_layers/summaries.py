@@ -27,12 +27,18 @@ def reduction(bottoms: Tensors, weights: Tensors, *, axis: int, operation: str, 
 
 def arg_max(bottoms: Tensors, weights: Tensors, *, axis: int | None, most: int, values: bool, shape: Any) -> Tensor:
     """Indices of the largest values, of equals the later one first, as in Caffe; or these values, or both."""
-    x = bottoms[0].flatten(1) if axis is None else bottoms[0]
-    along = 1 if axis is None else axis + 1
-    ordered, order = x.flip(along).sort(dim=along, descending=True, stable=True)
-    largest, indices = ordered.narrow(along, 0, most), x.shape[along] - 1 - order.narrow(along, 0, most)
-    found = [largest] if values and axis is not None else [indices.to(x.dtype), largest][: 1 + values]
-    return torch.cat(found, 1).reshape(len(x), *shape)
+    if axis is None:
+        both = _largest(bottoms[0].flatten(1), 1, most)
+        return torch.cat(both[: 1 + values], 1).reshape(-1, *shape)
+    indices, largest = _largest(bottoms[0], axis + 1, most)
+    return largest if values else indices
+
+
+def _largest(x: Tensor, along: int, most: int) -> tuple[Tensor, Tensor]:
+    """Indices and values."""
+    values, order = x.flip(along).sort(dim=along, descending=True, stable=True)
+    indices = x.shape[along] - 1 - order.narrow(along, 0, most)
+    return indices.to(x.dtype), values.narrow(along, 0, most)
 
 
 def pyramid(bottoms: Tensors, weights: Tensors, *, levels: Sequence[Mapping[str, Any]], shape: Any) -> Tensor:
