@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,8 @@ from ...windows import SidesLike, paste
 from ..arrays import hash_of
 from ..base import BlobNet
 from ..preprocessing import Preprocessing
-from .process import build, choose_gpu, import_caffe, text_file, use
+from .foreign import ForeignTypes
+from .process import Built, build, check_passes, choose_gpu, import_caffe, text_file, use
 from .prototxt import read_prototxt
 from .resolved import ResolvedNet, check_weights, definition, resolve
 
@@ -79,7 +81,14 @@ class CaffeNet(BlobNet):
         self._gpu = choose_gpu(device)
         spec = read_prototxt(prototxt)
         self._prototxt = Path(prototxt).read_text(encoding="utf-8")
-        self._resolved = resolve(spec)
+
+        @functools.lru_cache(maxsize=None)
+        def built() -> Built:
+            use(self._gpu)
+            return build(Path(prototxt))
+
+        foreign = ForeignTypes(lambda: built().net)
+        self._resolved = resolve(spec, foreign)
         _check_in_place(self._resolved)
         super().__init__(
             self._resolved.facts(
@@ -87,8 +96,10 @@ class CaffeNet(BlobNet):
             )
         )
         arrays = check_weights(self._resolved, weights, source=source)
-        use(self._gpu)
-        self._net, why_alone = build(Path(prototxt))
+        self._net, self._text, why_alone = built()
+        self._foreign = foreign.met
+        if self._foreign:
+            check_passes(self._text, str(prototxt), self._gpu)
         if why_alone is not None:
             self.alone = True
             warn(
@@ -162,6 +173,8 @@ class CaffeNet(BlobNet):
     def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
         end = self._last(blob)
         _check_backwards(self._resolved, self._net._layer_names[: end + 1])
+        if self._foreign:
+            check_passes(self._text, f"net {self.name!r}", self._gpu, end)
         with self._lock:
             self._run(inputs[None], end)
             for other in self._net.blobs.values():

@@ -12,7 +12,7 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -152,13 +152,15 @@ class ResolvedNet:
         return self.values[blob]
 
 
-def resolve(spec: NetSpec) -> ResolvedNet:
+def resolve(spec: NetSpec, kind_of: Callable[[Layer], LayerType] = type_of) -> ResolvedNet:
     """Work out every shape of a net by Caffe's rules.
 
     Parameters
     ----------
     spec : NetSpec
         Layer records, as `prototxt.read_prototxt` gives them.
+    kind_of : callable
+        From a layer to its type; by default one of those that are known.
 
     Raises
     ------
@@ -177,11 +179,12 @@ def resolve(spec: NetSpec) -> ResolvedNet:
     for layer in spec.layers:
         reads = _reads(layer, values)
         bottoms = tuple(sizes[value] for value in reads)
-        layer_shapes = shapes(layer, bottoms)
+        kind = kind_of(layer)
+        layer_shapes = shapes(layer, bottoms, kind)
         for i, (top, shape) in enumerate(zip(layer.tops, layer_shapes.tops)):
             _check_top(layer, i, top, shape, values, bottoms)
         writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
-        steps.append(Step(layer, type_of(layer), reads, writes, bottoms, layer_shapes))
+        steps.append(Step(layer, kind, reads, writes, bottoms, layer_shapes))
         sizes.extend(layer_shapes.tops)
         values.update(zip(layer.tops, writes))
     _check_names(steps)

@@ -84,7 +84,7 @@ def test_gradients_reach_the_input_whatever_the_file_says(tmp_path: Path) -> Non
         DATA
         + ' force_backward: false layer { name: "a" type: "Power" bottom: "data" top: "a" power_param { scale: 3 } }'
     )
-    net, _ = build(written(tmp_path, text))
+    net = build(written(tmp_path, text)).net
     net.forward()
     net.blobs["a"].diff[...] = 1
     net.backward()

@@ -29,11 +29,11 @@ REFUSED = {
     "Embed": "reads the numbers of words: want a net that reads images",
     "Filter": "drops some of the images of a batch: want a net that answers for each image",
     "HDF5Output": "writes a file: want the net without it",
-    "Im2col": "is a part of Convolution: want that layer in its place",
+    "Im2col": "is a part of Convolution: want that layer in its place, or --engine caffe",
     "LSTM": "reads a sequence: want a net that reads images",
     "LSTMUnit": "reads a sequence: want a net that reads images",
-    "Parameter": "hands its weights on: want them among those of the layer that reads them",
-    "Python": "is code of its own: want Caffe's own layers in its place",
+    "Parameter": "hands its weights on: want them among those of the layer that reads them, or --engine caffe",
+    "Python": "is code of its own: want Caffe's own layers in its place, or --engine caffe",
     "RNN": "reads a sequence: want a net that reads images",
 }
 
@@ -51,26 +51,29 @@ def unknown_type(layer: str, kind: str) -> LayerError:
     """The exception for a layer of another type than those that are known here."""
     if kind in REFUSED:
         return LayerError(f"layer {layer!r} is of type {kind!r}, which {REFUSED[kind]}.")
-    hint = f"is not known here. Known types: {', '.join(['Input', *sorted(TYPES)])}."
+    known = ", ".join(["Input", *sorted(TYPES)])
+    hint = f"is not known here. Known types: {known}. Or take --engine caffe, if your Caffe has it."
     if kind.endswith(READERS + JUDGES):
         hint = "belongs to training: give the net's deploy prototxt instead."
     return LayerError(f"layer {layer!r} is of type {kind!r}, which {hint}")
 
 
-def shapes(layer: Layer, bottoms: tuple[Shape, ...]) -> Shapes:
+def shapes(layer: Layer, bottoms: tuple[Shape, ...], kind: LayerType | None = None) -> Shapes:
     """Shapes of a layer's tops and weights, and its settings.
 
     Parameters
     ----------
     layer : Layer
     bottoms : tuple of shapes, without the batch axis
+    kind : LayerType, optional
+        By default the one that is known by this name.
 
     Raises
     ------
     LayerError
         If the type is unknown, or the parameters contradict each other or the bottoms.
     """
-    kind = type_of(layer)
+    kind = kind or type_of(layer)
     fields = Fields(layer, bottoms, kind.parameters)
     if not kind.several_tops and len(layer.tops) != 1:
         raise fields.error(f"has {len(layer.tops)} tops, want 1")
