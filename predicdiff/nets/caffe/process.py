@@ -136,22 +136,22 @@ class Built(NamedTuple):
     alone: str | None
 
 
-def build(prototxt: Path) -> Built:
-    """A `caffe.Net` in which gradients reach the input, without weights.
+def build(text: str, name: str) -> Built:
+    """A `caffe.Net` of a prototxt's text in which gradients reach the input, without weights; ``name`` is for messages.
 
     Raises
     ------
     FormatError
-        If Caffe can't read the file.
+        If this Caffe can't read the text.
     LayerError
         If Caffe can't build the net, in its own words.
     """
     caffe = import_caffe()
-    text = _with_gradients(prototxt)
+    text = _with_gradients(text, name)
     with text_file(text) as path:
         trial = _tried(text)
         if trial.objection is not None:
-            raise LayerError(f"Caffe can't build {prototxt}: {trial.objection} Or take --engine torch.")
+            raise LayerError(f"Caffe can't build {name}: {trial.objection} Or take --engine torch.")
         return Built(caffe.Net(path, caffe.TEST), text, trial.alone)
 
 
@@ -183,19 +183,21 @@ def text_file(text: str) -> Iterator[str]:
         yield str(path)
 
 
-def _with_gradients(prototxt: Path) -> str:
-    """The file's text, ``force_backward`` set."""
+def _with_gradients(text: str, name: str) -> str:
+    """The text with ``force_backward`` set."""
     from caffe.proto import caffe_pb2
     from google.protobuf import text_format
 
     message = caffe_pb2.NetParameter()
     try:
-        text_format.Merge(prototxt.read_text(encoding="utf-8"), message)
+        text_format.Merge(text, message)
     except text_format.ParseError as error:
-        raise FormatError(f"{prototxt}: this Caffe can't read it ({error}): want a deploy prototxt for it.") from None
+        raise FormatError(
+            f"{name}: this Caffe can't read it ({error}): want a prototxt for it, or --engine torch."
+        ) from None
     message.force_backward = True
-    text: str = text_format.MessageToString(message)
-    return text
+    with_gradients: str = text_format.MessageToString(message)
+    return with_gradients
 
 
 class Trial(NamedTuple):

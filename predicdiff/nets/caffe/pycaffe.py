@@ -20,7 +20,7 @@ from ..base import BlobNet
 from ..preprocessing import Preprocessing
 from .foreign import ForeignTypes
 from .process import Built, build, check_passes, choose_gpu, import_caffe, text_file, use
-from .prototxt import read_prototxt
+from .prototxt import read_file
 from .resolved import ResolvedNet, check_weights, definition, resolve
 
 
@@ -33,7 +33,7 @@ class CaffeNet(BlobNet):
     Parameters
     ----------
     prototxt : path
-        Read by Caffe itself, and by us.
+        Read by us, and handed to Caffe as a net in use, without what belongs to training.
     weights : {layer: list of arrays}
         From `caffemodel.read_caffemodel`; copied.
     preprocessing : Preprocessing, optional
@@ -45,6 +45,8 @@ class CaffeNet(BlobNet):
         By default 1,281,167.
     device : {"cpu", "cuda", "cuda:N"}, optional
         By default a GPU if there is one and this Caffe can use it.
+    input_shape : (C, H, W), optional
+        As for `prototxt.parse_file`.
     source : str
         Name of the weights' file, for messages.
 
@@ -75,20 +77,21 @@ class CaffeNet(BlobNet):
         labels: Sequence[str] | None = None,
         training_instances: int | None = None,
         device: str | None = None,
+        input_shape: Sequence[int] | None = None,
         source: str = "the weights",
     ) -> None:
         import_caffe()
         self._gpu = choose_gpu(device)
-        spec = read_prototxt(prototxt)
-        self._prototxt = Path(prototxt).read_text(encoding="utf-8")
+        file = read_file(prototxt, input_shape)
+        self._prototxt = file.text
 
         @functools.lru_cache(maxsize=None)
         def built() -> Built:
             use(self._gpu)
-            return build(Path(prototxt))
+            return build(file.text, str(prototxt))
 
         foreign = ForeignTypes(lambda: built().net)
-        self._resolved = resolve(spec, foreign)
+        self._resolved = resolve(file.spec, foreign)
         _check_in_place(self._resolved)
         super().__init__(
             self._resolved.facts(
