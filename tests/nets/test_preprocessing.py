@@ -214,6 +214,8 @@ def test_pixels_are_rgb_whatever_the_nets_order() -> None:
         ({"mean": np.zeros((1, 10, 14))}, r"the mean has the shape \(1, 10, 14\)"),
         ({"mean": np.zeros((3, 10, 13))}, r"the mean has the shape \(3, 10, 13\).*at least as large as the input"),
         ({"mean": np.zeros((3, 9, 20))}, r"the mean has the shape \(3, 9, 20\)"),
+        ({"mean": np.zeros((1, *SHAPE))}, r"the mean has the shape .* Take its first element, mean\[0\]"),
+        ({"mean": np.zeros((10, 14, 3))}, r"the mean has the shape .* looks like \(H, W, C\): transpose it"),
     ],
 )
 def test_settings_that_do_not_fit_the_net(settings_: dict, message: str) -> None:

@@ -123,10 +123,11 @@ def read_mean(path: PathLike) -> np.ndarray:
             raise FormatError(f"want a mean (.binaryproto or .npy), found {kind}.")
         else:
             mean = _read_blob(file, 0, size)
-        return _as_mean(mean)
+        return as_mean(mean)
 
 
-def _as_mean(mean: np.ndarray) -> np.ndarray:
+def as_mean(mean: np.ndarray) -> np.ndarray:
+    """A mean without the axes of length 1 that Caffe's tools put around it; a FormatError if its shape is no mean's."""
     shape = mean.shape
     if len(shape) == 4 and shape[0] == 1:
         mean = mean[0]

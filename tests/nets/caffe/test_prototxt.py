@@ -209,7 +209,7 @@ def test_inputs_without_the_batch_axis(text: str, inputs: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('input: "a"', r"has 1 inputs \['a'\], and 0 shapes for them"),
+        ('input: "a"', r"input 'a' has no shape: give it, such as --input-shape 3,224,224"),
         ('input: "a" input_dim: 1', "has 1 input_dim, want 4 for each input"),
         ('input: "a" input_shape { dim: 1 } input_shape { dim: 1 }', r"has 1 inputs \['a'\], and 2 shapes"),
         ('input: "a" input_shape { }', r"input 'a' has shape \(\), want at least one axis"),
@@ -225,8 +225,8 @@ def test_inputs_without_the_batch_axis(text: str, inputs: dict[str, Any]) -> Non
         ),
         ("", "has no input: want a layer of type Input"),
         ("layer { type: 'ReLU' }", "has no input: want a layer of type Input"),
-        ("layer { name: 'd' type: 'Data' }", "reads its images through layer 'd' of type Data, .* deploy prototxt"),
-        ("layers { name: 'd' type: IMAGE_DATA }", "reads its images through layer 'd' of type ImageData"),
+        ("layer { name: 'd' type: 'Data' }", r"layer 'd' \(Data\) reads its images .* no crop_size.*--input-shape 3,2"),
+        ("layers { name: 'd' type: IMAGE_DATA }", r"layer 'd' \(ImageData\) reads its images from elsewhere"),
     ],
 )
 def test_inputs_that_are_none(text: str, message: str) -> None:
@@ -245,7 +245,13 @@ def test_inputs_that_are_none(text: str, message: str) -> None:
         ),
         ("layer { tpye: 'ReLU' }", 'line 2, column 9: .* no field named "tpye". Is it type?'),
         ("layr { }", 'line 2, column 1: .* no field named "layr". Is it layer or layers'),
-        ("net: 'train_val.prototxt'", 'line 2, .* no field named "net". Is it a solver\'s prototxt'),
+        ("net: 'a/train_val.prototxt'", "is a solver's prototxt: want the net's, a/train_val.prototxt, which it names"),
+        ("base_lr: 1 train_net: 'a'", "is a solver's prototxt: want the net's, the definition that stands in it"),
+        (
+            "layers { name: 'a' type: 'TanH' }",
+            'line 2, .*`layer { }`, the new .* type: "TanH", .* old one, want type: TANH',
+        ),
+        ("layer { type: SOFTMAX_LOSS }", 'line 2, .*, want type: "SoftmaxWithLoss", in quotes'),
         ("layer { type: 'ReLU' relu_param { engine: GPU } }", "line 2, .*ReLUParameter.Engine"),
         ("layer { type: 'ReLU' ", "line 2, "),
         ("layer { type: ReLU }", "line 2, column 15: "),
@@ -271,21 +277,21 @@ def test_what_caffe_refuses_too(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layer { name: 'p' type: 'Permute' permute_param { order: 0 } }", "layer 'p' is of type 'Permute'"),
+        ("layer { name: 'u' type: 'Upsample' upsample_param { scale: 2 } }", "layer 'u' is of type 'Upsample'"),
         (
-            "layer { name: 'n' type: 'Normalize' norm_param { scale_filler { type: 'a' } } }",
-            "layer 'n' is of type 'Norm",
+            "layer { name: 'r' type: 'ROIPooling' roi_pooling_param { filler { type: 'a' } } }",
+            "layer 'r' is of type 'ROIP",
         ),
         (
             "layer { name: 'n' type: 'Norm' } layer { type: 'ReLU' } layer { type: 'ReLU' x: 1 }",
             "layer 'n' is of type 'Norm'",
         ),
-        ("layers { name: 'd' type: BN }", "layer 'd' is of type 'BN'"),
+        ("layers { name: 'd' type: UPSAMPLE }", "layer 'd' is of type 'UPSAMPLE'"),
         ("layers { name: 'd' type: 40 }", "layer 'd' is of type '40'"),
     ],
 )
 def test_layers_of_another_caffe_are_named(text: str, message: str) -> None:
-    refused(INPUT + text, message + ".*, which is not known here. Known types: Input, BatchNorm, .*TanH", LayerError)
+    refused(INPUT + text, message + ".*, which is not known here. Known types: Input, AbsVal, .*Tile", LayerError)
 
 
 def test_layers_of_another_caffe_that_only_training_uses_are_not_blamed() -> None:
