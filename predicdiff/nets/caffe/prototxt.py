@@ -155,7 +155,8 @@ def _record(kind: str, layer: Any) -> Layer:
     if not kind:
         raise LayerError(f"layer {layer.name!r} has no type.")
     params = {field.name: _plain(field, value) for field, value in layer.ListFields() if field.name.endswith("_param")}
-    return Layer(layer.name, kind, tuple(layer.bottom), tuple(layer.top), params)
+    shared = tuple(param if isinstance(param, str) else param.name for param in layer.param)
+    return Layer(layer.name, kind, tuple(layer.bottom), tuple(layer.top), params, shared if any(shared) else ())
 
 
 def _plain(field: Any, value: Any) -> Any:
