@@ -262,7 +262,27 @@ def check_weights(
     WeightsError
         If a layer has no weights, or they have other shapes.
     """
-    return {step.layer.name: _layer_weights(step, weights, source) for step in net.steps if step.shapes.weights}
+    steps = [step for step in net.steps if step.shapes.weights]
+    whole = _shared(steps, weights)
+    return {step.layer.name: _layer_weights(step, whole, source) for step in steps}
+
+
+def _shared(steps: Sequence[Step], weights: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Sequence[np.ndarray]]:
+    """The weights, and where a layer lacks one of its own, that of the first layer that shares it."""
+    whole: dict[str, Sequence[np.ndarray]] = dict(weights)
+    owned: dict[str, np.ndarray] = {}
+    for step in steps:
+        names = step.layer.shared[: len(step.shapes.weights)]
+        blobs = list(weights.get(step.layer.name, ()))
+        blobs += [np.empty(0, np.float32)] * (len(names) - len(blobs))
+        for index, name in enumerate(names):
+            if name and np.size(blobs[index]):
+                owned.setdefault(name, blobs[index])
+            elif name:
+                blobs[index] = owned.get(name, blobs[index])
+        if any(names) and any(map(np.size, blobs)):
+            whole[step.layer.name] = blobs
+    return whole
 
 
 def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], source: str) -> tuple[np.ndarray, ...]:

@@ -75,6 +75,16 @@ def test_v1_and_v2_read_the_same() -> None:
     assert old == new == Layer("p", "Pooling", ("data",), ("p",), {"pooling_param": {"pool": "AVE", "kernel_size": 2}})
 
 
+@pytest.mark.parametrize(
+    ("params", "names"),
+    [("param { name: 'w' } param { lr_mult: 1 }", ("w", "")), ("param { lr_mult: 1 }", ()), ("", ())],
+)
+def test_names_of_weights_that_layers_share(params: str, names: tuple[str, ...]) -> None:
+    assert layer_of(f"layer {{ type: 'PReLU' {params} }}").shared == names
+    old = params.replace("{ name: 'w' }", ": 'w'").replace("{ lr_mult: 1 }", ": ''")
+    assert layer_of(f"layers {{ type: RELU {old} }}").shared == names
+
+
 def test_only_the_fields_that_are_there() -> None:
     assert layer_of('layer { name: "r" type: "ReLU" }').params == {}
     assert layer_of('layer { name: "r" type: "ReLU" relu_param { } }').params == {"relu_param": {}}
@@ -293,7 +303,7 @@ def test_what_caffe_refuses_too(text: str, message: str) -> None:
     ],
 )
 def test_layers_of_another_caffe_are_named(text: str, message: str) -> None:
-    refused(INPUT + text, message + ".*, which is not known here. Known types: Input, AbsVal, .*Tile", LayerError)
+    refused(INPUT + text, message + ".*, which is not known here.*Known types: Input, AbsVal, .*Tile", LayerError)
 
 
 def another_caffes_net() -> Any:
