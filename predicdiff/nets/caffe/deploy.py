@@ -48,6 +48,11 @@ def deploy(net: Any) -> Deploy:
     return _Maker(layers + _only_in_training(layers, gone)).deploy(sources)
 
 
+def only_trains(typed: Typed, stages: Sequence[str]) -> bool:
+    """Whether a layer is of no use but in training, so that it does not matter what else it says."""
+    return _is_source(typed) or _judges(typed[0]) or not is_included(typed[1], stages)
+
+
 def _is_source(typed: Typed) -> bool:
     kind, layer = typed
     return not layer.bottom and (kind.endswith(READERS) or kind == ANYTHING)
@@ -98,6 +103,9 @@ class _Maker:
         made = {number: self._probabilities(number, len(main)) for number in main}
         kept = self._needed(main)
         stay = [typed if number in kept else made.get(number) for number, typed in enumerate(self.layers)]
+        read = {bottom for number in kept for bottom in self.layers[number][1].bottom}
+        read.update(bottom for new in made.values() if new for bottom in new[1].bottom)
+        sources = tuple(typed for typed in sources if read.intersection(typed[1].top)) or sources[:1]
         done = [f"{self.layers[number][0]} becomes {new[0]} {new[1].name!r}" for number, new in made.items() if new]
         left = [layer.name for (_, layer), stays in zip(self.layers, stay) if not stays]
         if left:

@@ -15,6 +15,7 @@ from ..arrays import checked_shape
 from ..doors import Door, NetSettings
 from ..facts import NetFacts
 from .caffemodel import read_caffemodel
+from .foreign import planned
 from .prototxt import Prototxt, named, read_file
 from .resolved import resolve
 
@@ -69,10 +70,14 @@ def _tell(prototxt: Path, file: Prototxt, more: str = "") -> None:
 
 def plan(prototxt: Path, settings: NetSettings) -> tuple[Prototxt, NetFacts]:
     """The file as it was read, and what is known of its net without weights; errors name the file."""
-    shape = settings.input_shape
-    file = read_file(prototxt, None if shape is None else checked_shape(shape))
+    shape = None if settings.input_shape is None else checked_shape(settings.input_shape)
+    about: dict[str, Any] = {"name": settings.name, "preprocessing": settings.preprocessing}
+    if settings.engine == "caffe":
+        for_caffe = planned(prototxt, shape)
+        return for_caffe.file, for_caffe.resolved.facts(**about)
+    file = read_file(prototxt, shape)
     with named(prototxt):
-        return file, resolve(file.spec).facts(name=settings.name, preprocessing=settings.preprocessing)
+        return file, resolve(file.spec).facts(**about)
 
 
 def _images(facts: NetFacts) -> str:

@@ -128,6 +128,14 @@ def use(gpu: int | None) -> None:
         caffe.set_mode_gpu()
 
 
+def empty_net() -> Any:
+    """An empty NetParameter in the words of this Caffe, which may be a fork."""
+    import_caffe()
+    from caffe.proto import caffe_pb2
+
+    return caffe_pb2.NetParameter()
+
+
 class Built(NamedTuple):
     """A `caffe.Net`, its text as Caffe read it, and why it takes one image at a time, if it does."""
 
@@ -185,10 +193,9 @@ def text_file(text: str) -> Iterator[str]:
 
 def _with_gradients(text: str, name: str) -> str:
     """The text with ``force_backward`` set."""
-    from caffe.proto import caffe_pb2
     from google.protobuf import text_format
 
-    message = caffe_pb2.NetParameter()
+    message = empty_net()
     try:
         text_format.Merge(text, message)
     except text_format.ParseError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,10 +17,9 @@ from ...windows import SidesLike, paste
 from ..arrays import hash_of
 from ..base import BlobNet
 from ..preprocessing import Preprocessing
-from .foreign import ForeignTypes
-from .process import Built, build, check_passes, choose_gpu, import_caffe, text_file, use
-from .prototxt import read_file
-from .resolved import ResolvedNet, check_weights, definition, resolve
+from .foreign import planned
+from .process import check_passes, choose_gpu, import_caffe, text_file, use
+from .resolved import ResolvedNet, check_weights, definition
 
 
 class CaffeNet(BlobNet):
@@ -82,16 +80,8 @@ class CaffeNet(BlobNet):
     ) -> None:
         import_caffe()
         self._gpu = choose_gpu(device)
-        file = read_file(prototxt, input_shape)
-        self._prototxt = file.text
-
-        @functools.lru_cache(maxsize=None)
-        def built() -> Built:
-            use(self._gpu)
-            return build(file.text, str(prototxt))
-
-        foreign = ForeignTypes(lambda: built().net)
-        self._resolved = resolve(file.spec, foreign)
+        plan = planned(prototxt, input_shape, self._gpu)
+        self._prototxt, self._resolved, self._foreign = plan.file.text, plan.resolved, plan.foreign
         _check_in_place(self._resolved)
         super().__init__(
             self._resolved.facts(
@@ -99,8 +89,7 @@ class CaffeNet(BlobNet):
             )
         )
         arrays = check_weights(self._resolved, weights, source=source)
-        self._net, self._text, why_alone = built()
-        self._foreign = foreign.met
+        self._net, self._text, why_alone = plan.built()
         if self._foreign:
             check_passes(self._text, str(prototxt), self._gpu)
         if why_alone is not None:

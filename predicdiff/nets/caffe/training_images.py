@@ -34,10 +34,12 @@ class TrainingImages:
         What images are resized to before they are cropped, where that is known.
     mean : (C,) or (C, h, w) array, or None
     mean_file : str or None
-        The file that it names and that is not there.
+        Where the mean was read from.
+    missing : str or None
+        The mean's file, if it is not there.
     scale : float
     told : bool
-        Whether the layer could have said what is done to images.
+        Whether all is known of what the layer does to images.
     """
 
     layer: str
@@ -46,6 +48,7 @@ class TrainingImages:
     size: tuple[int, int] | None
     mean: np.ndarray | None
     mean_file: str | None
+    missing: str | None
     scale: float
     told: bool
 
@@ -79,9 +82,10 @@ def training_images(source: Typed, folder: Path) -> TrainingImages:
         shape=_of_memory(layer) or (None if sides is None else (channels, *sides)),
         size=size,
         mean=mean if mean.size else None,
-        mean_file=missing,
+        mean_file=None if path is None else str(path),
+        missing=missing,
         scale=1.0 if said("scale") is None else float(np.format_float_scientific(np.float32(said("scale")))),
-        told=kind not in _NO_IMAGES,
+        told=missing is None and kind not in _NO_IMAGES,
     )
 
 
