@@ -15,7 +15,8 @@ from ..arrays import checked_shape
 from ..doors import Door, NetSettings
 from ..facts import NetFacts
 from .caffemodel import read_caffemodel
-from .heads import Ends, find_ends, resolved_facts
+from .foreign import planned
+from .heads import Ends, find_ends, finished
 from .prototxt import Prototxt, named, read_file
 from .resolved import resolve
 
@@ -71,12 +72,18 @@ def _tell(prototxt: Path, file: Prototxt, more: str = "") -> None:
 
 def plan(prototxt: Path, settings: NetSettings) -> tuple[Prototxt, Ends, NetFacts]:
     """The file as it was read, what its net ends in, and what is known of it without weights; errors name the file."""
-    shape = settings.input_shape
-    file = read_file(prototxt, None if shape is None else checked_shape(shape))
+    shape = None if settings.input_shape is None else checked_shape(settings.input_shape)
+    if settings.engine == "caffe":
+        for_caffe = planned(prototxt, shape)
+        file, net = for_caffe.file, for_caffe.resolved
+    else:
+        file = read_file(prototxt, shape)
+        with named(prototxt):
+            net = resolve(file.spec)
     with named(prototxt):
-        ends = find_ends(resolve(file.spec), settings.output, settings.output_is)
-        _, facts = resolved_facts(file.spec, ends, name=settings.name, preprocessing=settings.preprocessing)
-        return file, ends, facts
+        ends = find_ends(net, settings.output, settings.output_is)
+        _, facts = finished(net, ends, name=settings.name, preprocessing=settings.preprocessing)
+    return file, ends, facts
 
 
 def _images(facts: NetFacts) -> str:

@@ -11,9 +11,9 @@ from ...protocols import OUTPUT_KINDS, Head
 from ...units import lookup
 from ..facts import NetFacts
 from .layer_types import TYPES
-from .layer_types.base import SAME, SCALED
-from .records import Layer, NetSpec
-from .resolved import ResolvedNet, Step, resolve
+from .layer_types.base import ASIDE, SAME, SCALED
+from .records import Layer
+from .resolved import ResolvedNet, Step, followed
 
 #: What the bottoms of layers hold that make probabilities, by what their tops do.
 SCORES = {"probabilities": "logits", "sigmoid": "sigmoid"}
@@ -49,14 +49,14 @@ class _End:
     step: Step | None = None
 
 
-def resolved_facts(spec: NetSpec, ends: Ends | None, *, name: str | None, **about: Any) -> tuple[ResolvedNet, NetFacts]:
+def finished(net: ResolvedNet, ends: Ends | None, *, name: str | None, **about: Any) -> tuple[ResolvedNet, NetFacts]:
     """A net with what is put behind it, and what is known of it before it is run.
 
-    ``about`` is what else `NetFacts` takes; ``name`` is by default the spec's, ``ends`` what its own layers say.
+    ``about`` is what else `NetFacts` takes; ``name`` is by default the net's, ``ends`` what its own layers say.
     """
-    net = resolve(spec, () if ends is None else ends.added)
-    heads = (own_ends(net) if ends is None else ends).heads
-    return net, NetFacts(name or net.name, net.input_shape, net.blobs, heads, **about)
+    ends = own_ends(net) if ends is None else ends
+    net = followed(net, ends.added)
+    return net, NetFacts(name or net.name, net.input_shape, net.blobs, ends.heads, **about)
 
 
 def own_ends(net: ResolvedNet) -> Ends:
@@ -118,8 +118,10 @@ def _probable(net: ResolvedNet) -> list[_End]:
 
 def _scores(net: ResolvedNet) -> list[_End]:
     """What lies at the end of a net without such: blobs of scores, the last first; without these the last blob."""
-    read = {value for step in net.steps for value in step.reads}
-    last = [blob for blob, value in net.values.items() if value not in read and blob not in net.inputs]
+    steps = [step for step in net.steps if step.type.holds != ASIDE]
+    read = {value for step in steps for value in step.reads}
+    made = {value for step in steps for value in step.writes}
+    last = [blob for blob, value in net.values.items() if value in made - read]
     ends = [_End(blob, _kind(net, blob)) for blob in last]
     scores = [end for end in ends if end.holds == "logits"] or ends[-1:]
     return [*scores[-1:], *scores[:-1]]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import LayerError
+from ...errors import InputWarning, LayerError, warn
 from ...protocols import Unit
 from ...units import as_map, lookup, read
 from ...windows import SidesLike, paste
@@ -18,9 +18,9 @@ from ..arrays import hash_of
 from ..base import BlobNet
 from ..labels import Labels
 from ..preprocessing import Preprocessing
-from .heads import Ends, resolved_facts
-from .process import build, choose_gpu, import_caffe, text_file, use
-from .prototxt import read_file
+from .foreign import planned
+from .heads import Ends, finished
+from .process import check_passes, choose_gpu, import_caffe, text_file, use
 from .resolved import ResolvedNet, check_weights, definition
 
 
@@ -86,21 +86,23 @@ class CaffeNet(BlobNet):
     ) -> None:
         import_caffe()
         self._gpu = choose_gpu(device)
-        file = read_file(prototxt, input_shape)
-        self._prototxt, self._ends = file.text, ends
-        self._resolved, facts = resolved_facts(
-            file.spec,
-            ends,
-            name=name,
-            preprocessing=preprocessing,
-            labels=labels,
-            training_instances=training_instances,
-        )
+        plan = planned(prototxt, input_shape, self._gpu, added=() if ends is None else ends.added)
+        self._prototxt, self._foreign, self._ends = plan.file.text, plan.foreign, ends
+        about = {"preprocessing": preprocessing, "labels": labels, "training_instances": training_instances}
+        self._resolved, facts = finished(plan.resolved, ends, name=name, **about)
         _check_in_place(self._resolved)
         super().__init__(facts)
         arrays = check_weights(self._resolved, weights, source=source)
-        use(self._gpu)
-        self._net = build(file.text, str(prototxt), () if ends is None else ends.added)
+        self._net, self._text, why_alone = plan.built()
+        if self._foreign:
+            check_passes(self._text, str(prototxt), self._gpu)
+        if why_alone is not None:
+            self.alone = True
+            warn(
+                f"{prototxt}: Caffe can't run this net on several images at once ({why_alone.rstrip('.')}), so each is "
+                "computed alone, which is slow: want 0 first in the shapes of Reshape layers.",
+                InputWarning,
+            )
         self._names = list(self._net.blobs)
         self._input = self._resolved.inputs[0]
         for layer, blobs in arrays.items():
@@ -171,8 +173,10 @@ class CaffeNet(BlobNet):
             return {blob: np.array(self._net.blobs[blob].data, np.float32) for blob in blobs}
 
     def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
-        _check_backwards(self._resolved)
         end = self._last(blob)
+        _check_backwards(self._resolved, self._net._layer_names[: end + 1])
+        if self._foreign:
+            check_passes(self._text, f"net {self.name!r}", self._gpu, end)
         with self._lock:
             self._run(inputs[None], end)
             for other in self._net.blobs.values():
@@ -271,9 +275,14 @@ def _check_in_place(net: ResolvedNet) -> None:
                 )
 
 
-def _check_backwards(net: ResolvedNet) -> None:
-    """Refuse a gradient that Caffe gets wrong, of layers that overwrite in place what they still have to read."""
-    for step in net.steps:
+def _check_backwards(net: ResolvedNet, names: Sequence[str]) -> None:
+    """Refuse a gradient back through layers of which Caffe has none, or a wrong one where they work in place."""
+    for step in (step for step in net.steps if step.layer.name in names):
+        if not step.type.backward:
+            raise LayerError(
+                f"layer {step.layer.name!r} ({step.layer.type}) has no gradient in Caffe: want a blob before it, or "
+                "--engine torch."
+            )
         if not step.type.backward_in_place and step.layer.bottoms == step.layer.tops:
             raise LayerError(
                 f"layer {step.layer.name!r} ({step.layer.type}) works in place, and there Caffe's gradient is "

@@ -11,8 +11,8 @@ import hashlib
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass
-from typing import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class Step:
     @property
     def workspace(self) -> int:
         """Elements that the layer needs besides its tops, at most."""
-        return self.columns or 2 * math.prod(self.shapes.tops[0])
+        return self.columns or 2 * max(map(math.prod, self.shapes.tops), default=0)
 
 
 @dataclass(frozen=True)
@@ -130,15 +130,15 @@ class ResolvedNet:
         return self.values[blob]
 
 
-def resolve(spec: NetSpec, added: Sequence[Layer] = ()) -> ResolvedNet:
+def resolve(spec: NetSpec, kind_of: Callable[[Layer], LayerType] = type_of) -> ResolvedNet:
     """Work out every shape of a net by Caffe's rules.
 
     Parameters
     ----------
     spec : NetSpec
         Layer records, as `prototxt.read_prototxt` gives them.
-    added : sequence of Layer
-        What is put behind them.
+    kind_of : callable
+        From a layer to its type; by default one of those that are known.
 
     Raises
     ------
@@ -153,19 +153,29 @@ def resolve(spec: NetSpec, added: Sequence[Layer] = ()) -> ResolvedNet:
             raise LayerError(f"input {name!r} has the shape {tuple(shape)}, want 1 to 2^31 - 1 elements.")
         values[name] = len(sizes)
         sizes.append(tuple(shape))
-    steps = []
-    for layer in (*spec.layers, *added):
-        reads = _reads(layer, values)
-        bottoms = tuple(sizes[value] for value in reads)
-        layer_shapes = shapes(layer, bottoms)
-        for i, (top, shape) in enumerate(zip(layer.tops, layer_shapes.tops)):
-            _check_top(layer, i, top, shape, values, bottoms)
-        writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
-        steps.append(Step(layer, type_of(layer), reads, writes, bottoms, layer_shapes))
-        sizes.extend(layer_shapes.tops)
-        values.update(zip(layer.tops, writes))
+    steps = [_step(layer, kind_of(layer), values, sizes) for layer in spec.layers]
     _check_names(steps)
-    return ResolvedNet(spec.name, tuple(steps), tuple(sizes), values, tuple(spec.inputs), len(added))
+    return ResolvedNet(spec.name, tuple(steps), tuple(sizes), values, tuple(spec.inputs))
+
+
+def followed(net: ResolvedNet, added: Sequence[Layer]) -> ResolvedNet:
+    """The net with layers put behind it, which it does not have itself."""
+    values, sizes = dict(net.values), list(net.sizes)
+    steps = (*net.steps, *[_step(layer, type_of(layer), values, sizes) for layer in added])
+    return replace(net, steps=steps, sizes=tuple(sizes), values=values, added=len(added))
+
+
+def _step(layer: Layer, kind: LayerType, values: dict[str, int], sizes: list[Shape]) -> Step:
+    """A layer behind those so far, whose tops are put among the values and their sizes."""
+    reads = _reads(layer, values)
+    bottoms = tuple(sizes[value] for value in reads)
+    layer_shapes = shapes(layer, bottoms, kind)
+    for i, (top, shape) in enumerate(zip(layer.tops, layer_shapes.tops)):
+        _check_top(layer, i, top, shape, values, bottoms)
+    writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
+    sizes.extend(layer_shapes.tops)
+    values.update(zip(layer.tops, writes))
+    return Step(layer, kind, reads, writes, bottoms, layer_shapes)
 
 
 def _reads(layer: Layer, values: Mapping[str, int]) -> tuple[int, ...]:
@@ -277,12 +287,19 @@ def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], sour
             "Give the weights that belong to this net."
         )
     stored = [np.shape(blob) for blob in blobs]
-    if len(stored) != len(wanted) or any(_bare(g) != _bare(w) for g, w in zip(stored, wanted)):
+    if len(stored) != len(wanted) or not all(map(_fits, stored, wanted)):
         raise WeightsError(
             f"layer {name!r} ({step.layer.type}) has weights of shape {_list(stored)} in {source}, the net wants "
             f"{_list(wanted)}. Give the weights that belong to this net."
         )
     return tuple(np.asarray(blob, np.float32).reshape(shape) for blob, shape in zip(blobs, wanted))
+
+
+def _fits(stored: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether a blob has the wanted shape, or the numbers of a vector along one of its axes, as forks' batch norms."""
+    if len(wanted) <= 1:
+        return [size for size in stored if size != 1] == [size for size in wanted if size != 1]
+    return _bare(stored) == _bare(wanted)
 
 
 def _bare(shape: Sequence[int]) -> tuple[int, ...]:

@@ -17,9 +17,9 @@ from ..engine.torch_base import TorchNet
 from ..labels import Labels
 from ..preprocessing import Preprocessing
 from .graph import caffe_graph
-from .heads import Ends, resolved_facts
+from .heads import Ends, finished
 from .records import NetSpec
-from .resolved import check_weights, definition
+from .resolved import check_weights, definition, resolve
 from .torch_layers import LAYERS
 
 
@@ -71,9 +71,8 @@ class CaffeTorchNet(TorchNet):
         ends: Ends | None = None,
     ) -> None:
         self._spec, self._ends = spec, ends
-        self._resolved, facts = resolved_facts(
-            spec, ends, name=name, preprocessing=preprocessing, labels=labels, training_instances=training_instances
-        )
+        about = {"preprocessing": preprocessing, "labels": labels, "training_instances": training_instances}
+        self._resolved, facts = finished(resolve(spec), ends, name=name, **about)
         super().__init__(facts, choose_device(device))
         # On the CPU channels last: 1.2 times as fast as NCHW for AlexNet, 2 times for GoogLeNet and SqueezeNet (batch
         # 16, two cores), whose pooling it vectorises. On a GPU it is half precision that gains by it, so NCHW there.

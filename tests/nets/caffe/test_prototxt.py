@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import message_factory
+from google.protobuf.descriptor_pool import DescriptorPool
 from helpers.places import DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import FormatError, LayerError
-from predicdiff.nets.caffe.prototxt import parse_prototxt, read_prototxt
+from predicdiff.nets.caffe.prototxt import parse_file, parse_prototxt, read_prototxt
 from predicdiff.nets.caffe.records import Layer
-from predicdiff.nets.caffe.schema import file_descriptor
+from predicdiff.nets.caffe.schema import PACKAGE, file_descriptor
 
 INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8\n'
 
@@ -287,21 +289,45 @@ def test_what_caffe_refuses_too(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layer { name: 'p' type: 'Permute' permute_param { order: 0 } }", "layer 'p' is of type 'Permute'"),
+        ("layer { name: 'u' type: 'Upsample' upsample_param { scale: 2 } }", "layer 'u' is of type 'Upsample'"),
         (
-            "layer { name: 'n' type: 'Normalize' norm_param { scale_filler { type: 'a' } } }",
-            "layer 'n' is of type 'Norm",
+            "layer { name: 'r' type: 'ROIPooling' roi_pooling_param { filler { type: 'a' } } }",
+            "layer 'r' is of type 'ROIP",
         ),
         (
             "layer { name: 'n' type: 'Norm' } layer { type: 'ReLU' } layer { type: 'ReLU' x: 1 }",
             "layer 'n' is of type 'Norm'",
         ),
-        ("layers { name: 'd' type: BN }", "layer 'd' is of type 'BN'"),
+        ("layers { name: 'd' type: UPSAMPLE }", "layer 'd' is of type 'UPSAMPLE'"),
         ("layers { name: 'd' type: 40 }", "layer 'd' is of type '40'"),
     ],
 )
 def test_layers_of_another_caffe_are_named(text: str, message: str) -> None:
-    refused(INPUT + text, message + ".*, which is not known here.*Known types: Input, BatchNorm, .*TanH", LayerError)
+    refused(INPUT + text, message + ".*, which is not known here.*Known types: Input, AbsVal, .*Tile", LayerError)
+
+
+def another_caffes_net() -> Any:
+    """An empty NetParameter of a Caffe whose layers have an ``odd_param`` too."""
+    file = file_descriptor()
+    file.message_type.add(name="OddParameter").field.add(name="times", number=1, label=1, type=5)
+    (of_layers,) = [message for message in file.message_type if message.name == "LayerParameter"]
+    of_layers.field.add(name="odd_param", number=999, label=1, type=11, type_name=f".{PACKAGE}.OddParameter")
+    pool = DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString().replace(PACKAGE.encode(), b"predicdiff.other"))
+    descriptor = pool.FindMessageTypeByName("predicdiff.other.NetParameter")
+    if hasattr(message_factory, "GetMessageClass"):
+        return message_factory.GetMessageClass(descriptor)()
+    return message_factory.MessageFactory(pool).GetPrototype(descriptor)()
+
+
+def test_fields_that_another_caffe_has() -> None:
+    text = INPUT + "layer { name: 'o' type: 'Odd' bottom: 'data' top: 'o' odd_param { times: 3 } }"
+    refused(text, "layer 'o' is of type 'Odd'", LayerError)
+    file = parse_file(text, "net", other=another_caffes_net)
+    assert file.spec.layers == (Layer("o", "Odd", ("data",), ("o",), {"odd_param": {"times": 3}}),)
+    assert "odd_param {\n    times: 3" in file.text
+    with pytest.raises(LayerError, match="layer 'o' is of type 'Odd'"):
+        parse_file(text.replace("times", "often"), "net", other=another_caffes_net)
 
 
 def test_layers_of_another_caffe_that_only_training_uses_are_not_blamed() -> None:

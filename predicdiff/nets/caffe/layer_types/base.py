@@ -8,8 +8,9 @@ from typing import Any, Callable, Mapping, Sequence
 from ...engine.geometry import Shape
 from ..fields import Fields
 
-#: Of a top: it holds what its bottom holds, at other places; or the same kind of scores, but no probabilities any more.
-SAME, SCALED = "the same", "the same scaled"
+#: Of a top: it holds what its bottom holds, at other places; the same kind of scores, but no probabilities any more; or
+#: what is looked at beside the net's output, which is its bottom.
+SAME, SCALED, ASIDE = "the same", "the same scaled", "aside"
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,13 @@ class LayerType:
         Whether its tops may share its bottom's memory.
     holds : str, optional
         What its top may hold at the end of a net: "probabilities" that add up to 1 or a "sigmoid" of each of its
-        bottom's scores; "logits"; `SAME` or `SCALED`.
+        bottom's scores; "logits"; `SAME`, `SCALED` or `ASIDE`.
     keeps : int
         How often its top's size Caffe keeps besides, for each input.
     columns : callable, optional
         From its bottoms' shapes and its `Shapes` to the elements that Caffe unfolds one input into.
+    backward : bool
+        Whether Caffe has a gradient of it; where it has none, it ends the process.
     backward_in_place : bool
         Whether Caffe's gradient is right where the layer works in place.
     """
@@ -63,6 +66,7 @@ class LayerType:
     holds: str | None = None
     keeps: int = 0
     columns: Callable[[Sequence[Shape], Shapes], int] | None = None
+    backward: bool = True
     backward_in_place: bool = True
 
     @property
