@@ -52,11 +52,11 @@ def unknown_type(layer: str, kind: str) -> LayerError:
     """The exception for a layer of another type than those that are known here."""
     if kind in REFUSED:
         return LayerError(f"layer {layer!r} is of type {kind!r}, which {REFUSED[kind]}.")
-    known = {name.lower(): name for name in TYPES}
-    near = [known[name] for name in difflib.get_close_matches(kind.lower(), known)]
+    lower = {name.lower(): name for name in TYPES}
+    near = [lower[name] for name in difflib.get_close_matches(kind.lower(), lower)]
     meant = f" Do you mean {' or '.join(near)}?" if near else ""
-    every = ", ".join(["Input", *sorted(TYPES)])
-    hint = f"is not known here.{meant} Known types: {every}. Or take --engine caffe, if your Caffe has it."
+    known = ", ".join(["Input", *sorted(TYPES)])
+    hint = f"is not known here.{meant} Known types: {known}. Or take --engine caffe, if your Caffe has it."
     if kind.endswith(READERS + JUDGES):
         hint = "belongs to training: give the net's deploy prototxt instead."
     return LayerError(f"layer {layer!r} is of type {kind!r}, which {hint}")
