@@ -16,9 +16,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
+
+from google.protobuf import text_format
 
 from ...errors import DependencyError, FormatError, LayerError, SettingsError
+from .layer_types import TYPES, meant
 
 #: Builds a net in a process that may end, which is how Caffe says no, then gives it one image and two: tells the blob
 #: that is not twice as long. Of pycaffe the compiled part is enough.
@@ -155,7 +158,10 @@ def build(text: str, name: str) -> Built:
         If Caffe can't build the net, in its own words.
     """
     caffe = import_caffe()
-    text = _with_gradients(text, name)
+    net = _read(text, name)
+    _check_types(net.layer, name)
+    net.force_backward = True
+    text = text_format.MessageToString(net)
     with text_file(text) as path:
         trial = _tried(text)
         if trial.objection is not None:
@@ -191,20 +197,25 @@ def text_file(text: str) -> Iterator[str]:
         yield str(path)
 
 
-def _with_gradients(text: str, name: str) -> str:
-    """The text with ``force_backward`` set."""
-    from google.protobuf import text_format
-
-    message = empty_net()
+def _read(text: str, name: str) -> Any:
+    """The NetParameter that a text is to this Caffe."""
     try:
-        text_format.Merge(text, message)
+        return text_format.Parse(text, empty_net())
     except text_format.ParseError as error:
         raise FormatError(
             f"{name}: this Caffe can't read it ({error}): want a prototxt for it, or --engine torch."
         ) from None
-    message.force_backward = True
-    with_gradients: str = text_format.MessageToString(message)
-    return with_gradients
+
+
+def _check_types(layers: Sequence[Any], name: str) -> None:
+    """Refuse what this Caffe would end the process for, naming all of its types: a type that is none of them."""
+    types = list(import_caffe().layer_type_list())
+    for layer in layers:
+        if layer.type not in types:
+            what = f"{name}: layer {layer.name!r} is of type {layer.type!r}, which this Caffe has not"
+            if layer.type in TYPES:
+                raise LayerError(f"{what}: want one that has, or --engine torch.")
+            raise LayerError(f"{what}, nor is it known to --engine torch.{meant(layer.type, types)}")
 
 
 class Trial(NamedTuple):
@@ -247,6 +258,7 @@ def _apart(script: str, text: str, *arguments: str) -> tuple[int, list[str], str
             capture_output=True,
             check=False,
         )
-    fatal = re.search(r"^F.*?\] (.*)$", ended.stderr.decode(errors="replace"), re.MULTILINE)
+    wrote = ended.stderr.decode(errors="replace")
+    fatal = re.search(r"^(?:F.*?\] |(?=\w*Error: ))(.*)$", wrote, re.MULTILINE)  # Caffe's last line, or Python's
     words = fatal.group(1).strip() if fatal else f"its process ended with status {ended.returncode}."
     return ended.returncode, ended.stdout.decode(errors="replace").splitlines(), words
