@@ -132,6 +132,8 @@ def test_the_old_format() -> None:
         ('"ImageData" image_data_param { new_height: 7 new_width: 9 is_color: false }', (1, 7, 9)),
         ('"WindowData" window_data_param { crop_size: 5 }', (3, 5, 5)),
         ('"Data" transform_param { crop_size: 5 force_gray: true }', (1, 5, 5)),
+        ('"DummyData" dummy_data_param { shape { dim: 1 dim: 2 dim: 5 dim: 6 } shape { dim: 1 } }', (2, 5, 6)),
+        ('"DummyData" dummy_data_param { num: 1 channels: 2 height: 5 width: 6 }', (2, 5, 6)),
         ('"MemoryData" memory_data_param { channels: 2 height: 5 width: 6 }', (2, 5, 6)),
         ('"Data" include { stage: "train" } transform_param { crop_size: 5 }', (3, 5, 5)),
         ('"Data" include { phase: TRAIN } transform_param { crop_size: 5 }', (3, 5, 5)),
