@@ -12,7 +12,7 @@ from typing import Any, Collection, Sequence
 from .inputs import INPUT
 from .layer_types import READERS, TYPES
 from .layer_types.training import ANYTHING, BESIDE, COUNTING, JUDGES, PROBABILITIES, SILENT
-from .phases import Typed, is_included, layers_of
+from .phases import TRAIN, Typed, is_included, layers_of
 from .schema import v1_types
 
 #: Names that a note tells; of more it gives the number.
@@ -48,9 +48,11 @@ def deploy(net: Any) -> Deploy:
     return _Maker(layers + _only_in_training(layers, gone)).deploy(sources)
 
 
-def only_trains(typed: Typed, stages: Sequence[str]) -> bool:
-    """Whether a layer is of no use but in training, so that it does not matter what else it says."""
-    return _is_source(typed) or _judges(typed[0]) or not is_included(typed[1], stages)
+def only_trains(typed: Typed) -> bool:
+    """Whether a layer is of no use but in training, whatever the stage, so that what else it says does not matter."""
+    rules = typed[1].include
+    in_train = rules and all(rule.HasField("phase") and rule.phase == TRAIN for rule in rules)
+    return bool(_is_source(typed) or _judges(typed[0]) or in_train)
 
 
 def _is_source(typed: Typed) -> bool:

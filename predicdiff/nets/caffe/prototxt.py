@@ -18,8 +18,8 @@ from ...errors import FormatError, LayerError
 from .caffemodel import PathLike, opened
 from .deploy import Deploy, deploy
 from .inputs import INPUT, inputs_of
+from .mending import mended
 from .mistakes import explained
-from .other_fields import without_other_fields
 from .records import Layer, NetSpec
 from .schema import message_class
 from .training_images import TrainingImages, training_images
@@ -123,7 +123,7 @@ def _read(path: PathLike) -> str:
 def _parse(text: str) -> Any:
     with suppress(text_format.ParseError):
         return text_format.Parse(text, message_class("NetParameter")())
-    net, text = message_class("NetParameter")(), without_other_fields(text)
+    net, text = message_class("NetParameter")(), mended(text)
     try:
         return text_format.Parse(text, net)
     except text_format.ParseError as error:
