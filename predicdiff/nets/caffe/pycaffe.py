@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import LayerError
+from ...errors import InputWarning, LayerError, warn
 from ...protocols import Unit
 from ...units import as_map, lookup, read
 from ...windows import SidesLike, paste
 from ..arrays import hash_of
 from ..base import BlobNet
 from ..preprocessing import Preprocessing
-from .process import build, choose_gpu, import_caffe, text_file, use
+from .foreign import ForeignTypes
+from .process import Built, build, check_passes, choose_gpu, import_caffe, text_file, use
 from .prototxt import read_file
 from .resolved import ResolvedNet, check_weights, definition, resolve
 
@@ -82,7 +84,14 @@ class CaffeNet(BlobNet):
         self._gpu = choose_gpu(device)
         file = read_file(prototxt, input_shape)
         self._prototxt = file.text
-        self._resolved = resolve(file.spec)
+
+        @functools.lru_cache(maxsize=None)
+        def built() -> Built:
+            use(self._gpu)
+            return build(file.text, str(prototxt))
+
+        foreign = ForeignTypes(lambda: built().net)
+        self._resolved = resolve(file.spec, foreign)
         _check_in_place(self._resolved)
         super().__init__(
             self._resolved.facts(
@@ -90,8 +99,17 @@ class CaffeNet(BlobNet):
             )
         )
         arrays = check_weights(self._resolved, weights, source=source)
-        use(self._gpu)
-        self._net = build(file.text, str(prototxt))
+        self._net, self._text, why_alone = built()
+        self._foreign = foreign.met
+        if self._foreign:
+            check_passes(self._text, str(prototxt), self._gpu)
+        if why_alone is not None:
+            self.alone = True
+            warn(
+                f"{prototxt}: Caffe can't run this net on several images at once ({why_alone.rstrip('.')}), so each is "
+                "computed alone, which is slow: want 0 first in the shapes of Reshape layers.",
+                InputWarning,
+            )
         self._names = list(self._net.blobs)
         self._input = self._resolved.inputs[0]
         for layer, blobs in arrays.items():
@@ -156,8 +174,10 @@ class CaffeNet(BlobNet):
             return {blob: np.array(self._net.blobs[blob].data, np.float32) for blob in blobs}
 
     def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
-        _check_backwards(self._resolved)
         end = self._last(blob)
+        _check_backwards(self._resolved, self._net._layer_names[: end + 1])
+        if self._foreign:
+            check_passes(self._text, f"net {self.name!r}", self._gpu, end)
         with self._lock:
             self._run(inputs[None], end)
             for other in self._net.blobs.values():
@@ -256,9 +276,14 @@ def _check_in_place(net: ResolvedNet) -> None:
                 )
 
 
-def _check_backwards(net: ResolvedNet) -> None:
-    """Refuse a gradient that Caffe gets wrong, of layers that overwrite in place what they still have to read."""
-    for step in net.steps:
+def _check_backwards(net: ResolvedNet, names: Sequence[str]) -> None:
+    """Refuse a gradient back through layers of which Caffe has none, or a wrong one where they work in place."""
+    for step in (step for step in net.steps if step.layer.name in names):
+        if not step.type.backward:
+            raise LayerError(
+                f"layer {step.layer.name!r} ({step.layer.type}) has no gradient in Caffe: want a blob before it, or "
+                "--engine torch."
+            )
         if not step.type.backward_in_place and step.layer.bottoms == step.layer.tops:
             raise LayerError(
                 f"layer {step.layer.name!r} ({step.layer.type}) works in place, and there Caffe's gradient is "

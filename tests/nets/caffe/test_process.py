@@ -77,7 +77,7 @@ def test_gradients_reach_the_input_whatever_the_file_says() -> None:
         DATA
         + ' force_backward: false layer { name: "a" type: "Power" bottom: "data" top: "a" power_param { scale: 3 } }'
     )
-    net = build(text, "net.prototxt")
+    net = build(text, "net.prototxt").net
     net.forward()
     net.blobs["a"].diff[...] = 1
     net.backward()

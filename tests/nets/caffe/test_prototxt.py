@@ -293,21 +293,21 @@ def test_what_caffe_refuses_too(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layer { name: 'p' type: 'Permute' permute_param { order: 0 } }", "layer 'p' is of type 'Permute'"),
+        ("layer { name: 'u' type: 'Upsample' upsample_param { scale: 2 } }", "layer 'u' is of type 'Upsample'"),
         (
-            "layer { name: 'n' type: 'Normalize' norm_param { scale_filler { type: 'a' } } }",
-            "layer 'n' is of type 'Norm",
+            "layer { name: 'r' type: 'ROIPooling' roi_pooling_param { filler { type: 'a' } } }",
+            "layer 'r' is of type 'ROIP",
         ),
         (
             "layer { name: 'n' type: 'Norm' } layer { type: 'ReLU' } layer { type: 'ReLU' x: 1 }",
             "layer 'n' is of type 'Norm'",
         ),
-        ("layers { name: 'd' type: BN }", "layer 'd' is of type 'BN'"),
+        ("layers { name: 'd' type: UPSAMPLE }", "layer 'd' is of type 'UPSAMPLE'"),
         ("layers { name: 'd' type: 40 }", "layer 'd' is of type '40'"),
     ],
 )
 def test_layers_of_another_caffe_are_named(text: str, message: str) -> None:
-    refused(INPUT + text, message + ".*, which is not known here.*Known types: Input, BatchNorm, .*TanH", LayerError)
+    refused(INPUT + text, message + ".*, which is not known here.*Known types: Input, AbsVal, .*Tile", LayerError)
 
 
 def test_layers_of_another_caffe_that_only_training_uses_are_not_blamed() -> None:

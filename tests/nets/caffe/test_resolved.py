@@ -138,6 +138,15 @@ def test_weights_of_old_files_and_of_other_layers() -> None:
     np.testing.assert_array_equal(checked["conv"][0].ravel(), np.arange(16))
 
 
+def test_a_vector_lies_along_any_axis() -> None:
+    """PSPNet's Caffe stores (1, C, 1, 1), older ones of its line (1, C)."""
+    batch_norm = resolve(net(IMAGE, layer("BN", "data", "bn")))
+    stored = [np.arange(4.0).reshape(shape) for shape in ((1, 4, 1, 1), (1, 4), (4, 1), (4,))]
+    assert [blob.tolist() for blob in check_weights(batch_norm, {"bn": stored})["bn"]] == [[0, 1, 2, 3]] * 4
+    with pytest.raises(WeightsError, match=r"weights of shape \(2, 2\)"):
+        check_weights(batch_norm, {"bn": [np.zeros((2, 2)), *stored[1:]]})
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 
 from helpers import loops  # noqa: E402
 from helpers.formulas import FORMULAS, WITH_WEIGHTS, X, draw  # noqa: E402
+from helpers.functions import FORKS, OFFICIAL, SHAPE  # noqa: E402
 from helpers.records import layer, net  # noqa: E402
 
 from predicdiff.nets.caffe.graph import caffe_graph  # noqa: E402
@@ -160,6 +161,19 @@ def test_lrn_of_half_precision_is_rounded_once(beta: float) -> None:
     assert top.dtype == torch.bfloat16
     wanted = np.array([loops.lrn(image, 5, 0.5, beta, 1.0) for image in x.double().numpy()])
     np.testing.assert_allclose(top.double().numpy(), wanted, rtol=2**-8 + 2**-20)
+
+
+@pytest.mark.parametrize("name", ["lrn within channels", "mvn", "normalised place by place"])
+def test_norms_of_half_precision_are_rounded_once(name: str) -> None:
+    (record,), function, weights = {**OFFICIAL, **FORKS}[name]
+    held = weights.get("top", [])
+    half = [torch.tensor(array).bfloat16() for array in (10 * draw((1, *SHAPE)) + 300, *held)]
+    top = node(net(SHAPE, record), *(array.float().numpy() for array in half[1:])).run([half[0]])
+    assert top.dtype == torch.bfloat16
+    exact = function(half[0][0].double().numpy())
+    if held:
+        exact = exact / held[0][:, None, None] * half[1].double().numpy()[:, None, None]
+    np.testing.assert_allclose(top[0].double().numpy(), exact, rtol=2**-8 + 2**-16)
 
 
 def test_lrn_has_the_same_gradient_by_difference_quotients() -> None:

@@ -11,10 +11,10 @@ from ..fields import Fields
 from .base import LayerType, Shapes
 
 
-def convolution(fields: Fields) -> Shapes:
-    """Weights (out, in / group, kh, kw), then the bias."""
+def convolution(fields: Fields, *, depthwise: bool = False) -> Shapes:
+    """Weights (out, in / group, kh, kw), then the bias; ``depthwise`` with as many groups as channels."""
     channels, *size = fields.image()
-    out, settings, kernel, extent = _convolution(fields, channels)
+    out, settings, kernel, extent = _convolution(fields, channels, groups=channels if depthwise else 1)
     pad, stride = settings["pad"], settings["stride"]
     if any(e > n + 2 * p for e, n, p in zip(extent, size, pad)):
         raise fields.error(f"has a kernel that spans {by(extent)}, larger than its input {by(size)} with pad {by(pad)}")
@@ -34,16 +34,27 @@ def deconvolution(fields: Fields) -> Shapes:
     return Shapes(((out, *top),), weights, settings)
 
 
-def _convolution(fields: Fields, channels: int) -> tuple[int, dict[str, Any], tuple[int, int], list[int]]:
+def _convolution(
+    fields: Fields, channels: int, *, groups: int = 1
+) -> tuple[int, dict[str, Any], tuple[int, int], list[int]]:
     """Number of outputs, settings, kernel, and how far that spans, of a convolution either way."""
     fields.only_channel_axis()
-    out, group = fields.whole("num_output", least=1), fields.whole("group", 1, least=1)
+    out, group = fields.whole("num_output", least=1), fields.whole("group", groups, least=1)
     if channels % group or out % group:
         raise fields.error(f"has {channels} channels in, {out} out: want both to be multiples of group = {group}")
     kernel, stride = fields.pair("kernel", least=1), fields.pair("stride", 1, least=1)
     pad, dilation = fields.pair("pad", 0), fields.pair("dilation", 1, least=1)
     extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilation)]
     return out, {"stride": stride, "pad": pad, "dilation": dilation, "group": group}, kernel, extent
+
+
+def depthwise(fields: Fields) -> Shapes:
+    """A convolution of each channel by itself."""
+    shapes = convolution(fields, depthwise=True)
+    channels, group = fields.bottoms[0][0], shapes.settings["group"]
+    if group != channels:
+        raise fields.error(f"has group = {group}, want {channels}, as many as channels, or none")
+    return shapes
 
 
 def _columns(bottoms: Sequence[Shape], shapes: Shapes) -> int:
@@ -102,6 +113,9 @@ def _global_pooling(fields: Fields, method: str, size: tuple[int, ...]) -> dict[
 
 TYPES = (
     LayerType("Convolution", convolution, columns=_columns),
+    # as other Caffes than BVLC's call it
+    LayerType("ConvolutionDepthwise", depthwise, group="convolution_param", columns=_columns),
+    LayerType("DepthwiseConvolution", depthwise, group="convolution_param", columns=_columns),
     LayerType("Deconvolution", deconvolution, group="convolution_param", columns=_columns_transposed),
     LayerType("Pooling", pooling, keeps=2),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Sequence
 
 import torch
@@ -117,14 +118,18 @@ def _reaches(step: Step, kernel: Sequence[int], dilation: Sequence[int] = (1, 1)
     return reaches(kernel, settings["stride"], settings["pad"], *sizes, dilation)
 
 
+CONVOLUTION = TorchLayer(
+    "Convolution",
+    convolution,
+    kind=_convolution,
+    filters=Filters(lambda weights, **settings: with_bias(weights), convolutions),
+    work=filter_size,
+)
+
 LAYERS = (
-    TorchLayer(
-        "Convolution",
-        convolution,
-        kind=_convolution,
-        filters=Filters(lambda weights, **settings: with_bias(weights), convolutions),
-        work=filter_size,
-    ),
+    CONVOLUTION,
+    replace(CONVOLUTION, name="ConvolutionDepthwise"),
+    replace(CONVOLUTION, name="DepthwiseConvolution"),
     TorchLayer(
         "Deconvolution",
         deconvolution,
