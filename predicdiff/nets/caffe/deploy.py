@@ -66,6 +66,20 @@ def _stand_in(sources: Sequence[Typed]) -> tuple[Typed, ...]:
     return tuple((others or sources)[:1])
 
 
+def _by_batch(layer: Any) -> bool:
+    """Whether a layer takes the mean and the variance of the batch, where in use it takes those of training."""
+    settings = [value for field, value in layer.ListFields() if field.name == "batch_norm_param"]
+    return any(value.HasField("use_global_stats") and not value.use_global_stats for value in settings)
+
+
+def _in_use(typed: Typed) -> Typed:
+    """The layer as a deploy net has it."""
+    if _by_batch(typed[1]):
+        typed = typed[0], type(typed[1]).FromString(typed[1].SerializeToString())
+        typed[1].batch_norm_param.ClearField("use_global_stats")
+    return typed
+
+
 def _judges(kind: str) -> bool:
     return kind.endswith(JUDGES) or kind == SILENT or _gives(kind) is not None
 
@@ -104,7 +118,7 @@ class _Maker:
         main = self._main()
         made = {number: self._probabilities(number, len(main)) for number in main}
         kept = self._needed(main)
-        stay = [typed if number in kept else made.get(number) for number, typed in enumerate(self.layers)]
+        stay = [_in_use(typed) if number in kept else made.get(number) for number, typed in enumerate(self.layers)]
         read = {bottom for number in kept for bottom in self.layers[number][1].bottom}
         read.update(bottom for new in made.values() if new for bottom in new[1].bottom)
         sources = tuple(typed for typed in sources if read.intersection(typed[1].top)) or sources[:1]
@@ -113,6 +127,8 @@ class _Maker:
         if left:
             more = f" and {len(left) - _FEW} more" if len(left) > _FEW else ""
             done.append(f"left out: {', '.join(left[:_FEW])}{more}")
+        if any(_by_batch(self.layers[number][1]) for number in kept):
+            done.append("use_global_stats is true")
         return Deploy(tuple(filter(None, stay)), sources, tuple(done))
 
     def _ends(self) -> set[int]:
