@@ -1,0 +1,25 @@
+"""What measures each claim: a function in a file of its own, by the claim's letter."""
+
+from __future__ import annotations
+
+from typing import Callable, Mapping
+
+from .finding import Finding
+from .study import Subject
+from .line import Size
+
+#: Measures one photograph before one net: `Finding`s by the names of the claim's lines. Where it can't be measured of
+#: this photograph, such as a class of which there is none alike, it gives none.
+Measure = Callable[[Subject, Size], Mapping[str, Finding]]
+
+MEASURES: dict[str, Measure] = {
+    # a
+    # b
+    # c
+    # d
+    # e
+    # f
+    # g
+    # h
+    # j
+}
