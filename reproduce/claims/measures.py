@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
+from . import draws, durations, sharpness, surroundings
 from .finding import Finding
 from .line import Size
 from .study import Subject
@@ -13,13 +14,14 @@ from .study import Subject
 Measure = Callable[[Subject, Size], Mapping[str, Finding]]
 
 MEASURES: dict[str, Measure] = {
-    # a
-    # b
+    "a": sharpness.measure,
+    "b": surroundings.measure,
     # c
     # d
     # e
     # f
     # g
-    # h
+    "h": draws.measure,
+    "i": durations.measure,
     # j
 }
