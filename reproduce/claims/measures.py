@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Callable, Mapping
 
 from .finding import Finding
-from .study import Subject
 from .line import Size
+from .study import Subject
 
 #: Measures one photograph before one net: `Finding`s by the names of the claim's lines. Where it can't be measured of
 #: this photograph, such as a class of which there is none alike, it gives none.
