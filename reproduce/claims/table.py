@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from .line import FAST, SLOW, SMOKE, Line, Size
 
-# a
+#: Of the claims that hold conditional maps against marginal ones: these share their windows.
+WEIGHED = {SMOKE: Size(2, side=24, draws=1), FAST: Size(20), SLOW: Size(5)}
 
-# b
+A = Line(
+    name="a",
+    claim="Maps by conditional sampling are sharper, more refined, than those by marginal sampling.",
+    section="4.1, figure 1",
+    statistic="share of the map's energy above one cycle in 32 pixels, by the cross-spectrum of two halves; conditional",
+    nulls=("marginal",),
+    least=0.02,
+    sizes=WEIGHED,
+)
 
-# c
+B = Line(
+    name="b",
+    claim="Conditional sampling takes weight from windows that their surroundings predict.",
+    section="4.1, figure 1",
+    statistic="log2 of conditional over marginal energy: the fifth of windows that is hardest to predict less the easiest",
+    nulls=("residual shifted round", "another photograph's residual"),
+    least=0.5,
+    sizes=WEIGHED,
+)
 
 _SINGLE = {SMOKE: Size(2, 20, 4, 4), FAST: Size(20, 48, 4, 4), SLOW: Size(3, 64, 4, 4)}
 C1 = Line(
     name="c1",
-    claim="Removing a single pixel changes the prediction",
+    claim="Removing a single pixel changes the prediction.",
     section="4, figure 3",
     statistic="share of single pixels, every fourth each way, whose effect in bits is beyond its error (t test, 5 %)",
     nulls=("pure noise",),  # the same of the difference of the two halves, in which there is no effect
@@ -22,7 +39,7 @@ C1 = Line(
 )
 C2 = Line(
     name="c2",
-    claim="Removing a pixel changes it most where the net is sensitive",
+    claim="Removing a pixel changes it most where the net is sensitive.",
     section="4, figure 3",
     statistic="rank correlation of how large a pixel's effect on the score is, and how large the score's gradient is",
     nulls=("gradients of other units",),
@@ -30,12 +47,10 @@ C2 = Line(
     sizes=_SINGLE,
 )
 
-# d
-
 _SUMS = {SMOKE: Size(2, 20, 2, 4), FAST: Size(20, 48, 4, 4), SLOW: Size(3, 64, 4, 4)}
 D1 = Line(
     name="d1",
-    claim="Maps of larger patches are not averages of those of smaller ones (marginal draws)",
+    claim="Maps of larger patches are not averages of those of smaller ones (marginal draws).",
     section="4, figure 2",
     statistic="correlation of scores' windows (k = 10, not spread) with sums of their single pixels, noise taken out",
     nulls=("a linear net",),  # exactly 1
@@ -45,7 +60,7 @@ D1 = Line(
 )
 D2 = Line(
     name="d2",
-    claim="Maps of larger patches are not averages of those of smaller ones (conditional draws)",
+    claim="Maps of larger patches are not averages of those of smaller ones (conditional draws).",
     section="4, figure 2",
     statistic="correlation of scores' windows (k = 10, not spread) with sums of their single pixels, noise taken out",
     nulls=("the net's own linearisation",),
@@ -54,11 +69,9 @@ D2 = Line(
     less=True,
 )
 
-# e
-
 E = Line(
     name="e",
-    claim="Single pixels mark outlines",
+    claim="Single pixels mark outlines.",
     section="4, figure 3",
     statistic="mean rank, 0 to 1, of edges (Sobel, grey) under the 5 % of pixels with the largest effects on the score",
     nulls=("sensitivity map", "residual alone", "random weights", "shifted maps"),
@@ -66,13 +79,11 @@ E = Line(
     sizes={SMOKE: Size(2, 20, 1), FAST: Size(20, 48), SLOW: Size(3, 64)},
 )
 
-# f
-
 #: Windows of nets that see 224 and 227 of 256 pixels lie on the same pixels with this side.
 _CLASSES = {SMOKE: Size(2, 20, 2, 4), FAST: Size(20, 223, 2, 12), SLOW: Size(10, 223, 2, 12)}
 F1 = Line(
     name="f1",
-    claim="Before the softmax maps of similar classes are alike",
+    claim="Before the softmax maps of similar classes are alike.",
     section="4, figure 4",
     statistic="correlation of scores' maps of classes among the top three that are near in WordNet, noise taken out",
     nulls=("random classes",),
@@ -81,7 +92,7 @@ F1 = Line(
 )
 F2 = Line(
     name="f2",
-    claim="Behind the softmax maps of similar classes are less alike than before it",
+    claim="Behind the softmax maps of similar classes are less alike than before it.",
     section="4, figure 4",
     statistic="correlation of scores' maps of classes among the top three that are near in WordNet, noise taken out",
     nulls=("the same of probabilities",),
@@ -89,11 +100,9 @@ F2 = Line(
     sizes=_CLASSES,
 )
 
-# g
-
 G = Line(
     name="g",
-    claim="Late activations are sparse over channels",
+    claim="Late activations are sparse over channels.",
     section="4, figure 5",
     statistic="Hoyer's sparseness over the late layer's channels behind its ReLU, mean of 49 random places",
     nulls=("early layer", "random weights"),
@@ -101,15 +110,38 @@ G = Line(
     sizes={SMOKE: Size(2), FAST: Size(20), SLOW: Size(20)},
 )
 
-# h
+H1, H2 = (
+    Line(
+        name=name,
+        claim=f"S = 20 draws are enough for {windows} (the paper takes 20 and claims nothing; enough would be 0.99).",
+        section="4",
+        statistic="correlation of the map of 20 draws with the true one, which 200 others tell, their noise taken out",
+        nulls=(),
+        least=0.99,
+        sizes={
+            SMOKE: Size(2, side=14, draws=20),
+            FAST: Size(3, side=28, draws=200),
+            SLOW: Size(2, side=20, draws=200),
+        },
+        told=False,
+    )
+    for name, windows in (("h1", "windows of 10 x 10"), ("h2", "single pixels"))
+)
 
-# i
-
-# j
+I = Line(
+    name="i",
+    claim="An image takes half an hour with AlexNet, an hour with GoogLeNet, five hours with VGG16 (theirs: another GPU).",
+    section="4",
+    statistic="minutes that an image takes here, with the paper's settings, k = 10, S = 20, all windows",
+    nulls=(),
+    least=0.0,
+    sizes={SMOKE: Size(1), FAST: Size(1), SLOW: Size(1)},
+    told=False,
+)
 
 J = Line(
     name="j",
-    claim="The classifiers decide differently",
+    claim="The classifiers decide differently.",
     section="4.1, figure 1",
     statistic="correlation of two nets' maps of the same class's score, noise taken out",
     nulls=("the same map",),  # exactly 1
@@ -118,18 +150,32 @@ J = Line(
     less=True,
 )
 
-LINES: tuple[Line, ...] = (
-    # a
-    # b
-    C1,
-    C2,
-    D1,
-    D2,
-    E,
-    F1,
-    F2,
-    G,
-    # h
-    # i
-    J,
+LINES: tuple[Line, ...] = (A, B, C1, C2, D1, D2, E, F1, F2, G, H1, H2, I, J)
+
+#: What the paper's section 4 says and is not measured, with the reason.
+NOT_MEASURED: tuple[tuple[str, str], ...] = (
+    (
+        "Whose outline it is that single pixels mark: the animal's or the background's.",
+        "That needs masks of what the photographs show, and there are none.",
+    ),
+    (
+        "Whether the signs of single pixels make sense.",
+        "Nobody knows what sign a pixel should have: there is nothing to hold it against.",
+    ),
+    (
+        "That a picture's evidence lies where a person would look for it (the elephant's head, the penguin's beak).",
+        "A judgement on single pictures; it needs people, or marked parts.",
+    ),
+    (
+        "That larger windows give smoother maps that are easier to read, smaller ones more detail.",
+        "The first part is arithmetic, since a map is an average over windows; the second is for people to judge.",
+    ),
+    (
+        "What hidden units look for: edges and colours in early layers, parts of objects in late ones.",
+        "That is read off pictures of chosen maps; a number for it would need labelled concepts.",
+    ),
+    (
+        "That the net takes a part of the background for evidence of a class.",
+        "Said of single pictures, and true of some picture for any net.",
+    ),
 )
