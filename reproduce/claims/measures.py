@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
+from . import classes, deciding, outlines, patches, pixels, sparseness
 from .finding import Finding
 from .line import Size
 from .study import Subject
@@ -15,11 +16,11 @@ Measure = Callable[[Subject, Size], Mapping[str, Finding]]
 MEASURES: dict[str, Measure] = {
     # a
     # b
-    # c
-    # d
-    # e
-    # f
-    # g
+    "c": pixels.measure,
+    "d": patches.measure,
+    "e": outlines.measure,
+    "f": classes.measure,
+    "g": sparseness.measure,
     # h
-    # j
+    "j": deciding.measure,
 }
