@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
-from . import draws, durations, sharpness, surroundings
+from . import classes, deciding, draws, durations, outlines, patches, pixels, sharpness, sparseness, surroundings
 from .finding import Finding
 from .line import Size
 from .study import Subject
@@ -16,12 +16,12 @@ Measure = Callable[[Subject, Size], Mapping[str, Finding]]
 MEASURES: dict[str, Measure] = {
     "a": sharpness.measure,
     "b": surroundings.measure,
-    # c
-    # d
-    # e
-    # f
-    # g
+    "c": pixels.measure,
+    "d": patches.measure,
+    "e": outlines.measure,
+    "f": classes.measure,
+    "g": sparseness.measure,
     "h": draws.measure,
     "i": durations.measure,
-    # j
+    "j": deciding.measure,
 }
