@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
-from . import classes, deciding, outlines, patches, pixels, sparseness
+from . import (
+    classes,
+    deciding,
+    draws,
+    durations,
+    outlines,
+    patches,
+    pixels,
+    sharpness,
+    sparseness,
+    surroundings,
+)
 from .finding import Finding
 from .line import Size
 from .study import Subject
@@ -14,13 +25,14 @@ from .study import Subject
 Measure = Callable[[Subject, Size], Mapping[str, Finding]]
 
 MEASURES: dict[str, Measure] = {
-    # a
-    # b
+    "a": sharpness.measure,
+    "b": surroundings.measure,
     "c": pixels.measure,
     "d": patches.measure,
     "e": outlines.measure,
     "f": classes.measure,
     "g": sparseness.measure,
-    # h
+    "h": draws.measure,
+    "i": durations.measure,
     "j": deciding.measure,
 }

@@ -1,0 +1,108 @@
+"""The paper's claims as numbers, each with a verdict: what its section 4 says, measured on nets and photographs.
+
+The table of claims (reproduce/claims/table.py) says beforehand what is measured and what counts. A verdict is a 95 % t
+interval over photographs, after Holm's correction within each net. Windows are kept in OUT/claims: an interrupted run
+goes on, and another with more claims or nets evaluates only what is missing. Writes OUT/claims.json and OUT/claims.md,
+and a picture for each claim into OUT/claims.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping
+
+import click
+
+from predicdiff.cli.options.base import option_field
+from predicdiff.errors import SettingsError
+from predicdiff.nets.fetching.weights import status
+
+from .. import common
+from ..nets import nets, say
+from . import report
+from .finding import Finding
+from .line import FAST, FAST_NETS, SLOW, SMOKE, Line, Size
+from .measures import MEASURES
+from .photographs import LEAST_SURE, MOST_SURE, chosen
+from .study import Study
+from .table import LINES
+from .verdicts import judged
+
+#: Nets that are always asked, and those that are where their weights are.
+NETS, WHERE_THERE = ("squeezenet1.1", "googlenet"), ("alexnet", "vgg16")
+
+
+@dataclass(frozen=True)
+class Request(common.Basis):
+    """What is measured."""
+
+    images: tuple[str, ...] = option_field(
+        "--image",
+        multiple=True,
+        help="A photograph, or a folder of them; repeat for more. Those that are not explained are drawn from. "
+        "[the bundled scenes]",
+    )
+    claims: tuple[str, ...] = option_field(
+        "--claim", type=click.Choice(sorted(MEASURES)), multiple=True, help="A claim; repeat for more. [all]"
+    )
+    quality: str = option_field(
+        "--quality",
+        type=click.Choice(["smoke", "standard"]),
+        default="standard",
+        help="smoke only shows that it can be done.",
+    )
+
+
+def letter(line: Line) -> str:
+    """The claim that a line belongs to."""
+    return line.name[0]
+
+
+def size_of(claim: str, net_name: str, quality: str) -> Size:
+    """How much of a claim is measured before a net: as its first line has it."""
+    line = next(line for line in LINES if letter(line) == claim)
+    return line.sizes[SMOKE if quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
+
+
+def measured(study: Study, claim: str, size: Size) -> dict[str, dict[str, Finding]]:
+    """Findings of a claim's lines, each by photograph."""
+    found: dict[str, dict[str, Finding]] = {}
+    for subject in study.subjects[: size.photographs]:
+        for name, finding in MEASURES[claim](subject, size).items():
+            found.setdefault(name, {})[subject.name] = finding
+    return found
+
+
+def studies(request: Request) -> tuple[list[Study], str]:
+    """Each net with its photographs, and a sentence where others than the usual nets had to serve."""
+    there = [net.name for net in status() if not net.missing and net.name in WHERE_THERE]
+    loaded, note = nets(request, (*NETS, *there))
+    made = [
+        Study(title, net, chosen(net, request.images), request.out / "claims", request.seed, not request.images)
+        for title, net in loaded.items()
+    ]
+    for study in made:
+        study.others.update({other.title: other for other in made if other is not study})
+        if not study.photographs:
+            raise SettingsError(
+                f"{study.title} is sure of no photograph as it should be: want some whose first class has a "
+                f"probability between {LEAST_SURE} and {MOST_SURE}. Give a folder with more: IMAGES=DIR."
+            )
+    return made, note
+
+
+@common.figure(Request)
+def main(request: Request) -> None:
+    """Measure claim after claim before net after net; what is there is written after each."""
+    made, note = studies(request)
+    found: dict[str, dict[str, Mapping[str, Finding]]] = {study.title: {} for study in made}
+    sizes: dict[str, dict[str, Size]] = {study.title: {} for study in made}
+    for study in made:
+        for claim in request.claims or tuple(MEASURES):
+            say(f"Claim {claim}, {study.title}")
+            size = size_of(claim, study.net.name, request.quality)
+            found[study.title].update(measured(study, claim, size))
+            sizes[study.title][claim] = size
+            results = [report.Result(one, judged(LINES, found[one.title]), sizes[one.title]) for one in made]
+            report.written(request.out, results, note)
+    print((request.out / "claims.md").read_text(encoding="utf-8"))

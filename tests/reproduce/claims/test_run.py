@@ -1,0 +1,71 @@
+"""`make claims`, with a net of a few hundred weights on images of 24 x 24."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from click.testing import CliRunner
+from helpers.engines import needed
+
+from predicdiff.samplers.registry import Recipe
+
+pytestmark = needed
+
+
+@pytest.fixture
+def run(tiny: Path, module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Run the command with the bundled scenes and small Gaussians; gives its record."""
+    monkeypatch.setattr(module("claims.study"), "Recipe", partial(Recipe, patches=1500))
+
+    def run(*arguments: str) -> dict[str, Any]:
+        command = ["--net", "tiny", "--quality", "smoke", "--out", str(tiny / "out"), *arguments]
+        result = CliRunner().invoke(module("claims.run").main, command)
+        assert result.exit_code == 0, (result.output, result.exception)
+        record: dict[str, Any] = json.loads((tiny / "out" / "claims.json").read_text())
+        return record
+
+    return run
+
+
+def test_a_run_leaves_numbers_a_table_and_pictures(run: Any, tiny: Path) -> None:
+    record = run("--claim", "a", "--claim", "b")
+    (net,) = record["nets"]
+    assert net["bundled"]
+    assert {line["verdict"] for line in net["lines"].values()} <= {"holds", "does not", "cannot be told"}
+    assert len(net["lines"]["a"]["photographs"]) == 2
+    page = (tiny / "out" / "claims.md").read_text()
+    assert "bundled scenes" in page
+    assert "| h1 |" in page
+    assert sorted(path.name for path in (tiny / "out" / "claims").glob("*.png")) == ["a.png", "b.png"]
+
+
+def test_windows_are_evaluated_once(run: Any, module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run("--claim", "a")
+
+    def none(*_: Any) -> Any:
+        raise AssertionError("evaluated again")
+
+    monkeypatch.setattr(module("claims.maps"), "run_tiles", none)
+    again = run("--claim", "a", "--claim", "b")  # b is measured on the same windows
+    assert again["nets"][0]["lines"]["a"] == first["nets"][0]["lines"]["a"]
+
+
+def test_an_interrupted_run_goes_on(run: Any, module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    maps, asked = module("claims.maps"), []
+    evaluate = maps.run_tiles
+
+    def interrupted(*arguments: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(maps, "run_tiles", interrupted)
+    with pytest.raises(AssertionError, match="the same command goes on from here"):
+        run("--claim", "a")
+    run("--claim", "a")
+    assert len(asked) == 2 + 1 + 6  # two sets of windows are there, one was begun, and two photographs have four each
