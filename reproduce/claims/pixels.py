@@ -13,7 +13,7 @@ from .line import Size
 from .maps import Windows
 from .study import Subject
 
-#: Draws of each half of single pixels, for effects on the score. Marginal ones serve claim d alone, which sums hundreds.
+#: Draws of each half of single pixels, for effects on the score. Marginal ones serve claim d alone, in sums.
 DRAWS = {"conditional": 2, "marginal": 1}
 #: How many other units' gradients stand for any.
 OTHERS = 5

@@ -87,7 +87,7 @@ def test_nets_with_the_same_weights_decide_alike_and_others_do_not(
     pair = [study(studies, linear_net(seed), tmp_path, f"net {number}") for number, seed in enumerate((0, seed))]
     for one, other in (pair, pair[::-1]):
         one.others[other.title] = other
-    size = module("claims.line").Size(2, side=16, draws=10)
+    size = module("claims.line").Size(2, side=16, draws=4)
     found = module("claims.deciding").measure(pair[0].subjects[0], size)["j"]
     assert low < found.statistic < high
     assert found.nulls == {"the same map": 1.0}

@@ -20,7 +20,7 @@ SIDE = 40
 def patches(module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """With windows of 4, and draws of single pixels that leave little noise: all of the corpus, or many."""
     made = module("claims.patches")
-    monkeypatch.setattr(module("claims.pixels"), "DRAWS", {"marginal": 12, "conditional": 40})
+    monkeypatch.setattr(module("claims.pixels"), "DRAWS", {"marginal": 12, "conditional": 12})
     monkeypatch.setattr(made, "WINDOW", K)
     return made
 
@@ -44,7 +44,7 @@ def test_windows_that_are_sums_have_1_whatever_the_noise(patches: Any) -> None:
 
 
 def measured(patches: Any, module: Callable[[str], Any], folder: Path, net: Any) -> dict[str, Any]:
-    size = module("claims.line").Size(1, side=14, draws=40)
+    size = module("claims.line").Size(1, side=14, draws=12)
     found: dict[str, Any] = patches.measure(study(module("claims.study"), net, folder).subjects[0], size)
     return found
 

@@ -45,7 +45,7 @@ def test_ranks_are_those_of_magnitudes(pixels: Any) -> None:
 def test_a_linear_net_changes_as_its_gradient_and_what_is_unexpected_say(
     pixels: Any, module: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pixels, "DRAWS", {"conditional": 40})
+    monkeypatch.setattr(pixels, "DRAWS", {"conditional": 20})
     subject = study(module("claims.study"), linear_net(), tmp_path).subjects[0]
     size = module("claims.line").Size(1, side=14, draws=4, stride=4)
     found = pixels.measure(subject, size)
