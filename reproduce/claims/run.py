@@ -8,7 +8,7 @@ and a picture for each claim into OUT/claims.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Mapping
 
 import click
@@ -54,6 +54,11 @@ class Request(common.Basis):
         default="standard",
         help="smoke only shows that it can be done.",
     )
+    most: int | None = option_field(
+        "--most",
+        type=click.IntRange(1),
+        help="Photographs of each claim at most, where time is short; another call with more goes on.",
+    )
 
 
 def letter(line: Line) -> str:
@@ -61,10 +66,11 @@ def letter(line: Line) -> str:
     return line.name[0]
 
 
-def size_of(claim: str, net_name: str, quality: str) -> Size:
+def size_of(claim: str, net_name: str, request: Request) -> Size:
     """How much of a claim is measured before a net: as its first line has it."""
     line = next(line for line in LINES if letter(line) == claim)
-    return line.sizes[SMOKE if quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
+    size = line.sizes[SMOKE if request.quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
+    return size if request.most is None else replace(size, photographs=min(size.photographs, request.most))
 
 
 def measured(study: Study, claim: str, size: Size) -> dict[str, dict[str, Finding]]:
@@ -104,7 +110,7 @@ def main(request: Request) -> None:
     for study in made:
         for claim in request.claims or tuple(MEASURES):
             say(f"Claim {claim}, {study.title}")
-            size = size_of(claim, study.net.name, request.quality)
+            size = size_of(claim, study.net.name, request)
             found[study.title].update(measured(study, claim, size))
             sizes[study.title][claim] = size
             results = [report.Result(one, judged(LINES, found[one.title]), sizes[one.title]) for one in made]

@@ -51,6 +51,8 @@ def test_windows_are_evaluated_once(run: Any, module: Callable[[str], Any], monk
 
     monkeypatch.setattr(module("claims.maps"), "run_tiles", none)
     again = run("--claim", "a", "--claim", "b")  # b is measured on the same windows
+    fewer = run("--claim", "a", "--most", "1")
+    assert list(fewer["nets"][0]["lines"]["a"]["photographs"]) == ["chelsea"]
     assert again["nets"][0]["lines"]["a"] == first["nets"][0]["lines"]["a"]
 
 
