@@ -8,6 +8,7 @@ and a picture for each claim into OUT/claims.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Mapping
 
@@ -22,6 +23,7 @@ from ..nets import nets, say
 from . import report
 from .finding import Finding
 from .line import FAST, FAST_NETS, SLOW, SMOKE, Line, Size
+from .maps import NotKept
 from .measures import MEASURES
 from .photographs import LEAST_SURE, MOST_SURE, chosen
 from .study import Study
@@ -59,6 +61,9 @@ class Request(common.Basis):
         type=click.IntRange(1),
         help="Photographs of each claim at most, where time is short; another call with more goes on.",
     )
+    only_kept: bool = option_field(
+        "--only-kept", is_flag=True, help="Evaluate nothing: take the photographs that earlier calls have finished."
+    )
 
 
 def letter(line: Line) -> str:
@@ -77,8 +82,9 @@ def measured(study: Study, claim: str, size: Size) -> dict[str, dict[str, Findin
     """Findings of a claim's lines, each by photograph."""
     found: dict[str, dict[str, Finding]] = {}
     for subject in study.subjects[: size.photographs]:
-        for name, finding in MEASURES[claim](subject, size).items():
-            found.setdefault(name, {})[subject.name] = finding
+        with suppress(NotKept):
+            for name, finding in MEASURES[claim](subject, size).items():
+                found.setdefault(name, {})[subject.name] = finding
     return found
 
 
@@ -87,7 +93,15 @@ def studies(request: Request) -> tuple[list[Study], str]:
     there = [net.name for net in status() if not net.missing and net.name in WHERE_THERE]
     loaded, note = nets(request, (*NETS, *there))
     made = [
-        Study(title, net, chosen(net, request.images), request.out / "claims", request.seed, not request.images)
+        Study(
+            title,
+            net,
+            chosen(net, request.images),
+            request.out / "claims",
+            seed=request.seed,
+            bundled=not request.images,
+            only_kept=request.only_kept,
+        )
         for title, net in loaded.items()
     ]
     for study in made:

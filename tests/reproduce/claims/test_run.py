@@ -65,5 +65,6 @@ def test_an_interrupted_run_goes_on(run: Any, module: Callable[[str], Any], monk
     monkeypatch.setattr(maps, "run_tiles", interrupted)
     with pytest.raises(AssertionError, match="the same command goes on from here"):
         run("--claim", "a")
+    assert run("--claim", "a", "--only-kept")["nets"][0]["lines"] == {}  # no photograph has all four
     run("--claim", "a")
     assert len(asked) == 2 + 1 + 6  # two sets of windows are there, one was begun, and two photographs have four each
