@@ -33,8 +33,9 @@ from .verdicts import judged
 #: Nets that are always asked, and those that are where their weights are.
 NETS, WHERE_THERE = ("squeezenet1.1", "googlenet"), ("alexnet", "vgg16")
 
-#: What the page says of its verdicts then.
+#: What the page says of a quick look, and where fewer photographs were asked for.
 QUICK = "These are the sizes of a quick look (--quality smoke), of which verdicts mean nothing."
+FEWER = "Time was short: of some claims fewer photographs were measured than the table has for them."
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def studies(request: Request) -> tuple[list[Study], str]:
 def main(request: Request) -> None:
     """Measure claim after claim before net after net; what is there is written after each."""
     made, note = studies(request)
-    note = " ".join([*([QUICK] if request.quality == "smoke" else []), *([note] if note else [])])
+    said = {QUICK: request.quality == "smoke", FEWER: request.most is not None or request.only_kept, note: bool(note)}
+    note = " ".join(text for text, holds in said.items() if holds)
     found: dict[str, dict[str, Mapping[str, Finding]]] = {study.title: {} for study in made}
     sizes: dict[str, dict[str, Size]] = {study.title: {} for study in made}
     for study in made:
