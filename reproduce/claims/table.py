@@ -27,7 +27,7 @@ B = Line(
     sizes=WEIGHED,
 )
 
-_SINGLE = {SMOKE: Size(2, 20, 4, 4), FAST: Size(20, 48, 4, 4), SLOW: Size(3, 64, 4, 4)}
+_SINGLE = {SMOKE: Size(2, 20, 4, 4), FAST: Size(20, 40, 4, 4), SLOW: Size(3, 64, 4, 4)}
 C1 = Line(
     name="c1",
     claim="Removing a single pixel changes the prediction.",
@@ -47,7 +47,7 @@ C2 = Line(
     sizes=_SINGLE,
 )
 
-_SUMS = {SMOKE: Size(2, 20, 2, 4), FAST: Size(20, 48, 4, 4), SLOW: Size(3, 64, 4, 4)}
+_SUMS = {SMOKE: Size(2, 20, 2, 4), FAST: Size(20, 40, 4, 4), SLOW: Size(3, 64, 4, 4)}
 D1 = Line(
     name="d1",
     claim="Maps of larger patches are not averages of those of smaller ones (marginal draws).",
@@ -76,7 +76,7 @@ E = Line(
     statistic="mean rank, 0 to 1, of edges (Sobel, grey) under the 5 % of pixels with the largest effects on the score",
     nulls=("sensitivity map", "residual alone", "random weights", "shifted maps"),
     least=0.05,  # shifted maps have 0.5, and the 5 % with the strongest edges 0.975: a tenth of the way
-    sizes={SMOKE: Size(2, 20, 1), FAST: Size(20, 48), SLOW: Size(3, 64)},
+    sizes={SMOKE: Size(2, 20, 1), FAST: Size(20, 40), SLOW: Size(3, 64)},
 )
 
 #: Windows of nets that see 224 and 227 of 256 pixels lie on the same pixels with this side.
