@@ -13,6 +13,7 @@ QUALITY ?= preview
 PANELS  ?=
 CORPUS  ?=
 CLAIMS  ?=
+DEVICE  ?=
 SEED    ?= 0
 # a Python with pycaffe; this one is made on first use, but only where Caffe is asked for
 CAFFE_GIVEN  := $(CAFFE_PYTHON)
@@ -33,7 +34,7 @@ READY := $(VENV)/.ready
 # what every figure's target runs, with the variables above
 FIGURE = $(NET_PYTHON) -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \
   $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
-OWN = $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(MEAN),--mean $(MEAN))
+OWN = $(if $(DEVICE),--device $(DEVICE)) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(MEAN),--mean $(MEAN))
 # with Caffe the Python that has it, with torch the one of .venv
 NET_PYTHON = $(if $(filter caffe,$(NET_ENGINE)),$(CAFFE_PYTHON),$(BIN)/python)
 # a file by its absolute path, a name as it is
@@ -56,7 +57,7 @@ help:  ## This list
 	@echo "           PRECISION=tf32|bfloat16 (make timing on a GPU)  CAFFE_PYTHON=tests/caffe-python (and against Caffe)"
 	@echo "           NET_ENGINE=torch|caffe (Caffe itself: CAFFE_PYTHON=tests/caffe-python); a net of your own:"
 	@echo "           NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123, or NETS=googlenet WEIGHTS=its.caffemodel"
-	@echo "           PANELS=DIR (a folder with panels.json)  CORPUS=DIR (photographs to draw from)  CLAIMS=\"a b\""
+	@echo "           PANELS=DIR (a folder with panels.json)  CORPUS=DIR (photographs to draw from)  CLAIMS=\"a b\"  DEVICE=cpu|cuda"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
 	@echo "Containers: ENGINE=docker|podman  TARGET=cuda|cpu|torch  BASE=debian:bullseye-slim  BAKE=\"googlenet\" (weights in"
 	@echo "           the image)  CACHE=predicdiff-cache (a volume or folder of weights)  DOCKER_RUN=\"--gpus all\""
@@ -102,7 +103,7 @@ panels: $(READY)  ## The paper's own panels, in the folder PANELS=DIR, against o
 	  $(foreach net,$(NETS),--net $(net)) $(if $(CORPUS),--corpus $(CORPUS))
 
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
-	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) \
+	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) $(if $(DEVICE),--device $(DEVICE)) \
 	  $(if $(CAFFE_GIVEN),--caffe-python "$(CAFFE_PYTHON)") $(foreach net,$(NETS),--net $(net))
 
 against: $(READY)  ## What a map of known reliability costs by others' methods and by ours (Captum where it is installed)

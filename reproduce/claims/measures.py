@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
-from . import (
-    classes,
-    deciding,
-    draws,
-    durations,
-    outlines,
-    patches,
-    pixels,
-    sharpness,
-    sparseness,
-    surroundings,
-)
+from . import classes, deciding, draws, durations, outlines, patches, pixels, sharpness, sparseness, surroundings
 from .finding import Finding
 from .line import Size
 from .study import Subject

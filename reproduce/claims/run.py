@@ -31,6 +31,9 @@ from .verdicts import judged
 #: Nets that are always asked, and those that are where their weights are.
 NETS, WHERE_THERE = ("squeezenet1.1", "googlenet"), ("alexnet", "vgg16")
 
+#: What the page says of its verdicts then.
+QUICK = "These are the sizes of a quick look (--quality smoke), of which verdicts mean nothing."
+
 
 @dataclass(frozen=True)
 class Request(common.Basis):
@@ -95,6 +98,7 @@ def studies(request: Request) -> tuple[list[Study], str]:
 def main(request: Request) -> None:
     """Measure claim after claim before net after net; what is there is written after each."""
     made, note = studies(request)
+    note = " ".join([*([QUICK] if request.quality == "smoke" else []), *([note] if note else [])])
     found: dict[str, dict[str, Mapping[str, Finding]]] = {study.title: {} for study in made}
     sizes: dict[str, dict[str, Size]] = {study.title: {} for study in made}
     for study in made:
