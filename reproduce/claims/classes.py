@@ -64,6 +64,11 @@ def likely(probability: np.ndarray) -> list[int]:
     return [int(unit) for unit in order if probability[unit] > LEAST_PROBABILITY]
 
 
+def strangers(subject: Subject, probability: np.ndarray) -> list[int]:
+    """Random classes that stand for any."""
+    return random_classes([subject.unit, *likely(probability)], len(probability), subject.study.seed)
+
+
 def random_classes(units: list[int], count: int, seed: int) -> list[int]:
     """Some classes at random, none of them among ``units`` or near one of these."""
     order = np.random.default_rng(seed).permutation(count)
@@ -76,8 +81,7 @@ def class_maps(subject: Subject, size: Size, blob: str | None) -> ClassMaps:
     They are the likely ones, random ones, and those that come first for other nets.
     """
     probability = probabilities(subject)
-    units = [subject.unit, *likely(probability)]
-    units += random_classes(units, len(probability), subject.study.seed)
+    units = [subject.unit, *likely(probability), *strangers(subject, probability)]
     counterparts = [subject.counterpart(other) for other in subject.study.others.values()]
     units += [other.unit for other in counterparts if other is not None and other.unit < len(probability)]
     asked = tuple(sorted(set(units)))
@@ -97,9 +101,9 @@ def measure(subject: Subject, size: Size) -> dict[str, Finding]:
         return {}
     scores, bits = class_maps(subject, size, subject.net.scores), class_maps(subject, size, None)
     members = sorted({unit for pair in similar for unit in pair})
-    strangers = random_classes(units, len(probability), subject.study.seed)
+    random = strangers(subject, probability)
     before, behind = scores.alike(similar), bits.alike(similar)
-    anyone = scores.alike((one, other) for one in members for other in strangers)
+    anyone = scores.alike((one, other) for one in members for other in random)
     far = scores.alike((one, other) for one in members for other in units if not near(one, other) and one != other)
     beside = {"far pairs, scores": far.corrected, "reliability, scores": before.first}
     beside.update(_behind(bits, similar, probability))
