@@ -20,7 +20,7 @@ class Size:
     photographs : int
         At most.
     side : int
-        Of the square in the middle of what the net sees, in pixels.
+        Of the square in the middle of what the net sees, in pixels; 0 where it is no matter of windows.
     draws : int
         Of each window, in each half.
     stride : int
@@ -31,6 +31,11 @@ class Size:
     side: int = 64
     draws: int = 2
     stride: int = 1
+
+    def told(self, photographs: int) -> str:
+        """As words, of so many photographs that there was a number of."""
+        many = f"{photographs} photograph{'s' if photographs != 1 else ''}"
+        return f"{many}, {self.side} x {self.side}, S = {self.draws}" if self.side else many
 
 
 @dataclass(frozen=True)

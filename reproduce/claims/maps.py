@@ -21,6 +21,11 @@ from predicdiff.plan import MEMORY, Analysis
 
 from .. import common
 
+
+class NotKept(Exception):
+    """Windows are wanted that were not evaluated yet, where only those are that were."""
+
+
 KIND = Kind("set of windows", 1, "python -m reproduce.claims", ExplanationError)
 
 
@@ -72,11 +77,11 @@ def middle(shape: tuple[int, ...], side: int, *, window: int, stride: int) -> np
     return np.asarray(origins)
 
 
-def evaluated(analysis: Analysis, origins: np.ndarray, folder: Path, stem: str) -> Windows:
+def evaluated(analysis: Analysis, origins: np.ndarray, folder: Path, stem: str, *, only_kept: bool = False) -> Windows:
     """An analysis' windows at ``origins``: what a file holds of them, or else they are evaluated and kept in one.
 
     The file's name is ``stem`` and a few digits of all that its values depend on. An interrupted run goes on where it
-    stopped.
+    stopped. With ``only_kept`` nothing is evaluated: `NotKept` where there is no file.
     """
     part = replace(analysis, origins=origins)
     identity = {**part.tiles_identity, "origins": origins.tolist(), "version": __version__}
@@ -84,6 +89,8 @@ def evaluated(analysis: Analysis, origins: np.ndarray, folder: Path, stem: str) 
     path = folder / f"{stem}_{digits}.h5"
     kept = _kept(path, identity)
     if kept is None:
+        if only_kept:
+            raise NotKept
         kept = _made(part, path, identity)
         write(path, KIND, kept, {"identity": identity})
     (window,) = set(analysis.settings.sides)

@@ -6,7 +6,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from predicdiff.samplers.corpus import bundled, default_corpus
+from predicdiff.samplers.corpus import PHOTOGRAPHS, bundled, default_corpus
 from predicdiff.targets import highest, observed
 
 from .. import common
@@ -41,12 +41,14 @@ def _of_files(net: Any, paths: Sequence[str]) -> list[Photograph]:
 
 def _of_scenes(net: Any) -> list[Photograph]:
     found = []
+    crops, names = default_corpus(net.input_shape)
+    scenes = np.array([PHOTOGRAPHS[name.split()[0]][1] for name in names])
     for name, image in bundled().items():
         pixels = net.view(image)
         unit, probability = _first(net, pixels)
         # the right half of a stereo pair shows the same as the left one
         if LEAST_SURE < probability < MOST_SURE and name != "motorcycle_right":
-            found.append(Photograph(name, pixels, unit, probability, default_corpus(net.input_shape, image)[0]))
+            found.append(Photograph(name, pixels, unit, probability, crops[scenes != PHOTOGRAPHS[name][1]]))
     return found
 
 

@@ -57,7 +57,8 @@ def _diagram(axes: Axes, line: Line, rows: Sequence[tuple[str, Judged]]) -> None
         axes.plot([effect.mean], [number], "|", color=INK, markersize=9)
     axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
     axes.set_yticklabels([f"{title}\n{judged.verdict}" for title, judged in rows], fontsize=TEXT - 2, color=INK)
-    words = f"less that of: {', '.join(sorted(against))}" if against else "the statistic itself"
+    how = "how far it is below" if line.less else "how far it is above"
+    words = f"{how}: {', '.join(sorted(against))}" if against else "the statistic itself"
     axes.set_xlabel(f"{words}; dashed: the smallest that counts", fontsize=TEXT - 2, color=FAINT)
     axes.tick_params(labelsize=TEXT - 2, length=2, width=0.5, color=EDGE)
     for name, spine in axes.spines.items():

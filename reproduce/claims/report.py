@@ -113,52 +113,62 @@ effect, products of two independent halves of the draws are taken."""
 
 
 def _verdicts(results: Sequence[Result]) -> Iterator[str]:
-    """The table of verdicts."""
+    """The table of verdicts, each with what it was made of."""
     yield "| | claim | " + " | ".join(result.study.title for result in results) + " |"
     yield "|---|---|" + "---|" * len(results)
     for line in LINES:
-        cells = []
-        for result in results:
-            judged = next((one for one in result.lines if one.line is line), None)
-            cells.append(
-                "not measured" if judged is None else f"**{judged.verdict}**" if line.told else _number(judged)
-            )
+        cells = [_cell(line, result) for result in results]
         yield f"| {line.name} | {line.claim} | {' | '.join(cells)} |"
+
+
+def _cell(line: Line, result: Result) -> str:
+    judged = next((one for one in result.lines if one.line is line), None)
+    if judged is None:
+        return "not measured"
+    word = f"**{judged.verdict}**" if line.told else f"{judged.effect.mean:.3g}"
+    return f"{word}; {result.size(line).told(len(judged.effect.values))}"
 
 
 def _about(line: Line, results: Sequence[Result]) -> str:
     """A line of the table with each net's numbers."""
-    held = f" Held against: {'; '.join(line.nulls)}." if line.nulls else ""
+    effect = "what the statistic is below that" if line.less else "what the statistic is above that"
+    held = f" Held against: {'; '.join(line.nulls)}; the effect is {effect}." if line.nulls else ""
     told = f" Smallest effect that counts: {line.least:g}." if line.told else " Reported, no verdict."
     head = f"## {line.name}. {line.claim}\n\nSection {line.section}. Statistic: {line.statistic}.{held}{told}"
     rows = [row for result in results for row in _rows(line, result)]
     if not rows:
         return f"{head}\n\nNot measured."
-    titles = "| net | statistic | " + "".join(f"{null} | " for null in line.nulls)
-    titles += "effect (95 % interval) | p | verdict | photographs, square, draws |"
-    return "\n".join([head, "", titles, "|---" * (6 + len(line.nulls)) + "|", *rows])
+    titles = ["net", "statistic", *line.nulls, "effect (95 % interval)", *(["p"] if line.told else []), "verdict", "of"]
+    return "\n".join(
+        [head, "", f"| {' | '.join(titles)} |", "|---" * len(titles) + "|", *rows, *_beside(line, results)]
+    )
 
 
 def _rows(line: Line, result: Result) -> Iterator[str]:
     for judged in result.lines:
         if judged.line is not line:
             continue
-        findings, size, effect = list(judged.findings.values()), result.size(line), judged.effect
+        findings, effect = list(judged.findings.values()), judged.effect
         means = [_mean([one.statistic for one in findings])]
         means += [_mean([one.nulls[null] for one in findings]) for null in line.nulls]
         interval = f" ({effect.low:.3g} to {effect.high:.3g})" if np.isfinite(effect.low) else ""
-        less = f", {effect.null}" if len(line.nulls) > 1 else ""
-        p = f"{judged.adjusted:.2g}" if line.told else ""
-        cells = [result.study.title, *means, f"{effect.mean:.3g}{interval}{less}", p, judged.verdict]
-        yield f"| {' | '.join(cells)} | {len(effect.values)}, {size.side}, {size.draws} |"
-        beside = {name: _mean([one.beside.get(name, np.nan) for one in findings]) for name in findings[0].beside}
-        if beside:
-            told = "; ".join(f"{name} {value}" for name, value in beside.items())
-            yield f"| | {told} |" + " |" * (4 + len(line.nulls))
+        against = f", against {effect.null}" if len(line.nulls) > 1 else ""
+        p = [f"{judged.adjusted:.2g}"] if line.told else []
+        size = result.size(line).told(len(effect.values))
+        cells = [result.study.title, *means, f"{effect.mean:.3g}{interval}{against}", *p, judged.verdict, size]
+        yield f"| {' | '.join(cells)} |"
 
 
-def _number(judged: Judged) -> str:
-    return f"{judged.effect.mean:.3g}"
+def _beside(line: Line, results: Sequence[Result]) -> Iterator[str]:
+    """What is reported besides, means over photographs, net by net."""
+    for result in results:
+        for judged in result.lines:
+            findings = list(judged.findings.values())
+            if judged.line is not line or not any(one.beside for one in findings):
+                continue
+            names = dict.fromkeys(name for one in findings for name in one.beside)
+            means = (f"{name} {_mean([one.beside.get(name, np.nan) for one in findings])}" for name in names)
+            yield f"\nBesides, {result.study.title}: {'; '.join(means)}."
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -8,7 +8,8 @@ and a picture for each claim into OUT/claims.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Mapping
 
 import click
@@ -22,6 +23,7 @@ from ..nets import nets, say
 from . import report
 from .finding import Finding
 from .line import FAST, FAST_NETS, SLOW, SMOKE, Line, Size
+from .maps import NotKept
 from .measures import MEASURES
 from .photographs import LEAST_SURE, MOST_SURE, chosen
 from .study import Study
@@ -54,6 +56,14 @@ class Request(common.Basis):
         default="standard",
         help="smoke only shows that it can be done.",
     )
+    most: int | None = option_field(
+        "--most",
+        type=click.IntRange(1),
+        help="Photographs of each claim at most, where time is short; another call with more goes on.",
+    )
+    only_kept: bool = option_field(
+        "--only-kept", is_flag=True, help="Evaluate nothing: take the photographs that earlier calls have finished."
+    )
 
 
 def letter(line: Line) -> str:
@@ -61,18 +71,20 @@ def letter(line: Line) -> str:
     return line.name[0]
 
 
-def size_of(claim: str, net_name: str, quality: str) -> Size:
+def size_of(claim: str, net_name: str, request: Request) -> Size:
     """How much of a claim is measured before a net: as its first line has it."""
     line = next(line for line in LINES if letter(line) == claim)
-    return line.sizes[SMOKE if quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
+    size = line.sizes[SMOKE if request.quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
+    return size if request.most is None else replace(size, photographs=min(size.photographs, request.most))
 
 
 def measured(study: Study, claim: str, size: Size) -> dict[str, dict[str, Finding]]:
     """Findings of a claim's lines, each by photograph."""
     found: dict[str, dict[str, Finding]] = {}
     for subject in study.subjects[: size.photographs]:
-        for name, finding in MEASURES[claim](subject, size).items():
-            found.setdefault(name, {})[subject.name] = finding
+        with suppress(NotKept):
+            for name, finding in MEASURES[claim](subject, size).items():
+                found.setdefault(name, {})[subject.name] = finding
     return found
 
 
@@ -81,7 +93,15 @@ def studies(request: Request) -> tuple[list[Study], str]:
     there = [net.name for net in status() if not net.missing and net.name in WHERE_THERE]
     loaded, note = nets(request, (*NETS, *there))
     made = [
-        Study(title, net, chosen(net, request.images), request.out / "claims", request.seed, not request.images)
+        Study(
+            title,
+            net,
+            chosen(net, request.images),
+            request.out / "claims",
+            seed=request.seed,
+            bundled=not request.images,
+            only_kept=request.only_kept,
+        )
         for title, net in loaded.items()
     ]
     for study in made:
@@ -104,7 +124,7 @@ def main(request: Request) -> None:
     for study in made:
         for claim in request.claims or tuple(MEASURES):
             say(f"Claim {claim}, {study.title}")
-            size = size_of(claim, study.net.name, request.quality)
+            size = size_of(claim, study.net.name, request)
             found[study.title].update(measured(study, claim, size))
             sizes[study.title][claim] = size
             results = [report.Result(one, judged(LINES, found[one.title]), sizes[one.title]) for one in made]

@@ -54,6 +54,8 @@ class Study:
         Where windows are kept.
     bundled : bool
         Whether photographs are the bundled scenes.
+    only_kept : bool
+        Whether no windows are evaluated, and `maps.NotKept` is raised in place of it.
     others : dict of str to Study
         The same of other nets, by title.
     """
@@ -64,6 +66,7 @@ class Study:
     folder: Path
     seed: int = 0
     bundled: bool = False
+    only_kept: bool = False
     others: dict[str, Study] = field(default_factory=dict)
     _samplers: dict[tuple[Any, ...], SavedSampler] = field(default_factory=dict)
 
@@ -177,7 +180,8 @@ class Subject:
         origins = middle(self.pixels.shape[-2:], asked["side"], window=window, stride=asked["stride"])
         words = (f"k{window}", f"s{asked['stride']}", f"x{asked['draws']}", f"of{asked['side']}", plan.blob)
         name = name_of(self.name, kind, *words, *([self.variant] if self.variant else []))
-        return evaluated(analysis, origins, self.study.folder / name_of(self.study.title), name)
+        folder = self.study.folder / name_of(self.study.title)
+        return evaluated(analysis, origins, folder, name, only_kept=self.study.only_kept)
 
     def halves(self, kind: str = "conditional", window: int = 10, **how: Any) -> tuple[Windows, Windows]:
         """`windows` of both halves: independent estimates of the same."""

@@ -107,7 +107,7 @@ G = Line(
     statistic="Hoyer's sparseness over the late layer's channels behind its ReLU, mean of 49 random places",
     nulls=("early layer", "random weights"),
     least=0.1,  # noise behind a ReLU has about 0.45, and one channel alone 1
-    sizes={SMOKE: Size(2), FAST: Size(20), SLOW: Size(20)},
+    sizes={SMOKE: Size(2, side=0), FAST: Size(20, side=0), SLOW: Size(20, side=0)},
 )
 
 H1, H2 = (
@@ -135,7 +135,7 @@ DURATION = Line(
     statistic="minutes that an image takes here, with the paper's settings, k = 10, S = 20, all windows",
     nulls=(),
     least=0.0,
-    sizes={SMOKE: Size(1), FAST: Size(1), SLOW: Size(1)},
+    sizes={SMOKE: Size(1, side=0), FAST: Size(1, side=0), SLOW: Size(1, side=0)},
     told=False,
 )
 

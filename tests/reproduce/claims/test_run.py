@@ -31,27 +31,25 @@ def run(tiny: Path, module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatc
     return run
 
 
-def test_a_run_leaves_numbers_a_table_and_pictures(run: Any, tiny: Path) -> None:
-    record = run("--claim", "a", "--claim", "b")
-    (net,) = record["nets"]
+def none(*_: Any) -> Any:
+    raise AssertionError("evaluated again")
+
+
+def test_a_run_leaves_numbers_a_table_and_pictures_and_windows_for_the_next(
+    run: Any, tiny: Path, module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run("--claim", "a")
+    monkeypatch.setattr(module("claims.maps"), "run_tiles", none)
+    record = run("--claim", "a", "--claim", "b", "--most", "1")  # b is measured on the same windows
+    ((net,), (before,)) = record["nets"], first["nets"]
     assert net["bundled"]
-    assert {line["verdict"] for line in net["lines"].values()} <= {"holds", "does not", "cannot be told"}
-    assert len(net["lines"]["a"]["photographs"]) == 2
+    assert net["lines"]["a"]["verdict"] == net["lines"]["b"]["verdict"] == "cannot be told"  # of one photograph
+    assert [len(each["lines"]["a"]["photographs"]) for each in (before, net)] == [2, 1]
+    assert before["lines"]["a"]["photographs"]["chelsea"] == net["lines"]["a"]["photographs"]["chelsea"]
     page = (tiny / "out" / "claims.md").read_text()
     assert "bundled scenes" in page
     assert "| h1 |" in page
     assert sorted(path.name for path in (tiny / "out" / "claims").glob("*.png")) == ["a.png", "b.png"]
-
-
-def test_windows_are_evaluated_once(run: Any, module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    first = run("--claim", "a")
-
-    def none(*_: Any) -> Any:
-        raise AssertionError("evaluated again")
-
-    monkeypatch.setattr(module("claims.maps"), "run_tiles", none)
-    again = run("--claim", "a", "--claim", "b")  # b is measured on the same windows
-    assert again["nets"][0]["lines"]["a"] == first["nets"][0]["lines"]["a"]
 
 
 def test_an_interrupted_run_goes_on(run: Any, module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,5 +65,6 @@ def test_an_interrupted_run_goes_on(run: Any, module: Callable[[str], Any], monk
     monkeypatch.setattr(maps, "run_tiles", interrupted)
     with pytest.raises(AssertionError, match="the same command goes on from here"):
         run("--claim", "a")
+    assert run("--claim", "a", "--only-kept")["nets"][0]["lines"] == {}  # no photograph has all four
     run("--claim", "a")
     assert len(asked) == 2 + 1 + 6  # two sets of windows are there, one was begun, and two photographs have four each
