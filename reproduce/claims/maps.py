@@ -22,7 +22,7 @@ from predicdiff.plan import MEMORY, Analysis
 from .. import common
 
 
-class NotKept(Exception):
+class NotKeptError(Exception):
     """Windows are wanted that were not evaluated yet, where only those are that were."""
 
 
@@ -81,7 +81,7 @@ def evaluated(analysis: Analysis, origins: np.ndarray, folder: Path, stem: str, 
     """An analysis' windows at ``origins``: what a file holds of them, or else they are evaluated and kept in one.
 
     The file's name is ``stem`` and a few digits of all that its values depend on. An interrupted run goes on where it
-    stopped. With ``only_kept`` nothing is evaluated: `NotKept` where there is no file.
+    stopped. With ``only_kept`` nothing is evaluated: `NotKeptError` where there is no file.
     """
     part = replace(analysis, origins=origins)
     identity = {**part.tiles_identity, "origins": origins.tolist(), "version": __version__}
@@ -90,7 +90,7 @@ def evaluated(analysis: Analysis, origins: np.ndarray, folder: Path, stem: str, 
     kept = _kept(path, identity)
     if kept is None:
         if only_kept:
-            raise NotKept
+            raise NotKeptError
         kept = _made(part, path, identity)
         write(path, KIND, kept, {"identity": identity})
     (window,) = set(analysis.settings.sides)

@@ -23,7 +23,7 @@ from ..nets import nets, say
 from . import report
 from .finding import Finding
 from .line import FAST, FAST_NETS, SLOW, SMOKE, Line, Size
-from .maps import NotKept
+from .maps import NotKeptError
 from .measures import MEASURES
 from .photographs import LEAST_SURE, MOST_SURE, chosen
 from .study import Study
@@ -82,7 +82,7 @@ def measured(study: Study, claim: str, size: Size) -> dict[str, dict[str, Findin
     """Findings of a claim's lines, each by photograph."""
     found: dict[str, dict[str, Finding]] = {}
     for subject in study.subjects[: size.photographs]:
-        with suppress(NotKept):
+        with suppress(NotKeptError):
             for name, finding in MEASURES[claim](subject, size).items():
                 found.setdefault(name, {})[subject.name] = finding
     return found

@@ -55,7 +55,7 @@ class Study:
     bundled : bool
         Whether photographs are the bundled scenes.
     only_kept : bool
-        Whether no windows are evaluated, and `maps.NotKept` is raised in place of it.
+        Whether no windows are evaluated, and `maps.NotKeptError` is raised in place of it.
     others : dict of str to Study
         The same of other nets, by title.
     """
