@@ -24,7 +24,8 @@ def findings(tiny: Path, module: Callable[[str], Any], monkeypatch: pytest.Monke
     monkeypatch.setattr(studies, "Recipe", partial(Recipe, patches=1500))
     # the net's five classes are taken for ILSVRC's first: two of bony fish, three of elasmobranch
     monkeypatch.setattr(module("claims.classes"), "ILSVRC", 5)
-    monkeypatch.setattr(module("claims.classes"), "WINDOW", 4)  # 1500 patches are too few for larger ones
+    for name in ("pixels", "patches", "classes"):  # 1500 patches are too few for larger windows
+        monkeypatch.setattr(module(f"claims.{name}"), "WINDOW", 4)
     # behind its ReLU, and nowhere below zero afterwards
     monkeypatch.setattr(module("claims.sparseness"), "layers", lambda _: ("conv1", "norm1", "pool1"))
     net = pd.load_net("tiny")
