@@ -106,23 +106,26 @@ def measure(subject: Subject, size: Size) -> dict[str, Finding]:
     anyone = scores.alike((one, other) for one in members for other in random)
     far = scores.alike((one, other) for one in members for other in units if not near(one, other) and one != other)
     beside = {"far pairs, scores": far.corrected, "reliability, scores": before.first}
-    beside.update(_behind(bits, similar, probability))
+    beside.update(_arithmetic(scores, bits, similar, probability))
     return {
         "f1": Finding(before.corrected, {"random classes": anyone.corrected}, beside),
         "f2": Finding(before.corrected, {"the same of probabilities": behind.corrected}, beside),
     }
 
 
-def _behind(bits: ClassMaps, similar: list[tuple[int, int]], probability: np.ndarray) -> dict[str, float]:
-    """What is told of the maps of probabilities.
+def _arithmetic(
+    scores: ClassMaps, bits: ClassMaps, similar: list[tuple[int, int]], probability: np.ndarray
+) -> dict[str, float]:
+    """Where maps of probabilities differ by arithmetic, and how alike maps are elsewhere.
 
     Where two classes have nearly all of the probability, odds for the one are odds against the other, and the maps are
-    each other's negatives by arithmetic alone: how near they come to it, and the pairs that do not.
+    each other's negatives by arithmetic alone, whatever the net looks at.
     """
     together = [float(probability[list(pair)].sum()) for pair in similar]
     apart = [pair for pair, both in zip(similar, together) if both < ARITHMETIC]
     return {
         "reliability, probabilities": bits.alike(similar).first,
-        "p1 + p2, largest of the pairs": max(together),
-        f"probabilities, pairs with p1 + p2 below {ARITHMETIC}": bits.alike(apart).corrected,
+        f"share of pairs with p1 + p2 of {ARITHMETIC} or more": 1 - len(apart) / len(similar),
+        "scores, the other pairs": scores.alike(apart).corrected,
+        "probabilities, the other pairs": bits.alike(apart).corrected,
     }
