@@ -64,6 +64,11 @@ def likely(probability: np.ndarray) -> list[int]:
     return [int(unit) for unit in order if probability[unit] > LEAST_PROBABILITY]
 
 
+def strangers(subject: Subject, probability: np.ndarray) -> list[int]:
+    """Random classes that stand for any."""
+    return random_classes([subject.unit, *likely(probability)], len(probability), subject.study.seed)
+
+
 def random_classes(units: list[int], count: int, seed: int) -> list[int]:
     """Some classes at random, none of them among ``units`` or near one of these."""
     order = np.random.default_rng(seed).permutation(count)
@@ -76,8 +81,7 @@ def class_maps(subject: Subject, size: Size, blob: str | None) -> ClassMaps:
     They are the likely ones, random ones, and those that come first for other nets.
     """
     probability = probabilities(subject)
-    units = [subject.unit, *likely(probability)]
-    units += random_classes(units, len(probability), subject.study.seed)
+    units = [subject.unit, *likely(probability), *strangers(subject, probability)]
     counterparts = [subject.counterpart(other) for other in subject.study.others.values()]
     units += [other.unit for other in counterparts if other is not None and other.unit < len(probability)]
     asked = tuple(sorted(set(units)))
@@ -97,28 +101,31 @@ def measure(subject: Subject, size: Size) -> dict[str, Finding]:
         return {}
     scores, bits = class_maps(subject, size, subject.net.scores), class_maps(subject, size, None)
     members = sorted({unit for pair in similar for unit in pair})
-    strangers = random_classes(units, len(probability), subject.study.seed)
+    random = strangers(subject, probability)
     before, behind = scores.alike(similar), bits.alike(similar)
-    anyone = scores.alike((one, other) for one in members for other in strangers)
+    anyone = scores.alike((one, other) for one in members for other in random)
     far = scores.alike((one, other) for one in members for other in units if not near(one, other) and one != other)
     beside = {"far pairs, scores": far.corrected, "reliability, scores": before.first}
-    beside.update(_behind(bits, similar, probability))
+    beside.update(_arithmetic(scores, bits, similar, probability))
     return {
         "f1": Finding(before.corrected, {"random classes": anyone.corrected}, beside),
         "f2": Finding(before.corrected, {"the same of probabilities": behind.corrected}, beside),
     }
 
 
-def _behind(bits: ClassMaps, similar: list[tuple[int, int]], probability: np.ndarray) -> dict[str, float]:
-    """What is told of the maps of probabilities.
+def _arithmetic(
+    scores: ClassMaps, bits: ClassMaps, similar: list[tuple[int, int]], probability: np.ndarray
+) -> dict[str, float]:
+    """Where maps of probabilities differ by arithmetic, and how alike maps are elsewhere.
 
     Where two classes have nearly all of the probability, odds for the one are odds against the other, and the maps are
-    each other's negatives by arithmetic alone: how near they come to it, and the pairs that do not.
+    each other's negatives by arithmetic alone, whatever the net looks at.
     """
     together = [float(probability[list(pair)].sum()) for pair in similar]
     apart = [pair for pair, both in zip(similar, together) if both < ARITHMETIC]
     return {
         "reliability, probabilities": bits.alike(similar).first,
-        "p1 + p2, largest of the pairs": max(together),
-        f"probabilities, pairs with p1 + p2 below {ARITHMETIC}": bits.alike(apart).corrected,
+        f"share of pairs with p1 + p2 of {ARITHMETIC} or more": 1 - len(apart) / len(similar),
+        "scores, the other pairs": scores.alike(apart).corrected,
+        "probabilities, the other pairs": bits.alike(apart).corrected,
     }

@@ -15,6 +15,8 @@ from .study import Subject
 
 #: Draws of each half of single pixels, for effects on the score. Marginal ones serve claim d alone, in sums.
 DRAWS = {"conditional": 2, "marginal": 1}
+#: Side of the windows that single pixels are told beside.
+WINDOW = 10
 #: How many other units' gradients stand for any.
 OTHERS = 5
 
@@ -70,7 +72,7 @@ def _changes(subject: Subject, size: Size) -> Finding:
     grid = {"side": size.side, "stride": size.stride}
     halves = subject.halves("conditional", 1, draws=size.draws, **grid)
     values, variances = (np.stack([one[:, 0] for one in ones]) for ones in _parts(halves))
-    larger = subject.windows("conditional", 10, half=0, draws=size.draws, **grid).values
+    larger = subject.windows("conditional", WINDOW, half=0, draws=size.draws, **grid).values
     share, chance = beyond(values, variances, size.draws)
     effects = {"of k = 1": np.abs(values.mean(axis=0)), "of k = 10": np.abs(larger)}
     beside = {f"median {what}, bits": float(np.median(each)) for what, each in effects.items()}

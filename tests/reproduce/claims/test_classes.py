@@ -66,10 +66,14 @@ def test_draws_that_classes_share_do_not_make_them_alike(classes: Any) -> None:
 def test_two_classes_with_all_of_the_probability_have_each_others_negative(classes: Any) -> None:
     first = np.random.default_rng(0).uniform(0.2, 0.8, (2, 500))
     bits = np.stack([evidence.log_odds(first), evidence.log_odds(1 - first)], axis=2)
-    told = classes._behind(classes.ClassMaps((0, 1), bits[[0, 0]]), [(0, 1)], np.array([0.6, 0.4]))
-    assert classes.ClassMaps((0, 1), bits[[0, 0]]).alike([(0, 1)]).corrected == pytest.approx(-1)
-    assert told["p1 + p2, largest of the pairs"] == pytest.approx(1)
-    assert np.isnan(told["probabilities, pairs with p1 + p2 below 0.9"])
+    maps = classes.ClassMaps((0, 1), bits[[0, 0]])
+    assert maps.alike([(0, 1)]).corrected == pytest.approx(-1)
+    told = classes._arithmetic(maps, maps, [(0, 1)], np.array([0.6, 0.4]))
+    assert told["share of pairs with p1 + p2 of 0.9 or more"] == 1
+    assert np.isnan(told["probabilities, the other pairs"])
+    told = classes._arithmetic(maps, maps, [(0, 1)], np.array([0.4, 0.4]))
+    assert told["share of pairs with p1 + p2 of 0.9 or more"] == 0
+    assert told["probabilities, the other pairs"] == pytest.approx(-1)
 
 
 @pytest.mark.parametrize(("seed", "low", "high"), [(0, 0.999, 1.001), (1, -0.8, 0.8)])

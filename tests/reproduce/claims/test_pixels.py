@@ -46,6 +46,7 @@ def test_a_linear_net_changes_as_its_gradient_and_what_is_unexpected_say(
     pixels: Any, module: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pixels, "DRAWS", {"conditional": 20})
+    monkeypatch.setattr(pixels, "WINDOW", 4)
     subject = study(module("claims.study"), linear_net(), tmp_path).subjects[0]
     size = module("claims.line").Size(1, side=14, draws=4, stride=4)
     found = pixels.measure(subject, size)
