@@ -40,7 +40,7 @@ def findings(tiny: Path, module: Callable[[str], Any], monkeypatch: pytest.Monke
     return measure
 
 
-@pytest.mark.parametrize("claim", ["c", "d", "e", "f", "g", "j"])
+@pytest.mark.parametrize("claim", ["c", "d", "e", "f", "g", "h", "i", "j"])
 def test_findings_are_those_of_the_table(findings: Callable[[str], Any], claim: str) -> None:
     found, lines = findings(claim)
     assert list(found) == list(lines)
