@@ -17,6 +17,7 @@ import json
 import shlex
 import sys
 import time
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
@@ -183,8 +184,10 @@ def costliest(turn: Turn, device: torch.device) -> list[dict[str, Any]]:
     from torch.profiler import ProfilerActivity, profile
 
     activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device.type == "cuda" else [])
-    with profile(activities=activities) as profiler:
-        turn()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Warning: Profiler clears events")  # of several cycles; here is one
+        with profile(activities=activities) as profiler:
+            turn()
     # a GPU's kernels are listed beside the operations that launch them, whose time is theirs
     operations = [row for row in profiler.key_averages() if row.device_type == DeviceType.CPU]
     on = "cpu" if device.type == "cpu" else "device" if hasattr(operations[0], "self_device_time_total") else "cuda"

@@ -71,7 +71,7 @@ def load_net(
     training_instances : int, optional
         N of Laplace's correction; otherwise the manifest's, or 1,281,167.
     device : str, optional
-        As torch names it: cpu, cuda or cuda:1; by default a GPU if there is one.
+        As torch names it: cpu, cuda or cuda:1; by default a GPU if there is one, but for a module where it lies.
     precision : {"float32", "tf32", "bfloat16"}
         In what products are computed; the others are for speed on a GPU. `predicdiff.effort.precision_gap` says what
         they change.

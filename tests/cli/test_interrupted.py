@@ -136,7 +136,7 @@ def test_a_full_disk(program, cli, net, fitted, picture, tmp_path):
     wanted = {room: (f"{room}/{what}", kept) for room, (what, kept) in cases.items()}
     if ENGINES[0] == "caffe":
         wanted["10"] = ("Caffe reads the net from a temporary file, which cannot be written", [])
-    run = ["explain", picture, *net, *fitted, "-k", 8, "--stride", 8, "-S", 150, "--between", "none"]
+    run = ["explain", picture, *net, *fitted, "-k", 8, "--stride", 8, "-S", 150, "--between", "none", "--device", "cpu"]
     _, errors = program([",".join(cases), *run], code=LIMITED).communicate()
     lines = errors.splitlines()
     assert lines[1::2] == ["status 2"] * len(cases)

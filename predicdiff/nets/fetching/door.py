@@ -33,7 +33,7 @@ def load(name: str, settings: NetSettings) -> Net:
     settings = _completed(settings, net)
     if net.prototxt is not None:
         return caffe_net(models_dir() / net.prototxt, weights, settings)
-    module = ARCHITECTURES[net.module or ""](weights)
+    module = ARCHITECTURES[net.module or ""](weights, settings.device)
     return load_module(module, replace(settings, weights=None, input_shape=net.input_shape))
 
 

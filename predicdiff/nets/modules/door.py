@@ -41,12 +41,14 @@ def refuse_caffe(engine: str, name: str) -> None:
         )
 
 
-def _efficientnet_lite0(path: Path) -> Any:
+def _efficientnet_lite0(path: Path, device: str | None) -> Any:
+    from ..engine.device import choose_device
     from . import efficientnet_lite
 
-    return efficientnet_lite.load(path)
+    return efficientnet_lite.load(path).to(choose_device(device))
 
 
-#: Architectures that the manifest names, each a function from the weights' path to a module.
-ARCHITECTURES: dict[str, Callable[[Path], Any]] = {"efficientnet_lite0": _efficientnet_lite0}
+#: Architectures that the manifest names, each a function from the weights' path and a device, by default a GPU if there
+#: is one, to a module there.
+ARCHITECTURES: dict[str, Callable[[Path, str | None], Any]] = {"efficientnet_lite0": _efficientnet_lite0}
 DOOR = Door(takes, load)

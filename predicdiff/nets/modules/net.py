@@ -26,7 +26,7 @@ from .endings import ENDINGS
 from .hooks import Recorder, Replacer, copied, global_hooks, hook_names
 from .pickling import check_pickles
 from .remembering import Watch
-from .state import device_of, evaluating, own_weights, placed, same_random, structure
+from .state import device_of, evaluating, numbers, own_weights, placed, same_random, structure
 from .trial import checked_graph, fails_alone, made_up, noise
 
 #: Why a module is dense whose answer depends on the batch, or that takes no other.
@@ -44,8 +44,9 @@ class ModuleNet(TorchNet):
     in place; of a submodule that is called several times, it is the last output. Outputs that are no tensors of floats
     with the batch first are left out, and so is a submodule that has the name of one of the net's own blobs.
 
-    The module is kept, not copied, if it is on the device asked for. It runs in evaluation mode; afterwards it is in
-    the mode it was in.
+    The module is kept, not copied, unless it lies on another device than the one asked for; of a copy it is known when
+    the module's parts, hooks or weights have changed since. It runs in evaluation mode; afterwards it is in the mode it
+    was in.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class ModuleNet(TorchNet):
     training_instances : int, optional
         By default 1,281,167.
     device : str, optional
-        By default a GPU if there is one.
+        By default where the module's weights are; the CPU if it has none.
 
     Raises
     ------
@@ -87,8 +88,8 @@ class ModuleNet(TorchNet):
         if output not in ENDINGS:
             raise SettingsError(f"output {output!r} is unknown: want one of {', '.join(ENDINGS)}.")
         shape = checked_shape(input_shape)
-        self.module = placed(module, device)
-        place = device_of(self.module) or choose_device(device)
+        self._given, self.module = module, placed(module, device)
+        place = device_of(self.module) or choose_device(device or "cpu")
         self._kind, self._ending = output, ENDINGS[output]
         self._own = self._ending.own
         watch = Watch(self.module, name)
@@ -100,7 +101,7 @@ class ModuleNet(TorchNet):
                 graph = checked_graph(self.module, shape, place, own, output, self._layout)
             self._in_pairs = not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own)
         self._module_graph, self.dense_because = graph
-        self._structure = structure(self.module)
+        self._loaded = self._state()
         if own == (1,) or output == "sigmoid":
             self.outcomes = 2
         facts = NetFacts(
@@ -143,11 +144,16 @@ class ModuleNet(TorchNet):
 
     def changed(self) -> bool:
         """Whether the module has other parts, hooks or types of weights than when it was loaded."""
-        return self._structure != structure(self.module)
+        return self._loaded != self._state()
+
+    def _state(self) -> list[Any]:
+        """What of the module tells that it was changed; of a copy also what tells that of the module it was made of."""
+        state = structure(self.module)
+        return state if self._given is self.module else [state, structure(self._given), numbers(self._given)]
 
     def renewed(self) -> BlobNet:
         """The net of the module as it is now: with the layers and hooks that it has got since."""
-        return newly_made(type(self), self._parts(), self._settings(), self.alone)
+        return newly_made(type(self), {**self._parts(), "module": self._given}, self._settings(), self.alone)
 
     def _become_double(self) -> None:
         self.module, self._module_graph = copied(self.module).double(), None

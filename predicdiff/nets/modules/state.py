@@ -94,10 +94,16 @@ def device_of(module: nn.Module) -> torch.device | None:
     return None
 
 
+def numbers(module: nn.Module) -> list[Any]:
+    """What tells whether somebody has changed a module's weights or averages since, without reading them."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return [(id(tensor), tensor.data_ptr(), tensor._version) for tensor in tensors]
+
+
 def placed(module: nn.Module, device: Device) -> nn.Module:
-    """The module itself if it is where it should be, else a copy there."""
+    """The module itself if it is where it should be, as it is where no device is named, else a copy there."""
     here = device_of(module)
-    if here is None or (device is None and here.type == "cuda"):
+    if here is None or device is None:
         return module
     wanted = choose_device(device)
     same = here.type == wanted.type and wanted.index in (None, here.index)

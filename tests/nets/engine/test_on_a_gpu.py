@@ -6,7 +6,7 @@ import copy
 import functools
 from contextlib import nullcontext
 from itertools import product
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from torch import nn  # noqa: E402
 
 from predicdiff.algorithm import explain  # noqa: E402
 from predicdiff.effort import precision_gap  # noqa: E402
+from predicdiff.errors import InputWarning  # noqa: E402
 from predicdiff.images import View  # noqa: E402
 from predicdiff.judging.random_weights import randomised  # noqa: E402
 from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
@@ -33,6 +34,7 @@ from predicdiff.nets.engine.changes import Changes  # noqa: E402
 from predicdiff.nets.engine.device import computing  # noqa: E402
 from predicdiff.nets.modules.net import ModuleNet  # noqa: E402
 from predicdiff.nets.preprocessing import Preprocessing  # noqa: E402
+from predicdiff.nets.zoo import load_net  # noqa: E402
 from predicdiff.samplers import GaussianSampler, MarginalSampler  # noqa: E402
 
 SHAPE = (3, 16, 18)
@@ -151,6 +153,38 @@ def test_blobs_gradients_and_what_they_are_told_from(kind: str, name: str) -> No
         agree(there.gradient(inputs[0], **ask), here.gradient(inputs[0], **ask))
     changed = [randomised(each, layers=2).forward(inputs, ["prob"])["prob"] for each in (there, here)]
     agree(*changed)
+
+
+def test_a_module_stays_where_it_is_unless_a_place_is_named(kind: str) -> None:
+    layers = nn.Sequential(nn.Flatten(), nn.Linear(864, 5))
+    assert load_net(layers, input_shape=SHAPE).device.type == "cpu"
+    assert load_net(copy.deepcopy(layers).to("cuda"), input_shape=SHAPE).device.type == "cuda"
+    assert load_net(nn.Flatten(), input_shape=SHAPE).device.type == "cpu"  # without weights
+
+
+def pass_on(module: nn.Sequential) -> None:
+    module[1].register_forward_hook(lambda _, __, output: 2 * output)
+
+
+def learn(module: nn.Sequential) -> None:
+    with torch.no_grad():
+        module[1].weight.mul_(2)
+
+
+def load_weights(module: nn.Sequential) -> None:
+    module[1].weight.data = 2 * module[1].weight.data
+
+
+@pytest.mark.parametrize("change", [pass_on, learn, load_weights])
+def test_a_copy_of_a_module_is_made_anew_when_the_module_has_changed(change: Callable[[Any], None], kind: str) -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(864, 5))
+    net = load_net(module, input_shape=SHAPE, device="cuda")
+    ask: dict[str, Any] = {"blob": "logits", "units": [1], "window": 8, "stride": 5, "samples": 2}
+    before = explain(net, images(1)[0], MarginalSampler(images()), **ask)
+    change(module)
+    with pytest.warns(InputWarning, match="has changed since it was loaded, and was read anew"):
+        after = explain(net, images(1)[0], MarginalSampler(images()), **ask)
+    agree(after.relevance, 2 * before.relevance)
 
 
 @pytest.mark.parametrize(("name", "precision", "incremental"), SETTINGS)
