@@ -130,13 +130,13 @@ def test_a_door_for_nets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif("torch" not in ENGINES, reason="torch is not installed")
 def test_a_caffe_layer_type() -> None:
     follow("A Caffe layer type")
-    spec = net((1, 6, 6), layer("AbsVal", "data", "size"), layer("Softmax", "size", "prob"))
-    absolute = net_of(spec, {}, engine="torch")
-    pixels = photo((1, 6, 6)) - 128
-    np.testing.assert_array_equal(absolute.forward(pixels[None], ["size"])["size"][0], np.abs(pixels))
-    slope = absolute.gradient(pixels, blob="size", unit=(0, 2, 3))[0, 2, 3]
-    np.testing.assert_array_equal(slope, np.sign(pixels[0, 2, 3]))
-    assert absolute.evaluation("size") == "incremental"
+    spec = net((1, 6, 6), layer("Softsign", "data", "soft"), layer("Softmax", "soft", "prob"))
+    soft = net_of(spec, {}, engine="torch")
+    pixels = photo((1, 6, 6)) / 64 - 2
+    np.testing.assert_allclose(soft.forward(pixels[None], ["soft"])["soft"][0], pixels / (1 + abs(pixels)), rtol=1e-6)
+    slope = soft.gradient(pixels, blob="soft", unit=(0, 2, 3))[0, 2, 3]
+    np.testing.assert_allclose(slope, (1 + abs(pixels[0, 2, 3])) ** -2, rtol=1e-5)
+    assert soft.evaluation("soft") == "incremental"
 
 
 @pytest.mark.skipif("torch" not in ENGINES, reason="torch is not installed")

@@ -7,19 +7,21 @@ import warnings
 import click
 
 from ..errors import InputWarning
+from ..nets.facts import NetFacts
+from ..nets.zoo import caffe_facts
 from ..protocols import Net
 from .options.base import Command, options_of
 from .options.net import NetChoice
 
 HELP = """List a net's blobs in the order in which they are computed: what --blob and --start may name.
 
-Of maps the shape is channels, rows, columns.
+Of maps the shape is channels, rows, columns. Of Caffe's nets no weights need be there.
 
 \b
 Examples:
   predicdiff blobs
   predicdiff blobs --net googlenet
-  predicdiff blobs --net deploy.prototxt --weights my.caffemodel
+  predicdiff blobs --net deploy.prototxt
 """
 
 
@@ -27,13 +29,15 @@ Examples:
 @options_of(NetChoice, "net")
 def command(net: NetChoice) -> None:
     """Print a table."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InputWarning)  # of a mean, which says nothing here
-        model = net.load()
-    click.echo("\n".join(lines(model)))
+    known: Net | NetFacts | None = caffe_facts(net.net, net.input_shape)
+    if known is None or net.weights is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # of a mean, which says nothing here
+            known = net.load()
+    click.echo("\n".join(lines(known)))
 
 
-def lines(net: Net) -> list[str]:
+def lines(net: Net | NetFacts) -> list[str]:
     """The net's input, then a line for each blob: its name, its shape, and whether it holds classes."""
     width = max(len(name) for name in net.blobs)
     notes = {net.scores: "  the scores", net.output: "  the probabilities"}

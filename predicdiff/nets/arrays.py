@@ -8,7 +8,7 @@ from typing import Any, Sequence, Union
 
 import numpy as np
 
-from ..errors import ImageError
+from ..errors import ImageError, SettingsError
 
 #: A shape; a letter in it is any size from 1, the same wherever it comes again.
 Wanted = Sequence[Union[int, str]]
@@ -36,6 +36,17 @@ def check_shape(shape: tuple[int, ...], wanted: Wanted, *, who: str) -> None:
     )
     if not fits:
         raise ImageError(f"{who} wants an array ({inside(wanted)}), not one of shape {shape}.")
+
+
+def checked_shape(shape: Any) -> tuple[int, int, int]:
+    """``shape`` as (channels, height, width), if it is one."""
+    try:
+        channels, height, width = (int(size) for size in shape)
+    except (TypeError, ValueError):
+        raise SettingsError(f"input_shape is {shape!r}: want (channels, height, width).") from None
+    if min(channels, height, width) < 1:
+        raise SettingsError(f"input_shape is {shape!r}: want (channels, height, width), each at least 1.")
+    return channels, height, width
 
 
 def inside(shape: Wanted) -> str:

@@ -32,9 +32,17 @@ class NetSettings:
         return {name: getattr(self, name) for name in names}
 
     def refuse_shape(self, source: Any) -> None:
-        """Refuse what is said of modules alone, for a source that says itself what it takes and ends in."""
-        if self.input_shape is not None or self.output != "logits":
-            raise SettingsError(f"input_shape and output are said of a torch module; {source} knows its own.")
+        """Refuse what a source says itself: what it takes and ends in."""
+        if self.input_shape is not None:
+            raise SettingsError(
+                f"input_shape is said of a torch module, or a prototxt that lacks it; {source} knows its own."
+            )
+        self.refuse_output(source)
+
+    def refuse_output(self, source: Any) -> None:
+        """Refuse what is said of modules alone, for a source that says itself what it ends in."""
+        if self.output != "logits":
+            raise SettingsError(f"output is said of a torch module; {source} knows its own.")
 
 
 class Door(NamedTuple):

@@ -26,9 +26,10 @@ class Preprocessing:
         How an image becomes pixels.
     channels : {"rgb", "bgr"}
         The net's channel order; "bgr" turns the channels round.
-    mean : None, (C,) or (C, h, w) array
-        In the net's channel order, after ``raw_scale``. A mean image is as large as the resized image or as the net's
-        input; its centre is taken, where the image's is, unless ``mean_place`` says otherwise.
+    mean : None, (C,), (1,) or (C, h, w) array
+        In the net's channel order, after ``raw_scale``; one number is for all channels. A mean image is as large as the
+        resized image or as the net's input; its centre is taken, where the image's is, unless ``mean_place`` says
+        otherwise.
     raw_scale : float
         255 where the net was trained on 0..255, 1 for 0..1.
     scale : float or (C,) array
@@ -36,6 +37,8 @@ class Preprocessing:
     mean_place : {"centre", "end"}
         Which part of a mean image larger than the input is taken: "end" is its bottom right corner, wherever the image
         was cropped, as in the authors' later code for AlexNet ([29:256] of 256).
+    mean_file : str or None
+        What messages call the file that the mean was read from.
     """
 
     view: View = field(default_factory=View)
@@ -44,11 +47,14 @@ class Preprocessing:
     raw_scale: float = 255.0
     scale: float | Sequence[float] | np.ndarray = 1.0
     mean_place: str = "centre"
+    mean_file: str | None = None
 
     def settled(self, input_shape: tuple[int, ...]) -> Preprocessing:
-        """This preprocessing with the numbers that a net's input (C, H, W) makes of what its view leaves open."""
-        view = self.view.settled(input_shape[1:])
-        return self if view is self.view else replace(self, view=view)
+        """This preprocessing with the numbers that a net's input (C, H, W) makes of what view and mean leave open."""
+        view, mean = self.view.settled(input_shape[1:]), self.mean
+        if mean is not None and np.shape(mean) == (1,):
+            mean = np.repeat(mean, input_shape[0])
+        return self if view is self.view and mean is self.mean else replace(self, view=view, mean=mean)
 
     def pixels(self, image: np.ndarray, input_shape: tuple[int, int, int]) -> np.ndarray:
         """An image (H, W, 3) -> pixels (C, H, W) float32; for a net of one channel its luma (ITU-R 601), or (H, W)."""
@@ -153,26 +159,32 @@ class Preprocessing:
         if self.mean is None:
             return
         shape = np.shape(self.mean)
-        fits = shape == input_shape[:1] or (
+        fits = shape in ((1,), input_shape[:1]) or (
             len(shape) == 3 and shape[0] == input_shape[0] and all(m >= n for m, n in zip(shape[1:], input_shape[1:]))
         )
         if not fits:
             raise SettingsError(
-                f"the mean has the shape {shape}, the net's input {input_shape}: want ({input_shape[0]},) or a mean "
-                "image with as many channels, at least as large as the input."
+                f"{self._called('mean')} has the shape {shape}, the net's input {input_shape}: want "
+                f"({input_shape[0]},) or a mean image with as many channels, at least as large as the input."
+                + _way_out(shape, input_shape[0])
             )
 
     def warn_of_the_mean(self) -> None:
-        """Warn of a mean that looks like one of pixels in 0..1, but is subtracted from pixels of a larger range."""
+        """Warn of a mean that looks like one of pixels in 0..1 where they go to 255, or the other way round."""
         if self.mean is None:
             return
         low, high = float(np.min(self.mean)), float(np.max(self.mean))
-        if 0 <= low <= high < 1 and high > 0 and self.raw_scale > 1:
+        small, large = 0 <= low <= high < 1 and high > 0, low >= 0 and high > 1
+        if (small and self.raw_scale > 1) or (large and self.raw_scale <= 1):
+            other = 255 if large else 1
             warn(
-                f"the mean is {low:.3g} to {high:.3g}, but pixels go to {self.raw_scale:g} where it is taken away: "
-                "want raw_scale=1 (--raw-scale 1), or a mean of the same range.",
+                f"{self._called('mean')} is {low:.3g} to {high:.3g}, but pixels go to {self.raw_scale:g} where it is "
+                f"taken away: want raw_scale={other} (--raw-scale {other}), or a mean of the same range.",
                 InputWarning,
             )
+
+    def _called(self, what: str) -> str:
+        return f"the {what}" if self.mean_file is None else f"the {what} in {self.mean_file}"
 
     def check_mean_image(self, input_shape: tuple[int, ...]) -> None:
         """Refuse a mean image that belongs to images of another size than those that are resized and cropped here."""
@@ -183,8 +195,9 @@ class Preprocessing:
         resized = crop if size is None else (size, size) if isinstance(size, int) else tuple(size)
         if shape not in ((), resized, crop):
             raise SettingsError(
-                f"the mean image is {shape[0]} x {shape[1]}, but images are resized to {resized[0]} x {resized[1]} and "
-                f"cropped to {crop[0]} x {crop[1]}: want a mean image of one of these sizes, or another --image-size."
+                f"{self._called('mean image')} is {shape[0]} x {shape[1]}, but images are resized to {resized[0]} x "
+                f"{resized[1]} and cropped to {crop[0]} x {crop[1]}: want a mean image of one of these "
+                "sizes, or another --image-size."
             )
 
     @property
@@ -205,6 +218,15 @@ class Preprocessing:
             "scale": scale,
             "mean_place": self.mean_place,
         }
+
+
+def _way_out(shape: tuple[int, ...], channels: int) -> str:
+    """What to do with a mean image whose axes stand in another order, or that lies in a batch of one."""
+    if len(shape) == 4 and shape[:2] == (1, channels):
+        return " Take its first element, mean[0]."
+    if len(shape) == 3 and shape[2] == channels:
+        return " It looks like (H, W, C): transpose it with .transpose(2, 0, 1)."
+    return ""
 
 
 def _check_inside(shape: tuple[int, ...], input_shape: tuple[int, int, int], origin: tuple[int, int]) -> None:

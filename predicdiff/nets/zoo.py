@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence, cast
 
@@ -13,8 +14,10 @@ from ..errors import DependencyError, SettingsError
 from ..files import as_path
 from ..protocols import ENGINES, HasPrecision, Net
 from .caffe.door import DOOR as PROTOTXT
+from .caffe.door import facts_of
 from .caffe.transformer import caffe_preprocessing
 from .doors import Door, NetSettings
+from .facts import NetFacts
 from .fetching.door import DOOR as NAME
 from .fetching.door import known_preprocessing
 from .fetching.manifest import Entry, entry, manifest, models_dir, names
@@ -50,8 +53,8 @@ def load_net(
     Parameters
     ----------
     source : str, path or torch.nn.Module
-        A name of the manifest (`predicdiff.nets.zoo.names` lists them), the path of a Caffe deploy prototxt, or a
-        module.
+        A name of the manifest (`predicdiff.nets.zoo.names` lists them), the path of a Caffe prototxt, or a module. Of a
+        net in training the deploy net is taken, and an `InputWarning` says what was done.
     weights : path, optional
         A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched.
     preprocessing : Preprocessing, optional
@@ -60,7 +63,7 @@ def load_net(
     engine : {"torch", "caffe"}
         What computes a Caffe net: torch, by far the faster, or Caffe itself through pycaffe.
     input_shape : (C, H, W)
-        Of a module's input; a prototxt says so itself.
+        Of a module's input, or where a prototxt does not say it itself, as that of a net in training may not.
     output : {"logits", "sigmoid", "probabilities", "activation"}
         What a module returns. With "activation" the net has no probabilities.
     labels : path or sequence of str, optional
@@ -103,6 +106,30 @@ def load_net(
     if precision != "float32":
         cast(HasPrecision, net).precision = precision
     return net
+
+
+def caffe_facts(source: Any, input_shape: Sequence[int] | None = None) -> NetFacts | None:
+    """What is known of a Caffe net without its weights; None for nets of other kinds.
+
+    Parameters
+    ----------
+    source : str or path
+        A name of the manifest, or the path of a prototxt.
+    input_shape : (C, H, W), optional
+        As for `load_net`.
+
+    Raises
+    ------
+    SettingsError, FormatError
+        As for `load_net`.
+    """
+    settings = NetSettings(input_shape=input_shape)
+    if NAME.takes(source):
+        known = entry(source)
+        settings.refuse_shape(source)
+        of_list = known.prototxt and facts_of(models_dir() / known.prototxt, replace(settings, name=known.name))
+        return of_list or None
+    return facts_of(Path(source), settings) if PROTOTXT.takes(source) else None
 
 
 def _labels(labels: Any) -> Sequence[str] | None:

@@ -20,12 +20,17 @@ EXACT = (
     "convolution", "convolution", "deconvolution", "maximum", "rectifier", "concat", "crop", "slice", "sum", "scale",
     "split", "power", "inner",
 )  # fmt: skip
-#: These, and the others.
-ALL = (*EXACT, "mean", "lrn", "norm", "product", "prelu", "elu", "global", "flatten", "slice of columns")
+#: These, and the others that BVLC's Caffe has.
+OFFICIAL = (
+    *EXACT, "mean", "lrn", "norm", "product", "prelu", "elu", "global", "flatten", "slice of columns", "absolute",
+    "softplus", "clip", "swish", "lrn within", "reduction", "pyramid", "tile", "gate",
+)  # fmt: skip
+#: These, its forks', and those of which Caffe has no gradient, or one that leaves out what eps adds.
+ALL = (*OFFICIAL, "largest", "mvn", "depthwise", "relu6", "shuffle", "normalize", "bn", "scaling norm", "permute")
 
 
 @st.composite
-def specs(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, most: int = 7) -> NetSpec:
+def specs(draw: st.DrawFn, kinds: tuple[str, ...] = OFFICIAL, most: int = 7) -> NetSpec:
     """Layers that read any of the blobs before them, the last ones mostly."""
     shape = (draw(st.integers(1, 3)), draw(st.integers(4, 11)), draw(st.integers(4, 11)))
     blobs, records = {"data": shape}, []
@@ -58,6 +63,20 @@ def of_kind(draw: st.DrawFn, kind: str, bottom: str, blobs: dict[str, tuple[int,
         return layer(PLAIN[kind], bottom, bottom if in_place else top, name=top, **FIELDS.get(kind, {}))
     if kind == "split":
         return layer("Split", bottom, f"{top} {top}s", name=top)
+    if kind == "gate":
+        fits = [name for name, other in blobs.items() if other == shape[: len(other)]]
+        return layer(draw(st.sampled_from(["Scale", "Bias"])), f"{bottom} {draw(st.sampled_from(fits))}", top, axis=0)
+    if kind == "reduction":
+        operation = draw(st.sampled_from(["SUM", "ASUM", "SUMSQ", "MEAN"]))
+        fields = {"axis": draw(st.integers(2, 3)), "operation": operation, "coeff": 0.25}
+        return layer("Reduction", bottom, top, **fields) if len(shape) == 3 else None
+    if kind == "largest":
+        fields = {"axis": draw(st.integers(1, len(shape))), "out_max_val": True}
+        return layer("ArgMax", bottom, top, top_k=draw(st.integers(1, shape[fields["axis"] - 1])), **fields)
+    if kind in ("tile", "permute") and len(shape) == 3:
+        if kind == "tile":
+            return layer("Tile", bottom, top, axis=draw(st.integers(1, 3)), tiles=draw(st.integers(1, 2)))
+        return layer("Permute", bottom, top, order=[0, *draw(st.permutations([1, 2, 3]))])
     if kind in ("sum", "product", "concat"):
         alike = [name for name, other in blobs.items() if other[1:] == shape[1:] and len(other) == len(shape)]
         if kind == "concat":
@@ -93,18 +112,28 @@ def crops(draw: st.DrawFn, bottom: str, blobs: dict[str, tuple[int, ...]], top: 
 
 PLAIN = {
     "rectifier": "ReLU", "scale": "Scale", "power": "Power", "norm": "BatchNorm", "prelu": "PReLU", "elu": "ELU",
-    "lrn": "LRN", "flatten": "Flatten",
+    "lrn": "LRN", "flatten": "Flatten", "absolute": "AbsVal", "softplus": "BNLL", "clip": "Clip", "swish": "Swish",
+    "lrn within": "LRN", "mvn": "MVN", "relu6": "ReLU6", "shuffle": "ShuffleChannel", "normalize": "Normalize",
+    "bn": "BN", "scaling norm": "BatchNorm",
 }  # fmt: skip
 FIELDS: dict[str, dict[str, Any]] = {
     "scale": {"bias_term": True}, "power": {"scale": 2, "shift": -1}, "lrn": {"local_size": 3, "alpha": 0.5, "k": 1.5},
+    "clip": {"min": -0.5, "max": 1}, "lrn within": {"local_size": 3, "alpha": 0.5, "norm_region": "WITHIN_CHANNEL"},
+    "mvn": {"eps": 0.1}, "shuffle": {"group": 2}, "bn": {"eps": 0.1}, "scaling norm": {"scale_bias": True},
+    "normalize": {"across_spatial": False, "channel_shared": False, "eps": 0.1},
 }  # fmt: skip
+
+
+POOLS = ["MAX", "AVE"]
 
 
 @st.composite
 def of_windows(draw: st.DrawFn, kind: str, bottom: str, shape: tuple[int, ...], top: str) -> Layer | None:
     """A convolution of either way or pooling, its windows as odd as they come."""
     if kind == "global":
-        return layer("Pooling", bottom, top, global_pooling=True, pool=draw(st.sampled_from(["MAX", "AVE"])))
+        return layer("Pooling", bottom, top, global_pooling=True, pool=draw(st.sampled_from(POOLS)))
+    if kind == "pyramid":
+        return layer("SPP", bottom, top, pyramid_height=draw(st.integers(1, 3)), pool=draw(st.sampled_from(POOLS)))
     sides: dict[str, Any] = {}
     for side in ("h", "w"):
         kernel = draw(st.integers(1, 4))
@@ -113,12 +142,15 @@ def of_windows(draw: st.DrawFn, kind: str, bottom: str, shape: tuple[int, ...], 
         sides.update({f"kernel_{side}": kernel, f"stride_{side}": draw(st.integers(1, 3)), f"pad_{side}": pad})
     if kind == "deconvolution" and max(shape[1:]) > 12:
         return None
+    if kind == "depthwise":
+        return layer("ConvolutionDepthwise", bottom, top, num_output=shape[0], **sides)
     if kind in ("convolution", "deconvolution"):
         group = draw(st.sampled_from([g for g in (1, 2, 3) if shape[0] % g == 0]))
         dilation = draw(st.sampled_from([[1], [1], [2], [1, 3]]))
         out = group * draw(st.integers(1, 2))
         return layer(kind.title(), bottom, top, num_output=out, group=group, dilation=dilation, **sides)
-    return layer("Pooling", bottom, top, pool="MAX" if kind == "maximum" else "AVE", **sides)
+    rounded = draw(st.sampled_from(["CEIL", "FLOOR"]))
+    return layer("Pooling", bottom, top, pool="MAX" if kind == "maximum" else "AVE", round_mode=rounded, **sides)
 
 
 def weights(spec: NetSpec, generator: np.random.Generator, *, exact: bool = False) -> dict[str, list[np.ndarray]]:
@@ -128,7 +160,7 @@ def weights(spec: NetSpec, generator: np.random.Generator, *, exact: bool = Fals
         wanted = step.shapes.weights
         if exact:
             arrays[step.layer.name] = [generator.integers(-1, 2, shape).astype(np.float32) for shape in wanted]
-        elif step.layer.type == "BatchNorm":
+        elif step.layer.type in ("BatchNorm", "BN"):
             arrays[step.layer.name] = [generator.uniform(0.5, 2, shape).astype(np.float32) for shape in wanted]
         else:
             arrays[step.layer.name] = [

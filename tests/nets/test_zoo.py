@@ -135,8 +135,9 @@ def test_labels_may_be_a_file(tmp_path: Path) -> None:
     [
         ("googlenett", {}, "no net is called 'googlenett'. Do you mean 'googlenet'"),
         (7, {}, "or a torch.nn.Module, not a int"),
-        ("googlenet", {"input_shape": (3, 4, 4)}, "input_shape and output are said of a torch module"),
-        (PROTOTXT, {"output": "sigmoid"}, "input_shape and output are said of a torch module"),
+        ("googlenet", {"input_shape": (3, 4, 4)}, "input_shape is said of a torch module, or a prototxt that"),
+        (PROTOTXT, {"output": "sigmoid"}, "output is said of a torch module"),
+        (PROTOTXT, {"input_shape": (3, 0, 4)}, r"input_shape is \(3, 0, 4\): want .*, each at least 1"),
         ("googlenet", {"engine": "caffe", "precision": "bfloat16"}, "precision bfloat16 is torch's"),
         ("googlenet", {"engine": "theano"}, "engine 'theano' is unknown: want one of torch, caffe"),
         (PROTOTXT, {"weights": CAFFEMODEL, "labels": ["one"]}, "5 classes, but 1 labels"),

@@ -25,7 +25,7 @@ from ...samplers.corpus import bundled
 from ..console import FileBars
 from .base import Options, option_field
 from .shared import engine_field
-from .values import FILE, RANGE, SIZE
+from .values import FILE, RANGE, SHAPE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
@@ -41,15 +41,21 @@ class NetChoice(Options):
         "--net",
         default=DEFAULT_NET,
         metavar="NAME|PROTOTXT",
-        help="A net that `predicdiff nets` lists, or the deploy prototxt of one of your own.",
+        help="A net that `predicdiff nets` lists, or the prototxt of one of your own, that of training too.",
     )
     weights: Path | None = option_field(
         "--weights", type=FILE, help="The caffemodel that goes with a prototxt, or another for a listed net."
     )
+    input_shape: tuple[int, int, int] | None = option_field(
+        "--input-shape",
+        type=SHAPE,
+        help="Channels, height and width of the input, where the prototxt of a net in training does not say them.",
+    )
     mean: str | None = option_field(
         "--mean",
         metavar="FILE|B,G,R",
-        help="The mean that is taken away: a .binaryproto or .npy, or a number a channel; 0,0,0 if there is none.",
+        help="The mean that is taken away: a .binaryproto or .npy, a number a channel, or one for all; 0,0,0 if there "
+        "is none.  [default: that of a prototxt for training]",
     )
     channels: str | None = option_field(
         "--channels",
@@ -60,7 +66,9 @@ class NetChoice(Options):
         "--raw-scale", type=float, help="White in the net's input: 255 or 1.  [default: 255]"
     )
     input_scale: float | None = option_field(
-        "--input-scale", type=float, help="Factor after the mean was taken away.  [default: 1]"
+        "--input-scale",
+        type=float,
+        help="Factor after the mean was taken away.  [default: that of a prototxt for training, or 1]",
     )
     image_size: int | tuple[int, int] | None = option_field(
         "--image-size",
@@ -104,6 +112,7 @@ class NetChoice(Options):
             self.net,
             weights=self.weights,
             preprocessing=preprocessing if like is None else self._as(like, preprocessing),
+            input_shape=self.input_shape,
             labels=self.labels,
             engine=self.engine,
             device=self.device if self.gpu is None else f"cuda:{self.gpu}",
@@ -123,7 +132,7 @@ class NetChoice(Options):
     @property
     def needs_net(self) -> list[str]:
         """What was given and says nothing without a net; the view and the size do."""
-        fields = ("weights", "mean", "channels", "raw_scale", "input_scale", "labels", "device", "gpu")
+        fields = ("weights", "input_shape", "mean", "channels", "raw_scale", "input_scale", "labels", "device", "gpu")
         return [f"--{name.replace('_', '-')}" for name in fields if getattr(self, name) is not None]
 
     def _preprocessing(self) -> Preprocessing | None:
@@ -139,7 +148,7 @@ class NetChoice(Options):
         changes: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
         if self.net not in names():
             # of a file that is not there nothing is said but that
-            return caffe_preprocessing(**changes) if Path(str(self.net)).is_file() else None
+            return caffe_preprocessing(**changes, prototxt=self.net) if Path(str(self.net)).is_file() else None
         if not changes:
             return None
         known = known_preprocessing(entry(self.net), own_mean=self.mean is None)

@@ -1,4 +1,4 @@
-"""The door for a Caffe user's own files: a deploy prototxt and its caffemodel."""
+"""The door for a Caffe user's own files: a prototxt and its caffemodel."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-from ...errors import WeightsError
+import numpy as np
+
+from ...errors import InputWarning, WeightsError, warn
 from ...protocols import Net
+from ...windows import by
+from ..arrays import checked_shape
 from ..doors import Door, NetSettings
+from ..facts import NetFacts
 from .caffemodel import read_caffemodel
-from .prototxt import read_prototxt
+from .foreign import planned
+from .prototxt import Prototxt, named, read_file
+from .resolved import resolve
 
 
 def takes(source: Any) -> bool:
@@ -23,10 +30,10 @@ def takes(source: Any) -> bool:
 
 def load(source: str | Path, settings: NetSettings) -> Net:
     """The net of a prototxt and the weights in ``settings``."""
-    settings.refuse_shape(source)
+    settings.refuse_output(source)
     path = Path(source)
     if settings.weights is None:
-        read_prototxt(path)  # if it is none, that is the thing to say
+        plan(path, settings)  # if it is none, that is the thing to say
         raise WeightsError(f"{path} holds the layers but no weights: give the caffemodel too (weights=..., --weights).")
     return caffe_net(path, settings.weights, settings)
 
@@ -34,18 +41,57 @@ def load(source: str | Path, settings: NetSettings) -> Net:
 def caffe_net(prototxt: Path, weights: Path, settings: NetSettings) -> Net:
     """The net of both files, run by the engine in ``settings``."""
     about = dict(settings.of_any_net, source=weights.name)
+    file, facts = plan(prototxt, settings)
+    _tell(prototxt, file, f"; {_images(facts)}")
     if settings.engine == "caffe":
         from .pycaffe import CaffeNet
 
-        read_prototxt(prototxt)  # if it is none, that is the thing to say
-        net: Any = CaffeNet(prototxt, read_caffemodel(weights), **about)
+        net: Any = CaffeNet(prototxt, read_caffemodel(weights), input_shape=settings.input_shape, **about)
     else:
         from .torch_net import CaffeTorchNet
 
-        net = CaffeTorchNet(read_prototxt(prototxt), read_caffemodel(weights), **about)
+        net = CaffeTorchNet(file.spec, read_caffemodel(weights), **about)
     if settings.preprocessing is not None:
         settings.preprocessing.check_mean_image(net.input_shape)
     return cast(Net, net)
+
+
+def facts_of(prototxt: Path, settings: NetSettings) -> NetFacts:
+    """What is known of the net of a prototxt without its weights."""
+    file, facts = plan(prototxt, settings)
+    _tell(prototxt, file)
+    return facts
+
+
+def _tell(prototxt: Path, file: Prototxt, more: str = "") -> None:
+    if file.done:
+        warn(f"{prototxt}: its deploy net is made of it: {file.done}{more}.", InputWarning)
+
+
+def plan(prototxt: Path, settings: NetSettings) -> tuple[Prototxt, NetFacts]:
+    """The file as it was read, and what is known of its net without weights; errors name the file."""
+    shape = None if settings.input_shape is None else checked_shape(settings.input_shape)
+    about: dict[str, Any] = {"name": settings.name, "preprocessing": settings.preprocessing}
+    if settings.engine == "caffe":
+        for_caffe = planned(prototxt, shape)
+        return for_caffe.file, for_caffe.resolved.facts(**about)
+    file = read_file(prototxt, shape)
+    with named(prototxt):
+        return file, resolve(file.spec).facts(**about)
+
+
+def _images(facts: NetFacts) -> str:
+    """What is done to images, for the note on a net in training."""
+    if facts.preprocessing is None:
+        return "pixels are its inputs"
+    preprocessing = facts.preprocessing.settled(facts.input_shape)
+    mean, scale = preprocessing.mean, preprocessing.scale
+    less = "without a mean taken away"
+    if mean is not None:
+        shape = np.shape(mean)
+        values = f"image of {by(shape[1:])}" if len(shape) > 1 else ", ".join(f"{value:g}" for value in mean)
+        less = f"less the mean {values}"
+    return f"images {less}" + ("" if np.all(np.asarray(scale) == 1) else f", times {scale}")
 
 
 DOOR = Door(takes, load)

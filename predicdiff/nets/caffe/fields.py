@@ -42,8 +42,8 @@ class Fields:
                 raise self.error(f"has {name} = {values}, want whole numbers of at least 0")
         return tuple(values)
 
-    def number(self, name: str, default: float) -> float:
-        """A finite number."""
+    def number(self, name: str, default: float | None = None) -> float:
+        """A finite number; without a default it has to be given."""
         return self._finite(name, self._one(name, default))
 
     def numbers(self, name: str) -> tuple[float, ...]:

@@ -41,7 +41,7 @@ def _node(step: Step, top: int, weights: Tensors, device: torch.device) -> Node:
         by_channel=layer.by_channel,
         flat=layer.flat,
     )
-    if layer.affine is not None and isinstance(node.kind, Pointwise):
+    if layer.affine is not None and isinstance(node.kind, Pointwise) and len(step.reads) == 1:
         gain, shift = (values.expand(step.bottoms[0][0]) for values in layer.affine(weights, **settings))
         node = replace(node, affine=lambda: (gain, shift))
     if filters is not None and filters.of_channels(**settings):

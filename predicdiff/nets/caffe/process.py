@@ -16,18 +16,43 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import DependencyError, FormatError, LayerError, SettingsError
 
-#: Builds a net in a process that may end, which is how Caffe says no. Of pycaffe the compiled part is enough.
+#: Builds a net in a process that may end, which is how Caffe says no, then gives it one image and two: tells the blob
+#: that is not twice as long. Of pycaffe the compiled part is enough.
 TRIAL = """
 import importlib.util, sys
-spec = importlib.util.spec_from_file_location("_caffe", sys.argv[1])
+spec = importlib.util.spec_from_file_location("_caffe", sys.argv[2])
 caffe = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(caffe)
 caffe.set_mode_cpu()
-caffe.Net(sys.argv[2], 1)
+net = caffe.Net(sys.argv[1], 1)
+print("built", flush=True)
+def shapes(count):
+    for blob in (net._blobs[i] for i in net._inputs):
+        blob.reshape(count, *list(blob.shape)[1:])
+    net.reshape()
+    return [list(blob.shape) for blob in net._blobs]
+one, two = shapes(1), shapes(2)
+joint = [name for name, a, b in zip(net._blob_names, one, two) if [2, *a] != [*b[:1], 1, *b[1:]]]
+print("joins", *joint[:1])
+"""
+#: Runs a net forwards, and backwards from a layer's number, in a process that may end: for layers not known here.
+PASSES = """
+import sys
+import caffe
+path, gpu, end = sys.argv[1:]
+if gpu:
+    caffe.set_device(int(gpu))
+    caffe.set_mode_gpu()
+else:
+    caffe.set_mode_cpu()
+net = caffe.Net(path, caffe.TEST)
+net._forward(0, len(net.layers) - 1)
+if end:
+    net._backward(int(end), 0)
 """
 #: A function that only builds with CUDA have: caffe::caffe_gpu_memcpy(unsigned long, void const*, void*).
 OF_CUDA = "_ZN5caffe15caffe_gpu_memcpyEmPKvPv"
@@ -103,22 +128,46 @@ def use(gpu: int | None) -> None:
         caffe.set_mode_gpu()
 
 
-def build(prototxt: Path) -> Any:
-    """A `caffe.Net` in which gradients reach the input, without weights.
+def empty_net() -> Any:
+    """An empty NetParameter in the words of this Caffe, which may be a fork."""
+    import_caffe()
+    from caffe.proto import caffe_pb2
+
+    return caffe_pb2.NetParameter()
+
+
+class Built(NamedTuple):
+    """A `caffe.Net`, its text as Caffe read it, and why it takes one image at a time, if it does."""
+
+    net: Any
+    text: str
+    alone: str | None
+
+
+def build(text: str, name: str) -> Built:
+    """A `caffe.Net` of a prototxt's text in which gradients reach the input, without weights; ``name`` is for messages.
 
     Raises
     ------
     FormatError
-        If Caffe can't read the file.
+        If this Caffe can't read the text.
     LayerError
         If Caffe can't build the net, in its own words.
     """
     caffe = import_caffe()
-    with text_file(_with_gradients(prototxt)) as path:
-        reason = _objection(Path(path).read_text())
-        if reason is not None:
-            raise LayerError(f"Caffe can't build {prototxt}: {reason} Or take --engine torch.")
-        return caffe.Net(path, caffe.TEST)
+    text = _with_gradients(text, name)
+    with text_file(text) as path:
+        trial = _tried(text)
+        if trial.objection is not None:
+            raise LayerError(f"Caffe can't build {name}: {trial.objection} Or take --engine torch.")
+        return Built(caffe.Net(path, caffe.TEST), text, trial.alone)
+
+
+def check_passes(text: str, name: str, gpu: int | None, end: int | None = None) -> None:
+    """A LayerError if Caffe would end the process over a forward pass of a net, or one back from layer ``end``."""
+    words = _passes(text, "" if gpu is None else str(gpu), "" if end is None else str(end))
+    if words is not None:
+        raise LayerError(f"Caffe can't run {name} {'forwards' if end is None else 'backwards'}: {words}")
 
 
 @contextmanager
@@ -142,34 +191,62 @@ def text_file(text: str) -> Iterator[str]:
         yield str(path)
 
 
-def _with_gradients(prototxt: Path) -> str:
-    """The file's text, ``force_backward`` set."""
-    from caffe.proto import caffe_pb2
+def _with_gradients(text: str, name: str) -> str:
+    """The text with ``force_backward`` set."""
     from google.protobuf import text_format
 
-    message = caffe_pb2.NetParameter()
+    message = empty_net()
     try:
-        text_format.Merge(prototxt.read_text(encoding="utf-8"), message)
+        text_format.Merge(text, message)
     except text_format.ParseError as error:
-        raise FormatError(f"{prototxt}: this Caffe can't read it ({error}): want a deploy prototxt for it.") from None
+        raise FormatError(
+            f"{name}: this Caffe can't read it ({error}): want a prototxt for it, or --engine torch."
+        ) from None
     message.force_backward = True
-    text: str = text_format.MessageToString(message)
-    return text
+    with_gradients: str = text_format.MessageToString(message)
+    return with_gradients
+
+
+class Trial(NamedTuple):
+    """What Caffe says when it can't build a net, and when it can't give it two images; None where it can."""
+
+    objection: str | None
+    alone: str | None
 
 
 @functools.lru_cache(maxsize=None)
-def _objection(text: str) -> str | None:
-    """What Caffe says when it can't build a net; None if it can."""
+def _tried(text: str) -> Trial:
+    """What becomes of a net in a process of its own."""
+    status, said, words = _apart(TRIAL, text, import_caffe()._caffe.__file__)
+    if status == 0:
+        joint = said[-1].partition(" ")[2]
+        return Trial(None, f"blob {joint!r} joins the images of a batch." if joint else None)
+    return Trial(None, words) if "built" in said else Trial(words, None)
+
+
+@functools.lru_cache(maxsize=None)
+def _passes(text: str, gpu: str, end: str) -> str | None:
+    """What Caffe says when it can't run a net; None if it can."""
+    status, _, words = _apart(PASSES, text, gpu, end)
+    return words if status else None
+
+
+def _apart(script: str, text: str, *arguments: str) -> tuple[int, list[str], str]:
+    """Run a script in a process of its own, given the path of a prototxt with this text and further arguments.
+
+    Returns
+    -------
+    status, lines, words
+        How it ended, what it wrote, and what Caffe said last.
+    """
     with text_file(text) as path:
-        tried = subprocess.run(
-            [sys.executable, "-c", TRIAL, import_caffe()._caffe.__file__, path],
+        ended = subprocess.run(
+            [sys.executable, "-c", script, path, *arguments],
             env={**os.environ, "GLOG_minloglevel": "2"},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             check=False,
         )
-    if tried.returncode == 0:
-        return None
-    fatal = re.search(r"^F.*?\] (.*)$", tried.stderr.decode(errors="replace"), re.MULTILINE)
-    return fatal.group(1).strip() if fatal else f"its process ended with status {tried.returncode}."
+    fatal = re.search(r"^F.*?\] (.*)$", ended.stderr.decode(errors="replace"), re.MULTILINE)
+    words = fatal.group(1).strip() if fatal else f"its process ended with status {ended.returncode}."
+    return ended.returncode, ended.stdout.decode(errors="replace").splitlines(), words

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import LayerError
+from ...errors import InputWarning, LayerError, warn
 from ...protocols import Unit
 from ...units import as_map, lookup, read
 from ...windows import SidesLike, paste
 from ..arrays import hash_of
 from ..base import BlobNet
 from ..preprocessing import Preprocessing
-from .process import build, choose_gpu, import_caffe, text_file, use
-from .prototxt import read_prototxt
-from .resolved import ResolvedNet, check_weights, definition, resolve
+from .foreign import planned
+from .process import check_passes, choose_gpu, import_caffe, text_file, use
+from .resolved import ResolvedNet, check_weights, definition
 
 
 class CaffeNet(BlobNet):
@@ -31,7 +31,7 @@ class CaffeNet(BlobNet):
     Parameters
     ----------
     prototxt : path
-        Read by Caffe itself, and by us.
+        Read by us, and handed to Caffe as a net in use, without what belongs to training.
     weights : {layer: list of arrays}
         From `caffemodel.read_caffemodel`; copied.
     preprocessing : Preprocessing, optional
@@ -43,6 +43,8 @@ class CaffeNet(BlobNet):
         By default 1,281,167.
     device : {"cpu", "cuda", "cuda:N"}, optional
         By default a GPU if there is one and this Caffe can use it.
+    input_shape : (C, H, W), optional
+        As for `prototxt.parse_file`.
     source : str
         Name of the weights' file, for messages.
 
@@ -73,13 +75,13 @@ class CaffeNet(BlobNet):
         labels: Sequence[str] | None = None,
         training_instances: int | None = None,
         device: str | None = None,
+        input_shape: Sequence[int] | None = None,
         source: str = "the weights",
     ) -> None:
         import_caffe()
         self._gpu = choose_gpu(device)
-        spec = read_prototxt(prototxt)
-        self._prototxt = Path(prototxt).read_text(encoding="utf-8")
-        self._resolved = resolve(spec)
+        plan = planned(prototxt, input_shape, self._gpu)
+        self._prototxt, self._resolved, self._foreign = plan.file.text, plan.resolved, plan.foreign
         _check_in_place(self._resolved)
         super().__init__(
             self._resolved.facts(
@@ -87,8 +89,16 @@ class CaffeNet(BlobNet):
             )
         )
         arrays = check_weights(self._resolved, weights, source=source)
-        use(self._gpu)
-        self._net = build(Path(prototxt))
+        self._net, self._text, why_alone = plan.built()
+        if self._foreign:
+            check_passes(self._text, str(prototxt), self._gpu)
+        if why_alone is not None:
+            self.alone = True
+            warn(
+                f"{prototxt}: Caffe can't run this net on several images at once ({why_alone.rstrip('.')}), so each is "
+                "computed alone, which is slow: want 0 first in the shapes of Reshape layers.",
+                InputWarning,
+            )
         self._names = list(self._net.blobs)
         self._input = self._resolved.inputs[0]
         for layer, blobs in arrays.items():
@@ -153,8 +163,10 @@ class CaffeNet(BlobNet):
             return {blob: np.array(self._net.blobs[blob].data, np.float32) for blob in blobs}
 
     def _gradient(self, inputs: np.ndarray, blob: str, unit: Unit) -> np.ndarray:
-        _check_backwards(self._resolved)
         end = self._last(blob)
+        _check_backwards(self._resolved, self._net._layer_names[: end + 1])
+        if self._foreign:
+            check_passes(self._text, f"net {self.name!r}", self._gpu, end)
         with self._lock:
             self._run(inputs[None], end)
             for other in self._net.blobs.values():
@@ -253,9 +265,14 @@ def _check_in_place(net: ResolvedNet) -> None:
                 )
 
 
-def _check_backwards(net: ResolvedNet) -> None:
-    """Refuse a gradient that Caffe gets wrong, of layers that overwrite in place what they still have to read."""
-    for step in net.steps:
+def _check_backwards(net: ResolvedNet, names: Sequence[str]) -> None:
+    """Refuse a gradient back through layers of which Caffe has none, or a wrong one where they work in place."""
+    for step in (step for step in net.steps if step.layer.name in names):
+        if not step.type.backward:
+            raise LayerError(
+                f"layer {step.layer.name!r} ({step.layer.type}) has no gradient in Caffe: want a blob before it, or "
+                "--engine torch."
+            )
         if not step.type.backward_in_place and step.layer.bottoms == step.layer.tops:
             raise LayerError(
                 f"layer {step.layer.name!r} ({step.layer.type}) works in place, and there Caffe's gradient is "

@@ -12,7 +12,7 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class Step:
     @property
     def workspace(self) -> int:
         """Elements that the layer needs besides its tops, at most."""
-        return self.columns or 2 * math.prod(self.shapes.tops[0])
+        return self.columns or 2 * max(map(math.prod, self.shapes.tops), default=0)
 
 
 @dataclass(frozen=True)
@@ -152,13 +152,15 @@ class ResolvedNet:
         return self.values[blob]
 
 
-def resolve(spec: NetSpec) -> ResolvedNet:
+def resolve(spec: NetSpec, kind_of: Callable[[Layer], LayerType] = type_of) -> ResolvedNet:
     """Work out every shape of a net by Caffe's rules.
 
     Parameters
     ----------
     spec : NetSpec
         Layer records, as `prototxt.read_prototxt` gives them.
+    kind_of : callable
+        From a layer to its type; by default one of those that are known.
 
     Raises
     ------
@@ -177,11 +179,12 @@ def resolve(spec: NetSpec) -> ResolvedNet:
     for layer in spec.layers:
         reads = _reads(layer, values)
         bottoms = tuple(sizes[value] for value in reads)
-        layer_shapes = shapes(layer, bottoms)
+        kind = kind_of(layer)
+        layer_shapes = shapes(layer, bottoms, kind)
         for i, (top, shape) in enumerate(zip(layer.tops, layer_shapes.tops)):
             _check_top(layer, i, top, shape, values, bottoms)
         writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
-        steps.append(Step(layer, type_of(layer), reads, writes, bottoms, layer_shapes))
+        steps.append(Step(layer, kind, reads, writes, bottoms, layer_shapes))
         sizes.extend(layer_shapes.tops)
         values.update(zip(layer.tops, writes))
     _check_names(steps)
@@ -259,7 +262,27 @@ def check_weights(
     WeightsError
         If a layer has no weights, or they have other shapes.
     """
-    return {step.layer.name: _layer_weights(step, weights, source) for step in net.steps if step.shapes.weights}
+    steps = [step for step in net.steps if step.shapes.weights]
+    whole = _shared(steps, weights)
+    return {step.layer.name: _layer_weights(step, whole, source) for step in steps}
+
+
+def _shared(steps: Sequence[Step], weights: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Sequence[np.ndarray]]:
+    """The weights, and where a layer lacks one of its own, that of the first layer that shares it."""
+    whole: dict[str, Sequence[np.ndarray]] = dict(weights)
+    owned: dict[str, np.ndarray] = {}
+    for step in steps:
+        names = step.layer.shared[: len(step.shapes.weights)]
+        blobs = list(weights.get(step.layer.name, ()))
+        blobs += [np.empty(0, np.float32)] * (len(names) - len(blobs))
+        for index, name in enumerate(names):
+            if name and np.size(blobs[index]):
+                owned.setdefault(name, blobs[index])
+            elif name:
+                blobs[index] = owned.get(name, blobs[index])
+        if any(names) and any(map(np.size, blobs)):
+            whole[step.layer.name] = blobs
+    return whole
 
 
 def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], source: str) -> tuple[np.ndarray, ...]:
@@ -273,12 +296,19 @@ def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], sour
             "Give the weights that belong to this net."
         )
     stored = [np.shape(blob) for blob in blobs]
-    if len(stored) != len(wanted) or any(_bare(g) != _bare(w) for g, w in zip(stored, wanted)):
+    if len(stored) != len(wanted) or not all(map(_fits, stored, wanted)):
         raise WeightsError(
             f"layer {name!r} ({step.layer.type}) has weights of shape {_list(stored)} in {source}, the net wants "
             f"{_list(wanted)}. Give the weights that belong to this net."
         )
     return tuple(np.asarray(blob, np.float32).reshape(shape) for blob, shape in zip(blobs, wanted))
+
+
+def _fits(stored: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether a blob has the wanted shape, or the numbers of a vector along one of its axes, as forks' batch norms."""
+    if len(wanted) <= 1:
+        return [size for size in stored if size != 1] == [size for size in wanted if size != 1]
+    return _bare(stored) == _bare(wanted)
 
 
 def _bare(shape: Sequence[int]) -> tuple[int, ...]:

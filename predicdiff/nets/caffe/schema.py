@@ -24,15 +24,16 @@ PACKAGE = "predicdiff.caffe"
 # fmt: off
 # Types of old files (V1) are called the same since, in other letters: INNER_PRODUCT is InnerProduct. These are not.
 _RENAMED = {
-    "ABSVAL": "AbsVal", "ARGMAX": "ArgMax", "BNLL": "BNLL", "HDF5_DATA": "HDF5Data", "HDF5_OUTPUT": "HDF5Output",
-    "IM2COL": "Im2col", "LRN": "LRN", "MVN": "MVN", "NONE": "", "RELU": "ReLU", "SOFTMAX_LOSS": "SoftmaxWithLoss",
-    "TANH": "TanH",
+    "ABSVAL": "AbsVal", "ARGMAX": "ArgMax", "BN": "BN", "BNLL": "BNLL", "HDF5_DATA": "HDF5Data",
+    "HDF5_OUTPUT": "HDF5Output", "IM2COL": "Im2col", "LRN": "LRN", "MVN": "MVN", "NONE": "", "RELU": "ReLU",
+    "SOFTMAX_LOSS": "SoftmaxWithLoss", "TANH": "TanH",
 }
 # fmt: on
 
 # A message's name, and below it its fields by type, each with its number; * marks repeated ones, ! required ones.
 # Defaults are left out: what a field means when it is not there is for the layers to say. An enum stands in the message
-# that uses it, or, like Phase, on its own.
+# that uses it, or, like Phase, on its own. Of forks, whose numbers differ, are ceil_mode, a layer's parameters behind
+# clip_param, the old type BN, and what scales in BatchNormParameter.
 _TABLE = """
 enum Phase: TRAIN 0, TEST 1
 
@@ -97,6 +98,8 @@ LayerParameter
     ScaleParameter: scale_param 142; InputParameter: input_param 143; CropParameter: crop_param 144
     ParameterParameter: parameter_param 145; RecurrentParameter: recurrent_param 146; SwishParameter: swish_param 147
     ClipParameter: clip_param 148
+    ShuffleChannelParameter: shuffle_channel_param 164; PermuteParameter: permute_param 202
+    NormalizeParameter: norm_param 206; BNParameter: bn_param 1137; ReLU6Parameter: relu6_param 100000
 TransformationParameter
     float: scale 1, mean_value* 5
     bool: mirror 2, force_color 6, force_gray 7
@@ -115,11 +118,23 @@ ArgMaxParameter
     uint32: top_k 2
     int32: axis 3
 BatchNormParameter
-    bool: use_global_stats 1
+    bool: use_global_stats 1, scale_bias 7
     float: moving_average_fraction 2, eps 3
+    FillerParameter: scale_filler 5, bias_filler 6
+    enum Engine: DEFAULT 0, CAFFE 1, CUDNN 2
+    Engine: engine 4
 BiasParameter
     int32: axis 1, num_axes 2
     FillerParameter: filler 3
+BNParameter
+    FillerParameter: slope_filler 1, bias_filler 2, scale_filler 7, shift_filler 8
+    float: momentum 3, eps 4, var_eps 10, decay 11
+    bool: frozen 5, moving_average 12
+    enum Engine: DEFAULT 0, CAFFE 1, CUDNN 2
+    Engine: engine 6
+    enum BNMode: LEARN 0, INFERENCE 1
+    BNMode: bn_mode 9
+    int32: axis 13
 ClipParameter
     float: min! 1, max! 2
 ConcatParameter
@@ -205,8 +220,14 @@ MemoryDataParameter
 MVNParameter
     bool: normalize_variance 1, across_channels 2
     float: eps 3
+NormalizeParameter
+    bool: across_spatial 1, channel_shared 3
+    FillerParameter: scale_filler 2
+    float: eps 4
 ParameterParameter
     BlobShape: shape 1
+PermuteParameter
+    uint32: order* 1
 PoolingParameter
     enum PoolMethod: MAX 0, AVE 1, STOCHASTIC 2
     PoolMethod: pool 1
@@ -216,6 +237,7 @@ PoolingParameter
     bool: global_pooling 12
     enum RoundMode: CEIL 0, FLOOR 1
     RoundMode: round_mode 13
+    bool: ceil_mode 14
 PowerParameter
     float: power 1, scale 2, shift 3
 PReLUParameter
@@ -233,6 +255,8 @@ ReductionParameter
     ReductionOp: operation 1
     int32: axis 2
     float: coeff 3
+ReLU6Parameter
+    float: negative_slope 1
 ReLUParameter
     float: negative_slope 1
     enum Engine: DEFAULT 0, CAFFE 1, CUDNN 2
@@ -244,6 +268,8 @@ ScaleParameter
     int32: axis 1, num_axes 2
     FillerParameter: filler 3, bias_filler 5
     bool: bias_term 4
+ShuffleChannelParameter
+    uint32: group 1
 SigmoidParameter
     enum Engine: DEFAULT 0, CAFFE 1, CUDNN 2
     Engine: engine 1
@@ -282,7 +308,7 @@ V1LayerParameter
     enum LayerType: MULTINOMIAL_LOGISTIC_LOSS 16, POOLING 17, RELU 18, SIGMOID 19, SOFTMAX 20, SOFTMAX_LOSS 21, SPLIT 22
     enum LayerType: TANH 23, WINDOW_DATA 24, ELTWISE 25, POWER 26, SIGMOID_CROSS_ENTROPY_LOSS 27, HINGE_LOSS 28
     enum LayerType: MEMORY_DATA 29, ARGMAX 30, THRESHOLD 31, DUMMY_DATA 32, SLICE 33, MVN 34, ABSVAL 35, SILENCE 36
-    enum LayerType: CONTRASTIVE_LOSS 37, EXP 38, DECONVOLUTION 39
+    enum LayerType: CONTRASTIVE_LOSS 37, EXP 38, DECONVOLUTION 39, BN 1137
     LayerType: type 5
     BlobProto: blobs* 6
     float: blobs_lr* 7, weight_decay* 8, loss_weight* 35
@@ -301,6 +327,7 @@ V1LayerParameter
     MVNParameter: mvn_param 34; TransformationParameter: transform_param 36; TanHParameter: tanh_param 37
     SigmoidParameter: sigmoid_param 38; SoftmaxParameter: softmax_param 39
     ContrastiveLossParameter: contrastive_loss_param 40; ExpParameter: exp_param 41; LossParameter: loss_param 42
+    BNParameter: bn_param 1137
 V0LayerParameter
     string: name 1, type 2
 """

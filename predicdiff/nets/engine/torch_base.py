@@ -143,7 +143,7 @@ class TorchNet(BlobNet):
             # A copy, since a module may work in place on its input and torch refuses that on a leaf.
             value = _at(self._run(x.clone(), [blob])[blob], unit).mean()
             if not value.requires_grad:
-                raise BlobError(f"blob {blob!r} of net {self.name!r} has no gradient: its module detaches it.")
+                raise BlobError(f"blob {blob!r} of net {self.name!r} has no gradient: none goes through its last step.")
             (gradient,) = torch.autograd.grad(value, x, allow_unused=True)
         return np.zeros(self.input_shape, np.float32) if gradient is None else np.array(gradient[0].cpu().numpy())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -93,17 +91,6 @@ def _alike(a: Tensor, b: Tensor) -> bool:
     """Whether two outputs are the same, rounding apart, NaN and infinities included."""
     largest = float(a.nan_to_num(0.0, 0.0, 0.0).abs().max())
     return torch.allclose(a, b, rtol=1e-3, atol=1e-4 * largest, equal_nan=True)
-
-
-def checked_shape(shape: Any) -> tuple[int, int, int]:
-    """``shape`` as (channels, height, width), if it is one."""
-    try:
-        channels, height, width = (int(size) for size in shape)
-    except (TypeError, ValueError):
-        raise SettingsError(f"input_shape is {shape!r}: want (channels, height, width).") from None
-    if min(channels, height, width) < 1:
-        raise SettingsError(f"input_shape is {shape!r}: want (channels, height, width), each at least 1.")
-    return channels, height, width
 
 
 def _checked_output(returned: object, count: int, name: str, output: str) -> tuple[int, ...]:

@@ -14,13 +14,14 @@ from ... import consistency
 from ...errors import BlobError, InputWarning, SettingsError, warn
 from ...units import lookup
 from ...windows import SidesLike
+from ..arrays import checked_shape
 from ..base import BlobNet, newly_made
 from ..engine.device import Device, choose_device
 from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
 from ..facts import NetFacts
 from ..preprocessing import Preprocessing
-from .checks import checked_shape, tried
+from .checks import tried
 from .endings import ENDINGS
 from .hooks import Recorder, Replacer, copied, global_hooks, hook_names
 from .pickling import check_pickles

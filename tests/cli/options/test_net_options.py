@@ -63,6 +63,27 @@ def test_each_option_is_used(tiny, data, photographs):
     assert np.ptp(with_image.encode(np.zeros((3, 24, 24)))[0]) > 0
 
 
+def test_a_net_in_training_says_what_is_done_to_images_where_no_option_does(data, tmp_path, photographs):
+    layers = (data / "tiny_v1.prototxt").read_text().partition("force_backward: true")[2]
+    path = tmp_path / "train_val.prototxt"
+    reader = 'layers { name: "data" type: DATA top: "data" top: "label" transform_param { crop_size: 24 scale: 0.5 '
+    softmax = '{ name: "prob" type: SOFTMAX bottom: "fc" top: "prob" }'
+    assert softmax in layers
+    loss = '{ name: "loss" type: SOFTMAX_LOSS bottom: "fc" bottom: "label" }'
+    path.write_text(reader + "mean_value: 117 } }" + layers.replace(softmax, loss))
+    image = photographs[0]
+    for options, mean, told in (({}, 117, "117, 117, 117"), ({"mean": "0"}, 0, "0, 0, 0")):
+        with pytest.warns(InputWarning) as warned:
+            net = choice(str(path), weights=data / "tiny_v1.caffemodel", **options).load()
+        (warning,) = warned
+        assert str(warning.message) == (
+            f"{path}: its deploy net is made of it: data (Data) becomes an input of 3 x 24 x 24; SoftmaxWithLoss "
+            f"becomes Softmax 'prob'; images less the mean {told}, times 0.5."
+        )
+        wanted = (image.transpose(2, 0, 1)[::-1].astype(np.float32) - mean) * 0.5
+        np.testing.assert_allclose(net.preprocess(image), wanted, atol=1e-4)
+
+
 def test_labels_come_from_a_file(tiny, tmp_path):
     labels = tmp_path / "words.txt"
     labels.write_text("cat\ndog\ncow\nhen\npig\n")
@@ -86,10 +107,10 @@ def test_a_known_net_keeps_its_own_preprocessing(photographs):
     cropped = choice("tiny", view="crop").load().preprocessing
     assert (cropped.view.mode, cropped.view.size) == ("crop", 24)
     np.testing.assert_array_equal(cropped.mean, own.preprocessing.mean)
-    changed = choice("tiny", mean="1,2,3", channels="rgb", raw_scale=1.0, input_scale=0.5, image_size=32).load()
+    changed = choice("tiny", mean="0.1,0.2,0.3", channels="rgb", raw_scale=1.0, input_scale=0.5, image_size=32).load()
     inputs = changed.preprocess(image)
     plain = changed.view(image) / 255.0
-    np.testing.assert_allclose(inputs, (plain - np.array([1, 2, 3])[:, None, None]) * 0.5, atol=1e-5)
+    np.testing.assert_allclose(inputs, (plain - np.array([0.1, 0.2, 0.3])[:, None, None]) * 0.5, atol=1e-5)
     assert changed.preprocessing.view.size == 32
 
 

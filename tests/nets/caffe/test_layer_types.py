@@ -68,10 +68,26 @@ def test_pooling_windows_cover_the_input_and_begin_inside(size: int, kernel: int
         assert top_shape((1, size, size), "Pooling", **fields) == (1, len(starts), len(starts))
 
 
+@given(size=st.integers(1, 14), kernel=st.integers(1, 5), stride=st.integers(1, 5), pad=st.integers(0, 4))
+@pytest.mark.parametrize("word", [{"round_mode": "FLOOR"}, {"ceil_mode": False}])
+def test_pooling_that_rounds_down_has_windows_within_the_padding(
+    word: dict[str, Any], size: int, kernel: int, stride: int, pad: int
+) -> None:
+    count = len(range(0, size + 2 * pad - kernel + 1, stride))
+    fields = {"kernel_size": kernel, "stride": stride, "pad": pad, **word}
+    if pad >= kernel or count == 0:
+        with pytest.raises(LayerError, match=r"(less than the kernel|larger than its input)"):
+            top_shape((1, size, size), "Pooling", **fields)
+    else:
+        assert top_shape((1, size, size), "Pooling", **fields) == (1, count, count)
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "wanted"),
     [
         ("Pooling", {"global_pooling": True}, (4, 1, 1)),
+        ("Pooling", {"global_pooling": True, "round_mode": "FLOOR"}, (4, 1, 1)),
+        ("Pooling", {"kernel_size": 3, "stride": 2, "ceil_mode": True}, (4, 3, 2)),
         ("InnerProduct", {"num_output": 7}, (7,)),
         ("InnerProduct", {"num_output": 7, "axis": 2}, (4, 7)),
         ("InnerProduct", {"num_output": 7, "axis": -1}, (4, 6, 7)),
@@ -92,6 +108,14 @@ def test_pooling_windows_cover_the_input_and_begin_inside(size: int, kernel: int
         ("Deconvolution", {"num_output": 2, "kernel_size": [3, 1], "dilation": [2], "stride": [3, 1]}, (2, 20, 5)),
         ("LRN", {"local_size": 3}, IMAGE),
         ("Dropout", {"dropout_ratio": 0.5}, IMAGE),
+        ("ArgMax", {}, (1, 1, 1)),
+        ("ArgMax", {"top_k": 3, "out_max_val": True}, (2, 3, 1)),
+        ("ArgMax", {"top_k": 2, "axis": -1}, (4, 6, 2)),
+        ("Reduction", {"axis": 2}, (4,)),
+        ("SPP", {"pyramid_height": 1}, (4, 1, 1)),
+        ("SPP", {"pyramid_height": 2}, (20,)),
+        ("Tile", {"axis": 3, "tiles": 2}, (4, 6, 10)),
+        ("Permute", {"order": [0, 2]}, (6, 4, 5)),
     ],
 )
 def test_shapes(kind: str, fields: dict[str, Any], wanted: tuple[int, ...]) -> None:
@@ -113,6 +137,12 @@ def test_concat_adds_up_along_its_axis() -> None:
         ("InnerProduct", {"num_output": 7}, ((7, 120), (7,))),
         ("InnerProduct", {"num_output": 7, "transpose": True, "bias_term": False}, ((120, 7),)),
         ("BatchNorm", {}, ((4,), (4,), (1,))),
+        ("BatchNorm", {"scale_bias": True}, ((4,), (4,), (1,), (4,), (4,))),
+        ("BN", {"eps": 0.1}, ((4,),) * 4),
+        ("BN", {"bn_mode": "INFERENCE"}, ((4,),) * 2),
+        ("Normalize", {}, ((),)),
+        ("Normalize", {"channel_shared": False}, ((4,),)),
+        ("ConvolutionDepthwise", {"num_output": 4, "kernel_size": [3]}, ((4, 1, 3, 3), (4,))),
         ("Scale", {}, ((4,),)),
         ("Scale", {"bias_term": True, "axis": 2, "num_axes": 2}, ((6, 5), (6, 5))),
         ("Scale", {"num_axes": 0}, ((),)),
@@ -129,10 +159,13 @@ def test_shapes_of_weights(kind: str, fields: dict[str, Any], shapes: tuple[Any,
     ("record", "words"),
     [
         (
-            layer("ShuffleChannel", "data", "mixed"),
-            "layer 'mixed' is of type 'ShuffleChannel', .*Known types: Input, BatchNorm",
+            layer("ROIPooling", "data", "regions"),
+            "layer 'regions' is of type 'ROIPooling', .*Known types: Input, AbsVal",
         ),
+        (layer("innerproduct", "data", "x"), "'innerproduct', .* known here. Do you mean InnerProduct.*Known types: "),
         (layer("SoftmaxWithLoss", "data", "loss"), "'SoftmaxWithLoss', which belongs to training: .*deploy prototxt"),
+        (layer("LSTM", "data data", "x"), "'LSTM', which reads a sequence: want a net that reads images"),
+        (layer("Parameter", "", "x"), "'Parameter', which hands its weights on: want them among"),
         (layer("ImageData", "", "x"), "'ImageData', which belongs to training"),
         (layer("Accuracy", "data data", "a"), "'Accuracy', which belongs to training"),
         (layer("ReLU", "data data", "a"), "has 2 bottoms, want 1"),
@@ -178,15 +211,42 @@ def test_shapes_of_weights(kind: str, fields: dict[str, Any], shapes: tuple[Any,
         (layer("InnerProduct", "data", "a", num_output=2, axis=0), "axis = 0, which is the batch axis"),
         (layer("InnerProduct", "data", "a", num_output=2, axis=4), "axis = 4, want at most 3"),
         (layer("Pooling", "data", "a", pool="STOCHASTIC", kernel_size=2), "pool = STOCHASTIC, want MAX or AVE"),
-        (layer("Pooling", "data", "a", round_mode="FLOOR", kernel_size=2), "round_mode = FLOOR, want CEIL"),
+        (layer("Pooling", "data", "a", round_mode="DOWN", kernel_size=2), "round_mode = DOWN, want CEIL or FLOOR"),
+        (
+            layer("Pooling", "data", "a", round_mode="FLOOR", ceil_mode=True, kernel_size=2),
+            "has round_mode: FLOOR and ceil_mode: true, want one of them",
+        ),
         (layer("Pooling", "data", "a", global_pooling=True, kernel_size=2), "both global_pooling and a kernel"),
         (layer("Pooling", "data", "a", global_pooling=True, stride=2), "want pad 0 and stride 1"),
         (layer("Pooling", "data", "a"), "has no kernel_size"),
-        (layer("LRN", "data", "a", norm_region="WITHIN_CHANNEL"), "WITHIN_CHANNEL, which is not known here"),
         (layer("LRN", "data", "a", local_size=4), "local_size 4, want an odd number"),
         (layer("LRN", "data", "a", alpha=float("nan")), "alpha = nan, want a finite number"),
         (layer("BatchNorm", "data", "a", use_global_stats=False), "use_global_stats: false"),
-        (layer("Scale", "data data", "a"), "from a second bottom, which is not known here"),
+        (layer("BatchNorm", "data", "a", scale_bias=True, use_global_stats=False), "use_global_stats: false"),
+        (layer("BN", "data", "a", bn_mode="LEARN"), "takes mean and variance of each batch"),
+        (layer("BN", "data", "a", moving_average=False), "takes mean and variance of each batch"),
+        (layer("Scale", "data data", "a"), "has a second bottom and axis = 1, want axis = 0"),
+        (layer("Scale", "data data", "a", axis=0, bias_term=True), "so a bias for each image: want a layer Bias"),
+        (layer("Clip", "data", "a", max=1.0), "'a' .Clip. has no min"),
+        (layer("Clip", "data", "a", min=2.0, max=1.0), "has min = 2.0 and max = 1.0, want the first below"),
+        (layer("Log", "data", "a", base=1.0), "has base = 1.0, want a number above 0 that is not 1"),
+        (layer("Exp", "data", "a", base=-2.0), "has base = -2.0, want a number above 0"),
+        (layer("Reduction", "data", "a"), "has axis = 0, which is the batch axis"),
+        (layer("Tile", "data", "a"), "has no tiles"),
+        (layer("Silence", "data", "a"), "has 1 tops, want none"),
+        (layer("ArgMax", "data", "a", top_k=121), "has top_k = 121, want at most 120"),
+        (layer("ArgMax", "data", "a", top_k=5, axis=1), "has top_k = 5, want at most 4"),
+        (layer("SPP", "data", "a", pyramid_height=4), "'a' .SPP. has pad 1 x 2, want less than the kernel 2 x 2"),
+        (layer("SPP", "data", "a", pool="STOCHASTIC", pyramid_height=1), "pool = STOCHASTIC, want MAX or AVE"),
+        (layer("Axpy", "data data data", "a"), r"joins blobs of shapes \(4, 6, 5\), .* want the last two equal"),
+        (layer("ConvolutionDepthwise", "data", "a", num_output=6, kernel_size=[1]), "multiples of group = 4"),
+        (
+            layer("DepthwiseConvolution", "data", "a", num_output=4, kernel_size=[1], group=2),
+            "want 4, as many as channels",
+        ),
+        (layer("Permute", "data", "a", order=[0, 2, 2]), r"has order \[0, 2, 2\], want 0, the batch axis"),
+        (layer("Permute", "data", "a", order=[1]), r"has order \[1\], want 0, the batch axis"),
+        (layer("ShuffleChannel", "data", "a", group=3), "has 4 channels, want a multiple of group = 3"),
         (layer("Scale", "data", "a", num_axes=4), "covers 4 axes from axis 1"),
         (layer("Eltwise", "data data", "a", operation="PROD", coeff=[1.0, 2.0]), "want them for SUM only"),
         (layer("Eltwise", "data data", "a", coeff=[1.0]), "has 1 coefficients for 2 bottoms"),
@@ -210,6 +270,8 @@ def test_bottoms_of_other_shapes() -> None:
     pool = layer("Pooling", "data", "small", kernel_size=2)
     with pytest.raises(LayerError, match=r"combines blobs of shapes \(4, 6, 5\) and \(4, 5, 4\), want equal"):
         resolve(net(IMAGE, pool, layer("Eltwise", "data small", "sum")))
+    with pytest.raises(LayerError, match=r"second bottom of shape \(4, 5, 4\), want \(4, 6, 5\) or the first of these"):
+        resolve(net(IMAGE, pool, layer("Scale", "data small", "gated", axis=0)))
     with pytest.raises(LayerError, match=r"joins blobs of shapes .* want equal ones but for axis 1"):
         resolve(net(IMAGE, pool, layer("Concat", "data small", "both")))
     with pytest.raises(LayerError, match=r"has a bottom of shape \(120,\), want \(channels, height, width\)"):

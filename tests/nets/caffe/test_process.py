@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,39 +51,33 @@ def test_devices() -> None:
         choose_gpu(f"cuda:{gpu_count()}")
 
 
-def written(folder: Path, text: str) -> Path:
-    path = folder / "net.prototxt"
-    path.write_text(text)
-    return path
-
-
 DATA = (
     'name: "n" layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 3 dim: 3 } } }'
 )
 
 
-def test_what_caffe_would_end_the_process_for(tmp_path: Path) -> None:
+def test_what_caffe_would_end_the_process_for() -> None:
     pytest.importorskip("caffe")
     text = DATA + ' layer { name: "a" type: "ReLU" bottom: "other" top: "a" }'
     with pytest.raises(LayerError, match=r"Caffe can't build .*net.prototxt: Unknown bottom blob 'other'"):
-        build(written(tmp_path, text))
+        build(text, "net.prototxt")
     with pytest.raises(LayerError, match="Unknown layer type: Odd"):
-        build(written(tmp_path, DATA + ' layer { name: "a" type: "Odd" bottom: "data" top: "a" }'))
+        build(DATA + ' layer { name: "a" type: "Odd" bottom: "data" top: "a" }', "net.prototxt")
 
 
-def test_a_field_that_this_caffe_does_not_know(tmp_path: Path) -> None:
+def test_a_field_that_this_caffe_does_not_know() -> None:
     pytest.importorskip("caffe")
     with pytest.raises(FormatError, match=r"net.prototxt: this Caffe can't read it \(.*odd_param"):
-        build(written(tmp_path, DATA + ' layer { name: "a" type: "ReLU" odd_param { } }'))
+        build(DATA + ' layer { name: "a" type: "ReLU" odd_param { } }', "net.prototxt")
 
 
-def test_gradients_reach_the_input_whatever_the_file_says(tmp_path: Path) -> None:
+def test_gradients_reach_the_input_whatever_the_file_says() -> None:
     pytest.importorskip("caffe")
     text = (
         DATA
         + ' force_backward: false layer { name: "a" type: "Power" bottom: "data" top: "a" power_param { scale: 3 } }'
     )
-    net = build(written(tmp_path, text))
+    net = build(text, "net.prototxt").net
     net.forward()
     net.blobs["a"].diff[...] = 1
     net.backward()

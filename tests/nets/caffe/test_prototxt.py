@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import message_factory
+from google.protobuf.descriptor_pool import DescriptorPool
 from helpers.places import DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import FormatError, LayerError
-from predicdiff.nets.caffe.prototxt import parse_prototxt, read_prototxt
+from predicdiff.nets.caffe.prototxt import parse_file, parse_prototxt, read_prototxt
 from predicdiff.nets.caffe.records import Layer
-from predicdiff.nets.caffe.schema import file_descriptor
+from predicdiff.nets.caffe.schema import PACKAGE, file_descriptor
 
 INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8\n'
 
@@ -71,6 +73,16 @@ def test_v1_and_v2_read_the_same() -> None:
     old = layer_of(f"layers {{ type: POOLING name: {body} blobs_lr: 1 blobs_lr: 2 weight_decay: 0 }}")
     new = layer_of(f'layer {{ type: "Pooling" name: {body} param {{ lr_mult: 1 }} param {{ lr_mult: 2 }} }}')
     assert old == new == Layer("p", "Pooling", ("data",), ("p",), {"pooling_param": {"pool": "AVE", "kernel_size": 2}})
+
+
+@pytest.mark.parametrize(
+    ("params", "names"),
+    [("param { name: 'w' } param { lr_mult: 1 }", ("w", "")), ("param { lr_mult: 1 }", ()), ("", ())],
+)
+def test_names_of_weights_that_layers_share(params: str, names: tuple[str, ...]) -> None:
+    assert layer_of(f"layer {{ type: 'PReLU' {params} }}").shared == names
+    old = params.replace("{ name: 'w' }", ": 'w'").replace("{ lr_mult: 1 }", ": ''")
+    assert layer_of(f"layers {{ type: RELU {old} }}").shared == names
 
 
 def test_only_the_fields_that_are_there() -> None:
@@ -209,7 +221,7 @@ def test_inputs_without_the_batch_axis(text: str, inputs: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('input: "a"', r"has 1 inputs \['a'\], and 0 shapes for them"),
+        ('input: "a"', r"input 'a' has no shape: give it, such as --input-shape 3,224,224"),
         ('input: "a" input_dim: 1', "has 1 input_dim, want 4 for each input"),
         ('input: "a" input_shape { dim: 1 } input_shape { dim: 1 }', r"has 1 inputs \['a'\], and 2 shapes"),
         ('input: "a" input_shape { }', r"input 'a' has shape \(\), want at least one axis"),
@@ -225,8 +237,8 @@ def test_inputs_without_the_batch_axis(text: str, inputs: dict[str, Any]) -> Non
         ),
         ("", "has no input: want a layer of type Input"),
         ("layer { type: 'ReLU' }", "has no input: want a layer of type Input"),
-        ("layer { name: 'd' type: 'Data' }", "reads its images through layer 'd' of type Data, .* deploy prototxt"),
-        ("layers { name: 'd' type: IMAGE_DATA }", "reads its images through layer 'd' of type ImageData"),
+        ("layer { name: 'd' type: 'Data' }", r"layer 'd' \(Data\) reads its images .* no crop_size.*--input-shape 3,2"),
+        ("layers { name: 'd' type: IMAGE_DATA }", r"layer 'd' \(ImageData\) reads its images from elsewhere"),
     ],
 )
 def test_inputs_that_are_none(text: str, message: str) -> None:
@@ -245,7 +257,13 @@ def test_inputs_that_are_none(text: str, message: str) -> None:
         ),
         ("layer { tpye: 'ReLU' }", 'line 2, column 9: .* no field named "tpye". Is it type?'),
         ("layr { }", 'line 2, column 1: .* no field named "layr". Is it layer or layers'),
-        ("net: 'train_val.prototxt'", 'line 2, .* no field named "net". Is it a solver\'s prototxt'),
+        ("net: 'a/train_val.prototxt'", "is a solver's prototxt: want the net's, a/train_val.prototxt, which it names"),
+        ("base_lr: 1 train_net: 'a'", "is a solver's prototxt: want the net's, the definition that stands in it"),
+        (
+            "layers { name: 'a' type: 'TanH' }",
+            'line 2, .*`layer { }`, the new .* type: "TanH", .* old one, want type: TANH',
+        ),
+        ("layer { type: SOFTMAX_LOSS }", 'line 2, .*, want type: "SoftmaxWithLoss", in quotes'),
         ("layer { type: 'ReLU' relu_param { engine: GPU } }", "line 2, .*ReLUParameter.Engine"),
         ("layer { type: 'ReLU' ", "line 2, "),
         ("layer { type: ReLU }", "line 2, column 15: "),
@@ -271,21 +289,45 @@ def test_what_caffe_refuses_too(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layer { name: 'p' type: 'Permute' permute_param { order: 0 } }", "layer 'p' is of type 'Permute'"),
+        ("layer { name: 'u' type: 'Upsample' upsample_param { scale: 2 } }", "layer 'u' is of type 'Upsample'"),
         (
-            "layer { name: 'n' type: 'Normalize' norm_param { scale_filler { type: 'a' } } }",
-            "layer 'n' is of type 'Norm",
+            "layer { name: 'r' type: 'ROIPooling' roi_pooling_param { filler { type: 'a' } } }",
+            "layer 'r' is of type 'ROIP",
         ),
         (
             "layer { name: 'n' type: 'Norm' } layer { type: 'ReLU' } layer { type: 'ReLU' x: 1 }",
             "layer 'n' is of type 'Norm'",
         ),
-        ("layers { name: 'd' type: BN }", "layer 'd' is of type 'BN'"),
+        ("layers { name: 'd' type: UPSAMPLE }", "layer 'd' is of type 'UPSAMPLE'"),
         ("layers { name: 'd' type: 40 }", "layer 'd' is of type '40'"),
     ],
 )
 def test_layers_of_another_caffe_are_named(text: str, message: str) -> None:
-    refused(INPUT + text, message + ".*, which is not known here. Known types: Input, BatchNorm, .*TanH", LayerError)
+    refused(INPUT + text, message + ".*, which is not known here.*Known types: Input, AbsVal, .*Tile", LayerError)
+
+
+def another_caffes_net() -> Any:
+    """An empty NetParameter of a Caffe whose layers have an ``odd_param`` too."""
+    file = file_descriptor()
+    file.message_type.add(name="OddParameter").field.add(name="times", number=1, label=1, type=5)
+    (of_layers,) = [message for message in file.message_type if message.name == "LayerParameter"]
+    of_layers.field.add(name="odd_param", number=999, label=1, type=11, type_name=f".{PACKAGE}.OddParameter")
+    pool = DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString().replace(PACKAGE.encode(), b"predicdiff.other"))
+    descriptor = pool.FindMessageTypeByName("predicdiff.other.NetParameter")
+    if hasattr(message_factory, "GetMessageClass"):
+        return message_factory.GetMessageClass(descriptor)()
+    return message_factory.MessageFactory(pool).GetPrototype(descriptor)()
+
+
+def test_fields_that_another_caffe_has() -> None:
+    text = INPUT + "layer { name: 'o' type: 'Odd' bottom: 'data' top: 'o' odd_param { times: 3 } }"
+    refused(text, "layer 'o' is of type 'Odd'", LayerError)
+    file = parse_file(text, "net", other=another_caffes_net)
+    assert file.spec.layers == (Layer("o", "Odd", ("data",), ("o",), {"odd_param": {"times": 3}}),)
+    assert "odd_param {\n    times: 3" in file.text
+    with pytest.raises(LayerError, match="layer 'o' is of type 'Odd'"):
+        parse_file(text.replace("times", "often"), "net", other=another_caffes_net)
 
 
 def test_layers_of_another_caffe_that_only_training_uses_are_not_blamed() -> None:

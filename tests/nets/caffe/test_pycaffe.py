@@ -15,13 +15,18 @@ caffe = pytest.importorskip("caffe")
 from helpers.engines import net_of  # noqa: E402
 from helpers.formulas import FORMULAS, WITH_WEIGHTS, X, draw  # noqa: E402
 from helpers.patched import read, set_in  # noqa: E402
+from helpers.prototxt import prototxt  # noqa: E402
 from helpers.records import layer, net  # noqa: E402
 from helpers.small_net import SHAPE, definition, images, make, weights  # noqa: E402
 
 from predicdiff.algorithm import explain  # noqa: E402
-from predicdiff.errors import BlobError, LayerError, SettingsError, WeightsError  # noqa: E402
+from predicdiff.errors import BlobError, InputWarning, LayerError, SettingsError, WeightsError  # noqa: E402
+from predicdiff.nets.caffe.caffemodel_writer import caffemodel  # noqa: E402
+from predicdiff.nets.caffe.layer_types import JUDGES, READERS, REFUSED, TYPES  # noqa: E402
 from predicdiff.nets.caffe.pycaffe import CaffeNet  # noqa: E402
-from predicdiff.nets.zoo import load_net  # noqa: E402
+from predicdiff.nets.caffe.records import Layer  # noqa: E402
+from predicdiff.nets.caffe.resolved import resolve  # noqa: E402
+from predicdiff.nets.zoo import caffe_facts, load_net  # noqa: E402
 from predicdiff.samplers import MarginalSampler  # noqa: E402
 
 
@@ -159,6 +164,27 @@ def test_memory_is_estimated() -> None:
     assert fixed > each + 4 * sum(array.size for arrays in weights().values() for array in arrays)
 
 
+def test_shared_weights_of_an_hdf5_file_that_caffe_saved(tmp_path: Path) -> None:
+    layers = "".join(
+        f'layer {{ name: "c{i}" type: "Convolution" bottom: "{bottom}" top: "c{i}" param {{ name: "w" }} {bias}'
+        "convolution_param { num_output: 2 kernel_size: 3 pad: 1 } }"
+        for i, bottom, bias in ((1, "data", 'param { name: "b" }'), (2, "c1", 'param { name: "b" }'), (3, "c2", ""))
+    )
+    path = tmp_path / "net.prototxt"
+    path.write_text(f'input: "data" input_shape {{ dim: 1 dim: 2 dim: 4 dim: 5 }} {layers}')
+    saving = caffe.Net(str(path), caffe.TEST)
+    for blobs in saving.params.values():
+        for number, blob in enumerate(blobs):
+            blob.data[...] = draw(blob.data.shape, number)
+    saving.params["c3"][1].data[...] = [5, 6]
+    saving.save_hdf5(str(tmp_path / "w.caffemodel.h5"))
+    x = draw((1, 2, 4, 5))
+    saving.blobs["data"].data[...] = x
+    wanted = saving.forward()["c3"]
+    loaded = load_net(path, weights=tmp_path / "w.caffemodel.h5", engine="caffe", device="cpu")
+    np.testing.assert_array_equal(loaded.forward(x, ["c3"])["c3"], wanted)
+
+
 def test_an_explanation_says_what_made_it() -> None:
     caffe_net, x = make(engine="caffe"), images(*SHAPE)
     result = explain(
@@ -179,6 +205,83 @@ def test_in_place_on_what_another_layer_reads_would_end_the_process() -> None:
     )
     with pytest.raises(LayerError, match=r"'late' .* works in place on blob 'a', which another layer reads"):
         net_of(spec, {}, engine="caffe")
+
+
+@pytest.mark.parametrize(("dims", "why"), [([1, -1], "'r' joins the images"), ([1, 24], "Check failed")])
+def test_a_net_for_one_image_is_given_one_at_a_time(dims: list[int], why: str) -> None:
+    """Of two images the first makes a blob of 1 x 48 in Caffe, the second ends the process."""
+    spec = net((2, 3, 4), layer("Reshape", "data", "r", shape={"dim": dims}), layer("Power", "r", "twice", scale=2.0))
+    with pytest.warns(InputWarning, match=rf"on several images at once \(.*{why}.*\), so each is computed alone"):
+        reshaped = net_of(spec, {}, engine="caffe")
+    x, patches = images(2, 3, 4), images(2, 2, 2, 1, 1, seed=3)
+    np.testing.assert_array_equal(
+        reshaped.forward(np.stack([x, -x]), ["twice"])["twice"], 2 * np.stack([x, -x]).reshape(2, 24)
+    )
+    value = reshaped.evaluate(x, np.array([[0, 0], [2, 3]]), patches, blob="twice", units=[(23,), (0,)], batch_size=4)
+    np.testing.assert_array_equal(value[1, :, 0], 2 * patches[1, :, 1, 0, 0])
+    np.testing.assert_array_equal(value[1, :, 1], [2 * x[0, 0, 0]] * 2)
+
+
+CONV = layer("Convolution", "data", "c", num_output=2, kernel_size=[1], bias_term=False)
+
+
+def foreign(*records: Layer, **weights: list[np.ndarray]) -> CaffeNet:
+    """A net with layers of types that are not known here."""
+    return net_of(net((2, 3, 4), CONV, *records), {"c": [draw((2, 2, 1, 1))], **weights}, engine="caffe")
+
+
+def test_a_type_that_caffe_alone_knows() -> None:
+    """Im2col sets the 2 x 2 places around each into channels; what a convolution of them gives is one of the map."""
+    columns = Layer("i", "Im2col", ("c",), ("i",), {"convolution_param": {"kernel_size": [2]}})
+    kernel, x = draw((3, 2, 2, 2), 5), images(2, 3, 4)
+    known = net_of(
+        net((2, 3, 4), CONV, layer("Convolution", "c", "out", num_output=3, kernel_size=[2], bias_term=False)),
+        {"c": [draw((2, 2, 1, 1))], "out": [kernel]}, engine="caffe",
+    )  # fmt: skip
+    last = layer("Convolution", "i", "out", num_output=3, kernel_size=[1], bias_term=False)
+    made = foreign(columns, last, out=[kernel.reshape(3, 8, 1, 1)])
+    assert made.blobs["i"] == (8, 2, 3)
+    ask = {"blob": "out", "units": [(1, 0, 2)], "batch_size": 3}
+    patches, origins = images(2, 2, 2, 2, 2, seed=3), np.array([[0, 0], [1, 2]])
+    for found, wanted in (
+        (made.forward(x[None], ["out"])["out"], known.forward(x[None], ["out"])["out"]),
+        (made.gradient(x, blob="out", unit=(1, 0, 2)), known.gradient(x, blob="out", unit=(1, 0, 2))),
+        (made.evaluate(x, origins, patches, **ask), known.evaluate(x, origins, patches, **ask)),
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_type_that_caffe_alone_knows_in_a_file(tmp_path: Path) -> None:
+    columns = Layer("i", "Im2col", ("data",), ("i",), {"convolution_param": {"kernel_size": [2]}})
+    spec = net((2, 3, 4), columns, layer("InnerProduct", "i", "fc", num_output=3), layer("Softmax", "fc", "prob"))
+    files = tmp_path / "net.prototxt", tmp_path / "net.caffemodel"
+    files[0].write_text(prototxt(spec))
+    known = net((2, 3, 4), layer("InnerProduct", "data", "fc", num_output=3))
+    weights = draw((3, 48)), draw((3,))
+    with pytest.raises(LayerError, match=r"net.prototxt: layer 'i' is of type 'Im2col', .*, or --engine caffe"):
+        caffe_facts(files[0])
+    files[1].write_bytes(b"".join(caffemodel(resolve(known), {"fc": [draw((3, 24)), weights[1]]})))
+    with pytest.raises(WeightsError, match=r"layer 'fc' .* wants \(3, 48\), \(3,\)"):
+        load_net(files[0], weights=files[1], engine="caffe")
+    wide = net((2, 3, 8), layer("InnerProduct", "data", "fc", num_output=3))
+    files[1].write_bytes(b"".join(caffemodel(resolve(wide), {"fc": list(weights)})))
+    made = load_net(files[0], weights=files[1], engine="caffe")
+    assert (made.blobs["i"], made.scores, made.output) == ((8, 2, 3), "fc", "prob")
+
+
+def test_what_caffe_would_end_the_process_for_in_such_layers() -> None:
+    index = Layer("e", "Embed", ("c",), ("e",), {"embed_param": {"num_output": 2, "input_dim": 9, "bias_term": False}})
+    words = foreign(index, e=[draw((9, 2))])
+    with pytest.raises(LayerError, match=r"Caffe can't run net 'net' backwards: .*Can't backpropagate to EmbedLayer"):
+        words.gradient(np.zeros((2, 3, 4), np.float32), blob="e", unit=(0, 0, 0))
+    with pytest.raises(LayerError, match=r"Caffe can't build .*net.prototxt: Check failed"):
+        foreign(Layer("f", "Filter", ("c", "data"), ("f",), {}))
+
+
+def test_every_type_of_caffe_has_an_answer() -> None:
+    """Known, of training, or a sentence."""
+    unknown = set(caffe.layer_type_list()) - {*TYPES, *REFUSED}
+    assert {kind for kind in unknown if not kind.endswith(READERS + JUDGES)} == {"Input"}
 
 
 def test_weights_that_do_not_fit() -> None:

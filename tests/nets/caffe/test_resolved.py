@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,15 @@ def test_weights_of_old_files_and_of_other_layers() -> None:
     np.testing.assert_array_equal(checked["conv"][0].ravel(), np.arange(16))
 
 
+def test_a_vector_lies_along_any_axis() -> None:
+    """PSPNet's Caffe stores (1, C, 1, 1), older ones of its line (1, C)."""
+    batch_norm = resolve(net(IMAGE, layer("BN", "data", "bn")))
+    stored = [np.arange(4.0).reshape(shape) for shape in ((1, 4, 1, 1), (1, 4), (4, 1), (4,))]
+    assert [blob.tolist() for blob in check_weights(batch_norm, {"bn": stored})["bn"]] == [[0, 1, 2, 3]] * 4
+    with pytest.raises(WeightsError, match=r"weights of shape \(2, 2\)"):
+        check_weights(batch_norm, {"bn": [np.zeros((2, 2)), *stored[1:]]})
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -150,6 +160,24 @@ def test_weights_of_old_files_and_of_other_layers() -> None:
 def test_weights_of_another_net(change: dict[str, list[np.ndarray]], words: str) -> None:
     with pytest.raises(WeightsError, match=words):
         check_weights(resolve(branches()), {**weights_of_branches(), **change}, source="w.caffemodel")
+
+
+def test_weights_that_layers_share_may_be_held_once() -> None:
+    """As in Caffe's HDF5 files: the first layer has them, the others have what is their own."""
+    first, second, third = (
+        replace(layer("Convolution", bottom, top, num_output=4, kernel_size=[1]), shared=shared)
+        for bottom, top, shared in (("data", "a", ("w", "b")), ("a", "b", ("w", "b")), ("b", "c", ("w", "")))
+    )
+    weights, biases = np.arange(16.0).reshape(4, 4, 1, 1), np.arange(8.0).reshape(2, 4)
+    held = {"a": [weights, biases[0]], "c": [np.empty(0), biases[1]]}
+    checked = check_weights(resolve(net(IMAGE, first, second, third)), held)
+    for name, bias in (("a", biases[0]), ("b", biases[0]), ("c", biases[1])):
+        np.testing.assert_array_equal(checked[name][0], weights)
+        np.testing.assert_array_equal(checked[name][1], bias)
+    with pytest.raises(WeightsError, match=r"layer 'c' .* weights of shape \(0,\), \(4,\) in the weights"):
+        check_weights(resolve(net(IMAGE, first, second, replace(third, shared=()))), held)
+    with pytest.raises(WeightsError, match=r"layer 'b' .* has no weights"):
+        check_weights(resolve(net(IMAGE, first, replace(second, shared=()), third)), held)
 
 
 def test_missing_weights_name_the_near_layers() -> None:

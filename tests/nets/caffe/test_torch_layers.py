@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 
 from helpers import loops  # noqa: E402
 from helpers.formulas import FORMULAS, WITH_WEIGHTS, X, draw  # noqa: E402
+from helpers.functions import FORKS, OFFICIAL, SHAPE  # noqa: E402
 from helpers.records import layer, net  # noqa: E402
 
 from predicdiff.nets.caffe.graph import caffe_graph  # noqa: E402
@@ -112,17 +113,18 @@ def test_a_map_one_column_wide_does_not_end_the_process() -> None:
 @settings(max_examples=150)
 @given(
     method=st.sampled_from(["MAX", "AVE"]), size=pairs(1, 8), kernel=pairs(1, 5), stride=pairs(1, 4), pad=pairs(0, 4),
-    layout=st.sampled_from(LAYOUTS),
+    layout=st.sampled_from(LAYOUTS), rounded=st.sampled_from(["CEIL", "FLOOR"]),
 )  # fmt: skip
-def test_pooling(method: str, size: Any, kernel: Any, stride: Any, pad: Any, layout: Any) -> None:
+def test_pooling(method: str, size: Any, kernel: Any, stride: Any, pad: Any, layout: Any, rounded: str) -> None:
     assume(all(p < k for p, k in zip(pad, kernel)))
-    out = [math.ceil((n + 2 * p - k) / s) + 1 for n, p, k, s in zip(size, pad, kernel, stride)]
+    whole = math.ceil if rounded == "CEIL" else math.floor
+    out = [whole((n + 2 * p - k) / s) + 1 for n, p, k, s in zip(size, pad, kernel, stride)]
     if any(pad):
         out = [o - 1 if (o - 1) * s >= n + p else o for o, n, p, s in zip(out, size, pad, stride)]
     assume(all(o >= 1 and (o - 1) * s < n + p for o, n, p, s in zip(out, size, pad, stride)))
     x = draw((2, 2, *size)) - 3  # negative, lest a padding of zeros pass for a maximum
     fields = {**both("kernel", kernel), **both("stride", stride), **both("pad", pad)}
-    top = run(x, layer("Pooling", "data", "top", pool=method, **fields), layout=layout)
+    top = run(x, layer("Pooling", "data", "top", pool=method, round_mode=rounded, **fields), layout=layout)
     check(top, [loops.pooling(image, method, kernel, stride, pad, tuple(out)) for image in x])
 
 
@@ -159,6 +161,19 @@ def test_lrn_of_half_precision_is_rounded_once(beta: float) -> None:
     assert top.dtype == torch.bfloat16
     wanted = np.array([loops.lrn(image, 5, 0.5, beta, 1.0) for image in x.double().numpy()])
     np.testing.assert_allclose(top.double().numpy(), wanted, rtol=2**-8 + 2**-20)
+
+
+@pytest.mark.parametrize("name", ["lrn within channels", "mvn", "normalised place by place"])
+def test_norms_of_half_precision_are_rounded_once(name: str) -> None:
+    (record,), function, weights = {**OFFICIAL, **FORKS}[name]
+    held = weights.get("top", [])
+    half = [torch.tensor(array).bfloat16() for array in (10 * draw((1, *SHAPE)) + 300, *held)]
+    top = node(net(SHAPE, record), *(array.float().numpy() for array in half[1:])).run([half[0]])
+    assert top.dtype == torch.bfloat16
+    exact = function(half[0][0].double().numpy())
+    if held:
+        exact = exact / held[0][:, None, None] * half[1].double().numpy()[:, None, None]
+    np.testing.assert_allclose(top[0].double().numpy(), exact, rtol=2**-8 + 2**-16)
 
 
 def test_lrn_has_the_same_gradient_by_difference_quotients() -> None:

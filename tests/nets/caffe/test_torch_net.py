@@ -9,11 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from helpers.functions import GATE  # noqa: E402
 from helpers.records import layer, net  # noqa: E402
 from helpers.small_net import SHAPE, definition, images, make, weights  # noqa: E402
 
 from predicdiff.errors import LayerError, WeightsError  # noqa: E402
-from predicdiff.nets.caffe.records import NetSpec  # noqa: E402
+from predicdiff.nets.caffe.records import Layer, NetSpec  # noqa: E402
 from predicdiff.nets.caffe.torch_net import CaffeTorchNet  # noqa: E402
 from predicdiff.nets.preprocessing import Preprocessing  # noqa: E402
 
@@ -24,6 +25,31 @@ def test_attributes() -> None:
     assert (torch_net.labels, torch_net.training_instances) == (["a", "b", "c"], 50)
     assert list(torch_net.blobs.items()) == [("data", SHAPE), ("conv", (4, 4, 3)), ("fc", (3,)), ("prob", (3,))]
     assert (make().name, make().training_instances, make().labels) == ("net", 1_281_167, None)
+
+
+WITHIN = {"norm_region": "WITHIN_CHANNEL"}
+
+
+@pytest.mark.parametrize(
+    ("record", "how"),
+    [
+        (layer("LRN", "data", "top", **WITHIN), "incremental"),
+        (layer("Tile", "data", "top", tiles=2), "incremental"),
+        (layer("Tile", "data", "top", axis=2, tiles=2), "incremental up to top (Tile)"),
+        (layer("ArgMax", "data", "top", axis=1), "incremental"),
+        (layer("ArgMax", "data", "top", axis=2), "incremental up to top (ArgMax)"),
+        (layer("Scale", "data data", "top", axis=0), "incremental"),
+        (layer("Scale", "data gate", "top", axis=0), "incremental up to top (Scale)"),
+        (layer("Axpy", "mean data data", "top"), "incremental up to top (Axpy)"),
+        (layer("Reduction", "data", "top", axis=2), "incremental up to top (Reduction)"),
+        (layer("MVN", "data", "top"), "incremental up to top (MVN)"),
+        (layer("SPP", "data", "top", pyramid_height=2), "incremental up to top (SPP)"),
+        (layer("Permute", "data", "top", order=[0, 1, 2, 3]), "incremental"),
+        (layer("Permute", "data", "top", order=[0, 1, 3, 2]), "incremental up to top (Permute)"),
+    ],
+)
+def test_what_joins_all_places_is_named(record: Layer, how: str) -> None:
+    assert CaffeTorchNet(net(SHAPE, *GATE, record), {}, device="cpu").evaluation("top") == how
 
 
 def test_blobs_that_are_the_same_do_not_share_memory() -> None:

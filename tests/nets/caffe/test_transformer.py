@@ -19,10 +19,13 @@ def mean_file(folder: Path, values: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("form", ["text", "array", "list", "file", "file by name"])
+@pytest.mark.parametrize("form", ["text", "array", "list", "a batch of one", "file", "file by name"])
 def test_the_mean_in_all_its_forms(tmp_path: Path, form: str) -> None:
     path = mean_file(tmp_path, np.array([104.0, 117.0, 123.0]))
-    forms = {"text": "104, 117,123", "array": np.array([104, 117, 123]), "list": [104.0, 117.0, 123.0]}
+    forms = {
+        **{"text": "104, 117,123", "array": np.array([104, 117, 123]), "list": [104.0, 117.0, 123.0]},
+        "a batch of one": np.reshape([104.0, 117.0, 123.0], (1, 3, 1, 1)),
+    }
     mean: Any = forms.get(form, path if form == "file" else str(path))
     preprocessing = caffe_preprocessing(mean=mean)
     np.testing.assert_array_equal(preprocessing.mean, [104, 117, 123])
@@ -69,7 +72,11 @@ def test_no_mean_is_warned_of() -> None:
         ({"mean": "mean.binaryproto"}, "mean 'mean.binaryproto': want a file that exists"),
         ({"mean": "104,117,"}, "or a number for each channel"),
         ({"mean": "104,nan,123"}, "want finite numbers"),
-        ({"mean": np.zeros((4, 4))}, r"the mean has the shape \(4, 4\)"),
+        ({"mean": np.zeros((4, 4))}, r"the mean's shape \(4, 4\), want a mean image"),
+        (
+            {"mean": np.zeros((10, 12, 3))},
+            r"the mean's shape \(10, 12, 3\) looks like \(H, W, C\).*transpose\(2, 0, 1\)",
+        ),
         ({"mean": [[1.0], [1.0, 2.0]]}, "want a file, or a number for each channel"),
         ({"mean": object()}, "want a file, or a number for each channel"),
         ({"mean": "0", "raw_scale": 0.0}, "raw scale = 0.0: want a finite number other than 0"),

@@ -151,7 +151,7 @@ def test_random_nets_of_all_layer_types(tmp_path: Path) -> None:
 
     nets = []
 
-    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate], deadline=None,
+    @settings(max_examples=80, derandomize=True, database=None, phases=[Phase.generate], deadline=None,
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(spec=specs(), seed=st.integers(0, 99))
     def collect(spec: NetSpec, seed: int) -> None:

@@ -6,20 +6,37 @@ type takes one entry here and one of `torch_layers`; nothing else knows types by
 
 from __future__ import annotations
 
+import difflib
 import math
 
 from ....errors import LayerError
 from ...engine.geometry import Shape
 from ..fields import Fields
 from ..records import MOST_ELEMENTS, Layer
-from . import arrangements, values, windows
+from . import arrangements, elementwise, forks, summaries, values, windows
 from .base import LayerType, Shapes
 
 #: All types by name.
-TYPES: dict[str, LayerType] = {kind.name: kind for kind in (*arrangements.TYPES, *values.TYPES, *windows.TYPES)}
+TYPES: dict[str, LayerType] = {
+    kind.name: kind for room in (arrangements, elementwise, forks, summaries, values, windows) for kind in room.TYPES
+}
 
 #: How the names of types end that nets in training have: of those that read images, and of those that judge the output.
-READERS, JUDGES = ("Data",), ("Loss", "LossLayer", "Accuracy", "ArgMax")
+READERS, JUDGES = ("Data",), ("Loss", "LossLayer", "Accuracy")
+
+#: Types of BVLC's Caffe that are not known here, since they make nothing of a single image, and what to do.
+REFUSED = {
+    "BatchReindex": "picks among the images of a batch: want a net that answers for each image",
+    "Embed": "reads the numbers of words: want a net that reads images",
+    "Filter": "drops some of the images of a batch: want a net that answers for each image",
+    "HDF5Output": "writes a file: want the net without it",
+    "Im2col": "is a part of Convolution: want that layer in its place, or --engine caffe",
+    "LSTM": "reads a sequence: want a net that reads images",
+    "LSTMUnit": "reads a sequence: want a net that reads images",
+    "Parameter": "hands its weights on: want them among those of the layer that reads them, or --engine caffe",
+    "Python": "is code of its own: want Caffe's own layers in its place, or --engine caffe",
+    "RNN": "reads a sequence: want a net that reads images",
+}
 
 __all__ = ["READERS", "TYPES", "LayerType", "Shapes", "shapes", "type_of", "unknown_type"]
 
@@ -33,26 +50,34 @@ def type_of(layer: Layer) -> LayerType:
 
 def unknown_type(layer: str, kind: str) -> LayerError:
     """The exception for a layer of another type than those that are known here."""
-    hint = f"is not known here. Known types: {', '.join(['Input', *sorted(TYPES)])}."
+    if kind in REFUSED:
+        return LayerError(f"layer {layer!r} is of type {kind!r}, which {REFUSED[kind]}.")
+    known = {name.lower(): name for name in TYPES}
+    near = [known[name] for name in difflib.get_close_matches(kind.lower(), known)]
+    meant = f" Do you mean {' or '.join(near)}?" if near else ""
+    every = ", ".join(["Input", *sorted(TYPES)])
+    hint = f"is not known here.{meant} Known types: {every}. Or take --engine caffe, if your Caffe has it."
     if kind.endswith(READERS + JUDGES):
         hint = "belongs to training: give the net's deploy prototxt instead."
     return LayerError(f"layer {layer!r} is of type {kind!r}, which {hint}")
 
 
-def shapes(layer: Layer, bottoms: tuple[Shape, ...]) -> Shapes:
+def shapes(layer: Layer, bottoms: tuple[Shape, ...], kind: LayerType | None = None) -> Shapes:
     """Shapes of a layer's tops and weights, and its settings.
 
     Parameters
     ----------
     layer : Layer
     bottoms : tuple of shapes, without the batch axis
+    kind : LayerType, optional
+        By default the one that is known by this name.
 
     Raises
     ------
     LayerError
         If the type is unknown, or the parameters contradict each other or the bottoms.
     """
-    kind = type_of(layer)
+    kind = kind or type_of(layer)
     fields = Fields(layer, bottoms, kind.parameters)
     if not kind.several_tops and len(layer.tops) != 1:
         raise fields.error(f"has {len(layer.tops)} tops, want 1")

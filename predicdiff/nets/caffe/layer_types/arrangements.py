@@ -93,9 +93,24 @@ def reshape(fields: Fields) -> Shapes:
     return Shapes((top[1:],))
 
 
+def silence(fields: Fields) -> Shapes:
+    """No tops: so that Caffe does not print bottoms that nothing else reads."""
+    fields.take(1, None)
+    if fields.layer.tops:
+        raise fields.error(f"has {len(fields.layer.tops)} tops, want none")
+    return Shapes(())
+
+
 def split(fields: Fields) -> Shapes:
     """The same blob under several names."""
     return Shapes(fields.take(1) * len(fields.layer.tops))
+
+
+def tile(fields: Fields) -> Shapes:
+    """Its bottom several times, one after the other along one axis."""
+    (bottom,) = fields.take(1)
+    axis, tiles = fields.axis(len(bottom), 1), fields.whole("tiles", least=1)
+    return Shapes((bottom[:axis] + (tiles * bottom[axis],) + bottom[axis + 1 :],), (), {"axis": axis, "tiles": tiles})
 
 
 def _axis(fields: Fields, bottom: Shape, old_name: str) -> int:
@@ -114,6 +129,8 @@ TYPES = (
     LayerType("Crop", crop, inputs=1),
     LayerType("Flatten", flatten, shares=True),
     LayerType("Reshape", reshape, shares=True),
+    LayerType("Silence", silence, several_tops=True),
     LayerType("Slice", slices, several_tops=True),
     LayerType("Split", split, several_tops=True, shares=True),
+    LayerType("Tile", tile),
 )

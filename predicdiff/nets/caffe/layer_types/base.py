@@ -45,6 +45,8 @@ class LayerType:
         How often its top's size Caffe keeps besides, for each input.
     columns : callable, optional
         From its bottoms' shapes and its `Shapes` to the elements that Caffe unfolds one input into.
+    backward : bool
+        Whether Caffe has a gradient of it; where it has none, it ends the process.
     backward_in_place : bool
         Whether Caffe's gradient is right where the layer works in place.
     """
@@ -59,6 +61,7 @@ class LayerType:
     probabilities: bool = False
     keeps: int = 0
     columns: Callable[[Sequence[Shape], Shapes], int] | None = None
+    backward: bool = True
     backward_in_place: bool = True
 
     @property

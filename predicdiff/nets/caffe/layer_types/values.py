@@ -1,42 +1,38 @@
-"""Layer types that reckon new values, each from its place, from all channels there or from the whole blob."""
+"""Layer types that reckon new values from all channels of a place, from several bottoms or weights, or from all."""
 
 from __future__ import annotations
 
 import math
-from typing import Callable
 
 from ...engine.geometry import Shape
 from ..fields import Fields
 from .base import LayerType, Shapes
 
 
-def same(**numbers: float) -> Callable[[Fields], Shapes]:
-    """Make the function of a type that keeps its bottom's shape and has ``numbers`` alone for settings."""
-
-    def function(fields: Fields) -> Shapes:
-        return Shapes(fields.take(1), (), {name: fields.number(name, value) for name, value in numbers.items()})
-
-    return function
-
-
-def prelu(fields: Fields) -> Shapes:
-    """A slope below zero per channel, or one for all."""
-    (bottom,) = fields.take(1)
-    if not bottom:
-        raise fields.error("has a bottom without channels")
-    return Shapes((bottom,), ((1,) if fields.flag("channel_shared", False) else bottom[:1],))
-
-
 def lrn(fields: Fields) -> Shapes:
-    """``x (k + alpha / size * (sum of x^2 over size channels))^-beta``."""
+    """Each value times ``(k + alpha * mean square)^-beta``, of so many channels there, or of its neighbourhood."""
     bottom = fields.image()
-    if fields.choice("norm_region", "ACROSS_CHANNELS", ("ACROSS_CHANNELS", "WITHIN_CHANNEL")) == "WITHIN_CHANNEL":
-        raise fields.error("has norm_region WITHIN_CHANNEL, which is not known here: want ACROSS_CHANNELS")
+    region = fields.choice("norm_region", "ACROSS_CHANNELS", ("ACROSS_CHANNELS", "WITHIN_CHANNEL"))
     size = fields.whole("local_size", 5, least=1)
     if size % 2 == 0:
         raise fields.error(f"has local_size {size}, want an odd number")
     numbers = {"alpha": fields.number("alpha", 1.0), "beta": fields.number("beta", 0.75), "k": fields.number("k", 1.0)}
+    if region == "WITHIN_CHANNEL":
+        numbers.update(k=1.0, within=True)  # Caffe adds 1 there, whatever k is
     return Shapes((bottom,), (), {"size": size, **numbers})
+
+
+def mvn(fields: Fields) -> Shapes:
+    """Mean and, with ``normalize_variance``, deviation of maps taken out: of each, or of all ``across_channels``."""
+    (bottom,) = fields.take(1)
+    if len(bottom) > 3:
+        raise fields.error(f"has a bottom of shape {bottom}, want (channels, height, width)")
+    settings = {
+        "across": fields.flag("across_channels", False),
+        "divide": fields.flag("normalize_variance", True),
+        "eps": fields.number("eps", 1e-9),
+    }
+    return Shapes(((*bottom, 1, 1, 1)[:3],), (), settings)
 
 
 def softmax(fields: Fields) -> Shapes:
@@ -60,34 +56,53 @@ def eltwise(fields: Fields) -> Shapes:
 
 
 def batch_norm(fields: Fields) -> Shapes:
-    """Weights: mean, variance and the factor by which both are to be divided."""
+    """Weights: mean, variance and the factor by which both are to be divided; with ``scale_bias`` these two too."""
     (bottom,) = fields.take(1)
     if not bottom:
         raise fields.error("has a bottom without channels")
     if not fields.flag("use_global_stats", True):
         raise fields.error("has use_global_stats: false, by which images of a batch change each other: want true")
-    weights = (bottom[:1], bottom[:1], (1,))
+    scaled = fields.flag("scale_bias", False) or fields.has("scale_filler") or fields.has("bias_filler")
+    weights = (bottom[:1], bottom[:1], (1,), *(bottom[:1], bottom[:1]) * scaled)
     return Shapes((bottom,), weights, {"eps": fields.number("eps", 1e-5)})
 
 
 def scale(fields: Fields) -> Shapes:
-    """A factor, and with ``bias_term`` a summand, per index along ``num_axes`` axes from ``axis``."""
-    shape, axis = _along_axes(fields)
+    """A factor, and with ``bias_term`` a summand, per index along ``num_axes`` axes from ``axis``.
+
+    With a second bottom the factors are that.
+    """
     bias = fields.flag("bias_term", False)
+    if len(fields.bottoms) == 2:
+        if bias:
+            raise fields.error("has bias_term: true and a second bottom, so a bias for each image: want a layer Bias")
+        return _of_second(fields)
+    shape, axis = _along_axes(fields)
     return Shapes(fields.bottoms, (shape, shape) if bias else (shape,), {"axis": axis})
 
 
 def bias(fields: Fields) -> Shapes:
-    """A summand per index along ``num_axes`` axes from ``axis``."""
+    """A summand per index along ``num_axes`` axes from ``axis``; with a second bottom the summands are that."""
+    if len(fields.bottoms) == 2:
+        return _of_second(fields)
     shape, axis = _along_axes(fields)
     return Shapes(fields.bottoms, (shape,), {"axis": axis})
 
 
-def _along_axes(fields: Fields) -> tuple[Shape, int]:
-    if len(fields.bottoms) == 2:
+def _of_second(fields: Fields) -> Shapes:
+    """For each image, and so from the batch axis on, a value per index along the axes that the second bottom has."""
+    first, second = fields.bottoms
+    axis = fields.whole("axis", 1, least=-len(first) - 1)
+    if axis not in (0, -len(first) - 1):
+        raise fields.error(f"has a second bottom and axis = {axis}, want axis = 0: each image has values of its own")
+    if first[: len(second)] != second:
         raise fields.error(
-            "takes its values from a second bottom, which is not known here: want them among the weights"
+            f"has a second bottom of shape {second}, want {first} or the first of these numbers, as Flatten gives it"
         )
+    return Shapes((first,), (), {"axis": 0})
+
+
+def _along_axes(fields: Fields) -> tuple[Shape, int]:
     (bottom,) = fields.take(1)
     axis = fields.axis(len(bottom), 1)
     count = fields.whole("num_axes", 1, least=-1)
@@ -109,16 +124,10 @@ def inner_product(fields: Fields) -> Shapes:
 TYPES = (
     LayerType("BatchNorm", batch_norm, group="batch_norm_param", statistics=True, keeps=2),
     LayerType("Bias", bias),
-    LayerType("Dropout", same(), shares=True),
-    LayerType("ELU", same(alpha=1.0)),
     LayerType("Eltwise", eltwise),
     LayerType("InnerProduct", inner_product, group="inner_product_param"),
-    LayerType("LRN", lrn, keeps=2),
-    LayerType("PReLU", prelu),
-    LayerType("Power", same(power=1.0, scale=1.0, shift=0.0), backward_in_place=False),
-    LayerType("ReLU", same(negative_slope=0.0)),
+    LayerType("LRN", lrn, keeps=5),
+    LayerType("MVN", mvn, keeps=2, backward_in_place=False),
     LayerType("Scale", scale),
-    LayerType("Sigmoid", same()),
     LayerType("Softmax", softmax, probabilities=True, keeps=2),
-    LayerType("TanH", same()),
 )

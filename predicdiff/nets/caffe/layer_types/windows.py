@@ -11,10 +11,10 @@ from ..fields import Fields
 from .base import LayerType, Shapes
 
 
-def convolution(fields: Fields) -> Shapes:
-    """Weights (out, in / group, kh, kw), then the bias."""
+def convolution(fields: Fields, *, depthwise: bool = False) -> Shapes:
+    """Weights (out, in / group, kh, kw), then the bias; ``depthwise`` with as many groups as channels."""
     channels, *size = fields.image()
-    out, settings, kernel, extent = _convolution(fields, channels)
+    out, settings, kernel, extent = _convolution(fields, channels, groups=channels if depthwise else 1)
     pad, stride = settings["pad"], settings["stride"]
     if any(e > n + 2 * p for e, n, p in zip(extent, size, pad)):
         raise fields.error(f"has a kernel that spans {by(extent)}, larger than its input {by(size)} with pad {by(pad)}")
@@ -34,16 +34,27 @@ def deconvolution(fields: Fields) -> Shapes:
     return Shapes(((out, *top),), weights, settings)
 
 
-def _convolution(fields: Fields, channels: int) -> tuple[int, dict[str, Any], tuple[int, int], list[int]]:
+def _convolution(
+    fields: Fields, channels: int, *, groups: int = 1
+) -> tuple[int, dict[str, Any], tuple[int, int], list[int]]:
     """Number of outputs, settings, kernel, and how far that spans, of a convolution either way."""
     fields.only_channel_axis()
-    out, group = fields.whole("num_output", least=1), fields.whole("group", 1, least=1)
+    out, group = fields.whole("num_output", least=1), fields.whole("group", groups, least=1)
     if channels % group or out % group:
         raise fields.error(f"has {channels} channels in, {out} out: want both to be multiples of group = {group}")
     kernel, stride = fields.pair("kernel", least=1), fields.pair("stride", 1, least=1)
     pad, dilation = fields.pair("pad", 0), fields.pair("dilation", 1, least=1)
     extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilation)]
     return out, {"stride": stride, "pad": pad, "dilation": dilation, "group": group}, kernel, extent
+
+
+def depthwise(fields: Fields) -> Shapes:
+    """A convolution of each channel by itself."""
+    shapes = convolution(fields, depthwise=True)
+    channels, group = fields.bottoms[0][0], shapes.settings["group"]
+    if group != channels:
+        raise fields.error(f"has group = {group}, want {channels}, as many as channels, or none")
+    return shapes
 
 
 def _columns(bottoms: Sequence[Shape], shapes: Shapes) -> int:
@@ -60,16 +71,17 @@ def _unfolded(seen: Shape, places: Shape, shapes: Shapes) -> int:
 
 
 def pooling(fields: Fields) -> Shapes:
-    """Windows over the far edge count: sizes are rounded up, and what lies outside is cut off."""
+    """Windows over the far edge count, but where sizes are rounded down; what lies outside is cut off."""
     channels, *size = fields.image()
     method = fields.choice("pool", "MAX", ("MAX", "AVE"))
-    fields.choice("round_mode", "CEIL", ("CEIL",))
+    floor = _rounds_down(fields)
     if fields.flag("global_pooling", False):
         return Shapes(((channels, 1, 1),), (), _global_pooling(fields, method, tuple(size)))
     kernel, stride, pad = fields.pair("kernel", least=1), fields.pair("stride", 1, least=1), fields.pair("pad", 0)
     if any(p >= k for p, k in zip(pad, kernel)):
         raise fields.error(f"has pad {by(pad)}, want less than the kernel {by(kernel)}")
-    top = [-((k - n - 2 * p) // s) + 1 for n, k, s, p in zip(size, kernel, stride, pad)]
+    beyond = [0 if floor else s - 1 for s in stride]
+    top = [(n + 2 * p - k + b) // s + 1 for n, k, s, p, b in zip(size, kernel, stride, pad, beyond)]
     if any(pad):
         top = [o - 1 if (o - 1) * s >= n + p else o for o, s, n, p in zip(top, stride, size, pad)]
     if any(o < 1 for o in top):
@@ -82,6 +94,15 @@ def pooling(fields: Fields) -> Shapes:
     return Shapes(((channels, *top),), (), settings)
 
 
+def _rounds_down(fields: Fields) -> bool:
+    """Whether `round_mode` says so, or the forks' word for it, `ceil_mode`."""
+    mode = fields.choice("round_mode", "CEIL", ("CEIL", "FLOOR"))
+    ceil = fields.flag("ceil_mode", mode == "CEIL")
+    if fields.has("round_mode") and ceil != (mode == "CEIL"):
+        raise fields.error(f"has round_mode: {mode} and ceil_mode: {str(ceil).lower()}, want one of them")
+    return not ceil
+
+
 def _global_pooling(fields: Fields, method: str, size: tuple[int, ...]) -> dict[str, Any]:
     if any(fields.has(name) for name in ("kernel_size", "kernel_h", "kernel_w")):
         raise fields.error("has both global_pooling and a kernel, want one of them")
@@ -92,6 +113,9 @@ def _global_pooling(fields: Fields, method: str, size: tuple[int, ...]) -> dict[
 
 TYPES = (
     LayerType("Convolution", convolution, columns=_columns),
+    # as other Caffes than BVLC's call it
+    LayerType("ConvolutionDepthwise", depthwise, group="convolution_param", columns=_columns),
+    LayerType("DepthwiseConvolution", depthwise, group="convolution_param", columns=_columns),
     LayerType("Deconvolution", deconvolution, group="convolution_param", columns=_columns_transposed),
     LayerType("Pooling", pooling, keeps=2),
 )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from . import arrangements, values, windows
+from . import arrangements, elementwise, forks, summaries, values, windows
 from .base import Filters, Tensors, TorchLayer
 
 #: All types by name.
-LAYERS: dict[str, TorchLayer] = {layer.name: layer for layer in (*arrangements.LAYERS, *values.LAYERS, *windows.LAYERS)}
+LAYERS: dict[str, TorchLayer] = {
+    layer.name: layer
+    for room in (arrangements, elementwise, forks, summaries, values, windows)
+    for layer in room.LAYERS
+}
 
 __all__ = ["LAYERS", "Filters", "Tensors", "TorchLayer"]

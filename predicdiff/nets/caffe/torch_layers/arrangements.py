@@ -12,7 +12,7 @@ from ...engine.geometry import reaches
 from ...engine.graph import Concat, Dependence, Local, Whole
 from ..layer_types import Shapes
 from ..resolved import Step
-from .base import Tensors, TorchLayer, placewise
+from .base import Tensors, TorchLayer, placewise, with_shape
 
 
 def concat(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
@@ -49,17 +49,14 @@ def reshape(bottoms: Tensors, weights: Tensors, *, shape: tuple[int, ...]) -> Te
     return bottoms[0].reshape(len(bottoms[0]), *shape)
 
 
-def _shape(shapes: Shapes, top: int) -> Mapping[str, Any]:
-    return {"shape": shapes.tops[top]}
+def tile(bottoms: Tensors, weights: Tensors, *, axis: int, tiles: int) -> Tensor:
+    """The bottom ``tiles`` times, one after the other along an axis, the batch's not counted."""
+    return torch.cat([bottoms[0]] * tiles, axis + 1)
 
 
 def _bounds(shapes: Shapes, top: int) -> Mapping[str, Any]:
     start, stop = shapes.settings["bounds"][top : top + 2]
     return {"axis": shapes.settings["axis"], "start": start, "stop": stop}
-
-
-def _corner(shapes: Shapes, top: int) -> Mapping[str, Any]:
-    return {**shapes.settings, **_shape(shapes, top)}
 
 
 def _crop(step: Step, weights: Tensors, device: torch.device) -> Dependence:
@@ -79,9 +76,11 @@ def _concat(step: Step, weights: Tensors, device: torch.device) -> Dependence:
 
 LAYERS = (
     TorchLayer("Concat", concat, kind=_concat),
-    TorchLayer("Crop", crop, arguments=_corner, kind=_crop),
-    TorchLayer("Flatten", reshape, arguments=_shape, flat=True),
-    TorchLayer("Reshape", reshape, arguments=_shape, flat=True),
+    TorchLayer("Crop", crop, arguments=with_shape, kind=_crop),
+    TorchLayer("Flatten", reshape, arguments=with_shape, flat=True),
+    TorchLayer("Reshape", reshape, arguments=with_shape, flat=True),
+    TorchLayer("Silence", itself),
     TorchLayer("Slice", slices, arguments=_bounds, kind=placewise),
     TorchLayer("Split", itself, kind=placewise, by_channel=True),
+    TorchLayer("Tile", tile, kind=placewise),
 )

@@ -21,6 +21,11 @@ def settings_of(shapes: Shapes, top: int) -> Mapping[str, Any]:
     return shapes.settings
 
 
+def with_shape(shapes: Shapes, top: int) -> Mapping[str, Any]:
+    """The layer's settings, and the top's shape."""
+    return {**shapes.settings, "shape": shapes.tops[top]}
+
+
 def joining_all(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     """A place of the top may depend on anything."""
     return Whole()
@@ -45,6 +50,11 @@ def filter_size(step: Step, weights: Tensors) -> int:
 def with_bias(weights: Tensors) -> tuple[Tensor, Tensor | None]:
     """Weights, and the bias or None."""
     return weights[0], weights[1] if len(weights) > 1 else None
+
+
+def wide(x: Tensor) -> Tensor:
+    """Values of half precision as float32, so that sums of their products are rounded once."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 @dataclass(frozen=True)

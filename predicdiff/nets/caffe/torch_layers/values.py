@@ -1,44 +1,69 @@
-"""Layers that reckon new values, each from its place, from all channels there or from the whole blob."""
+"""Layers that reckon new values from all channels of a place, from several bottoms or weights, or from all."""
 
 from __future__ import annotations
 
-from typing import Callable, Sequence
+from typing import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...engine.graph import Functions
-from .base import Filters, Tensors, TorchLayer, filter_size, placewise, with_bias
+from ...engine.geometry import reaches
+from ...engine.graph import Dependence, Functions, Local, Pointwise, Whole
+from ..resolved import Step
+from .base import Filters, Tensors, TorchLayer, filter_size, placewise, wide, with_bias, with_shape
 
 #: Elements of maps that a processor's cache is taken to hold.
 CACHED = 2**16
+#: Variances below this count as it, since a root has no gradient at 0; `mvn`'s eps is far above its root.
+LEAST = 1e-30
 
 
 def batch_norm(bottoms: Tensors, weights: Tensors, *, eps: float) -> Tensor:
-    """Stored mean and variance taken out, both divided by the stored factor; with a factor of 0 both count as 0."""
+    """Stored mean and variance taken out, then the stored scale and bias, if there are any."""
     mean, deviation = _moments(weights, eps)
-    return (bottoms[0] - _along(mean, bottoms[0], 0)) / _along(deviation, bottoms[0], 0)
+    result = (bottoms[0] - along(mean, bottoms[0], 0)) / along(deviation, bottoms[0], 0)
+    return result if len(weights) == 3 else scale([result], weights[3:], axis=0)
 
 
 def _moments(weights: Tensors, eps: float) -> tuple[Tensor, Tensor]:
-    mean, variance, factor = weights
-    part = torch.where(factor == 0, factor, 1 / factor)
+    """Mean and deviation, both divided by the stored factor.
+
+    With a factor of 0 both count as 0, but not where scale and bias follow: that Caffe leaves the factor out.
+    """
+    mean, variance, factor = weights[:3]
+    part = torch.where(factor == 0, factor if len(weights) == 3 else torch.ones_like(factor), 1 / factor)
     return mean * part, (variance * part + eps).sqrt()
 
 
 def bias(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
-    """Plus the array of weights."""
-    return bottoms[0] + _along(weights[0], bottoms[0], axis)
+    """Plus the array of weights, or the second bottom."""
+    if len(bottoms) == 2:
+        return bottoms[0] + _each_along(bottoms[1], bottoms[0])
+    return bottoms[0] + along(weights[0], bottoms[0], axis)
 
 
 def scale(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
-    """Times the first array of weights, plus the second if there is one."""
-    result = bottoms[0] * _along(weights[0], bottoms[0], axis)
-    return result + _along(weights[1], result, axis) if len(weights) > 1 else result
+    """Times the first array of weights, plus the second if there is one; or times the second bottom."""
+    if len(bottoms) == 2:
+        return bottoms[0] * _each_along(bottoms[1], bottoms[0])
+    result = bottoms[0] * along(weights[0], bottoms[0], axis)
+    return result + along(weights[1], result, axis) if len(weights) > 1 else result
 
 
-def _along(values: Tensor, x: Tensor, axis: int) -> Tensor:
+def _each_along(values: Tensor, x: Tensor) -> Tensor:
+    """``values`` (b, ...) set so that their axes are the first of ``x``."""
+    return values.reshape(*values.shape, *(1,) * (x.dim() - values.dim()))
+
+
+def _along_or_second(step: Step, weights: Tensors, device: torch.device) -> Dependence:
+    """A second bottom that has no places acts on all places of the first."""
+    if len(step.bottoms) == 2:
+        return Pointwise() if step.bottoms[0] == step.bottoms[1] and len(step.bottoms[0]) == 3 else Whole()
+    return placewise(step, weights, device)
+
+
+def along(values: Tensor, x: Tensor, axis: int) -> Tensor:
     """``values`` set so that their first axis is axis ``axis`` of ``x``, the batch's not counted."""
     return values.reshape(*values.shape, *(1,) * (x.dim() - 1 - axis - values.dim()))
 
@@ -73,13 +98,17 @@ def inner_product(bottoms: Tensors, weights: Tensors, *, axis: int, transpose: b
     return product if bias is None else product.add_(bias)
 
 
-def lrn(bottoms: Tensors, weights: Tensors, *, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    """Normalisation across channels.
+def lrn(
+    bottoms: Tensors, weights: Tensors, *, size: int, alpha: float, beta: float, k: float, within: bool = False
+) -> Tensor:
+    """Normalisation across channels, or ``within`` each.
 
-    Shifted sums of squares, several times faster than torch's own pooling over channels. On the CPU as many images at
-    a time as stay in the cache.
+    Across them, shifted sums of squares, several times faster than torch's own pooling over channels. On the CPU as
+    many images at a time as stay in the cache.
     """
     x = bottoms[0]
+    if within:
+        return _lrn_within(functional.pad(x, (size // 2,) * 4), size, alpha, beta)
     at_a_time = max(1, CACHED // x[0].numel())
     if x.device.type == "cpu" and len(x) > at_a_time and not torch.is_grad_enabled():
         out = torch.empty_like(x)
@@ -90,40 +119,53 @@ def lrn(bottoms: Tensors, weights: Tensors, *, size: int, alpha: float, beta: fl
 
 
 def _lrn(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))  # sums, of whatever products were rounded to
-    squares = wide * wide
+    values = wide(x)
+    squares = values * values
     total = squares.clone()
     for shift in range(1, min(size // 2, x.shape[1] - 1) + 1):
         total[:, shift:] += squares[:, :-shift]
         total[:, :-shift] += squares[:, shift:]
-    total = total.mul_(alpha / size).add_(k)
+    return _divided(values, total.mul_(alpha / size).add_(k), beta).to(x.dtype)
+
+
+def _lrn_within(piece: Tensor, size: int, alpha: float, beta: float) -> Tensor:
+    """Of pieces that have what lies around them, 0 beyond the border: by the mean square of ``size x size`` places."""
+    values, around = wide(piece), size // 2
+    inside = values[:, :, around : values.shape[2] - around, around : values.shape[3] - around]
+    total = functional.avg_pool2d(values * values, size, 1).mul_(alpha).add_(1)
+    return _divided(inside, total, beta).to(piece.dtype)
+
+
+def _divided(x: Tensor, by: Tensor, beta: float) -> Tensor:
+    """``x by^-beta``."""
     if beta != 0.75:
-        return (wide * total.pow(-beta)).to(x.dtype)
-    root = total.rsqrt()
-    return (wide * root * root.sqrt()).to(x.dtype)
+        return x * by.pow(-beta)
+    root = by.rsqrt()
+    return x * root * root.sqrt()
 
 
-def power(bottoms: Tensors, weights: Tensors, *, power: float, scale: float, shift: float) -> Tensor:
-    """``(shift + scale x)^power``."""
-    linear = bottoms[0] * scale + shift
-    return linear if power == 1 else linear.pow(power)
+def _lrn_region(step: Step, weights: Tensors, device: torch.device) -> Dependence:
+    """Across channels a place depends on itself alone, within one on its neighbourhood."""
+    settings = step.shapes.settings
+    if not settings.get("within"):
+        return placewise(step, weights, device)
+    size, alpha, beta = settings["size"], settings["alpha"], settings["beta"]
+    sizes = step.bottoms[0][1:], step.shapes.tops[0][1:]
+    reach = reaches((size, size), (1, 1), (size // 2, size // 2), *sizes)
+    return Local(reach, lambda pieces: _lrn_within(pieces[0], size, alpha, beta))
 
 
-def prelu(bottoms: Tensors, weights: Tensors) -> Tensor:
-    """Rectifier with learnt slopes."""
-    return functional.prelu(bottoms[0], weights[0])
-
-
-def relu(bottoms: Tensors, weights: Tensors, *, negative_slope: float) -> Tensor:
-    """Rectifier."""
-    return torch.relu(bottoms[0]) if negative_slope == 0 else functional.leaky_relu(bottoms[0], negative_slope)
-
-
-def relu_over(bottoms: Tensors, weights: Tensors, *, negative_slope: float) -> Tensor:
-    """Rectifier that writes into its bottom."""
-    if negative_slope == 0:
-        return torch.relu_(bottoms[0])
-    return functional.leaky_relu(bottoms[0], negative_slope, inplace=True)
+def mvn(
+    bottoms: Tensors, weights: Tensors, *, across: bool, divide: bool, eps: float, shape: tuple[int, ...]
+) -> Tensor:
+    """Mean taken out of each map, or of all of them, and divided by the deviation."""
+    x = wide(bottoms[0]).reshape(len(bottoms[0]), *shape)
+    axes = (1, 2, 3) if across else (2, 3)
+    result = x - x.mean(axes, keepdim=True)
+    if divide:
+        variance = result.square().mean(axes, keepdim=True)
+        result = result / (variance.clamp(min=LEAST).sqrt() + eps)
+    return result.to(bottoms[0].dtype)
 
 
 def softmax(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
@@ -133,7 +175,9 @@ def softmax(bottoms: Tensors, weights: Tensors, *, axis: int) -> Tensor:
 
 def _affine_norm(weights: Tensors, *, eps: float) -> tuple[Tensor, Tensor]:
     mean, deviation = _moments(weights, eps)
-    return 1 / deviation, -mean / deviation
+    if len(weights) == 3:
+        return 1 / deviation, -mean / deviation
+    return weights[3] / deviation, weights[4] - mean * weights[3] / deviation
 
 
 def _affine_bias(weights: Tensors, *, axis: int) -> tuple[Tensor, Tensor]:
@@ -159,16 +203,9 @@ def _gives_channels(*, axis: int, transpose: bool) -> bool:
     return axis == 0
 
 
-def _plain(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A function of one tensor as a layer's ``run``."""
-    return lambda bottoms, weights, **settings: function(bottoms[0], **settings)
-
-
 LAYERS = (
     TorchLayer("BatchNorm", batch_norm, kind=placewise, affine=_affine_norm),
-    TorchLayer("Bias", bias, kind=placewise, affine=_affine_bias),
-    TorchLayer("Dropout", _plain(lambda x: x), kind=placewise, by_channel=True, flat=True),
-    TorchLayer("ELU", _plain(functional.elu), kind=placewise, by_channel=True),
+    TorchLayer("Bias", bias, kind=_along_or_second, affine=_affine_bias),
     TorchLayer("Eltwise", eltwise, kind=placewise),
     TorchLayer(
         "InnerProduct",
@@ -177,12 +214,8 @@ LAYERS = (
         work=filter_size,
         packed=True,
     ),
-    TorchLayer("LRN", lrn, kind=placewise),
-    TorchLayer("PReLU", prelu, kind=placewise),
-    TorchLayer("Power", power, kind=placewise, by_channel=True),
-    TorchLayer("ReLU", relu, over=relu_over, kind=placewise, by_channel=True),
-    TorchLayer("Scale", scale, kind=placewise, affine=_affine_scale),
-    TorchLayer("Sigmoid", _plain(torch.sigmoid), kind=placewise, by_channel=True),
+    TorchLayer("LRN", lrn, kind=_lrn_region),
+    TorchLayer("MVN", mvn, arguments=with_shape),
+    TorchLayer("Scale", scale, kind=_along_or_second, affine=_affine_scale),
     TorchLayer("Softmax", softmax),
-    TorchLayer("TanH", _plain(torch.tanh), kind=placewise, by_channel=True),
 )

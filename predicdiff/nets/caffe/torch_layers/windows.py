@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Sequence
 
 import torch
@@ -89,7 +90,8 @@ def pooling(
     # torch rounds as Caffe does, but takes no pad over half a kernel and no kernel over the padded input.
     if all(2 * p <= k <= n + 2 * p for p, k, n in zip(pad, kernel, x.shape[2:])):
         pool = functional.max_pool2d if method == "MAX" else functional.avg_pool2d
-        return pool(x, kernel, stride, pad, ceil_mode=True)
+        down = tuple((n + 2 * p - k) // s + 1 for n, p, k, s in zip(x.shape[2:], pad, kernel, stride))
+        return pool(x, kernel, stride, pad, ceil_mode=size != down)
     return _pool_padded(x, method, kernel, stride, pad, size)
 
 
@@ -116,14 +118,18 @@ def _reaches(step: Step, kernel: Sequence[int], dilation: Sequence[int] = (1, 1)
     return reaches(kernel, settings["stride"], settings["pad"], *sizes, dilation)
 
 
+CONVOLUTION = TorchLayer(
+    "Convolution",
+    convolution,
+    kind=_convolution,
+    filters=Filters(lambda weights, **settings: with_bias(weights), convolutions),
+    work=filter_size,
+)
+
 LAYERS = (
-    TorchLayer(
-        "Convolution",
-        convolution,
-        kind=_convolution,
-        filters=Filters(lambda weights, **settings: with_bias(weights), convolutions),
-        work=filter_size,
-    ),
+    CONVOLUTION,
+    replace(CONVOLUTION, name="ConvolutionDepthwise"),
+    replace(CONVOLUTION, name="DepthwiseConvolution"),
     TorchLayer(
         "Deconvolution",
         deconvolution,

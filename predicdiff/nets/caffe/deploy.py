@@ -1,0 +1,183 @@
+"""The deploy net of a net in training: without its data layers, and with probabilities in place of its losses.
+
+A loss or an accuracy says where the net's answer is. Of several that judge by the same labels the last loss counts, as
+that of GoogLeNet's main classifier does; the layers that only the others need go with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Collection, Sequence
+
+from .inputs import INPUT
+from .layer_types import READERS, TYPES
+from .layer_types.training import ANYTHING, BESIDE, COUNTING, JUDGES, PROBABILITIES, SILENT
+from .phases import Typed, is_included, layers_of
+from .schema import v1_types
+
+#: Names that a note tells; of more it gives the number.
+_FEW = 4
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """The layers of a deploy net, the data layers that they lack, and what was done, in words."""
+
+    layers: tuple[Typed, ...]
+    sources: tuple[Typed, ...] = ()
+    done: tuple[str, ...] = ()
+
+
+def deploy(net: Any) -> Deploy:
+    """The layers of a NetParameter that answer: those that are there in phase TEST, if nothing belongs to training.
+
+    Raises
+    ------
+    FormatError
+        As `phases.layers_of`.
+    """
+    every = layers_of(net)
+    here = [typed for typed in every if is_included(typed[1], net.state.stage)]
+    gone = [typed for typed in every if not is_included(typed[1], net.state.stage)]
+    sources = tuple(filter(_is_source, here))
+    if not sources and not net.input and not any(kind == INPUT for kind, _ in here):
+        sources = _stand_in([typed for typed in gone if _is_source(typed)])
+    layers = [typed for typed in here if not _is_source(typed)]
+    if not sources and not any(_judges(kind) for kind, _ in layers):
+        return Deploy(tuple(layers))
+    return _Maker(layers + _only_in_training(layers, gone)).deploy(sources)
+
+
+def only_trains(typed: Typed, stages: Sequence[str]) -> bool:
+    """Whether a layer is of no use but in training, so that it does not matter what else it says."""
+    return _is_source(typed) or _judges(typed[0]) or not is_included(typed[1], stages)
+
+
+def _is_source(typed: Typed) -> bool:
+    kind, layer = typed
+    return not layer.bottom and (kind.endswith(READERS) or kind == ANYTHING)
+
+
+def _stand_in(sources: Sequence[Typed]) -> tuple[Typed, ...]:
+    """Of data layers for other phases and stages one, since none is there in TEST: not TRAIN's, if there are others."""
+    others = [typed for typed in sources if not any(rule.HasField("phase") for rule in typed[1].include)]
+    return tuple((others or sources)[:1])
+
+
+def _judges(kind: str) -> bool:
+    return kind.endswith(JUDGES) or kind == SILENT or _gives(kind) is not None
+
+
+def _gives(kind: str) -> str | None:
+    """The type whose top a loss reckons from its bottom, if it reckons probabilities."""
+    return next((given for part, given in PROBABILITIES.items() if part in kind), None)
+
+
+def _v1_number(kind: str) -> int:
+    return next(number for number, name in v1_types().items() if name == kind)
+
+
+def _only_in_training(layers: Sequence[Typed], gone: Sequence[Typed]) -> list[Typed]:
+    """Losses that are in TRAIN alone, where the net has no other in TEST to say what its answer is."""
+    if any(_gives(kind) for kind, _ in layers):
+        return []
+    made = {top for _, layer in layers for top in layer.top}
+    return [typed for typed in gone if _gives(typed[0]) and typed[1].bottom and typed[1].bottom[0] in made]
+
+
+class _Maker:
+    """Layers by their numbers, who reads whom, and which of them end the net."""
+
+    def __init__(self, layers: Sequence[Typed]) -> None:
+        self.layers = layers
+        self.reads: list[list[int]] = []
+        written: dict[str, int] = {}
+        for number, (_, layer) in enumerate(layers):
+            self.reads.append([written[bottom] for bottom in layer.bottom if bottom in written])
+            written.update(dict.fromkeys(layer.top, number))
+        self.ends = self._ends()
+
+    def deploy(self, sources: tuple[Typed, ...]) -> Deploy:
+        """Losses that count become probabilities; other ends go, and all that only they need."""
+        main = self._main()
+        made = {number: self._probabilities(number, len(main)) for number in main}
+        kept = self._needed(main)
+        stay = [typed if number in kept else made.get(number) for number, typed in enumerate(self.layers)]
+        read = {bottom for number in kept for bottom in self.layers[number][1].bottom}
+        read.update(bottom for new in made.values() if new for bottom in new[1].bottom)
+        sources = tuple(typed for typed in sources if read.intersection(typed[1].top)) or sources[:1]
+        done = [f"{self.layers[number][0]} becomes {new[0]} {new[1].name!r}" for number, new in made.items() if new]
+        left = [layer.name for (_, layer), stays in zip(self.layers, stay) if not stays]
+        if left:
+            more = f" and {len(left) - _FEW} more" if len(left) > _FEW else ""
+            done.append(f"left out: {', '.join(left[:_FEW])}{more}")
+        return Deploy(tuple(filter(None, stay)), sources, tuple(done))
+
+    def _ends(self) -> set[int]:
+        """Layers that judge the output, and that no other layer reads but such as do so too."""
+        ends: set[int] = set()
+        for number in reversed(range(len(self.layers))):
+            kind, layer = self.layers[number]
+            readers = {reader for reader, read in enumerate(self.reads) if number in read}
+            python = kind == ANYTHING and len(layer.bottom) > 1
+            if readers <= ends and (_judges(kind) or kind == BESIDE or (python and not readers)):
+                ends.add(number)
+        return ends
+
+    def _main(self) -> list[int]:
+        """One end for each blob of labels: the last that gives probabilities, else the last loss, else the last."""
+        best: dict[str, tuple[int, int]] = {}
+        for number in sorted(self.ends):
+            kind, layer = self.layers[number]
+            if len(layer.bottom) > 1 and kind != SILENT:
+                rank = 2 if _gives(kind) else 0 if kind.endswith(COUNTING) else 1
+                best[layer.bottom[1]] = max(best.get(layer.bottom[1], (0, 0)), (rank, number))
+        return sorted(number for _, number in best.values())
+
+    def _needed(self, main: Collection[int]) -> set[int]:
+        """Layers behind which something stays: the main ends' first bottoms, and tops that no layer reads."""
+        read = {number for reads in self.reads for number in reads}
+        roots = {number for number in range(len(self.layers)) if number not in read | self.ends}
+        for number in self.ends:
+            if number in main or self.layers[number][0] == BESIDE:
+                roots.update(self.reads[number][:1])
+        roots |= set(self._softmaxes(main))
+        roots -= self.ends
+        if not roots:
+            return set(range(len(self.layers))) - self.ends
+        needed: set[int] = set()
+        for number in reversed(range(len(self.layers))):
+            if number in roots:
+                needed.add(number)
+                roots.update(self.reads[number])
+        return needed
+
+    def _softmaxes(self, main: Collection[int]) -> list[int]:
+        """Layers that give the probabilities of a main loss already."""
+        return [
+            number
+            for number, (kind, _) in enumerate(self.layers)
+            for end in main
+            if kind == _gives(self.layers[end][0]) and self.reads[number] == self.reads[end][:1]
+        ]
+
+    def _probabilities(self, number: int, heads: int) -> Typed | None:
+        """The layer that takes a loss's place; None where its bottom holds probabilities, or another has them."""
+        kind, layer = self.layers[number]
+        given = _gives(kind)
+        below = {self.layers[i][0] for i in self.reads[number][:1]}
+        if given is None or below & {*PROBABILITIES.values()} or self._softmaxes([number]):
+            return None
+        top = self._name(layer, heads)
+        new = type(layer)(name=top, bottom=layer.bottom[:1], top=[top])
+        new.type = given if isinstance(layer.type, str) else _v1_number(given)
+        settings = TYPES[given].parameters
+        if layer.HasField(settings):
+            getattr(new, settings).CopyFrom(getattr(layer, settings))
+        return given, new
+
+    def _name(self, layer: Any, heads: int) -> str:
+        """``prob``, as deploy nets call it, if that is free and there is one; else after the loss or the bottom."""
+        taken = {name for _, other in self.layers for name in (other.name, *other.top)}
+        wanted = f"{layer.bottom[0]}_prob" if heads > 1 else "prob"
+        return layer.name if wanted in taken else wanted
