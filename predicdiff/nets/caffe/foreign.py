@@ -1,45 +1,78 @@
-"""Layers of types that are not known here, as the Caffe that runs them has made them."""
+"""A net as Caffe itself takes it, layers of types that are not known here being what it has made of them."""
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import functools
+from dataclasses import dataclass
+from typing import Any, Callable, Sequence
 
+from .caffemodel import PathLike
 from .fields import Fields
 from .layer_types import TYPES, LayerType, Shapes
+from .process import Built, build, empty_net, use
+from .prototxt import Prototxt, named, read_file
 from .records import Layer
+from .resolved import ResolvedNet, resolve
 
 
-class ForeignTypes:
-    """Types of layers, those that are not known here by what Caffe says of them.
-
-    Parameters
-    ----------
-    built : callable
-        Gives the `caffe.Net`, for a batch of one; called where a layer of such a type is met.
+@dataclass(frozen=True)
+class Planned:
+    """A prototxt that was read for Caffe.
 
     Attributes
     ----------
-    met : list of str
-        The names of such layers.
+    file : Prototxt
+    resolved : ResolvedNet
+    foreign : bool
+        Whether it has layers of types that are not known here.
+    built : callable
+        Gives the net, which is built when that is first asked for.
     """
 
-    def __init__(self, built: Callable[[], Any]) -> None:
-        self._built = built
-        self.met: list[str] = []
+    file: Prototxt
+    resolved: ResolvedNet
+    foreign: bool
+    built: Callable[[], Built]
 
-    def __call__(self, layer: Layer) -> LayerType:
-        """The type of one layer."""
-        if layer.type in TYPES:
-            return TYPES[layer.type]
-        self.met.append(layer.name)
-        return LayerType(layer.type, self._shapes, several_tops=True, keeps=2)
 
-    def _shapes(self, fields: Fields) -> Shapes:
-        """What the net has; settings are the parameters as they stand in the prototxt."""
-        net, layer = self._built(), fields.layer
-        tops = {top: tuple(net.blobs[top].shape) for top in layer.tops}
-        for top, shape in tops.items():
-            if shape[:1] != (1,):
-                raise fields.error(f"makes blob {top!r} of shape {shape} of one image, want 1 as the first number")
-        weights = tuple(tuple(blob.shape) for blob in net.params[layer.name]) if layer.name in net.params else ()
-        return Shapes(tuple(shape[1:] for shape in tops.values()), weights, dict(layer.params))
+def planned(
+    prototxt: PathLike, input_shape: Sequence[int] | None = None, gpu: int | None = None, added: Sequence[Layer] = ()
+) -> Planned:
+    """Read a prototxt with the fields and layers that Caffe knows; it is not asked for those that are known here.
+
+    What is built has ``added`` layers behind it.
+
+    Raises
+    ------
+    FormatError, LayerError
+        As from `prototxt.parse_file`, `resolved.resolve` and `process.build`.
+    """
+    file = read_file(prototxt, input_shape, other=empty_net)
+
+    @functools.lru_cache(maxsize=None)
+    def built() -> Built:
+        use(gpu)
+        return build(file.text, str(prototxt), added)
+
+    foreign = any(layer.type not in TYPES for layer in file.spec.layers)
+    net = built().net if foreign else None
+    with named(prototxt):
+        return Planned(file, resolve(file.spec, functools.partial(_kind, net)), foreign, built)
+
+
+def _kind(net: Any, layer: Layer) -> LayerType:
+    """A layer's type; of one that is not known here, what the net, built for a batch of one, has of it."""
+    if layer.type in TYPES:
+        return TYPES[layer.type]
+    return LayerType(layer.type, functools.partial(_shapes, net), several_tops=True, keeps=2)
+
+
+def _shapes(net: Any, fields: Fields) -> Shapes:
+    """Shapes as the net has them; settings are the parameters as they stand in the prototxt."""
+    layer = fields.layer
+    tops = {top: tuple(net.blobs[top].shape) for top in layer.tops}
+    for top, shape in tops.items():
+        if shape[:1] != (1,):
+            raise fields.error(f"makes blob {top!r} of shape {shape} of one image, want 1 as the first number")
+    weights = tuple(tuple(blob.shape) for blob in net.params[layer.name]) if layer.name in net.params else ()
+    return Shapes(tuple(shape[1:] for shape in tops.values()), weights, dict(layer.params))

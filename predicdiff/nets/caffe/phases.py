@@ -28,7 +28,8 @@ def layers_of(net: Any) -> list[Typed]:
         raise FormatError(
             "is of Caffe's first format (V0), which is not read here: convert it with Caffe's upgrade_net_proto_text."
         )
-    layers = [(v1_types()[layer.type], layer) for layer in net.layers] + [(layer.type, layer) for layer in net.layer]
+    of_v1 = [(v1_types().get(layer.type, str(layer.type)), layer) for layer in net.layers]
+    layers = of_v1 + [(layer.type, layer) for layer in net.layer]
     for _, layer in layers:
         if layer.include and layer.exclude:
             raise FormatError(f"layer {layer.name!r} has include and exclude rules: want one of them, as Caffe does.")

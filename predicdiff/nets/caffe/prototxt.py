@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 from google.protobuf import text_format
@@ -62,9 +62,11 @@ def read_training_images(path: PathLike) -> TrainingImages | None:
     return next(iter(images), None)
 
 
-def read_file(path: PathLike, input_shape: Sequence[int] | None = None) -> Prototxt:
+def read_file(
+    path: PathLike, input_shape: Sequence[int] | None = None, *, other: Callable[[], Any] | None = None
+) -> Prototxt:
     """Read a net's definition with all that is known of it; arguments and errors as for `parse_file`."""
-    return parse_file(_read(path), str(path), input_shape)
+    return parse_file(_read(path), str(path), input_shape, other=other)
 
 
 def parse_prototxt(text: str, name: str) -> NetSpec:
@@ -72,7 +74,9 @@ def parse_prototxt(text: str, name: str) -> NetSpec:
     return parse_file(text, name).spec
 
 
-def parse_file(text: str, name: str, input_shape: Sequence[int] | None = None) -> Prototxt:
+def parse_file(
+    text: str, name: str, input_shape: Sequence[int] | None = None, *, other: Callable[[], Any] | None = None
+) -> Prototxt:
     """What a prototxt defines.
 
     Parameters
@@ -82,6 +86,8 @@ def parse_file(text: str, name: str, input_shape: Sequence[int] | None = None) -
         What errors call it, e.g. its path. Also the net's name where the text gives none.
     input_shape : (C, H, W), optional
         Of the net's input, where the file leaves it open or is that of a net in training.
+    other : callable, optional
+        Gives another Caffe's empty NetParameter, for a text with fields that are not known here.
 
     Raises
     ------
@@ -91,13 +97,14 @@ def parse_file(text: str, name: str, input_shape: Sequence[int] | None = None) -
         If a layer has no type, or is of one of another Caffe than BVLC's.
     """
     with named(name):
-        net = _parse(text)
+        net = _parse(text, other)
         made = deploy(net)
         images = [training_images(source, Path(name).parent) for source in made.sources]
         inputs = inputs_of(net, made.layers, list(zip(made.sources, images)), input_shape)
         layers = [typed for typed in made.layers if typed[0] != INPUT]
         spec = NetSpec(net.name or Path(name).stem, inputs, tuple(_record(*typed) for typed in layers))
-        return Prototxt(spec, _text(spec, [layer for _, layer in layers]), next(iter(images), None), _done(made, spec))
+        written = _text(type(net), spec, [layer for _, layer in layers])
+        return Prototxt(spec, written, next(iter(images), None), _done(made, spec))
 
 
 @contextmanager
@@ -120,9 +127,11 @@ def _read(path: PathLike) -> str:
         return file.read().decode("utf-8-sig", "backslashreplace")
 
 
-def _parse(text: str) -> Any:
-    with suppress(text_format.ParseError):
-        return text_format.Parse(text, message_class("NetParameter")())
+def _parse(text: str, other: Callable[[], Any] | None = None) -> Any:
+    for message in (message_class("NetParameter"), other):
+        if message is not None:
+            with suppress(text_format.ParseError):
+                return text_format.Parse(text, message())
     net, text = message_class("NetParameter")(), mended(text)
     try:
         return text_format.Parse(text, net)
@@ -130,9 +139,9 @@ def _parse(text: str) -> Any:
         raise explained(error, net, text) from None
 
 
-def _text(spec: NetSpec, layers: Sequence[Any]) -> str:
-    """The net for Caffe, which knows nothing of ``ceil_mode``."""
-    net = message_class("NetParameter")(name=spec.name, input=list(spec.inputs))
+def _text(message: Any, spec: NetSpec, layers: Sequence[Any]) -> str:
+    """The net for Caffe, which knows nothing of ``ceil_mode``; ``message`` is the class of such nets."""
+    net = message(name=spec.name, input=list(spec.inputs))
     for shape in spec.inputs.values():
         net.input_shape.add(dim=(1, *shape))
     for layer in layers:
@@ -141,7 +150,7 @@ def _text(spec: NetSpec, layers: Sequence[Any]) -> str:
         for field in ("include", "exclude"):
             known[-1].ClearField(field)
         pooling = known[-1].pooling_param
-        if pooling.HasField("ceil_mode"):
+        if "ceil_mode" in (field.name for field, _ in pooling.ListFields()):
             pooling.round_mode = 0 if pooling.ceil_mode else 1
             pooling.ClearField("ceil_mode")
     text: str = text_format.MessageToString(net)

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import message_factory
+from google.protobuf.descriptor_pool import DescriptorPool
 from helpers.places import DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import FormatError, LayerError
-from predicdiff.nets.caffe.prototxt import parse_prototxt, read_prototxt
+from predicdiff.nets.caffe.prototxt import parse_file, parse_prototxt, read_prototxt
 from predicdiff.nets.caffe.records import Layer
-from predicdiff.nets.caffe.schema import file_descriptor
+from predicdiff.nets.caffe.schema import PACKAGE, file_descriptor
 
 INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8\n'
 
@@ -308,6 +310,30 @@ def test_what_caffe_refuses_too(text: str, message: str) -> None:
 )
 def test_layers_of_another_caffe_are_named(text: str, message: str) -> None:
     refused(INPUT + text, message + ".*, which is not known here.*Known types: Input, AbsVal, .*Tile", LayerError)
+
+
+def another_caffes_net() -> Any:
+    """An empty NetParameter of a Caffe whose layers have an ``odd_param`` too."""
+    file = file_descriptor()
+    file.message_type.add(name="OddParameter").field.add(name="times", number=1, label=1, type=5)
+    (of_layers,) = [message for message in file.message_type if message.name == "LayerParameter"]
+    of_layers.field.add(name="odd_param", number=999, label=1, type=11, type_name=f".{PACKAGE}.OddParameter")
+    pool = DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString().replace(PACKAGE.encode(), b"predicdiff.other"))
+    descriptor = pool.FindMessageTypeByName("predicdiff.other.NetParameter")
+    if hasattr(message_factory, "GetMessageClass"):
+        return message_factory.GetMessageClass(descriptor)()
+    return message_factory.MessageFactory(pool).GetPrototype(descriptor)()
+
+
+def test_fields_that_another_caffe_has() -> None:
+    text = INPUT + "layer { name: 'o' type: 'Odd' bottom: 'data' top: 'o' odd_param { times: 3 } }"
+    refused(text, "layer 'o' is of type 'Odd'", LayerError)
+    file = parse_file(text, "net", other=another_caffes_net)
+    assert file.spec.layers == (Layer("o", "Odd", ("data",), ("o",), {"odd_param": {"times": 3}}),)
+    assert "odd_param {\n    times: 3" in file.text
+    with pytest.raises(LayerError, match="layer 'o' is of type 'Odd'"):
+        parse_file(text.replace("times", "often"), "net", other=another_caffes_net)
 
 
 def test_layers_of_another_caffe_that_only_training_uses_are_not_blamed() -> None:

@@ -15,15 +15,18 @@ caffe = pytest.importorskip("caffe")
 from helpers.engines import net_of  # noqa: E402
 from helpers.formulas import FORMULAS, WITH_WEIGHTS, X, draw  # noqa: E402
 from helpers.patched import read, set_in  # noqa: E402
+from helpers.prototxt import prototxt  # noqa: E402
 from helpers.records import layer, net  # noqa: E402
 from helpers.small_net import SHAPE, definition, images, make, weights  # noqa: E402
 
 from predicdiff.algorithm import explain  # noqa: E402
 from predicdiff.errors import BlobError, InputWarning, LayerError, SettingsError, WeightsError  # noqa: E402
+from predicdiff.nets.caffe.caffemodel_writer import caffemodel  # noqa: E402
 from predicdiff.nets.caffe.layer_types import JUDGES, READERS, REFUSED, TYPES  # noqa: E402
 from predicdiff.nets.caffe.pycaffe import CaffeNet  # noqa: E402
 from predicdiff.nets.caffe.records import Layer  # noqa: E402
-from predicdiff.nets.zoo import load_net  # noqa: E402
+from predicdiff.nets.caffe.resolved import resolve  # noqa: E402
+from predicdiff.nets.zoo import caffe_facts, load_net  # noqa: E402
 from predicdiff.samplers import MarginalSampler  # noqa: E402
 
 
@@ -178,7 +181,8 @@ def test_shared_weights_of_an_hdf5_file_that_caffe_saved(tmp_path: Path) -> None
     x = draw((1, 2, 4, 5))
     saving.blobs["data"].data[...] = x
     wanted = saving.forward()["c3"]
-    loaded = load_net(path, weights=tmp_path / "w.caffemodel.h5", engine="caffe", device="cpu")
+    ask = {"engine": "caffe", "device": "cpu", "output_is": "activation"}
+    loaded = load_net(path, weights=tmp_path / "w.caffemodel.h5", **ask)
     np.testing.assert_array_equal(loaded.forward(x, ["c3"])["c3"], wanted)
 
 
@@ -246,6 +250,24 @@ def test_a_type_that_caffe_alone_knows() -> None:
         (made.evaluate(x, origins, patches, **ask), known.evaluate(x, origins, patches, **ask)),
     ):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_type_that_caffe_alone_knows_in_a_file(tmp_path: Path) -> None:
+    columns = Layer("i", "Im2col", ("data",), ("i",), {"convolution_param": {"kernel_size": [2]}})
+    spec = net((2, 3, 4), columns, layer("InnerProduct", "i", "fc", num_output=3), layer("Softmax", "fc", "prob"))
+    files = tmp_path / "net.prototxt", tmp_path / "net.caffemodel"
+    files[0].write_text(prototxt(spec))
+    known = net((2, 3, 4), layer("InnerProduct", "data", "fc", num_output=3))
+    weights = draw((3, 48)), draw((3,))
+    with pytest.raises(LayerError, match=r"net.prototxt: layer 'i' is of type 'Im2col', .*, or --engine caffe"):
+        caffe_facts(files[0])
+    files[1].write_bytes(b"".join(caffemodel(resolve(known), {"fc": [draw((3, 24)), weights[1]]})))
+    with pytest.raises(WeightsError, match=r"layer 'fc' .* wants \(3, 48\), \(3,\)"):
+        load_net(files[0], weights=files[1], engine="caffe")
+    wide = net((2, 3, 8), layer("InnerProduct", "data", "fc", num_output=3))
+    files[1].write_bytes(b"".join(caffemodel(resolve(wide), {"fc": list(weights)})))
+    made = load_net(files[0], weights=files[1], engine="caffe")
+    assert (made.blobs["i"], made.scores, made.output) == ((8, 2, 3), "fc", "prob")
 
 
 def test_what_caffe_would_end_the_process_for_in_such_layers() -> None:
