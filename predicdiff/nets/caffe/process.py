@@ -13,15 +13,16 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence
+from typing import Any, NamedTuple
 
 from google.protobuf import text_format
 
 from ...errors import DependencyError, FormatError, LayerError, SettingsError
 from .layer_types import TYPES, meant
+from .records import Layer
 
 #: Builds a net in a process that may end, which is how Caffe says no, then gives it one image and two: tells the blob
 #: that is not twice as long. Of pycaffe the compiled part is enough.
@@ -147,8 +148,10 @@ class Built(NamedTuple):
     alone: str | None
 
 
-def build(text: str, name: str) -> Built:
-    """A `caffe.Net` of a prototxt's text in which gradients reach the input, without weights; ``name`` is for messages.
+def build(text: str, name: str, added: Sequence[Layer] = ()) -> Built:
+    """A `caffe.Net` of a prototxt's text in which gradients reach the input, without weights.
+
+    ``name`` is for messages; ``added`` layers are put behind it.
 
     Raises
     ------
@@ -160,6 +163,7 @@ def build(text: str, name: str) -> Built:
     caffe = import_caffe()
     net = _read(text, name)
     _check_types(net.layer, name)
+    _put_behind(net, added)
     net.force_backward = True
     text = text_format.MessageToString(net)
     with text_file(text) as path:
@@ -216,6 +220,16 @@ def _check_types(layers: Sequence[Any], name: str) -> None:
             if layer.type in TYPES:
                 raise LayerError(f"{what}: want one that has, or --engine torch.")
             raise LayerError(f"{what}, nor is it known to --engine torch.{meant(layer.type, types)}")
+
+
+def _put_behind(net: Any, layers: Sequence[Layer]) -> None:
+    """Add layers without parameters at the end of a NetParameter."""
+    for layer in layers:
+        old = len(net.layers) > 0  # Caffe's V1, which names types otherwise
+        entry = net.layers.add() if old else net.layer.add()
+        entry.name, entry.type = layer.name, entry.LayerType.Value(layer.type.upper()) if old else layer.type
+        entry.bottom.extend(layer.bottoms)
+        entry.top.extend(layer.tops)
 
 
 class Trial(NamedTuple):

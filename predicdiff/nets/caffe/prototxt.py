@@ -18,8 +18,8 @@ from ...errors import FormatError, LayerError
 from .caffemodel import PathLike, opened
 from .deploy import Deploy, deploy
 from .inputs import INPUT, inputs_of
+from .mending import mended
 from .mistakes import explained
-from .other_fields import without_other_fields
 from .records import Layer, NetSpec
 from .schema import message_class
 from .training_images import TrainingImages, training_images
@@ -132,7 +132,7 @@ def _parse(text: str, other: Callable[[], Any] | None = None) -> Any:
         if message is not None:
             with suppress(text_format.ParseError):
                 return text_format.Parse(text, message())
-    net, text = message_class("NetParameter")(), without_other_fields(text)
+    net, text = message_class("NetParameter")(), mended(text)
     try:
         return text_format.Parse(text, net)
     except text_format.ParseError as error:

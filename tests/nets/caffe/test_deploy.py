@@ -31,6 +31,7 @@ layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" include { phase:
 """
 FC = 'layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc" inner_product_param { num_output: 3 } }'
 SIDE = FC.replace('"fc"', '"side"')
+NORM = 'layer { name: "norm" type: "BatchNorm" bottom: "conv" top: "conv" batch_norm_param { eps: 0.001 } }'
 PROB = 'layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }'
 
 
@@ -74,6 +75,8 @@ LOSS = end("SoftmaxWithLoss", name="loss")
          + end("SoftmaxWithLoss", "side age", "loss1") + end("SoftmaxWithLoss", "fc sex", "loss2"),
          SIDE + FC + PROB.replace('"fc"', '"side"').replace('"prob"', '"side_prob"')
          + PROB.replace('"prob"', '"fc_prob"')),
+        # statistics of the batch, of which a net in use has none
+        (NORM.replace("}", "use_global_stats: false }", 1) + FC + LOSS, NORM + FC + PROB),
         # the name is taken
         (FC.replace('"fc"', '"prob"') + end("SoftmaxWithLoss", "prob label", "loss"),
          FC.replace('"fc"', '"prob"') + PROB.replace('"prob"', '"loss"').replace('"fc"', '"prob"')),

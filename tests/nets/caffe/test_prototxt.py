@@ -75,6 +75,12 @@ def test_v1_and_v2_read_the_same() -> None:
     assert old == new == Layer("p", "Pooling", ("data",), ("p",), {"pooling_param": {"pool": "AVE", "kernel_size": 2}})
 
 
+@pytest.mark.parametrize("kind", ["layer", "layers"])
+def test_a_type_in_quotes_means_the_new_format(kind: str) -> None:
+    text = f"{kind} {{ name: 'a' type: 'TanH' bottom: 'data' }} layers {{ name: 'b' type: 'Softmax' bottom: 'a' }}"
+    assert parse_prototxt(INPUT + text, "net") == parse_prototxt(INPUT + text.replace("layers", "layer"), "net")
+
+
 @pytest.mark.parametrize(
     ("params", "names"),
     [("param { name: 'w' } param { lr_mult: 1 }", ("w", "")), ("param { lr_mult: 1 }", ()), ("", ())],
@@ -260,7 +266,7 @@ def test_inputs_that_are_none(text: str, message: str) -> None:
         ("net: 'a/train_val.prototxt'", "is a solver's prototxt: want the net's, a/train_val.prototxt, which it names"),
         ("base_lr: 1 train_net: 'a'", "is a solver's prototxt: want the net's, the definition that stands in it"),
         (
-            "layers { name: 'a' type: 'TanH' }",
+            "layers { name: 'a' type: TanH }",
             'line 2, .*`layer { }`, the new .* type: "TanH", .* old one, want type: TANH',
         ),
         ("layer { type: SOFTMAX_LOSS }", 'line 2, .*, want type: "SoftmaxWithLoss", in quotes'),

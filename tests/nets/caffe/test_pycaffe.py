@@ -181,7 +181,8 @@ def test_shared_weights_of_an_hdf5_file_that_caffe_saved(tmp_path: Path) -> None
     x = draw((1, 2, 4, 5))
     saving.blobs["data"].data[...] = x
     wanted = saving.forward()["c3"]
-    loaded = load_net(path, weights=tmp_path / "w.caffemodel.h5", engine="caffe", device="cpu")
+    ask = {"engine": "caffe", "device": "cpu", "output_is": "activation"}
+    loaded = load_net(path, weights=tmp_path / "w.caffemodel.h5", **ask)
     np.testing.assert_array_equal(loaded.forward(x, ["c3"])["c3"], wanted)
 
 

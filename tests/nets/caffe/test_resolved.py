@@ -30,23 +30,6 @@ def test_shapes_and_parameters_of_the_published_nets(name: str, parameters: int,
     assert sum(math.prod(shape) for step in resolved.steps for shape in step.shapes.weights) == parameters
 
 
-def test_scores_and_output(models: Path) -> None:
-    resolved = resolve(read_prototxt(models / "googlenet.prototxt"))
-    assert (resolved.scores, resolved.output, resolved.input_shape) == ("loss3/classifier", "prob", (3, 224, 224))
-
-
-def test_no_softmax_no_output() -> None:
-    resolved = resolve(net(IMAGE, layer("ReLU", "data", "top")))
-    assert (resolved.scores, resolved.output) == (None, None)
-
-
-def test_a_softmax_in_place_leaves_no_scores() -> None:
-    resolved = resolve(
-        net(IMAGE, layer("InnerProduct", "data", "fc", num_output=3), layer("Softmax", "fc", "fc", name="s"))
-    )
-    assert (resolved.scores, resolved.output) == (None, "fc")
-
-
 @pytest.mark.parametrize(
     ("record", "words"),
     [
