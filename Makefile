@@ -12,6 +12,8 @@ PRECISION ?=
 QUALITY ?= preview
 PANELS  ?=
 CORPUS  ?=
+CLAIMS  ?=
+DEVICE  ?=
 SEED    ?= 0
 # a Python with pycaffe; this one is made on first use, but only where Caffe is asked for
 CAFFE_GIVEN  := $(CAFFE_PYTHON)
@@ -32,7 +34,7 @@ READY := $(VENV)/.ready
 # what every figure's target runs, with the variables above
 FIGURE = $(NET_PYTHON) -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \
   $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
-OWN = $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(MEAN),--mean $(MEAN))
+OWN = $(if $(DEVICE),--device $(DEVICE)) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(MEAN),--mean $(MEAN))
 # with Caffe the Python that has it, with torch the one of .venv
 NET_PYTHON = $(if $(filter caffe,$(NET_ENGINE)),$(CAFFE_PYTHON),$(BIN)/python)
 # a file by its absolute path, a name as it is
@@ -42,7 +44,8 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
   --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets panels timing against lint format clean
+.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets claims panels timing against
+.PHONY: lint format clean
 .PHONY: test test-whole test-caffe coverage docker docker-test docker-figure1
 
 help:  ## This list
@@ -50,11 +53,11 @@ help:  ## This list
 	@echo
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-21s %s\n", $$1, $$2 }'
 	@echo
-	@echo "Variables: NETS=\"alexnet googlenet vgg16\"  IMAGES=\"cat.jpg dog.jpg\"  QUALITY=preview|standard|paper  SEED=0"
+	@echo "Variables: NETS=\"alexnet googlenet vgg16\"  IMAGES=\"cat.jpg dog.jpg\" (or folders)  QUALITY=preview|standard|paper  SEED=0"
 	@echo "           PRECISION=tf32|bfloat16 (make timing on a GPU)  CAFFE_PYTHON=tests/caffe-python (and against Caffe)"
 	@echo "           NET_ENGINE=torch|caffe (Caffe itself: CAFFE_PYTHON=tests/caffe-python); a net of your own:"
 	@echo "           NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123, or NETS=googlenet WEIGHTS=its.caffemodel"
-	@echo "           PANELS=DIR (a folder with panels.json)  CORPUS=DIR (photographs to draw from)"
+	@echo "           PANELS=DIR (a folder with panels.json)  CORPUS=DIR (photographs to draw from)  CLAIMS=\"a b\"  DEVICE=cpu|cuda"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
 	@echo "Containers: ENGINE=docker|podman  TARGET=cuda|cpu|torch  BASE=debian:bullseye-slim  BAKE=\"googlenet\" (weights in"
 	@echo "           the image)  CACHE=predicdiff-cache (a volume or folder of weights)  DOCKER_RUN=\"--gpus all\""
@@ -91,12 +94,16 @@ presets: $(READY)  ## What preview and standard are worth: their maps' correlati
 	$(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT) $(OWN) \
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
+claims: $(READY)  ## The paper's claims as numbers, each with a verdict (OUT/claims.md); IMAGES=DIR has photographs
+	$(BIN)/python -m reproduce.claims --seed $(SEED) --out $(OUT) $(OWN) $(if $(filter smoke,$(QUALITY)),--quality smoke) \
+	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image)) $(foreach claim,$(CLAIMS),--claim $(claim))
+
 panels: $(READY)  ## The paper's own panels, in the folder PANELS=DIR, against our maps of the same pictures
 	$(NET_PYTHON) -m reproduce.panels $(PANELS) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \
 	  $(foreach net,$(NETS),--net $(net)) $(if $(CORPUS),--corpus $(CORPUS))
 
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
-	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) \
+	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) $(if $(DEVICE),--device $(DEVICE)) \
 	  $(if $(CAFFE_GIVEN),--caffe-python "$(CAFFE_PYTHON)") $(foreach net,$(NETS),--net $(net))
 
 against: $(READY)  ## What a map of known reliability costs by others' methods and by ours (Captum where it is installed)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import SamplerError, SettingsError
 from .noise import Noise
-from .protocols import Net, Sampler, Work
+from .protocols import Head, Net, Sampler, Work
 from .tones import Tones, tones_of
 from .units import whole_number
 
@@ -27,6 +27,7 @@ class NetAbilities:
 
     preprocessing: Any = None
     outcomes: int | None = None
+    class_heads: Sequence[Head] = ()
     takes_noise: bool = False
     preferred_batch: int = 0  # it likes none better
     incremental: bool = False

@@ -11,6 +11,7 @@ import numpy as np
 from . import evidence, windows
 from .abilities import NetAbilities
 from .assembly import assemble, holes
+from .classes import scores_behind
 from .errors import ConfidenceWarning, InputWarning, SettingsError, warn
 from .examination import check_again
 from .executors.here import Executor, run_tiles
@@ -158,7 +159,7 @@ def run(
     ``executor`` says where tiles are evaluated: by default in this process, by as many threads as help.
     """
     _check_effort(memory, batch_size)
-    notes = _warn_if_flattened(analysis.readout, analysis.net.scores)
+    notes = _warn_if_flattened(analysis.readout, scores_behind(analysis.net, analysis.blob))
     started, before = time.perf_counter(), _work(analysis.abilities)
     check_progress(progress)
     path = None if checkpoint is None else as_path(checkpoint, "the checkpoint")
@@ -235,6 +236,6 @@ def _warn_if_flattened(readout: Readout, scores: str | None) -> list[str]:
         return []
     note = f"The net is sure (p = {highest:.5f}): Laplace's correction flattens the weight of evidence."
     if scores:
-        note += f" Explain the pre-softmax blob instead: blob={scores!r}."
+        note += f" Explain the pre-softmax blob instead: blob={scores!r} (--blob {scores})."
     warn(note, ConfidenceWarning)
     return [note]

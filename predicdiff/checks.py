@@ -20,6 +20,7 @@ from .windows import Sides, SidesLike, as_asked, sides
 BEYOND = {
     "preprocessing": protocols.HasPreprocessing,
     "outcomes": protocols.KnowsOutcomes,
+    "class_heads": protocols.HasHeads,
     "takes_noise": protocols.TakesNoise,
     "preferred_batch": protocols.PrefersBatch,
     "precision": protocols.HasPrecision,

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import consistency, windows
 from .abilities import net_abilities
+from .classes import is_probabilities
 from .errors import InputWarning, OutOfMemoryError, SettingsError, warn
 from .noise import Draws, Noise
 from .protocols import Net, Unit
@@ -177,7 +178,7 @@ def _gap(net: Net, trial: Trial, values: np.ndarray) -> float:
 def _beyond_rounding(net: Net, blob: str, given: np.ndarray, wanted: np.ndarray, values: np.ndarray) -> float:
     """By how much units' values (n, T) differ from those that are wanted, of a blob with ``values`` (b, ...)."""
     # a probability has the rounding of its logarithm, any other value that of the largest in its blob
-    scale = consistency.largest(wanted if blob == net.output else values)
+    scale = consistency.largest(wanted if is_probabilities(net, blob) else values)
     return consistency.disagreement(given, wanted, scale=scale, precision=net_abilities(net).precision)
 
 
@@ -249,7 +250,8 @@ def check_again(
         f"net {net.name!r} gave other values of {blob!r} {when} than it gives now, asked for that alone (by "
         f"{gap:.2g}): a map of it would be wrong. If the others in a batch make the difference, net.one_by_one() is "
         "the same net, asked for one image at a time. If it draws by itself, turn that off, or average over several "
-        "passes (repeat=, --repeat). If it was changed, begin anew, without the checkpoint if there is one."
+        "passes (repeat= of explain, `predicdiff explain --repeat`). If it was changed, begin anew, without the "
+        "checkpoint if there is one."
     )
 
 
@@ -283,5 +285,5 @@ def _varying(name: str, blob: str, gap: float, repeat: int) -> str:
         return f"{says}. Its answers were averaged over {repeat} passes for each draw."
     return (
         f"{says}, as with dropout that is left on. The map has that noise in it, and is another each time: turn it "
-        "off, or average over several passes (repeat=, --repeat)."
+        "off, or average over several passes (repeat= of explain, `predicdiff explain --repeat`)."
     )

@@ -128,7 +128,8 @@ class Journal:
             if before != self.identity:
                 raise ExplanationError(
                     f"{path}: tiles of a run with other settings ({_changes(before, self.identity)}). "
-                    "Give another output, repeat those settings, or delete the file (--restart) to start afresh."
+                    "Give another output, repeat those settings, or delete the file (`predicdiff explain --restart`) "
+                    "to start afresh."
                 )
             self.state = state
             end = file.tell()

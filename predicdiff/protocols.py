@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, Protocol, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Protocol, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -28,8 +28,36 @@ Progress = Callable[[int, int], None]
 #: What runs a Caffe net.
 ENGINES = ("torch", "caffe")
 
+#: What a net's output may hold: scores whose softmax, or each one's sigmoid, is the probability; probabilities; or
+#: numbers of another kind.
+OUTPUT_KINDS = ("logits", "sigmoid", "probabilities", "activation")
+
 #: How products are computed: as IEEE has it; with TF32's 11 bits on a GPU's tensor cores; in bfloat16's 8.
 PRECISIONS = ("float32", "tf32", "bfloat16")
+
+
+class Head(NamedTuple):
+    """One of a net's outputs of classes.
+
+    Attributes
+    ----------
+    scores, output : str or None
+        Names of the blob of scores and of that of probabilities, as a `Net` has them.
+    outcomes : int, optional
+        K of Laplace's correction, where it is not the number of probabilities: 2 for a sigmoid.
+    labels : sequence of str, optional
+        One for each class.
+    """
+
+    scores: str | None = None
+    output: str | None = None
+    outcomes: int | None = None
+    labels: Sequence[str] | None = None
+
+    @property
+    def blob(self) -> str | None:
+        """The blob of classes that is looked at by default: the probabilities, else the scores; None without either."""
+        return self.output or self.scores
 
 
 class Net(Protocol):
@@ -108,6 +136,12 @@ class KnowsOutcomes(Protocol):
     """A net that says K of Laplace's correction, where it is not the number of probabilities: 2 for a sigmoid."""
 
     outcomes: int | None
+
+
+class HasHeads(Protocol):
+    """A net that says of all its outputs of classes what `Net` says of the first."""
+
+    class_heads: Sequence[Head]
 
 
 class TakesNoise(Protocol):

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import evidence
 from .abilities import NetAbilities
+from .classes import heads_of, is_probabilities
 from .errors import ExplanationError, SettingsError
 from .explanation import Target
 from .protocols import Net, Unit
@@ -69,7 +70,7 @@ def make_readout(net: Net, abilities: NetAbilities, pixels: np.ndarray, blob: st
     lookup(net.blobs, blob)
     measure = _measure(net, blob, settings.measure)
     values = abilities.by_one_thread(lambda: _untouched(net, pixels, blob, settings.passes))
-    _check_numbers(net, values, blob)
+    check_numbers(net, values, blob)
     targets, against = find_targets(net, values[0], blob, settings)
     n = settings.training_instances
     instances = whole_number("training_instances N", net.training_instances if n is None else n)
@@ -91,7 +92,7 @@ def _untouched(net: Net, pixels: np.ndarray, blob: str, passes: int) -> np.ndarr
     return total / passes
 
 
-def _check_numbers(net: Net, values: np.ndarray, blob: str) -> None:
+def check_numbers(net: Net, values: np.ndarray, blob: str) -> None:
     """Refuse an image for which the net gives no number."""
     wrong = int(np.isnan(values).sum())
     if wrong:
@@ -112,9 +113,10 @@ def _units(targets: list[Target], against: Unit | None) -> list[Unit]:
 
 
 def _measure(net: Net, blob: str, measure: str | None) -> str:
-    probabilities = blob == net.output
+    probabilities = is_probabilities(net, blob)
     if measure == "evidence" and not probabilities:
-        where = f"{net.output!r}" if net.output else "a blob of probabilities, which this net lacks"
+        known = [repr(head.output) for head in heads_of(net) if head.output is not None]
+        where = " or ".join(known) or "a blob of probabilities, which this net lacks"
         raise SettingsError(
             f"weight of evidence was asked of blob {blob!r}, which holds no probabilities: want {where}."
         )
@@ -123,9 +125,16 @@ def _measure(net: Net, blob: str, measure: str | None) -> str:
 
 def _check_probabilities(values: np.ndarray, blob: str, instances: int, classes: int) -> None:
     """Refuse what a net calls probabilities and is none: their log-odds would be NaN, or worse, a number."""
+    if classes < 2:
+        raise SettingsError(
+            f"weight of evidence was asked of blob {blob!r}, which holds one class, whose probability is always 1. "
+            "Explain the scores before it, or load the net with them as its output and output_is='sigmoid' "
+            "(--output-blob, --output-is)."
+        )
     corrected = evidence.laplace(values, instances=instances, classes=classes)
     if not (corrected.min() > 0 and corrected.max() < 1):
         raise SettingsError(
             f"weight of evidence was asked of blob {blob!r}, which holds values from {values.min():.4g} to "
-            f"{values.max():.4g}: want probabilities. Give measure='activation', or load the net with what it ends in."
+            f"{values.max():.4g}: want probabilities. Give measure='activation', or load the net with what it ends in "
+            "(output_is=, --output-is)."
         )

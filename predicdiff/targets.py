@@ -8,13 +8,17 @@ from typing import Any, Sequence
 import numpy as np
 
 from .abilities import NetAbilities
+from .classes import class_labels, find_unit, head_with, heads_of
 from .errors import ImageError, SettingsError
 from .explanation import Target
 from .images import Frame, as_array
 from .protocols import Net, Unit, UnitLike
 from .settings import Settings
 from .tones import check_pixels
-from .units import check_unit, class_labels, find_unit, lookup
+from .units import check_unit, lookup
+
+#: What to do of a net whose classes are not known.
+SAY = "load the net with what its output holds (output_is=, --output-is)"
 
 
 def see(net: Net, abilities: NetAbilities, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
@@ -109,14 +113,15 @@ def highest(values: np.ndarray, count: int) -> list[tuple[int, float]]:
 
 
 def _best(net: Net, base: np.ndarray, blob: str, count: int) -> list[int]:
-    if blob not in (net.scores, net.output):
-        raise SettingsError(f"blob {blob!r} holds no classes: say which units or channels of it to explain.")
+    if head_with(net, blob) is None and len(base) > 1:
+        unsaid = "" if class_blob(net) is not None else f", or {SAY}"
+        raise SettingsError(f"blob {blob!r} holds no classes: say which units or channels of it to explain{unsaid}.")
     return [number for number, _ in highest(base, count)]
 
 
 def class_blob(net: Net) -> str | None:
     """The blob of classes that is looked at by default: the probabilities, else the scores; None without either."""
-    return net.output or net.scores or None
+    return heads_of(net)[0].blob
 
 
 def default_blob(net: Net) -> str:
@@ -129,17 +134,29 @@ def score_blob(net: Net) -> str | None:
     return net.scores or net.output or None
 
 
-def observed(net: Net) -> str:
-    """As `class_blob`; a SettingsError if the net names neither."""
+def observed(net: Net, blob: str | None = None) -> str:
+    """A blob of classes, by default `class_blob`; a SettingsError if it is none, or the net names none."""
+    if blob is not None:
+        lookup(net.blobs, blob)
+        if head_with(net, blob) is None:
+            known = [name for head in heads_of(net) for name in (head.scores, head.output) if name is not None]
+            raise SettingsError(
+                f"blob {blob!r} holds no classes: {'want ' + ' or '.join(map(repr, known)) if known else SAY}."
+            )
+        return blob
     blob = class_blob(net)
     if blob is None:
-        raise SettingsError(f"net {net.name!r} names neither probabilities nor scores: say which blob to take.")
+        raise SettingsError(
+            f"net {net.name!r} names neither probabilities nor scores: say which blob to take, or {SAY}."
+        )
     return blob
 
 
 def outcomes(net: Net, abilities: NetAbilities, blob: str) -> int:
     """K of Laplace's correction for probabilities ``blob``."""
-    return abilities.outcomes or net.blobs[blob][0]
+    head = head_with(net, blob)
+    own = head.outcomes if head is not None and blob == head.output else None
+    return own or abilities.outcomes or net.blobs[blob][0]
 
 
 def predicted(net: Net, pixels: np.ndarray, blob: str) -> Unit:

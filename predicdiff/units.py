@@ -1,4 +1,4 @@
-"""Addresses inside a net: blobs by name, units by index or a class's name; and numbers that count something."""
+"""Addresses inside a net: blobs by name, units by index; and numbers that count something."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from .errors import BlobError, SettingsError
-from .protocols import Net, Progress, Unit, UnitLike
+from .protocols import Progress, Unit, UnitLike
 
 
 def whole_number(name: str, value: int) -> int:
@@ -72,67 +72,6 @@ def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
     if not 1 <= len(index) <= len(shape) or any(not 0 <= i < size for i, size in zip(index, shape)):
         raise BlobError(f"unit {unit} is out of range: blob {blob!r} has the shape {shape}, indices from 0.")
     return index
-
-
-def find_unit(net: Net, blob: str, unit: UnitLike) -> Unit:
-    """A unit of a net's blob as `check_unit` gives it; a class of the net by its name too, see `class_index`."""
-    shape = lookup(net.blobs, blob)
-    if not isinstance(unit, str):
-        return check_unit(shape, unit, blob=blob)
-    labels = class_labels(net, blob)
-    if labels is None:
-        raise SettingsError(
-            f"unit {unit!r}: no names are known of the units of blob {blob!r}. Give an index, or a blob of classes and "
-            "their labels."
-        )
-    return (class_index(labels, unit),)
-
-
-def class_labels(net: Net, blob: str) -> Sequence[str] | None:
-    """A name for each class, if the blob is one of classes and the net knows their names."""
-    named = net.labels is not None and blob in (net.scores, net.output) and len(net.labels) == net.blobs[blob][0]
-    return net.labels if named else None
-
-
-def class_index(labels: Sequence[str], name: str) -> int:
-    """The index of the class that is called so: by its whole label, or by one of the names that commas part in it.
-
-    Small and capital letters, and spaces around names, make no difference.
-
-    >>> labels = ["tabby, tabby cat", "Egyptian cat"]
-    >>> class_index(labels, "Tabby"), class_index(labels, "egyptian cat")
-    (0, 1)
-
-    Raises
-    ------
-    SettingsError
-        If there is none, or more than one.
-    """
-    indices: dict[str, set[int]] = {}
-    spelling: dict[str, str] = {}
-    for index, label in enumerate(map(str, labels)):
-        for alias in (label, *label.split(",")):
-            indices.setdefault(_folded(alias), set()).add(index)
-            spelling.setdefault(_folded(alias), alias.strip())
-    found = sorted(indices.get(_folded(name), ()))
-    if not found:
-        near = _near(_folded(name), list(indices))
-        hint = f"Near names: {'; '.join(spelling[alias] for alias in near)}." if near else "`net.labels` has all names."
-        raise SettingsError(f"no class is called {name!r}. {hint} A class may be given by its number too.")
-    if len(found) > 1:
-        told = ", ".join(f"{index} ({labels[index]})" for index in found)
-        raise SettingsError(f"more than one class is called {name!r}: {told}. Give one of these numbers.")
-    return found[0]
-
-
-def _near(name: str, names: Sequence[str]) -> list[str]:
-    """Those that hold the name as a whole word, then those that are spelt nearly like it, five at most."""
-    holding = [other for other in names if name and f" {name} " in f" {other} "]
-    return list(dict.fromkeys([*holding, *difflib.get_close_matches(name, names, n=5, cutoff=0.5)]))[:5]
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
 
 
 def as_map(shape: Sequence[int]) -> tuple[int, int, int]:

@@ -21,7 +21,7 @@ from predicdiff.cli.options.base import option_field, options_of
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.cli.outputs import check_outputs, name_of
 from predicdiff.effort import seconds_needed
-from predicdiff.errors import PredicdiffError
+from predicdiff.errors import ImageError, PredicdiffError, SettingsError
 from predicdiff.explanation import Explanation
 from predicdiff.files import written_whole
 from predicdiff.images import load_image
@@ -59,7 +59,7 @@ class Request(Basis):
     """What every figure takes; the options of its own are fields of a class made from this one."""
 
     images: tuple[str, ...] = option_field(
-        "--image", multiple=True, help="An image file; repeat for more. [the bundled cat]"
+        "--image", multiple=True, help="An image file, or a folder of them; repeat for more. [the bundled cat]"
     )
     quality: str = option_field(
         "--quality",
@@ -111,7 +111,42 @@ def images(paths: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Images by name; without any, the bundled cat."""
     if not paths:
         return {"chelsea": bundled()["chelsea"]}
-    return {Path(path).stem: load_image(path) for path in paths}
+    return dict(pictures(paths))
+
+
+def pictures(paths: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and images of files, and of all that are in folders, by name.
+
+    Raises
+    ------
+    ImageError
+        If a file is no image, or a folder has none; other files in a folder are named in the log and left out.
+    SettingsError
+        If two are called alike, since what is made of them is called after them.
+    """
+    names = set()
+    for path in map(Path, paths):
+        inside = _inside(path) if path.is_dir() else [(path.stem, load_image(path))]
+        for name, image in inside:
+            if name in names:
+                raise SettingsError(f"{path}: two images are called {name!r}: want a name for each.")
+            names.add(name)
+            yield name, image
+
+
+def _inside(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Each image of a folder, by name."""
+    none = True
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+        try:
+            image = load_image(path)
+        except ImageError as error:
+            say(f"Left out: {error}")
+            continue
+        none = False
+        yield path.stem, image
+    if none:
+        raise ImageError(f"{folder}: no image in this folder. Give another, or image files.")
 
 
 @dataclass(frozen=True)

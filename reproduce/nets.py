@@ -42,12 +42,15 @@ class Choice(Options):
         "--net", multiple=True, help="A net's name; repeat for more. With --weights also a deploy prototxt."
     )
     engine: str = engine_field("What runs Caffe nets.")
+    device: str | None = option_field(
+        "--device", metavar="cpu|cuda", help="Where to compute.  [default: a GPU if there is one]"
+    )
     weights: Path | None = option_field("--weights", type=FILE, help="Weights of the one --net, in place of its own.")
     mean: str | None = option_field("--mean", help="Its mean, in place of its own: a file, or b,g,r.")
 
     def load(self, name: str) -> Any:
         """A net as the command line gives it; of a prototxt a thousand classes are taken for ILSVRC's."""
-        net = NetChoice(net=name, weights=self.weights, mean=self.mean, engine=self.engine).load()
+        net = NetChoice(net=name, weights=self.weights, mean=self.mean, engine=self.engine, device=self.device).load()
         if name not in names() and net.output is not None and net.blobs[net.output][0] == 1000:
             net.labels = load_labels(models_dir() / "ilsvrc12_labels.tsv")
         return net

@@ -23,7 +23,7 @@ LEVELS = (
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "files", "journal"),
     ("abilities", "between"),
-    ("precision",),
+    ("precision", "classes"),
     ("consistency",),
     ("samplers", "nets", "explanation", "overlays"),
     ("settings",),
@@ -42,7 +42,8 @@ LEVELS = (
 # the same inside the rooms that have rooms of their own
 INSIDE = {
     "nets": (
-        ("arrays", "facts", "base", "preprocessing", "labels", "doors"),
+        ("arrays", "preprocessing", "labels"),
+        ("facts", "base", "doors"),
         ("engine",),
         ("caffe", "modules", "fetching"),
         ("zoo",),

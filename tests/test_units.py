@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from predicdiff.errors import BlobError, SettingsError
-from predicdiff.units import as_map, check_unit, class_index, lookup, read
+from predicdiff.errors import BlobError
+from predicdiff.units import as_map, check_unit, lookup, read
 
 BLOBS = {
     "data": (3, 8, 8),
@@ -108,30 +108,3 @@ def test_a_vector_counts_as_maps_of_one_unit(shape: Any, wanted: tuple) -> None:
 def test_other_shapes_are_no_maps(shape: tuple) -> None:
     with pytest.raises(BlobError, match=r"want \(C, H, W\) or \(C,\)"):
         as_map(shape)
-
-
-LABELS = ["tabby, tabby cat", "Egyptian cat", "crane", "crane", "maillot", "maillot, tank suit", "3"]
-
-
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [("tabby", 0), ("Tabby Cat", 0), (" tabby,  tabby cat", 0), ("EGYPTIAN CAT", 1), ("tank suit", 5), ("3", 6)],
-)
-def test_classes_have_numbers_by_their_names(name: str, number: int) -> None:
-    assert class_index(LABELS, name) == number
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("tabbi", r"no class is called 'tabbi'\. Near names: tabby; "),
-        ("cat", r"Near names: tabby, tabby cat; tabby cat; Egyptian cat; "),
-        ("zebra crossing", r"no class is called 'zebra crossing'\. `net\.labels` has all names\."),
-        ("", "no class is called ''"),
-        ("Crane", r"more than one class is called 'Crane': 2 \(crane\), 3 \(crane\)\. Give one of these numbers"),
-        ("maillot", r"4 \(maillot\), 5 \(maillot, tank suit\)"),
-    ],
-)
-def test_names_that_no_class_has_or_more_than_one(name: str, words: str) -> None:
-    with pytest.raises(SettingsError, match=words):
-        class_index(LABELS, name)

@@ -6,6 +6,7 @@ import warnings
 
 import click
 
+from ..classes import heads_of
 from ..errors import InputWarning
 from ..nets.facts import NetFacts
 from ..nets.zoo import caffe_facts
@@ -29,7 +30,7 @@ Examples:
 @options_of(NetChoice, "net")
 def command(net: NetChoice) -> None:
     """Print a table."""
-    known: Net | NetFacts | None = caffe_facts(net.net, net.input_shape)
+    known: Net | NetFacts | None = caffe_facts(net.net, net.input_shape, net.output_blob, net.output_is)
     if known is None or net.weights is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)  # of a mean, which says nothing here
@@ -40,7 +41,9 @@ def command(net: NetChoice) -> None:
 def lines(net: Net | NetFacts) -> list[str]:
     """The net's input, then a line for each blob: its name, its shape, and whether it holds classes."""
     width = max(len(name) for name in net.blobs)
-    notes = {net.scores: "  the scores", net.output: "  the probabilities"}
+    heads = net.heads if isinstance(net, NetFacts) else heads_of(net)
+    notes = {head.scores: "  the scores" for head in heads}
+    notes.update({head.output: "  the probabilities" for head in heads})
     return [
         f"{net.name}, whose input is {_sides(net.input_shape)}:",
         *(f"  {name:<{width}}  {_sides(shape)}{notes.get(name, '')}" for name, shape in net.blobs.items()),

@@ -11,6 +11,7 @@ from ..comparing.compare import compare, load
 from ..errors import ImageError
 from ..explanation import Explanation
 from .options.base import Command, Options, option_field, options_of
+from .options.net import Reading
 from .options.values import FIGURE
 from .outputs import check_outputs
 
@@ -47,7 +48,8 @@ class Comparing(Options):
 @click.argument("first", metavar="A.h5")
 @click.argument("second", metavar="B.h5|PICTURE")
 @options_of(Comparing, "asked")
-def command(first: str, second: str, asked: Comparing) -> None:
+@options_of(Reading, "reading")
+def command(first: str, second: str, asked: Comparing, reading: Reading) -> None:
     """Print the figures; draw if asked."""
     from ..plotting import comparison_figure, save_figure
 
@@ -57,7 +59,9 @@ def command(first: str, second: str, asked: Comparing) -> None:
     if not isinstance(one, Explanation):
         raise ImageError(f"{first}: a picture, but the first must be an explanation. Give the .h5 file of one.")
     nulls = [Explanation.load(null) for null in asked.nulls]
-    comparison = compare(one, load(second), nulls=nulls, target=asked.target, whole=asked.whole)
+    comparison = compare(
+        one, load(second, intensity=reading.intensity), nulls=nulls, target=asked.target, whole=asked.whole
+    )
     click.echo("\n".join(comparison.lines()))
     if asked.output is not None:
         named = [f"{Path(path).stem}: {title}" for path, title in zip((first, second), comparison.titles)]

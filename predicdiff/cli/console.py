@@ -49,7 +49,7 @@ def plain_errors(ctx: click.Context) -> Iterator[None]:
         where = (error.ctx or ctx).command_path
         raise Failure(f"{_sentence(error.format_message())} See `{where} --help`.") from error
     except MemoryError as error:
-        raise Failure("memory ran out: free some, give less --memory, or use a smaller net.") from error
+        raise Failure("memory ran out: free some, or use a smaller net.") from error
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader has gone: click ends quietly
             raise

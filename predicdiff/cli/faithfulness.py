@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -59,7 +59,7 @@ def command(folder: Path, net: NetChoice, reading: Reading, maps: Maps, curves: 
     model = net.load()
     images = folder_images(model, folder, reading.intensity)
     with bar(len(images) * len(method_names()), quiet=speech.quiet, unit=" maps") as shown:
-        how = {**asdict(maps), "steps": curves.steps, "block": curves.block}
+        how = {**maps.settings(model, reading.intensity), "steps": curves.steps, "block": curves.block}
         result = faithfulness(model, images, **how, progress=follow(shown))
     _write(result, curves.output, numbers)
     click.echo(f"{result.table()}\n\n{result.caption()}\nWrote {curves.output} and {numbers}.")

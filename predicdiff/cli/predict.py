@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from ..errors import ImageError
+from ..errors import ExplanationError, ImageError, PredicdiffError
 from .console import Failure
 from .options.base import Command, Options, option_field, options_of
 from .options.net import NetChoice, Reading, named_image
@@ -40,16 +40,18 @@ class Ranking(Options):
 def command(images: tuple[str, ...], net: NetChoice, reading: Reading, ranking: Ranking) -> None:
     """Print the top classes of each image; go on after one that cannot be read."""
     model, intensity = net.load(), reading.intensity
-    broken = 0
+    broken: list[PredicdiffError] = []
     for path in images or (None,):
         try:
-            shown = named_image(path, intensity)
-        except ImageError as error:
+            lines = seen_lines(model, named_image(path, intensity), ranking.top)
+        except (ImageError, ExplanationError) as error:
             click.echo(f"Error: {error}", err=True)
-            broken += 1
+            broken.append(error)
             continue
-        click.echo("\n".join(seen_lines(model, shown, ranking.top)))
-    if broken == 1 == len(images):
+        click.echo("\n".join(lines))
+    if broken and len(images) <= 1:
         raise click.exceptions.Exit(Failure.exit_code)
     if broken:
-        raise Failure(f"{broken} of {len(images)} images could not be read.")
+        read = any(isinstance(error, ExplanationError) for error in broken)
+        what = "gave no answer" if read else "could not be read"
+        raise Failure(f"{len(broken)} of {len(images)} images {what}.")

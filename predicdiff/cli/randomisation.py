@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -46,5 +46,6 @@ def command(folder: Path, net: NetChoice, reading: Reading, maps: Maps, choice: 
     model = net.load()
     images = folder_images(model, folder, reading.intensity)
     with bar(None, quiet=speech.quiet, unit=" maps") as shown:
-        result = randomisation(model, images, method=choice.method, **asdict(maps), progress=follow(shown))
+        how = maps.settings(model, reading.intensity)
+        result = randomisation(model, images, method=choice.method, **how, progress=follow(shown))
     click.echo(result.table())

@@ -8,30 +8,46 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import windows
+from ..classes import class_labels, head_with, heads_of, is_probabilities
 from ..explanation import Explanation
 from ..precision import UNKNOWN, told_reliability
 from ..protocols import Net
-from ..targets import class_blob, highest
+from ..readout import check_numbers
+from ..targets import default_blob, highest
 from .options.net import NamedImage
 
 
-class Class(NamedTuple):
-    """A class and what the net gives it."""
+class Row(NamedTuple):
+    """A class, or another unit, and what the net gives it."""
 
     number: int
     label: str
     value: float
 
 
+class Table(NamedTuple):
+    """The highest rows of a blob; ``heading`` is empty where these are the only classes, one number each."""
+
+    heading: str
+    rows: list[Row]
+    probabilities: bool
+
+
 def seen_lines(net: Net, shown: NamedImage, count: int = 5) -> list[str]:
-    """An image and a net in a line, then one for each of the top classes: index, label, probability."""
-    classes = top_classes(net, shown.image, count)
-    number = max((len(str(seen.number)) for seen in classes), default=1)
-    label = min(40, max((len(seen.label) for seen in classes), default=1))
-    return [
-        _described(net, shown),
-        *(f"  {seen.number:>{number}}  {seen.label:<{label}}  {_value(net, seen.value)}" for seen in classes),
-    ]
+    """An image and a net in a line, then one for each of the top classes: index, label, probability.
+
+    An ExplanationError if the net gives NaN.
+    """
+    return [_described(net, shown), *(line for table in tables(net, shown.image, count) for line in _lines(table))]
+
+
+def _lines(table: Table) -> list[str]:
+    number = max(len(str(row.number)) for row in table.rows)
+    label = min(40, max(len(row.label) for row in table.rows))
+    # of many labels, each for itself, all may be improbable
+    form = ".4g" if not table.probabilities else ".3f" if table.rows[0].value >= 0.0005 else ".2g"
+    lines = [f"  {row.number:>{number}}  {row.label:<{label}}  {row.value:{form}}" for row in table.rows]
+    return [f"  {table.heading}:", *(f"  {line}" for line in lines)] if table.heading else lines
 
 
 def _described(net: Net, shown: NamedImage) -> str:
@@ -41,19 +57,23 @@ def _described(net: Net, shown: NamedImage) -> str:
     return f"{name} ({height} x {width}), which {net.name} sees as {rows} x {columns}{colours}:"
 
 
-def top_classes(net: Net, image: np.ndarray, count: int) -> list[Class]:
-    """The classes with the highest probabilities, or scores where the net has none; empty if it has no classes."""
-    blob = class_blob(net)
-    if blob is None:
-        return []
-    values = net.forward(net.encode(net.view(image))[None], [blob])[blob][0]
-    labels = net.labels if net.labels is not None and len(net.labels) == len(values) else None
+def tables(net: Net, image: np.ndarray, count: int) -> list[Table]:
+    """The highest probabilities of each output, or scores where it has none; of a net without classes its last blob."""
+    blobs = [head.blob for head in heads_of(net) if head.blob is not None]
+    values = net.forward(net.encode(net.view(image))[None], blobs or [default_blob(net)])
+    return [_table(net, blob, array[0], count, alone=len(blobs) == 1) for blob, array in values.items()]
+
+
+def _table(net: Net, blob: str, values: np.ndarray, count: int, *, alone: bool) -> Table:
+    check_numbers(net, values, blob)
+    labels = class_labels(net, blob)
+    classes, places = head_with(net, blob) is not None, values.shape[1:]
+    word = "class" if classes and len(values) > 1 else "map" if places else "unit"
     best = highest(values, min(count, len(values)))
-    return [Class(i, labels[i] if labels else f"class {i}", value) for i, value in best]
-
-
-def _value(net: Net, value: float) -> str:
-    return f"{value:.3f}" if net.output is not None else f"{value:.4g}"
+    rows = [Row(i, labels[i] if labels else f"{word} {i}", value) for i, value in best]
+    told = [] if classes else [f"the highest of {len(values)} {word}{'s' * (len(values) > 1)}"]
+    told += [f"the mean over {' x '.join(map(str, places))} places"] if np.prod(places) > 1 else []
+    return Table("" if alone and not told else ", ".join([blob, *told]), rows, is_probabilities(net, blob))
 
 
 def target_lines(explanation: Explanation) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ImageError, SettingsError
 from ..explanation import Explanation
+from ..image_files import Intensity
 from ..images import Frame, load_image
 from .comparison import Comparison
 from .pictures import LIMITED, clipped, relevance_of, style_of
@@ -21,8 +22,10 @@ ONLY_HALF = "the picture shows no values above half of the largest: the maps wer
 Map = Union[Explanation, np.ndarray]
 
 
-def load(path: str | Path) -> Explanation | np.ndarray:
+def load(path: str | Path, *, intensity: Intensity = None) -> Explanation | np.ndarray:
     """An explanation or a picture (h, w, 3) from a file, told apart by its content.
+
+    ``intensity`` says what is black and white in a picture, as for `load_image`.
 
     Raises
     ------
@@ -39,7 +42,7 @@ def load(path: str | Path) -> Explanation | np.ndarray:
         raise ImageError(f"{path}: cannot be read ({error.strerror}).") from error
     # a file cut short is called what its name says it is
     named = path.suffix.lower() in (".h5", ".hdf5")
-    return Explanation.load(path) if named or start == HDF5 else load_image(path)
+    return Explanation.load(path) if named or start == HDF5 else load_image(path, intensity=intensity)
 
 
 def compare(

@@ -18,11 +18,12 @@ from typing import Callable
 import numpy as np
 
 from ..abilities import net_abilities
+from ..classes import find_unit
 from ..errors import SettingsError
 from ..executors.here import halving
 from ..protocols import Net, Unit, UnitLike
 from ..targets import observed, predicted, see
-from ..units import find_unit, read, whole_number
+from ..units import read, whole_number
 from .infills import InfillLike, find
 
 MODES = ("deletion", "insertion")

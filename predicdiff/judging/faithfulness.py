@@ -21,6 +21,7 @@ from ..errors import SettingsError
 from ..evidence import kept
 from ..methods.prepared import Methods, Prepared, check_images, prepare
 from ..methods.registry import DIFFERENCE
+from ..plan import MEMORY
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
@@ -163,6 +164,8 @@ def faithfulness(
     block: int = 8,
     infill: InfillLike = "blur",
     seed: int = 0,
+    blob: str | None = None,
+    memory: int = MEMORY,
     progress: Progress | None = None,
 ) -> Faithfulness:
     """Deletion and insertion curves of several methods for the predicted class of each image.
@@ -185,6 +188,10 @@ def faithfulness(
         As for `deletion.curve`.
     seed : int
         Of the draws, the random map and the bootstrap.
+    blob : str, optional
+        The scores or probabilities that are explained, and read while the picture goes; by default the probabilities.
+    memory : int
+        Bytes that a map may take.
     progress : callable, optional
         Called with (maps done, maps in all).
 
@@ -202,8 +209,9 @@ def faithfulness(
     check_progress(progress)
     check_seed(seed)
     find(infill)
-    ready = prepare(net, methods, sampler=sampler, window=window, samples=samples, stride=stride, seed=seed)
-    blob = observed(net)
+    reading = {"blob": blob, "memory": memory}
+    blob = observed(net, blob)
+    ready = prepare(net, methods, sampler=sampler, window=window, samples=samples, stride=stride, seed=seed, **reading)
     seen = [see(net, abilities, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]
     how: Json = {"blob": blob, "steps": steps, "block": block, "infill": infill}

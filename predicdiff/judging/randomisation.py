@@ -21,6 +21,7 @@ from ..errors import SettingsError
 from ..methods.method import MapFunction
 from ..methods.prepared import Prepared, check_images, prepare
 from ..methods.registry import DIFFERENCE
+from ..plan import MEMORY
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
 from ..units import check_progress, whole_number
@@ -133,6 +134,8 @@ def randomisation(
     depths: Sequence[int] | None = None,
     how: str = "permute",
     seed: int = 0,
+    blob: str | None = None,
+    memory: int = MEMORY,
     progress: Progress | None = None,
 ) -> Randomisation:
     """Hold a net's maps against those of copies whose layers are random from the top down.
@@ -156,6 +159,8 @@ def randomisation(
     how : {"permute", "normal"}
         See `random_weights.randomised`.
     seed : int
+    blob, memory
+        As for `faithfulness.faithfulness`.
     progress : callable, optional
         Called with (maps done, maps in all).
 
@@ -174,11 +179,12 @@ def randomisation(
     layers = weighted_layers(net)[::-1]
     chosen = _depths(len(layers), depths)
     label = method if isinstance(method, str) else getattr(method, "__name__", "a function")
+    reading = {"blob": blob, "memory": memory}
+    blob = observed(net, blob)
     ready = prepare(
         net, [method] if isinstance(method, str) else {label: method},
-        sampler=sampler, window=window, samples=samples, stride=stride, seed=seed,
+        sampler=sampler, window=window, samples=samples, stride=stride, seed=seed, **reading,
     )  # fmt: skip
-    blob = observed(net)
     abilities = net_abilities(net)
     seen = [see(net, abilities, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]

@@ -25,7 +25,7 @@ class Method:
     function : callable
         (net, pixels, unit, seed, **needed) -> map (H, W), of the net's probabilities or of its scores.
     needs : tuple of str
-        What it is given by keyword: some of "sampler", "window", "samples" and "stride".
+        What it is given by keyword: some of "sampler", "window", "samples", "stride", "blob" and "memory".
     """
 
     name: str

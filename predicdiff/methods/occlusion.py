@@ -67,4 +67,4 @@ def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int, **windows: Any) ->
     return occlusion(net, pixels, units=[unit], **windows).relevance[0]
 
 
-METHOD = Method("occlusion", _map, needs=("window", "stride"))
+METHOD = Method("occlusion", _map, needs=("window", "stride", "blob", "memory"))

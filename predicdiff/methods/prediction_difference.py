@@ -19,4 +19,4 @@ def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int, *, sampler: Sample
         return explain(net, pixels, sampler, units=[unit], seed=seed, between="none", **windows).relevance[0]
 
 
-METHOD = Method("prediction difference", _map, needs=("sampler", "window", "samples", "stride"))
+METHOD = Method("prediction difference", _map, needs=("sampler", "window", "samples", "stride", "blob", "memory"))

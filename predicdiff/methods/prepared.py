@@ -61,8 +61,9 @@ def prepare(
     samples: int,
     stride: int,
     seed: int,
+    **reading: Any,
 ) -> Prepared:
-    """Functions as they are, names through `make_methods`, None for all of them.
+    """Functions as they are, names through `make_methods`, which takes ``reading`` too; None for all of them.
 
     Where a sampler is needed and none came, it is `default_sampler`.
     """
@@ -82,12 +83,14 @@ def prepare(
     if "sampler" in needs and sampler is None:
         sampler = default_sampler(net, window=window, seed=seed)
     windows: Json = {"window": recorded(window), "samples": samples, "stride": stride}
-    return Prepared(make_methods(chosen, sampler=sampler, **windows), sampler, windows)
+    return Prepared(make_methods(chosen, sampler=sampler, **windows, **reading), sampler, windows)
 
 
-def default_sampler(net: Net, *, window: SidesLike, seed: int = 0) -> GaussianSampler:
-    """The Gaussian of the bundled photographs, with a context of l = k + 4 as in the paper."""
-    corpus, photographs = default_corpus(net.input_shape, seed=seed)
+def default_sampler(
+    net: Net, *, window: SidesLike, seed: int = 0, images: tuple[np.ndarray, Sequence[str]] | None = None
+) -> GaussianSampler:
+    """The Gaussian of images with their names, by default the bundled photographs, with a context of l = k + 4."""
+    corpus, photographs = default_corpus(net.input_shape, seed=seed) if images is None else images
     most = min(net.input_shape[1:])
     context = [max(1, min(side, most)) for side in usual_context(window)]
     return GaussianSampler.fit(corpus, context=context, seed=seed, names=photographs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from ..errors import SettingsError
+from ..plan import MEMORY
 from ..protocols import Sampler
 from ..windows import SidesLike
 from . import occlusion, prediction_difference, random_map, sensitivity
@@ -41,6 +42,8 @@ def make_methods(
     window: SidesLike = 10,
     samples: int = 4,
     stride: int = 8,
+    blob: str | None = None,
+    memory: int = MEMORY,
 ) -> dict[str, MapFunction]:
     """Methods by name, ready to be called.
 
@@ -54,6 +57,10 @@ def make_methods(
         k.
     samples, stride : int
         S and the step between windows.
+    blob : str, optional
+        The scores or the probabilities that are explained, by default as each method has it.
+    memory : int
+        Bytes that a map may take.
 
     Raises
     ------
@@ -63,5 +70,7 @@ def make_methods(
     chosen = names() if chosen is None else chosen
     if not chosen:
         raise SettingsError(f"no method came: want some of {', '.join(METHODS)}.")
-    settings = {"sampler": sampler, "window": window, "samples": samples, "stride": stride}
+    settings = {
+        "sampler": sampler, "window": window, "samples": samples, "stride": stride, "blob": blob, "memory": memory,
+    }  # fmt: skip
     return {name: find(name).ready(settings) for name in chosen}

@@ -12,10 +12,11 @@ import numpy as np
 
 from .. import consistency
 from ..abilities import net_abilities
+from ..classes import find_unit, is_probabilities, scores_behind
 from ..errors import InputWarning, SettingsError, warn
 from ..protocols import Net, Unit, UnitLike
-from ..targets import predicted, score_blob, see
-from ..units import find_unit, read
+from ..targets import SAY, predicted, score_blob, see
+from ..units import read
 from .method import Method
 
 REDUCTIONS = ("max_abs", "signed", "times_input")
@@ -74,7 +75,7 @@ def sensitivity(
             f"{consistency.drawing(net.name, blob, gap)}, and the map is another each time: turn it off.", InputWarning
         )
     gradient = np.asarray(net.gradient(inputs, blob=blob, unit=index), np.float64)
-    if blob == net.output and not gradient.any():
+    if is_probabilities(net, blob) and not gradient.any():
         message = (
             f"the gradient of {blob!r} is zero everywhere: the net is too sure. Take its scores before the softmax."
         )
@@ -102,15 +103,18 @@ def _reduced(gradient: np.ndarray, inputs: np.ndarray, reduce: str) -> np.ndarra
 def _scores(net: Net) -> str:
     blob = score_blob(net)
     if blob is None:
-        raise SettingsError(f"net {net.name!r} names neither scores nor probabilities: say which blob to take.")
+        raise SettingsError(
+            f"net {net.name!r} names neither scores nor probabilities: say which blob and unit to take, or {SAY}."
+        )
     if blob != net.scores:
         message = f"net {net.name!r} names no scores before the softmax: the gradient is that of its output {blob!r}."
         warn(message, InputWarning)
     return blob
 
 
-def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int) -> np.ndarray:
-    return sensitivity(net, pixels, unit=unit)
+def _map(net: Net, pixels: np.ndarray, unit: Unit, seed: int, *, blob: str | None = None) -> np.ndarray:
+    """The map of the scores, of which probabilities ``blob`` are made."""
+    return sensitivity(net, pixels, blob=None if blob is None else scores_behind(net, blob) or blob, unit=unit)
 
 
-METHOD = Method("sensitivity", _map)
+METHOD = Method("sensitivity", _map, needs=("blob",))

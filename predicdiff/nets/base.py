@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from .. import windows
+from ..classes import find_unit, heads_of
 from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
 from ..images import as_array
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
 from ..tones import check_pixels
-from ..units import as_map, check_unit, find_unit, lookup
+from ..units import as_map, check_unit, lookup
 from .arrays import check_shape, inside, numbers
 from .facts import TRAINING_INSTANCES, NetFacts
 from .preprocessing import Preprocessing
@@ -47,11 +48,12 @@ class BlobNet(ABC):
             facts.preprocessing.warn_of_the_mean()
         self.name = facts.name
         self.input_shape = facts.input_shape
-        self.scores = facts.scores
-        self.output = facts.output
+        self.class_heads = facts.labelled
+        self.scores = self.class_heads[0].scores
+        self.output = self.class_heads[0].output
         given = facts.preprocessing
         self.preprocessing = None if given is None else given.settled(facts.input_shape)
-        self.labels: Sequence[str] | None = None if facts.labels is None else list(facts.labels)
+        self.labels: Sequence[str] | None = self.class_heads[0].labels
         n = facts.training_instances
         self.training_instances = TRAINING_INSTANCES if n is None else n
         self._blobs = dict(facts.blobs)
@@ -314,10 +316,11 @@ class BlobNet(ABC):
 
     def _about(self) -> dict[str, Any]:
         """What a copy is told besides its layers, weights and device."""
+        labels = {head.blob: head.labels for head in heads_of(self) if head.labels is not None}
         return {
             "name": self.name,
             "preprocessing": self.preprocessing,
-            "labels": self.labels,
+            "labels": labels if len(self.class_heads) > 1 else self.labels,
             "training_instances": self.training_instances,
         }
 

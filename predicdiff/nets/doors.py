@@ -8,6 +8,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 from ..errors import SettingsError
 from ..protocols import Net
+from .labels import Labels
 from .preprocessing import Preprocessing
 
 
@@ -19,8 +20,9 @@ class NetSettings:
     preprocessing: Preprocessing | None = None
     engine: str = "torch"
     input_shape: Sequence[int] | None = None
-    output: str = "logits"
-    labels: Sequence[str] | None = None
+    output: str | None = None
+    output_is: str | None = None
+    labels: Labels | None = None
     training_instances: int | None = None
     device: str | None = None
     name: str | None = None
@@ -33,16 +35,11 @@ class NetSettings:
 
     def refuse_shape(self, source: Any) -> None:
         """Refuse what a source says itself: what it takes and ends in."""
-        if self.input_shape is not None:
+        if (self.input_shape, self.output, self.output_is) != (None, None, None):
             raise SettingsError(
-                f"input_shape is said of a torch module, or a prototxt that lacks it; {source} knows its own."
+                "input_shape, output and output_is (--input-shape, --output-blob, --output-is) are said of what does "
+                f"not say so itself; {source} knows its own."
             )
-        self.refuse_output(source)
-
-    def refuse_output(self, source: Any) -> None:
-        """Refuse what is said of modules alone, for a source that says itself what it ends in."""
-        if self.output != "logits":
-            raise SettingsError(f"output is said of a torch module; {source} knows its own.")
 
 
 class Door(NamedTuple):

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import SettingsError
+from ..protocols import Head
 from ..units import real_number
+from .labels import Labels, labelled
 from .preprocessing import Preprocessing
 
 #: Laplace's N where nothing else is said: the training images of ILSVRC 2012.
@@ -22,12 +24,12 @@ class NetFacts:
     name : str
     input_shape : (C, H, W)
     blobs : {name: shape without the batch axis}, in the order in which they are computed
-    scores, output : str or None
-        Names of the pre-softmax blob and of the probabilities.
+    heads : sequence of Head
+        Its outputs of classes, first the one that is looked at by default; without labels.
     preprocessing : Preprocessing or None
         Without one, pixels are inputs.
-    labels : sequence of str or None
-        One for each class.
+    labels : sequence of str, or several, or {blob: sequence of str}, optional
+        One for each class, see `labels.labelled`.
     training_instances : int or None
         N of Laplace's correction; by default `TRAINING_INSTANCES`.
     """
@@ -35,20 +37,20 @@ class NetFacts:
     name: str
     input_shape: tuple[int, int, int]
     blobs: Mapping[str, tuple[int, ...]]
-    scores: str | None
-    output: str | None
+    heads: Sequence[Head]
     preprocessing: Preprocessing | None = None
-    labels: Sequence[str] | None = None
+    labels: Labels | None = None
     training_instances: int | None = None
 
     def check(self) -> None:
         """Refuse facts that contradict each other."""
         if self.preprocessing is not None:
             self.preprocessing.check(self.input_shape)
-        classes = self.blobs[self.output][0] if self.output is not None else None
-        if self.labels is not None and classes is not None and len(self.labels) != classes:
-            raise SettingsError(
-                f"net {self.name!r} has {classes} classes, but {len(self.labels)} labels came: want one for each."
-            )
         if self.training_instances is not None and real_number("training_instances", self.training_instances) < 1:
             raise SettingsError(f"training_instances = {self.training_instances}: want at least 1.")
+
+    @property
+    def labelled(self) -> tuple[Head, ...]:
+        """The heads with their labels; a SettingsError if these do not fit."""
+        heads = tuple(self.heads)
+        return heads if self.labels is None else labelled(self.name, heads, self.blobs, self.labels)

@@ -1,11 +1,20 @@
-"""Names of classes from a file."""
+"""Names of classes, from files, and which output they belong to."""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Set
 from pathlib import Path
+from typing import Any, Mapping, Sequence, Union
 
-from ..errors import FormatError
+import numpy as np
+
+from ..errors import FormatError, SettingsError
+from ..protocols import Head
+
+#: A name for each class: of one output, of several, or of each by its blob.
+Labels = Union[Sequence[str], Sequence[Sequence[str]], Mapping[str, Sequence[str]]]
 
 #: WordNet's id, in front of the names in Caffe's synset_words.txt.
 WORDNET_ID = re.compile(r"n\d{8}\s+")
@@ -47,3 +56,92 @@ def _indexed(line: str, index: int, path: Path) -> str:
             f"{path}: label {index + 1} has the index {fields[0]}, want {index}: 0, 1, 2, ... in this order."
         )
     return fields[-1]
+
+
+def read_labels(labels: Any) -> Labels | None:
+    """Labels as somebody gives them, files read: in the order of the classes, which sets have not.
+
+    Raises
+    ------
+    SettingsError
+        If they are no list, path, list of these, or dict of them.
+    FormatError
+        As `load_labels`.
+    """
+    if labels is None:
+        return None
+    if isinstance(labels, Mapping) and all(isinstance(blob, str) for blob in labels):
+        return {blob: _one(of_blob) for blob, of_blob in labels.items()}
+    if isinstance(labels, (list, tuple)) and labels and all(map(_is_several, labels)):
+        lists = [_one(of_output) for of_output in labels]
+        return lists if len(lists) > 1 else lists[0]
+    return _one(labels)
+
+
+def _is_several(label: Any) -> bool:
+    """Whether what stands where a label might is labels, or a file of such."""
+    return isinstance(label, os.PathLike) or (np.iterable(label) and not isinstance(label, (str, bytes)))
+
+
+def _one(labels: Any) -> list[str]:
+    """The labels of one output."""
+    if isinstance(labels, (str, os.PathLike)):
+        return load_labels(Path(labels))
+    if not np.iterable(labels) or isinstance(labels, (bytes, Mapping, Set)):
+        raise SettingsError(f"labels are a {type(labels).__name__}: want a list, one for each class, or a path.")
+    return list(labels)
+
+
+def labelled(name: str, heads: Sequence[Head], blobs: Mapping[str, Sequence[int]], labels: Labels) -> tuple[Head, ...]:
+    """Outputs with their labels.
+
+    Parameters
+    ----------
+    name : str
+        The net's.
+    heads : sequence of Head
+    blobs : {name: shape without the batch axis}
+        In the order in which they are computed.
+    labels : sequence of str, several of them, or {blob: sequence of str}
+        One list goes to every output of as many classes; of several that are as long each goes to one, in the order
+        of the outputs. In a dict they stand by the blob of scores or of probabilities.
+
+    Raises
+    ------
+    SettingsError
+        If a list fits no output.
+    """
+    sizes = [None if head.blob is None else blobs[head.blob][0] for head in heads]
+    given, unused = _by_blob(heads, labels) if isinstance(labels, Mapping) else _by_length(heads, sizes, blobs, labels)
+    fit = [one is None or size in (None, len(one)) for one, size in zip(given, sizes)]
+    if unused or not all(fit):
+        count = len(unused[0] if unused else given[fit.index(False)] or ())
+        raise SettingsError(_unfit(name, heads, sizes, count))
+    return tuple(head._replace(labels=one) for head, one in zip(heads, given))
+
+
+def _by_blob(heads: Sequence[Head], labels: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """The labels of each head, and those that belong to none."""
+    own = [labels.get(str(head.output), labels.get(str(head.scores))) for head in heads]
+    return own, [one for blob, one in labels.items() if not any(blob in (head.output, head.scores) for head in heads)]
+
+
+def _by_length(
+    heads: Sequence[Head], sizes: Sequence[int | None], blobs: Mapping[str, Any], labels: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """As `_by_blob`, by the numbers of labels and of classes; a head of no known size takes any."""
+    lists = list(labels) if labels and all(map(_is_several, labels)) else [list(labels)]
+    left, names = list(lists), list(blobs)
+    own: list[Any] = [None] * len(heads)
+    for place in sorted(range(len(heads)), key=lambda i: names.index(str(heads[i].blob)) if heads[i].blob else 0):
+        suits = [one for one in left if sizes[place] in (None, len(one))]
+        own[place] = (suits or [one for one in lists if len(one) == sizes[place]] or [None])[0]
+        left = [one for one in left if one is not (suits or [None])[0]]
+    return own, left
+
+
+def _unfit(name: str, heads: Sequence[Head], sizes: Sequence[int | None], count: int) -> str:
+    if len(heads) == 1:
+        return f"net {name!r} has {sizes[0]} classes, but {count} labels came: want one for each."
+    told = " and ".join(f"{head.blob!r} ({size} classes)" for head, size in zip(heads, sizes))
+    return f"net {name!r} has the outputs {told}, and {count} labels fit none: want one for each class of an output."

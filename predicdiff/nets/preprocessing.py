@@ -37,6 +37,8 @@ class Preprocessing:
     mean_place : {"centre", "end"}
         Which part of a mean image larger than the input is taken: "end" is its bottom right corner, wherever the image
         was cropped, as in the authors' later code for AlexNet ([29:256] of 256).
+    mean_file : str or None
+        What messages call the file that the mean was read from.
     """
 
     view: View = field(default_factory=View)
@@ -45,6 +47,7 @@ class Preprocessing:
     raw_scale: float = 255.0
     scale: float | Sequence[float] | np.ndarray = 1.0
     mean_place: str = "centre"
+    mean_file: str | None = None
 
     def settled(self, input_shape: tuple[int, ...]) -> Preprocessing:
         """This preprocessing with the numbers that a net's input (C, H, W) makes of what view and mean leave open."""
@@ -161,8 +164,9 @@ class Preprocessing:
         )
         if not fits:
             raise SettingsError(
-                f"the mean has the shape {shape}, the net's input {input_shape}: want ({input_shape[0]},) or a mean "
-                f"image with as many channels, at least as large as the input.{_way_out(shape, input_shape[0])}"
+                f"{self._called('mean')} has the shape {shape}, the net's input {input_shape}: want "
+                f"({input_shape[0]},) or a mean image with as many channels, at least as large as the input."
+                + _way_out(shape, input_shape[0])
             )
 
     def warn_of_the_mean(self) -> None:
@@ -174,10 +178,13 @@ class Preprocessing:
         if (small and self.raw_scale > 1) or (large and self.raw_scale <= 1):
             other = 255 if large else 1
             warn(
-                f"the mean is {low:.3g} to {high:.3g}, but pixels go to {self.raw_scale:g} where it is taken away: "
-                f"want raw_scale={other} (--raw-scale {other}), or a mean of the same range.",
+                f"{self._called('mean')} is {low:.3g} to {high:.3g}, but pixels go to {self.raw_scale:g} where it is "
+                f"taken away: want raw_scale={other} (--raw-scale {other}), or a mean of the same range.",
                 InputWarning,
             )
+
+    def _called(self, what: str) -> str:
+        return f"the {what}" if self.mean_file is None else f"the {what} in {self.mean_file}"
 
     def check_mean_image(self, input_shape: tuple[int, ...]) -> None:
         """Refuse a mean image that belongs to images of another size than those that are resized and cropped here."""
@@ -188,8 +195,9 @@ class Preprocessing:
         resized = crop if size is None else (size, size) if isinstance(size, int) else tuple(size)
         if shape not in ((), resized, crop):
             raise SettingsError(
-                f"the mean image is {shape[0]} x {shape[1]}, but images are resized to {resized[0]} x {resized[1]} and "
-                f"cropped to {crop[0]} x {crop[1]}: want a mean image of one of these sizes, or another --image-size."
+                f"{self._called('mean image')} is {shape[0]} x {shape[1]}, but images are resized to {resized[0]} x "
+                f"{resized[1]} and cropped to {crop[0]} x {crop[1]}: want a mean image of one of these "
+                "sizes, or another --image-size."
             )
 
     @property

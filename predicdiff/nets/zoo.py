@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence, cast
-
-import numpy as np
 
 from ..errors import DependencyError, SettingsError
 from ..files import as_path
@@ -22,7 +18,7 @@ from .fetching.door import DOOR as NAME
 from .fetching.door import known_preprocessing
 from .fetching.manifest import Entry, entry, manifest, models_dir, names
 from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
-from .labels import load_labels
+from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
 from .preprocessing import Preprocessing
 
@@ -42,8 +38,9 @@ def load_net(
     preprocessing: Preprocessing | None = None,
     engine: str = "torch",
     input_shape: Sequence[int] | None = None,
-    output: str = "logits",
-    labels: str | Path | Sequence[str] | None = None,
+    output: str | None = None,
+    output_is: str | None = None,
+    labels: str | Path | Labels | Sequence[Path] | None = None,
     training_instances: int | None = None,
     device: str | None = None,
     precision: str = "float32",
@@ -64,10 +61,17 @@ def load_net(
         What computes a Caffe net: torch, by far the faster, or Caffe itself through pycaffe.
     input_shape : (C, H, W)
         Of a module's input, or where a prototxt does not say it itself, as that of a net in training may not.
-    output : {"logits", "sigmoid", "probabilities", "activation"}
-        What a module returns. With "activation" the net has no probabilities.
+    output : str, optional
+        The blob of a prototxt that is its output: probabilities, or the scores before a softmax or sigmoid. By default
+        what the last Softmax makes with no layer behind it that has learnt anything, else a Sigmoid, else the last blob
+        of an InnerProduct or a Convolution that nothing reads. Of a module, the same as ``output_is``.
+    output_is : {"logits", "sigmoid", "probabilities", "activation"}, optional
+        What a module returns, or a prototxt's output holds where no Softmax or Sigmoid says so: scores whose softmax,
+        or each one's sigmoid, is the probability, which gives the net a blob "prob"; probabilities; or something else.
+        By default logits. With "activation" the net has no probabilities.
     labels : path or sequence of str, optional
-        One for each class; a path is read by `predicdiff.nets.zoo.load_labels`.
+        One for each class; a path is read by `predicdiff.nets.zoo.load_labels`. For a net of several outputs a list of
+        such lists or paths, which go to the outputs of as many classes, or a dict by the outputs' blobs.
     training_instances : int, optional
         N of Laplace's correction; otherwise the manifest's, or 1,281,167.
     device : str, optional
@@ -98,7 +102,8 @@ def load_net(
         engine=engine,
         input_shape=input_shape,
         output=output,
-        labels=_labels(labels),
+        output_is=output_is,
+        labels=read_labels(labels),
         training_instances=training_instances,
         device=device,
     )
@@ -108,37 +113,30 @@ def load_net(
     return net
 
 
-def caffe_facts(source: Any, input_shape: Sequence[int] | None = None) -> NetFacts | None:
+def caffe_facts(
+    source: Any, input_shape: Sequence[int] | None = None, output: str | None = None, output_is: str | None = None
+) -> NetFacts | None:
     """What is known of a Caffe net without its weights; None for nets of other kinds.
 
     Parameters
     ----------
     source : str or path
         A name of the manifest, or the path of a prototxt.
-    input_shape : (C, H, W), optional
+    input_shape, output, output_is
         As for `load_net`.
 
     Raises
     ------
-    SettingsError, FormatError
+    BlobError, SettingsError, FormatError
         As for `load_net`.
     """
-    settings = NetSettings(input_shape=input_shape)
+    settings = NetSettings(input_shape=input_shape, output=output, output_is=output_is)
     if NAME.takes(source):
         known = entry(source)
         settings.refuse_shape(source)
         of_list = known.prototxt and facts_of(models_dir() / known.prototxt, replace(settings, name=known.name))
         return of_list or None
     return facts_of(Path(source), settings) if PROTOTXT.takes(source) else None
-
-
-def _labels(labels: Any) -> Sequence[str] | None:
-    """Labels as a list, in the order of the classes, which sets have not, and dicts of what else."""
-    if labels is None or isinstance(labels, (str, os.PathLike)):
-        return None if labels is None else load_labels(Path(labels))
-    if not np.iterable(labels) or isinstance(labels, (bytes, Mapping, Set)):
-        raise SettingsError(f"labels are a {type(labels).__name__}: want a list, one for each class, or a path.")
-    return list(labels)
 
 
 def _door(source: Any) -> Door:

@@ -71,7 +71,8 @@ def bundled(
     kept = {name: image for name, image in photographs.items() if PHOTOGRAPHS[name][1] not in gone}
     if not kept:
         raise SamplerError(
-            f"no photographs in {folder}: this scikit-image came without. Give a folder with --corpus DIR."
+            f"no photographs in {folder}: this scikit-image came without. Give images of your own, both to explain "
+            "and to draw from."
         )
     return kept
 

@@ -158,7 +158,7 @@ def test_means_labels_and_devices(no, data, tiny, tmp_path):
     (tmp_path / "mean.npy").write_bytes(b"\x93NUMPY")
     assert "mean.npy" in no("--mean", "mean.npy")
     np.save(tmp_path / "small.npy", np.zeros((3, 5, 5), np.float32))
-    assert "mean" in no("--mean", "small.npy")
+    assert "the mean in small.npy has the shape (3, 5, 5), the net's input (3, 24, 24)" in no("--mean", "small.npy")
     assert "the mean has the shape (2,)" in no("--mean", "1,2")
     assert "nowhere.txt" in no("--labels", "nowhere.txt")
     (tmp_path / "words.txt").write_text("cat\n")

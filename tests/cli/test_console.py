@@ -37,7 +37,7 @@ def ended(error=None, warn=()):
     ("error", "sentence"),
     [
         (SettingsError("k is 0: want 1."), "Error: k is 0: want 1."),
-        (MemoryError(), "Error: memory ran out: free some, give less --memory, or use a smaller net."),
+        (MemoryError(), "Error: memory ran out: free some, or use a smaller net."),
         (OSError(28, "No space left on device", "a.h5"), "Error: a.h5: No space left on device."),
         (OSError("odd"), "Error: odd."),
         (click.BadParameter("no"), "Error: Invalid value: no. See `predicdiff work --help`."),

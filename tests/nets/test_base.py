@@ -144,7 +144,7 @@ def test_evaluate_is_patches_set_in_by_hand(
     generator = np.random.default_rng(seed)
     shape = (channels, *size)
     preprocessing = Preprocessing(
-        channels="bgr", mean=generator.uniform(0, 255, (channels, size[0] + 2, size[1])), raw_scale=1.0,
+        channels="bgr", mean=generator.uniform(0, 1, (channels, size[0] + 2, size[1])), raw_scale=1.0,
         scale=generator.uniform(1, 2, channels),
     )  # fmt: skip
     small_net = make(shape, preprocessing=preprocessing)

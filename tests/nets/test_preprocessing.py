@@ -279,5 +279,10 @@ def test_provenance_names_a_mean_image_by_its_hash() -> None:
 def test_a_mean_of_another_range_than_the_pixels_is_warned_of() -> None:
     with pytest.warns(InputWarning, match=r"the mean is 0.406 to 0.485, but pixels go to 255 .*: want raw_scale=1"):
         Preprocessing(mean=(0.485, 0.456, 0.406)).warn_of_the_mean()
+    with pytest.warns(
+        InputWarning, match=r"the mean is 104 to 123, but pixels go to 1 .*: want raw_scale=255"
+    ) as warned:
+        Preprocessing(mean=(104, 117, 123), raw_scale=1.0).warn_of_the_mean()
+    assert len(warned) == 1
     for sound in ({"mean": (0.485, 0.456, 0.406), "raw_scale": 1.0}, {"mean": (0, 0, 0)}, {"mean": (104, 117, 123)}):
         Preprocessing(**sound).warn_of_the_mean()  # type: ignore[arg-type]

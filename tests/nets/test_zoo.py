@@ -123,6 +123,16 @@ def test_any_module() -> None:
         net.forward(np.zeros((1, 3, 4, 5)), ["conv1"])
 
 
+def test_what_a_module_returns_is_said_by_output_is_or_output() -> None:
+    ask = {"input_shape": (3, 4, 5), "preprocessing": None}
+    for said in ({"output_is": "sigmoid"}, {"output": "sigmoid"}, {"output_is": "sigmoid", "output": "sigmoid"}):
+        assert load_net(module(), **ask, **said).outcomes == 2
+    with pytest.raises(SettingsError, match="output='logits' and output_is='sigmoid' both say"):
+        load_net(module(), **ask, output="logits", output_is="sigmoid")
+    with pytest.raises(SettingsError, match="output 'prob' is unknown: want one of logits, sigmoid"):
+        load_net(module(), **ask, output="prob")
+
+
 def test_labels_may_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("one\ntwo\n")
     assert load_net(module(), input_shape=(3, 4, 5), labels=tmp_path / "labels.txt").labels == ["one", "two"]
@@ -135,8 +145,9 @@ def test_labels_may_be_a_file(tmp_path: Path) -> None:
     [
         ("googlenett", {}, "no net is called 'googlenett'. Do you mean 'googlenet'"),
         (7, {}, "or a torch.nn.Module, not a int"),
-        ("googlenet", {"input_shape": (3, 4, 4)}, "input_shape is said of a torch module, or a prototxt that"),
-        (PROTOTXT, {"output": "sigmoid"}, "output is said of a torch module"),
+        ("googlenet", {"input_shape": (3, 4, 4)}, "said of what does not say so itself; googlenet knows its own"),
+        ("googlenet", {"output": "prob"}, "googlenet knows its own"),
+        ("googlenet", {"output_is": "sigmoid"}, "googlenet knows its own"),
         (PROTOTXT, {"input_shape": (3, 0, 4)}, r"input_shape is \(3, 0, 4\): want .*, each at least 1"),
         ("googlenet", {"engine": "caffe", "precision": "bfloat16"}, "precision bfloat16 is torch's"),
         ("googlenet", {"engine": "theano"}, "engine 'theano' is unknown: want one of torch, caffe"),

@@ -16,8 +16,8 @@ from ...protocols import UnitLike
 from ...windows import SidesLike, sides
 from ..outputs import default_output
 from .base import Options, option_field
-from .shared import context_field, samples_field, seed_field, stride_field, window_field
-from .values import CLASS, DURATION, FIGURE, MEMORY, RESULT, UNIT
+from .shared import context_field, memory_field, samples_field, seed_field, stride_field, window_field
+from .values import CLASS, DURATION, FIGURE, RESULT, UNIT
 
 #: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
 #: choice; the others are functions of a class alone. The first is called by a word without a space.
@@ -201,7 +201,7 @@ class Effort(Options):
 
     heading = "Effort"
 
-    memory: int = option_field("--memory", type=MEMORY, default="4GB", help="What the run may take.")
+    memory: int = memory_field()
     batch_size: int | None = option_field(
         "--batch-size", type=int, metavar="N", help="Inputs at once.  [default: as many as fit]"
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
 from ...image_files import Intensity
+from ...methods.prepared import default_sampler
 from ...protocols import Net
 from ...samplers.corpus import read_folder
 from ...windows import SidesLike
-from .base import Decorator, Options
-from .shared import samples_field, seed_field, stride_field, window_field
+from .base import Decorator, Options, option_field
+from .shared import memory_field, samples_field, seed_field, stride_field, window_field
 from .values import FOLDER
 
 
@@ -25,6 +27,23 @@ class Maps(Options):
     samples: int = samples_field(default=4)
     stride: int = stride_field(default=8)
     seed: int = seed_field()
+    blob: str | None = option_field(
+        "--blob", help="The scores or probabilities that are explained.  [default: the probabilities]"
+    )
+    memory: int = memory_field()
+    corpus: Path | None = option_field(
+        "--corpus", type=FOLDER, help="Images that draws are fitted on.  [default: scikit-image's photographs]"
+    )
+
+    def settings(self, net: Net, intensity: Intensity = None) -> dict[str, Any]:
+        """In the words of the functions, the corpus read and a sampler fitted on it."""
+        settings = asdict(self)
+        del settings["corpus"]
+        if self.corpus is None:
+            return settings
+        images, names, _ = read_folder(self.corpus, net.view, intensity=intensity)
+        sampler = default_sampler(net, window=self.window, seed=self.seed, images=(images, names))
+        return {**settings, "sampler": sampler}
 
 
 def folder_argument() -> Decorator:

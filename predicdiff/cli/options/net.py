@@ -20,7 +20,7 @@ from ...nets.fetching.weights import fetch_net, status
 from ...nets.preprocessing import ORDERS, Preprocessing
 from ...nets.zoo import load_net
 from ...presets import Like
-from ...protocols import PRECISIONS, Net
+from ...protocols import OUTPUT_KINDS, PRECISIONS, Net
 from ...samplers.corpus import bundled
 from ..console import FileBars
 from .base import Options, option_field
@@ -81,7 +81,24 @@ class NetChoice(Options):
         type=click.Choice(MODES),
         help="Resize both sides, resize the short side, or only crop.  [default: warp for a prototxt]",
     )
-    labels: Path | None = option_field("--labels", type=FILE, help="Names of the classes, a line each.")
+    labels: tuple[Path, ...] = option_field(
+        "--labels",
+        type=FILE,
+        multiple=True,
+        help="Names of the classes, a line each; may be repeated for a net of several outputs.",
+    )
+    output_blob: str | None = option_field(
+        "--output-blob",
+        metavar="BLOB",
+        help="A prototxt's output: a blob of probabilities, or of the scores before them.  [default: what its last "
+        "Softmax makes, else a Sigmoid, else the last layer]",
+    )
+    output_is: str | None = option_field(
+        "--output-is",
+        type=click.Choice(OUTPUT_KINDS),
+        help="What that blob holds where no Softmax or Sigmoid makes it; sigmoid: scores, each with a sigmoid of its "
+        "own.  [default: logits]",
+    )
     engine: str = engine_field("What runs a Caffe net: torch, by far the faster, or Caffe itself.")
     device: str | None = option_field(
         "--device", metavar="cpu|cuda", help="Where to compute.  [default: a GPU if there is one]"
@@ -113,7 +130,9 @@ class NetChoice(Options):
             weights=self.weights,
             preprocessing=preprocessing if like is None else self._as(like, preprocessing),
             input_shape=self.input_shape,
-            labels=self.labels,
+            labels=list(self.labels) or None,
+            output=self.output_blob,
+            output_is=self.output_is,
             engine=self.engine,
             device=self.device if self.gpu is None else f"cuda:{self.gpu}",
             precision=self.precision,
@@ -127,13 +146,16 @@ class NetChoice(Options):
     @property
     def files(self) -> tuple[Any, ...]:
         """What is read, and must not be overwritten."""
-        return (self.net, self.weights, self.mean, self.labels)
+        return (self.net, self.weights, self.mean, *self.labels)
 
     @property
     def needs_net(self) -> list[str]:
         """What was given and says nothing without a net; the view and the size do."""
-        fields = ("weights", "input_shape", "mean", "channels", "raw_scale", "input_scale", "labels", "device", "gpu")
-        return [f"--{name.replace('_', '-')}" for name in fields if getattr(self, name) is not None]
+        fields = (
+            "weights", "input_shape", "mean", "channels", "raw_scale", "input_scale", "labels", "output_blob",
+            "output_is", "device", "gpu",
+        )  # fmt: skip
+        return [f"--{name.replace('_', '-')}" for name in fields if getattr(self, name) not in (None, ())]
 
     def _preprocessing(self) -> Preprocessing | None:
         """Caffe's, or a known net's own, with what was given put in its place; None leaves all to the net."""

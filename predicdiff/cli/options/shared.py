@@ -8,7 +8,7 @@ import click
 
 from ...protocols import ENGINES
 from .base import option_field
-from .values import STEP, WINDOW
+from .values import MEMORY, STEP, WINDOW
 
 #: k where none is given, that of most of the paper's figures.
 SIDE = 10
@@ -41,6 +41,11 @@ def stride_field(text: str = "Step between windows, at most k.", default: int | 
 def seed_field(text: str = "Of all that is drawn.") -> Any:
     """--seed."""
     return option_field("--seed", type=int, default=0, help=text)
+
+
+def memory_field() -> Any:
+    """--memory."""
+    return option_field("--memory", type=MEMORY, default="4GB", help="What the run may take.")
 
 
 def engine_field(text: str) -> Any:

@@ -81,7 +81,8 @@ def read_caffemodel(path: PathLike) -> dict[str, list[np.ndarray]]:
     -------
     dict of lists of float32 arrays
         The blobs of each layer that has any, by its name. Shapes are as stored: in old files they have four axes. Where
-        a name comes twice the later layer counts, as in Caffe.
+        a name comes twice the later layer counts, as in Caffe. A blob that an HDF5 file leaves out before others, since
+        another layer shares it, is empty.
 
     Raises
     ------
@@ -299,11 +300,15 @@ def _read_hdf5(path: PathLike, size: int) -> dict[str, list[np.ndarray]]:
                 raise FormatError(f"/data/{name}: want blobs named 0, 1, ... in a group for each layer.")
             blobs.setdefault(layer, {})[int(index)] = _read_dataset(data[name], size)
     for name, of_layer in blobs.items():
-        if sorted(of_layer) != list(range(len(of_layer))):
-            raise FormatError(f"layer {name!r}: has blobs {sorted(of_layer)}, want 0 to {max(of_layer)} without gaps.")
+        if max(of_layer) > _MOST_AXES:
+            raise FormatError(f"layer {name!r}: has blobs {sorted(of_layer)}, want 0 to {_MOST_AXES} at most.")
     if not blobs:
         raise FormatError("no layer in it has weights.")
-    return {name: [of_layer[index] for index in sorted(of_layer)] for name, of_layer in blobs.items()}
+    # what a layer shares with one before it is held there alone
+    return {
+        name: [of_layer.get(index, np.empty(0, np.float32)) for index in range(max(of_layer) + 1)]
+        for name, of_layer in blobs.items()
+    }
 
 
 def _read_dataset(dataset: h5py.Dataset, size: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any, Collection, Sequence
 from .inputs import INPUT
 from .layer_types import READERS, TYPES
 from .layer_types.training import ANYTHING, BESIDE, COUNTING, JUDGES, PROBABILITIES, SILENT
-from .phases import Typed, is_included, layers_of
+from .phases import TRAIN, Typed, is_included, layers_of
 from .schema import v1_types
 
 #: Names that a note tells; of more it gives the number.
@@ -48,6 +48,13 @@ def deploy(net: Any) -> Deploy:
     return _Maker(layers + _only_in_training(layers, gone)).deploy(sources)
 
 
+def only_trains(typed: Typed) -> bool:
+    """Whether a layer is of no use but in training, whatever the stage, so that what else it says does not matter."""
+    rules = typed[1].include
+    in_train = rules and all(rule.HasField("phase") and rule.phase == TRAIN for rule in rules)
+    return bool(_is_source(typed) or _judges(typed[0]) or in_train)
+
+
 def _is_source(typed: Typed) -> bool:
     kind, layer = typed
     return not layer.bottom and (kind.endswith(READERS) or kind == ANYTHING)
@@ -57,6 +64,20 @@ def _stand_in(sources: Sequence[Typed]) -> tuple[Typed, ...]:
     """Of data layers for other phases and stages one, since none is there in TEST: not TRAIN's, if there are others."""
     others = [typed for typed in sources if not any(rule.HasField("phase") for rule in typed[1].include)]
     return tuple((others or sources)[:1])
+
+
+def _by_batch(layer: Any) -> bool:
+    """Whether a layer takes the mean and the variance of the batch, where in use it takes those of training."""
+    settings = [value for field, value in layer.ListFields() if field.name == "batch_norm_param"]
+    return any(value.HasField("use_global_stats") and not value.use_global_stats for value in settings)
+
+
+def _in_use(typed: Typed) -> Typed:
+    """The layer as a deploy net has it."""
+    if _by_batch(typed[1]):
+        typed = typed[0], type(typed[1]).FromString(typed[1].SerializeToString())
+        typed[1].batch_norm_param.ClearField("use_global_stats")
+    return typed
 
 
 def _judges(kind: str) -> bool:
@@ -97,12 +118,17 @@ class _Maker:
         main = self._main()
         made = {number: self._probabilities(number, len(main)) for number in main}
         kept = self._needed(main)
-        stay = [typed if number in kept else made.get(number) for number, typed in enumerate(self.layers)]
+        stay = [_in_use(typed) if number in kept else made.get(number) for number, typed in enumerate(self.layers)]
+        read = {bottom for number in kept for bottom in self.layers[number][1].bottom}
+        read.update(bottom for new in made.values() if new for bottom in new[1].bottom)
+        sources = tuple(typed for typed in sources if read.intersection(typed[1].top)) or sources[:1]
         done = [f"{self.layers[number][0]} becomes {new[0]} {new[1].name!r}" for number, new in made.items() if new]
         left = [layer.name for (_, layer), stays in zip(self.layers, stay) if not stays]
         if left:
             more = f" and {len(left) - _FEW} more" if len(left) > _FEW else ""
             done.append(f"left out: {', '.join(left[:_FEW])}{more}")
+        if any(_by_batch(self.layers[number][1]) for number in kept):
+            done.append("use_global_stats is true")
         return Deploy(tuple(filter(None, stay)), sources, tuple(done))
 
     def _ends(self) -> set[int]:

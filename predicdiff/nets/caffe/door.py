@@ -16,6 +16,7 @@ from ..doors import Door, NetSettings
 from ..facts import NetFacts
 from .caffemodel import read_caffemodel
 from .foreign import planned
+from .heads import Ends, find_ends, finished
 from .prototxt import Prototxt, named, read_file
 from .resolved import resolve
 
@@ -30,7 +31,6 @@ def takes(source: Any) -> bool:
 
 def load(source: str | Path, settings: NetSettings) -> Net:
     """The net of a prototxt and the weights in ``settings``."""
-    settings.refuse_output(source)
     path = Path(source)
     if settings.weights is None:
         plan(path, settings)  # if it is none, that is the thing to say
@@ -40,9 +40,9 @@ def load(source: str | Path, settings: NetSettings) -> Net:
 
 def caffe_net(prototxt: Path, weights: Path, settings: NetSettings) -> Net:
     """The net of both files, run by the engine in ``settings``."""
-    about = dict(settings.of_any_net, source=weights.name)
-    file, facts = plan(prototxt, settings)
+    file, ends, facts = plan(prototxt, settings)
     _tell(prototxt, file, f"; {_images(facts)}")
+    about = dict(settings.of_any_net, source=weights.name, ends=ends)
     if settings.engine == "caffe":
         from .pycaffe import CaffeNet
 
@@ -51,6 +51,8 @@ def caffe_net(prototxt: Path, weights: Path, settings: NetSettings) -> Net:
         from .torch_net import CaffeTorchNet
 
         net = CaffeTorchNet(file.spec, read_caffemodel(weights), **about)
+    for note in ends.notes:
+        warn(f"{prototxt}: {note}", InputWarning)
     if settings.preprocessing is not None:
         settings.preprocessing.check_mean_image(net.input_shape)
     return cast(Net, net)
@@ -58,7 +60,7 @@ def caffe_net(prototxt: Path, weights: Path, settings: NetSettings) -> Net:
 
 def facts_of(prototxt: Path, settings: NetSettings) -> NetFacts:
     """What is known of the net of a prototxt without its weights."""
-    file, facts = plan(prototxt, settings)
+    file, _, facts = plan(prototxt, settings)
     _tell(prototxt, file)
     return facts
 
@@ -68,16 +70,20 @@ def _tell(prototxt: Path, file: Prototxt, more: str = "") -> None:
         warn(f"{prototxt}: its deploy net is made of it: {file.done}{more}.", InputWarning)
 
 
-def plan(prototxt: Path, settings: NetSettings) -> tuple[Prototxt, NetFacts]:
-    """The file as it was read, and what is known of its net without weights; errors name the file."""
+def plan(prototxt: Path, settings: NetSettings) -> tuple[Prototxt, Ends, NetFacts]:
+    """The file as it was read, what its net ends in, and what is known of it without weights; errors name the file."""
     shape = None if settings.input_shape is None else checked_shape(settings.input_shape)
-    about: dict[str, Any] = {"name": settings.name, "preprocessing": settings.preprocessing}
     if settings.engine == "caffe":
         for_caffe = planned(prototxt, shape)
-        return for_caffe.file, for_caffe.resolved.facts(**about)
-    file = read_file(prototxt, shape)
+        file, net = for_caffe.file, for_caffe.resolved
+    else:
+        file = read_file(prototxt, shape)
+        with named(prototxt):
+            net = resolve(file.spec)
     with named(prototxt):
-        return file, resolve(file.spec).facts(**about)
+        ends = find_ends(net, settings.output, settings.output_is)
+        _, facts = finished(net, ends, name=settings.name, preprocessing=settings.preprocessing)
+    return file, ends, facts
 
 
 def _images(facts: NetFacts) -> str:

@@ -35,8 +35,12 @@ class Planned:
     built: Callable[[], Built]
 
 
-def planned(prototxt: PathLike, input_shape: Sequence[int] | None = None, gpu: int | None = None) -> Planned:
+def planned(
+    prototxt: PathLike, input_shape: Sequence[int] | None = None, gpu: int | None = None, added: Sequence[Layer] = ()
+) -> Planned:
     """Read a prototxt with the fields and layers that Caffe knows; it is not asked for those that are known here.
+
+    What is built has ``added`` layers behind it.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def planned(prototxt: PathLike, input_shape: Sequence[int] | None = None, gpu: i
     @functools.lru_cache(maxsize=None)
     def built() -> Built:
         use(gpu)
-        return build(file.text, str(prototxt))
+        return build(file.text, str(prototxt), added)
 
     foreign = any(layer.type not in TYPES for layer in file.spec.layers)
     net = built().net if foreign else None

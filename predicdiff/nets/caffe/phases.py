@@ -10,8 +10,8 @@ from .schema import v1_types
 #: A layer's type in the words of V2, and its message.
 Typed = Tuple[str, Any]
 
-#: Phase TEST, by number.
-_TEST = 1
+#: Phases by number.
+TRAIN, TEST = 0, 1
 
 
 def layers_of(net: Any) -> list[Typed]:
@@ -44,7 +44,7 @@ def is_included(layer: Any, stages: Sequence[str]) -> bool:
 
 
 def _meets(rule: Any, stages: Sequence[str]) -> bool:
-    wrong_phase = rule.HasField("phase") and rule.phase != _TEST
+    wrong_phase = rule.HasField("phase") and rule.phase != TEST
     wrong_level = rule.min_level > 0 or (rule.HasField("max_level") and rule.max_level < 0)
     wrong_stage = not set(rule.stage) <= set(stages) or set(rule.not_stage) & set(stages)
     return not (wrong_phase or wrong_level or wrong_stage)

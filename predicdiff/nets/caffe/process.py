@@ -13,12 +13,16 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from google.protobuf import text_format
+
 from ...errors import DependencyError, FormatError, LayerError, SettingsError
+from .layer_types import TYPES, meant
+from .records import Layer
 
 #: Builds a net in a process that may end, which is how Caffe says no, then gives it one image and two: tells the blob
 #: that is not twice as long. Of pycaffe the compiled part is enough.
@@ -144,8 +148,10 @@ class Built(NamedTuple):
     alone: str | None
 
 
-def build(text: str, name: str) -> Built:
-    """A `caffe.Net` of a prototxt's text in which gradients reach the input, without weights; ``name`` is for messages.
+def build(text: str, name: str, added: Sequence[Layer] = ()) -> Built:
+    """A `caffe.Net` of a prototxt's text in which gradients reach the input, without weights.
+
+    ``name`` is for messages; ``added`` layers are put behind it.
 
     Raises
     ------
@@ -155,7 +161,11 @@ def build(text: str, name: str) -> Built:
         If Caffe can't build the net, in its own words.
     """
     caffe = import_caffe()
-    text = _with_gradients(text, name)
+    net = _read(text, name)
+    _check_types(net.layer, name)
+    _put_behind(net, added)
+    net.force_backward = True
+    text = text_format.MessageToString(net)
     with text_file(text) as path:
         trial = _tried(text)
         if trial.objection is not None:
@@ -191,20 +201,35 @@ def text_file(text: str) -> Iterator[str]:
         yield str(path)
 
 
-def _with_gradients(text: str, name: str) -> str:
-    """The text with ``force_backward`` set."""
-    from google.protobuf import text_format
-
-    message = empty_net()
+def _read(text: str, name: str) -> Any:
+    """The NetParameter that a text is to this Caffe."""
     try:
-        text_format.Merge(text, message)
+        return text_format.Parse(text, empty_net())
     except text_format.ParseError as error:
         raise FormatError(
             f"{name}: this Caffe can't read it ({error}): want a prototxt for it, or --engine torch."
         ) from None
-    message.force_backward = True
-    with_gradients: str = text_format.MessageToString(message)
-    return with_gradients
+
+
+def _check_types(layers: Sequence[Any], name: str) -> None:
+    """Refuse what this Caffe would end the process for, naming all of its types: a type that is none of them."""
+    types = list(import_caffe().layer_type_list())
+    for layer in layers:
+        if layer.type not in types:
+            what = f"{name}: layer {layer.name!r} is of type {layer.type!r}, which this Caffe has not"
+            if layer.type in TYPES:
+                raise LayerError(f"{what}: want one that has, or --engine torch.")
+            raise LayerError(f"{what}, nor is it known to --engine torch.{meant(layer.type, types)}")
+
+
+def _put_behind(net: Any, layers: Sequence[Layer]) -> None:
+    """Add layers without parameters at the end of a NetParameter."""
+    for layer in layers:
+        old = len(net.layers) > 0  # Caffe's V1, which names types otherwise
+        entry = net.layers.add() if old else net.layer.add()
+        entry.name, entry.type = layer.name, entry.LayerType.Value(layer.type.upper()) if old else layer.type
+        entry.bottom.extend(layer.bottoms)
+        entry.top.extend(layer.tops)
 
 
 class Trial(NamedTuple):
@@ -247,6 +272,7 @@ def _apart(script: str, text: str, *arguments: str) -> tuple[int, list[str], str
             capture_output=True,
             check=False,
         )
-    fatal = re.search(r"^F.*?\] (.*)$", ended.stderr.decode(errors="replace"), re.MULTILINE)
+    wrote = ended.stderr.decode(errors="replace")
+    fatal = re.search(r"^(?:F.*?\] |(?=\w*Error: ))(.*)$", wrote, re.MULTILINE)  # Caffe's last line, or Python's
     words = fatal.group(1).strip() if fatal else f"its process ended with status {ended.returncode}."
     return ended.returncode, ended.stdout.decode(errors="replace").splitlines(), words

@@ -6,7 +6,7 @@ V1 layers and their types, ``input_dim``, ``input_shape``. Of a net in training 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
@@ -18,6 +18,7 @@ from ...errors import FormatError, LayerError
 from .caffemodel import PathLike, opened
 from .deploy import Deploy, deploy
 from .inputs import INPUT, inputs_of
+from .mending import mended
 from .mistakes import explained
 from .records import Layer, NetSpec
 from .schema import message_class
@@ -127,22 +128,15 @@ def _read(path: PathLike) -> str:
 
 
 def _parse(text: str, other: Callable[[], Any] | None = None) -> Any:
-    net = message_class("NetParameter")()
+    for message in (message_class("NetParameter"), other):
+        if message is not None:
+            with suppress(text_format.ParseError):
+                return text_format.Parse(text, message())
+    net, text = message_class("NetParameter")(), mended(text)
     try:
         return text_format.Parse(text, net)
     except text_format.ParseError as error:
-        of_other = None if other is None else _parsed(text, other())
-        if of_other is None:
-            raise explained(error, net, text) from None
-        return of_other
-
-
-def _parsed(text: str, net: Any) -> Any | None:
-    """The net in another Caffe's words, None if they are not its either."""
-    try:
-        return text_format.Parse(text, net)
-    except text_format.ParseError:
-        return None
+        raise explained(error, net, text) from None
 
 
 def _text(message: Any, spec: NetSpec, layers: Sequence[Any]) -> str:
@@ -173,7 +167,8 @@ def _record(kind: str, layer: Any) -> Layer:
     if not kind:
         raise LayerError(f"layer {layer.name!r} has no type.")
     params = {field.name: _plain(field, value) for field, value in layer.ListFields() if field.name.endswith("_param")}
-    return Layer(layer.name, kind, tuple(layer.bottom), tuple(layer.top), params)
+    shared = tuple(param if isinstance(param, str) else param.name for param in layer.param)
+    return Layer(layer.name, kind, tuple(layer.bottom), tuple(layer.top), params, shared if any(shared) else ())
 
 
 def _plain(field: Any, value: Any) -> Any:

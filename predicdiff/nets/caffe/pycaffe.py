@@ -16,8 +16,10 @@ from ...units import as_map, lookup, read
 from ...windows import SidesLike, paste
 from ..arrays import hash_of
 from ..base import BlobNet
+from ..labels import Labels
 from ..preprocessing import Preprocessing
 from .foreign import planned
+from .heads import Ends, finished
 from .process import check_passes, choose_gpu, import_caffe, text_file, use
 from .resolved import ResolvedNet, check_weights, definition
 
@@ -38,7 +40,8 @@ class CaffeNet(BlobNet):
         Without one, pixels are inputs.
     name : str, optional
         By default the prototxt's.
-    labels : sequence of str, optional
+    labels : sequence of str, or several, or {blob: sequence of str}, optional
+        As for `labels.labelled`.
     training_instances : int, optional
         By default 1,281,167.
     device : {"cpu", "cuda", "cuda:N"}, optional
@@ -47,6 +50,8 @@ class CaffeNet(BlobNet):
         As for `prototxt.parse_file`.
     source : str
         Name of the weights' file, for messages.
+    ends : Ends, optional
+        What the net ends in, as `heads.find_ends` finds it; by default what its own layers say.
 
     Raises
     ------
@@ -72,22 +77,21 @@ class CaffeNet(BlobNet):
         *,
         preprocessing: Preprocessing | None = None,
         name: str | None = None,
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         training_instances: int | None = None,
         device: str | None = None,
         input_shape: Sequence[int] | None = None,
         source: str = "the weights",
+        ends: Ends | None = None,
     ) -> None:
         import_caffe()
         self._gpu = choose_gpu(device)
-        plan = planned(prototxt, input_shape, self._gpu)
-        self._prototxt, self._resolved, self._foreign = plan.file.text, plan.resolved, plan.foreign
+        plan = planned(prototxt, input_shape, self._gpu, added=() if ends is None else ends.added)
+        self._prototxt, self._foreign, self._ends = plan.file.text, plan.foreign, ends
+        about = {"preprocessing": preprocessing, "labels": labels, "training_instances": training_instances}
+        self._resolved, facts = finished(plan.resolved, ends, name=name, **about)
         _check_in_place(self._resolved)
-        super().__init__(
-            self._resolved.facts(
-                name=name, preprocessing=preprocessing, labels=labels, training_instances=training_instances
-            )
-        )
+        super().__init__(facts)
         arrays = check_weights(self._resolved, weights, source=source)
         self._net, self._text, why_alone = plan.built()
         if self._foreign:
@@ -131,7 +135,13 @@ class CaffeNet(BlobNet):
             }
 
     def _parts(self) -> dict[str, Any]:
-        return {"prototxt": self._prototxt, "weights": self.weights, "device": self.device, **self._about()}
+        return {
+            "prototxt": self._prototxt,
+            "weights": self.weights,
+            "device": self.device,
+            "ends": self._ends,
+            **self._about(),
+        }
 
     @classmethod
     def _of(cls, **parts: Any) -> CaffeNet:

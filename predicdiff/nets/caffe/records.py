@@ -14,7 +14,8 @@ class Layer:
     """One layer as the prototxt has it, in the words of Caffe's current format.
 
     ``params`` holds the fields that are there, and no others, e.g. ``{"convolution_param": {"num_output": 96,
-    "kernel_size": [11]}}``: repeated ones as lists, enums by name, numbers as they are written.
+    "kernel_size": [11]}}``: repeated ones as lists, enums by name, numbers as they are written. ``shared`` are the
+    names that its weights have, empty for one without: weights of one name are the same in all layers.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Layer:
     bottoms: tuple[str, ...]
     tops: tuple[str, ...]
     params: Mapping[str, Any]
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import hashlib
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from ...errors import LayerError, WeightsError
 from ...units import lookup
 from ..engine.geometry import Shape
 from ..engine.order import Move, downstream, freed, needed
-from ..facts import NetFacts
 from .layer_types import LayerType, Shapes, shapes, type_of
 from .records import MOST_ELEMENTS, Layer, NetSpec
 
@@ -71,6 +70,8 @@ class ResolvedNet:
     values : {blob: number of its last value}
         In the order in which blobs first appear, inputs first.
     inputs : tuple of str
+    added : int
+        How many of the last steps were put behind the net, which does not have them itself.
     """
 
     name: str
@@ -78,6 +79,7 @@ class ResolvedNet:
     sizes: tuple[Shape, ...]
     values: Mapping[str, int]
     inputs: tuple[str, ...]
+    added: int = 0
 
     @property
     def learnt(self) -> list[str]:
@@ -101,30 +103,6 @@ class ResolvedNet:
             )
         channels, height, width = shapes_of_inputs[0]
         return channels, height, width
-
-    @property
-    def output(self) -> str | None:
-        """The blob of probabilities: the top of the last Softmax."""
-        last = self._last_of_probabilities
-        return None if last is None else last.layer.tops[0]
-
-    @property
-    def scores(self) -> str | None:
-        """The blob that the last Softmax reads; None where it is overwritten and can no longer be had."""
-        last = self._last_of_probabilities
-        if last is None:
-            return None
-        bottom = last.layer.bottoms[0]
-        return bottom if self.values[bottom] == last.reads[0] else None
-
-    def facts(self, *, name: str | None, **about: Any) -> NetFacts:
-        """What is known of the net before it is run, with what else `NetFacts` takes; ``name`` by default its own."""
-        return NetFacts(name or self.name, self.input_shape, self.blobs, self.scores, self.output, **about)
-
-    @property
-    def _last_of_probabilities(self) -> Step | None:
-        steps = [step for step in self.steps if step.type.probabilities]
-        return steps[-1] if steps else None
 
     def steps_to(self, blob: str) -> list[tuple[Step, list[int]]]:
         """The steps that a blob needs, in order, each with the values that nothing after it needs."""
@@ -175,20 +153,29 @@ def resolve(spec: NetSpec, kind_of: Callable[[Layer], LayerType] = type_of) -> R
             raise LayerError(f"input {name!r} has the shape {tuple(shape)}, want 1 to 2^31 - 1 elements.")
         values[name] = len(sizes)
         sizes.append(tuple(shape))
-    steps = []
-    for layer in spec.layers:
-        reads = _reads(layer, values)
-        bottoms = tuple(sizes[value] for value in reads)
-        kind = kind_of(layer)
-        layer_shapes = shapes(layer, bottoms, kind)
-        for i, (top, shape) in enumerate(zip(layer.tops, layer_shapes.tops)):
-            _check_top(layer, i, top, shape, values, bottoms)
-        writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
-        steps.append(Step(layer, kind, reads, writes, bottoms, layer_shapes))
-        sizes.extend(layer_shapes.tops)
-        values.update(zip(layer.tops, writes))
+    steps = [_step(layer, kind_of(layer), values, sizes) for layer in spec.layers]
     _check_names(steps)
     return ResolvedNet(spec.name, tuple(steps), tuple(sizes), values, tuple(spec.inputs))
+
+
+def followed(net: ResolvedNet, added: Sequence[Layer]) -> ResolvedNet:
+    """The net with layers put behind it, which it does not have itself."""
+    values, sizes = dict(net.values), list(net.sizes)
+    steps = (*net.steps, *[_step(layer, type_of(layer), values, sizes) for layer in added])
+    return replace(net, steps=steps, sizes=tuple(sizes), values=values, added=len(added))
+
+
+def _step(layer: Layer, kind: LayerType, values: dict[str, int], sizes: list[Shape]) -> Step:
+    """A layer behind those so far, whose tops are put among the values and their sizes."""
+    reads = _reads(layer, values)
+    bottoms = tuple(sizes[value] for value in reads)
+    layer_shapes = shapes(layer, bottoms, kind)
+    for i, (top, shape) in enumerate(zip(layer.tops, layer_shapes.tops)):
+        _check_top(layer, i, top, shape, values, bottoms)
+    writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
+    sizes.extend(layer_shapes.tops)
+    values.update(zip(layer.tops, writes))
+    return Step(layer, kind, reads, writes, bottoms, layer_shapes)
 
 
 def _reads(layer: Layer, values: Mapping[str, int]) -> tuple[int, ...]:
@@ -231,8 +218,12 @@ def _check_names(steps: Sequence[Step]) -> None:
 
 
 def definition(net: ResolvedNet) -> str:
-    """SHA-1 of a net's inputs, layers and their settings: what tells nets apart, whatever runs them."""
-    steps = net.steps
+    """SHA-1 of a net's inputs, layers and their settings: what tells nets apart, whatever runs them.
+
+    A softmax that was put behind the net makes no other of it; a sigmoid, whose blob may have the same name, does.
+    """
+    own = len(net.steps) - net.added
+    steps = [step for i, step in enumerate(net.steps) if i < own or step.type.holds == "sigmoid"]
     records = [(s.layer.name, s.layer.type, s.layer.bottoms, s.layer.tops, s.shapes.settings) for s in steps]
     inputs = {name: net.sizes[net.values[name]] for name in net.inputs}
     text = json.dumps([inputs, records], sort_keys=True, default=dict)
@@ -262,7 +253,27 @@ def check_weights(
     WeightsError
         If a layer has no weights, or they have other shapes.
     """
-    return {step.layer.name: _layer_weights(step, weights, source) for step in net.steps if step.shapes.weights}
+    steps = [step for step in net.steps if step.shapes.weights]
+    whole = _shared(steps, weights)
+    return {step.layer.name: _layer_weights(step, whole, source) for step in steps}
+
+
+def _shared(steps: Sequence[Step], weights: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Sequence[np.ndarray]]:
+    """The weights, and where a layer lacks one of its own, that of the first layer that shares it."""
+    whole: dict[str, Sequence[np.ndarray]] = dict(weights)
+    owned: dict[str, np.ndarray] = {}
+    for step in steps:
+        names = step.layer.shared[: len(step.shapes.weights)]
+        blobs = list(weights.get(step.layer.name, ()))
+        blobs += [np.empty(0, np.float32)] * (len(names) - len(blobs))
+        for index, name in enumerate(names):
+            if name and np.size(blobs[index]):
+                owned.setdefault(name, blobs[index])
+            elif name:
+                blobs[index] = owned.get(name, blobs[index])
+        if any(names) and any(map(np.size, blobs)):
+            whole[step.layer.name] = blobs
+    return whole
 
 
 def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], source: str) -> tuple[np.ndarray, ...]:

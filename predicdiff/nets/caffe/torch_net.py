@@ -14,8 +14,10 @@ from ...units import lookup
 from ..engine.device import Device, choose_device, memory_errors
 from ..engine.graph import Graph
 from ..engine.torch_base import TorchNet
+from ..labels import Labels
 from ..preprocessing import Preprocessing
 from .graph import caffe_graph
+from .heads import Ends, finished
 from .records import NetSpec
 from .resolved import check_weights, definition, resolve
 from .torch_layers import LAYERS, TorchLayer
@@ -36,13 +38,16 @@ class CaffeTorchNet(TorchNet):
         Without one, pixels are inputs.
     name : str, optional
         By default the spec's.
-    labels : sequence of str, optional
+    labels : sequence of str, or several, or {blob: sequence of str}, optional
+        As for `labels.labelled`.
     training_instances : int, optional
         By default 1,281,167.
     device : str, optional
         By default a GPU if there is one.
     source : str
         Name of the weights' file, for messages.
+    ends : Ends, optional
+        What the net ends in, as `heads.find_ends` finds it; by default what its own layers say.
 
     Raises
     ------
@@ -59,16 +64,15 @@ class CaffeTorchNet(TorchNet):
         *,
         preprocessing: Preprocessing | None = None,
         name: str | None = None,
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         training_instances: int | None = None,
         device: Device = None,
         source: str = "the weights",
+        ends: Ends | None = None,
     ) -> None:
-        self._spec = spec
-        self._resolved = resolve(spec)
-        facts = self._resolved.facts(
-            name=name, preprocessing=preprocessing, labels=labels, training_instances=training_instances
-        )
+        self._spec, self._ends = spec, ends
+        about = {"preprocessing": preprocessing, "labels": labels, "training_instances": training_instances}
+        self._resolved, facts = finished(resolve(spec), ends, name=name, **about)
         super().__init__(facts, choose_device(device))
         # On the CPU channels last: 1.2 times as fast as NCHW for AlexNet, 2 times for GoogLeNet and SqueezeNet (batch
         # 16, two cores), whose pooling it vectorises. On a GPU it is half precision that gains by it, so NCHW there.
@@ -123,7 +127,13 @@ class CaffeTorchNet(TorchNet):
         return self._resolved.learnt
 
     def _parts(self) -> dict[str, Any]:
-        return {"spec": self._spec, "weights": self.weights, "device": str(self.device), **self._about()}
+        return {
+            "spec": self._spec,
+            "weights": self.weights,
+            "device": str(self.device),
+            "ends": self._ends,
+            **self._about(),
+        }
 
     @property
     def weights(self) -> dict[str, list[np.ndarray]]:

@@ -17,7 +17,7 @@ from .phases import Typed
 _OLD_PLACES = ("data_param", "image_data_param", "window_data_param")
 
 #: Data layers that hand on what they read, and know nothing of images.
-_NO_IMAGES = ("HDF5Data", ANYTHING)
+_NO_IMAGES = ("HDF5Data", "DummyData", ANYTHING)
 
 
 @dataclass(frozen=True)
@@ -28,24 +28,27 @@ class TrainingImages:
     ----------
     layer, kind : str
         The layer's name and type.
-    shape : (C, H, W) or None
+    shape : tuple of int, or None
         Of the layer's first top, without the batch axis; None where the layer does not say it.
     size : (height, width) or None
         What images are resized to before they are cropped, where that is known.
     mean : (C,) or (C, h, w) array, or None
     mean_file : str or None
-        The file that it names and that is not there.
+        Where the mean was read from.
+    missing : str or None
+        The mean's file, if it is not there.
     scale : float
     told : bool
-        Whether the layer could have said what is done to images.
+        Whether all is known of what the layer does to images.
     """
 
     layer: str
     kind: str
-    shape: tuple[int, int, int] | None
+    shape: tuple[int, ...] | None
     size: tuple[int, int] | None
     mean: np.ndarray | None
     mean_file: str | None
+    missing: str | None
     scale: float
     told: bool
 
@@ -76,12 +79,13 @@ def training_images(source: Typed, folder: Path) -> TrainingImages:
     return TrainingImages(
         layer.name,
         kind,
-        shape=_of_memory(layer) or (None if sides is None else (channels, *sides)),
+        shape=_own_shape(layer) or (None if sides is None else (channels, *sides)),
         size=size,
         mean=mean if mean.size else None,
-        mean_file=missing,
+        mean_file=None if path is None else str(path),
+        missing=missing,
         scale=1.0 if said("scale") is None else float(np.format_float_scientific(np.float32(said("scale")))),
-        told=kind not in _NO_IMAGES,
+        told=missing is None and kind not in _NO_IMAGES,
     )
 
 
@@ -89,9 +93,15 @@ def _given(message: Any) -> set[str]:
     return {field.name for field, _ in message.ListFields()}
 
 
-def _of_memory(layer: Any) -> tuple[int, int, int] | None:
-    given = layer.memory_data_param
-    return (given.channels, given.height, given.width) if layer.HasField("memory_data_param") else None
+def _own_shape(layer: Any) -> tuple[int, ...] | None:
+    """The shape of what a layer hands on that reads no files."""
+    if layer.HasField("memory_data_param"):
+        given = layer.memory_data_param
+        return given.channels, given.height, given.width
+    made = layer.dummy_data_param
+    if made.shape:
+        return tuple(made.shape[0].dim)[1:]
+    return (made.channels[0], made.height[0], made.width[0]) if made.channels and made.height and made.width else None
 
 
 def _found(name: str | None, folder: Path) -> tuple[Path | None, str | None]:

@@ -56,32 +56,34 @@ def caffe_preprocessing(
         If the mean's file or the prototxt cannot be read.
     """
     images = None if prototxt is None else read_training_images(prototxt)
-    values = None if mean is None else _values(mean)
+    values, file = (None, None) if mean is None else _values(mean)
     if images is not None:
         scale = images.scale if scale is None else scale
         image_size = images.size if image_size is None else image_size
-        values = images.mean if mean is None else values
+        values, file = (images.mean, images.mean_file) if mean is None else (values, file)
     scale = 1.0 if scale is None else scale
     for name, value in (("raw scale", raw_scale), ("scale", scale)):
         if not math.isfinite(value) or value == 0:
             raise SettingsError(f"{name} = {value}: want a finite number other than 0.")
-    if values is None and (images is None or images.mean_file or not images.told):
+    if values is None and (images is None or not images.told):
         lost = "no mean was given, but nearly all of Caffe's nets were trained on images less their mean"
-        if images is not None and images.mean_file:
-            lost = f"the mean of {prototxt}, {images.mean_file}, is not there"
+        if images is not None and images.missing:
+            lost = f"the mean of {prototxt}, {images.missing}, is not there"
         warn(
             f"{lost}. Give the mean's file or its values (--mean FILE or --mean b,g,r); --mean 0,0,0 if there is none.",
             InputWarning,
         )
-    return Preprocessing(View(view, CAFFES if image_size is None else image_size), channels, values, raw_scale, scale)
+    size = CAFFES if image_size is None else image_size
+    return Preprocessing(View(view, size), channels, values, raw_scale, scale, mean_file=file)
 
 
-def _values(mean: Mean) -> np.ndarray:
+def _values(mean: Mean) -> tuple[np.ndarray, str | None]:
+    """A mean, and the file that it was read from, if it was."""
     if isinstance(mean, Path) or (isinstance(mean, str) and Path(mean).is_file()):
         values = read_mean(mean)
         if not np.isfinite(values).all():
             raise FormatError(f"{mean}: holds NaN or infinity, want a mean of finite numbers.")
-        return values
+        return values, str(mean)
     if isinstance(mean, str):
         mean = _numbers(mean)
     try:
@@ -91,7 +93,7 @@ def _values(mean: Mean) -> np.ndarray:
     if not np.isfinite(values).all():
         raise SettingsError("the mean holds NaN or infinity: want finite numbers, (C,) or an image (C, h, w).")
     try:
-        return as_mean(values)
+        return as_mean(values), None
     except FormatError as error:
         raise SettingsError(f"the mean's {error}") from None
 

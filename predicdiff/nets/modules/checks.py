@@ -116,14 +116,14 @@ def _check_values(returned: Tensor, name: str, output: str) -> None:
     if output == "probabilities" and (low < -1e-4 or high > 1 + 1e-4):
         raise SettingsError(
             f"{name} returns values from {low:.4g} to {high:.4g}, which are no probabilities: "
-            'want output="logits", "sigmoid" or "activation".'
+            'want output_is="logits", "sigmoid" or "activation".'
         )
     if output == "logits" and returned.shape[1] == 1:
-        raise SettingsError(f'{name} returns one logit, whose softmax is always 1: want output="sigmoid".')
+        raise SettingsError(f'{name} returns one logit, whose softmax is always 1: want output_is="sigmoid".')
     sums = returned.sum(1)
     if output == "logits" and low >= 0 and torch.allclose(sums, torch.ones_like(sums), atol=1e-5):
         warn(
             f"{name} returns numbers that add up to 1, as if a softmax had been applied already: "
-            'if so, want output="probabilities".',
+            'if so, want output_is="probabilities".',
             InputWarning,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, cast
 
 from ...errors import SettingsError
-from ...protocols import Net
+from ...protocols import OUTPUT_KINDS, Net
 from ..doors import Door, NetSettings
 
 
@@ -27,10 +27,18 @@ def load(module: Any, settings: NetSettings) -> Net:
     if settings.input_shape is None:
         raise SettingsError("a module does not say what it takes: give input_shape=(channels, height, width).")
     shape = cast("tuple[int, int, int]", settings.input_shape)  # ModuleNet looks at it
-    net = ModuleNet(module, input_shape=shape, output=settings.output, **settings.of_any_net)
+    net = ModuleNet(module, input_shape=shape, output=_kind(settings), **settings.of_any_net)
     if settings.preprocessing is not None:
         settings.preprocessing.check_mean_image(net.input_shape)
     return net
+
+
+def _kind(settings: NetSettings) -> str:
+    """What a module returns, which of modules ``output`` says too."""
+    said = [kind for kind in (settings.output, settings.output_is) if kind is not None]
+    if len(set(said)) > 1:
+        raise SettingsError(f"output={said[0]!r} and output_is={said[1]!r} both say what a module returns: want one.")
+    return said[0] if said else OUTPUT_KINDS[0]
 
 
 def refuse_caffe(engine: str, name: str) -> None:

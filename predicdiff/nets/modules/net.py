@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ... import consistency
 from ...errors import BlobError, InputWarning, SettingsError, warn
+from ...protocols import Head
 from ...units import lookup
 from ...windows import SidesLike
 from ..arrays import checked_shape
@@ -106,7 +107,7 @@ class ModuleNet(TorchNet):
             self.outcomes = 2
         facts = NetFacts(
             name=name, input_shape=shape, blobs=self._ending.blobs(self._seen.shapes, own),
-            scores=self._ending.scores, output=self._ending.prob,
+            heads=[Head(self._ending.scores, self._ending.prob)],
             preprocessing=preprocessing, labels=labels, training_instances=training_instances,
         )  # fmt: skip
         super().__init__(facts, place)

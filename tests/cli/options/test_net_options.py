@@ -87,10 +87,10 @@ def test_a_net_in_training_says_what_is_done_to_images_where_no_option_does(data
 def test_labels_come_from_a_file(tiny, tmp_path):
     labels = tmp_path / "words.txt"
     labels.write_text("cat\ndog\ncow\nhen\npig\n")
-    assert tiny(labels=labels).labels == ["cat", "dog", "cow", "hen", "pig"]
+    assert tiny(labels=(labels,)).labels == ["cat", "dog", "cow", "hen", "pig"]
     labels.write_text("cat\ndog\n")
     with pytest.raises(SettingsError, match="5 classes, but 2 labels"):
-        tiny(labels=labels)
+        tiny(labels=(labels,))
 
 
 def test_a_net_without_a_mean_is_warned_of(tiny):

@@ -31,6 +31,7 @@ layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" include { phase:
 """
 FC = 'layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc" inner_product_param { num_output: 3 } }'
 SIDE = FC.replace('"fc"', '"side"')
+NORM = 'layer { name: "norm" type: "BatchNorm" bottom: "conv" top: "conv" batch_norm_param { eps: 0.001 } }'
 PROB = 'layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }'
 
 
@@ -74,6 +75,8 @@ LOSS = end("SoftmaxWithLoss", name="loss")
          + end("SoftmaxWithLoss", "side age", "loss1") + end("SoftmaxWithLoss", "fc sex", "loss2"),
          SIDE + FC + PROB.replace('"fc"', '"side"').replace('"prob"', '"side_prob"')
          + PROB.replace('"prob"', '"fc_prob"')),
+        # statistics of the batch, of which a net in use has none
+        (NORM.replace("}", "use_global_stats: false }", 1) + FC + LOSS, NORM + FC + PROB),
         # the name is taken
         (FC.replace('"fc"', '"prob"') + end("SoftmaxWithLoss", "prob label", "loss"),
          FC.replace('"fc"', '"prob"') + PROB.replace('"prob"', '"loss"').replace('"fc"', '"prob"')),
@@ -132,6 +135,8 @@ def test_the_old_format() -> None:
         ('"ImageData" image_data_param { new_height: 7 new_width: 9 is_color: false }', (1, 7, 9)),
         ('"WindowData" window_data_param { crop_size: 5 }', (3, 5, 5)),
         ('"Data" transform_param { crop_size: 5 force_gray: true }', (1, 5, 5)),
+        ('"DummyData" dummy_data_param { shape { dim: 1 dim: 2 dim: 5 dim: 6 } shape { dim: 1 } }', (2, 5, 6)),
+        ('"DummyData" dummy_data_param { num: 1 channels: 2 height: 5 width: 6 }', (2, 5, 6)),
         ('"MemoryData" memory_data_param { channels: 2 height: 5 width: 6 }', (2, 5, 6)),
         ('"Data" include { stage: "train" } transform_param { crop_size: 5 }', (3, 5, 5)),
         ('"Data" include { phase: TRAIN } transform_param { crop_size: 5 }', (3, 5, 5)),
@@ -181,6 +186,49 @@ def test_a_mean_file_beside_the_prototxt(tmp_path: Path) -> None:
     images = read_training_images(tmp_path / "train_val.prototxt")
     assert images is not None
     assert images.shape == (1, 9, 10)
+
+
+def test_fields_of_a_fork_in_layers_that_go() -> None:
+    """What a fork says of its data and its losses changes nothing of the net; of another layer it is refused."""
+    fork = 'layer { name: "x{" type: "NormFace" bottom: "fc" more_param { y: "}" } include { phase: TRAIN } } # {'
+    data = DATA.replace("scale: 0.5", "scale: 0.5 resize_param < prob: 1 > # } {\n")
+    loss = end("FocalLoss", "fc label", "focal", "focal_loss_param { gamma: 2 }")
+    made = parse_prototxt(f"{data} {CONV} {FC} {fork}\n{LOSS} {loss}", "net")
+    assert made == parse_prototxt(INPUT + CONV + FC + PROB, "net")
+    with pytest.raises(FormatError, match=r'^net: line 9, .* "ConvolutionParameter" has no field named "odd"'):
+        parse_prototxt(data + CONV.replace("num_output", "odd: 1 num_output") + FC + LOSS, "net")
+
+
+def head(number: int, below: str) -> str:
+    """A head of GoogLeNet's, as it stands in training: on the side of ``below``, with its loss and two accuracies."""
+    name = f"loss{number}"
+    conv = "convolution_param { num_output: 128 kernel_size: 1 }"
+    return (
+        f'layer {{ name: "{name}/ave_pool" type: "Pooling" bottom: "{below}" top: "{name}/ave_pool" '
+        "pooling_param { pool: AVE kernel_size: 5 stride: 3 } }"
+        f'layer {{ name: "{name}/conv" type: "Convolution" bottom: "{name}/ave_pool" top: "{name}/conv" {conv} }}'
+        f'layer {{ name: "{name}/relu_conv" type: "ReLU" bottom: "{name}/conv" top: "{name}/conv" }}'
+        f'layer {{ name: "{name}/classifier" type: "InnerProduct" bottom: "{name}/conv" top: "{name}/classifier" '
+        "inner_product_param { num_output: 1000 } }"
+    ) + losses(number)
+
+
+def losses(number: int) -> str:
+    name = f"loss{number}"
+    judges = ("SoftmaxWithLoss", "loss", "loss_weight: 0.3"), ("Accuracy", "top-1", ""), ("Accuracy", "top-5", "")
+    return "".join(end(kind, f"{name}/classifier label", f"{name}/{top}", more) for kind, top, more in judges)
+
+
+def test_googlenets_heads_on_the_side(models: Path) -> None:
+    deploy = (models / "googlenet.prototxt").read_text()
+    text = DATA.replace("crop_size: 8", "crop_size: 224") + deploy[deploy.index('layer {\n  name: "conv1/7x7_s2"') :]
+    for number, below in ((1, "inception_4a/output"), (2, "inception_4d/output")):
+        where = text.index("layer {", text.index(f'top: "{below}"'))
+        text = text[:where] + head(number, below) + text[where:]
+    text = text[: text.rindex("layer {")] + losses(3)
+    made = parse_file(text, "train_val")
+    assert made.spec.layers == parse_prototxt(deploy, "deploy").layers
+    assert made.done.endswith("left out: loss1/ave_pool, loss1/conv, loss1/relu_conv, loss1/classifier and 12 more")
 
 
 @needed

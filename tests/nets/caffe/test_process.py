@@ -61,8 +61,26 @@ def test_what_caffe_would_end_the_process_for() -> None:
     text = DATA + ' layer { name: "a" type: "ReLU" bottom: "other" top: "a" }'
     with pytest.raises(LayerError, match=r"Caffe can't build .*net.prototxt: Unknown bottom blob 'other'"):
         build(text, "net.prototxt")
-    with pytest.raises(LayerError, match="Unknown layer type: Odd"):
-        build(DATA + ' layer { name: "a" type: "Odd" bottom: "data" top: "a" }', "net.prototxt")
+    python = DATA + ' layer { name: "a" type: "Python" bottom: "data" top: "a" python_param { module: "nowhere" } }'
+    with pytest.raises(LayerError, match=r"Caffe can't build net.prototxt: ModuleNotFoundError: .*'nowhere'"):
+        build(python, "net.prototxt")
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("Odd", ", nor is it known to --engine torch.$"),
+        ("Relu", r", nor is it known to --engine torch. Do you mean ReLU or"),
+        ("ReLU6", ": want one that has, or --engine torch."),
+    ],
+)
+def test_a_type_that_this_caffe_has_not(kind: str, what: str) -> None:
+    pytest.importorskip("caffe")
+    text = DATA + f' layer {{ name: "a" type: "{kind}" bottom: "data" top: "a" }}'
+    with pytest.raises(
+        LayerError, match=f"net.prototxt: layer 'a' is of type '{kind}', which this Caffe has not{what}"
+    ):
+        build(text, "net.prototxt")
 
 
 def test_a_field_that_this_caffe_does_not_know() -> None:

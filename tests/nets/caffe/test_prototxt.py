@@ -75,6 +75,22 @@ def test_v1_and_v2_read_the_same() -> None:
     assert old == new == Layer("p", "Pooling", ("data",), ("p",), {"pooling_param": {"pool": "AVE", "kernel_size": 2}})
 
 
+@pytest.mark.parametrize("kind", ["layer", "layers"])
+def test_a_type_in_quotes_means_the_new_format(kind: str) -> None:
+    text = f"{kind} {{ name: 'a' type: 'TanH' bottom: 'data' }} layers {{ name: 'b' type: 'Softmax' bottom: 'a' }}"
+    assert parse_prototxt(INPUT + text, "net") == parse_prototxt(INPUT + text.replace("layers", "layer"), "net")
+
+
+@pytest.mark.parametrize(
+    ("params", "names"),
+    [("param { name: 'w' } param { lr_mult: 1 }", ("w", "")), ("param { lr_mult: 1 }", ()), ("", ())],
+)
+def test_names_of_weights_that_layers_share(params: str, names: tuple[str, ...]) -> None:
+    assert layer_of(f"layer {{ type: 'PReLU' {params} }}").shared == names
+    old = params.replace("{ name: 'w' }", ": 'w'").replace("{ lr_mult: 1 }", ": ''")
+    assert layer_of(f"layers {{ type: RELU {old} }}").shared == names
+
+
 def test_only_the_fields_that_are_there() -> None:
     assert layer_of('layer { name: "r" type: "ReLU" }').params == {}
     assert layer_of('layer { name: "r" type: "ReLU" relu_param { } }').params == {"relu_param": {}}
@@ -250,7 +266,7 @@ def test_inputs_that_are_none(text: str, message: str) -> None:
         ("net: 'a/train_val.prototxt'", "is a solver's prototxt: want the net's, a/train_val.prototxt, which it names"),
         ("base_lr: 1 train_net: 'a'", "is a solver's prototxt: want the net's, the definition that stands in it"),
         (
-            "layers { name: 'a' type: 'TanH' }",
+            "layers { name: 'a' type: TanH }",
             'line 2, .*`layer { }`, the new .* type: "TanH", .* old one, want type: TANH',
         ),
         ("layer { type: SOFTMAX_LOSS }", 'line 2, .*, want type: "SoftmaxWithLoss", in quotes'),
@@ -293,7 +309,7 @@ def test_what_caffe_refuses_too(text: str, message: str) -> None:
     ],
 )
 def test_layers_of_another_caffe_are_named(text: str, message: str) -> None:
-    refused(INPUT + text, message + ".*, which is not known here. Known types: Input, AbsVal, .*Tile", LayerError)
+    refused(INPUT + text, message + ".*, which is not known here.*Known types: Input, AbsVal, .*Tile", LayerError)
 
 
 def another_caffes_net() -> Any:

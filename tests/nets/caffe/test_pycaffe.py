@@ -164,6 +164,28 @@ def test_memory_is_estimated() -> None:
     assert fixed > each + 4 * sum(array.size for arrays in weights().values() for array in arrays)
 
 
+def test_shared_weights_of_an_hdf5_file_that_caffe_saved(tmp_path: Path) -> None:
+    layers = "".join(
+        f'layer {{ name: "c{i}" type: "Convolution" bottom: "{bottom}" top: "c{i}" param {{ name: "w" }} {bias}'
+        "convolution_param { num_output: 2 kernel_size: 3 pad: 1 } }"
+        for i, bottom, bias in ((1, "data", 'param { name: "b" }'), (2, "c1", 'param { name: "b" }'), (3, "c2", ""))
+    )
+    path = tmp_path / "net.prototxt"
+    path.write_text(f'input: "data" input_shape {{ dim: 1 dim: 2 dim: 4 dim: 5 }} {layers}')
+    saving = caffe.Net(str(path), caffe.TEST)
+    for blobs in saving.params.values():
+        for number, blob in enumerate(blobs):
+            blob.data[...] = draw(blob.data.shape, number)
+    saving.params["c3"][1].data[...] = [5, 6]
+    saving.save_hdf5(str(tmp_path / "w.caffemodel.h5"))
+    x = draw((1, 2, 4, 5))
+    saving.blobs["data"].data[...] = x
+    wanted = saving.forward()["c3"]
+    ask = {"engine": "caffe", "device": "cpu", "output_is": "activation"}
+    loaded = load_net(path, weights=tmp_path / "w.caffemodel.h5", **ask)
+    np.testing.assert_array_equal(loaded.forward(x, ["c3"])["c3"], wanted)
+
+
 def test_an_explanation_says_what_made_it() -> None:
     caffe_net, x = make(engine="caffe"), images(*SHAPE)
     result = explain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,23 +28,6 @@ def test_shapes_and_parameters_of_the_published_nets(name: str, parameters: int,
     assert {blob: shape for blob, shape in resolved.blobs.items() if blob != "data"} == shapes
     assert list(resolved.blobs) == ["data", *shapes]
     assert sum(math.prod(shape) for step in resolved.steps for shape in step.shapes.weights) == parameters
-
-
-def test_scores_and_output(models: Path) -> None:
-    resolved = resolve(read_prototxt(models / "googlenet.prototxt"))
-    assert (resolved.scores, resolved.output, resolved.input_shape) == ("loss3/classifier", "prob", (3, 224, 224))
-
-
-def test_no_softmax_no_output() -> None:
-    resolved = resolve(net(IMAGE, layer("ReLU", "data", "top")))
-    assert (resolved.scores, resolved.output) == (None, None)
-
-
-def test_a_softmax_in_place_leaves_no_scores() -> None:
-    resolved = resolve(
-        net(IMAGE, layer("InnerProduct", "data", "fc", num_output=3), layer("Softmax", "fc", "fc", name="s"))
-    )
-    assert (resolved.scores, resolved.output) == (None, "fc")
 
 
 @pytest.mark.parametrize(
@@ -159,6 +143,24 @@ def test_a_vector_lies_along_any_axis() -> None:
 def test_weights_of_another_net(change: dict[str, list[np.ndarray]], words: str) -> None:
     with pytest.raises(WeightsError, match=words):
         check_weights(resolve(branches()), {**weights_of_branches(), **change}, source="w.caffemodel")
+
+
+def test_weights_that_layers_share_may_be_held_once() -> None:
+    """As in Caffe's HDF5 files: the first layer has them, the others have what is their own."""
+    first, second, third = (
+        replace(layer("Convolution", bottom, top, num_output=4, kernel_size=[1]), shared=shared)
+        for bottom, top, shared in (("data", "a", ("w", "b")), ("a", "b", ("w", "b")), ("b", "c", ("w", "")))
+    )
+    weights, biases = np.arange(16.0).reshape(4, 4, 1, 1), np.arange(8.0).reshape(2, 4)
+    held = {"a": [weights, biases[0]], "c": [np.empty(0), biases[1]]}
+    checked = check_weights(resolve(net(IMAGE, first, second, third)), held)
+    for name, bias in (("a", biases[0]), ("b", biases[0]), ("c", biases[1])):
+        np.testing.assert_array_equal(checked[name][0], weights)
+        np.testing.assert_array_equal(checked[name][1], bias)
+    with pytest.raises(WeightsError, match=r"layer 'c' .* weights of shape \(0,\), \(4,\) in the weights"):
+        check_weights(resolve(net(IMAGE, first, second, replace(third, shared=()))), held)
+    with pytest.raises(WeightsError, match=r"layer 'b' .* has no weights"):
+        check_weights(resolve(net(IMAGE, first, replace(second, shared=()), third)), held)
 
 
 def test_missing_weights_name_the_near_layers() -> None:

@@ -106,6 +106,21 @@ def test_the_tiny_net(ask: list[str], tiny: list[object], both: Both, tmp_path: 
     assert np.abs(torch.relevance).max() > 0.01
 
 
+@pytest.mark.parametrize("kind", ["logits", "sigmoid"])
+def test_a_net_that_ends_in_scores(kind: str, tiny: list[object], both: Both, data: Path, tmp_path: Path) -> None:
+    """In Caffe's V1 format, in which a layer is put behind it too."""
+    whole = (data / "tiny_v1.prototxt").read_text()
+    start = whole.rindex("layers {")
+    assert "SOFTMAX" in whole[start:]
+    (tmp_path / "scores.prototxt").write_text(whole[:start])
+    ask = [tmp_path / "scores.prototxt" if word == data / "tiny_v1.prototxt" else word for word in tiny]
+    fitted = ["--sampler", tmp_path / "fitted.h5", "-S", 6]
+    caffe, torch = both(*ask, *fitted, "--output-is", kind)
+    agree(caffe, torch)
+    assert (torch.targets[0].blob, torch.settings["classes"]) == ("prob", 2 if kind == "sigmoid" else 5)
+    assert np.abs(torch.relevance).max() > 0.01
+
+
 def test_squeezenet_with_its_real_weights(both: Both, shared: Path, models: Path, tmp_path: Path) -> None:
     photograph = skimage.data.chelsea()[20:280, 90:350]
     Image.fromarray(photograph).save(tmp_path / "cat.png")

@@ -6,7 +6,9 @@ type takes one entry here and one of `torch_layers`; nothing else knows types by
 
 from __future__ import annotations
 
+import difflib
 import math
+from typing import Iterable
 
 from ....errors import LayerError
 from ...engine.geometry import Shape
@@ -37,7 +39,7 @@ REFUSED = {
     "RNN": "reads a sequence: want a net that reads images",
 }
 
-__all__ = ["READERS", "TYPES", "LayerType", "Shapes", "shapes", "type_of", "unknown_type"]
+__all__ = ["READERS", "TYPES", "LayerType", "Shapes", "meant", "shapes", "type_of", "unknown_type"]
 
 
 def type_of(layer: Layer) -> LayerType:
@@ -52,10 +54,17 @@ def unknown_type(layer: str, kind: str) -> LayerError:
     if kind in REFUSED:
         return LayerError(f"layer {layer!r} is of type {kind!r}, which {REFUSED[kind]}.")
     known = ", ".join(["Input", *sorted(TYPES)])
-    hint = f"is not known here. Known types: {known}. Or take --engine caffe, if your Caffe has it."
+    hint = f"is not known here.{meant(kind, TYPES)} Known types: {known}. Or take --engine caffe, if your Caffe has it."
     if kind.endswith(READERS + JUDGES):
         hint = "belongs to training: give the net's deploy prototxt instead."
     return LayerError(f"layer {layer!r} is of type {kind!r}, which {hint}")
+
+
+def meant(kind: str, types: Iterable[str]) -> str:
+    """A question after the types whose names are near; empty if none are."""
+    lower = {name.lower(): name for name in types}
+    near = [lower[name] for name in difflib.get_close_matches(kind.lower(), lower)]
+    return f" Do you mean {' or '.join(near)}?" if near else ""
 
 
 def shapes(layer: Layer, bottoms: tuple[Shape, ...], kind: LayerType | None = None) -> Shapes:

@@ -7,7 +7,7 @@ from typing import Sequence
 
 from ...engine.geometry import Shape
 from ..fields import Fields
-from .base import LayerType, Shapes
+from .base import ASIDE, SAME, LayerType, Shapes
 
 
 def concat(fields: Fields) -> Shapes:
@@ -127,10 +127,10 @@ def _list(bottoms: Sequence[Shape]) -> str:
 TYPES = (
     LayerType("Concat", concat),
     LayerType("Crop", crop, inputs=1),
-    LayerType("Flatten", flatten, shares=True),
-    LayerType("Reshape", reshape, shares=True),
-    LayerType("Silence", silence, several_tops=True),
+    LayerType("Flatten", flatten, shares=True, holds=SAME),
+    LayerType("Reshape", reshape, shares=True, holds=SAME),
+    LayerType("Silence", silence, several_tops=True, holds=ASIDE),
     LayerType("Slice", slices, several_tops=True),
-    LayerType("Split", split, several_tops=True, shares=True),
+    LayerType("Split", split, several_tops=True, shares=True, holds=SAME),
     LayerType("Tile", tile),
 )

@@ -8,6 +8,10 @@ from typing import Any, Callable, Mapping, Sequence
 from ...engine.geometry import Shape
 from ..fields import Fields
 
+#: Of a top: it holds what its bottom holds, at other places; the same kind of scores, but no probabilities any more; or
+#: what is looked at beside the net's output, which is its bottom.
+SAME, SCALED, ASIDE = "the same", "the same scaled", "aside"
+
 
 @dataclass(frozen=True)
 class Shapes:
@@ -39,8 +43,9 @@ class LayerType:
         Whether its weights were counted, not learnt.
     shares : bool
         Whether its tops may share its bottom's memory.
-    probabilities : bool
-        Whether its top holds the net's probabilities, and its bottom the scores.
+    holds : str, optional
+        What its top may hold at the end of a net: "probabilities" that add up to 1 or a "sigmoid" of each of its
+        bottom's scores; "logits"; `SAME`, `SCALED` or `ASIDE`.
     keeps : int
         How often its top's size Caffe keeps besides, for each input.
     columns : callable, optional
@@ -58,7 +63,7 @@ class LayerType:
     inputs: int | None = None
     statistics: bool = False
     shares: bool = False
-    probabilities: bool = False
+    holds: str | None = None
     keeps: int = 0
     columns: Callable[[Sequence[Shape], Shapes], int] | None = None
     backward: bool = True

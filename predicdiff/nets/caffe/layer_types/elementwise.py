@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable
 
 from ..fields import Fields
-from .base import LayerType, Shapes
+from .base import SAME, SCALED, LayerType, Shapes
 
 
 def same(**numbers: float) -> Callable[[Fields], Shapes]:
@@ -47,14 +47,14 @@ TYPES = (
     LayerType("AbsVal", same()),
     LayerType("BNLL", same(), backward_in_place=False),
     LayerType("Clip", clip, backward_in_place=False),
-    LayerType("Dropout", same(), shares=True),
+    LayerType("Dropout", same(), shares=True, holds=SAME),
     LayerType("ELU", same(alpha=1.0)),
     LayerType("Exp", of_base),
     LayerType("Log", of_base, backward_in_place=False),
     LayerType("PReLU", prelu),
-    LayerType("Power", same(power=1.0, scale=1.0, shift=0.0), backward_in_place=False),
+    LayerType("Power", same(power=1.0, scale=1.0, shift=0.0), holds=SCALED, backward_in_place=False),
     LayerType("ReLU", same(negative_slope=0.0)),
-    LayerType("Sigmoid", same()),
+    LayerType("Sigmoid", same(), holds="sigmoid"),
     LayerType("Swish", same(beta=1.0)),
     LayerType("TanH", same()),
     LayerType("Threshold", same(threshold=0.0), backward=False),

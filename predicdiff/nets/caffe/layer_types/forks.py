@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..fields import Fields
-from .base import LayerType, Shapes
+from .base import SAME, SCALED, LayerType, Shapes
 from .elementwise import same
 
 
@@ -78,9 +78,9 @@ def shuffle_channel(fields: Fields) -> Shapes:
 
 TYPES = (
     LayerType("Axpy", axpy),
-    LayerType("BN", bn, statistics=True, keeps=2),
+    LayerType("BN", bn, statistics=True, holds=SCALED, keeps=2),
     LayerType("Normalize", normalize, group="norm_param"),
-    LayerType("Permute", permute),
+    LayerType("Permute", permute, holds=SAME),
     LayerType("ReLU6", same(negative_slope=0.0)),
     LayerType("ShuffleChannel", shuffle_channel, group="shuffle_channel_param"),
 )

@@ -6,7 +6,7 @@ import math
 
 from ..fields import Fields
 from ..records import Layer
-from .base import LayerType, Shapes
+from .base import ASIDE, LayerType, Shapes
 from .windows import pooling
 
 
@@ -56,7 +56,7 @@ def _windows(size: list[int], count: int) -> dict[str, int]:
 
 
 TYPES = (
-    LayerType("ArgMax", arg_max, backward=False),
+    LayerType("ArgMax", arg_max, holds=ASIDE, backward=False),
     LayerType("Reduction", reduction),
     LayerType("SPP", pyramid, keeps=4),
 )

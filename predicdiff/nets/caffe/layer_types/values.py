@@ -6,7 +6,7 @@ import math
 
 from ...engine.geometry import Shape
 from ..fields import Fields
-from .base import LayerType, Shapes
+from .base import SCALED, LayerType, Shapes
 
 
 def lrn(fields: Fields) -> Shapes:
@@ -122,12 +122,12 @@ def inner_product(fields: Fields) -> Shapes:
 
 
 TYPES = (
-    LayerType("BatchNorm", batch_norm, group="batch_norm_param", statistics=True, keeps=2),
-    LayerType("Bias", bias),
+    LayerType("BatchNorm", batch_norm, group="batch_norm_param", statistics=True, holds=SCALED, keeps=2),
+    LayerType("Bias", bias, holds=SCALED),
     LayerType("Eltwise", eltwise),
-    LayerType("InnerProduct", inner_product, group="inner_product_param"),
+    LayerType("InnerProduct", inner_product, group="inner_product_param", holds="logits"),
     LayerType("LRN", lrn, keeps=5),
     LayerType("MVN", mvn, keeps=2, backward_in_place=False),
-    LayerType("Scale", scale),
-    LayerType("Softmax", softmax, probabilities=True, keeps=2),
+    LayerType("Scale", scale, holds=SCALED),
+    LayerType("Softmax", softmax, holds="probabilities", keeps=2),
 )

@@ -8,7 +8,7 @@ from typing import Any, Sequence
 from ....windows import by
 from ...engine.geometry import Shape
 from ..fields import Fields
-from .base import LayerType, Shapes
+from .base import SCALED, LayerType, Shapes
 
 
 def convolution(fields: Fields, *, depthwise: bool = False) -> Shapes:
@@ -112,10 +112,10 @@ def _global_pooling(fields: Fields, method: str, size: tuple[int, ...]) -> dict[
 
 
 TYPES = (
-    LayerType("Convolution", convolution, columns=_columns),
+    LayerType("Convolution", convolution, holds="logits", columns=_columns),
     # as other Caffes than BVLC's call it
-    LayerType("ConvolutionDepthwise", depthwise, group="convolution_param", columns=_columns),
-    LayerType("DepthwiseConvolution", depthwise, group="convolution_param", columns=_columns),
-    LayerType("Deconvolution", deconvolution, group="convolution_param", columns=_columns_transposed),
-    LayerType("Pooling", pooling, keeps=2),
+    LayerType("ConvolutionDepthwise", depthwise, group="convolution_param", holds="logits", columns=_columns),
+    LayerType("DepthwiseConvolution", depthwise, group="convolution_param", holds="logits", columns=_columns),
+    LayerType("Deconvolution", deconvolution, group="convolution_param", holds="logits", columns=_columns_transposed),
+    LayerType("Pooling", pooling, holds=SCALED, keeps=2),
 )

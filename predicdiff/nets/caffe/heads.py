@@ -1,0 +1,255 @@
+"""What a net ends in: which blobs hold its classes, and what is put behind scores that have no softmax of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import BlobError, SettingsError
+from ...protocols import OUTPUT_KINDS, Head
+from ...units import lookup
+from ..facts import NetFacts
+from .layer_types import TYPES
+from .layer_types.base import ASIDE, SAME, SCALED
+from .records import Layer
+from .resolved import ResolvedNet, Step, followed
+
+#: What the bottoms of layers hold that make probabilities, by what their tops do.
+SCORES = {"probabilities": "logits", "sigmoid": "sigmoid"}
+#: The type of such a layer, by what its bottom holds.
+BEHIND = {SCORES[kind.holds]: kind.name for kind in TYPES.values() if kind.holds in SCORES}
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What a net ends in.
+
+    Attributes
+    ----------
+    heads : tuple of Head
+        Its outputs of classes, first the one that is looked at by default; ``Head()`` alone where it has none.
+    added : tuple of Layer
+        What is put behind the net.
+    notes : tuple of str
+        What was decided without being asked for, in sentences.
+    """
+
+    heads: tuple[Head, ...]
+    added: tuple[Layer, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _End:
+    """A blob, what it holds, and the Softmax or Sigmoid that made it; without one it is not known to be probable."""
+
+    blob: str
+    holds: str
+    step: Step | None = None
+
+
+def finished(net: ResolvedNet, ends: Ends | None, *, name: str | None, **about: Any) -> tuple[ResolvedNet, NetFacts]:
+    """A net with what is put behind it, and what is known of it before it is run.
+
+    ``about`` is what else `NetFacts` takes; ``name`` is by default the net's, ``ends`` what its own layers say.
+    """
+    ends = own_ends(net) if ends is None else ends
+    net = followed(net, ends.added)
+    return net, NetFacts(name or net.name, net.input_shape, net.blobs, ends.heads, **about)
+
+
+def own_ends(net: ResolvedNet) -> Ends:
+    """The outputs that a net's own Softmax and Sigmoid layers make; nothing is put behind it."""
+    return Ends(tuple(_own_head(net, end.blob, end.step) for end in _probable(net) if end.step) or (Head(),))
+
+
+def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None = None) -> Ends:
+    """Find a net's outputs.
+
+    These are what a Softmax or a Sigmoid makes with no layer behind it that has learnt anything; in a net without
+    such, the blobs at its end that an InnerProduct or a Convolution makes, of which the softmax is taken.
+
+    Parameters
+    ----------
+    net : ResolvedNet
+    output : str, optional
+        The blob of probabilities or of scores that is to be looked at by default. Otherwise the last one that a
+        Softmax makes, else the last one.
+    output_is : {"logits", "sigmoid", "probabilities", "activation"}, optional
+        What it holds, as for torch modules.
+
+    Raises
+    ------
+    BlobError
+        If there is no such blob.
+    SettingsError
+        If the net itself says that it holds something else.
+    """
+    if output_is is not None and output_is not in OUTPUT_KINDS:
+        raise SettingsError(f"output_is = {output_is!r} is unknown: want one of {', '.join(OUTPUT_KINDS)}.")
+    ends = _probable(net) or _scores(net)
+    if output is not None:
+        chosen = _named(net, output, output_is)
+        ends = [chosen, *(end for end in ends if not _alike(net, end, chosen))]
+    elif ends:
+        _check(net, ends[0], output_is)
+    if not ends:
+        return Ends((Head(),))
+    heads, added = zip(*(_made(net, end, ends, output, output_is) for end in ends))
+    open_ends = output_is is None and ends[0].step is None
+    notes = [*(_decided(net, heads, added, ends[0]) if open_ends else []), *_several(net, ends, output)]
+    return Ends(tuple(heads), tuple(layer for layer in added if layer is not None), tuple(notes))
+
+
+def _probable(net: ResolvedNet) -> list[_End]:
+    """What Softmax and Sigmoid layers make with nothing behind it that was learnt; the last Softmax's first."""
+    ends: list[_End] = []
+    used: set[int] = set()  # values on which something learnt depends, or another end
+    for step in reversed(net.steps):
+        behind = used.intersection(step.writes)
+        if step.type.holds in SCORES and not behind:
+            ends.insert(0, _End(step.layer.tops[0], str(step.type.holds), step))
+        if step.type.holds in SCORES or step.shapes.weights or behind:
+            used.update(step.inputs)
+    first = ([end for end in ends if end.holds == "probabilities"] or ends)[-1:]
+    return [*first, *(end for end in ends if end not in first)]
+
+
+def _scores(net: ResolvedNet) -> list[_End]:
+    """What lies at the end of a net without such: blobs of scores, the last first; without these the last blob."""
+    steps = [step for step in net.steps if step.type.holds != ASIDE]
+    read = {value for step in steps for value in step.reads}
+    made = {value for step in steps for value in step.writes}
+    last = [blob for blob, value in net.values.items() if value in made - read]
+    ends = [_End(blob, _kind(net, blob)) for blob in last]
+    scores = [end for end in ends if end.holds == "logits"] or ends[-1:]
+    return [*scores[-1:], *scores[:-1]]
+
+
+def _named(net: ResolvedNet, blob: str, output_is: str | None) -> _End:
+    """The end that a caller names by its probabilities, or by its scores."""
+    try:
+        lookup(net.blobs, blob)
+    except BlobError as error:
+        if blob not in OUTPUT_KINDS:
+            raise
+        raise BlobError(f"{error} What a blob holds is said by output_is={blob!r} (--output-is).") from None
+    for end in _probable(net):
+        scores = None if end.step is None else _scores_of(net, end.step)
+        if scores == blob and output_is in (None, SCORES[end.holds]):
+            return end
+    step = _maker(net, net.values[blob], (SAME,))
+    if step is None or step.type.holds not in SCORES:
+        return _End(blob, _kind(net, blob))
+    end = _End(blob, str(step.type.holds), step)
+    _check(net, end, output_is)
+    return end
+
+
+def _check(net: ResolvedNet, end: _End, output_is: str | None) -> None:
+    """Refuse to take for something else what a Softmax or a Sigmoid has made."""
+    if end.step is None or output_is in (None, "activation", "probabilities", end.holds):
+        return
+    scores = _scores_of(net, end.step)
+    other = "" if scores is None else f", or name the blob before it: output={scores!r} (--output-blob {scores})"
+    raise SettingsError(
+        f"blob {end.blob!r} holds the probabilities that layer {end.step.layer.name!r} ({end.step.layer.type}) makes, "
+        f"and was to hold {output_is}: leave out output_is={output_is!r} (--output-is){other}."
+    )
+
+
+def _alike(net: ResolvedNet, end: _End, chosen: _End) -> bool:
+    """Whether two ends are of the same scores."""
+    scores = None if end.step is None else _scores_of(net, end.step)
+    return chosen.blob in (end.blob, scores) or (end.step is not None and end.step is chosen.step)
+
+
+def _made(
+    net: ResolvedNet, end: _End, ends: Sequence[_End], output: str | None, output_is: str | None
+) -> tuple[Head, Layer | None]:
+    """The output of one of the ends, the first of which the settings are about, and what is put behind it."""
+    settled = output_is if end is ends[0] or end.step is None else None
+    kind, channels = settled or end.holds, net.blobs[end.blob][0]
+    if kind == "activation":
+        asked = settled is not None or output is not None or channels == 1
+        return Head(end.blob if asked else None), None
+    if end.step is not None:
+        return _own_head(net, end.blob, end.step), None
+    if kind == "probabilities":
+        return Head(None, end.blob, 2 if channels == 1 else None), None
+    if kind == "logits" and channels == 1:
+        raise SettingsError(
+            f"blob {end.blob!r} holds one logit, whose softmax is always 1: want output_is='sigmoid' (--output-is "
+            "sigmoid)."
+        )
+    name = _free(net, [*(["prob"] if len(ends) == 1 else []), f"{end.blob}_prob"])
+    return Head(end.blob, name, 2 if kind == "sigmoid" else None), Layer(name, BEHIND[kind], (end.blob,), (name,), {})
+
+
+def _free(net: ResolvedNet, names: Sequence[str]) -> str:
+    """The first of some names that no blob and no layer has, or a longer one."""
+    taken = {*net.values, *(step.layer.name for step in net.steps)}
+    free = [name for name in names if name not in taken]
+    return free[0] if free else _free(net, [f"{names[-1]}_"])
+
+
+def _own_head(net: ResolvedNet, blob: str, step: Step) -> Head:
+    """The output ``blob`` that a Softmax or a Sigmoid makes."""
+    axis = step.shapes.settings.get("axis", 0)
+    outcomes = 2 if step.type.holds == "sigmoid" else None if axis == 0 else step.bottoms[0][axis]
+    return Head(_scores_of(net, step), blob, outcomes)
+
+
+def _scores_of(net: ResolvedNet, step: Step) -> str | None:
+    """The blob that a layer reads; None where it is overwritten and can no longer be had."""
+    bottom = step.layer.bottoms[0]
+    return bottom if net.values[bottom] == step.reads[0] else None
+
+
+def _kind(net: ResolvedNet, blob: str) -> str:
+    """What a blob is taken for that no Softmax or Sigmoid has made."""
+    step = _maker(net, net.values[blob], (SAME, SCALED))
+    scores = step is not None and step.type.holds == "logits" and net.blobs[blob][0] > 1
+    return "logits" if scores else "activation"
+
+
+def _maker(net: ResolvedNet, value: int, through: Sequence[str]) -> Step | None:
+    """The layer that made a value, or what it was before layers that hold what they were given; None of an input."""
+    while True:
+        step = next((step for step in net.steps if value in step.writes), None)
+        if step is None or step.type.holds not in through:
+            return step
+        value = step.reads[0]
+
+
+def _decided(net: ResolvedNet, heads: Sequence[Head], added: Sequence[Layer | None], end: _End) -> list[str]:
+    """What outputs were taken for that do not say so themselves, the first of which is the ``end``."""
+    other = "If that is wrong, say what it holds: output_is= (--output-is)"
+    behind = {str(head.scores): str(head.output) for head, layer in zip(heads, added) if layer is not None}
+    if behind:
+        scores, probabilities = (" and ".join(map(repr, names)) for names in zip(*behind.items()))
+        return [
+            f"no Softmax or Sigmoid follows its output {scores}, so it is taken for logits, and their softmax is blob "
+            f"{probabilities}. {other} sigmoid, probabilities or activation."
+        ]
+    kinds = "sigmoid or probabilities" if net.blobs[end.blob][0] == 1 else "logits, sigmoid or probabilities"
+    return [
+        f"its output {end.blob!r} {_told(net.blobs[end.blob])} is not known to hold logits or probabilities, so its "
+        f"values are explained as they are. {other} {kinds}."
+    ]
+
+
+def _several(net: ResolvedNet, ends: Sequence[_End], output: str | None) -> list[str]:
+    """Which of several outputs is taken, where nobody has said so."""
+    if output is not None or len(ends) == 1:
+        return []
+    told = ", ".join(f"{end.blob!r} {_told(net.blobs[end.blob])}" for end in ends)
+    return [
+        f"it has {len(ends)} outputs, {told}: the first of these is taken where no blob is given. output= "
+        "(--output-blob) takes another."
+    ]
+
+
+def _told(shape: Sequence[int]) -> str:
+    return f"({' x '.join(map(str, shape))})"

@@ -1,0 +1,58 @@
+"""Which photographs are explained, and what is drawn from for each: never what shows the same."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from predicdiff.samplers.corpus import PHOTOGRAPHS, bundled, default_corpus
+from predicdiff.targets import highest, observed
+
+from .. import common
+from .study import Photograph
+
+#: Explained photographs are the first by name whose class has a probability between these.
+MOST, LEAST_SURE, MOST_SURE = 20, 0.05, 0.999
+#: Other photographs are drawn from where there are so many, up to `DRAWN_FROM`; else the bundled scenes are.
+ENOUGH, DRAWN_FROM = 16, 100
+
+
+def chosen(net: Any, paths: Sequence[str]) -> list[Photograph]:
+    """The photographs of files and folders that a net explains; without any path the bundled scenes'."""
+    return _of_files(net, paths) if paths else _of_scenes(net)
+
+
+def _of_files(net: Any, paths: Sequence[str]) -> list[Photograph]:
+    taken: list[tuple[str, np.ndarray, int, float]] = []
+    others: list[np.ndarray] = []
+    for name, image in common.pictures(paths):
+        pixels = net.view(image)
+        unit, probability = _first(net, pixels)
+        if len(taken) < MOST and LEAST_SURE < probability < MOST_SURE:
+            taken.append((name, pixels, unit, probability))
+        else:
+            others.append(pixels)
+        if len(taken) == MOST and len(others) >= DRAWN_FROM:
+            break
+    corpus = np.stack(others) if len(others) >= ENOUGH else default_corpus(net.input_shape)[0]
+    return [Photograph(*one, corpus) for one in taken]
+
+
+def _of_scenes(net: Any) -> list[Photograph]:
+    found = []
+    crops, names = default_corpus(net.input_shape)
+    scenes = np.array([PHOTOGRAPHS[name.split()[0]][1] for name in names])
+    for name, image in bundled().items():
+        pixels = net.view(image)
+        unit, probability = _first(net, pixels)
+        # the right half of a stereo pair shows the same as the left one
+        if LEAST_SURE < probability < MOST_SURE and name != "motorcycle_right":
+            found.append(Photograph(name, pixels, unit, probability, crops[scenes != PHOTOGRAPHS[name][1]]))
+    return found
+
+
+def _first(net: Any, pixels: np.ndarray) -> tuple[int, float]:
+    blob = observed(net)
+    ((unit, probability),) = highest(net.forward(net.encode(pixels)[None], [blob])[blob][0], 1)
+    return unit, probability

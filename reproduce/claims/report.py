@@ -1,0 +1,176 @@
+"""The claims' verdicts as a table, as JSON, and as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from predicdiff.assembly import versions
+from predicdiff.files import written_whole
+
+from .. import common
+from .line import Line, Size
+from .picture import claim_picture
+from .study import Study
+from .table import LINES, NOT_MEASURED
+from .verdicts import ALPHA, Judged
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured before one net: its lines, and how much of each claim."""
+
+    study: Study
+    lines: Sequence[Judged]
+    sizes: Mapping[str, Size]
+
+    def size(self, line: Line) -> Size:
+        """How much of a line's claim."""
+        return self.sizes[line.name[0]]
+
+    @property
+    def shown(self) -> str:
+        """What the net was shown, as a sentence."""
+        study, photographs = self.study, self.study.photographs
+        corpus = len(photographs[0].corpus)
+        if study.bundled:
+            return (
+                f"{study.title}: {len(photographs)} bundled scenes, each explained by draws from the others. They are "
+                "no photographs of the classes that the net knows: verdicts are of these scenes."
+            )
+        return (
+            f"{study.title}: {len(photographs)} photographs, {photographs[0].name} to {photographs[-1].name}; draws "
+            f"are from {corpus} others."
+        )
+
+
+def written(out: Path, results: Sequence[Result], note: str) -> None:
+    """Write OUT/claims.json, OUT/claims.md and a picture for each claim."""
+    common.write_json(out / "claims.json", common.plain(record(results, note)))
+    with written_whole(out / "claims.md") as part:
+        part.write_text(page(results, note), encoding="utf-8")
+    for claim in dict.fromkeys(judged.line.name[0] for result in results for judged in result.lines):
+        own = [(one.study.title, [each for each in one.lines if each.line.name[0] == claim]) for one in results]
+        claim_picture(out / "claims" / f"{claim}.png", own)
+
+
+def record(results: Sequence[Result], note: str) -> dict[str, Any]:
+    """JSON-able: the table, and all numbers."""
+    return {
+        "table": [asdict(line) for line in LINES],
+        "not measured": [{"claim": claim, "reason": reason} for claim, reason in NOT_MEASURED],
+        "note": note,
+        "versions": versions(),
+        "nets": [_net(result) for result in results],
+    }
+
+
+def _net(result: Result) -> dict[str, Any]:
+    study = result.study
+    photographs = [{"name": one.name, "class": one.unit, "p": one.probability} for one in study.photographs]
+    return {
+        "net": study.title,
+        "provenance": study.net.provenance,
+        "seed": study.seed,
+        "photographs": photographs,
+        "bundled": study.bundled,
+        "corpus": len(study.photographs[0].corpus),
+        "lines": {judged.line.name: _line(result, judged) for judged in result.lines},
+    }
+
+
+def _line(result: Result, judged: Judged) -> dict[str, Any]:
+    return {
+        "verdict": judged.verdict,
+        "size": asdict(result.size(judged.line)),
+        "effect": asdict(judged.effect),
+        "adjusted p": judged.adjusted,
+        "photographs": {name: asdict(finding) for name, finding in judged.findings.items()},
+    }
+
+
+def page(results: Sequence[Result], note: str) -> str:
+    """All of it as Markdown."""
+    parts = ["# The paper's claims as numbers", HEAD, *([note] if note else []), *(one.shown for one in results)]
+    parts.append("\n".join(_verdicts(results)))
+    parts += [_about(line, results) for line in LINES]
+    parts.append("## What is not measured")
+    parts.append("\n".join(f"- {claim} {reason}" for claim, reason in NOT_MEASURED))
+    return "\n\n".join(parts) + "\n"
+
+
+HEAD = f"""Made by `make claims`. What is measured, what it is held against, what counts and on how many photographs
+stood in `reproduce/claims/table.py` before anything was measured. The photograph is the unit: an effect is the mean
+over photographs of the statistic less that of what it is held against, with its {100 * (1 - ALPHA):.0f} % t interval. A
+claim *holds* where that interval, widened by Holm's correction for all claims of a net, lies beyond the smallest effect
+that counts; it *does not* where it lies on the other side; else it *cannot be told* from so many photographs. p is that
+of the smallest effect that counts, corrected. Draws for a photograph are made of others. Where noise could pass for an
+effect, products of two independent halves of the draws are taken."""
+
+
+def _verdicts(results: Sequence[Result]) -> Iterator[str]:
+    """The table of verdicts, each with what it was made of."""
+    yield "| | claim | " + " | ".join(result.study.title for result in results) + " |"
+    yield "|---|---|" + "---|" * len(results)
+    for line in LINES:
+        cells = [_cell(line, result) for result in results]
+        yield f"| {line.name} | {line.claim} | {' | '.join(cells)} |"
+
+
+def _cell(line: Line, result: Result) -> str:
+    judged = next((one for one in result.lines if one.line is line), None)
+    if judged is None:
+        return "not measured"
+    word = f"**{judged.verdict}**" if line.told else f"{judged.effect.mean:.3g}"
+    return f"{word}; {result.size(line).told(len(judged.effect.values))}"
+
+
+def _about(line: Line, results: Sequence[Result]) -> str:
+    """A line of the table with each net's numbers."""
+    effect = "what the statistic is below that" if line.less else "what the statistic is above that"
+    held = f" Held against: {'; '.join(line.nulls)}; the effect is {effect}." if line.nulls else ""
+    told = f" Smallest effect that counts: {line.least:g}." if line.told else " Reported, no verdict."
+    head = f"## {line.name}. {line.claim}\n\nSection {line.section}. Statistic: {line.statistic}.{held}{told}"
+    rows = [row for result in results for row in _rows(line, result)]
+    if not rows:
+        return f"{head}\n\nNot measured."
+    titles = ["net", "statistic", *line.nulls, "effect (95 % interval)", *(["p"] if line.told else []), "verdict", "of"]
+    return "\n".join(
+        [head, "", f"| {' | '.join(titles)} |", "|---" * len(titles) + "|", *rows, *_beside(line, results)]
+    )
+
+
+def _rows(line: Line, result: Result) -> Iterator[str]:
+    for judged in result.lines:
+        if judged.line is not line:
+            continue
+        findings, effect = list(judged.findings.values()), judged.effect
+        means = [_mean([one.statistic for one in findings])]
+        means += [_mean([one.nulls[null] for one in findings]) for null in line.nulls]
+        interval = f" ({effect.low:.3g} to {effect.high:.3g})" if np.isfinite(effect.low) else ""
+        against = f", against {effect.null}" if len(line.nulls) > 1 else ""
+        p = [f"{judged.adjusted:.2g}"] if line.told else []
+        size = result.size(line).told(len(effect.values))
+        cells = [result.study.title, *means, f"{effect.mean:.3g}{interval}{against}", *p, judged.verdict, size]
+        yield f"| {' | '.join(cells)} |"
+
+
+def _beside(line: Line, results: Sequence[Result]) -> Iterator[str]:
+    """What is reported besides, means over photographs, net by net."""
+    for result in results:
+        for judged in result.lines:
+            findings = list(judged.findings.values())
+            if judged.line is not line or not any(one.beside for one in findings):
+                continue
+            names = dict.fromkeys(name for one in findings for name in one.beside)
+            means = (f"{name} {_mean([one.beside.get(name, np.nan) for one in findings])}" for name in names)
+            yield f"\nBesides, {result.study.title}: {'; '.join(means)}."
+
+
+def _mean(values: Sequence[float]) -> str:
+    known = [value for value in values if np.isfinite(value)]
+    return f"{np.mean(known):.4g}" if known else "none"
