@@ -20,7 +20,7 @@ from .graph import caffe_graph
 from .heads import Ends, finished
 from .records import NetSpec
 from .resolved import check_weights, definition, resolve
-from .torch_layers import LAYERS
+from .torch_layers import LAYERS, TorchLayer
 
 
 class CaffeTorchNet(TorchNet):
@@ -79,9 +79,9 @@ class CaffeTorchNet(TorchNet):
         self._layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
         arrays = check_weights(self._resolved, weights, source=source)
         with memory_errors():
-            packed = {step.layer.name for step in self._resolved.steps if LAYERS[step.layer.type].packed}
+            layers = {step.layer.name: LAYERS[step.layer.type] for step in self._resolved.steps}
             self._weights = {
-                layer: [self._weight(array, layer in packed) for array in blobs] for layer, blobs in arrays.items()
+                name: [self._weight(array, layers[name]) for array in blobs] for name, blobs in arrays.items()
             }
         self._hash: str | None = None
 
@@ -106,11 +106,13 @@ class CaffeTorchNet(TorchNet):
     def _all_layers(self) -> Graph:
         return caffe_graph(self._resolved, self._weights, self.device)
 
-    def _weight(self, array: np.ndarray, packed: bool) -> Tensor:
+    def _weight(self, array: np.ndarray, layer: TorchLayer) -> Tensor:
         tensor = self._tensor(array)
-        if packed and tensor.dim() == 2 and self.device.type == "cpu" and torch.backends.mkldnn.is_available():
+        if layer.packed and tensor.dim() == 2 and self.device.type == "cpu" and torch.backends.mkldnn.is_available():
             return tensor.to_mkldnn()  # 1.3 to 2 times as fast as MKL on a processor that is not Intel's
-        return tensor.contiguous(memory_format=self._layout) if tensor.dim() == 4 else tensor
+        if tensor.dim() != 4 or layer.plain(tensor):
+            return tensor
+        return tensor.contiguous(memory_format=self._layout)
 
     def _become_double(self) -> None:
         self.__dict__.pop("_all_layers", None)  # made of the weights as they were

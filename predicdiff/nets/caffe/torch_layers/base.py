@@ -104,6 +104,8 @@ class TorchLayer:
         Whether the top has the one bottom's values in their order.
     packed : bool
         Whether its matrix of weights is kept in oneDNN's own order on a CPU.
+    plain : callable
+        From an array of weights to whether it is kept in plain order where maps have their channels last.
     """
 
     name: str
@@ -117,3 +119,4 @@ class TorchLayer:
     by_channel: bool = False
     flat: bool = False
     packed: bool = False
+    plain: Callable[[Tensor], bool] = lambda weight: False

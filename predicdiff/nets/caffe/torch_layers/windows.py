@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...engine.convolution import convolutions, sound, spreads
+from ...engine.convolution import convolutions, in_parts, sound, spreads
 from ...engine.geometry import Pair, Reach, reaches
 from ...engine.graph import Dependence, Functions, Local
 from ...engine.pooling import LARGE, divisors, largest_around, maxima, means
@@ -20,13 +20,17 @@ from .base import Filters, Tensors, TorchLayer, filter_size, with_bias
 
 def convolution(bottoms: Tensors, weights: Tensors, **settings: Any) -> Tensor:
     """Convolution; a second array of weights is the bias."""
-    return convolutions(*with_bias(weights), **settings).run(bottoms)
+    return _convolutions(*with_bias(weights), **settings).run(bottoms)
+
+
+def _convolutions(weight: Tensor, bias: Tensor | None, **settings: Any) -> Functions:
+    return convolutions(weight, bias, parts=in_parts(weight), **settings)
 
 
 def _convolution(step: Step, weights: Tensors, device: torch.device) -> Dependence:
     settings = step.shapes.settings
     kernel = weights[0].shape[2:]
-    functions = convolutions(*with_bias(weights), **settings)
+    functions = _convolutions(*with_bias(weights), **settings)
     reach = _reaches(step, kernel, settings["dilation"])
     return Local(reach, functions.cut, spread=functions.spread if spreads(kernel, settings["stride"]) else None)
 
@@ -122,8 +126,9 @@ CONVOLUTION = TorchLayer(
     "Convolution",
     convolution,
     kind=_convolution,
-    filters=Filters(lambda weights, **settings: with_bias(weights), convolutions),
+    filters=Filters(lambda weights, **settings: with_bias(weights), _convolutions),
     work=filter_size,
+    plain=in_parts,
 )
 
 LAYERS = (
