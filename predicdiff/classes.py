@@ -44,7 +44,24 @@ def find_unit(net: Net, blob: str, unit: UnitLike) -> Unit:
             f"unit {unit!r}: no names are known of the units of blob {blob!r}. Give an index, or a blob of classes and "
             "their labels."
         )
-    return (class_index(labels, unit),)
+    try:
+        return (class_index(labels, unit),)
+    except SettingsError as error:
+        others = [str(head.blob) for head in heads_of(net) if head.labels is not None and _has(head.labels, unit)]
+        if not others:
+            raise
+        raise SettingsError(
+            f"no class of blob {blob!r} is called {unit!r}, but one of {' and of '.join(map(repr, others))} is: give "
+            "that blob."
+        ) from error
+
+
+def _has(labels: Sequence[str], name: str) -> bool:
+    """Whether a class is called so."""
+    try:
+        return class_index(labels, name) >= 0
+    except SettingsError:
+        return False
 
 
 def class_labels(net: Net, blob: str) -> Sequence[str] | None:

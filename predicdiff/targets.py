@@ -146,9 +146,7 @@ def observed(net: Net, blob: str | None = None) -> str:
         return blob
     blob = class_blob(net)
     if blob is None:
-        raise SettingsError(
-            f"net {net.name!r} names neither probabilities nor scores: say which blob to take, or {SAY}."
-        )
+        raise SettingsError(f"net {net.name!r} names neither probabilities nor scores: {SAY}.")
     return blob
 
 

@@ -188,7 +188,7 @@ def test_what_is_looked_at_where_nothing_is_said() -> None:
     net.output = None
     assert observed(net) == "scores"
     net.scores = None
-    with pytest.raises(SettingsError, match="names neither probabilities nor scores: say which blob to take"):
+    with pytest.raises(SettingsError, match="names neither probabilities nor scores: load the net with what"):
         observed(net)
 
 

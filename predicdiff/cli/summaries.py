@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import windows
 from ..classes import class_labels, head_with, heads_of, is_probabilities
+from ..errors import SettingsError
 from ..explanation import Explanation
 from ..precision import UNKNOWN, told_reliability
 from ..protocols import Net
@@ -66,6 +67,11 @@ def tables(net: Net, image: np.ndarray, count: int) -> list[Table]:
 
 def _table(net: Net, blob: str, values: np.ndarray, count: int, *, alone: bool) -> Table:
     check_numbers(net, values, blob)
+    if is_probabilities(net, blob) and not (values.min() >= -1e-4 and values.max() <= 1 + 1e-4):
+        raise SettingsError(
+            f"blob {blob!r} holds values from {values.min():.4g} to {values.max():.4g}, which are no probabilities: "
+            "want another --output-is."
+        )
     labels = class_labels(net, blob)
     classes, places = head_with(net, blob) is not None, values.shape[1:]
     word = "class" if classes and len(values) > 1 else "map" if places else "unit"

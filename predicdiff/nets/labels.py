@@ -141,7 +141,9 @@ def _by_length(
 
 
 def _unfit(name: str, heads: Sequence[Head], sizes: Sequence[int | None], count: int) -> str:
+    if len(heads) == 1 and sizes[0] == count:
+        return f"net {name!r} has one output, but labels of several came: want one list, or one --labels."
     if len(heads) == 1:
         return f"net {name!r} has {sizes[0]} classes, but {count} labels came: want one for each."
     told = " and ".join(f"{head.blob!r} ({size} classes)" for head, size in zip(heads, sizes))
-    return f"net {name!r} has the outputs {told}, and {count} labels fit none: want one for each class of an output."
+    return f"net {name!r} has the outputs {told}, and {count} labels are left over: want one for each class of each."

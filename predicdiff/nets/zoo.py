@@ -63,8 +63,8 @@ def load_net(
         Of a module's input, or where a prototxt does not say it itself, as that of a net in training may not.
     output : str, optional
         The blob of a prototxt that is its output: probabilities, or the scores before a softmax or sigmoid. By default
-        what the last Softmax makes with no layer behind it that has learnt anything, else a Sigmoid, else the last blob
-        of an InnerProduct or a Convolution that nothing reads. Of a module, the same as ``output_is``.
+        what the last Softmax makes with no layer behind it that has learnt anything, else a Sigmoid at the end, else
+        the last blob of an InnerProduct or a Convolution that nothing reads. Of a module, the same as ``output_is``.
     output_is : {"logits", "sigmoid", "probabilities", "activation"}, optional
         What a module returns, or a prototxt's output holds where no Softmax or Sigmoid says so: scores whose softmax,
         or each one's sigmoid, is the probability, which gives the net a blob "prob"; probabilities; or something else.

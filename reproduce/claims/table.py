@@ -120,7 +120,7 @@ H1, H2 = (
         least=0.99,
         sizes={
             SMOKE: Size(2, side=14, draws=20),
-            FAST: Size(3, side=28, draws=200),
+            FAST: Size(2, side=28, draws=200),
             SLOW: Size(2, side=20, draws=200),
         },
         told=False,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 from helpers.engines import needed
+
+from predicdiff.nets.caffe.caffemodel import read_caffemodel
+from predicdiff.nets.caffe.caffemodel_writer import caffemodel
+from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.nets.caffe.resolved import resolve
 
 pytestmark = needed
 
@@ -51,3 +57,17 @@ def test_one_broken_image_is_one_sentence(refused, net):
 
 def test_no_classes_is_an_error(refused, net, picture):
     assert "top = 0 is out of range: want 1 to 5 classes" in refused("predict", picture, *net, "--top", 0)
+
+
+def test_it_goes_on_after_an_image_of_which_the_net_makes_no_numbers(cli, tiny, data, picture, tmp_path):
+    spec = resolve(read_prototxt(data / "tiny_v1.prototxt"))
+    weights = read_caffemodel(data / "tiny_v1.caffemodel")
+    weights["fc"][1][..., 2] = np.nan
+    (tmp_path / "nan.caffemodel").write_bytes(b"".join(caffemodel(spec, weights)))
+    result = cli("predict", picture, picture, *tiny, "--weights", "nan.caffemodel", "--mean", "0,0,0")
+    assert result.exit_code == 2
+    *told, last = result.output.splitlines()
+    assert [line.startswith("Error: net 'tiny' gives NaN for the image itself, in 5 of 5") for line in told] == [
+        True
+    ] * 2
+    assert last == "Error: 2 of 2 images gave no answer."

@@ -7,7 +7,7 @@ import pytest
 
 from predicdiff.cli.options.net import NamedImage
 from predicdiff.cli.summaries import seen_lines
-from predicdiff.errors import ExplanationError
+from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.protocols import Head
 
 SHOWN = NamedImage(np.zeros((4, 6, 3), np.uint8), "x")
@@ -86,3 +86,8 @@ def test_each_output_has_a_table():
 def test_nan_is_an_error():
     with pytest.raises(ExplanationError, match="gives NaN for the image itself, in 1 of 2 values of blob 'p'"):
         told({"p": [np.nan, 1.0]}, output="p")
+
+
+def test_what_is_called_probabilities_and_is_none_is_an_error():
+    with pytest.raises(SettingsError, match="'p' holds values from -1 to 3, which are no probabilities: want another"):
+        told({"p": [-1.0, 3.0]}, output="p")

@@ -147,7 +147,7 @@ def test_by_default_the_predicted_class_of_the_probabilities() -> None:
     how: dict[str, Any] = {"block": 2, "steps": 3}
     np.testing.assert_array_equal(curve(net, image, relevance, **how), curve(net, image, relevance, unit=best, **how))
     net.output, net.scores = None, None
-    with pytest.raises(SettingsError, match="names neither probabilities nor scores: say which blob"):
+    with pytest.raises(SettingsError, match="names neither probabilities nor scores: load the net with"):
         curve(net, image, relevance, **how)
 
 

@@ -96,8 +96,8 @@ class NetChoice(Options):
     output_is: str | None = option_field(
         "--output-is",
         type=click.Choice(OUTPUT_KINDS),
-        help="What that blob holds where no Softmax or Sigmoid makes it; sigmoid: scores, each with a sigmoid of its "
-        "own.  [default: logits]",
+        help="What that blob holds where no Softmax or Sigmoid makes it: logits, whose softmax is the probability; "
+        "scores with a sigmoid each; probabilities; other numbers.  [default: logits]",
     )
     engine: str = engine_field("What runs a Caffe net: torch, by far the faster, or Caffe itself.")
     device: str | None = option_field(

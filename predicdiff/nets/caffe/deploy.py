@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Collection, Sequence
 
 from .inputs import INPUT
-from .layer_types import READERS, TYPES
-from .layer_types.training import ANYTHING, BESIDE, COUNTING, JUDGES, PROBABILITIES, SILENT
+from .layer_types import TYPES
+from .layer_types.training import ANYTHING, BESIDE, COUNTING, JUDGES, PROBABILITIES, READERS, SILENT
 from .phases import TRAIN, Typed, is_included, layers_of
 from .schema import v1_types
 
@@ -81,7 +81,7 @@ def _in_use(typed: Typed) -> Typed:
 
 
 def _judges(kind: str) -> bool:
-    return kind.endswith(JUDGES) or kind == SILENT or _gives(kind) is not None
+    return kind.endswith(JUDGES) or kind in SILENT or _gives(kind) is not None
 
 
 def _gives(kind: str) -> str | None:
@@ -147,7 +147,7 @@ class _Maker:
         best: dict[str, tuple[int, int]] = {}
         for number in sorted(self.ends):
             kind, layer = self.layers[number]
-            if len(layer.bottom) > 1 and kind != SILENT:
+            if len(layer.bottom) > 1 and kind not in SILENT:
                 rank = 2 if _gives(kind) else 0 if kind.endswith(COUNTING) else 1
                 best[layer.bottom[1]] = max(best.get(layer.bottom[1], (0, 0)), (rank, number))
         return sorted(number for _, number in best.values())

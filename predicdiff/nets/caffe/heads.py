@@ -67,8 +67,8 @@ def own_ends(net: ResolvedNet) -> Ends:
 def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None = None) -> Ends:
     """Find a net's outputs.
 
-    These are what a Softmax or a Sigmoid makes with no layer behind it that has learnt anything; in a net without
-    such, the blobs at its end that an InnerProduct or a Convolution makes, of which the softmax is taken.
+    These are what a Softmax makes with no layer behind it that has learnt anything, or a Sigmoid at the end; in a net
+    without such, the blobs at its end that an InnerProduct or a Convolution makes, of which the softmax is taken.
 
     Parameters
     ----------
@@ -103,15 +103,23 @@ def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None
 
 
 def _probable(net: ResolvedNet) -> list[_End]:
-    """What Softmax and Sigmoid layers make with nothing behind it that was learnt; the last Softmax's first."""
+    """What Softmax and Sigmoid layers make at the end of a net; the last Softmax's first.
+
+    What a Softmax makes may be reckoned with further, as long as nothing behind it has learnt; what a Sigmoid makes
+    there is a gate, and no output.
+    """
     ends: list[_End] = []
-    used: set[int] = set()  # values on which something learnt depends, or another end
+    learnt: set[int] = set()  # values on which something learnt depends, or another end
+    reckoned: set[int] = set()  # values on which anything does that is not the same at other places
     for step in reversed(net.steps):
-        behind = used.intersection(step.writes)
-        if step.type.holds in SCORES and not behind:
-            ends.insert(0, _End(step.layer.tops[0], str(step.type.holds), step))
-        if step.type.holds in SCORES or step.shapes.weights or behind:
-            used.update(step.inputs)
+        holds, writes = step.type.holds, set(step.writes)
+        end = holds in SCORES and not writes & (reckoned if holds == "sigmoid" else learnt)
+        if end:
+            ends.insert(0, _End(step.layer.tops[0], str(holds), step))
+        if end or step.shapes.weights or writes & learnt:
+            learnt.update(step.inputs)
+        if holds not in (SAME, ASIDE) or writes & reckoned:
+            reckoned.update(step.inputs)
     first = ([end for end in ends if end.holds == "probabilities"] or ends)[-1:]
     return [*first, *(end for end in ends if end not in first)]
 

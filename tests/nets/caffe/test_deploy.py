@@ -59,6 +59,7 @@ LOSS = end("SoftmaxWithLoss", name="loss")
         (FC + PROB + end("MultinomialLogisticLoss", "prob label"), FC + PROB),
         (FC + PROB + end("InfogainLoss", "prob label"), FC + PROB),
         (FC + PROB + end("Accuracy", "prob label"), FC + PROB),
+        (FC + PROB + end("HDF5Output", "prob label", "file").replace('top: "file"', ""), FC + PROB),
         # they are there already
         (FC + LOSS + PROB + end("Accuracy", "prob label", "top-1"), FC + PROB),
         # a loss of TRAIN alone says what the answer is, where TEST has none

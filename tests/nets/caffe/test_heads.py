@@ -51,6 +51,8 @@ TWO = (fc("age", 5), layer("Softmax", "age", "p_age"), fc("sex", 2), layer("Soft
         # a gate and a weighting inside of a net are no outputs
         ([layer("Sigmoid", "conv", "gate"), fc(bottom="gate")], [("fc", "prob", None)]),
         ([layer("Softmax", "conv", "p"), fc(bottom="p"), layer("Softmax", "fc", "q")], [("fc", "q", None)]),
+        ([layer("Sigmoid", "conv", "gate"), layer("Eltwise", "conv gate", "out", operation="PROD")], [(None,) * 3]),
+        ([*SOFTMAX, layer("Power", "p", "percent", scale=100)], [("fc", "p", None)]),
         # what is looked at beside the output
         ([*SOFTMAX, layer("ArgMax", "p", "top")], [("fc", "p", None)]),
         ([fc(), layer("ArgMax", "fc", "top"), layer("Silence", "top", "", name="silence")], [("fc", "prob", None)]),

@@ -120,9 +120,11 @@ def test_each_output_has_its_evidence_and_its_labels(engine: str, tmp_path: Path
     for blob, unit, label, k in (("p_age", "c", "c", 5), ("p_sex", "he", "he", 2)):
         result = explain(made, image, draws, **how, blob=blob, units=[unit])
         assert (result.targets[0].name, result.unit, result.settings["classes"]) == (label, "bits", k)
+    with pytest.raises(SettingsError, match="no class of blob 'p_age' is called 'he', but one of 'p_sex' is"):
+        explain(made, image, draws, **how, units=["he"])
     again = pickle.loads(pickle.dumps(made))
     assert [head.labels for head in again.class_heads] == [ages, ["she", "he"]]
-    with pytest.raises(SettingsError, match=r"outputs 'p_age' \(5 classes\) and 'p_sex' \(2 classes\), and 3 labels"):
+    with pytest.raises(SettingsError, match=r"'p_age' \(5 classes\) and 'p_sex' \(2 classes\), and 3 labels are left"):
         load_net(**ask, output="p_age", labels=["a", "b", "c"])
     with pytest.warns(InputWarning, match=r"net.prototxt: it has 2 outputs, 'p_sex' \(2\), 'p_age' \(5\)"):
         assert load_net(**ask, labels={"sex": ["she", "he"]}).labels == ["she", "he"]

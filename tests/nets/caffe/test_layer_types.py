@@ -289,7 +289,7 @@ NUMBERS = st.one_of(
 FIELDS = (
     "num_output", "kernel_size", "kernel_h", "stride", "pad", "pad_w", "group", "dilation", "axis", "num_axes",
     "slice_point", "offset", "end_axis", "concat_dim", "local_size", "coeff", "global_pooling", "bias_term",
-    "alpha", "pool", "shape",
+    "alpha", "pool", "shape", "pyramid_height", "tiles", "top_k", "order", "base", "min", "max",
 )  # fmt: skip
 SHAPES = st.builds(lambda dims: {"dim": dims}, st.lists(st.integers(-2, 9), max_size=5))
 

@@ -16,14 +16,12 @@ from ..fields import Fields
 from ..records import MOST_ELEMENTS, Layer
 from . import arrangements, elementwise, forks, summaries, values, windows
 from .base import LayerType, Shapes
+from .training import JUDGES, READERS
 
 #: All types by name.
 TYPES: dict[str, LayerType] = {
     kind.name: kind for room in (arrangements, elementwise, forks, summaries, values, windows) for kind in room.TYPES
 }
-
-#: How the names of types end that nets in training have: of those that read images, and of those that judge the output.
-READERS, JUDGES = ("Data",), ("Loss", "LossLayer", "Accuracy")
 
 #: Types of BVLC's Caffe that are not known here, since they make nothing of a single image, and what to do.
 REFUSED = {
@@ -39,7 +37,7 @@ REFUSED = {
     "RNN": "reads a sequence: want a net that reads images",
 }
 
-__all__ = ["READERS", "TYPES", "LayerType", "Shapes", "meant", "shapes", "type_of", "unknown_type"]
+__all__ = ["TYPES", "LayerType", "Shapes", "meant", "shapes", "type_of", "unknown_type"]
 
 
 def type_of(layer: Layer) -> LayerType:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-#: How the names of types end that judge the output, besides those of `PROBABILITIES`, and those that do no more for it.
-JUDGES, SILENT = ("Loss", "LossLayer", "LossOHEM", "Accuracy"), "Silence"
+#: How the names of types end that read images, and that judge the output, besides those of `PROBABILITIES`.
+READERS, JUDGES = ("Data",), ("Loss", "LossLayer", "LossOHEM", "Accuracy")
+#: Types whose tops are none, so that they do nothing for the output.
+SILENT = ("Silence", "HDF5Output")
 #: The one among them that is no loss.
 COUNTING = "Accuracy"
 #: A type that is left out beside such, and is no reason to make a deploy net.
