@@ -6,12 +6,21 @@ that of GoogLeNet's main classifier does; the layers that only the others need g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Collection, Mapping, Sequence
 
 from .inputs import INPUT
 from .layer_types import TYPES
-from .layer_types.training import ANYTHING, BESIDE, COUNTING, JUDGES, PROBABILITIES, READERS, SILENT
+from .layer_types.training import (
+    ACCURACY,
+    BEST_CLASSES,
+    HELD,
+    JUDGES,
+    PROBABILITIES,
+    PYTHON,
+    READERS,
+    WITHOUT_TOPS,
+)
 from .phases import TRAIN, Typed, is_included, layers_of
 from .schema import v1_types
 
@@ -21,11 +30,24 @@ _FEW = 4
 
 @dataclass(frozen=True)
 class Deploy:
-    """The layers of a deploy net, the data layers that they lack, and what was done, in words."""
+    """A deploy net.
+
+    Attributes
+    ----------
+    layers : tuple of (type, layer)
+    sources : tuple of (type, layer)
+        The data layers that become inputs.
+    done : tuple of str
+        What was done, in words.
+    holds : {blob: str}
+        What losses say of the blobs that they judged, where these are no probabilities: "scores" of classes, or an
+        "activation" that is none.
+    """
 
     layers: tuple[Typed, ...]
     sources: tuple[Typed, ...] = ()
     done: tuple[str, ...] = ()
+    holds: Mapping[str, str] = field(default_factory=dict)
 
 
 def deploy(net: Any) -> Deploy:
@@ -57,7 +79,7 @@ def only_trains(typed: Typed) -> bool:
 
 def _is_source(typed: Typed) -> bool:
     kind, layer = typed
-    return not layer.bottom and (kind.endswith(READERS) or kind == ANYTHING)
+    return not layer.bottom and (kind.endswith(READERS) or kind == PYTHON)
 
 
 def _stand_in(sources: Sequence[Typed]) -> tuple[Typed, ...]:
@@ -81,12 +103,17 @@ def _in_use(typed: Typed) -> Typed:
 
 
 def _judges(kind: str) -> bool:
-    return kind.endswith(JUDGES) or kind in SILENT or _gives(kind) is not None
+    return kind.endswith(JUDGES) or kind in WITHOUT_TOPS or _gives(kind) is not None
 
 
 def _gives(kind: str) -> str | None:
     """The type whose top a loss reckons from its bottom, if it reckons probabilities."""
     return next((given for part, given in PROBABILITIES.items() if part in kind), None)
+
+
+def _held(kind: str) -> str | None:
+    """What a loss that reckons no probabilities says of what it judges, if it is known."""
+    return next((held for part, held in HELD.items() if part in kind and kind.endswith(JUDGES)), None)
 
 
 def _v1_number(kind: str) -> int:
@@ -95,10 +122,11 @@ def _v1_number(kind: str) -> int:
 
 def _only_in_training(layers: Sequence[Typed], gone: Sequence[Typed]) -> list[Typed]:
     """Losses that are in TRAIN alone, where the net has no other in TEST to say what its answer is."""
-    if any(_gives(kind) for kind, _ in layers):
+    if any(_gives(kind) or _held(kind) for kind, _ in layers):
         return []
     made = {top for _, layer in layers for top in layer.top}
-    return [typed for typed in gone if _gives(typed[0]) and typed[1].bottom and typed[1].bottom[0] in made]
+    losses = [typed for typed in gone if _gives(typed[0]) or _held(typed[0])]
+    return [typed for typed in losses if made.intersection(typed[1].bottom[:2])]
 
 
 class _Maker:
@@ -129,7 +157,18 @@ class _Maker:
             done.append(f"left out: {', '.join(left[:_FEW])}{more}")
         if any(_by_batch(self.layers[number][1]) for number in kept):
             done.append("use_global_stats is true")
-        return Deploy(tuple(filter(None, stay)), sources, tuple(done))
+        return Deploy(tuple(filter(None, stay)), sources, tuple(done), self._holds(main, kept))
+
+    def _holds(self, main: Sequence[int], kept: Collection[int]) -> dict[str, str]:
+        """What the main losses say of the blobs that stay, but of probabilities."""
+        blobs = {
+            blob
+            for number in kept
+            if self.layers[number][0] not in PROBABILITIES.values()
+            for blob in self.layers[number][1].top
+        }
+        told = [(blob, _held(self.layers[number][0])) for number in main for blob in self.layers[number][1].bottom]
+        return {blob: held for blob, held in told if held is not None and blob in blobs}
 
     def _ends(self) -> set[int]:
         """Layers that judge the output, and that no other layer reads but such as do so too."""
@@ -137,8 +176,8 @@ class _Maker:
         for number in reversed(range(len(self.layers))):
             kind, layer = self.layers[number]
             readers = {reader for reader, read in enumerate(self.reads) if number in read}
-            python = kind == ANYTHING and len(layer.bottom) > 1
-            if readers <= ends and (_judges(kind) or kind == BESIDE or (python and not readers)):
+            python = kind == PYTHON and len(layer.bottom) > 1
+            if readers <= ends and (_judges(kind) or kind == BEST_CLASSES or (python and not readers)):
                 ends.add(number)
         return ends
 
@@ -147,8 +186,8 @@ class _Maker:
         best: dict[str, tuple[int, int]] = {}
         for number in sorted(self.ends):
             kind, layer = self.layers[number]
-            if len(layer.bottom) > 1 and kind not in SILENT:
-                rank = 2 if _gives(kind) else 0 if kind.endswith(COUNTING) else 1
+            if len(layer.bottom) > 1 and kind not in WITHOUT_TOPS:
+                rank = 2 if _gives(kind) else 0 if kind.endswith(ACCURACY) else 1
                 best[layer.bottom[1]] = max(best.get(layer.bottom[1], (0, 0)), (rank, number))
         return sorted(number for _, number in best.values())
 
@@ -157,7 +196,7 @@ class _Maker:
         read = {number for reads in self.reads for number in reads}
         roots = {number for number in range(len(self.layers)) if number not in read | self.ends}
         for number in self.ends:
-            if number in main or self.layers[number][0] == BESIDE:
+            if number in main or self.layers[number][0] == BEST_CLASSES:
                 roots.update(self.reads[number][:1])
         roots |= set(self._softmaxes(main))
         roots -= self.ends

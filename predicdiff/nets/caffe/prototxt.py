@@ -7,9 +7,9 @@ V1 layers and their types, ``input_dim``, ``input_shape``. Of a net in training 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from google.protobuf import text_format
@@ -41,12 +41,15 @@ class Prototxt:
         Of a net in training, what its data layer says.
     done : str
         What was done to make a deploy net of it, empty if it was one.
+    holds : {blob: str}
+        Of a net in training, what its losses say of the blobs that they judged, as in `deploy.Deploy`.
     """
 
     spec: NetSpec
     text: str
     images: TrainingImages | None = None
     done: str = ""
+    holds: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_prototxt(path: PathLike) -> NetSpec:
@@ -104,7 +107,7 @@ def parse_file(
         layers = [typed for typed in made.layers if typed[0] != INPUT]
         spec = NetSpec(net.name or Path(name).stem, inputs, tuple(_record(*typed) for typed in layers))
         written = _text(type(net), spec, [layer for _, layer in layers])
-        return Prototxt(spec, written, next(iter(images), None), _done(made, spec))
+        return Prototxt(spec, written, next(iter(images), None), _done(made, spec), made.holds)
 
 
 @contextmanager
@@ -147,8 +150,8 @@ def _text(message: Any, spec: NetSpec, layers: Sequence[Any]) -> str:
     for layer in layers:
         known = net.layer if isinstance(layer.type, str) else net.layers
         known.add().CopyFrom(layer)
-        for field in ("include", "exclude"):
-            known[-1].ClearField(field)
+        for rules in ("include", "exclude"):
+            known[-1].ClearField(rules)
         pooling = known[-1].pooling_param
         if "ceil_mode" in (field.name for field, _ in pooling.ListFields()):
             pooling.round_mode = 0 if pooling.ceil_mode else 1

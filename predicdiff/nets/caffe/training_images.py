@@ -10,14 +10,14 @@ import numpy as np
 
 from ...errors import FormatError
 from .caffemodel import read_mean
-from .layer_types.training import ANYTHING
+from .layer_types.training import PYTHON
 from .phases import Typed
 
 #: Where old files have what stands in transform_param today.
 _OLD_PLACES = ("data_param", "image_data_param", "window_data_param")
 
 #: Data layers that hand on what they read, and know nothing of images.
-_NO_IMAGES = ("HDF5Data", "DummyData", ANYTHING)
+_NO_IMAGES = ("HDF5Data", "DummyData", PYTHON)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,22 @@ def test_ends(training: str, deploy: str) -> None:
     assert (made.inputs, made.layers) == (wanted.inputs, wanted.layers)
 
 
+@pytest.mark.parametrize(
+    ("training", "holds"),
+    [
+        (FC + LOSS, {}),
+        (FC + end("HingeLoss"), {"fc": "scores"}),
+        (FC + end("EuclideanLoss", "label fc"), {"fc": "activation"}),
+        (FC + end("EuclideanLoss", more="include { phase: TRAIN }"), {"fc": "activation"}),
+        (FC + PROB + end("EuclideanLoss", "prob label"), {}),
+        (SIDE + FC + end("ContrastiveLoss", "side fc label"), {"side": "activation"}),
+        (SIDE + FC + LOSS + end("SmoothL1Loss", "side place"), {"side": "activation"}),
+    ],
+)
+def test_what_losses_say_of_what_they_judge(training: str, holds: dict[str, str]) -> None:
+    assert parse_file(DATA + CONV + training, "net").holds == holds
+
+
 def test_a_loss_without_a_data_layer_and_an_input_that_nothing_reads() -> None:
     """As some deploy nets are: the label is one more input."""
     text = INPUT.replace('top: "data"', 'top: "data" top: "label"') + CONV + FC
