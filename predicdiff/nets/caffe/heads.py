@@ -8,10 +8,10 @@ from typing import Any
 
 from ...errors import BlobError, SettingsError
 from ...protocols import OUTPUT_KINDS, Head
-from ...units import lookup
+from ...units import channels, lookup
 from ..facts import NetFacts
 from .layer_types import TYPES
-from .layer_types.base import ASIDE, SAME, SCALED
+from .layer_types.base import ASIDE, COMBINED, SAME, SCALED
 from .records import Layer
 from .resolved import ResolvedNet, Step, followed
 
@@ -42,7 +42,7 @@ class Ends:
 
 @dataclass(frozen=True)
 class _End:
-    """A blob, what it holds, and the Softmax or Sigmoid that made it; without one it is not known to be probable."""
+    """A blob, what it holds, and the Softmax or Sigmoid that made it, where one did."""
 
     blob: str
     holds: str
@@ -61,14 +61,16 @@ def finished(net: ResolvedNet, ends: Ends | None, *, name: str | None, **about: 
 
 def own_ends(net: ResolvedNet) -> Ends:
     """The outputs that a net's own Softmax and Sigmoid layers make; nothing is put behind it."""
-    return Ends(tuple(_own_head(net, end.blob, end.step) for end in _probable(net) if end.step) or (Head(),))
+    ends = _probable(net)
+    return Ends(tuple(_made(net, end, ends, None, None)[0] for end in ends) or (Head(),))
 
 
 def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None = None) -> Ends:
     """Find a net's outputs.
 
-    These are what a Softmax makes with no layer behind it that has learnt anything, or a Sigmoid at the end; in a net
-    without such, the blobs at its end that an InnerProduct or a Convolution makes, of which the softmax is taken.
+    These are what a Softmax makes with no layer behind it that has learnt anything, or a Sigmoid at the end; what an
+    Eltwise makes of several Softmaxes takes their place. In a net without such they are the blobs at its end that an
+    InnerProduct or a Convolution makes, of which the softmax is taken.
 
     Parameters
     ----------
@@ -97,7 +99,7 @@ def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None
     if not ends:
         return Ends((Head(),))
     heads, added = zip(*(_made(net, end, ends, output, output_is) for end in ends))
-    open_ends = output_is is None and ends[0].step is None
+    open_ends = output_is is None and ends[0].step is None and ends[0].holds != "probabilities"
     notes = [*(_decided(net, heads, added, ends[0]) if open_ends else []), *_several(net, ends, output)]
     return Ends(tuple(heads), tuple(layer for layer in added if layer is not None), tuple(notes))
 
@@ -120,8 +122,30 @@ def _probable(net: ResolvedNet) -> list[_End]:
             learnt.update(step.inputs)
         if holds not in (SAME, ASIDE) or writes & reckoned:
             reckoned.update(step.inputs)
+    ends = _combined(net, ends)
     first = ([end for end in ends if end.holds == "probabilities"] or ends)[-1:]
-    return [*first, *(end for end in ends if end not in first)]
+    return [*first, *(end for end in ends if end not in first and end.holds != "activation")]
+
+
+def _combined(net: ResolvedNet, ends: Sequence[_End]) -> list[_End]:
+    """The same ends, but in place of several that one layer combines what it makes: probabilities only as a mean."""
+    left = list(ends)
+    for step in net.steps:
+        if step.type.holds != COMBINED:
+            continue
+        makers = [_maker(net, value, (SAME,)) for value in step.reads]
+        parts = [end for end in left if end.step is not None and any(end.step is maker for maker in makers)]
+        if len(parts) > 1:
+            mean = len(parts) == len(makers) and _is_mean(step)
+            left[left.index(parts[-1])] = _End(step.layer.tops[0], "probabilities" if mean else "activation")
+            left = [end for end in left if end not in parts]
+    return left
+
+
+def _is_mean(step: Step) -> bool:
+    """Whether a layer that combines its bottoms takes their weighted mean, so that what added up to 1 still does."""
+    weights = step.shapes.settings["coefficients"]
+    return step.shapes.settings["operation"] == "SUM" and min(weights) >= 0 and abs(sum(weights) - 1) < 1e-6
 
 
 def _scores(net: ResolvedNet) -> list[_End]:
@@ -142,7 +166,7 @@ def _named(net: ResolvedNet, blob: str, output_is: str | None) -> _End:
     except BlobError as error:
         if blob not in OUTPUT_KINDS:
             raise
-        raise BlobError(f"{error} What a blob holds is said by output_is={blob!r} (--output-is).") from None
+        raise BlobError(f"{error} What a blob holds is said by --output-is {blob} (output_is={blob!r}).") from None
     for end in _probable(net):
         scores = None if end.step is None else _scores_of(net, end.step)
         if scores == blob and output_is in (None, SCORES[end.holds]):
@@ -160,10 +184,10 @@ def _check(net: ResolvedNet, end: _End, output_is: str | None) -> None:
     if end.step is None or output_is in (None, "activation", "probabilities", end.holds):
         return
     scores = _scores_of(net, end.step)
-    other = "" if scores is None else f", or name the blob before it: output={scores!r} (--output-blob {scores})"
+    other = "" if scores is None else f", or name the blob before it: --output-blob {scores} (output={scores!r})"
     raise SettingsError(
         f"blob {end.blob!r} holds the probabilities that layer {end.step.layer.name!r} ({end.step.layer.type}) makes, "
-        f"and was to hold {output_is}: leave out output_is={output_is!r} (--output-is){other}."
+        f"and was to hold {output_is}: leave out --output-is (output_is={output_is!r}){other}."
     )
 
 
@@ -178,18 +202,18 @@ def _made(
 ) -> tuple[Head, Layer | None]:
     """The output of one of the ends, the first of which the settings are about, and what is put behind it."""
     settled = output_is if end is ends[0] or end.step is None else None
-    kind, channels = settled or end.holds, net.blobs[end.blob][0]
+    kind, count = settled or end.holds, channels(net.blobs[end.blob])
     if kind == "activation":
-        asked = settled is not None or output is not None or channels == 1
+        asked = settled is not None or output is not None or count == 1
         return Head(end.blob if asked else None), None
     if end.step is not None:
         return _own_head(net, end.blob, end.step), None
     if kind == "probabilities":
-        return Head(None, end.blob, 2 if channels == 1 else None), None
-    if kind == "logits" and channels == 1:
+        return Head(None, end.blob, 2 if count == 1 else None), None
+    if kind == "logits" and count == 1:
         raise SettingsError(
-            f"blob {end.blob!r} holds one logit, whose softmax is always 1: want output_is='sigmoid' (--output-is "
-            "sigmoid)."
+            f"blob {end.blob!r} holds one logit, whose softmax is always 1: want --output-is sigmoid "
+            "(output_is='sigmoid')."
         )
     name = _free(net, [*(["prob"] if len(ends) == 1 else []), f"{end.blob}_prob"])
     return Head(end.blob, name, 2 if kind == "sigmoid" else None), Layer(name, BEHIND[kind], (end.blob,), (name,), {})
@@ -218,7 +242,7 @@ def _scores_of(net: ResolvedNet, step: Step) -> str | None:
 def _kind(net: ResolvedNet, blob: str) -> str:
     """What a blob is taken for that no Softmax or Sigmoid has made."""
     step = _maker(net, net.values[blob], (SAME, SCALED))
-    scores = step is not None and step.type.holds == "logits" and net.blobs[blob][0] > 1
+    scores = step is not None and step.type.holds == "logits" and channels(net.blobs[blob]) > 1
     return "logits" if scores else "activation"
 
 
@@ -233,7 +257,7 @@ def _maker(net: ResolvedNet, value: int, through: Sequence[str]) -> Step | None:
 
 def _decided(net: ResolvedNet, heads: Sequence[Head], added: Sequence[Layer | None], end: _End) -> list[str]:
     """What outputs were taken for that do not say so themselves, the first of which is the ``end``."""
-    other = "If that is wrong, say what it holds: output_is= (--output-is)"
+    other = "If that is wrong, say what it holds: --output-is (output_is=)"
     behind = {str(head.scores): str(head.output) for head, layer in zip(heads, added) if layer is not None}
     if behind:
         scores, probabilities = (" and ".join(map(repr, names)) for names in zip(*behind.items()))
@@ -241,7 +265,7 @@ def _decided(net: ResolvedNet, heads: Sequence[Head], added: Sequence[Layer | No
             f"no Softmax or Sigmoid follows its output {scores}, so it is taken for logits, and their softmax is blob "
             f"{probabilities}. {other} sigmoid, probabilities or activation."
         ]
-    kinds = "sigmoid or probabilities" if net.blobs[end.blob][0] == 1 else "logits, sigmoid or probabilities"
+    kinds = "sigmoid or probabilities" if channels(net.blobs[end.blob]) == 1 else "logits, sigmoid or probabilities"
     return [
         f"its output {end.blob!r} {_told(net.blobs[end.blob])} is not known to hold logits or probabilities, so its "
         f"values are explained as they are. {other} {kinds}."
@@ -252,12 +276,13 @@ def _several(net: ResolvedNet, ends: Sequence[_End], output: str | None) -> list
     """Which of several outputs is taken, where nobody has said so."""
     if output is not None or len(ends) == 1:
         return []
-    told = ", ".join(f"{end.blob!r} {_told(net.blobs[end.blob])}" for end in ends)
+    outputs = sorted((end.blob for end in ends), key=list(net.values).index)
+    told = ", ".join(f"{blob!r} {_told(net.blobs[blob])}" for blob in outputs)
     return [
-        f"it has {len(ends)} outputs, {told}: the first of these is taken where no blob is given. output= "
-        "(--output-blob) takes another."
+        f"it has {len(ends)} outputs, {told}: {ends[0].blob!r} is taken where no blob is given. --output-blob "
+        "(output=) takes another."
     ]
 
 
 def _told(shape: Sequence[int]) -> str:
-    return f"({' x '.join(map(str, shape))})"
+    return f"({' x '.join(map(str, shape)) or '1'})"
