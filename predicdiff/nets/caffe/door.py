@@ -46,7 +46,8 @@ def caffe_net(prototxt: Path, weights: Path, settings: NetSettings) -> Net:
     if settings.engine == "caffe":
         from .pycaffe import CaffeNet
 
-        net: Any = CaffeNet(prototxt, read_caffemodel(weights), input_shape=settings.input_shape, **about)
+        wanted: Any = {"input_shape": settings.input_shape, "output": settings.output}
+        net: Any = CaffeNet(prototxt, read_caffemodel(weights), **wanted, **about)
     else:
         from .torch_net import CaffeTorchNet
 
@@ -74,10 +75,10 @@ def plan(prototxt: Path, settings: NetSettings) -> tuple[Prototxt, Ends, NetFact
     """The file as it was read, what its net ends in, and what is known of it without weights; errors name the file."""
     shape = None if settings.input_shape is None else checked_shape(settings.input_shape)
     if settings.engine == "caffe":
-        for_caffe = planned(prototxt, shape)
+        for_caffe = planned(prototxt, shape, output=settings.output)
         file, net = for_caffe.file, for_caffe.resolved
     else:
-        file = read_file(prototxt, shape)
+        file = read_file(prototxt, shape, output=settings.output)
         with named(prototxt):
             net = resolve(file.spec)
     with named(prototxt):
