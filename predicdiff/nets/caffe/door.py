@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from ..arrays import checked_shape
 from ..doors import Door, NetSettings
 from ..facts import NetFacts
 from .caffemodel import read_caffemodel
+from .colours import input_shape_for
 from .foreign import planned
 from .heads import Ends, find_ends, finished
 from .prototxt import Prototxt, named, read_file
@@ -41,17 +43,24 @@ def load(source: str | Path, settings: NetSettings) -> Net:
 def caffe_net(prototxt: Path, weights: Path, settings: NetSettings) -> Net:
     """The net of both files, run by the engine in ``settings``."""
     file, ends, facts = plan(prototxt, settings)
+    arrays = read_caffemodel(weights)
+    with named(prototxt):
+        input_shape = input_shape_for(file, arrays, settings.input_shape, weights.name)
+    if input_shape is not settings.input_shape:
+        settings = replace(settings, input_shape=input_shape)
+        file, ends, facts = plan(prototxt, settings)
     _tell(prototxt, file, f"; {_images(facts)}")
     about = dict(settings.of_any_net, source=weights.name, ends=ends)
-    if settings.engine == "caffe":
-        from .pycaffe import CaffeNet
+    with named(prototxt):
+        if settings.engine == "caffe":
+            from .pycaffe import CaffeNet
 
-        wanted: Any = {"input_shape": settings.input_shape, "output": settings.output}
-        net: Any = CaffeNet(prototxt, read_caffemodel(weights), **wanted, **about)
-    else:
-        from .torch_net import CaffeTorchNet
+            about.update(input_shape=settings.input_shape, output=settings.output)
+            net: Any = CaffeNet(prototxt, arrays, **about)
+        else:
+            from .torch_net import CaffeTorchNet
 
-        net = CaffeTorchNet(file.spec, read_caffemodel(weights), **about)
+            net = CaffeTorchNet(file.spec, arrays, **about)
     for note in ends.notes:
         warn(f"{prototxt}: {note}", InputWarning)
     if settings.preprocessing is not None:

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 import numpy as np
 from google.protobuf import text_format
 
-from ...errors import FormatError, LayerError
+from ...errors import BlobError, FormatError, LayerError, SettingsError, WeightsError
 from .caffemodel import PathLike, opened
 from .deploy import Deploy, deploy
 from .inputs import INPUT, inputs_of
@@ -126,7 +126,9 @@ def named(name: PathLike) -> Iterator[None]:
     """Put a file's name before what is said against it."""
     try:
         yield
-    except FormatError as error:
+    except (BlobError, FormatError, SettingsError, WeightsError) as error:
+        if str(error).startswith(f"{name}: "):
+            raise
         raise type(error)(f"{name}: {error}") from None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.engines import ENGINES, needed
 
-from predicdiff.errors import FormatError, InputWarning
+from predicdiff.errors import FormatError, InputWarning, WeightsError
 from predicdiff.nets.caffe.caffemodel_writer import caffemodel
 from predicdiff.nets.caffe.prototxt import parse_file, parse_prototxt, read_training_images
 from predicdiff.nets.caffe.resolved import resolve
@@ -287,6 +287,26 @@ def test_googlenets_heads_on_the_side(models: Path) -> None:
     made = parse_file(text, "train_val")
     assert made.spec.layers == parse_prototxt(deploy, "deploy").layers
     assert made.done.endswith("left out: loss1/ave_pool, loss1/conv, loss1/relu_conv, loss1/classifier and 12 more")
+
+
+@needed
+@pytest.mark.parametrize("engine", ENGINES)
+def test_weights_for_grey_images_say_so_where_the_data_layer_does_not(engine: str, tmp_path: Path) -> None:
+    mnist = 'layer { name: "mnist" type: "Data" top: "data" top: "label" transform_param { crop_size: 8 } }'
+    path, weights = tmp_path / "lenet.prototxt", tmp_path / "w.caffemodel"
+    path.write_text(mnist + CONV + FC + LOSS)
+    resolved = resolve(parse_file(path.read_text(), "net", (1, 8, 8)).spec)
+    arrays = {step.layer.name: [np.ones(shape) for shape in step.shapes.weights] for step in resolved.steps}
+    weights.write_bytes(b"".join(caffemodel(resolved, arrays)))
+    asked: dict[str, Any] = {"weights": weights, "engine": engine, "device": "cpu"}
+    with pytest.warns(InputWarning, match="an input of 1 x 8 x 8"):
+        assert load_net(path, **asked).input_shape == (1, 8, 8)
+    with pytest.raises(
+        WeightsError, match=r"^.*lenet.prototxt: .* of 1 channel, .* given 3 channels: want --input-shape 1,8,8"
+    ):
+        load_net(path, **asked, input_shape=(3, 8, 8))
+    with pytest.warns(InputWarning), pytest.raises(WeightsError, match=r"'fc' .* or the input's size that they were"):
+        load_net(path, **asked, input_shape=(1, 9, 9))
 
 
 @needed
