@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 import numpy as np
 from google.protobuf import text_format
 
-from ...errors import FormatError, LayerError
+from ...errors import BlobError, FormatError, LayerError, SettingsError, WeightsError
 from .caffemodel import PathLike, opened
 from .deploy import Deploy, deploy
 from .inputs import INPUT, inputs_of
@@ -66,10 +66,14 @@ def read_training_images(path: PathLike) -> TrainingImages | None:
 
 
 def read_file(
-    path: PathLike, input_shape: Sequence[int] | None = None, *, other: Callable[[], Any] | None = None
+    path: PathLike,
+    input_shape: Sequence[int] | None = None,
+    *,
+    output: str | None = None,
+    other: Callable[[], Any] | None = None,
 ) -> Prototxt:
     """Read a net's definition with all that is known of it; arguments and errors as for `parse_file`."""
-    return parse_file(_read(path), str(path), input_shape, other=other)
+    return parse_file(_read(path), str(path), input_shape, output=output, other=other)
 
 
 def parse_prototxt(text: str, name: str) -> NetSpec:
@@ -78,7 +82,12 @@ def parse_prototxt(text: str, name: str) -> NetSpec:
 
 
 def parse_file(
-    text: str, name: str, input_shape: Sequence[int] | None = None, *, other: Callable[[], Any] | None = None
+    text: str,
+    name: str,
+    input_shape: Sequence[int] | None = None,
+    *,
+    output: str | None = None,
+    other: Callable[[], Any] | None = None,
 ) -> Prototxt:
     """What a prototxt defines.
 
@@ -89,6 +98,8 @@ def parse_file(
         What errors call it, e.g. its path. Also the net's name where the text gives none.
     input_shape : (C, H, W), optional
         Of the net's input, where the file leaves it open or is that of a net in training.
+    output : str, optional
+        A blob that is to stay where a deploy net is made of a net in training.
     other : callable, optional
         Gives another Caffe's empty NetParameter, for a text with fields that are not known here.
 
@@ -101,7 +112,7 @@ def parse_file(
     """
     with named(name):
         net = _parse(text, other)
-        made = deploy(net)
+        made = deploy(net, output)
         images = [training_images(source, Path(name).parent) for source in made.sources]
         inputs = inputs_of(net, made.layers, list(zip(made.sources, images)), input_shape)
         layers = [typed for typed in made.layers if typed[0] != INPUT]
@@ -115,7 +126,9 @@ def named(name: PathLike) -> Iterator[None]:
     """Put a file's name before what is said against it."""
     try:
         yield
-    except FormatError as error:
+    except (BlobError, FormatError, SettingsError, WeightsError) as error:
+        if str(error).startswith(f"{name}: "):
+            raise
         raise type(error)(f"{name}: {error}") from None
 
 
