@@ -91,7 +91,7 @@ def plan(prototxt: Path, settings: NetSettings) -> tuple[Prototxt, Ends, NetFact
         with named(prototxt):
             net = resolve(file.spec)
     with named(prototxt):
-        ends = find_ends(net, settings.output, settings.output_is)
+        ends = find_ends(net, settings.output, settings.output_is, file.holds)
         _, facts = finished(net, ends, name=settings.name, preprocessing=settings.preprocessing)
     return file, ends, facts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from .resolved import ResolvedNet, Step, followed
 SCORES = {"probabilities": "logits", "sigmoid": "sigmoid"}
 #: The type of such a layer, by what its bottom holds.
 BEHIND = {SCORES[kind.holds]: kind.name for kind in TYPES.values() if kind.holds in SCORES}
+#: What losses said of a net that has none.
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ def own_ends(net: ResolvedNet) -> Ends:
     return Ends(tuple(_made(net, end, ends, None, None)[0] for end in ends) or (Head(),))
 
 
-def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None = None) -> Ends:
+def find_ends(
+    net: ResolvedNet, output: str | None = None, output_is: str | None = None, holds: Mapping[str, str] = NOTHING
+) -> Ends:
     """Find a net's outputs.
 
     These are what a Softmax makes with no layer behind it that has learnt anything, or a Sigmoid at the end; what an
@@ -80,6 +84,9 @@ def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None
         Softmax makes, else the last one.
     output_is : {"logits", "sigmoid", "probabilities", "activation"}, optional
         What it holds, as for torch modules.
+    holds : {blob: "scores" or "activation"}, optional
+        Of which blobs losses said what they hold, as `prototxt.Prototxt` has it: scores are of classes, and no
+        probabilities are made of them.
 
     Raises
     ------
@@ -90,9 +97,9 @@ def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None
     """
     if output_is is not None and output_is not in OUTPUT_KINDS:
         raise SettingsError(f"output_is = {output_is!r} is unknown: want one of {', '.join(OUTPUT_KINDS)}.")
-    ends = _probable(net) or _scores(net)
+    ends = _probable(net) or _scores(net, holds)
     if output is not None:
-        chosen = _named(net, output, output_is)
+        chosen = _named(net, output, output_is, holds)
         ends = [chosen, *(end for end in ends if not _alike(net, end, chosen))]
     elif ends:
         _check(net, ends[0], output_is)
@@ -100,7 +107,7 @@ def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None
         return Ends((Head(),))
     heads, added = zip(*(_made(net, end, ends, output, output_is) for end in ends))
     open_ends = output_is is None and ends[0].step is None and ends[0].holds != "probabilities"
-    notes = [*(_decided(net, heads, added, ends[0]) if open_ends else []), *_several(net, ends, output)]
+    notes = [*(_decided(net, heads, added, ends[0], holds) if open_ends else []), *_several(net, ends, output)]
     return Ends(tuple(heads), tuple(layer for layer in added if layer is not None), tuple(notes))
 
 
@@ -148,18 +155,18 @@ def _is_mean(step: Step) -> bool:
     return step.shapes.settings["operation"] == "SUM" and min(weights) >= 0 and abs(sum(weights) - 1) < 1e-6
 
 
-def _scores(net: ResolvedNet) -> list[_End]:
+def _scores(net: ResolvedNet, holds: Mapping[str, str]) -> list[_End]:
     """What lies at the end of a net without such: blobs of scores, the last first; without these the last blob."""
     steps = [step for step in net.steps if step.type.holds != ASIDE]
     read = {value for step in steps for value in step.reads}
     made = {value for step in steps for value in step.writes}
     last = [blob for blob, value in net.values.items() if value in made - read]
-    ends = [_End(blob, _kind(net, blob)) for blob in last]
-    scores = [end for end in ends if end.holds == "logits"] or ends[-1:]
+    ends = [_End(blob, holds.get(blob) or _kind(net, blob)) for blob in last]
+    scores = [end for end in ends if end.holds in ("logits", "scores")] or ends[-1:]
     return [*scores[-1:], *scores[:-1]]
 
 
-def _named(net: ResolvedNet, blob: str, output_is: str | None) -> _End:
+def _named(net: ResolvedNet, blob: str, output_is: str | None, holds: Mapping[str, str]) -> _End:
     """The end that a caller names by its probabilities, or by its scores."""
     try:
         lookup(net.blobs, blob)
@@ -173,7 +180,7 @@ def _named(net: ResolvedNet, blob: str, output_is: str | None) -> _End:
             return end
     step = _maker(net, net.values[blob], (SAME,))
     if step is None or step.type.holds not in SCORES:
-        return _End(blob, _kind(net, blob))
+        return _End(blob, holds.get(blob) or _kind(net, blob))
     end = _End(blob, str(step.type.holds), step)
     _check(net, end, output_is)
     return end
@@ -206,6 +213,8 @@ def _made(
     if kind == "activation":
         asked = settled is not None or output is not None or count == 1
         return Head(end.blob if asked else None), None
+    if kind == "scores":
+        return Head(end.blob), None
     if end.step is not None:
         return _own_head(net, end.blob, end.step), None
     if kind == "probabilities":
@@ -255,7 +264,9 @@ def _maker(net: ResolvedNet, value: int, through: Sequence[str]) -> Step | None:
         value = step.reads[0]
 
 
-def _decided(net: ResolvedNet, heads: Sequence[Head], added: Sequence[Layer | None], end: _End) -> list[str]:
+def _decided(
+    net: ResolvedNet, heads: Sequence[Head], added: Sequence[Layer | None], end: _End, holds: Mapping[str, str]
+) -> list[str]:
     """What outputs were taken for that do not say so themselves, the first of which is the ``end``."""
     other = "If that is wrong, say what it holds: --output-is (output_is=)"
     behind = {str(head.scores): str(head.output) for head, layer in zip(heads, added) if layer is not None}
@@ -266,9 +277,13 @@ def _decided(net: ResolvedNet, heads: Sequence[Head], added: Sequence[Layer | No
             f"{probabilities}. {other} sigmoid, probabilities or activation."
         ]
     kinds = "sigmoid or probabilities" if channels(net.blobs[end.blob]) == 1 else "logits, sigmoid or probabilities"
+    why = {
+        "scores": "holds scores of which its loss makes no probabilities",
+        "activation": "holds no classes, as its loss says",
+    }.get(holds.get(end.blob, ""), "is not known to hold logits or probabilities")
     return [
-        f"its output {end.blob!r} {_told(net.blobs[end.blob])} is not known to hold logits or probabilities, so its "
-        f"values are explained as they are. {other} {kinds}."
+        f"its output {end.blob!r} {_told(net.blobs[end.blob])} {why}, so its values are explained as they are. {other} "
+        f"{kinds}."
     ]
 
 

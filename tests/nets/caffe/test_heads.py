@@ -11,10 +11,12 @@ from helpers.records import layer, net
 from helpers.small_net import SHAPE
 
 from predicdiff.errors import BlobError, SettingsError
+from predicdiff.nets.caffe.door import plan
 from predicdiff.nets.caffe.heads import find_ends, own_ends
 from predicdiff.nets.caffe.prototxt import read_prototxt
 from predicdiff.nets.caffe.records import Layer
 from predicdiff.nets.caffe.resolved import resolve
+from predicdiff.nets.doors import NetSettings
 from predicdiff.protocols import Head
 
 CONV = layer("Convolution", "data", "conv", num_output=4, kernel_size=[3])
@@ -96,6 +98,30 @@ def test_what_is_decided_is_said(layers: list[Layer], wanted: list[Any], note: s
     assert [head[:3] for head in found.heads] == wanted
     assert re.search(note, found.notes[0])
     assert len(found.notes) == (2 if "and 'age'" in note else 1)
+
+
+@pytest.mark.parametrize(
+    ("holds", "output_is", "wanted", "note"),
+    [
+        ("activation", None, (None, None, None), r"'fc' \(3\) holds no classes, as its loss says, so its values"),
+        ("scores", None, ("fc", None, None), r"'fc' \(3\) holds scores of which its loss makes no probabilities"),
+        ("scores", "logits", ("fc", "prob", None), None),
+    ],
+)
+def test_what_a_loss_says_of_its_bottom(holds: str, output_is: Any, wanted: Any, note: Any) -> None:
+    """A regression's values get no softmax; the scores of a hinge loss do if somebody says so."""
+    found = find_ends(resolve(net(SHAPE, CONV, fc())), None, output_is, {"fc": holds})
+    assert [head[:3] for head in found.heads] == [wanted]
+    assert re.search(note, *found.notes) if note else not found.notes
+
+
+def test_a_file_tells_what_its_loss_says(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "d" type: "Data" top: "data" top: "label" transform_param { crop_size: 5 } }'
+        'layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 3 } }'
+        'layer { name: "loss" type: "HingeLoss" bottom: "fc" bottom: "label" top: "loss" }'
+    )
+    assert plan(tmp_path / "net.prototxt", NetSettings())[1].heads == (Head("fc"),)
 
 
 @pytest.mark.parametrize(
