@@ -8,7 +8,7 @@ from typing import Sequence
 from .abilities import net_abilities
 from .errors import SettingsError
 from .protocols import Head, Net, Unit, UnitLike
-from .units import check_unit, lookup
+from .units import channels, check_unit, lookup
 
 
 def heads_of(net: Net) -> list[Head]:
@@ -68,7 +68,7 @@ def class_labels(net: Net, blob: str) -> Sequence[str] | None:
     """A name for each class, if the blob is one of classes and the net knows their names."""
     head = head_with(net, blob)
     labels = None if head is None else head.labels
-    return labels if labels is not None and len(labels) == net.blobs[blob][0] else None
+    return labels if labels is not None and len(labels) == channels(net.blobs[blob]) else None
 
 
 def class_index(labels: Sequence[str], name: str) -> int:

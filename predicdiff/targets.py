@@ -15,7 +15,7 @@ from .images import Frame, as_array
 from .protocols import Net, Unit, UnitLike
 from .settings import Settings
 from .tones import check_pixels
-from .units import check_unit, lookup
+from .units import channels, check_unit, lookup
 
 #: What to do of a net whose classes are not known.
 SAY = "load the net with what its output holds (output_is=, --output-is)"
@@ -106,14 +106,14 @@ def find_targets(net: Net, base: np.ndarray, blob: str, settings: Settings) -> t
 
 def highest(values: np.ndarray, count: int) -> list[tuple[int, float]]:
     """The classes with the highest of ``values`` (C, ...), what is beside the classes averaged: index and value."""
-    per_class = values.reshape(len(values), -1).mean(axis=1)
+    per_class = values.reshape(channels(values.shape), -1).mean(axis=1)
     if not 1 <= count <= len(per_class):
         raise SettingsError(f"top = {count} is out of range: want 1 to {len(per_class)} classes.")
     return [(int(i), float(per_class[i])) for i in np.argsort(-per_class, kind="stable")[:count]]
 
 
 def _best(net: Net, base: np.ndarray, blob: str, count: int) -> list[int]:
-    if head_with(net, blob) is None and len(base) > 1:
+    if head_with(net, blob) is None and channels(base.shape) > 1:
         unsaid = "" if class_blob(net) is not None else f", or {SAY}"
         raise SettingsError(f"blob {blob!r} holds no classes: say which units or channels of it to explain{unsaid}.")
     return [number for number, _ in highest(base, count)]
@@ -154,7 +154,7 @@ def outcomes(net: Net, abilities: NetAbilities, blob: str) -> int:
     """K of Laplace's correction for probabilities ``blob``."""
     head = head_with(net, blob)
     own = head.outcomes if head is not None and blob == head.output else None
-    return own or abilities.outcomes or net.blobs[blob][0]
+    return own or abilities.outcomes or channels(net.blobs[blob])
 
 
 def predicted(net: Net, pixels: np.ndarray, blob: str) -> Unit:
@@ -168,5 +168,5 @@ def name(net: Net, blob: str, unit: Unit) -> str:
     """A class's label, or ``blob[index]``."""
     labels = class_labels(net, blob)
     if labels is not None:
-        return str(labels[unit[0]])
-    return f"{blob}[{', '.join(map(str, unit))}]"
+        return str(labels[unit[0] if unit else 0])
+    return f"{blob}[{', '.join(map(str, unit or [0]))}]"

@@ -55,8 +55,15 @@ def lookup(blobs: Mapping[str, tuple[int, ...]], blob: str) -> tuple[int, ...]:
     )
 
 
+def channels(shape: Sequence[int]) -> int:
+    """How many classes, maps or units lie along the first axis of a blob; 1 in one that is a single number."""
+    return shape[0] if shape else 1
+
+
 def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
     """An index into a blob as a tuple; shorter than the blob's rank where the rest is to be averaged.
+
+    In a blob that is a single number this is unit 0, whose index is empty.
 
     >>> check_unit((96, 27, 27), [3, 10, 12], blob="norm1"), check_unit((1000,), 281, blob="prob")
     ((3, 10, 12), (281,))
@@ -69,6 +76,8 @@ def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
         raise BlobError(
             f"unit {unit!r}: want an index, (channel, row, column) in a map, or the name of a class."
         ) from None
+    if not shape and index in ((), (0,)):
+        return ()
     if not 1 <= len(index) <= len(shape) or any(not 0 <= i < size for i, size in zip(index, shape)):
         raise BlobError(f"unit {unit} is out of range: blob {blob!r} has the shape {shape}, indices from 0.")
     return index

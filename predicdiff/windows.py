@@ -74,6 +74,15 @@ def usual_context(window: SidesLike) -> Sides:
     return grown(window, MARGIN)
 
 
+def usual_stride(window: SidesLike) -> int:
+    """Step between the windows of maps that are held against each other: 8, or the shorter side where that is less.
+
+    >>> usual_stride(10), usual_stride((6, 4))
+    (8, 4)
+    """
+    return min(8, *sides(window))
+
+
 def positions(size: int, window: int, stride: int) -> np.ndarray:
     """Where windows start along one axis: 0, stride, ..., and ``size - window``, which touches the border.
 

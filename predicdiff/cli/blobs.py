@@ -51,4 +51,4 @@ def lines(net: Net | NetFacts) -> list[str]:
 
 
 def _sides(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+    return " x ".join(map(str, shape)) or "1"

@@ -34,8 +34,14 @@ Examples:
 class Curves(Options):
     """The options that say how the picture goes, and where the curves do."""
 
-    steps: int = option_field("--steps", type=int, default=28, help="Steps in which the picture goes.")
-    block: int = option_field("--block", type=int, default=8, help="Side of the squares that go at a time, in pixels.")
+    steps: int | None = option_field(
+        "--steps", type=int, help="Steps in which the picture goes.  [default: 28, or as many as there are squares]"
+    )
+    block: int | None = option_field(
+        "--block",
+        type=int,
+        help="Side of the squares that go at a time, in pixels.  [default: 8, less where they are few]",
+    )
     output: Path = option_field(
         "-o",
         "--output",

@@ -80,7 +80,7 @@ def command(image: str | None, net: NetChoice, reading: Reading, asked: Gradient
     seen = picture(pixels, tones=net_abilities(model).tones(pixels))
     blob, unit = source(model, pixels, asked.blob, asked.unit)
     values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=asked.kind, **settings.sensing)
-    named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit))}]")
+    named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit or [0]))}]")
     save_figure(_drawn(seen, values, asked.kind, named, model.name), output)
     click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[asked.kind]}.\nWrote {output}.")
 

@@ -15,6 +15,7 @@ from ..precision import UNKNOWN, told_reliability
 from ..protocols import Net
 from ..readout import check_numbers
 from ..targets import default_blob, highest
+from ..units import channels
 from .options.net import NamedImage
 
 
@@ -60,7 +61,8 @@ def _described(net: Net, shown: NamedImage) -> str:
 
 def tables(net: Net, image: np.ndarray, count: int) -> list[Table]:
     """The highest probabilities of each output, or scores where it has none; of a net without classes its last blob."""
-    blobs = [head.blob for head in heads_of(net) if head.blob is not None]
+    heads = {head.blob for head in heads_of(net)}
+    blobs = [blob for blob in net.blobs if blob in heads]  # labels go to outputs in this order
     values = net.forward(net.encode(net.view(image))[None], blobs or [default_blob(net)])
     return [_table(net, blob, array[0], count, alone=len(blobs) == 1) for blob, array in values.items()]
 
@@ -73,11 +75,11 @@ def _table(net: Net, blob: str, values: np.ndarray, count: int, *, alone: bool) 
             "want another --output-is."
         )
     labels = class_labels(net, blob)
-    classes, places = head_with(net, blob) is not None, values.shape[1:]
-    word = "class" if classes and len(values) > 1 else "map" if places else "unit"
-    best = highest(values, min(count, len(values)))
+    classes, places, many = head_with(net, blob) is not None, values.shape[1:], channels(values.shape)
+    word = "class" if classes and many > 1 else "map" if places else "unit"
+    best = highest(values, min(count, many))
     rows = [Row(i, labels[i] if labels else f"{word} {i}", value) for i, value in best]
-    told = [] if classes else [f"the highest of {len(values)} {word}{'s' * (len(values) > 1)}"]
+    told = [] if classes else [f"the highest of {many} {word}{'s' * (many > 1)}"]
     told += [f"the mean over {' x '.join(map(str, places))} places"] if np.prod(places) > 1 else []
     return Table("" if alone and not told else ", ".join([blob, *told]), rows, is_probabilities(net, blob))
 
@@ -89,7 +91,7 @@ def target_lines(explanation: Explanation) -> list[str]:
     lines = []
     for number, target in enumerate(explanation.targets):
         values = explanation.relevance[number]
-        title = addressed(target.title, f"{target.blob}{target.unit}")
+        title = addressed(target.title, f"{target.blob}{target.unit or [0]}")
         lines.append(
             f"{number}: {title}, {name} = {explanation.base[number]:.4g}: "
             f"from {np.nanmin(values):.3g} to {np.nanmax(values):.3g} {unit}, "

@@ -13,7 +13,8 @@ doi:10.1109/TNNLS.2016.2599820.
 
 from __future__ import annotations
 
-from typing import Callable
+import math
+from typing import Callable, Sequence
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from ..units import read, whole_number
 from .infills import InfillLike, find
 
 MODES = ("deletion", "insertion")
+#: Side of a block, in pixels, and steps where nothing else is said and the picture is large enough.
+BLOCK, STEPS = 8, 28
 
 
 def curve(
@@ -37,8 +40,8 @@ def curve(
     unit: UnitLike | None = None,
     blob: str | None = None,
     mode: str = "deletion",
-    steps: int = 28,
-    block: int = 8,
+    steps: int | None = None,
+    block: int | None = None,
     infill: InfillLike = "blur",
     batch_size: int | None = None,
 ) -> np.ndarray:
@@ -58,10 +61,11 @@ def curve(
     mode : {"deletion", "insertion"}
         Take away from the whole picture, or put back into one of which all is gone.
     steps : int
-        After step i, round(i n / steps) of the n blocks are gone, or back.
+        After step i, round(i n / steps) of the n blocks are gone, or back. By default 28, or n where that is less.
     block : int
         Side of the squares that go at once; their relevance is its mean over them. Single pixels (1) make patterns
-        that a net never saw, and it is those that then count.
+        that a net never saw, and it is those that then count. By default 8, less where there would be fewer blocks than
+        steps.
     infill : {"blur", "inpaint"} or callable
         What stands where the picture is gone, see `infills`.
     batch_size : int, optional
@@ -82,8 +86,9 @@ def curve(
     pixels, _, _ = see(net, abilities, image)
     if np.shape(relevance) != pixels.shape[1:]:
         raise SettingsError(f"the map has the shape {np.shape(relevance)}: want {pixels.shape[1:]}, what the net sees.")
+    steps, block = usual_steps(pixels.shape[1:], steps, block)
     turns = turns_of(relevance, block=block)
-    counts = _counts(int(turns.max()) + 1, steps)
+    counts = _counts(int(turns.max()) + 1, steps, block)
     blob = blob or observed(net)
     index = predicted(net, pixels, blob) if unit is None else find_unit(net, blob, unit)
     fill = find(infill)(pixels)
@@ -105,6 +110,21 @@ def areas(curves: np.ndarray) -> np.ndarray:
     return total
 
 
+def usual_steps(shape: Sequence[int], steps: int | None = None, block: int | None = None) -> tuple[int, int]:
+    """Steps and the side of a block; one that is None becomes what fits a picture (height, width), as for `curve`."""
+    if block is None:
+        least = STEPS if steps is None else whole_number("steps", steps)
+        block = next((side for side in range(BLOCK, 1, -1) if _blocks(shape, side) >= least), 1)
+    if steps is None:
+        steps = min(STEPS, _blocks(shape, max(1, whole_number("block", block))))
+    return steps, block
+
+
+def _blocks(shape: Sequence[int], block: int) -> int:
+    """How many blocks a picture has, those that its border cuts among them."""
+    return math.prod(-(-side // block) for side in shape)
+
+
 def turns_of(relevance: np.ndarray, *, block: int) -> np.ndarray:
     """When each pixel goes: the place of its block in the order of falling mean relevance, from 0.
 
@@ -124,7 +144,7 @@ def turns_of(relevance: np.ndarray, *, block: int) -> np.ndarray:
     if relevance.ndim != 2 or 0 in relevance.shape or not np.isfinite(relevance).all():
         raise SettingsError(f"the map has the shape {relevance.shape}, or NaN: want finite numbers (height, width).")
     if not 1 <= whole_number("block", block) <= max(relevance.shape):
-        raise SettingsError(f"block = {block}: want 1 to {max(relevance.shape)}, the longer side.")
+        raise SettingsError(f"--block {block} (block=): want 1 to {max(relevance.shape)}, the longer side.")
     rows, columns = (np.arange(side) // block for side in relevance.shape)
     number = rows[:, None] * (columns[-1] + 1) + columns
     means = np.bincount(number.ravel(), relevance.ravel()) / np.bincount(number.ravel())
@@ -133,9 +153,12 @@ def turns_of(relevance: np.ndarray, *, block: int) -> np.ndarray:
     return place[number]
 
 
-def _counts(blocks: int, steps: int) -> np.ndarray:
+def _counts(blocks: int, steps: int, block: int) -> np.ndarray:
     if not 1 <= whole_number("steps", steps) <= blocks:
-        raise SettingsError(f"steps = {steps}: want 1 to {blocks}, the number of blocks; smaller blocks allow more.")
+        raise SettingsError(
+            f"--steps {steps} (steps=): want 1 to {blocks}, the number of blocks of {block} x {block} pixels; smaller "
+            "ones (--block, block=) allow more."
+        )
     return np.rint(np.arange(steps + 1) * blocks / steps).astype(int)
 
 

@@ -29,7 +29,7 @@ from ..targets import observed, outcomes, predicted, see
 from ..units import check_progress
 from ..windows import SidesLike, told
 from .bootstrap import RESAMPLES, interval
-from .deletion import MODES, areas, curve
+from .deletion import MODES, areas, curve, usual_steps
 from .infills import InfillLike, find
 
 if TYPE_CHECKING:
@@ -159,9 +159,9 @@ def faithfulness(
     sampler: Sampler | None = None,
     window: SidesLike = 10,
     samples: int = 4,
-    stride: int = 8,
-    steps: int = 28,
-    block: int = 8,
+    stride: int | None = None,
+    steps: int | None = None,
+    block: int | None = None,
     infill: InfillLike = "blur",
     seed: int = 0,
     blob: str | None = None,
@@ -183,7 +183,7 @@ def faithfulness(
     window : int or (rows, columns)
         k of "prediction difference" and "occlusion".
     samples, stride : int
-        S, and the step between their windows.
+        S, and the step between their windows, by default 8, or k where that is less.
     steps, block, infill
         As for `deletion.curve`.
     seed : int
@@ -214,6 +214,7 @@ def faithfulness(
     ready = prepare(net, methods, sampler=sampler, window=window, samples=samples, stride=stride, seed=seed, **reading)
     seen = [see(net, abilities, image)[0] for image in images.values()]
     units = [predicted(net, pixels, blob) for pixels in seen]
+    steps, block = usual_steps(net.input_shape[1:], steps, block)
     how: Json = {"blob": blob, "steps": steps, "block": block, "infill": infill}
     curves = _curves(net, list(zip(seen, units)), ready, how, seed, progress)
     return Faithfulness(

@@ -130,7 +130,7 @@ def randomisation(
     sampler: Sampler | None = None,
     window: SidesLike = 10,
     samples: int = 4,
-    stride: int = 8,
+    stride: int | None = None,
     depths: Sequence[int] | None = None,
     how: str = "permute",
     seed: int = 0,

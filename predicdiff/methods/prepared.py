@@ -13,7 +13,7 @@ from ..errors import SettingsError
 from ..protocols import Json, Net, Sampler, Unit
 from ..samplers.corpus import default_corpus
 from ..samplers.gaussian import GaussianSampler
-from ..windows import SidesLike, grid, recorded, usual_context
+from ..windows import SidesLike, grid, recorded, usual_context, usual_stride
 from .method import MapFunction
 from .registry import find, make_methods, names
 
@@ -59,13 +59,13 @@ def prepare(
     sampler: Sampler | None,
     window: SidesLike,
     samples: int,
-    stride: int,
+    stride: int | None,
     seed: int,
     **reading: Any,
 ) -> Prepared:
     """Functions as they are, names through `make_methods`, which takes ``reading`` too; None for all of them.
 
-    Where a sampler is needed and none came, it is `default_sampler`.
+    Where a sampler is needed and none came, it is `default_sampler`; a stride that did not come is `usual_stride`.
     """
     if isinstance(methods, Mapping):
         if not methods:
@@ -77,6 +77,7 @@ def prepare(
     if isinstance(methods, str) or not isinstance(methods, (Iterable, type(None))):
         raise SettingsError(f"methods = {methods!r}: want a list of names, or a dict {{name: function}}.")
     chosen = names() if methods is None else tuple(methods)
+    stride = usual_stride(window) if stride is None else stride
     needs = {need for name in chosen for need in find(name).needs}
     if "window" in needs:
         grid(net.input_shape[1:], window=window, stride=stride)  # what does not fit, before a sampler is fitted

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import FormatError, SettingsError
 from ..protocols import Head
+from ..units import channels
 
 #: A name for each class: of one output, of several, or of each by its blob.
 Labels = Union[Sequence[str], Sequence[Sequence[str]], Mapping[str, Sequence[str]]]
@@ -104,14 +105,14 @@ def labelled(name: str, heads: Sequence[Head], blobs: Mapping[str, Sequence[int]
         In the order in which they are computed.
     labels : sequence of str, several of them, or {blob: sequence of str}
         One list goes to every output of as many classes; of several that are as long each goes to one, in the order
-        of the outputs. In a dict they stand by the blob of scores or of probabilities.
+        in which the outputs are computed. In a dict they stand by the blob of scores or of probabilities.
 
     Raises
     ------
     SettingsError
         If a list fits no output.
     """
-    sizes = [None if head.blob is None else blobs[head.blob][0] for head in heads]
+    sizes = [None if head.blob is None else channels(blobs[head.blob]) for head in heads]
     given, unused = _by_blob(heads, labels) if isinstance(labels, Mapping) else _by_length(heads, sizes, blobs, labels)
     fit = [one is None or size in (None, len(one)) for one, size in zip(given, sizes)]
     if unused or not all(fit):

@@ -73,13 +73,14 @@ def test_a_net_without_classes_shows_its_last_blob():
 
 
 def test_each_output_has_a_table():
+    """In the order of the blobs, in which labels go to outputs."""
     heads = [Head(None, "sex", None, None), Head(None, "age", None, ["young", "old"])]
     said = {"output": "sex", "labels": ["she", "he"], "class_heads": heads}
     assert told({"age": [0.25, 0.75], "sex": [0.5, 0.125]}, 1, **said) == [
-        "  sex:",
-        "    0  she  0.500",
         "  age:",
         "    1  old  0.750",
+        "  sex:",
+        "    0  she  0.500",
     ]
 
 

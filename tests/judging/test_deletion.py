@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predicdiff.errors import BlobError, ImageError, OutOfMemoryError, SettingsError
-from predicdiff.judging.deletion import areas, curve, turns_of
+from predicdiff.judging.deletion import areas, curve, turns_of, usual_steps
 
 SHAPE = (2, 6, 7)
 
@@ -110,6 +110,21 @@ def test_a_net_that_looks_at_one_square_loses_its_class_at_once() -> None:
     assert areas(last) == pytest.approx(8.5 / 9)
 
 
+@pytest.mark.parametrize(
+    ("shape", "given", "wanted"),
+    [
+        ((224, 224), {}, (28, 8)),
+        ((28, 28), {}, (28, 5)),  # 6 x 6 blocks, and of 6 pixels 5 x 5
+        ((5, 4), {}, (20, 1)),
+        ((28, 28), {"block": 8}, (16, 8)),
+        ((28, 28), {"steps": 16}, (16, 8)),
+        ((28, 28), {"steps": 17}, (17, 6)),
+    ],
+)
+def test_steps_and_blocks_that_fit(shape: Any, given: dict[str, int], wanted: tuple[int, int]) -> None:
+    assert usual_steps(shape, **given) == wanted
+
+
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))
 def test_every_block_has_a_turn_of_its_own(height: int, width: int, block: int, seed: int) -> None:
     block = min(block, max(height, width))
@@ -190,10 +205,10 @@ def test_neither_picture_nor_map_is_changed() -> None:
         ({"mode": "removal"}, SettingsError, "mode 'removal' is unknown: want deletion or insertion"),
         ({"relevance": np.zeros((7, 6))}, SettingsError, r"shape \(7, 6\): want \(6, 7\), what the net sees"),
         ({"relevance": np.full((6, 7), np.nan)}, SettingsError, r"shape \(6, 7\), or NaN: want finite numbers"),
-        ({"steps": 0}, SettingsError, "steps = 0: want 1 to 12, the number of blocks"),
-        ({"steps": 13}, SettingsError, "steps = 13: want 1 to 12, the number of blocks; smaller blocks allow more"),
-        ({"block": 0}, SettingsError, "block = 0: want 1 to 7, the longer side"),
-        ({"block": 8}, SettingsError, "block = 8: want 1 to 7"),
+        ({"steps": 0}, SettingsError, r"--steps 0 \(steps=\): want 1 to 12, the number of blocks"),
+        ({"steps": 13}, SettingsError, r"1 to 12, .* of 2 x 2 pixels; smaller ones \(--block"),
+        ({"block": 0}, SettingsError, r"--block 0 \(block=\): want 1 to 7, the longer side"),
+        ({"block": 8}, SettingsError, "--block 8 .* want 1 to 7"),
         ({"infill": "grey"}, SettingsError, "infill 'grey' is unknown"),
         ({"batch_size": 0}, SettingsError, "batch size 0: want at least 1"),
         ({"blob": "fc9"}, BlobError, "no blob 'fc9'"),

@@ -219,6 +219,13 @@ def test_matplotlib_is_imported_for_the_figure_alone() -> None:
     assert done.stdout.strip() == "set()"
 
 
+def test_a_small_picture_and_window_need_no_other_settings() -> None:
+    """Of 8 x 8 pixels, where 28 steps take blocks of one pixel, and windows of 3 no stride of 8."""
+    result = faithfulness(Spot(), pictures(1), methods=["occlusion", "random"], window=3)
+    assert (result.settings["steps"], result.settings["block"]) == (28, 1)
+    assert result.settings["windows"]["stride"] == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -228,7 +235,7 @@ def test_matplotlib_is_imported_for_the_figure_alone() -> None:
         ({"infill": "grey"}, "infill 'grey' is unknown"),
         ({"methods": ["guess"]}, "method 'guess' is unknown"),
         ({"methods": {}}, "no method came"),
-        ({"steps": 65}, "steps = 65: want 1 to 16"),
+        ({"steps": 65}, r"--steps 65 \(steps=\): want 1 to 16"),
         ({"methods": {"mine": lambda *_: np.zeros(3)}}, r"method 'mine' gave a map of shape \(3,\)"),
     ],
 )

@@ -25,7 +25,7 @@ class Maps(Options):
 
     window: SidesLike = window_field()
     samples: int = samples_field(default=4)
-    stride: int = stride_field(default=8)
+    stride: int | None = stride_field("Step between windows, at most k.  [default: 8, or k where that is less]")
     seed: int = seed_field()
     blob: str | None = option_field(
         "--blob", help="The scores or probabilities that are explained.  [default: the probabilities]"

@@ -85,7 +85,8 @@ class NetChoice(Options):
         "--labels",
         type=FILE,
         multiple=True,
-        help="Names of the classes, a line each; may be repeated for a net of several outputs.",
+        help="Names of the classes, a line each. Of several outputs each takes a file of its own by the number of its "
+        "classes, and outputs of as many take theirs in the order of the prototxt.",
     )
     output_blob: str | None = option_field(
         "--output-blob",

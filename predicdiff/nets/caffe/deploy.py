@@ -1,17 +1,26 @@
 """The deploy net of a net in training: without its data layers, and with probabilities in place of its losses.
 
-A loss or an accuracy says where the net's answer is. Of several that judge by the same labels the last loss counts, as
-that of GoogLeNet's main classifier does; the layers that only the others need go with them.
+A loss or an accuracy says where the net's answer is. Of several that judge by the same labels the loss of the largest
+weight counts, as that of GoogLeNet's main classifier does; the layers that only the others need go with them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Collection, Mapping, Sequence
 
 from .inputs import INPUT
 from .layer_types import TYPES
-from .layer_types.training import ANYTHING, BESIDE, COUNTING, JUDGES, PROBABILITIES, READERS, SILENT
+from .layer_types.training import (
+    ACCURACY,
+    BEST_CLASSES,
+    HELD,
+    JUDGES,
+    PROBABILITIES,
+    PYTHON,
+    READERS,
+    WITHOUT_TOPS,
+)
 from .phases import TRAIN, Typed, is_included, layers_of
 from .schema import v1_types
 
@@ -21,15 +30,30 @@ _FEW = 4
 
 @dataclass(frozen=True)
 class Deploy:
-    """The layers of a deploy net, the data layers that they lack, and what was done, in words."""
+    """A deploy net.
+
+    Attributes
+    ----------
+    layers : tuple of (type, layer)
+    sources : tuple of (type, layer)
+        The data layers that become inputs.
+    done : tuple of str
+        What was done, in words.
+    holds : {blob: str}
+        What losses say of the blobs that they judged, where these are no probabilities: "scores" of classes, or an
+        "activation" that is none.
+    """
 
     layers: tuple[Typed, ...]
     sources: tuple[Typed, ...] = ()
     done: tuple[str, ...] = ()
+    holds: Mapping[str, str] = field(default_factory=dict)
 
 
-def deploy(net: Any) -> Deploy:
+def deploy(net: Any, output: str | None = None) -> Deploy:
     """The layers of a NetParameter that answer: those that are there in phase TEST, if nothing belongs to training.
+
+    Of a net in training the layers that make blob ``output`` stay, and where a loss judges that blob, this loss counts.
 
     Raises
     ------
@@ -44,8 +68,8 @@ def deploy(net: Any) -> Deploy:
         sources = _stand_in([typed for typed in gone if _is_source(typed)])
     layers = [typed for typed in here if not _is_source(typed)]
     if not sources and not any(_judges(kind) for kind, _ in layers):
-        return Deploy(tuple(layers))
-    return _Maker(layers + _only_in_training(layers, gone)).deploy(sources)
+        return Deploy(tuple(map(_in_use, layers)), done=_statistics(layers))
+    return _Maker(layers + _only_in_training(layers, gone), output).deploy(sources)
 
 
 def only_trains(typed: Typed) -> bool:
@@ -57,7 +81,7 @@ def only_trains(typed: Typed) -> bool:
 
 def _is_source(typed: Typed) -> bool:
     kind, layer = typed
-    return not layer.bottom and (kind.endswith(READERS) or kind == ANYTHING)
+    return not layer.bottom and (kind.endswith(READERS) or kind == PYTHON)
 
 
 def _stand_in(sources: Sequence[Typed]) -> tuple[Typed, ...]:
@@ -67,7 +91,7 @@ def _stand_in(sources: Sequence[Typed]) -> tuple[Typed, ...]:
 
 
 def _by_batch(layer: Any) -> bool:
-    """Whether a layer takes the mean and the variance of the batch, where in use it takes those of training."""
+    """Whether a layer is told to take the mean and variance of the batch, which a net in use does not have."""
     settings = [value for field, value in layer.ListFields() if field.name == "batch_norm_param"]
     return any(value.HasField("use_global_stats") and not value.use_global_stats for value in settings)
 
@@ -80,13 +104,31 @@ def _in_use(typed: Typed) -> Typed:
     return typed
 
 
+def _statistics(layers: Sequence[Typed]) -> tuple[str, ...]:
+    """What is said of layers that are told to take the mean and variance of the batch."""
+    names = [layer.name for _, layer in layers if _by_batch(layer)]
+    told = "mean and variance are those of training, not of the batch as use_global_stats: false says, in"
+    return (f"{told} {_few(names)}",) if names else ()
+
+
+def _few(names: Sequence[str]) -> str:
+    """Some names as a list, the first few of many."""
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"{', '.join(names[:_FEW])}{more}"
+
+
 def _judges(kind: str) -> bool:
-    return kind.endswith(JUDGES) or kind in SILENT or _gives(kind) is not None
+    return kind.endswith(JUDGES) or kind in WITHOUT_TOPS or _gives(kind) is not None
 
 
 def _gives(kind: str) -> str | None:
     """The type whose top a loss reckons from its bottom, if it reckons probabilities."""
     return next((given for part, given in PROBABILITIES.items() if part in kind), None)
+
+
+def _held(kind: str) -> str | None:
+    """What a loss that reckons no probabilities says of what it judges, if it is known."""
+    return next((held for part, held in HELD.items() if part in kind and kind.endswith(JUDGES)), None)
 
 
 def _v1_number(kind: str) -> int:
@@ -95,71 +137,122 @@ def _v1_number(kind: str) -> int:
 
 def _only_in_training(layers: Sequence[Typed], gone: Sequence[Typed]) -> list[Typed]:
     """Losses that are in TRAIN alone, where the net has no other in TEST to say what its answer is."""
-    if any(_gives(kind) for kind, _ in layers):
+    if any(_gives(kind) or _held(kind) for kind, _ in layers):
         return []
     made = {top for _, layer in layers for top in layer.top}
-    return [typed for typed in gone if _gives(typed[0]) and typed[1].bottom and typed[1].bottom[0] in made]
+    losses = [typed for typed in gone if _gives(typed[0]) or _held(typed[0])]
+    return [typed for typed in losses if made.intersection(typed[1].bottom[:2])]
 
 
 class _Maker:
     """Layers by their numbers, who reads whom, and which of them end the net."""
 
-    def __init__(self, layers: Sequence[Typed]) -> None:
+    def __init__(self, layers: Sequence[Typed], output: str | None) -> None:
         self.layers = layers
+        self.output = output
         self.reads: list[list[int]] = []
-        written: dict[str, int] = {}
+        self.writers: dict[str, int] = {}
         for number, (_, layer) in enumerate(layers):
-            self.reads.append([written[bottom] for bottom in layer.bottom if bottom in written])
-            written.update(dict.fromkeys(layer.top, number))
+            self.reads.append([self.writers[bottom] for bottom in layer.bottom if bottom in self.writers])
+            self.writers.update(dict.fromkeys(layer.top, number))
         self.ends = self._ends()
 
     def deploy(self, sources: tuple[Typed, ...]) -> Deploy:
         """Losses that count become probabilities; other ends go, and all that only they need."""
-        main = self._main()
+        rivals = self._rivals()
+        main = sorted(rivals)
         made = {number: self._probabilities(number, len(main)) for number in main}
         kept = self._needed(main)
-        stay = [_in_use(typed) if number in kept else made.get(number) for number, typed in enumerate(self.layers)]
+        layers = [_in_use(typed) if number in kept else made.get(number) for number, typed in enumerate(self.layers)]
         read = {bottom for number in kept for bottom in self.layers[number][1].bottom}
         read.update(bottom for new in made.values() if new for bottom in new[1].bottom)
         sources = tuple(typed for typed in sources if read.intersection(typed[1].top)) or sources[:1]
         done = [f"{self.layers[number][0]} becomes {new[0]} {new[1].name!r}" for number, new in made.items() if new]
-        left = [layer.name for (_, layer), stays in zip(self.layers, stay) if not stays]
-        if left:
-            more = f" and {len(left) - _FEW} more" if len(left) > _FEW else ""
-            done.append(f"left out: {', '.join(left[:_FEW])}{more}")
-        if any(_by_batch(self.layers[number][1]) for number in kept):
-            done.append("use_global_stats is true")
-        return Deploy(tuple(filter(None, stay)), sources, tuple(done))
+        done += [self._preferred(number, others) for number, others in rivals.items() if others]
+        gone = [layer.name for (_, layer), stays in zip(self.layers, layers) if not stays]
+        if gone:
+            done.append(f"left out: {_few(gone)}")
+        done += _statistics([self.layers[number] for number in sorted(kept)])
+        return Deploy(tuple(filter(None, layers)), sources, tuple(done), self._holds(main, kept))
+
+    def _holds(self, main: Sequence[int], kept: Collection[int]) -> dict[str, str]:
+        """What the main losses say of the blobs that stay, but of probabilities."""
+        blobs = {
+            blob
+            for number in kept
+            if self.layers[number][0] not in PROBABILITIES.values()
+            for blob in self.layers[number][1].top
+        }
+        told = [(blob, _held(self.layers[number][0])) for number in main for blob in self.layers[number][1].bottom]
+        return {blob: held for blob, held in told if held is not None and blob in blobs}
 
     def _ends(self) -> set[int]:
-        """Layers that judge the output, and that no other layer reads but such as do so too."""
+        """Layers that judge the output or name its classes, if what they make is read by none or by such layers."""
         ends: set[int] = set()
         for number in reversed(range(len(self.layers))):
             kind, layer = self.layers[number]
             readers = {reader for reader, read in enumerate(self.reads) if number in read}
-            python = kind == ANYTHING and len(layer.bottom) > 1
-            if readers <= ends and (_judges(kind) or kind == BESIDE or (python and not readers)):
+            python = kind == PYTHON and len(layer.bottom) > 1
+            if readers <= ends and (_judges(kind) or kind == BEST_CLASSES or (python and not readers)):
                 ends.add(number)
         return ends
 
-    def _main(self) -> list[int]:
-        """One end for each blob of labels: the last that gives probabilities, else the last loss, else the last."""
-        best: dict[str, tuple[int, int]] = {}
+    def _rivals(self) -> dict[int, list[int]]:
+        """For each blob of labels the end that counts, with the others that judge other blobs by these labels."""
+        by_labels: dict[str, list[int]] = {}
         for number in sorted(self.ends):
             kind, layer = self.layers[number]
-            if len(layer.bottom) > 1 and kind not in SILENT:
-                rank = 2 if _gives(kind) else 0 if kind.endswith(COUNTING) else 1
-                best[layer.bottom[1]] = max(best.get(layer.bottom[1], (0, 0)), (rank, number))
-        return sorted(number for _, number in best.values())
+            if len(layer.bottom) > 1 and kind not in WITHOUT_TOPS:
+                made = layer.bottom[0] in self.writers  # else it is Caffe's other order, the labels first
+                by_labels.setdefault(layer.bottom[1 if made else 0], []).append(number)
+        rivals = {}
+        for numbers in by_labels.values():
+            main = max(numbers, key=lambda number: self._rank(number, numbers))
+            others = [number for number in numbers if self.reads[number][:1] not in self._scores(main)]
+            if any(self._counts(number) for number in set(numbers) - set(others)):
+                others = [number for number in others if not self._counts(number)]
+            rivals[main] = others
+        return rivals
+
+    def _rank(self, number: int, rivals: Sequence[int]) -> tuple[float, ...]:
+        """What decides, the first first: the caller's wish, whether it is a loss, its kind, its weight, an accuracy."""
+        kind, layer = self.layers[number]
+        if self._counts(number):
+            return self.output in layer.bottom[:1], 0, 0, 0, 0, number
+        counted = any(self.reads[other][:1] in self._scores(number) for other in rivals if self._counts(other))
+        weight = self._weight(number)
+        return self.output in layer.bottom[:1], weight > 0, 2 if _gives(kind) else 1, weight, counted, number
+
+    def _counts(self, number: int) -> bool:
+        return self.layers[number][0].endswith(ACCURACY)
+
+    def _weight(self, number: int) -> float:
+        """A loss's weight, by Caffe's default 1."""
+        return float((*self.layers[number][1].loss_weight, 1.0)[0])
+
+    def _scores(self, number: int) -> list[list[int]]:
+        """The layers that make what an end judges: the scores, and the probabilities where it reckons these itself."""
+        return [self.reads[number][:1], *([softmax] for softmax in self._softmaxes([number]))]
+
+    def _preferred(self, number: int, others: Sequence[int]) -> str:
+        """Which of several losses counts, in words."""
+        told = [
+            f"{layer.name} (of {layer.bottom[0]}{'' if self._counts(other) else f', weight {self._weight(other):g}'})"
+            for other in others
+            for _, layer in [self.layers[other]]
+        ]
+        return f"{self.layers[number][1].name} counts, and not {_few(told)}"
 
     def _needed(self, main: Collection[int]) -> set[int]:
         """Layers behind which something stays: the main ends' first bottoms, and tops that no layer reads."""
         read = {number for reads in self.reads for number in reads}
         roots = {number for number in range(len(self.layers)) if number not in read | self.ends}
         for number in self.ends:
-            if number in main or self.layers[number][0] == BESIDE:
+            if number in main or self.layers[number][0] == BEST_CLASSES:
                 roots.update(self.reads[number][:1])
         roots |= set(self._softmaxes(main))
+        if self.output in self.writers:
+            roots.add(self.writers[str(self.output)])
         roots -= self.ends
         if not roots:
             return set(range(len(self.layers))) - self.ends

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from ..arrays import checked_shape
 from ..doors import Door, NetSettings
 from ..facts import NetFacts
 from .caffemodel import read_caffemodel
+from .colours import input_shape_for
 from .foreign import planned
 from .heads import Ends, find_ends, finished
 from .prototxt import Prototxt, named, read_file
@@ -41,16 +43,24 @@ def load(source: str | Path, settings: NetSettings) -> Net:
 def caffe_net(prototxt: Path, weights: Path, settings: NetSettings) -> Net:
     """The net of both files, run by the engine in ``settings``."""
     file, ends, facts = plan(prototxt, settings)
+    arrays = read_caffemodel(weights)
+    with named(prototxt):
+        input_shape = input_shape_for(file, arrays, settings.input_shape, weights.name)
+    if input_shape is not settings.input_shape:
+        settings = replace(settings, input_shape=input_shape)
+        file, ends, facts = plan(prototxt, settings)
     _tell(prototxt, file, f"; {_images(facts)}")
     about = dict(settings.of_any_net, source=weights.name, ends=ends)
-    if settings.engine == "caffe":
-        from .pycaffe import CaffeNet
+    with named(prototxt):
+        if settings.engine == "caffe":
+            from .pycaffe import CaffeNet
 
-        net: Any = CaffeNet(prototxt, read_caffemodel(weights), input_shape=settings.input_shape, **about)
-    else:
-        from .torch_net import CaffeTorchNet
+            about.update(input_shape=settings.input_shape, output=settings.output)
+            net: Any = CaffeNet(prototxt, arrays, **about)
+        else:
+            from .torch_net import CaffeTorchNet
 
-        net = CaffeTorchNet(file.spec, read_caffemodel(weights), **about)
+            net = CaffeTorchNet(file.spec, arrays, **about)
     for note in ends.notes:
         warn(f"{prototxt}: {note}", InputWarning)
     if settings.preprocessing is not None:
@@ -74,14 +84,14 @@ def plan(prototxt: Path, settings: NetSettings) -> tuple[Prototxt, Ends, NetFact
     """The file as it was read, what its net ends in, and what is known of it without weights; errors name the file."""
     shape = None if settings.input_shape is None else checked_shape(settings.input_shape)
     if settings.engine == "caffe":
-        for_caffe = planned(prototxt, shape)
+        for_caffe = planned(prototxt, shape, output=settings.output)
         file, net = for_caffe.file, for_caffe.resolved
     else:
-        file = read_file(prototxt, shape)
+        file = read_file(prototxt, shape, output=settings.output)
         with named(prototxt):
             net = resolve(file.spec)
     with named(prototxt):
-        ends = find_ends(net, settings.output, settings.output_is)
+        ends = find_ends(net, settings.output, settings.output_is, file.holds)
         _, facts = finished(net, ends, name=settings.name, preprocessing=settings.preprocessing)
     return file, ends, facts
 

@@ -36,18 +36,23 @@ class Planned:
 
 
 def planned(
-    prototxt: PathLike, input_shape: Sequence[int] | None = None, gpu: int | None = None, added: Sequence[Layer] = ()
+    prototxt: PathLike,
+    input_shape: Sequence[int] | None = None,
+    gpu: int | None = None,
+    *,
+    output: str | None = None,
+    added: Sequence[Layer] = (),
 ) -> Planned:
     """Read a prototxt with the fields and layers that Caffe knows; it is not asked for those that are known here.
 
-    What is built has ``added`` layers behind it.
+    ``output`` is as for `prototxt.parse_file`; what is built has ``added`` layers behind it.
 
     Raises
     ------
     FormatError, LayerError
         As from `prototxt.parse_file`, `resolved.resolve` and `process.build`.
     """
-    file = read_file(prototxt, input_shape, other=empty_net)
+    file = read_file(prototxt, input_shape, output=output, other=empty_net)
 
     @functools.lru_cache(maxsize=None)
     def built() -> Built:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import BlobError, SettingsError
 from ...protocols import OUTPUT_KINDS, Head
-from ...units import lookup
+from ...units import channels, lookup
 from ..facts import NetFacts
 from .layer_types import TYPES
-from .layer_types.base import ASIDE, SAME, SCALED
+from .layer_types.base import ASIDE, COMBINED, SAME, SCALED
 from .records import Layer
 from .resolved import ResolvedNet, Step, followed
 
@@ -19,6 +19,8 @@ from .resolved import ResolvedNet, Step, followed
 SCORES = {"probabilities": "logits", "sigmoid": "sigmoid"}
 #: The type of such a layer, by what its bottom holds.
 BEHIND = {SCORES[kind.holds]: kind.name for kind in TYPES.values() if kind.holds in SCORES}
+#: What losses said of a net that has none.
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Ends:
 
 @dataclass(frozen=True)
 class _End:
-    """A blob, what it holds, and the Softmax or Sigmoid that made it; without one it is not known to be probable."""
+    """A blob, what it holds, and the Softmax or Sigmoid that made it, where one did."""
 
     blob: str
     holds: str
@@ -61,14 +63,18 @@ def finished(net: ResolvedNet, ends: Ends | None, *, name: str | None, **about: 
 
 def own_ends(net: ResolvedNet) -> Ends:
     """The outputs that a net's own Softmax and Sigmoid layers make; nothing is put behind it."""
-    return Ends(tuple(_own_head(net, end.blob, end.step) for end in _probable(net) if end.step) or (Head(),))
+    ends = _probable(net)
+    return Ends(tuple(_made(net, end, ends, None, None)[0] for end in ends) or (Head(),))
 
 
-def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None = None) -> Ends:
+def find_ends(
+    net: ResolvedNet, output: str | None = None, output_is: str | None = None, holds: Mapping[str, str] = NOTHING
+) -> Ends:
     """Find a net's outputs.
 
-    These are what a Softmax makes with no layer behind it that has learnt anything, or a Sigmoid at the end; in a net
-    without such, the blobs at its end that an InnerProduct or a Convolution makes, of which the softmax is taken.
+    These are what a Softmax makes with no layer behind it that has learnt anything, or a Sigmoid at the end; what an
+    Eltwise makes of several Softmaxes takes their place. In a net without such they are the blobs at its end that an
+    InnerProduct or a Convolution makes, of which the softmax is taken.
 
     Parameters
     ----------
@@ -78,6 +84,9 @@ def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None
         Softmax makes, else the last one.
     output_is : {"logits", "sigmoid", "probabilities", "activation"}, optional
         What it holds, as for torch modules.
+    holds : {blob: "scores" or "activation"}, optional
+        Of which blobs losses said what they hold, as `prototxt.Prototxt` has it: scores are of classes, and no
+        probabilities are made of them.
 
     Raises
     ------
@@ -88,17 +97,17 @@ def find_ends(net: ResolvedNet, output: str | None = None, output_is: str | None
     """
     if output_is is not None and output_is not in OUTPUT_KINDS:
         raise SettingsError(f"output_is = {output_is!r} is unknown: want one of {', '.join(OUTPUT_KINDS)}.")
-    ends = _probable(net) or _scores(net)
+    ends = _probable(net) or _scores(net, holds)
     if output is not None:
-        chosen = _named(net, output, output_is)
+        chosen = _named(net, output, output_is, holds)
         ends = [chosen, *(end for end in ends if not _alike(net, end, chosen))]
     elif ends:
         _check(net, ends[0], output_is)
     if not ends:
         return Ends((Head(),))
     heads, added = zip(*(_made(net, end, ends, output, output_is) for end in ends))
-    open_ends = output_is is None and ends[0].step is None
-    notes = [*(_decided(net, heads, added, ends[0]) if open_ends else []), *_several(net, ends, output)]
+    open_ends = output_is is None and ends[0].step is None and ends[0].holds != "probabilities"
+    notes = [*(_decided(net, heads, added, ends[0], holds) if open_ends else []), *_several(net, ends, output)]
     return Ends(tuple(heads), tuple(layer for layer in added if layer is not None), tuple(notes))
 
 
@@ -120,36 +129,58 @@ def _probable(net: ResolvedNet) -> list[_End]:
             learnt.update(step.inputs)
         if holds not in (SAME, ASIDE) or writes & reckoned:
             reckoned.update(step.inputs)
+    ends = _combined(net, ends)
     first = ([end for end in ends if end.holds == "probabilities"] or ends)[-1:]
-    return [*first, *(end for end in ends if end not in first)]
+    return [*first, *(end for end in ends if end not in first and end.holds != "activation")]
 
 
-def _scores(net: ResolvedNet) -> list[_End]:
+def _combined(net: ResolvedNet, ends: Sequence[_End]) -> list[_End]:
+    """The same ends, but in place of several that one layer combines what it makes: probabilities only as a mean."""
+    left = list(ends)
+    for step in net.steps:
+        if step.type.holds != COMBINED:
+            continue
+        makers = [_maker(net, value, (SAME,)) for value in step.reads]
+        parts = [end for end in left if end.step is not None and any(end.step is maker for maker in makers)]
+        if len(parts) > 1:
+            mean = len(parts) == len(makers) and _is_mean(step)
+            left[left.index(parts[-1])] = _End(step.layer.tops[0], "probabilities" if mean else "activation")
+            left = [end for end in left if end not in parts]
+    return left
+
+
+def _is_mean(step: Step) -> bool:
+    """Whether a layer that combines its bottoms takes their weighted mean, so that what added up to 1 still does."""
+    weights = step.shapes.settings["coefficients"]
+    return step.shapes.settings["operation"] == "SUM" and min(weights) >= 0 and abs(sum(weights) - 1) < 1e-6
+
+
+def _scores(net: ResolvedNet, holds: Mapping[str, str]) -> list[_End]:
     """What lies at the end of a net without such: blobs of scores, the last first; without these the last blob."""
     steps = [step for step in net.steps if step.type.holds != ASIDE]
     read = {value for step in steps for value in step.reads}
     made = {value for step in steps for value in step.writes}
     last = [blob for blob, value in net.values.items() if value in made - read]
-    ends = [_End(blob, _kind(net, blob)) for blob in last]
-    scores = [end for end in ends if end.holds == "logits"] or ends[-1:]
+    ends = [_End(blob, holds.get(blob) or _kind(net, blob)) for blob in last]
+    scores = [end for end in ends if end.holds in ("logits", "scores")] or ends[-1:]
     return [*scores[-1:], *scores[:-1]]
 
 
-def _named(net: ResolvedNet, blob: str, output_is: str | None) -> _End:
+def _named(net: ResolvedNet, blob: str, output_is: str | None, holds: Mapping[str, str]) -> _End:
     """The end that a caller names by its probabilities, or by its scores."""
     try:
         lookup(net.blobs, blob)
     except BlobError as error:
         if blob not in OUTPUT_KINDS:
             raise
-        raise BlobError(f"{error} What a blob holds is said by output_is={blob!r} (--output-is).") from None
+        raise BlobError(f"{error} What a blob holds is said by --output-is {blob} (output_is={blob!r}).") from None
     for end in _probable(net):
         scores = None if end.step is None else _scores_of(net, end.step)
         if scores == blob and output_is in (None, SCORES[end.holds]):
             return end
     step = _maker(net, net.values[blob], (SAME,))
     if step is None or step.type.holds not in SCORES:
-        return _End(blob, _kind(net, blob))
+        return _End(blob, holds.get(blob) or _kind(net, blob))
     end = _End(blob, str(step.type.holds), step)
     _check(net, end, output_is)
     return end
@@ -160,10 +191,10 @@ def _check(net: ResolvedNet, end: _End, output_is: str | None) -> None:
     if end.step is None or output_is in (None, "activation", "probabilities", end.holds):
         return
     scores = _scores_of(net, end.step)
-    other = "" if scores is None else f", or name the blob before it: output={scores!r} (--output-blob {scores})"
+    other = "" if scores is None else f", or name the blob before it: --output-blob {scores} (output={scores!r})"
     raise SettingsError(
         f"blob {end.blob!r} holds the probabilities that layer {end.step.layer.name!r} ({end.step.layer.type}) makes, "
-        f"and was to hold {output_is}: leave out output_is={output_is!r} (--output-is){other}."
+        f"and was to hold {output_is}: leave out --output-is (output_is={output_is!r}){other}."
     )
 
 
@@ -178,18 +209,20 @@ def _made(
 ) -> tuple[Head, Layer | None]:
     """The output of one of the ends, the first of which the settings are about, and what is put behind it."""
     settled = output_is if end is ends[0] or end.step is None else None
-    kind, channels = settled or end.holds, net.blobs[end.blob][0]
+    kind, count = settled or end.holds, channels(net.blobs[end.blob])
     if kind == "activation":
-        asked = settled is not None or output is not None or channels == 1
+        asked = settled is not None or output is not None or count == 1
         return Head(end.blob if asked else None), None
+    if kind == "scores":
+        return Head(end.blob), None
     if end.step is not None:
         return _own_head(net, end.blob, end.step), None
     if kind == "probabilities":
-        return Head(None, end.blob, 2 if channels == 1 else None), None
-    if kind == "logits" and channels == 1:
+        return Head(None, end.blob, 2 if count == 1 else None), None
+    if kind == "logits" and count == 1:
         raise SettingsError(
-            f"blob {end.blob!r} holds one logit, whose softmax is always 1: want output_is='sigmoid' (--output-is "
-            "sigmoid)."
+            f"blob {end.blob!r} holds one logit, whose softmax is always 1: want --output-is sigmoid "
+            "(output_is='sigmoid')."
         )
     name = _free(net, [*(["prob"] if len(ends) == 1 else []), f"{end.blob}_prob"])
     return Head(end.blob, name, 2 if kind == "sigmoid" else None), Layer(name, BEHIND[kind], (end.blob,), (name,), {})
@@ -218,7 +251,7 @@ def _scores_of(net: ResolvedNet, step: Step) -> str | None:
 def _kind(net: ResolvedNet, blob: str) -> str:
     """What a blob is taken for that no Softmax or Sigmoid has made."""
     step = _maker(net, net.values[blob], (SAME, SCALED))
-    scores = step is not None and step.type.holds == "logits" and net.blobs[blob][0] > 1
+    scores = step is not None and step.type.holds == "logits" and channels(net.blobs[blob]) > 1
     return "logits" if scores else "activation"
 
 
@@ -231,9 +264,11 @@ def _maker(net: ResolvedNet, value: int, through: Sequence[str]) -> Step | None:
         value = step.reads[0]
 
 
-def _decided(net: ResolvedNet, heads: Sequence[Head], added: Sequence[Layer | None], end: _End) -> list[str]:
+def _decided(
+    net: ResolvedNet, heads: Sequence[Head], added: Sequence[Layer | None], end: _End, holds: Mapping[str, str]
+) -> list[str]:
     """What outputs were taken for that do not say so themselves, the first of which is the ``end``."""
-    other = "If that is wrong, say what it holds: output_is= (--output-is)"
+    other = "If that is wrong, say what it holds: --output-is (output_is=)"
     behind = {str(head.scores): str(head.output) for head, layer in zip(heads, added) if layer is not None}
     if behind:
         scores, probabilities = (" and ".join(map(repr, names)) for names in zip(*behind.items()))
@@ -241,10 +276,14 @@ def _decided(net: ResolvedNet, heads: Sequence[Head], added: Sequence[Layer | No
             f"no Softmax or Sigmoid follows its output {scores}, so it is taken for logits, and their softmax is blob "
             f"{probabilities}. {other} sigmoid, probabilities or activation."
         ]
-    kinds = "sigmoid or probabilities" if net.blobs[end.blob][0] == 1 else "logits, sigmoid or probabilities"
+    kinds = "sigmoid or probabilities" if channels(net.blobs[end.blob]) == 1 else "logits, sigmoid or probabilities"
+    why = {
+        "scores": "holds scores of which its loss makes no probabilities",
+        "activation": "holds no classes, as its loss says",
+    }.get(holds.get(end.blob, ""), "is not known to hold logits or probabilities")
     return [
-        f"its output {end.blob!r} {_told(net.blobs[end.blob])} is not known to hold logits or probabilities, so its "
-        f"values are explained as they are. {other} {kinds}."
+        f"its output {end.blob!r} {_told(net.blobs[end.blob])} {why}, so its values are explained as they are. {other} "
+        f"{kinds}."
     ]
 
 
@@ -252,12 +291,13 @@ def _several(net: ResolvedNet, ends: Sequence[_End], output: str | None) -> list
     """Which of several outputs is taken, where nobody has said so."""
     if output is not None or len(ends) == 1:
         return []
-    told = ", ".join(f"{end.blob!r} {_told(net.blobs[end.blob])}" for end in ends)
+    outputs = sorted((end.blob for end in ends), key=list(net.values).index)
+    told = ", ".join(f"{blob!r} {_told(net.blobs[blob])}" for blob in outputs)
     return [
-        f"it has {len(ends)} outputs, {told}: the first of these is taken where no blob is given. output= "
-        "(--output-blob) takes another."
+        f"it has {len(ends)} outputs, {told}: {ends[0].blob!r} is taken where no blob is given. --output-blob "
+        "(output=) takes another."
     ]
 
 
 def _told(shape: Sequence[int]) -> str:
-    return f"({' x '.join(map(str, shape))})"
+    return f"({' x '.join(map(str, shape)) or '1'})"

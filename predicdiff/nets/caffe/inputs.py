@@ -13,7 +13,7 @@ from .training_images import TrainingImages
 INPUT = "Input"
 
 #: Ends a message about an input of unknown shape.
-ASKED = "give it, such as --input-shape 3,224,224 (input_shape=(3, 224, 224))."
+ASKED = "give it, such as --input-shape 3,224,224, or 1,28,28 for grey images (input_shape=(3, 224, 224))."
 
 _Shape = Optional[Tuple[int, ...]]
 _Inputs = Dict[str, _Shape]

@@ -7,14 +7,14 @@ V1 layers and their types, ``input_dim``, ``input_shape``. Of a net in training 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from google.protobuf import text_format
 
-from ...errors import FormatError, LayerError
+from ...errors import BlobError, FormatError, LayerError, SettingsError, WeightsError
 from .caffemodel import PathLike, opened
 from .deploy import Deploy, deploy
 from .inputs import INPUT, inputs_of
@@ -41,12 +41,15 @@ class Prototxt:
         Of a net in training, what its data layer says.
     done : str
         What was done to make a deploy net of it, empty if it was one.
+    holds : {blob: str}
+        Of a net in training, what its losses say of the blobs that they judged, as in `deploy.Deploy`.
     """
 
     spec: NetSpec
     text: str
     images: TrainingImages | None = None
     done: str = ""
+    holds: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_prototxt(path: PathLike) -> NetSpec:
@@ -63,10 +66,14 @@ def read_training_images(path: PathLike) -> TrainingImages | None:
 
 
 def read_file(
-    path: PathLike, input_shape: Sequence[int] | None = None, *, other: Callable[[], Any] | None = None
+    path: PathLike,
+    input_shape: Sequence[int] | None = None,
+    *,
+    output: str | None = None,
+    other: Callable[[], Any] | None = None,
 ) -> Prototxt:
     """Read a net's definition with all that is known of it; arguments and errors as for `parse_file`."""
-    return parse_file(_read(path), str(path), input_shape, other=other)
+    return parse_file(_read(path), str(path), input_shape, output=output, other=other)
 
 
 def parse_prototxt(text: str, name: str) -> NetSpec:
@@ -75,7 +82,12 @@ def parse_prototxt(text: str, name: str) -> NetSpec:
 
 
 def parse_file(
-    text: str, name: str, input_shape: Sequence[int] | None = None, *, other: Callable[[], Any] | None = None
+    text: str,
+    name: str,
+    input_shape: Sequence[int] | None = None,
+    *,
+    output: str | None = None,
+    other: Callable[[], Any] | None = None,
 ) -> Prototxt:
     """What a prototxt defines.
 
@@ -86,6 +98,8 @@ def parse_file(
         What errors call it, e.g. its path. Also the net's name where the text gives none.
     input_shape : (C, H, W), optional
         Of the net's input, where the file leaves it open or is that of a net in training.
+    output : str, optional
+        A blob that is to stay where a deploy net is made of a net in training.
     other : callable, optional
         Gives another Caffe's empty NetParameter, for a text with fields that are not known here.
 
@@ -98,13 +112,13 @@ def parse_file(
     """
     with named(name):
         net = _parse(text, other)
-        made = deploy(net)
+        made = deploy(net, output)
         images = [training_images(source, Path(name).parent) for source in made.sources]
         inputs = inputs_of(net, made.layers, list(zip(made.sources, images)), input_shape)
         layers = [typed for typed in made.layers if typed[0] != INPUT]
         spec = NetSpec(net.name or Path(name).stem, inputs, tuple(_record(*typed) for typed in layers))
         written = _text(type(net), spec, [layer for _, layer in layers])
-        return Prototxt(spec, written, next(iter(images), None), _done(made, spec))
+        return Prototxt(spec, written, next(iter(images), None), _done(made, spec), made.holds)
 
 
 @contextmanager
@@ -112,7 +126,9 @@ def named(name: PathLike) -> Iterator[None]:
     """Put a file's name before what is said against it."""
     try:
         yield
-    except FormatError as error:
+    except (BlobError, FormatError, SettingsError, WeightsError) as error:
+        if str(error).startswith(f"{name}: "):
+            raise
         raise type(error)(f"{name}: {error}") from None
 
 
@@ -147,8 +163,8 @@ def _text(message: Any, spec: NetSpec, layers: Sequence[Any]) -> str:
     for layer in layers:
         known = net.layer if isinstance(layer.type, str) else net.layers
         known.add().CopyFrom(layer)
-        for field in ("include", "exclude"):
-            known[-1].ClearField(field)
+        for rules in ("include", "exclude"):
+            known[-1].ClearField(rules)
         pooling = known[-1].pooling_param
         if "ceil_mode" in (field.name for field, _ in pooling.ListFields()):
             pooling.round_mode = 0 if pooling.ceil_mode else 1

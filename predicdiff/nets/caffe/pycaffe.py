@@ -47,6 +47,7 @@ class CaffeNet(BlobNet):
     device : {"cpu", "cuda", "cuda:N"}, optional
         By default a GPU if there is one and this Caffe can use it.
     input_shape : (C, H, W), optional
+    output : str, optional
         As for `prototxt.parse_file`.
     source : str
         Name of the weights' file, for messages.
@@ -81,12 +82,14 @@ class CaffeNet(BlobNet):
         training_instances: int | None = None,
         device: str | None = None,
         input_shape: Sequence[int] | None = None,
+        output: str | None = None,
         source: str = "the weights",
         ends: Ends | None = None,
     ) -> None:
         import_caffe()
         self._gpu = choose_gpu(device)
-        plan = planned(prototxt, input_shape, self._gpu, added=() if ends is None else ends.added)
+        added = () if ends is None else ends.added
+        plan = planned(prototxt, input_shape, self._gpu, output=output, added=added)
         self._prototxt, self._foreign, self._ends = plan.file.text, plan.foreign, ends
         about = {"preprocessing": preprocessing, "labels": labels, "training_instances": training_instances}
         self._resolved, facts = finished(plan.resolved, ends, name=name, **about)

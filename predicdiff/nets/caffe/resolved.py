@@ -290,9 +290,16 @@ def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], sour
     if len(stored) != len(wanted) or not all(map(_fits, stored, wanted)):
         raise WeightsError(
             f"layer {name!r} ({step.layer.type}) has weights of shape {_list(stored)} in {source}, the net wants "
-            f"{_list(wanted)}. Give the weights that belong to this net."
+            f"{_list(wanted)}. Give the weights that belong to this net{_or_sides(stored, wanted)}."
         )
     return tuple(np.asarray(blob, np.float32).reshape(shape) for blob, shape in zip(blobs, wanted))
+
+
+def _or_sides(stored: Sequence[Shape], wanted: Sequence[Shape]) -> str:
+    """What else to give, where all fits but the number of values that are read, as an image's size decides on it."""
+    matrix, rest = _bare(stored[0]), list(map(_bare, stored[1:]))
+    fits = len(matrix) == len(wanted[0]) == 2 and matrix[0] == wanted[0][0] and rest == list(map(_bare, wanted[1:]))
+    return ", or the input's size that they were trained with (--input-shape C,H,W)" if fits else ""
 
 
 def _fits(stored: Sequence[int], wanted: Sequence[int]) -> bool:

@@ -10,14 +10,17 @@ import numpy as np
 
 from ...errors import FormatError
 from .caffemodel import read_mean
-from .layer_types.training import ANYTHING
+from .layer_types.training import PYTHON
 from .phases import Typed
 
 #: Where old files have what stands in transform_param today.
 _OLD_PLACES = ("data_param", "image_data_param", "window_data_param")
 
 #: Data layers that hand on what they read, and know nothing of images.
-_NO_IMAGES = ("HDF5Data", "DummyData", ANYTHING)
+_NO_IMAGES = ("HDF5Data", "DummyData", PYTHON)
+
+#: Data layers that read image files, in colour where they are not told otherwise.
+_IN_COLOUR = ("ImageData", "WindowData")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class TrainingImages:
     scale : float
     told : bool
         Whether all is known of what the layer does to images.
+    colours_assumed : bool
+        Whether nothing says how many channels they have, so that 3 are assumed.
     """
 
     layer: str
@@ -51,6 +56,7 @@ class TrainingImages:
     missing: str | None
     scale: float
     told: bool
+    colours_assumed: bool
 
 
 def training_images(source: Typed, folder: Path) -> TrainingImages:
@@ -86,6 +92,7 @@ def training_images(source: Typed, folder: Path) -> TrainingImages:
         missing=missing,
         scale=1.0 if said("scale") is None else float(np.format_float_scientific(np.float32(said("scale")))),
         told=missing is None and kind not in _NO_IMAGES,
+        colours_assumed=not (grey or mean.ndim == 3 or len(mean) > 1 or _own_shape(layer) or kind in _IN_COLOUR),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Dict, Optional, Tuple
 import torch
 from torch import Tensor
 
+from ...units import channels as channels_of
 from .graph import Concat, Graph, Kernel, Node
 from .order import needed
 
@@ -55,7 +56,7 @@ class _Cutter:
 
         None if a way back from it does not end in weights that can be cut.
         """
-        if len(channels) == self.shapes[value][0]:
+        if len(channels) == channels_of(self.shapes[value]):
             return {}
         node = self.nodes.get(value)
         if node is None or value == self.source or self.readers[value] > 1:

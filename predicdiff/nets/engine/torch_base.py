@@ -17,6 +17,7 @@ from ...errors import BlobError
 from ...noise import Noise
 from ...protocols import Unit
 from ...stopping import check_stopped
+from ...units import channels as channels_of
 from ...windows import SidesLike, sides
 from ..arrays import hash_of
 from ..base import BlobNet
@@ -163,7 +164,7 @@ class TorchNet(BlobNet):
         with memory_errors(), computing(self.precision, self.device), torch.inference_mode(), self._ready():
             engine = self._engine(pixels, start, blob, channels)
             selected = None
-            if engine.route.shape(engine.route.target)[0] == len(channels):  # no others are computed
+            if channels_of(engine.route.shape(engine.route.target)) == len(channels):  # no others are computed
                 units = inside
             elif len(self._blobs[blob]) > 1:
                 units, selected = inside, channels
@@ -235,7 +236,7 @@ def _bytes(tensor: Tensor) -> np.ndarray:
 
 def _reader(units: Sequence[Unit], dimensions: int, device: torch.device) -> Callable[[Tensor], Tensor]:
     """A function from a batch (b, ...) to units' values (b, T) float64; ``dimensions`` are its axes but the first."""
-    if all(len(unit) == dimensions for unit in units):  # single units, all at one stroke
+    if dimensions and all(len(unit) == dimensions for unit in units):  # single units, all at one stroke
         index: tuple[Any, ...] = (slice(None), *torch.tensor(units, device=device).t())
         return lambda values: values[index].double()
     return lambda values: torch.stack(
@@ -266,7 +267,9 @@ class _Late:
 
 
 def _of_channels(units: Sequence[Unit]) -> tuple[list[int], list[Unit]]:
-    """Which channels of maps units lie in, and their indices among these alone."""
+    """Which channels of maps units lie in, and their indices among these alone; a single number counts as one."""
+    if not all(units):
+        return [0], list(units)
     channels = sorted({unit[0] for unit in units})
     return channels, [(channels.index(unit[0]), *unit[1:]) for unit in units]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.engines import ENGINES, needed
 
-from predicdiff.errors import FormatError, InputWarning
+from predicdiff.errors import FormatError, InputWarning, WeightsError
 from predicdiff.nets.caffe.caffemodel_writer import caffemodel
 from predicdiff.nets.caffe.prototxt import parse_file, parse_prototxt, read_training_images
 from predicdiff.nets.caffe.resolved import resolve
@@ -69,6 +69,12 @@ LOSS = end("SoftmaxWithLoss", name="loss")
          + FC + LOSS + ACCURACY, FC + PROB),
         (SIDE.replace("top:", "include { phase: TRAIN } top:")
          + end("SoftmaxWithLoss", "side label", "loss1", "include { phase: TRAIN }") + FC + LOSS, FC + PROB),
+        # of losses by the same labels the heaviest counts, of equal ones that which an accuracy goes with
+        (FC + LOSS + SIDE + end("SoftmaxWithLoss", "side label", "loss1", "loss_weight: 0.3"), FC + PROB),
+        (FC + end("HingeLoss") + SIDE + end("SoftmaxWithLoss", "side label", "loss1", "loss_weight: 0"), FC),
+        (FC + LOSS + ACCURACY + SIDE + end("SoftmaxWithLoss", "side label", "loss1"), FC + PROB),
+        (FC + LOSS + PROB + end("Accuracy", "prob label", "top-1") + SIDE
+         + end("SoftmaxWithLoss", "side label", "loss1"), FC + PROB),
         # a feature that another loss is about
         (SIDE + FC + LOSS + end("CenterLoss", "side label", "centre"), FC + PROB),
         # two answers to two questions
@@ -86,6 +92,57 @@ LOSS = end("SoftmaxWithLoss", name="loss")
 def test_ends(training: str, deploy: str) -> None:
     made, wanted = parse_prototxt(DATA + CONV + training, "net"), parse_prototxt(INPUT + CONV + deploy, "net")
     assert (made.inputs, made.layers) == (wanted.inputs, wanted.layers)
+
+
+SUM = 'layer { name: "sum" type: "Eltwise" bottom: "side" bottom: "fc" top: "sum" }'
+
+
+@pytest.mark.parametrize(
+    ("output", "deploy"),
+    [
+        (None, FC + PROB),
+        ("fc", FC + PROB),
+        ("side", SIDE + PROB.replace('"fc"', '"side"')),
+        ("sum", SIDE + FC + SUM),
+        ("loss", FC + PROB),
+    ],
+)
+def test_a_blob_that_is_wished_for_stays(output: str | None, deploy: str) -> None:
+    """A judged one with the probabilities of its own loss, in place of the loss that counts."""
+    aside = SIDE + end("SoftmaxWithLoss", "side label", "loss1", "loss_weight: 0.3")
+    text = DATA + CONV + aside + FC + LOSS + SUM + end("Accuracy", "sum label", "top-1")
+    made = parse_file(text, "net", output=output)
+    assert made.spec.layers == parse_prototxt(INPUT + CONV + deploy, "net").layers
+    counts = {
+        "side": "loss1 counts, and not loss (of fc, weight 1), top-1 (of sum)",
+        "sum": "top-1 counts, and not loss1 (of side, weight 0.3), loss (of fc, weight 1)",
+    }
+    assert counts.get(str(output), "loss counts, and not loss1 (of side, weight 0.3), top-1 (of sum)") in made.done
+
+
+def test_statistics_of_the_batch_are_none_of_a_net_in_use() -> None:
+    """In a deploy prototxt as in one of training, each of which says so."""
+    norm = NORM.replace("}", "use_global_stats: false }", 1)
+    for text in (INPUT + CONV + norm + FC + PROB, DATA + CONV + norm + FC + LOSS):
+        made = parse_file(text, "net")
+        assert made.spec.layers == parse_prototxt(INPUT + CONV + NORM + FC + PROB, "net").layers
+        assert made.done.endswith("those of training, not of the batch as use_global_stats: false says, in norm")
+
+
+@pytest.mark.parametrize(
+    ("training", "holds"),
+    [
+        (FC + LOSS, {}),
+        (FC + end("HingeLoss"), {"fc": "scores"}),
+        (FC + end("EuclideanLoss", "label fc"), {"fc": "activation"}),
+        (FC + end("EuclideanLoss", more="include { phase: TRAIN }"), {"fc": "activation"}),
+        (FC + PROB + end("EuclideanLoss", "prob label"), {}),
+        (SIDE + FC + end("ContrastiveLoss", "side fc label"), {"side": "activation"}),
+        (SIDE + FC + LOSS + end("SmoothL1Loss", "side place"), {"side": "activation"}),
+    ],
+)
+def test_what_losses_say_of_what_they_judge(training: str, holds: dict[str, str]) -> None:
+    assert parse_file(DATA + CONV + training, "net").holds == holds
 
 
 def test_a_loss_without_a_data_layer_and_an_input_that_nothing_reads() -> None:
@@ -234,6 +291,26 @@ def test_googlenets_heads_on_the_side(models: Path) -> None:
 
 @needed
 @pytest.mark.parametrize("engine", ENGINES)
+def test_weights_for_grey_images_say_so_where_the_data_layer_does_not(engine: str, tmp_path: Path) -> None:
+    mnist = 'layer { name: "mnist" type: "Data" top: "data" top: "label" transform_param { crop_size: 8 } }'
+    path, weights = tmp_path / "lenet.prototxt", tmp_path / "w.caffemodel"
+    path.write_text(mnist + CONV + FC + LOSS)
+    resolved = resolve(parse_file(path.read_text(), "net", (1, 8, 8)).spec)
+    arrays = {step.layer.name: [np.ones(shape) for shape in step.shapes.weights] for step in resolved.steps}
+    weights.write_bytes(b"".join(caffemodel(resolved, arrays)))
+    asked: dict[str, Any] = {"weights": weights, "engine": engine, "device": "cpu"}
+    with pytest.warns(InputWarning, match="an input of 1 x 8 x 8"):
+        assert load_net(path, **asked).input_shape == (1, 8, 8)
+    with pytest.raises(
+        WeightsError, match=r"^.*lenet.prototxt: .* of 1 channel, .* given 3 channels: want --input-shape 1,8,8"
+    ):
+        load_net(path, **asked, input_shape=(3, 8, 8))
+    with pytest.warns(InputWarning), pytest.raises(WeightsError, match=r"'fc' .* or the input's size that they were"):
+        load_net(path, **asked, input_shape=(1, 9, 9))
+
+
+@needed
+@pytest.mark.parametrize("engine", ENGINES)
 def test_it_runs_as_the_deploy_net_does(engine: str, tmp_path: Path) -> None:
     training, deploy = DATA + CONV + SIDE + FC + end("SoftmaxWithLoss", "side label") + LOSS, INPUT + CONV + FC + PROB
     draw = np.random.default_rng(0).standard_normal
@@ -248,7 +325,9 @@ def test_it_runs_as_the_deploy_net_does(engine: str, tmp_path: Path) -> None:
             wanted = (
                 r"made of it: data \(Data\) becomes an input of 3 x 8 x 8; SoftmaxWithLoss becomes Softmax 'prob'; "
             )
-            with pytest.warns(InputWarning, match=wanted + "left out: side, end; pixels are its inputs.$"):
+            with pytest.warns(
+                InputWarning, match=wanted + "loss counts, .*; left out: side, end; pixels are its inputs.$"
+            ):
                 nets.append(load_net(path, weights=tmp_path / "w.caffemodel", engine=engine, device="cpu"))
         else:
             nets.append(load_net(path, weights=tmp_path / "w.caffemodel", engine=engine, device="cpu"))

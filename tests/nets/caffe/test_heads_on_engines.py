@@ -58,6 +58,21 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-x)))
 
 
+def test_an_output_that_is_a_single_number(engine: str) -> None:
+    """The sum of three scores: its gradient is the sum of theirs, and so are its values wherever a window changes."""
+    spec = net(SHAPE, CONV, fc(), layer("Reduction", "fc", "sum", axis=1))
+    made = net_of(spec, weights_of(spec), engine=engine, ends=find_ends(resolve(spec)))
+    x = images(2, *SHAPE)
+    np.testing.assert_allclose(made.forward(x, ["sum"])["sum"], made.forward(x, ["fc"])["fc"].sum(1), rtol=1e-5)
+    parts = [made.gradient(x[0], blob="fc", unit=i) for i in range(3)]
+    np.testing.assert_allclose(made.gradient(x[0], blob="sum", unit=0), sum(parts), rtol=1e-4, atol=1e-6)
+    about: Any = {"sampler": MarginalSampler(images(5, *SHAPE)), "window": 3, "stride": 3, "samples": 2}
+    whole = explain(made, x[0], **about)
+    assert (whole.targets[0].blob, whole.targets[0].name) == ("sum", "sum[0]")
+    wanted = explain(made, x[0], blob="fc", units=[0, 1, 2], **about).relevance.sum(0)
+    np.testing.assert_allclose(whole.relevance[0], wanted, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize(("kind", "function"), [("logits", softmax), ("sigmoid", sigmoid)])
 @pytest.mark.parametrize("layers", [(CONV, fc()), (CONV,)], ids=["a vector", "maps"])
 def test_what_is_put_behind(kind: str, function: Any, layers: Any, engine: str) -> None:
@@ -126,7 +141,7 @@ def test_each_output_has_its_evidence_and_its_labels(engine: str, tmp_path: Path
     assert [head.labels for head in again.class_heads] == [ages, ["she", "he"]]
     with pytest.raises(SettingsError, match=r"'p_age' \(5 classes\) and 'p_sex' \(2 classes\), and 3 labels are left"):
         load_net(**ask, output="p_age", labels=["a", "b", "c"])
-    with pytest.warns(InputWarning, match=r"net.prototxt: it has 2 outputs, 'p_sex' \(2\), 'p_age' \(5\)"):
+    with pytest.warns(InputWarning, match=r"net.prototxt: it has 2 outputs, 'p_age' \(5\), 'p_sex' \(2\)"):
         assert load_net(**ask, labels={"sex": ["she", "he"]}).labels == ["she", "he"]
 
 

@@ -8,9 +8,9 @@ from typing import Any, Callable, Mapping, Sequence
 from ...engine.geometry import Shape
 from ..fields import Fields
 
-#: Of a top: it holds what its bottom holds, at other places; the same kind of scores, but no probabilities any more; or
-#: what is looked at beside the net's output, which is its bottom.
-SAME, SCALED, ASIDE = "the same", "the same scaled", "aside"
+#: Of a top: it holds what its bottom holds, at other places; the same kind of scores, but no probabilities any more;
+#: what is looked at beside the net's output, which is its bottom; or a sum, product or maximum of its bottoms.
+SAME, SCALED, ASIDE, COMBINED = "the same", "the same scaled", "aside", "combined"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class LayerType:
         Whether its tops may share its bottom's memory.
     holds : str, optional
         What its top may hold at the end of a net: "probabilities" that add up to 1 or a "sigmoid" of each of its
-        bottom's scores; "logits"; `SAME`, `SCALED` or `ASIDE`.
+        bottom's scores; "logits"; `SAME`, `SCALED`, `ASIDE` or `COMBINED`.
     keeps : int
         How often its top's size Caffe keeps besides, for each input.
     columns : callable, optional

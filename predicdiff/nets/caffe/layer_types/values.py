@@ -6,7 +6,7 @@ import math
 
 from ...engine.geometry import Shape
 from ..fields import Fields
-from .base import SCALED, LayerType, Shapes
+from .base import COMBINED, SCALED, LayerType, Shapes
 
 
 def lrn(fields: Fields) -> Shapes:
@@ -124,7 +124,7 @@ def inner_product(fields: Fields) -> Shapes:
 TYPES = (
     LayerType("BatchNorm", batch_norm, group="batch_norm_param", statistics=True, holds=SCALED, keeps=2),
     LayerType("Bias", bias, holds=SCALED),
-    LayerType("Eltwise", eltwise),
+    LayerType("Eltwise", eltwise, holds=COMBINED),
     LayerType("InnerProduct", inner_product, group="inner_product_param", holds="logits"),
     LayerType("LRN", lrn, keeps=5),
     LayerType("MVN", mvn, keeps=2, backward_in_place=False),
