@@ -9,7 +9,7 @@ are to hold against each of several nulls.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Mapping, Sequence
 
 import numpy as np
@@ -63,22 +63,24 @@ def effect(values: Sequence[float], least: float, null: str = "") -> Effect:
     return Effect(null, tuple(known), mean, mean - reach, mean + reach, beyond, p)
 
 
-def deciding(line: Line, findings: Sequence[Finding]) -> Effect:
-    """The effect against the null that the photographs exceed by least, or of the statistic where there is no null.
-
-    A claim that is to hold against each null has the largest p of all; that one of several is not exceeded could be
-    chance, so p of an effect that is too small is multiplied by their number.
-    """
+def against(line: Line, findings: Sequence[Finding]) -> list[Effect]:
+    """The effect against each null, or of the statistic where there is no null."""
     sign = -1.0 if line.less else 1.0
     if not line.nulls:
-        return effect([sign * one.statistic for one in findings], line.least)
-    against = [
+        return [effect([sign * one.statistic for one in findings], line.least)]
+    return [
         effect([sign * (one.statistic - one.nulls[null]) for one in findings], line.least, null) for null in line.nulls
     ]
-    weakest = min(against, key=lambda one: -np.inf if np.isnan(one.beyond) else one.beyond)
-    if weakest.beyond < 0:
-        return replace(weakest, p=min(1.0, len(against) * weakest.p))
-    return weakest
+
+
+def deciding(effects: Sequence[Effect]) -> Effect:
+    """Of the effects against several nulls the one that decides.
+
+    A claim is to hold against each null: the largest p of all decides. It does not hold where it fails against one:
+    that which shows it by the smallest p.
+    """
+    short = [one for one in effects if one.beyond < 0]
+    return min(short, key=lambda one: one.p) if short else max(effects, key=lambda one: one.p)
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:
@@ -114,7 +116,8 @@ def judged(lines: Sequence[Line], found: Mapping[str, Mapping[str, Finding]]) ->
 
     Holm's correction counts all lines that get a verdict, those too that were not measured.
     """
-    effects = {line.name: deciding(line, list(found[line.name].values())) for line in lines if found.get(line.name)}
+    each = {line.name: against(line, list(found[line.name].values())) for line in lines if found.get(line.name)}
+    effects = {name: deciding(several) for name, several in each.items()}
     p = {line.name: effects[line.name].p if line.name in effects else 1.0 for line in lines if line.told}
     adjusted = {**dict.fromkeys(effects, 1.0), **holm(p)}
     return [
