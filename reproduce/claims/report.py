@@ -17,7 +17,7 @@ from .line import Line, Size
 from .picture import claim_picture
 from .study import Study
 from .table import LINES, NOT_MEASURED
-from .verdicts import ALPHA, Judged
+from .verdicts import ALPHA, Effect, Judged
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def _line(result: Result, judged: Judged) -> dict[str, Any]:
     return {
         "verdict": judged.verdict,
         "size": asdict(result.size(judged.line)),
-        "effect": asdict(judged.effect),
+        "effects": [{**asdict(one), "interval": judged.interval(one)} for one in judged.effects],
+        "decided by": judged.effect.null,
         "adjusted p": judged.adjusted,
         "photographs": {name: asdict(finding) for name, finding in judged.findings.items()},
     }
@@ -103,13 +104,15 @@ def page(results: Sequence[Result], note: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-HEAD = f"""Made by `make claims`. What is measured, what it is held against, what counts and on how many photographs
-stood in `reproduce/claims/table.py` before anything was measured. The photograph is the unit: an effect is the mean
-over photographs of the statistic less that of what it is held against, with its {100 * (1 - ALPHA):.0f} % t interval. A
-claim *holds* where that interval, widened by Holm's correction for all claims of a net, lies beyond the smallest effect
-that counts; it *does not* where it lies on the other side; else it *cannot be told* from so many photographs. p is that
-of the smallest effect that counts, corrected. Draws for a photograph are made of others. Where noise could pass for an
-effect, products of two independent halves of the draws are taken."""
+HEAD = f"""Made by `make claims`. Claims are those of section 4 of the paper, in our words. Which statistic is taken,
+what it is held against and the smallest effect that counts stood in `reproduce/claims/table.py` before the first run;
+what was changed afterwards is said below. The photograph is the unit: an effect is the mean over photographs of the
+statistic less that of what it is held against. p is that of a two-sided t test of the effect against the smallest one
+that counts, after Holm's correction for all claims of a net, and each {100 * (1 - ALPHA):.0f} % interval is widened by
+the same correction. A claim *holds* where that interval lies beyond the smallest effect that counts, against each of
+several nulls; it *does not* where it lies on the other side, against any one of them; else it *cannot be told* from so
+many photographs, and neither can it where photographs do not differ. Draws for a photograph are made of others. Where
+noise could pass for an effect, products of two independent halves of the draws are taken."""
 
 
 def _verdicts(results: Sequence[Result]) -> Iterator[str]:
@@ -138,7 +141,15 @@ def _about(line: Line, results: Sequence[Result]) -> str:
     rows = [row for result in results for row in _rows(line, result)]
     if not rows:
         return f"{head}\n\nNot measured."
-    titles = ["net", "statistic", *line.nulls, "effect (95 % interval)", *(["p"] if line.told else []), "verdict", "of"]
+    titles = [
+        "net",
+        "statistic",
+        *line.nulls,
+        "effect (95 % interval after Holm)",
+        *(["p after Holm"] if line.told else []),
+        "verdict",
+        "of",
+    ]
     return "\n".join(
         [head, "", f"| {' | '.join(titles)} |", "|---" * len(titles) + "|", *rows, *_beside(line, results)]
     )
@@ -151,12 +162,17 @@ def _rows(line: Line, result: Result) -> Iterator[str]:
         findings, effect = list(judged.findings.values()), judged.effect
         means = [_mean([one.statistic for one in findings])]
         means += [_mean([one.nulls[null] for one in findings]) for null in line.nulls]
-        interval = f" ({effect.low:.3g} to {effect.high:.3g})" if np.isfinite(effect.low) else ""
+        interval = _interval(judged, effect)
         against = f", against {effect.null}" if len(line.nulls) > 1 else ""
         p = [f"{judged.adjusted:.2g}"] if line.told else []
         size = result.size(line).told(len(effect.values))
         cells = [result.study.title, *means, f"{effect.mean:.3g}{interval}{against}", *p, judged.verdict, size]
         yield f"| {' | '.join(cells)} |"
+
+
+def _interval(judged: Judged, effect: Effect) -> str:
+    low, high = judged.interval(effect)
+    return f" ({low:.3g} to {high:.3g})" if np.isfinite(low) else ""
 
 
 def _beside(line: Line, results: Sequence[Result]) -> Iterator[str]:

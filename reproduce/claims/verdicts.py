@@ -20,6 +20,8 @@ from .line import Line
 
 #: Chance of an error among all verdicts of one net.
 ALPHA = 0.05
+#: A spread below this part of the numbers is that of their rounding.
+ROUNDING = 1e-12
 HOLDS, DOES_NOT, CANNOT_TELL, REPORTED = "holds", "does not", "cannot be told", "reported"
 
 
@@ -33,34 +35,38 @@ class Effect:
         "" where the statistic itself is told.
     values : tuple of float
         Each photograph's effect, of those of which there is a number.
-    mean, low, high : float
-        And the 95 % t interval; NaN of fewer than two.
+    mean, error : float
+        And its standard error, NaN of fewer than two, and where photographs differ by no more than rounding: then
+        nothing is known of their spread.
     beyond : float
-        Student's t of the mean's distance from the smallest effect that counts; NaN of fewer than two.
+        Student's t of the mean's distance from the smallest effect that counts; NaN where there is no error.
     p : float
-        Two-sided, of that; 1 of fewer than two.
+        Two-sided, of that; 1 where there is no error.
     """
 
     null: str
     values: tuple[float, ...]
     mean: float
-    low: float
-    high: float
+    error: float
     beyond: float
     p: float
+
+    def interval(self, level: float = ALPHA) -> tuple[float, float]:
+        """The t interval of the mean that misses it in a part ``level`` of all cases."""
+        reach = float(stats.t.ppf(1 - level / 2, len(self.values) - 1)) * self.error if self.error > 0 else float("nan")
+        return self.mean - reach, self.mean + reach
 
 
 def effect(values: Sequence[float], least: float, null: str = "") -> Effect:
     """Of photographs' paired differences, or of the statistic itself."""
-    known = [float(value) for value in values if np.isfinite(value)]
+    known = tuple(float(value) for value in values if np.isfinite(value))
     mean = float(np.mean(known)) if known else float("nan")
-    if len(known) < 2:
-        return Effect(null, tuple(known), mean, float("nan"), float("nan"), float("nan"), 1.0)
-    freedom, error = len(known) - 1, float(stats.sem(known))
-    reach, gap = float(stats.t.ppf(1 - ALPHA / 2, freedom)) * error, mean - least
-    beyond = gap / error if error > 0 else float(np.sign(gap)) * float("inf") if gap else 0.0
-    p = float(2 * stats.t.sf(abs(beyond), freedom))
-    return Effect(null, tuple(known), mean, mean - reach, mean + reach, beyond, p)
+    largest = max([abs(least), *map(abs, known)])
+    if len(known) < 2 or np.ptp(known) <= ROUNDING * largest:
+        return Effect(null, known, mean, float("nan"), float("nan"), 1.0)
+    error = float(stats.sem(known))
+    beyond = (mean - least) / error
+    return Effect(null, known, mean, error, beyond, float(2 * stats.t.sf(abs(beyond), len(known) - 1)))
 
 
 def against(line: Line, findings: Sequence[Finding]) -> list[Effect]:
@@ -94,12 +100,32 @@ def holm(p: Mapping[str, float]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Judged:
-    """A line of the table with what one net's photographs, by their names, make of it."""
+    """A line of the table with what one net's photographs, by their names, make of it.
+
+    Attributes
+    ----------
+    line : Line
+    findings : dict of str to Finding
+    effects : list of Effect
+        Against each null.
+    effect : Effect
+        That of them which decides.
+    adjusted : float
+        Its p after Holm's correction.
+    factor : float
+        What that correction multiplies p by.
+    """
 
     line: Line
     findings: Mapping[str, Finding]
+    effects: Sequence[Effect]
     effect: Effect
     adjusted: float
+    factor: float
+
+    def interval(self, effect: Effect) -> tuple[float, float]:
+        """The 95 % interval of one of the effects, as wide as Holm's correction makes it: what the verdict goes by."""
+        return effect.interval(ALPHA / self.factor)
 
     @property
     def verdict(self) -> str:
@@ -119,9 +145,13 @@ def judged(lines: Sequence[Line], found: Mapping[str, Mapping[str, Finding]]) ->
     each = {line.name: against(line, list(found[line.name].values())) for line in lines if found.get(line.name)}
     effects = {name: deciding(several) for name, several in each.items()}
     p = {line.name: effects[line.name].p if line.name in effects else 1.0 for line in lines if line.told}
-    adjusted = {**dict.fromkeys(effects, 1.0), **holm(p)}
-    return [
-        Judged(line, found[line.name], effects[line.name], adjusted[line.name])
-        for line in lines
-        if line.name in effects
-    ]
+    adjusted, places = holm(p), {name: place for place, name in enumerate(sorted(p, key=lambda name: p[name]))}
+    found_judged = []
+    for line in lines:
+        if line.name not in effects:
+            continue
+        own, corrected = effects[line.name], adjusted.get(line.name, 1.0)
+        # an earlier p that was not small enough keeps the later ones from being so
+        factor = max(len(p) - places[line.name], corrected / own.p if own.p > 0 else 1.0) if line.told else 1.0
+        found_judged.append(Judged(line, found[line.name], each[line.name], own, corrected, factor))
+    return found_judged
