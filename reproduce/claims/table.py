@@ -104,8 +104,9 @@ G = Line(
     name="g",
     claim="Late activations are sparse over channels.",
     section="4, figure 5",
-    statistic="Hoyer's sparseness over the late layer's channels behind its ReLU, mean of 49 random places",
-    nulls=("early layer", "random weights"),
+    statistic="Hoyer's sparseness over channels of the late layer behind its ReLU, as many as the early one has, at 49 "
+    "random places",
+    nulls=("early layer",),
     least=0.1,  # noise behind a ReLU has about 0.45, and one channel alone 1
     sizes={SMOKE: Size(2, side=0), FAST: Size(20, side=0), SLOW: Size(20, side=0)},
 )
