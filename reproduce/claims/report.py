@@ -129,7 +129,7 @@ def _cell(line: Line, result: Result) -> str:
     if judged is None:
         return "not measured"
     word = f"**{judged.verdict}**" if line.told else f"{judged.effect.mean:.3g}"
-    return f"{word}; {result.size(line).told(len(judged.effect.values))}"
+    return f"{word}; {line.of(result.size(line), len(judged.effect.values))}"
 
 
 def _about(line: Line, results: Sequence[Result]) -> str:
@@ -165,7 +165,9 @@ def _rows(line: Line, result: Result) -> Iterator[str]:
         interval = _interval(judged, effect)
         against = f", against {effect.null}" if len(line.nulls) > 1 else ""
         p = [f"{judged.adjusted:.2g}"] if line.told else []
-        size = result.size(line).told(len(effect.values))
+        size = line.of(result.size(line), len(effect.values))
+        if len(effect.values) < len(findings):
+            size += f"; of {len(findings) - len(effect.values)} more there is no number"
         cells = [result.study.title, *means, f"{effect.mean:.3g}{interval}{against}", *p, judged.verdict, size]
         yield f"| {' | '.join(cells)} |"
 

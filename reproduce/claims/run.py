@@ -72,11 +72,10 @@ def letter(line: Line) -> str:
     return line.name[0]
 
 
-def size_of(claim: str, net_name: str, request: Request) -> Size:
-    """How much of a claim is measured before a net: as its first line has it."""
+def size_of(claim: str, net_name: str, quality: str) -> Size:
+    """How much of a claim is to be measured before a net: as its first line has it."""
     line = next(line for line in LINES if letter(line) == claim)
-    size = line.sizes[SMOKE if request.quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
-    return size if request.most is None else replace(size, photographs=min(size.photographs, request.most))
+    return line.sizes[SMOKE if quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
 
 
 def measured(study: Study, claim: str, size: Size) -> dict[str, dict[str, Finding]]:
@@ -126,8 +125,9 @@ def main(request: Request) -> None:
     for study in made:
         for claim in request.claims or tuple(MEASURES):
             say(f"Claim {claim}, {study.title}")
-            size = size_of(claim, study.net.name, request)
-            found[study.title].update(measured(study, claim, size))
+            size = size_of(claim, study.net.name, request.quality)
+            most = min(size.photographs, request.most or size.photographs)
+            found[study.title].update(measured(study, claim, replace(size, photographs=most)))
             sizes[study.title][claim] = size
             results = [report.Result(one, judged(LINES, found[one.title]), sizes[one.title]) for one in made]
             report.written(request.out, results, note)
