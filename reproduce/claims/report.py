@@ -15,9 +15,10 @@ from predicdiff.files import written_whole
 from .. import common
 from .line import Line, Size
 from .picture import claim_picture
+from .remarks import CHANGED, GENERAL, OF_LINES
 from .study import Study
 from .table import LINES, NOT_MEASURED
-from .verdicts import ALPHA, Effect, Judged
+from .verdicts import ALPHA, CANNOT_TELL, DOES_NOT, HOLDS, REPORTED, Effect, Judged
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def record(results: Sequence[Result], note: str) -> dict[str, Any]:
         "table": [asdict(line) for line in LINES],
         "not measured": [{"claim": claim, "reason": reason} for claim, reason in NOT_MEASURED],
         "note": note,
+        "changed": CHANGED,
         "versions": versions(),
         "nets": [_net(result) for result in results],
     }
@@ -96,12 +98,28 @@ def _line(result: Result, judged: Judged) -> dict[str, Any]:
 
 def page(results: Sequence[Result], note: str) -> str:
     """All of it as Markdown."""
-    parts = ["# The paper's claims as numbers", HEAD, *([note] if note else []), *(one.shown for one in results)]
+    parts = ["# The paper's claims as numbers", *([note] if note else []), *(_words(one) for one in results), HEAD]
+    parts += [one.shown for one in results]
+    parts += GENERAL
     parts.append("\n".join(_verdicts(results)))
+    parts += ["## What was changed after the first look", _listed(CHANGED)]
     parts += [_about(line, results) for line in LINES]
-    parts.append("## What is not measured")
-    parts.append("\n".join(f"- {claim} {reason}" for claim, reason in NOT_MEASURED))
+    parts += ["## What is not measured", _listed([f"{claim} {reason}" for claim, reason in NOT_MEASURED])]
     return "\n\n".join(parts) + "\n"
+
+
+def _listed(items: Sequence[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _words(result: Result) -> str:
+    """Which lines have which verdict, as a sentence."""
+    verdicts = {judged.line.name: judged.verdict for judged in result.lines}
+    words = [HOLDS, DOES_NOT, CANNOT_TELL, REPORTED, "not measured"]
+    names = {word: [line.name for line in LINES if verdicts.get(line.name, "not measured") == word] for word in words}
+    return (
+        f"**{result.study.title}**: " + "; ".join(f"{word}: {', '.join(names[word]) or 'none'}" for word in words) + "."
+    )
 
 
 HEAD = f"""Made by `make claims`. Claims are those of section 4 of the paper, in our words. Which statistic is taken,
@@ -137,7 +155,8 @@ def _about(line: Line, results: Sequence[Result]) -> str:
     effect = "what the statistic is below that" if line.less else "what the statistic is above that"
     held = f" Held against: {'; '.join(line.nulls)}; the effect is {effect}." if line.nulls else ""
     told = f" Smallest effect that counts: {line.least:g}." if line.told else " Reported, no verdict."
-    head = f"## {line.name}. {line.claim}\n\nSection {line.section}. Statistic: {line.statistic}.{held}{told}"
+    remark = f" {OF_LINES[line.name]}" if line.name in OF_LINES else ""
+    head = f"## {line.name}. {line.claim}\n\nSection {line.section}. Statistic: {line.statistic}.{held}{told}{remark}"
     rows = [row for result in results for row in _rows(line, result)]
     if not rows:
         return f"{head}\n\nNot measured."
@@ -151,7 +170,15 @@ def _about(line: Line, results: Sequence[Result]) -> str:
         "of",
     ]
     return "\n".join(
-        [head, "", f"| {' | '.join(titles)} |", "|---" * len(titles) + "|", *rows, *_beside(line, results)]
+        [
+            head,
+            "",
+            f"| {' | '.join(titles)} |",
+            "|---" * len(titles) + "|",
+            *rows,
+            *_against(line, results),
+            *_beside(line, results),
+        ]
     )
 
 
@@ -175,6 +202,15 @@ def _rows(line: Line, result: Result) -> Iterator[str]:
 def _interval(judged: Judged, effect: Effect) -> str:
     low, high = judged.interval(effect)
     return f" ({low:.3g} to {high:.3g})" if np.isfinite(low) else ""
+
+
+def _against(line: Line, results: Sequence[Result]) -> Iterator[str]:
+    """The effect against each of several nulls, net by net."""
+    for result in results:
+        for judged in result.lines:
+            if judged.line is line and len(judged.effects) > 1:
+                each = (f"{one.null} {one.mean:.3g}{_interval(judged, one)}" for one in judged.effects)
+                yield f"\nAgainst each, {result.study.title}: {'; '.join(each)}."
 
 
 def _beside(line: Line, results: Sequence[Result]) -> Iterator[str]:

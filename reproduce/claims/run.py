@@ -1,6 +1,6 @@
 """The paper's claims as numbers, each with a verdict: what its section 4 says, measured on nets and photographs.
 
-The table of claims (reproduce/claims/table.py) says beforehand what is measured and what counts. A verdict is a 95 % t
+The table of claims (reproduce/claims/table.py) says what is measured and what counts. A verdict is a 95 % t
 interval over photographs, after Holm's correction within each net. Windows are kept in OUT/claims: an interrupted run
 goes on, and another with more claims or nets evaluates only what is missing. Writes OUT/claims.json and OUT/claims.md,
 and a picture for each claim into OUT/claims.
@@ -35,7 +35,10 @@ NETS, WHERE_THERE = ("squeezenet1.1", "googlenet"), ("alexnet", "vgg16")
 
 #: What the page says of a quick look, and where fewer photographs were asked for.
 QUICK = "These are the sizes of a quick look (--quality smoke), of which verdicts mean nothing."
-FEWER = "Time was short: of some claims fewer photographs were measured than the table has for them."
+FEWER = (
+    "**INTERIM**: fewer photographs were measured than the table has, and not every claim before each net. Beside each "
+    "verdict stands of how many photographs it is."
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""The table of claims, as it stood before anything was measured: what each says, and what would count for it."""
+"""The table of claims: what each says, and what would count for it.
+
+Statistics, nulls and the smallest effects that count stood here before the first run; `remarks.CHANGED` lists what was
+changed afterwards.
+"""
 
 from __future__ import annotations
 
