@@ -32,11 +32,6 @@ class Size:
     draws: int = 2
     stride: int = 1
 
-    def told(self, photographs: int) -> str:
-        """As words, of so many photographs that there was a number of."""
-        many = f"{photographs} photograph{'s' if photographs != 1 else ''}"
-        return f"{many}, {self.side} x {self.side}, S = {self.draws}" if self.side else many
-
 
 @dataclass(frozen=True)
 class Line:
@@ -63,6 +58,8 @@ class Line:
         Whether the claim says that the statistic is below its null; the effect is then what it is below.
     told : bool
         Whether it gets a verdict; False where it is only reported.
+    made_of : str
+        What stands beside a verdict besides the number of photographs, with the fields of a `Size` in braces.
     """
 
     name: str
@@ -74,3 +71,9 @@ class Line:
     sizes: Mapping[str, Size]
     less: bool = False
     told: bool = True
+    made_of: str = ""
+
+    def of(self, size: Size, photographs: int) -> str:
+        """As words, how much of it was measured: of so many photographs there was a number."""
+        made_of = self.made_of.format(side=size.side, draws=size.draws, stride=size.stride)
+        return ", ".join([f"{photographs} of {size.photographs} photographs", *([made_of] if made_of else [])])

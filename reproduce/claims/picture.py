@@ -53,7 +53,7 @@ def _diagram(axes: Axes, line: Line, rows: Sequence[tuple[str, Judged]]) -> None
         effect, colour = judged.effect, COLOURS[number % len(COLOURS)]
         up = number + SCATTER * np.resize([1, -1, 2, -2], len(effect.values))
         axes.plot(effect.values, up, "o", color=colour, alpha=0.45, markersize=3, markeredgewidth=0)
-        axes.plot([effect.low, effect.high], [number, number], color=colour, linewidth=2)
+        axes.plot(judged.interval(effect), [number, number], color=colour, linewidth=2)
         axes.plot([effect.mean], [number], "|", color=INK, markersize=9)
     axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
     axes.set_yticklabels([f"{title}\n{judged.verdict}" for title, judged in rows], fontsize=TEXT - 2, color=INK)

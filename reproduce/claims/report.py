@@ -15,9 +15,10 @@ from predicdiff.files import written_whole
 from .. import common
 from .line import Line, Size
 from .picture import claim_picture
+from .remarks import CHANGED, GENERAL, OF_LINES
 from .study import Study
 from .table import LINES, NOT_MEASURED
-from .verdicts import ALPHA, Judged
+from .verdicts import ALPHA, CANNOT_TELL, DOES_NOT, HOLDS, REPORTED, Effect, Judged
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def record(results: Sequence[Result], note: str) -> dict[str, Any]:
         "table": [asdict(line) for line in LINES],
         "not measured": [{"claim": claim, "reason": reason} for claim, reason in NOT_MEASURED],
         "note": note,
+        "changed": CHANGED,
         "versions": versions(),
         "nets": [_net(result) for result in results],
     }
@@ -87,7 +89,8 @@ def _line(result: Result, judged: Judged) -> dict[str, Any]:
     return {
         "verdict": judged.verdict,
         "size": asdict(result.size(judged.line)),
-        "effect": asdict(judged.effect),
+        "effects": [{**asdict(one), "interval": judged.interval(one)} for one in judged.effects],
+        "decided by": judged.effect.null,
         "adjusted p": judged.adjusted,
         "photographs": {name: asdict(finding) for name, finding in judged.findings.items()},
     }
@@ -95,21 +98,39 @@ def _line(result: Result, judged: Judged) -> dict[str, Any]:
 
 def page(results: Sequence[Result], note: str) -> str:
     """All of it as Markdown."""
-    parts = ["# The paper's claims as numbers", HEAD, *([note] if note else []), *(one.shown for one in results)]
+    parts = ["# The paper's claims as numbers", *([note] if note else []), *(_words(one) for one in results), HEAD]
+    parts += [one.shown for one in results]
+    parts += GENERAL
     parts.append("\n".join(_verdicts(results)))
+    parts += ["## What was changed after the first look", _listed(CHANGED)]
     parts += [_about(line, results) for line in LINES]
-    parts.append("## What is not measured")
-    parts.append("\n".join(f"- {claim} {reason}" for claim, reason in NOT_MEASURED))
+    parts += ["## What is not measured", _listed([f"{claim} {reason}" for claim, reason in NOT_MEASURED])]
     return "\n\n".join(parts) + "\n"
 
 
-HEAD = f"""Made by `make claims`. What is measured, what it is held against, what counts and on how many photographs
-stood in `reproduce/claims/table.py` before anything was measured. The photograph is the unit: an effect is the mean
-over photographs of the statistic less that of what it is held against, with its {100 * (1 - ALPHA):.0f} % t interval. A
-claim *holds* where that interval, widened by Holm's correction for all claims of a net, lies beyond the smallest effect
-that counts; it *does not* where it lies on the other side; else it *cannot be told* from so many photographs. p is that
-of the smallest effect that counts, corrected. Draws for a photograph are made of others. Where noise could pass for an
-effect, products of two independent halves of the draws are taken."""
+def _listed(items: Sequence[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _words(result: Result) -> str:
+    """Which lines have which verdict, as a sentence."""
+    verdicts = {judged.line.name: judged.verdict for judged in result.lines}
+    words = [HOLDS, DOES_NOT, CANNOT_TELL, REPORTED, "not measured"]
+    names = {word: [line.name for line in LINES if verdicts.get(line.name, "not measured") == word] for word in words}
+    return (
+        f"**{result.study.title}**: " + "; ".join(f"{word}: {', '.join(names[word]) or 'none'}" for word in words) + "."
+    )
+
+
+HEAD = f"""Made by `make claims`. Claims are those of section 4 of the paper, in our words. Which statistic is taken,
+what it is held against and the smallest effect that counts stood in `reproduce/claims/table.py` before the first run;
+what was changed afterwards is said below. The photograph is the unit: an effect is the mean over photographs of the
+statistic less that of what it is held against. p is that of a two-sided t test of the effect against the smallest one
+that counts, after Holm's correction for all claims of a net, and each {100 * (1 - ALPHA):.0f} % interval is widened by
+the same correction. A claim *holds* where that interval lies beyond the smallest effect that counts, against each of
+several nulls; it *does not* where it lies on the other side, against any one of them; else it *cannot be told* from so
+many photographs, and neither can it where photographs do not differ. Draws for a photograph are made of others. Where
+noise could pass for an effect, products of two independent halves of the draws are taken."""
 
 
 def _verdicts(results: Sequence[Result]) -> Iterator[str]:
@@ -126,7 +147,7 @@ def _cell(line: Line, result: Result) -> str:
     if judged is None:
         return "not measured"
     word = f"**{judged.verdict}**" if line.told else f"{judged.effect.mean:.3g}"
-    return f"{word}; {result.size(line).told(len(judged.effect.values))}"
+    return f"{word}; {line.of(result.size(line), len(judged.effect.values))}"
 
 
 def _about(line: Line, results: Sequence[Result]) -> str:
@@ -134,13 +155,30 @@ def _about(line: Line, results: Sequence[Result]) -> str:
     effect = "what the statistic is below that" if line.less else "what the statistic is above that"
     held = f" Held against: {'; '.join(line.nulls)}; the effect is {effect}." if line.nulls else ""
     told = f" Smallest effect that counts: {line.least:g}." if line.told else " Reported, no verdict."
-    head = f"## {line.name}. {line.claim}\n\nSection {line.section}. Statistic: {line.statistic}.{held}{told}"
+    remark = f" {OF_LINES[line.name]}" if line.name in OF_LINES else ""
+    head = f"## {line.name}. {line.claim}\n\nSection {line.section}. Statistic: {line.statistic}.{held}{told}{remark}"
     rows = [row for result in results for row in _rows(line, result)]
     if not rows:
         return f"{head}\n\nNot measured."
-    titles = ["net", "statistic", *line.nulls, "effect (95 % interval)", *(["p"] if line.told else []), "verdict", "of"]
+    titles = [
+        "net",
+        "statistic",
+        *line.nulls,
+        "effect (95 % interval after Holm)",
+        *(["p after Holm"] if line.told else []),
+        "verdict",
+        "of",
+    ]
     return "\n".join(
-        [head, "", f"| {' | '.join(titles)} |", "|---" * len(titles) + "|", *rows, *_beside(line, results)]
+        [
+            head,
+            "",
+            f"| {' | '.join(titles)} |",
+            "|---" * len(titles) + "|",
+            *rows,
+            *_against(line, results),
+            *_beside(line, results),
+        ]
     )
 
 
@@ -151,12 +189,28 @@ def _rows(line: Line, result: Result) -> Iterator[str]:
         findings, effect = list(judged.findings.values()), judged.effect
         means = [_mean([one.statistic for one in findings])]
         means += [_mean([one.nulls[null] for one in findings]) for null in line.nulls]
-        interval = f" ({effect.low:.3g} to {effect.high:.3g})" if np.isfinite(effect.low) else ""
+        interval = _interval(judged, effect)
         against = f", against {effect.null}" if len(line.nulls) > 1 else ""
         p = [f"{judged.adjusted:.2g}"] if line.told else []
-        size = result.size(line).told(len(effect.values))
+        size = line.of(result.size(line), len(effect.values))
+        if len(effect.values) < len(findings):
+            size += f"; of {len(findings) - len(effect.values)} more there is no number"
         cells = [result.study.title, *means, f"{effect.mean:.3g}{interval}{against}", *p, judged.verdict, size]
         yield f"| {' | '.join(cells)} |"
+
+
+def _interval(judged: Judged, effect: Effect) -> str:
+    low, high = judged.interval(effect)
+    return f" ({low:.3g} to {high:.3g})" if np.isfinite(low) else ""
+
+
+def _against(line: Line, results: Sequence[Result]) -> Iterator[str]:
+    """The effect against each of several nulls, net by net."""
+    for result in results:
+        for judged in result.lines:
+            if judged.line is line and len(judged.effects) > 1:
+                each = (f"{one.null} {one.mean:.3g}{_interval(judged, one)}" for one in judged.effects)
+                yield f"\nAgainst each, {result.study.title}: {'; '.join(each)}."
 
 
 def _beside(line: Line, results: Sequence[Result]) -> Iterator[str]:

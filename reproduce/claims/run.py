@@ -1,6 +1,6 @@
 """The paper's claims as numbers, each with a verdict: what its section 4 says, measured on nets and photographs.
 
-The table of claims (reproduce/claims/table.py) says beforehand what is measured and what counts. A verdict is a 95 % t
+The table of claims (reproduce/claims/table.py) says what is measured and what counts. A verdict is a 95 % t
 interval over photographs, after Holm's correction within each net. Windows are kept in OUT/claims: an interrupted run
 goes on, and another with more claims or nets evaluates only what is missing. Writes OUT/claims.json and OUT/claims.md,
 and a picture for each claim into OUT/claims.
@@ -35,7 +35,10 @@ NETS, WHERE_THERE = ("squeezenet1.1", "googlenet"), ("alexnet", "vgg16")
 
 #: What the page says of a quick look, and where fewer photographs were asked for.
 QUICK = "These are the sizes of a quick look (--quality smoke), of which verdicts mean nothing."
-FEWER = "Time was short: of some claims fewer photographs were measured than the table has for them."
+FEWER = (
+    "**INTERIM**: fewer photographs were measured than the table has, and not every claim before each net. Beside each "
+    "verdict stands of how many photographs it is."
+)
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,10 @@ def letter(line: Line) -> str:
     return line.name[0]
 
 
-def size_of(claim: str, net_name: str, request: Request) -> Size:
-    """How much of a claim is measured before a net: as its first line has it."""
+def size_of(claim: str, net_name: str, quality: str) -> Size:
+    """How much of a claim is to be measured before a net: as its first line has it."""
     line = next(line for line in LINES if letter(line) == claim)
-    size = line.sizes[SMOKE if request.quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
-    return size if request.most is None else replace(size, photographs=min(size.photographs, request.most))
+    return line.sizes[SMOKE if quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
 
 
 def measured(study: Study, claim: str, size: Size) -> dict[str, dict[str, Finding]]:
@@ -126,8 +128,9 @@ def main(request: Request) -> None:
     for study in made:
         for claim in request.claims or tuple(MEASURES):
             say(f"Claim {claim}, {study.title}")
-            size = size_of(claim, study.net.name, request)
-            found[study.title].update(measured(study, claim, size))
+            size = size_of(claim, study.net.name, request.quality)
+            most = min(size.photographs, request.most or size.photographs)
+            found[study.title].update(measured(study, claim, replace(size, photographs=most)))
             sizes[study.title][claim] = size
             results = [report.Result(one, judged(LINES, found[one.title]), sizes[one.title]) for one in made]
             report.written(request.out, results, note)

@@ -11,7 +11,7 @@ from ..common import say
 from ..layers import layers
 from .finding import Finding
 from .line import Size
-from .random_nets import at_random
+from .random_nets import shuffled
 from .study import Subject
 
 #: In each layer; maps of 7 x 7, GoogLeNet's last, have no more.
@@ -49,21 +49,31 @@ def sparseness(activations: np.ndarray) -> float:
 
 
 def measure(subject: Subject, size: Size) -> dict[str, Finding]:
-    """The early, the middle and the late layer of figure 5, and the same with random weights."""
+    """The early, the middle and the late layer of figure 5, and the same with random weights.
+
+    Hoyer's measure is larger of more channels, also for noise: of each layer as many are taken as the narrowest has.
+    """
     names = layers(subject.net)
     here = _activations(subject, subject.net, names)
-    chance = _activations(subject, at_random(subject.net), names)
+    chance = _activations(subject, shuffled(subject), names)
     if min(values.min() for values in here) < 0:
         say(f"{subject.study.title}: claim g is not measured, since not all of {', '.join(names)} are behind a ReLU.")
         return {}
     early, middle, late = (sparseness(values) for values in here)
-    beside = {"middle layer": middle}
-    for word, values, shuffled in zip(("early", "middle", "late"), here, chance):
-        beside[f"not zero, {word}"] = not_zero(values)
-        beside[f"not zero, {word}, random weights"] = not_zero(shuffled)
-    return {"g": Finding(late, {"early layer": early, "random weights": sparseness(chance[-1])}, beside)}
+    beside = {"middle layer": middle, "channels of each layer": float(here[0].shape[1])}
+    for word, values, random in zip(("early", "middle", "late"), here, chance):
+        beside[f"{word} layer, random weights"] = sparseness(random)
+        beside[f"share not zero, {word} layer"] = not_zero(values)
+        beside[f"share not zero, {word} layer, random weights"] = not_zero(random)
+    return {"g": Finding(late, {"early layer": early}, beside)}
 
 
 def _activations(subject: Subject, net: Any, names: tuple[str, ...]) -> list[np.ndarray]:
     found = net.forward(net.encode(subject.pixels)[None], list(names))
-    return [places(found[name][0], name, subject.study.seed) for name in names]
+    seed, narrowest = subject.study.seed, min(found[name].shape[1] for name in names)
+    drawn = []
+    for name in names:
+        stream = np.random.default_rng([seed, zlib.crc32(name.encode()), zlib.crc32(subject.name.encode())])
+        values = places(found[name][0], name, seed)
+        drawn.append(values[:, stream.permutation(values.shape[1])[:narrowest]])
+    return drawn

@@ -1,8 +1,16 @@
-"""The table of claims, as it stood before anything was measured: what each says, and what would count for it."""
+"""The table of claims: what each says, and what would count for it.
+
+Statistics, nulls and the smallest effects that count stood here before the first run; `remarks.CHANGED` lists what was
+changed afterwards.
+"""
 
 from __future__ import annotations
 
 from .line import FAST, SLOW, SMOKE, Line, Size
+
+#: What verdicts are made of; draws of two halves are independent.
+SQUARE = "{side} x {side} pixels, k = 10, S = {draws} in each half, stride {stride}"
+SINGLE = "{side} x {side} pixels, k = 1, S = 2 in each half, stride 1"
 
 #: Of the claims that hold conditional maps against marginal ones: these share their windows.
 WEIGHED = {SMOKE: Size(2, side=36, draws=1, stride=3), FAST: Size(20), SLOW: Size(5)}
@@ -15,6 +23,7 @@ A = Line(
     nulls=("marginal",),
     least=0.02,
     sizes=WEIGHED,
+    made_of=SQUARE,
 )
 
 B = Line(
@@ -25,6 +34,7 @@ B = Line(
     nulls=("residual shifted round", "another photograph's residual"),
     least=0.5,
     sizes=WEIGHED,
+    made_of=SQUARE,
 )
 
 _SINGLE = {SMOKE: Size(2, 20, 4, 4), FAST: Size(20, 40, 4, 4), SLOW: Size(3, 64, 4, 4)}
@@ -36,6 +46,7 @@ C1 = Line(
     nulls=("pure noise",),  # the same of the difference of the two halves, in which there is no effect
     least=0.1,  # what a reader would see at a glance: one pixel in ten more than noise gives
     sizes=_SINGLE,
+    made_of="{side} x {side} pixels, k = 1, S = {draws} in each half, stride {stride}",
 )
 C2 = Line(
     name="c2",
@@ -45,6 +56,7 @@ C2 = Line(
     nulls=("gradients of other units",),
     least=0.1,  # below that the gradient of any class would tell as much
     sizes=_SINGLE,
+    made_of=SINGLE,
 )
 
 _SUMS = {SMOKE: Size(2, 20, 2, 4), FAST: Size(20, 40, 4, 4), SLOW: Size(3, 64, 4, 4)}
@@ -57,6 +69,7 @@ D1 = Line(
     least=0.1,  # with 0.9 a fifth of the variance is not that of the sum
     sizes=_SUMS,
     less=True,
+    made_of=SQUARE + "; of k = 1, S = 1 in each half, stride 1",
 )
 D2 = Line(
     name="d2",
@@ -67,6 +80,7 @@ D2 = Line(
     least=0.1,
     sizes=_SUMS,
     less=True,
+    made_of=SQUARE + "; of k = 1, S = 2 in each half, stride 1",
 )
 
 E = Line(
@@ -77,6 +91,7 @@ E = Line(
     nulls=("sensitivity map", "residual alone", "random weights", "shifted maps"),
     least=0.05,  # shifted maps have 0.5, and the 5 % with the strongest edges 0.975: a tenth of the way
     sizes={SMOKE: Size(2, 20, 1), FAST: Size(20, 40), SLOW: Size(3, 64)},
+    made_of=SINGLE,
 )
 
 #: Windows of nets that see 224 and 227 of 256 pixels lie on the same pixels with this side.
@@ -89,6 +104,7 @@ F1 = Line(
     nulls=("random classes",),
     least=0.1,  # a difference that two pictures side by side would show
     sizes=_CLASSES,
+    made_of=SQUARE,
 )
 F2 = Line(
     name="f2",
@@ -98,14 +114,16 @@ F2 = Line(
     nulls=("the same of probabilities",),
     least=0.1,
     sizes=_CLASSES,
+    made_of=SQUARE,
 )
 
 G = Line(
     name="g",
     claim="Late activations are sparse over channels.",
     section="4, figure 5",
-    statistic="Hoyer's sparseness over the late layer's channels behind its ReLU, mean of 49 random places",
-    nulls=("early layer", "random weights"),
+    statistic="Hoyer's sparseness over channels of the late layer behind its ReLU, as many as the early one has, at 49 "
+    "random places",
+    nulls=("early layer",),
     least=0.1,  # noise behind a ReLU has about 0.45, and one channel alone 1
     sizes={SMOKE: Size(2, side=0), FAST: Size(20, side=0), SLOW: Size(20, side=0)},
 )
@@ -124,6 +142,7 @@ H1, H2 = (
             SLOW: Size(2, side=20, draws=200),
         },
         told=False,
+        made_of="{side} x {side} pixels, S = 20 against {draws}, " + ("stride 1" if name == "h1" else "stride 2"),
     )
     for name, windows in (("h1", "windows of 10 x 10"), ("h2", "single pixels"))
 )
@@ -148,6 +167,7 @@ J = Line(
     least=0.2,  # well beyond what draws of two corpora, or a pixel between the two views, can do
     sizes={**_CLASSES, FAST: _CLASSES[SLOW]},
     less=True,
+    made_of=SQUARE,
 )
 
 LINES: tuple[Line, ...] = (A, B, C1, C2, D1, D2, E, F1, F2, G, H1, H2, DURATION, J)

@@ -9,7 +9,7 @@ are to hold against each of several nulls.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Mapping, Sequence
 
 import numpy as np
@@ -20,6 +20,8 @@ from .line import Line
 
 #: Chance of an error among all verdicts of one net.
 ALPHA = 0.05
+#: A spread below this part of the numbers is that of their rounding.
+ROUNDING = 1e-12
 HOLDS, DOES_NOT, CANNOT_TELL, REPORTED = "holds", "does not", "cannot be told", "reported"
 
 
@@ -33,52 +35,58 @@ class Effect:
         "" where the statistic itself is told.
     values : tuple of float
         Each photograph's effect, of those of which there is a number.
-    mean, low, high : float
-        And the 95 % t interval; NaN of fewer than two.
+    mean, error : float
+        And its standard error, NaN of fewer than two, and where photographs differ by no more than rounding: then
+        nothing is known of their spread.
     beyond : float
-        Student's t of the mean's distance from the smallest effect that counts; NaN of fewer than two.
+        Student's t of the mean's distance from the smallest effect that counts; NaN where there is no error.
     p : float
-        Two-sided, of that; 1 of fewer than two.
+        Two-sided, of that; 1 where there is no error.
     """
 
     null: str
     values: tuple[float, ...]
     mean: float
-    low: float
-    high: float
+    error: float
     beyond: float
     p: float
+
+    def interval(self, level: float = ALPHA) -> tuple[float, float]:
+        """The t interval of the mean that misses it in a part ``level`` of all cases."""
+        reach = float(stats.t.ppf(1 - level / 2, len(self.values) - 1)) * self.error if self.error > 0 else float("nan")
+        return self.mean - reach, self.mean + reach
 
 
 def effect(values: Sequence[float], least: float, null: str = "") -> Effect:
     """Of photographs' paired differences, or of the statistic itself."""
-    known = [float(value) for value in values if np.isfinite(value)]
+    known = tuple(float(value) for value in values if np.isfinite(value))
     mean = float(np.mean(known)) if known else float("nan")
-    if len(known) < 2:
-        return Effect(null, tuple(known), mean, float("nan"), float("nan"), float("nan"), 1.0)
-    freedom, error = len(known) - 1, float(stats.sem(known))
-    reach, gap = float(stats.t.ppf(1 - ALPHA / 2, freedom)) * error, mean - least
-    beyond = gap / error if error > 0 else float(np.sign(gap)) * float("inf") if gap else 0.0
-    p = float(2 * stats.t.sf(abs(beyond), freedom))
-    return Effect(null, tuple(known), mean, mean - reach, mean + reach, beyond, p)
+    largest = max([abs(least), *map(abs, known)])
+    if len(known) < 2 or np.ptp(known) <= ROUNDING * largest:
+        return Effect(null, known, mean, float("nan"), float("nan"), 1.0)
+    error = float(stats.sem(known))
+    beyond = (mean - least) / error
+    return Effect(null, known, mean, error, beyond, float(2 * stats.t.sf(abs(beyond), len(known) - 1)))
 
 
-def deciding(line: Line, findings: Sequence[Finding]) -> Effect:
-    """The effect against the null that the photographs exceed by least, or of the statistic where there is no null.
-
-    A claim that is to hold against each null has the largest p of all; that one of several is not exceeded could be
-    chance, so p of an effect that is too small is multiplied by their number.
-    """
+def against(line: Line, findings: Sequence[Finding]) -> list[Effect]:
+    """The effect against each null, or of the statistic where there is no null."""
     sign = -1.0 if line.less else 1.0
     if not line.nulls:
-        return effect([sign * one.statistic for one in findings], line.least)
-    against = [
+        return [effect([sign * one.statistic for one in findings], line.least)]
+    return [
         effect([sign * (one.statistic - one.nulls[null]) for one in findings], line.least, null) for null in line.nulls
     ]
-    weakest = min(against, key=lambda one: -np.inf if np.isnan(one.beyond) else one.beyond)
-    if weakest.beyond < 0:
-        return replace(weakest, p=min(1.0, len(against) * weakest.p))
-    return weakest
+
+
+def deciding(effects: Sequence[Effect]) -> Effect:
+    """Of the effects against several nulls the one that decides.
+
+    A claim is to hold against each null: the largest p of all decides. It does not hold where it fails against one:
+    that which shows it by the smallest p.
+    """
+    short = [one for one in effects if one.beyond < 0]
+    return min(short, key=lambda one: one.p) if short else max(effects, key=lambda one: one.p)
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:
@@ -92,12 +100,32 @@ def holm(p: Mapping[str, float]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Judged:
-    """A line of the table with what one net's photographs, by their names, make of it."""
+    """A line of the table with what one net's photographs, by their names, make of it.
+
+    Attributes
+    ----------
+    line : Line
+    findings : dict of str to Finding
+    effects : list of Effect
+        Against each null.
+    effect : Effect
+        That of them which decides.
+    adjusted : float
+        Its p after Holm's correction.
+    factor : float
+        What that correction multiplies p by.
+    """
 
     line: Line
     findings: Mapping[str, Finding]
+    effects: Sequence[Effect]
     effect: Effect
     adjusted: float
+    factor: float
+
+    def interval(self, effect: Effect) -> tuple[float, float]:
+        """The 95 % interval of one of the effects, as wide as Holm's correction makes it: what the verdict goes by."""
+        return effect.interval(ALPHA / self.factor)
 
     @property
     def verdict(self) -> str:
@@ -114,11 +142,16 @@ def judged(lines: Sequence[Line], found: Mapping[str, Mapping[str, Finding]]) ->
 
     Holm's correction counts all lines that get a verdict, those too that were not measured.
     """
-    effects = {line.name: deciding(line, list(found[line.name].values())) for line in lines if found.get(line.name)}
+    each = {line.name: against(line, list(found[line.name].values())) for line in lines if found.get(line.name)}
+    effects = {name: deciding(several) for name, several in each.items()}
     p = {line.name: effects[line.name].p if line.name in effects else 1.0 for line in lines if line.told}
-    adjusted = {**dict.fromkeys(effects, 1.0), **holm(p)}
-    return [
-        Judged(line, found[line.name], effects[line.name], adjusted[line.name])
-        for line in lines
-        if line.name in effects
-    ]
+    adjusted, places = holm(p), {name: place for place, name in enumerate(sorted(p, key=lambda name: p[name]))}
+    found_judged = []
+    for line in lines:
+        if line.name not in effects:
+            continue
+        own, corrected = effects[line.name], adjusted.get(line.name, 1.0)
+        # an earlier p that was not small enough keeps the later ones from being so
+        factor = max(len(p) - places[line.name], corrected / own.p if own.p > 0 else 1.0) if line.told else 1.0
+        found_judged.append(Judged(line, found[line.name], each[line.name], own, corrected, factor))
+    return found_judged

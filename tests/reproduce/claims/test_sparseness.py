@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from pathlib import Path
+from typing import Any, Callable, ClassVar
 
 import numpy as np
 import pytest
+from helpers.claims import study
+from helpers.oracle_nets import NumpyNet, softmax
 
 
 @pytest.fixture
@@ -51,3 +54,48 @@ def test_places_are_random_but_the_same_for_each_picture(sparse: Any) -> None:
     assert np.array_equal(sparse.places(maps + 1, "conv", 0), found + 1)
     assert not np.array_equal(sparse.places(maps, "other", 0), found)
     assert sparse.places(maps[:, :3, :3], "conv", 0).shape == (9, 2)
+
+
+class Sparser(NumpyNet):
+    """Three layers, half, a quarter and a sixteenth of whose channels are not zero, the late one with more of them.
+
+    ``alive`` says how many for so many channels; a copy with other numbers stands for random weights.
+    """
+
+    alive: ClassVar[dict[str, tuple[int, int]]] = {"early": (32, 64), "middle": (32, 128), "late": (64, 1024)}
+
+    def compute(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
+        found = {}
+        for name, (alive, channels) in self.alive.items():
+            values = np.arange(channels) % (channels // alive) == 0
+            found[name] = np.broadcast_to(values[None, :, None, None], (len(inputs), channels, 7, 7)).astype(np.float32)
+        scores = inputs.mean(axis=(2, 3))
+        return {**found, "scores": scores, "prob": softmax(scores)}
+
+
+class Alike(Sparser):
+    alive: ClassVar[dict[str, tuple[int, int]]] = {"early": (32, 64), "middle": (64, 128), "late": (512, 1024)}
+
+
+@pytest.mark.parametrize(("net", "other"), [(Sparser, Alike), (Alike, Sparser)])
+def test_the_late_layer_is_held_against_the_early_one_on_as_many_channels(
+    sparse: Any,
+    module: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    net: type[Sparser],
+    other: type[Sparser],
+) -> None:
+    def hoyer(part: float) -> float:
+        return (8 - np.sqrt(64 * part)) / 7  # of 64 channels of which this part is alike and the others zero
+
+    monkeypatch.setattr(sparse, "layers", lambda _: ("early", "middle", "late"))
+    monkeypatch.setattr(sparse, "shuffled", lambda _: other((3, 16, 14)))
+    subject = study(module("claims.study"), net((3, 16, 14)), tmp_path).subjects[0]
+    found = sparse.measure(subject, module("claims.line").Size(1, side=0))["g"]
+    late = {Sparser: hoyer(1 / 16), Alike: hoyer(1 / 2)}
+    # of 1024 channels 64 are drawn: how many of them are not zero is chance
+    assert found.statistic == pytest.approx(late[net], abs=0.1)
+    assert found.beside["late layer, random weights"] == pytest.approx(late[other], abs=0.1)
+    assert found.nulls == {"early layer": pytest.approx(hoyer(1 / 2))}
+    assert found.beside["channels of each layer"] == 64

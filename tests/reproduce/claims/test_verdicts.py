@@ -48,7 +48,7 @@ def test_the_interval_is_scipys(verdicts: Any) -> None:
     values = np.random.default_rng(0).normal(1, 2, 12)
     found = verdicts.effect([*values, float("nan")], 0.5)
     wanted = stats.ttest_1samp(values, 0.5)
-    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, 11, values.mean(), stats.sem(values)))
+    assert found.interval() == pytest.approx(stats.t.interval(0.95, 11, values.mean(), stats.sem(values)))
     assert (found.beyond, found.p) == pytest.approx((wanted.statistic, wanted.pvalue))
     assert len(found.values) == 12
 
@@ -56,6 +56,31 @@ def test_the_interval_is_scipys(verdicts: Any) -> None:
 @pytest.mark.parametrize("values", [[], [3.0], [float("nan"), 3.0]])
 def test_of_one_photograph_nothing_can_be_told(verdicts: Any, values: list[float]) -> None:
     assert verdicts.effect(values, 0.5).p == 1.0
+
+
+@pytest.mark.parametrize("values", [[3.0] * 5, [1 - 1 / 3, 2 / 3], [1e-16, -1e-16, 0.0]])
+def test_of_photographs_that_do_not_differ_nothing_can_be_told(verdicts: Any, values: list[float]) -> None:
+    found = verdicts.effect(values, 0.5)
+    assert found.p == 1.0
+    assert np.isnan([found.beyond, *found.interval()]).all()
+
+
+def test_the_interval_after_holm_leaves_out_the_smallest_effect_where_there_is_a_verdict(
+    verdicts: Any, line: Any, module: Callable[[str], Any]
+) -> None:
+    rng, finding, seen = np.random.default_rng(3), module("claims.finding").Finding, set()
+    for _ in range(40):
+        lines = [line(()) for _ in range(4)]
+        found = {
+            one.name: {str(n): finding(value) for n, value in enumerate(rng.normal(centre, 1, 8))}
+            for one, centre in zip(lines, (-1.5, 0.5, 1.5, 2.5))
+        }
+        for judged in verdicts.judged(lines, found):
+            low, high = judged.interval(judged.effect)
+            word = "holds" if low > 0.5 else "does not" if high < 0.5 else "cannot be told"
+            assert judged.verdict == word
+            seen.add(word)
+    assert len(seen) == 3
 
 
 def test_holm_rejects_one_after_the_other(verdicts: Any) -> None:
