@@ -128,13 +128,13 @@ def _check_probabilities(values: np.ndarray, blob: str, instances: int, classes:
     if classes < 2:
         raise SettingsError(
             f"weight of evidence was asked of blob {blob!r}, which holds one class, whose probability is always 1. "
-            "Explain the scores before it, or load the net with them as its output and output_is='sigmoid' "
-            "(--output-blob, --output-is)."
+            "Explain the scores before it, or load the net with them as its output (--output-blob, output=) and "
+            "--output-is sigmoid (output_is='sigmoid')."
         )
     corrected = evidence.laplace(values, instances=instances, classes=classes)
     if not (corrected.min() > 0 and corrected.max() < 1):
         raise SettingsError(
             f"weight of evidence was asked of blob {blob!r}, which holds values from {values.min():.4g} to "
             f"{values.max():.4g}: want probabilities. Give measure='activation', or load the net with what it ends in "
-            "(output_is=, --output-is)."
+            "(--output-is, output_is=)."
         )
