@@ -129,7 +129,7 @@ POOLS = ["MAX", "AVE"]
 
 @st.composite
 def of_windows(draw: st.DrawFn, kind: str, bottom: str, shape: tuple[int, ...], top: str) -> Layer | None:
-    """A convolution of either way or pooling, its windows as odd as they come."""
+    """A convolution of either way or pooling, of windows of any sides, strides and pads."""
     if kind == "global":
         return layer("Pooling", bottom, top, global_pooling=True, pool=draw(st.sampled_from(POOLS)))
     if kind == "pyramid":

@@ -1,4 +1,4 @@
-"""What is not Caffe's and changes nothing of a net: a fork's fields in layers that go, and a slip of the pen."""
+"""What is not Caffe's and changes nothing of a net: a fork's fields in layers that go, and `layers` for `layer`."""
 
 from __future__ import annotations
 

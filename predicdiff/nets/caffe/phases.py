@@ -23,7 +23,10 @@ def layers_of(net: Any) -> list[Typed]:
         If the net has layers of the old format and of the new one, of Caffe's first format, or with rules of two kinds.
     """
     if net.layer and net.layers:
-        raise FormatError("has `layer` and `layers`, the new format and the old: want one of them.")
+        raise FormatError(
+            "has `layer` and `layers`, the new format and the old: want `layer` throughout, with types in quotes, such "
+            'as type: "ReLU" in place of type: RELU.'
+        )
     if any(layer.HasField("layer") for layer in net.layers):
         raise FormatError(
             "is of Caffe's first format (V0), which is not read here: convert it with Caffe's upgrade_net_proto_text."

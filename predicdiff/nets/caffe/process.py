@@ -274,5 +274,9 @@ def _apart(script: str, text: str, *arguments: str) -> tuple[int, list[str], str
         )
     wrote = ended.stderr.decode(errors="replace")
     fatal = re.search(r"^(?:F.*?\] |(?=\w*Error: ))(.*)$", wrote, re.MULTILINE)  # Caffe's last line, or Python's
-    words = fatal.group(1).strip() if fatal else f"its process ended with status {ended.returncode}."
+    words = (
+        re.sub(r" *\(\S+ vs\. 0x[0-9a-f]+\)", "", fatal.group(1)).strip()
+        if fatal
+        else f"its process ended with status {ended.returncode}."
+    )
     return ended.returncode, ended.stdout.decode(errors="replace").splitlines(), words

@@ -286,7 +286,7 @@ def _check_backwards(net: ResolvedNet, names: Sequence[str]) -> None:
                 f"layer {step.layer.name!r} ({step.layer.type}) has no gradient in Caffe: want a blob before it, or "
                 "--engine torch."
             )
-        if not step.type.backward_in_place and step.layer.bottoms == step.layer.tops:
+        if step.layer.bottoms == step.layer.tops and step.type.wrong_in_place(step.shapes.settings):
             raise LayerError(
                 f"layer {step.layer.name!r} ({step.layer.type}) works in place, and there Caffe's gradient is "
                 "wrong: want a top of its own, or --engine torch."

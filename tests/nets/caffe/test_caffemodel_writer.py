@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import records
 from helpers.caffe_bytes import floats, piece, shape
 from helpers.places import DATA
 from helpers.small_net import definition, weights
@@ -50,6 +51,13 @@ def test_caffe_reads_it(tmp_path: Path) -> None:
     for layer, blobs in wanted.items():
         for blob, array in zip(loaded.params[layer], blobs):
             np.testing.assert_array_equal(blob.data, array)
+
+
+def test_one_slope_for_all_channels_is_a_number_as_caffe_has_it(tmp_path: Path) -> None:
+    net = resolve(records.net((2, 3, 4), records.layer("PReLU", "data", "p", channel_shared=True)))
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(b"".join(caffemodel(net, {"p": [np.array([0.25])]})))
+    assert [blob.shape for blob in read_caffemodel(path)["p"]] == [()]
 
 
 def test_weights_of_another_net_are_refused() -> None:

@@ -86,15 +86,32 @@ def test_an_index_has_no_gradient_and_is_in_the_way_of_none(engine: str) -> None
         made.gradient(draw(SHAPE), blob="index", unit=0)
 
 
-@pytest.mark.parametrize("kind", ["BNLL", "Clip", "Exp", "Log", "Swish", "ELU", "MVN", "TanH"])
-def test_in_place_the_gradient_is_the_same_or_refused(kind: str, engine: str) -> None:
-    fields = {"Clip": {"min": -0.5, "max": 0.5}, "Log": {"shift": 9.0}}.get(kind, {})
+@pytest.mark.parametrize(
+    ("kind", "fields", "wrong"),
+    [
+        ("BNLL", {}, True),
+        ("Clip", {"min": -0.5, "max": 0.5}, True),
+        ("Exp", {}, False),
+        ("Exp", {"base": 1.0}, False),
+        ("Log", {"shift": 9.0}, True),
+        ("Swish", {}, False),
+        ("ELU", {}, False),
+        ("ELU", {"alpha": -0.5}, True),
+        ("ReLU", {"negative_slope": 0.2}, False),
+        ("ReLU", {"negative_slope": -0.2}, True),
+        ("MVN", {}, True),
+        ("TanH", {}, False),
+    ],
+)
+def test_in_place_the_gradient_is_the_same_or_refused(
+    kind: str, fields: dict[str, float], wrong: bool, engine: str
+) -> None:
     before, x = layer("Power", "data", "a", scale=1.5), draw(SHAPE)
     apart, above = (
         net_of(net(SHAPE, before, layer(kind, "a", top, name=kind, **fields)), {}, engine=engine) for top in "ba"
     )
     wanted = apart.gradient(x, blob="b", unit=(1, 0, 2))
-    if engine == "caffe" and kind in ("BNLL", "Clip", "Log", "MVN"):
+    if engine == "caffe" and wrong:
         with pytest.raises(LayerError, match="works in place, and there Caffe's gradient is wrong"):
             above.gradient(x, blob="a", unit=(1, 0, 2))
         return

@@ -70,7 +70,7 @@ def test_what_caffe_would_end_the_process_for() -> None:
     ("kind", "what"),
     [
         ("Odd", ", nor is it known to --engine torch.$"),
-        ("Relu", r", nor is it known to --engine torch. Do you mean ReLU or"),
+        ("Relu", r", nor is it known to --engine torch. Do you mean ReLU"),
         ("ReLU6", ": want one that has, or --engine torch."),
     ],
 )

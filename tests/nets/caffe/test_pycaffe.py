@@ -279,6 +279,12 @@ def test_what_caffe_would_end_the_process_for_in_such_layers() -> None:
         foreign(Layer("f", "Filter", ("c", "data"), ("f",), {}))
 
 
+def test_what_caffe_says_is_told_without_addresses() -> None:
+    above = layer("AbsVal", "data", "data", name="above")
+    with pytest.raises(LayerError, match=r"bottom\[0\] AbsVal Layer does not allow in-place computation"):
+        net_of(net((2, 3, 4), above), {}, engine="caffe")
+
+
 def test_every_type_of_caffe_has_an_answer() -> None:
     """Known, of training, or a sentence."""
     unknown = set(caffe.layer_type_list()) - {*TYPES, *REFUSED}

@@ -51,17 +51,19 @@ def unknown_type(layer: str, kind: str) -> LayerError:
     """The exception for a layer of another type than those that are known here."""
     if kind in REFUSED:
         return LayerError(f"layer {layer!r} is of type {kind!r}, which {REFUSED[kind]}.")
-    known = ", ".join(["Input", *sorted(TYPES)])
-    hint = f"is not known here.{meant(kind, TYPES)} Known types: {known}. Or take --engine caffe, if your Caffe has it."
+    hint = (
+        f"is not known here.{meant(kind, TYPES)} Want a type of BVLC's Caffe or a fork's that the README names, or "
+        "--engine caffe, if your Caffe has it."
+    )
     if kind.endswith(READERS + JUDGES):
-        hint = "belongs to training: give the net's deploy prototxt instead."
+        hint = "belongs to training: want the net without it, and without what reads it."
     return LayerError(f"layer {layer!r} is of type {kind!r}, which {hint}")
 
 
 def meant(kind: str, types: Iterable[str]) -> str:
     """A question after the types whose names are near; empty if none are."""
     lower = {name.lower(): name for name in types}
-    near = [lower[name] for name in difflib.get_close_matches(kind.lower(), lower)]
+    near = [lower[name] for name in difflib.get_close_matches(kind.lower(), lower, cutoff=0.85)]
     return f" Do you mean {' or '.join(near)}?" if near else ""
 
 

@@ -22,6 +22,16 @@ class Shapes:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+def never(settings: Mapping[str, Any]) -> bool:
+    """Whatever the settings: no."""
+    return False
+
+
+def always(settings: Mapping[str, Any]) -> bool:
+    """Whatever the settings: yes."""
+    return True
+
+
 @dataclass(frozen=True)
 class LayerType:
     """A layer type.
@@ -52,8 +62,8 @@ class LayerType:
         From its bottoms' shapes and its `Shapes` to the elements that Caffe unfolds one input into.
     backward : bool
         Whether Caffe has a gradient of it; where it has none, it ends the process.
-    backward_in_place : bool
-        Whether Caffe's gradient is right where the layer works in place.
+    wrong_in_place : callable
+        From its settings to whether Caffe's gradient is wrong where the layer works in place.
     """
 
     name: str
@@ -67,7 +77,7 @@ class LayerType:
     keeps: int = 0
     columns: Callable[[Sequence[Shape], Shapes], int] | None = None
     backward: bool = True
-    backward_in_place: bool = True
+    wrong_in_place: Callable[[Mapping[str, Any]], bool] = never
 
     @property
     def parameters(self) -> str:

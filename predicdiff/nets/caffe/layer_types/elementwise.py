@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable
 
 from ..fields import Fields
-from .base import SAME, SCALED, LayerType, Shapes
+from .base import SAME, SCALED, LayerType, Shapes, always
 
 
 def same(**numbers: float) -> Callable[[Fields], Shapes]:
@@ -28,11 +28,18 @@ def clip(fields: Fields) -> Shapes:
 def of_base(fields: Fields) -> Shapes:
     """A power or a logarithm of base ``base``, by default e, which -1 stands for."""
     base = fields.number("base", -1.0)
-    if base != -1 and (base <= 0 or base == 1):
-        raise fields.error(f"has base = {base}, want a number above 0 that is not 1, or -1 for e")
+    if base != -1 and base <= 0:
+        raise fields.error(f"has base = {base}, want a number above 0, or -1 for e")
     return Shapes(
         fields.take(1), (), {"base": base, "scale": fields.number("scale", 1.0), "shift": fields.number("shift", 0.0)}
     )
+
+
+def logarithm(fields: Fields) -> Shapes:
+    """As `of_base`; there is none of base 1."""
+    if fields.number("base", -1.0) == 1:
+        raise fields.error("has base = 1.0, want a number above 0 that is not 1, or -1 for e")
+    return of_base(fields)
 
 
 def prelu(fields: Fields) -> Shapes:
@@ -40,20 +47,20 @@ def prelu(fields: Fields) -> Shapes:
     (bottom,) = fields.take(1)
     if not bottom:
         raise fields.error("has a bottom without channels")
-    return Shapes((bottom,), ((1,) if fields.flag("channel_shared", False) else bottom[:1],))
+    return Shapes((bottom,), (() if fields.flag("channel_shared", False) else bottom[:1],))
 
 
 TYPES = (
     LayerType("AbsVal", same()),
-    LayerType("BNLL", same(), backward_in_place=False),
-    LayerType("Clip", clip, backward_in_place=False),
+    LayerType("BNLL", same(), wrong_in_place=always),
+    LayerType("Clip", clip, wrong_in_place=always),
     LayerType("Dropout", same(), shares=True, holds=SAME),
-    LayerType("ELU", same(alpha=1.0)),
+    LayerType("ELU", same(alpha=1.0), wrong_in_place=lambda settings: settings["alpha"] < 0),
     LayerType("Exp", of_base),
-    LayerType("Log", of_base, backward_in_place=False),
+    LayerType("Log", logarithm, wrong_in_place=always),
     LayerType("PReLU", prelu),
-    LayerType("Power", same(power=1.0, scale=1.0, shift=0.0), holds=SCALED, backward_in_place=False),
-    LayerType("ReLU", same(negative_slope=0.0)),
+    LayerType("Power", same(power=1.0, scale=1.0, shift=0.0), holds=SCALED, wrong_in_place=always),
+    LayerType("ReLU", same(negative_slope=0.0), wrong_in_place=lambda settings: settings["negative_slope"] < 0),
     LayerType("Sigmoid", same(), holds="sigmoid"),
     LayerType("Swish", same(beta=1.0)),
     LayerType("TanH", same()),

@@ -6,7 +6,7 @@ import math
 
 from ...engine.geometry import Shape
 from ..fields import Fields
-from .base import COMBINED, SCALED, LayerType, Shapes
+from .base import COMBINED, SCALED, LayerType, Shapes, always
 
 
 def lrn(fields: Fields) -> Shapes:
@@ -127,7 +127,7 @@ TYPES = (
     LayerType("Eltwise", eltwise, holds=COMBINED),
     LayerType("InnerProduct", inner_product, group="inner_product_param", holds="logits"),
     LayerType("LRN", lrn, keeps=5),
-    LayerType("MVN", mvn, keeps=2, backward_in_place=False),
+    LayerType("MVN", mvn, keeps=2, wrong_in_place=always),
     LayerType("Scale", scale, holds=SCALED),
     LayerType("Softmax", softmax, holds="probabilities", keeps=2),
 )

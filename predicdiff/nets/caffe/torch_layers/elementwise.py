@@ -45,7 +45,7 @@ def power(bottoms: Tensors, weights: Tensors, *, power: float, scale: float, shi
 
 def prelu(bottoms: Tensors, weights: Tensors) -> Tensor:
     """Rectifier with learnt slopes."""
-    return functional.prelu(bottoms[0], weights[0])
+    return functional.prelu(bottoms[0], weights[0].reshape(-1))
 
 
 def relu(bottoms: Tensors, weights: Tensors, *, negative_slope: float) -> Tensor:
