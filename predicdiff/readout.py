@@ -76,7 +76,7 @@ def make_readout(net: Net, abilities: NetAbilities, pixels: np.ndarray, blob: st
     instances = whole_number("training_instances N", net.training_instances if n is None else n)
     classes = outcomes(net, abilities, blob)
     if measure == "evidence":
-        _check_probabilities(values[0], blob, instances, classes)
+        _check_probabilities(net, values[0], blob, instances, classes)
     return Readout(targets, against, read(values, _units(targets, against))[0], measure, instances, classes)
 
 
@@ -118,23 +118,26 @@ def _measure(net: Net, blob: str, measure: str | None) -> str:
         known = [repr(head.output) for head in heads_of(net) if head.output is not None]
         where = " or ".join(known) or "a blob of probabilities, which this net lacks"
         raise SettingsError(
-            f"weight of evidence was asked of blob {blob!r}, which holds no probabilities: want {where}."
+            f"net {net.name!r}: weight of evidence was asked of blob {blob!r}, "
+            f"which holds no probabilities: want {where}."
         )
     return measure or ("evidence" if probabilities else "activation")
 
 
-def _check_probabilities(values: np.ndarray, blob: str, instances: int, classes: int) -> None:
+def _check_probabilities(net: Net, values: np.ndarray, blob: str, instances: int, classes: int) -> None:
     """Refuse what a net calls probabilities and is none: their log-odds would be NaN, or worse, a number."""
     if classes < 2:
         raise SettingsError(
-            f"weight of evidence was asked of blob {blob!r}, which holds one class, whose probability is always 1. "
-            "Explain the scores before it, or load the net with them as its output and output_is='sigmoid' "
-            "(--output-blob, --output-is)."
+            f"net {net.name!r}: weight of evidence was asked of blob {blob!r}, "
+            "which holds one class, whose probability is always 1. "
+            "Explain the scores before it, or load the net with them as its output (--output-blob, output=) and "
+            "--output-is sigmoid (output_is='sigmoid')."
         )
     corrected = evidence.laplace(values, instances=instances, classes=classes)
     if not (corrected.min() > 0 and corrected.max() < 1):
         raise SettingsError(
-            f"weight of evidence was asked of blob {blob!r}, which holds values from {values.min():.4g} to "
+            f"net {net.name!r}: weight of evidence was asked of blob {blob!r}, "
+            f"which holds values from {values.min():.4g} to "
             f"{values.max():.4g}: want probabilities. Give measure='activation', or load the net with what it ends in "
-            "(output_is=, --output-is)."
+            "(--output-is, output_is=)."
         )

@@ -18,7 +18,7 @@ from .tones import check_pixels
 from .units import channels, check_unit, lookup
 
 #: What to do of a net whose classes are not known.
-SAY = "load the net with what its output holds (output_is=, --output-is)"
+SAY = "load the net with what its output holds (--output-is, output_is=)"
 
 
 def see(net: Net, abilities: NetAbilities, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
@@ -115,7 +115,9 @@ def highest(values: np.ndarray, count: int) -> list[tuple[int, float]]:
 def _best(net: Net, base: np.ndarray, blob: str, count: int) -> list[int]:
     if head_with(net, blob) is None and channels(base.shape) > 1:
         unsaid = "" if class_blob(net) is not None else f", or {SAY}"
-        raise SettingsError(f"blob {blob!r} holds no classes: say which units or channels of it to explain{unsaid}.")
+        raise SettingsError(
+            f"blob {blob!r} holds no classes: say which units or channels of it to explain (--unit){unsaid}."
+        )
     return [number for number, _ in highest(base, count)]
 
 

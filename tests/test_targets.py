@@ -86,7 +86,7 @@ def test_names_are_labels_where_there_are_as_many_as_classes() -> None:
         ("maps", {"units": [(0, 0, 0)], "channels": [1]}, SettingsError, "given together: want one of them"),
         ("maps", {"channels": [1], "top": 1}, SettingsError, "given together: want one of them"),
         ("prob", {"channels": [1]}, SettingsError, "'prob' is a vector .* give units instead"),
-        ("maps", {}, SettingsError, "'maps' holds no classes: say which units or channels"),
+        ("maps", {}, SettingsError, "'maps' holds no classes: say which units or channels .*--unit"),
         ("maps", {"top": 2}, SettingsError, "'maps' holds no classes"),
         ("prob", {"top": 0}, SettingsError, "top = 0 is out of range: want 1 to 4"),
         ("prob", {"top": 5}, SettingsError, "top = 5 is out of range: want 1 to 4"),

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import windows
+from ..abilities import net_abilities
 from ..classes import class_labels, head_with, heads_of, is_probabilities
 from ..errors import SettingsError
 from ..explanation import Explanation
 from ..precision import UNKNOWN, told_reliability
 from ..protocols import Net
 from ..readout import check_numbers
-from ..targets import default_blob, highest
+from ..targets import default_blob, highest, outcomes
 from ..units import channels
 from .options.net import NamedImage
 
@@ -76,10 +77,12 @@ def _table(net: Net, blob: str, values: np.ndarray, count: int, *, alone: bool) 
         )
     labels = class_labels(net, blob)
     classes, places, many = head_with(net, blob) is not None, values.shape[1:], channels(values.shape)
-    word = "class" if classes and many > 1 else "map" if places else "unit"
+    alone_in_it = many == 1 and is_probabilities(net, blob)
+    word = "class" if alone_in_it or (classes and many > 1) else "map" if places else "unit"
     best = highest(values, min(count, many))
     rows = [Row(i, labels[i] if labels else f"{word} {i}", value) for i, value in best]
     told = [] if classes else [f"the highest of {many} {word}{'s' * (many > 1)}"]
+    told += ["one class against its absence"] if alone_in_it and outcomes(net, net_abilities(net), blob) == 2 else []
     told += [f"the mean over {' x '.join(map(str, places))} places"] if np.prod(places) > 1 else []
     return Table("" if alone and not told else ", ".join([blob, *told]), rows, is_probabilities(net, blob))
 

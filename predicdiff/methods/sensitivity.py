@@ -104,7 +104,8 @@ def _scores(net: Net) -> str:
     blob = score_blob(net)
     if blob is None:
         raise SettingsError(
-            f"net {net.name!r} names neither scores nor probabilities: say which blob and unit to take, or {SAY}."
+            f"net {net.name!r} names neither scores nor probabilities: say which blob and unit to take (--blob, "
+            f"--unit), or {SAY}."
         )
     if blob != net.scores:
         message = f"net {net.name!r} names no scores before the softmax: the gradient is that of its output {blob!r}."

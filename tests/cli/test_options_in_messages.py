@@ -15,8 +15,14 @@ OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][a-z-]*\b")
 #: Another command, written out with its options.
 COMMAND = re.compile(r"`predicdiff [^`]*`|predicdiff [a-z]+ .*")
 #: Said of what these commands never do: `blobs` reads no images (a net's ``view`` is a field there, taken for its
-#: method), and `fetch` no prototxts but the listed nets', whose inputs and layers are known.
-NOT_SAID = {"blobs": {"--white", "--intensity"}, "fetch": {"--input-shape", "--engine"}}
+#: method), and `fetch` no prototxts but the listed nets', whose inputs and layers are known; studies of many images
+#: always take the predicted class.
+NOT_SAID = {
+    "blobs": {"--white", "--intensity"},
+    "fetch": {"--input-shape", "--engine"},
+    "faithfulness": {"--unit"},
+    "randomisation": {"--unit"},
+}
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,16 @@ def test_probabilities_that_are_all_small_are_told_apart():
     assert told({"p": [3e-6, 1e-5]}, output="p") == ["  1  class 1  1e-05", "  0  class 0  3e-06"]
 
 
+def test_one_class_is_told_as_such():
+    """One sigmoid; a number that is no probability is but a unit."""
+    one = [Head(None, "p", 2)]
+    assert told({"p": [0.25]}, output="p", class_heads=one) == [
+        "  p, one class against its absence:",
+        "    0  class 0  0.250",
+    ]
+    assert told({"fc": [1.0]}, scores="fc") == ["  0  unit 0  1"]
+
+
 def test_maps_of_classes_are_told_by_their_means():
     assert told({"fc": [[[1.0, 3.0]], [[4.0, 2.0]]]}, scores="fc", labels=["a", "b"]) == [
         "  fc, the mean over 1 x 2 places:",

@@ -100,7 +100,7 @@ def test_the_image_is_left_as_it_is() -> None:
 def test_a_net_without_scores_is_asked_for_its_output_with_a_warning() -> None:
     with pytest.warns(InputWarning, match="names no scores before the softmax"):
         sensitivity(Linear(scores=None, output="fc"), PIXELS)
-    with pytest.raises(SettingsError, match="names neither scores nor probabilities"):
+    with pytest.raises(SettingsError, match=r"names neither scores nor probabilities: .*--blob, --unit"):
         sensitivity(Linear(scores=None, output=None), PIXELS)
 
 

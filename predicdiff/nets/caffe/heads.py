@@ -107,7 +107,11 @@ def find_ends(
         return Ends((Head(),))
     heads, added = zip(*(_made(net, end, ends, output, output_is) for end in ends))
     open_ends = output_is is None and ends[0].step is None and ends[0].holds != "probabilities"
-    notes = [*(_decided(net, heads, added, ends[0], holds) if open_ends else []), *_several(net, ends, output)]
+    notes = [
+        *(_decided(net, heads, added, ends[0], holds) if open_ends else []),
+        *_several(net, ends, output),
+        *_certain(net, ends),
+    ]
     return Ends(tuple(heads), tuple(layer for layer in added if layer is not None), tuple(notes))
 
 
@@ -297,6 +301,23 @@ def _several(net: ResolvedNet, ends: Sequence[_End], output: str | None) -> list
         f"it has {len(ends)} outputs, {told}: {ends[0].blob!r} is taken where no blob is given. --output-blob "
         "(output=) takes another."
     ]
+
+
+def _certain(net: ResolvedNet, ends: Sequence[_End]) -> list[str]:
+    """Of which outputs the net is sure whatever it sees, since each is the softmax of one value."""
+    notes = []
+    for end in ends:
+        step = end.step
+        if step is not None and end.holds == "probabilities" and step.bottoms[0][step.shapes.settings["axis"]] == 1:
+            scores = _scores_of(net, step)
+            other = (
+                "a top of its own for that layer" if scores is None else f"--output-blob {scores} --output-is sigmoid"
+            )
+            notes.append(
+                f"its output {end.blob!r} is the softmax of one value, which is always 1. If that value is a class's "
+                f"score, want {other}."
+            )
+    return notes
 
 
 def _told(shape: Sequence[int]) -> str:

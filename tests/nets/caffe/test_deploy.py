@@ -311,6 +311,20 @@ def test_weights_for_grey_images_say_so_where_the_data_layer_does_not(engine: st
 
 @needed
 @pytest.mark.parametrize("engine", ENGINES)
+def test_another_head_on_request(engine: str, tmp_path: Path) -> None:
+    path, weights = tmp_path / "train_val.prototxt", tmp_path / "w.caffemodel"
+    path.write_text(DATA + CONV + SIDE + end("SoftmaxWithLoss", "side label", "end", "loss_weight: 0.3") + FC + LOSS)
+    resolved = resolve(parse_prototxt(INPUT + CONV + SIDE, "net"))
+    arrays = {step.layer.name: [np.ones(shape) for shape in step.shapes.weights] for step in resolved.steps}
+    weights.write_bytes(b"".join(caffemodel(resolved, arrays)))
+    with pytest.warns(InputWarning, match=r"end counts, and not loss \(of fc, weight 1\); left out: fc, loss; "):
+        net = load_net(path, weights=weights, engine=engine, device="cpu", output="side")
+    assert (net.scores, net.output) == ("side", "prob")
+    assert (net.forward(np.zeros((1, 3, 8, 8), np.float32), ["prob"])["prob"] == np.float32(1 / 3)).all()
+
+
+@needed
+@pytest.mark.parametrize("engine", ENGINES)
 def test_it_runs_as_the_deploy_net_does(engine: str, tmp_path: Path) -> None:
     training, deploy = DATA + CONV + SIDE + FC + end("SoftmaxWithLoss", "side label") + LOSS, INPUT + CONV + FC + PROB
     draw = np.random.default_rng(0).standard_normal

@@ -89,6 +89,11 @@ def test_outputs(layers: list[Layer], wanted: list[Any]) -> None:
         ([fc(count=1)], [("fc", None, None)], r"'fc' \(1\) is not known to hold logits"),
         ([fc(), layer("ReLU", "fc", "fc", name="relu")], [(None, None, None)], "are explained as they are"),
         (list(TWO), [("sex", "p_sex", None), ("age", "p_age", None)], r"'p_age' \(5\), 'p_sex' \(2\): 'p_sex' is"),
+        (
+            [fc(count=1), layer("Softmax", "fc", "p")],
+            [("fc", "p", None)],
+            "'p' is the softmax of one value, which is always 1.* want --output-blob fc --output-is sigmoid",
+        ),
         ([*PAIR, layer("Eltwise", "p q", "sum")], [(None,) * 3], r"'sum' \(3\) is not known to hold"),
         ([fc(), layer("Reduction", "fc", "sum", axis=1)], [("sum", None, None)], r"'sum' \(1\) is not known to hold"),
     ],
