@@ -13,6 +13,7 @@ QUALITY ?= preview
 PANELS  ?=
 CORPUS  ?=
 CLAIMS  ?=
+MOST    ?=
 DEVICE  ?=
 SEED    ?= 0
 # a Python with pycaffe; this one is made on first use, but only where Caffe is asked for
@@ -57,7 +58,7 @@ help:  ## This list
 	@echo "           PRECISION=tf32|bfloat16 (make timing on a GPU)  CAFFE_PYTHON=tests/caffe-python (and against Caffe)"
 	@echo "           NET_ENGINE=torch|caffe (Caffe itself: CAFFE_PYTHON=tests/caffe-python); a net of your own:"
 	@echo "           NETS=deploy.prototxt WEIGHTS=its.caffemodel MEAN=104,117,123, or NETS=googlenet WEIGHTS=its.caffemodel"
-	@echo "           PANELS=DIR (a folder with panels.json)  CORPUS=DIR (photographs to draw from)  CLAIMS=\"a b\"  DEVICE=cpu|cuda"
+	@echo "           PANELS=DIR (a folder with panels.json)  CORPUS=DIR (photographs to draw from)  CLAIMS=\"a b\"  MOST=N  DEVICE=cpu|cuda"
 	@echo "           OUT=out  PYTHON=python3  VENV=.venv; weights are cached in PREDICDIFF_CACHE (~/.cache/predicdiff)"
 	@echo "Containers: ENGINE=docker|podman  TARGET=cuda|cpu|torch  BASE=debian:bullseye-slim  BAKE=\"googlenet\" (weights in"
 	@echo "           the image)  CACHE=predicdiff-cache (a volume or folder of weights)  DOCKER_RUN=\"--gpus all\""
@@ -96,7 +97,8 @@ presets: $(READY)  ## What preview and standard are worth: their maps' correlati
 
 claims: $(READY)  ## The paper's claims as numbers, each with a verdict (OUT/claims.md); IMAGES=DIR has photographs
 	$(BIN)/python -m reproduce.claims --seed $(SEED) --out $(OUT) $(OWN) $(if $(filter smoke,$(QUALITY)),--quality smoke) \
-	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image)) $(foreach claim,$(CLAIMS),--claim $(claim))
+	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image)) $(foreach claim,$(CLAIMS),--claim $(claim)) \
+	  $(if $(MOST),--most $(MOST))
 
 panels: $(READY)  ## The paper's own panels, in the folder PANELS=DIR, against our maps of the same pictures
 	$(NET_PYTHON) -m reproduce.panels $(PANELS) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \

@@ -11,12 +11,10 @@ import numpy as np
 from ..common import say
 from .correlating import Alike, alike, average
 from .finding import Finding
-from .groups import near
+from .groups import ILSVRC, near
 from .line import Size
 from .study import Subject
 
-#: Classes of which `groups` knows which are near.
-ILSVRC = 1000
 TOP, WINDOW = 3, 10
 #: A class counts from this probability on, and so many of these at most.
 LEAST_PROBABILITY, MOST = 1e-3, 8
@@ -102,30 +100,43 @@ def measure(subject: Subject, size: Size) -> dict[str, Finding]:
     scores, bits = class_maps(subject, size, subject.net.scores), class_maps(subject, size, None)
     members = sorted({unit for pair in similar for unit in pair})
     random = strangers(subject, probability)
-    before, behind = scores.alike(similar), bits.alike(similar)
+    before = scores.alike(similar)
     anyone = scores.alike((one, other) for one in members for other in random)
     far = scores.alike((one, other) for one in members for other in units if not near(one, other) and one != other)
-    beside = {"far pairs, scores": far.corrected, "reliability, scores": before.first}
-    beside.update(_arithmetic(scores, bits, similar, probability))
-    return {
-        "f1": Finding(before.corrected, {"random classes": anyone.corrected}, beside),
-        "f2": Finding(before.corrected, {"the same of probabilities": behind.corrected}, beside),
+    found = {
+        "f1": Finding(
+            before.corrected,
+            {"random classes": anyone.corrected},
+            {"far pairs, scores": far.corrected, "reliability, scores": before.first},
+        )
     }
+    paired, both = known_pairs(similar, scores, bits)
+    together = [float(probability[list(pair)].sum()) for pair in paired]
+    return {**found, "f2": _behind(both, together)}
 
 
-def _arithmetic(
-    scores: ClassMaps, bits: ClassMaps, similar: list[tuple[int, int]], probability: np.ndarray
-) -> dict[str, float]:
-    """Where maps of probabilities differ by arithmetic, and how alike maps are elsewhere.
+def known_pairs(
+    pairs: list[tuple[int, int]], scores: ClassMaps, bits: ClassMaps
+) -> tuple[list[tuple[int, int]], list[tuple[Alike, Alike]]]:
+    """Those of the pairs of which scores and probabilities are known beyond their noise, and how alike each is."""
+    each = {pair: (scores.alike([pair]), bits.alike([pair])) for pair in pairs}
+    paired = [pair for pair in pairs if np.isfinite([one.corrected for one in each[pair]]).all()]
+    return paired, [each[pair] for pair in paired]
+
+
+def _behind(both: list[tuple[Alike, Alike]], together: list[float]) -> Finding:
+    """Scores less probabilities of the same pairs, and where maps of probabilities differ by arithmetic.
 
     Where two classes have nearly all of the probability, odds for the one are odds against the other, and the maps are
-    each other's negatives by arithmetic alone, whatever the net looks at.
+    each other's negatives by arithmetic alone, whatever the net looks at; ``together`` is what each pair has of it.
     """
-    together = [float(probability[list(pair)].sum()) for pair in similar]
-    apart = [pair for pair, both in zip(similar, together) if both < ARITHMETIC]
-    return {
-        "reliability, probabilities": bits.alike(similar).first,
-        f"share of pairs with p1 + p2 of {ARITHMETIC} or more": 1 - len(apart) / len(similar),
-        "scores, the other pairs": scores.alike(apart).corrected,
-        "probabilities, the other pairs": bits.alike(apart).corrected,
+    before, behind = (average(each[which] for each in both) for which in (0, 1))
+    apart = [each for each, sum_ in zip(both, together) if sum_ < ARITHMETIC]
+    others = [average(each[which] for each in apart).corrected for which in (0, 1)]
+    beside = {
+        "reliability, probabilities": behind.first,
+        f"share of pairs with p1 + p2 of {ARITHMETIC} or more": 1 - len(apart) / len(both) if both else np.nan,
+        "scores, the other pairs": others[0],
+        "probabilities, the other pairs": others[1],
     }
+    return Finding(before.corrected, {"the same of probabilities": behind.corrected}, beside)

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+#: How many classes they are.
+ILSVRC = 1000
+
 GROUPS = """
 bony fish: 0-1 389-397
 elasmobranch: 2-6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from .. import common
 class NotKeptError(Exception):
     """Windows are wanted that were not evaluated yet, where only those are that were."""
 
+
+#: Steps along each axis by which maps are shifted round, as parts of its length.
+SHIFTS = 4
 
 KIND = Kind("set of windows", 1, "python -m reproduce.claims", ExplanationError)
 
@@ -75,6 +79,12 @@ def middle(shape: tuple[int, ...], side: int, *, window: int, stride: int) -> np
     corner = [(size - length) // 2 for size, length in zip(shape, sides)]
     origins = windows.grid((sides[0], sides[1]), window=window, stride=stride, gaps=True) + corner
     return np.asarray(origins)
+
+
+def shifted(values: np.ndarray) -> list[np.ndarray]:
+    """Values (H, W) shifted round by each of 15 steps along both axes: what they have but for their place."""
+    steps = [[size * step // SHIFTS for step in range(SHIFTS)] for size in values.shape]
+    return [np.roll(values, move, (0, 1)) for move in list(product(*steps))[1:]]  # the first is none
 
 
 def evaluated(analysis: Analysis, origins: np.ndarray, folder: Path, stem: str, *, only_kept: bool = False) -> Windows:

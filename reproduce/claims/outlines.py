@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from scipy.stats import rankdata
 from skimage.filters import sobel
@@ -15,14 +13,13 @@ from predicdiff.overlays import top_mask
 from .finding import Finding
 from .gradients import residuals
 from .line import Size
+from .maps import shifted
 from .pixels import single_pixels
 from .random_nets import at_random
 from .study import Subject
 
 #: Of the pixels, as in figure 3.
 PART = 0.05
-#: Steps along each axis by which maps are shifted round, as parts of its length.
-SHIFTS = 4
 
 
 def edges(pixels: np.ndarray) -> np.ndarray:
@@ -43,9 +40,7 @@ def marked(relevance: np.ndarray, rank: np.ndarray) -> float:
 
 def marked_shifted(relevance: np.ndarray, rank: np.ndarray) -> float:
     """The same of the map shifted round, mean over shifts: what its pixels mark by their number and pattern alone."""
-    steps = [[size * step // SHIFTS for step in range(SHIFTS)] for size in relevance.shape]
-    moves = list(product(*steps))[1:]  # the first is none
-    return float(np.mean([marked(np.roll(relevance, move, (0, 1)), rank) for move in moves]))
+    return float(np.mean([marked(each, rank) for each in shifted(relevance)]))
 
 
 def measure(subject: Subject, size: Size) -> dict[str, Finding]:

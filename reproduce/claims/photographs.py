@@ -35,8 +35,17 @@ def _of_files(net: Any, paths: Sequence[str]) -> list[Photograph]:
             others.append(pixels)
         if len(taken) == MOST and len(others) >= DRAWN_FROM:
             break
-    corpus = np.stack(others) if len(others) >= ENOUGH else default_corpus(net.input_shape)[0]
-    return [Photograph(*one, corpus) for one in taken]
+    if len(others) >= ENOUGH:
+        drawn_from = np.stack(others)
+        return [Photograph(*one, drawn_from) for one in taken]
+    scenes: dict[tuple[str, ...], np.ndarray] = {}  # by what is left: photographs that are no scene share their corpus
+    found = []
+    for name, pixels, unit, probability in taken:
+        left = tuple(bundled(pixels, view=net.view))
+        if left not in scenes:
+            scenes[left] = default_corpus(net.input_shape, pixels, view=net.view)[0]
+        found.append(Photograph(name, pixels, unit, probability, scenes[left]))
+    return found
 
 
 def _of_scenes(net: Any) -> list[Photograph]:

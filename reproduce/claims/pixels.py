@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.stats import spearmanr, t
 
 from .finding import Finding
 from .gradients import pixel_gradient, residuals
+from .groups import ILSVRC, near
 from .line import Size
 from .maps import Windows
 from .study import Subject
@@ -57,10 +59,11 @@ def ranked(effects: np.ndarray, other: np.ndarray) -> float:
     return float(spearmanr(*magnitudes)[0])
 
 
-def other_units(count: int, unit: int, seed: int) -> list[int]:
-    """Some units other than this one, at random."""
-    rest = np.delete(np.arange(count), unit)
-    return [int(one) for one in np.random.default_rng(seed).permutation(rest)[:OTHERS]]
+def other_units(subject: Subject, count: int) -> list[int]:
+    """Some units at random, others for each photograph; of ILSVRC's none that is near the explained class."""
+    order = np.random.default_rng([subject.study.seed, zlib.crc32(subject.name.encode())]).permutation(count)
+    others = (int(one) for one in order if one != subject.unit)
+    return [one for one in others if count != ILSVRC or not near(one, subject.unit)][:OTHERS]
 
 
 def measure(subject: Subject, size: Size) -> dict[str, Finding]:
@@ -74,7 +77,12 @@ def _changes(subject: Subject, size: Size) -> Finding:
     values, variances = (np.stack([one[:, 0] for one in ones]) for ones in _parts(halves))
     larger = subject.windows("conditional", WINDOW, half=0, draws=size.draws, **grid).values
     share, chance = beyond(values, variances, size.draws)
-    effects = {"of k = 1": np.abs(values.mean(axis=0)), "of k = 10": np.abs(larger)}
+    # one half of each, and so as many draws; half of the difference of two halves is noise alone
+    effects = {
+        "of k = 1": np.abs(values[0]),
+        "of k = 10": np.abs(larger),
+        "of half the difference of k = 1's halves": np.abs(values[0] - values[1]) / 2,
+    }
     beside = {f"median {what}, bits": float(np.median(each)) for what, each in effects.items()}
     beside.update({f"99th percentile {what}, bits": float(np.percentile(each, 99)) for what, each in effects.items()})
     return Finding(share, {"pure noise": chance}, beside)
@@ -94,7 +102,7 @@ def _sensitive(subject: Subject, size: Size) -> Finding:
         return pixel_gradient(net, subject.pixels, blob, unit)[:, rows, columns].T
 
     own, residual = gradient(subject.unit), residuals(subject, origins)
-    units = other_units(net.blobs[blob][0], subject.unit, subject.study.seed)
+    units = other_units(subject, net.blobs[blob][0])
     others = np.mean([ranked(effects, np.abs(gradient(unit)).max(axis=1)) for unit in units])
     beside = {
         "with gradient times residual": ranked(effects, (own * residual).sum(axis=1)),

@@ -8,7 +8,7 @@ from predicdiff import windows
 
 from .finding import Finding
 from .line import Size
-from .maps import Windows
+from .maps import Windows, shifted
 from .study import Subject
 
 FIFTHS = 5
@@ -21,11 +21,16 @@ def measure(subject: Subject, size: Size) -> dict[str, Finding]:
     conditional, marginal = (one.grid[0] * other.grid[0] for one, other in halves.values())
     at = halves["conditional"][0]
     own, another = (residual(one, at).reshape(conditional.shape) for one in (subject, subject.another))
-    shifted = np.roll(own, [length // 2 for length in own.shape], axis=(0, 1))
-    ratios = log_ratios(own, conditional, marginal)
+
+    def risen(order: np.ndarray) -> float:
+        return rise(log_ratios(order, conditional, marginal))
+
+    ratios, by_shift = log_ratios(own, conditional, marginal), [risen(each) for each in shifted(own)]
+    known = [value for value in by_shift if np.isfinite(value)]
     nulls = {
-        "residual shifted round": rise(log_ratios(shifted, conditional, marginal)),
-        "another photograph's residual": rise(log_ratios(another, conditional, marginal)),
+        "residual shifted round": float(np.mean(known)) if known else np.nan,
+        # of a photograph alone there is no other
+        "another photograph's residual": risen(another) if subject.another.number != subject.number else np.nan,
     }
     return {"b": Finding(rise(ratios), nulls, {f"fifth {n + 1}": value for n, value in enumerate(ratios.tolist())})}
 

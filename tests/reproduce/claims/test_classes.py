@@ -68,12 +68,31 @@ def test_two_classes_with_all_of_the_probability_have_each_others_negative(class
     bits = np.stack([evidence.log_odds(first), evidence.log_odds(1 - first)], axis=2)
     maps = classes.ClassMaps((0, 1), bits[[0, 0]])
     assert maps.alike([(0, 1)]).corrected == pytest.approx(-1)
-    told = classes._arithmetic(maps, maps, [(0, 1)], np.array([0.6, 0.4]))
+    told = _beside(classes, maps, 0.6 + 0.4)
     assert told["share of pairs with p1 + p2 of 0.9 or more"] == 1
     assert np.isnan(told["probabilities, the other pairs"])
-    told = classes._arithmetic(maps, maps, [(0, 1)], np.array([0.4, 0.4]))
+    told = _beside(classes, maps, 0.4 + 0.4)
     assert told["share of pairs with p1 + p2 of 0.9 or more"] == 0
     assert told["probabilities, the other pairs"] == pytest.approx(-1)
+
+
+def _beside(classes: Any, maps: Any, together: float) -> Any:
+    _, both = classes.known_pairs([(0, 1)], maps, maps)
+    return classes._behind(both, [together]).beside
+
+
+def test_scores_and_probabilities_are_compared_on_pairs_of_which_both_are_known(classes: Any) -> None:
+    draw = np.random.default_rng(0)
+    signal = draw.standard_normal((500, 3))
+    scores = classes.ClassMaps((1, 2, 3), np.stack([signal + signal[:, :1]] * 2))
+    noisy = np.stack([-signal - signal[:, :1] * [-3, 1, 1]] * 2)
+    noisy[:, :, 2] = draw.standard_normal((2, 500))  # of class 3 nothing is known behind the softmax
+    bits = classes.ClassMaps((1, 2, 3), noisy)
+    paired, both = classes.known_pairs([(1, 2), (1, 3)], scores, bits)
+    assert paired == [(1, 2)]
+    found = classes._behind(both, [0.5])
+    assert found.statistic == pytest.approx(scores.alike([(1, 2)]).corrected)
+    assert found.statistic > 0.5 > 0 > found.nulls["the same of probabilities"]
 
 
 @pytest.mark.parametrize(("seed", "low", "high"), [(0, 0.999, 1.001), (1, -0.8, 0.8)])

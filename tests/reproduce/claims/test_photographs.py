@@ -11,6 +11,7 @@ from helpers.oracle_nets import NumpyNet
 from PIL import Image
 
 from predicdiff.errors import ImageError, SettingsError
+from predicdiff.samplers.corpus import bundled
 
 
 class ByBrightness(NumpyNet):
@@ -47,6 +48,20 @@ def test_few_photographs_are_drawn_for_from_the_bundled_scenes(module: Callable[
     one, other = module("claims.photographs").chosen(ByBrightness((3, 24, 24)), paths)
     assert one.corpus is other.corpus
     assert len(one.corpus) == 48
+
+
+def test_a_file_that_shows_a_bundled_scene_is_not_drawn_from_for_itself(
+    module: Callable[[str], Any], folder: Path, tmp_path: Path
+) -> None:
+    net = ByBrightness((3, 24, 24))
+    scene_image = next(iter(bundled().values()))
+    net.view = lambda image: np.array(image[:24, :24].transpose(2, 0, 1), np.float32)  # type: ignore[method-assign]
+    Image.fromarray(scene_image).save(tmp_path / "zz scene.png")
+    paths = [str(folder / "05 50.png"), str(tmp_path / "zz scene.png")]
+    other, scene = module("claims.photographs").chosen(net, paths)
+    assert scene.name == "zz scene"
+    assert len(other.corpus) == 48
+    assert len(scene.corpus) == 40  # without the scene's eight crops
 
 
 def test_a_scene_is_not_drawn_from_for_itself(module: Callable[[str], Any]) -> None:
