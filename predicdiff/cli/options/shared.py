@@ -33,9 +33,9 @@ def samples_field(text: str = "Draws for each window.", default: int | None = No
     return option_field("-S", "--samples", type=int, help=text, **_default(default))
 
 
-def stride_field(text: str) -> Any:
-    """--stride; None where it is left out, and ``text`` says what is taken."""
-    return option_field("--stride", type=STEP, help=text)
+def stride_field(text: str = "Step between windows, at most k.", default: int | None = None) -> Any:
+    """--stride; without a default None where it is left out, and ``text`` says what is taken."""
+    return option_field("--stride", type=STEP, help=text, **_default(default))
 
 
 def seed_field(text: str = "Of all that is drawn.") -> Any:
