@@ -9,12 +9,12 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from helpers.claims import study
-from helpers.engines import needed
+from helpers.engines import ENGINES
 
 import predicdiff as pd
 from predicdiff.samplers.registry import Recipe
 
-pytestmark = needed
+pytestmark = pytest.mark.skipif("torch" not in ENGINES, reason="the net is run by torch")
 
 
 @pytest.fixture
