@@ -49,7 +49,7 @@ class Line:
         What is measured of each photograph.
     nulls : tuple of str
         What it is held against, by the names that `Finding.nulls` has them by. The effect of a photograph is what the
-        statistic is above its null; against several, that against which there is least.
+        statistic is above its null; which of several decides, `verdicts.deciding` says.
     least : float
         The smallest effect that counts, in the statistic's unit.
     sizes : mapping of str to Size

@@ -163,7 +163,7 @@ class Subject:
         stream : int
             Another number gives other draws.
         side, draws, stride : int
-            As `table.Size` has them; a side beyond the image's takes all of it. By default 64, 2, 1.
+            As `line.Size` has them; a side beyond the image's takes all of it. By default 64, 2, 1.
         blob : str, optional
             By default the net's probabilities, and bits; ``net.scores`` gives differences of scores.
         units : sequence, optional

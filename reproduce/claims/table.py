@@ -54,7 +54,7 @@ C2 = Line(
     section="4, figure 3",
     statistic="rank correlation of how large a pixel's effect on the score is, and how large the score's gradient is",
     nulls=("gradients of other units",),
-    least=0.1,  # below that the gradient of any class would tell as much
+    least=0.1,  # beyond what the gradients of other classes tell; less would not be seen in two maps side by side
     sizes=_SINGLE,
     made_of=SINGLE,
 )
