@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Iterable
+from typing import Iterable, Sequence
 
 import numpy as np
 
@@ -63,11 +63,11 @@ def likely(probability: np.ndarray) -> list[int]:
 
 
 def strangers(subject: Subject, probability: np.ndarray) -> list[int]:
-    """Random classes that stand for any."""
-    return random_classes([subject.unit, *likely(probability)], len(probability), subject.study.seed)
+    """Random classes that stand for any, others for each photograph."""
+    return random_classes([subject.unit, *likely(probability)], len(probability), subject.own_seed)
 
 
-def random_classes(units: list[int], count: int, seed: int) -> list[int]:
+def random_classes(units: list[int], count: int, seed: Sequence[int]) -> list[int]:
     """Some classes at random, none of them among ``units`` or near one of these."""
     order = np.random.default_rng(seed).permutation(count)
     return [int(one) for one in order if one not in units and not any(near(int(one), unit) for unit in units)][:RANDOM]

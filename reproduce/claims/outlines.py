@@ -15,7 +15,7 @@ from .gradients import residuals
 from .line import Size
 from .maps import shifted
 from .pixels import single_pixels
-from .random_nets import at_random
+from .random_nets import shuffled
 from .study import Subject
 
 #: Of the pixels, as in figure 3.
@@ -52,7 +52,7 @@ def measure(subject: Subject, size: Size) -> dict[str, Finding]:
     rank = ranks(edges(subject.pixels)[inside])
     gradient = sensitivity(subject.net, subject.pixels, blob=subject.net.scores, unit=subject.unit)[inside]
     residual = np.linalg.norm(residuals(subject, halves[0].origins), axis=1).reshape(shape)
-    chance = single_pixels(subject.before(at_random(subject.net), "random"), size.side)
+    chance = single_pixels(subject.before(shuffled(subject), "random"), size.side)
     nulls = {
         "sensitivity map": marked(gradient, rank),
         "residual alone": marked(residual, rank),

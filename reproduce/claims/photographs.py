@@ -26,25 +26,27 @@ def chosen(net: Any, paths: Sequence[str]) -> list[Photograph]:
 def _of_files(net: Any, paths: Sequence[str]) -> list[Photograph]:
     taken: list[tuple[str, np.ndarray, int, float]] = []
     others: list[np.ndarray] = []
-    for name, image in common.pictures(paths):
+    places: list[int] = []  # of what is drawn from, among all photographs, which is the same for each net
+    for place, (name, image) in enumerate(common.pictures(paths)):
         pixels = net.view(image)
         unit, probability = _first(net, pixels)
         if len(taken) < MOST and LEAST_SURE < probability < MOST_SURE:
             taken.append((name, pixels, unit, probability))
         else:
             others.append(pixels)
+            places.append(place)
         if len(taken) == MOST and len(others) >= DRAWN_FROM:
             break
     if len(others) >= ENOUGH:
-        drawn_from = np.stack(others)
-        return [Photograph(*one, drawn_from) for one in taken]
+        drawn_from, second = np.stack(others), np.array(places) % 2 == 1
+        return [Photograph(*one, drawn_from, second) for one in taken]
     scenes: dict[tuple[str, ...], np.ndarray] = {}  # by what is left: photographs that are no scene share their corpus
     found = []
     for name, pixels, unit, probability in taken:
         left = tuple(bundled(pixels, view=net.view))
         if left not in scenes:
             scenes[left] = default_corpus(net.input_shape, pixels, view=net.view)[0]
-        found.append(Photograph(name, pixels, unit, probability, scenes[left]))
+        found.append(Photograph(name, pixels, unit, probability, scenes[left], _odd(len(scenes[left]))))
     return found
 
 
@@ -57,8 +59,14 @@ def _of_scenes(net: Any) -> list[Photograph]:
         unit, probability = _first(net, pixels)
         # the right half of a stereo pair shows the same as the left one
         if LEAST_SURE < probability < MOST_SURE and name != "motorcycle_right":
-            found.append(Photograph(name, pixels, unit, probability, crops[scenes != PHOTOGRAPHS[name][1]]))
+            others = crops[scenes != PHOTOGRAPHS[name][1]]
+            found.append(Photograph(name, pixels, unit, probability, others, _odd(len(others))))
     return found
+
+
+def _odd(count: int) -> np.ndarray:
+    """Every second one: scenes have an even number of crops each, so that it is the same crops of each."""
+    return np.arange(count) % 2 == 1
 
 
 def _first(net: Any, pixels: np.ndarray) -> tuple[int, float]:

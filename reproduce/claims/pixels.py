@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Sequence
 
 import numpy as np
@@ -61,7 +60,7 @@ def ranked(effects: np.ndarray, other: np.ndarray) -> float:
 
 def other_units(subject: Subject, count: int) -> list[int]:
     """Some units at random, others for each photograph; of ILSVRC's none that is near the explained class."""
-    order = np.random.default_rng([subject.study.seed, zlib.crc32(subject.name.encode())]).permutation(count)
+    order = np.random.default_rng(subject.own_seed).permutation(count)
     others = (int(one) for one in order if one != subject.unit)
     return [one for one in others if count != ILSVRC or not near(one, subject.unit)][:OTHERS]
 

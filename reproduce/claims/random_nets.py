@@ -12,11 +12,11 @@ from .study import Subject
 
 
 @lru_cache(maxsize=1)
-def at_random(net: Any, seed: int = 0) -> Any:
+def _at_random(net: Any, seed: int) -> Any:
     """A copy of a net with the weights of each layer shuffled: as large as they were, and of no use."""
     return randomised(net, layers=len(weighted_layers(net)), seed=seed)
 
 
 def shuffled(subject: Subject) -> Any:
     """The subject's net at random, for each photograph by a shuffle of its own."""
-    return at_random(subject.net, zlib.crc32(f"{subject.study.seed} {subject.name}".encode()))
+    return _at_random(subject.net, zlib.crc32(f"{subject.study.seed} {subject.name}".encode()))

@@ -18,9 +18,11 @@ CHANGED = (
     "f2: both sides are means over the same pairs: those of which scores and probabilities are known beyond their "
     "noise.",
     "c1: the median of k = 1 is of as many draws as that of k = 10.",
-    "p of an effect below the smallest that counts is no longer multiplied by the number of nulls, of which the "
-    "table said nothing. Photographs that do not differ at all, which had p = 0, tell nothing now.",
-    "f1: random classes are still the same for all photographs: others would need all windows of f and j anew.",
+    "Photographs that do not differ at all, which had p = 0, tell nothing now.",
+    "e: random weights are a shuffle for each photograph. Before, all photographs shared one.",
+    "f1: random classes are drawn for each photograph. Before, all photographs shared them, and most were dogs.",
+    "j: both nets split the photographs that are drawn from in the same two halves, so that what two unlike halves "
+    "have in common is not the photographs drawn.",
 )
 
 #: What holds for all lines.
@@ -38,13 +40,9 @@ OF_LINES = {
     "is left out.",
     "c1": "That it holds means that effects can be told from noise, and not that they are large: the medians "
     "are below.",
-    "e": "Only the square in the middle is seen, so that outlines elsewhere in a photograph do not count. "
-    "Random weights are one shuffle, the same for all photographs.",
-    "f1": "The random classes are the same for all photographs, and most of them are dogs, as many of ILSVRC's"
-    " classes are.",
+    "e": "Only the square in the middle is seen, so that outlines elsewhere in a photograph do not count.",
+    "f1": "Random classes are often dogs, as many of ILSVRC's classes are.",
     "f2": "Where two classes have nearly all of the probability, it is arithmetic: what speaks for the one "
     "speaks against the other. Also where one class alone is likely it is partly arithmetic, as a class "
     "gains what that one loses. Beside stand pairs with p1 + p2 below 0.9.",
-    "j": "The draws of the two nets' unlike halves may come from the same photographs of the corpus, which "
-    "can make the maps seem more alike than they are: it counts against the claim.",
 }

@@ -128,7 +128,8 @@ what was changed afterwards is said below. The photograph is the unit: an effect
 statistic less that of what it is held against. p is that of a two-sided t test of the effect against the smallest one
 that counts, after Holm's correction for all claims of a net, and each {100 * (1 - ALPHA):.0f} % interval is widened by
 the same correction. A claim *holds* where that interval lies beyond the smallest effect that counts, against each of
-several nulls; it *does not* where it lies on the other side, against any one of them; else it *cannot be told* from so
+several nulls; it *does not* where it lies on the other side, against any one of them, whose p is multiplied by their
+number; else it *cannot be told* from so
 many photographs, and neither can it where photographs do not differ. Draws for a photograph are made of others. Where
 noise could pass for an effect, products of two independent halves of the draws are taken."""
 

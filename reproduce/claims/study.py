@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,8 @@ class Photograph:
         That class's.
     corpus : (m, C, H, W) float32 array
         What is drawn from for it: none shows what this one shows.
+    second : (m,) bool array
+        Whether an image of the corpus belongs to the second of its halves.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Photograph:
     unit: int
     probability: float
     corpus: np.ndarray
+    second: np.ndarray
 
 
 @dataclass(eq=False)
@@ -75,11 +79,12 @@ class Study:
         """Each photograph before the net."""
         return [Subject(self, number, self.net) for number in range(len(self.photographs))]
 
-    def sampler(self, corpus: np.ndarray, kind: str, window: int, half: int | None) -> SavedSampler:
-        """The sampler of a corpus, or of a half of it: every second image; photographs of one corpus share it."""
+    def sampler(self, photograph: Photograph, kind: str, window: int, half: int | None) -> SavedSampler:
+        """The sampler of a photograph's corpus, or of a half of it; photographs of one corpus share it."""
+        corpus = photograph.corpus
         key = (id(corpus), kind, window, half)
         if key not in self._samplers:
-            images = corpus if half is None else corpus[half::2]
+            images = corpus if half is None else corpus[photograph.second == half]
             self._samplers[key] = find(kind).make(images, Recipe(usual_context(window), seed=self.seed))
         return self._samplers[key]
 
@@ -126,6 +131,11 @@ class Subject:
         return self.photograph.unit
 
     @property
+    def own_seed(self) -> tuple[int, int]:
+        """What a photograph's own random choices are made from: of two nets' the same."""
+        return self.study.seed, zlib.crc32(self.name.encode())
+
+    @property
     def another(self) -> Subject:
         """The photograph after this one, or the first after the last."""
         return replace(self, number=(self.number + 1) % len(self.study.photographs))
@@ -140,7 +150,7 @@ class Subject:
 
     def sampler(self, kind: str = "conditional", window: int = 10, *, half: int | None = None) -> SavedSampler:
         """A sampler of the corpus that does not show this photograph, or of one half (0, 1) of that corpus."""
-        return self.study.sampler(self.photograph.corpus, kind, window, half)
+        return self.study.sampler(self.photograph, kind, window, half)
 
     def windows(
         self,

@@ -79,14 +79,16 @@ def against(line: Line, findings: Sequence[Finding]) -> list[Effect]:
     ]
 
 
-def deciding(effects: Sequence[Effect]) -> Effect:
-    """Of the effects against several nulls the one that decides.
+def deciding(effects: Sequence[Effect]) -> tuple[Effect, int]:
+    """Of the effects against several nulls the one that decides, and what its p is multiplied by for being picked.
 
-    A claim is to hold against each null: the largest p of all decides. It does not hold where it fails against one:
-    that which shows it by the smallest p.
+    A claim is to hold against each null: the largest p of all decides, and needs no factor. It does not hold where it
+    fails against any one: the smallest p of those decides, out of as many as there are nulls (Bonferroni).
     """
     short = [one for one in effects if one.beyond < 0]
-    return min(short, key=lambda one: one.p) if short else max(effects, key=lambda one: one.p)
+    if short:
+        return min(short, key=lambda one: one.p), len(effects)
+    return max(effects, key=lambda one: one.p), 1
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:
@@ -113,7 +115,7 @@ class Judged:
     adjusted : float
         Its p after Holm's correction.
     factor : float
-        What that correction multiplies p by.
+        What that correction, and the choice among nulls, multiply p by.
     """
 
     line: Line
@@ -143,15 +145,17 @@ def judged(lines: Sequence[Line], found: Mapping[str, Mapping[str, Finding]]) ->
     Holm's correction counts all lines that get a verdict, those too that were not measured.
     """
     each = {line.name: against(line, list(found[line.name].values())) for line in lines if found.get(line.name)}
-    effects = {name: deciding(several) for name, several in each.items()}
-    p = {line.name: effects[line.name].p if line.name in effects else 1.0 for line in lines if line.told}
+    chosen = {name: deciding(several) for name, several in each.items()}
+    p = {line.name: 1.0 for line in lines if line.told}
+    p.update({name: min(1.0, one.p * times) for name, (one, times) in chosen.items() if name in p})
     adjusted, places = holm(p), {name: place for place, name in enumerate(sorted(p, key=lambda name: p[name]))}
     found_judged = []
     for line in lines:
-        if line.name not in effects:
+        if line.name not in chosen:
             continue
-        own, corrected = effects[line.name], adjusted.get(line.name, 1.0)
+        (own, times), corrected = chosen[line.name], adjusted.get(line.name, 1.0)
         # an earlier p that was not small enough keeps the later ones from being so
-        factor = max(len(p) - places[line.name], corrected / own.p if own.p > 0 else 1.0) if line.told else 1.0
+        least = times * (len(p) - places[line.name]) if line.told else 1
+        factor = max(least, corrected / own.p if own.p > 0 and line.told else 1.0)
         found_judged.append(Judged(line, found[line.name], each[line.name], own, corrected, factor))
     return found_judged

@@ -45,5 +45,6 @@ def study(studies: Any, net: Any, folder: Path, title: str = "numpy") -> Any:
     """A net before two photographs, and a corpus of twelve others; ``studies`` is the module of `Study`."""
     shape = net.input_shape
     corpus = np.stack([photo(shape, seed) for seed in range(10, 22)])
-    photographs = [studies.Photograph(f"photo {seed}", photo(shape, seed), 1, 0.5, corpus) for seed in (1, 2)]
+    odd = np.arange(len(corpus)) % 2 == 1
+    photographs = [studies.Photograph(f"photo {seed}", photo(shape, seed), 1, 0.5, corpus, odd) for seed in (1, 2)]
     return studies.Study(title, net, photographs, folder)
