@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from ...errors import DependencyError, InputWarning, WeightsError, warn
 from ..engine.device import first_line
 
-#: Under which names training scripts keep weights beside other things: the first that holds any is taken.
-WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
+#: Under which names training scripts keep weights beside other things: the first that holds any is taken, running
+#: averages of weights before these themselves, since they are what is meant to be used.
+WRAPPINGS = (
+    "state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model", "net", "network", "weights", "params",
+)  # fmt: skip
 
 #: How torch says of what class a pickle holds something, which it does not make.
 FORBIDDEN = re.compile(r"GLOBAL (\S+)|Unsupported class (\S+)")
@@ -47,7 +50,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not known or (len(known) > 1 and known[0] not in WRAPPINGS):
         raise WeightsError(
             f"{path}: holds {_what(held)}, want a state dict: tensors by their names, or a dict that has them under "
-            f"{WRAPPINGS[0]!r}."
+            "'state_dict'."
         )
     others = [str(name) for name in held if name != known[0]]
     beside = f", not {_listed(others)}" if others else ""

@@ -37,7 +37,7 @@ WRITERS: dict[str, tuple[str, Writer, str | None]] = {
         "under 'model' are taken, not epoch, optimizer",
     ),
     "the only one": ("w.pth", lambda s, path: torch.save({"teacher": s}, path), "under 'teacher' are taken"),
-    "of two": ("w.pth", lambda s, path: torch.save({"a": {}, "ema": s, "state_dict": s}, path), "under 'state_dict'"),
+    "of two": ("w.pth", lambda s, path: torch.save({"model": {}, "net": s, "state_dict": s}, path), "'state_dict' are"),
     "DataParallel's": (
         "w.pth", lambda s, path: torch.save({f"module.{name}": value for name, value in s.items()}, path),
         r"without 'module\.' in front",
