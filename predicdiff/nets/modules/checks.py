@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...errors import InputWarning, SettingsError, warn
-from ..engine.device import exactly, first_line, is_full, memory_errors
+from ...errors import InputWarning, SettingsError, first_line, warn
+from ..engine.device import exactly, is_full, memory_errors
 from .endings import with_classes
 from .hooks import DryRun, dry_run
 from .state import evaluating

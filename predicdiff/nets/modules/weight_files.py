@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import DependencyError, InputWarning, WeightsError, warn
-from ..engine.device import first_line
+from ...errors import DependencyError, InputWarning, WeightsError, first_line, warn
 
 #: Under which names training scripts keep weights beside other things: the first that holds any is taken, running
 #: averages of weights before these themselves, since they are what is meant to be used.
