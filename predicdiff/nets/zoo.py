@@ -20,6 +20,7 @@ from .fetching.manifest import Entry, entry, manifest, models_dir, names
 from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
 from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
+from .modules.sources.hugging_face import DOOR as HUGGING_FACE
 from .modules.sources.timm_nets import DOOR as TIMM
 from .preprocessing import Preprocessing
 
@@ -29,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
-DOORS: tuple[Door, ...] = (MODULE, NAME, TIMM, PROTOTXT)
+DOORS: tuple[Door, ...] = (MODULE, NAME, TIMM, HUGGING_FACE, PROTOTXT)
 
 
 def load_net(

@@ -99,6 +99,10 @@ def _told(source: str, error: BaseException) -> PredicdiffError:
         chain.append(link)
         link = link.__cause__ or link.__context__
     kinds = {kind.__name__ for one in chain for kind in type(one).__mro__}
+    if "trust_remote_code" in str(error):
+        return WeightsError(
+            f"{source} brings code of its own, which is not run: make the module yourself and give it to load_net."
+        )
     if "GatedRepoError" in kinds:
         return WeightsError(
             f"{source} is gated: ask for access on its page at huggingface.co, then log in (hf auth login)."
