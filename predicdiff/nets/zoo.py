@@ -20,6 +20,7 @@ from .fetching.manifest import Entry, entry, manifest, models_dir, names
 from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
 from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
+from .modules.sources.functions import DOOR as FUNCTION
 from .preprocessing import Preprocessing
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
-DOORS: tuple[Door, ...] = (MODULE, NAME, PROTOTXT)
+DOORS: tuple[Door, ...] = (MODULE, NAME, FUNCTION, PROTOTXT)
 
 
 def load_net(
