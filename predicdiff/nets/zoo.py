@@ -101,12 +101,12 @@ def load_net(
     DependencyError
         If the engine is not installed.
     """
-    door = _door(source)
-    _check_engine(engine, precision, door)
     if not (preprocessing is None or isinstance(preprocessing, Preprocessing) or callable(preprocessing)):
         raise SettingsError(
             f"preprocessing is a {type(preprocessing).__name__}: want a Preprocessing, or None where pixels are inputs."
         )
+    door = _door(source)
+    _check_engine(engine, precision, door)
     settings = NetSettings(
         weights=None if weights is None else as_path(weights, "weights"),
         preprocessing=preprocessing if isinstance(preprocessing, Preprocessing) else None,
