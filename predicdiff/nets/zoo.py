@@ -20,6 +20,7 @@ from .fetching.manifest import Entry, entry, manifest, models_dir, names
 from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
 from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
+from .modules.sources.exported import DOOR as EXPORTED
 from .modules.sources.functions import DOOR as FUNCTION
 from .onnx.door import DOOR as ONNX
 from .preprocessing import Preprocessing
@@ -30,7 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
-DOORS: tuple[Door, ...] = (MODULE, NAME, FUNCTION, ONNX, PROTOTXT)
+DOORS: tuple[Door, ...] = (MODULE, NAME, FUNCTION, ONNX, EXPORTED, PROTOTXT)
 
 
 def load_net(

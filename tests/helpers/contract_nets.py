@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +51,8 @@ class Held:
     terms : int
         How many products a score sums up.
     starts : tuple of str
-        Hidden blobs, some of them beside another way, so that not all of the net sees what is changed.
+        Hidden blobs, some of them beside another way, so that not all of the net sees what is changed. None of a net
+        that shows none.
     units : (int, int)
         Two classes of which the net is not sure.
     how : dict
@@ -235,6 +238,24 @@ def _changed(net: Any, attributes: Mapping[str, Any]) -> Any:
     return net
 
 
+def _exported(folder: Path) -> Held:
+    """A program that torch exported for any number of images."""
+
+    def write(folder: Path, module: Any) -> str:
+        import torch
+
+        dynamic = ({0: torch.export.Dim("N")},)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch warns its own code of
+            program = torch.export.export(
+                copy.deepcopy(module).eval(), (torch.zeros(2, 3, 12, 10),), dynamic_shapes=dynamic
+            )
+            torch.export.save(program, folder / "net.pt2")
+        return f"{folder}/net.pt2"
+
+    return replace(_module("traced", write)(folder), starts=())
+
+
 NETS = (
     NetCase("a module", zoo.MODULE, "torch", _module("traced")),
     NetCase("a module, all of it computed", zoo.MODULE, "torch", _module("traced", incremental=False)),
@@ -242,6 +263,7 @@ NETS = (
     NetCase("a module without a trace", zoo.MODULE, "torch", _module("untraceable")),
     NetCase("a function's module", zoo.FUNCTION, "torch", _module("traced", _function)),
     NetCase("an ONNX file", zoo.ONNX, "onnxruntime", _onnx),
+    NetCase("an exported program", zoo.EXPORTED, "torch", _exported),
     NetCase("Caffe's layers", zoo.PROTOTXT, "torch", _prototxt("torch")),
     NetCase("Caffe's layers, all of them computed", zoo.PROTOTXT, "torch", _prototxt("torch", incremental=False)),
     NetCase("Caffe itself", zoo.PROTOTXT, "caffe", _prototxt("caffe")),
