@@ -22,6 +22,7 @@ from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
 from .modules.sources.exported import DOOR as EXPORTED
 from .modules.sources.functions import DOOR as FUNCTION
+from .modules.sources.timm_nets import DOOR as TIMM
 from .onnx.door import DOOR as ONNX
 from .preprocessing import Preprocessing
 
@@ -31,7 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
-DOORS: tuple[Door, ...] = (MODULE, NAME, FUNCTION, ONNX, EXPORTED, PROTOTXT)
+DOORS: tuple[Door, ...] = (MODULE, NAME, TIMM, FUNCTION, ONNX, EXPORTED, PROTOTXT)
 
 
 def load_net(

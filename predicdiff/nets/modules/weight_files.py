@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import InputWarning, WeightsError, warn
-from ...extras import first_line, imported
+from ...errors import InputWarning, WeightsError, first_line, warn
+from ...extras import imported
 
 #: Under which names training scripts keep weights beside other things: the first that holds any is taken, running
 #: averages of weights before these themselves, since they are what is meant to be used.

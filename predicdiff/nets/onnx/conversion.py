@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DependencyError
-from ...extras import first_line, imported
+from ...errors import DependencyError, first_line
+from ...extras import imported
 from .graphs import array_of, opset_of, part, weights_by_name
 from .plain import IMAGES, Plain
 from .runtime import Session, is_there

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...errors import FormatError, WeightsError
-from ...extras import first_line, imported
+from ...errors import FormatError, WeightsError, first_line
+from ...extras import imported
 
 #: An older file lists its weights among its inputs, which nothing here does.
 WITH_WEIGHTS_APART = 4

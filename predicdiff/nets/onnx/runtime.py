@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DependencyError, FormatError, OutOfMemoryError, SettingsError
-from ...extras import first_line, imported
+from ...errors import DependencyError, FormatError, OutOfMemoryError, SettingsError, first_line
+from ...extras import imported
 
 #: What onnxruntime puts before each of its messages, and where in its own code they come from.
 PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (/\S+:\d+ .*?\) )?")

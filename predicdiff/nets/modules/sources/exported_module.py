@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ....errors import FormatError
-from ....extras import first_line, imported
+from ....errors import FormatError, first_line
+from ....extras import imported
 from ..tracing import UntraceableError
 
 #: Why each batch is computed wholly.
@@ -53,6 +53,11 @@ class Exported(nn.Module):
         if isinstance(images, fx.Proxy):
             raise UntraceableError(DENSE)
         return self.program(images, *further, **named)
+
+    def train(self, mode: bool = True) -> Exported:
+        """As any module, but for the program, which is for good in the mode in which it was exported."""
+        self.training = mode
+        return self
 
     def extra_repr(self) -> str:
         """What tells it from other programs."""

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from ....errors import FormatError
-from ....extras import first_line
+from ....errors import FormatError, first_line
 
 #: What was imported from each folder, by its name.
 _beside: dict[Path, dict[str, ModuleType]] = {}
