@@ -23,7 +23,7 @@ from ..settings import Settings
 from .console import speaker
 from .options.base import Command, Speech, image_argument, options_of
 from .options.explain_options import Effort, Output, Sampling, Targets
-from .options.net import NetChoice, Reading, named_image
+from .options.net import ImageReading, NetChoice, named_image
 from .options.sampler import SamplerChoice
 from .outputs import check_outputs, numbered
 from .running import Renewal, draw, finished, less_precise, run_to_end, say_how_long
@@ -62,13 +62,13 @@ Examples:
 @options_of(Effort, "effort")
 @options_of(Output, "out")
 @options_of(SamplerChoice, "sampler")
-@options_of(Reading, "reading")
+@options_of(ImageReading, "reading")
 @options_of(NetChoice, "net")
 @options_of(Speech, "speech")
 def command(
     image: str | None,
     net: NetChoice,
-    reading: Reading,
+    reading: ImageReading,
     sampler: SamplerChoice,
     targets: Targets,
     sampling: Sampling,
@@ -77,7 +77,7 @@ def command(
     speech: Speech,
 ) -> None:
     """Check everything, say how long it will take, run, write."""
-    shown = named_image(image, reading.intensity)
+    shown = named_image(image, reading.intensity, reading.page)
     model = net.load(sampling.model)
     say = speaker(speech.quiet)
     method = targets.method if targets.occludes else sampler.name
