@@ -22,6 +22,7 @@ def load(module: Any, settings: NetSettings) -> Net:
     from .net import ModuleNet
 
     refuse_caffe(settings.engine, type(module).__name__)
+    settings = settings.with_own(None)
     if settings.weights is not None:
         raise SettingsError("a module brings its weights along: load them into it, and leave `weights` out.")
     if settings.input_shape is None:
