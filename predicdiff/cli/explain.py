@@ -20,6 +20,7 @@ from ..protocols import Net
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import names as sampler_names
 from ..settings import Settings
+from . import dry_run
 from .console import speaker
 from .options.base import Command, Speech, image_argument, options_of
 from .options.explain_options import Effort, Output, Sampling, Targets
@@ -95,6 +96,12 @@ def command(
         check_outputs([result, picture, tiles], inputs)
         say(f"{first} holds another explanation, which stays: this one goes into {result}.")
     held = None if out.restart else _held(result, analysis, sampling)
+    if effort.dry_run and held is None:
+        dry_run.tell(analysis, sampling, effort, out, result, click.echo)
+        return
+    if effort.dry_run:
+        dry_run.tell_held(result, out, click.echo)
+        return
     if held is not None:
         _show(held, picture, out, say)
         say(f"{result} held this already: wrote {picture} alone. --restart computes it again.")
