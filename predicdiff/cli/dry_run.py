@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable
 
+import click
+
+from ..algorithm import check_effort
 from ..effort import demands, seconds_needed
 from ..plan import Analysis
 from .options.explain_options import Effort, Output, Sampling
 from .running import finished, say_how_long, taken_up
 
 
-def tell(
-    analysis: Analysis, sampling: Sampling, effort: Effort, out: Output, result: Path, say: Callable[[str], None]
-) -> None:
-    """Say it, after the evaluation of a few windows; writes nothing."""
-    memory, batch_size = effort.memory, effort.batch_size
+def tell(analysis: Analysis, sampling: Sampling, effort: Effort, out: Output, result: Path, *, held: bool) -> None:
+    """Say it, after the evaluation of a few windows, or that the result is ``held`` already; writes nothing."""
+    say = click.echo
     _, picture, tiles = out.files(result)
+    if held:
+        say(f"{result} holds this already: {_told(picture)} would be drawn, and nothing computed. Nothing was written.")
+        return
+    memory, batch_size = effort.memory, effort.batch_size
+    check_effort(memory, batch_size)
     done = 0 if out.restart else finished(analysis, tiles, memory, batch_size)
     say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size), say)
     needed = demands(analysis, memory=memory, batch_size=batch_size)
@@ -42,12 +47,6 @@ def _left(analysis: Analysis, count: int, done: int, out: Output, tiles: Path) -
     each = count // len(analysis.origins)
     there = taken_up(analysis, tiles) if analysis.settings.refines else done * each
     return f", of which {there:,} lie finished in {tiles} and at most {max(0, count - there):,} are left"
-
-
-def tell_held(result: Path, out: Output, say: Callable[[str], None]) -> None:
-    """Say it of a run that is finished already."""
-    picture = out.files(result)[1]
-    say(f"{result} holds this already: {_told(picture)} would be drawn, and nothing computed. Nothing was written.")
 
 
 def _told(path: Path) -> str:

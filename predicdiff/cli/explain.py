@@ -88,19 +88,14 @@ def command(
     say("\n".join(seen_lines(model, shown)))
     analysis = _analysis(model, shown.image, sampler, targets, sampling, reading.intensity)
     _check_picture(analysis, out)
-    mine = (
-        first if out.output else numbered(first, lambda path: _held(path, analysis, sampling, so_far=True) is not None)
-    )
+    mine = first if out.output else _free(first, analysis, sampling)
     result, picture, tiles = out.files(mine)
     if result != first:
         check_outputs([result, picture, tiles], inputs)
         say(f"{first} holds another explanation, which stays: this one goes into {result}.")
     held = None if out.restart else _held(result, analysis, sampling)
-    if effort.dry_run and held is None:
-        dry_run.tell(analysis, sampling, effort, out, result, click.echo)
-        return
     if effort.dry_run:
-        dry_run.tell_held(result, out, click.echo)
+        dry_run.tell(analysis, sampling, effort, out, result, held=held is not None)
         return
     if held is not None:
         _show(held, picture, out, say)
@@ -176,6 +171,11 @@ def _held(path: Path, analysis: Analysis, sampling: Sampling, *, so_far: bool = 
     """What a file holds, if it is what the analysis will make, or ``so_far`` what a stage of it has made."""
     held = analysis.held(path, so_far=so_far)
     return held if held is not None and held.settings.get("like") == sampling.like else None
+
+
+def _free(first: Path, analysis: Analysis, sampling: Sampling) -> Path:
+    """The path, or one beside it where another explanation lies."""
+    return numbered(first, lambda path: _held(path, analysis, sampling, so_far=True) is not None)
 
 
 def _check_picture(analysis: Analysis, out: Output) -> None:

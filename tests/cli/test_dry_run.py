@@ -103,6 +103,11 @@ def test_of_stopped_stages_it_tells_what_is_left(told, ask, stopped, tmp_path):
     assert f"at most 1,440, of which {there:,} lie finished in a.h5.tiles" in told(*run)
 
 
+def test_it_refuses_what_a_run_would(refused, ask, tmp_path):
+    assert "batch size 0: want at least 1" in refused(*ask, "--dry-run", "--batch-size", 0)
+    assert "is no folder" in refused(*ask, "--dry-run", "-o", "small.png/a.h5")
+
+
 def test_another_result_keeps_its_place(cli, told, ask):
     assert cli(*ask, "-q").exit_code == 0
     said = told(*ask, "--seed", 1)
