@@ -158,7 +158,7 @@ def run(
 
     ``executor`` says where tiles are evaluated: by default in this process, by as many threads as help.
     """
-    _check_effort(memory, batch_size)
+    check_effort(memory, batch_size)
     notes = _warn_if_flattened(analysis.readout, scores_behind(analysis.net, analysis.blob))
     started, before = time.perf_counter(), _work(analysis.abilities)
     check_progress(progress)
@@ -196,7 +196,8 @@ def _check_base(analysis: Analysis, base: Any, when: str) -> None:
         check_again(analysis.net, pixels, blob, units, np.asarray(base, np.float64), analysis.readout.base, when=when)
 
 
-def _check_effort(memory: int, batch_size: int | None) -> None:
+def check_effort(memory: int, batch_size: int | None) -> None:
+    """A SettingsError unless these are numbers that a run can be given."""
     if not isinstance(memory, (int, float, np.number)) or not np.isfinite(memory):
         raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
     if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from dataclasses import replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -53,6 +54,45 @@ def seconds_needed(analysis: Analysis, *, memory: int = MEMORY, batch_size: int 
         more = len(probe.origins) * each - _seconds(probe, first, batch, team)
         each = max(more / (len(probe.origins) - 1), each / 4)  # where the clock is disturbed, nothing absurd
     return each * len(analysis.origins)
+
+
+class Demands(NamedTuple):
+    """What a run asks of the net and of memory.
+
+    Attributes
+    ----------
+    evaluations : int
+        Of the net, for all windows and draws; with ``until`` and ``budget`` no more are made.
+    batch, threads : int
+        How many at once, and by how many threads side by side.
+    memory : float
+        Bytes that the net and the draws take at most, estimated; the program itself and the sampler apart.
+    """
+
+    evaluations: int
+    batch: int
+    threads: int
+    memory: float
+
+
+def demands(analysis: Analysis, *, memory: int = MEMORY, batch_size: int | None = None) -> Demands:
+    """What a run takes besides time, as it is planned."""
+    settings, abilities = analysis.settings, analysis.abilities
+    channels = len(analysis.ground) if settings.channels_apart else 1
+    each = analysis.draws * channels * settings.repeat
+    count = len(analysis.origins) * analysis.draws
+    batch, tile = analysis.batch(memory, batch_size), min(count, analysis.tile(memory))
+    team = team_for(analysis, batch, tile, memory)
+    batch = min(batch, tile)
+    if abilities.bytes_needed is None:
+        net = float(batch * analysis.net.bytes_per_input(analysis.blob))
+    else:
+        once, one = abilities.bytes_needed(analysis.blob, start=settings.start, window=settings.asked_window)
+        net = float(once + batch * one)
+    # one by one, the next tile's draws are made beside a tile's own
+    tiles = 2 if team.each is None else team.threads
+    draws = 4.0 * len(analysis.ground) * math.prod(settings.sides) * tile * tiles
+    return Demands(len(analysis.origins) * each, batch, team.threads, team.threads * net + draws)
 
 
 def _spread(analysis: Analysis, count: int) -> Analysis:

@@ -28,13 +28,15 @@ EIGHT_BITS = (
 MOST_PIXELS = 2**26
 
 
-def load_image(path: Source, *, intensity: tuple[float, float] | None = None) -> np.ndarray:
-    """Read any image that Pillow reads.
+def load_image(path: Source, *, intensity: tuple[float, float] | None = None, page: int | None = None) -> np.ndarray:
+    """Read any image that Pillow reads, and DICOM and HEIC where pydicom and pillow-heif are installed.
 
-    Turned as its EXIF tag says; grey, palette and CMYK become RGB, what is transparent becomes white. Of an animation
-    it is the first picture. Greys of more than 8 bits, signed ones and floats do not say which values are black and
+    Turned as its EXIF tag says; grey, palette and CMYK become RGB, what is transparent becomes white. A format is known
+    by the file's content. Greys of more than 8 bits, signed ones and floats do not say which values are black and
     white. Where ``intensity`` does not say so either, black is 0, and white is 1 (of floats alone), 255 or 65535, the
     first of these that no value exceeds, or else the largest value. In a TIFF that says so, the two change places.
+    Greys of DICOM are rescaled as the file says (to Hounsfield units, say); its window says what is black and white,
+    or, where it has none, the least and the largest value.
 
     Parameters
     ----------
@@ -43,7 +45,11 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None) ->
         are RGB (H, W, 3) of uint8, or greys (H, W), of uint8 or of a range like files'.
     intensity : (low, high), optional
         Which values are black and white, such as (0, 4095) for 12 bits; what lies outside is cut off. It counts for
-        greys of 16 or 32 bits, signed ones and floats. Of others 0 is black and 255 white whatever it says.
+        greys of 16 or 32 bits, signed ones and floats, and for all of DICOM. Of others 0 is black and 255 white
+        whatever it says.
+    page : int, optional
+        Which picture of a file that holds several (TIFF, GIF, an animation, frames of DICOM), counted from 1; by
+        default the first, or the one that a HEIC file says is.
 
     Returns
     -------
@@ -52,24 +58,34 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None) ->
     Raises
     ------
     ImageError
-        If the file is missing, broken or no image.
+        If the file is missing, broken or no image, or has no such page.
+    DependencyError
+        If what reads its format is not installed.
     SettingsError
-        If ``intensity`` is no two numbers, the first below the second.
+        If ``intensity`` is no two numbers, the first below the second, or ``page`` no whole number.
 
     Warns
     -----
     InputWarning
         If there is no ``intensity``, and values lie below zero, far below white, or are floats above 1; if there is
-        one that leaves few levels, or one for a picture of 8 bits; or if values are NaN or infinite.
+        one that leaves few levels, or one for a picture of 8 bits; if values are NaN or infinite; or if a file holds
+        several pictures, and no page was asked for.
     """
-    intensity = check_intensity(intensity)
-    picture = read_picture(path, intensity)
-    doubt = picture.doubt
-    if doubt is None and intensity is not None and not picture.ranged:
-        doubt = EIGHT_BITS
-    if doubt is not None:
-        warn(f"{called(path)}: {doubt}", InputWarning)
+    intensity, page = check_intensity(intensity), _check_page(page)
+    picture = read_picture(path, intensity, page)
+    if picture.doubt is None and intensity is not None and not picture.ranged:
+        picture = picture._replace(doubt=EIGHT_BITS)
+    for remark in picture.remarks:
+        warn(f"{called(path)}: {remark}", InputWarning)
     return picture.pixels
+
+
+def _check_page(page: Any) -> int | None:
+    if page is None:
+        return None
+    if isinstance(page, bool) or not isinstance(page, (int, np.integer)) or page < 1:
+        raise SettingsError(f"page = {page!r}: want a whole number, 1 for the first picture of a file.")
+    return int(page)
 
 
 def as_array(image: Any) -> np.ndarray:

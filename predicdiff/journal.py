@@ -87,6 +87,14 @@ class Journal:
         except OSError as error:
             raise self._cannot("be written", error) from error
 
+    def look(self) -> None:
+        """Take up the tiles of an earlier run, and leave the file as it is."""
+        if self.path is not None and self.path.exists():
+            try:
+                self._read(self.path)
+            except OSError as error:
+                raise self._cannot("be read", error) from error
+
     def section(self, first: int, count: int) -> Section:
         """The tiles from number ``first`` on, ``count`` of them, as a journal of their own."""
         return Section(self, first, count)
@@ -100,8 +108,8 @@ class Journal:
 
     def _open(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.stat().st_size:
-            end = self._read(path)
+        end = self._read(path) if path.exists() else 0
+        if end:
             self._file = open(path, "r+b")  # noqa: SIM115
             self._file.truncate(end)
             self._file.seek(end)
@@ -111,13 +119,13 @@ class Journal:
         self._file.flush()
 
     def _read(self, path: Path) -> int:
-        """Take up the tiles of an earlier run; returns where the last whole record ends."""
+        """Take up the tiles of an earlier run; returns where the last whole record ends, 0 if none was begun."""
         with open(path, "rb") as file:
             magic, line = file.read(len(MAGIC)), file.readline()
             if not MAGIC.startswith(magic):
                 raise ExplanationError(f"{path}: should hold finished tiles, but is something else. Move it away.")
-            if not line.endswith(b"\n"):
-                return self._restart(path)
+            if not line.endswith(b"\n"):  # a kill cut the first lines short
+                return 0
             try:
                 head = json.loads(line)
                 before, state = head["run"], head["state"]
@@ -140,10 +148,6 @@ class Journal:
                 number, arrays = record
                 self.tiles[number] = arrays
                 end = file.tell()
-
-    def _restart(self, path: Path) -> int:
-        """A kill cut the first lines short: nothing was finished, so they are written again."""
-        return path.write_bytes(self._head())
 
     def _head(self) -> bytes:
         return MAGIC + json.dumps({"run": self.identity, "state": self.state}).encode() + b"\n"

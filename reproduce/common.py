@@ -21,7 +21,7 @@ from predicdiff.cli.options.base import option_field, options_of
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.cli.outputs import check_outputs, name_of
 from predicdiff.effort import seconds_needed
-from predicdiff.errors import ImageError, PredicdiffError, SettingsError
+from predicdiff.errors import DependencyError, ImageError, PredicdiffError, SettingsError
 from predicdiff.explanation import Explanation
 from predicdiff.files import written_whole
 from predicdiff.images import load_image
@@ -140,7 +140,7 @@ def _inside(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
         try:
             image = load_image(path)
-        except ImageError as error:
+        except (DependencyError, ImageError) as error:
             say(f"Left out: {error}")
             continue
         none = False

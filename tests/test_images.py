@@ -177,12 +177,6 @@ def test_floats_are_scaled_to_what_holds_them(tmp_path: Path, most: float, white
     np.testing.assert_allclose(loaded, three(values * (255.0 / white)), atol=0.51)
 
 
-def test_the_first_picture_of_an_animation(tmp_path: Path) -> None:
-    frames = [Image.fromarray(three(np.full((4, 5), grey, np.uint8))) for grey in (0, 255)]
-    path = saved(frames[0], tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert not load_image(path).any()
-
-
 # EXIF
 
 # at which side of the scene the file's row 0 and its column 0 belong, as the standard has it

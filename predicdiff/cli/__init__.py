@@ -6,9 +6,9 @@ from importlib import import_module
 
 import click
 
-from .._version import __version__
 from .console import Commands
 from .options.base import HELP_NAMES
+from .versions import show
 
 HELP = """Which parts of a picture speak for and against a class: prediction difference analysis (Zintgraf, Cohen and
 Welling, 2016) for Caffe nets and others.
@@ -27,7 +27,10 @@ COMMANDS = (
 
 
 @click.group(cls=Commands, help=HELP, context_settings={"help_option_names": HELP_NAMES, "max_content_width": 100})
-@click.version_option(__version__, prog_name="predicdiff")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=show,
+    help="Say the version, those of engines and further packages, and exit.",
+)  # fmt: skip
 def main() -> None:
     """Run `predicdiff`."""
 

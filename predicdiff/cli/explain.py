@@ -20,10 +20,11 @@ from ..protocols import Net
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import names as sampler_names
 from ..settings import Settings
+from . import dry_run
 from .console import speaker
 from .options.base import Command, Speech, image_argument, options_of
 from .options.explain_options import Effort, Output, Sampling, Targets
-from .options.net import NetChoice, Reading, named_image
+from .options.net import ImageReading, NetChoice, named_image
 from .options.sampler import SamplerChoice
 from .outputs import check_outputs, numbered
 from .running import Renewal, draw, finished, less_precise, run_to_end, say_how_long
@@ -62,13 +63,13 @@ Examples:
 @options_of(Effort, "effort")
 @options_of(Output, "out")
 @options_of(SamplerChoice, "sampler")
-@options_of(Reading, "reading")
+@options_of(ImageReading, "reading")
 @options_of(NetChoice, "net")
 @options_of(Speech, "speech")
 def command(
     image: str | None,
     net: NetChoice,
-    reading: Reading,
+    reading: ImageReading,
     sampler: SamplerChoice,
     targets: Targets,
     sampling: Sampling,
@@ -77,7 +78,7 @@ def command(
     speech: Speech,
 ) -> None:
     """Check everything, say how long it will take, run, write."""
-    shown = named_image(image, reading.intensity)
+    shown = named_image(image, reading.intensity, reading.page)
     model = net.load(sampling.model)
     say = speaker(speech.quiet)
     method = targets.method if targets.occludes else sampler.name
@@ -87,14 +88,15 @@ def command(
     say("\n".join(seen_lines(model, shown)))
     analysis = _analysis(model, shown.image, sampler, targets, sampling, reading.intensity)
     _check_picture(analysis, out)
-    mine = (
-        first if out.output else numbered(first, lambda path: _held(path, analysis, sampling, so_far=True) is not None)
-    )
+    mine = first if out.output else _free(first, analysis, sampling)
     result, picture, tiles = out.files(mine)
     if result != first:
         check_outputs([result, picture, tiles], inputs)
         say(f"{first} holds another explanation, which stays: this one goes into {result}.")
     held = None if out.restart else _held(result, analysis, sampling)
+    if effort.dry_run:
+        dry_run.tell(analysis, sampling, effort, out, result, held=held is not None)
+        return
     if held is not None:
         _show(held, picture, out, say)
         say(f"{result} held this already: wrote {picture} alone. --restart computes it again.")
@@ -169,6 +171,11 @@ def _held(path: Path, analysis: Analysis, sampling: Sampling, *, so_far: bool = 
     """What a file holds, if it is what the analysis will make, or ``so_far`` what a stage of it has made."""
     held = analysis.held(path, so_far=so_far)
     return held if held is not None and held.settings.get("like") == sampling.like else None
+
+
+def _free(first: Path, analysis: Analysis, sampling: Sampling) -> Path:
+    """The path, or one beside it where another explanation lies."""
+    return numbered(first, lambda path: _held(path, analysis, sampling, so_far=True) is not None)
 
 
 def _check_picture(analysis: Analysis, out: Output) -> None:

@@ -9,7 +9,7 @@ import click
 from ..errors import ExplanationError, ImageError, PredicdiffError
 from .console import Failure
 from .options.base import Command, Options, option_field, options_of
-from .options.net import NetChoice, Reading, named_image
+from .options.net import ImageReading, NetChoice, named_image
 from .summaries import seen_lines
 
 HELP = """Say which classes a net sees in images.
@@ -34,16 +34,16 @@ class Ranking(Options):
 
 @click.command("predict", cls=Command, help=HELP, short_help="Say which classes a net sees.")
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
-@options_of(Reading, "reading")
+@options_of(ImageReading, "reading")
 @options_of(NetChoice, "net")
 @options_of(Ranking, "ranking")
-def command(images: tuple[str, ...], net: NetChoice, reading: Reading, ranking: Ranking) -> None:
+def command(images: tuple[str, ...], net: NetChoice, reading: ImageReading, ranking: Ranking) -> None:
     """Print the top classes of each image; go on after one that cannot be read."""
     model, intensity = net.load(), reading.intensity
     broken: list[PredicdiffError] = []
     for path in images or (None,):
         try:
-            lines = seen_lines(model, named_image(path, intensity), ranking.top)
+            lines = seen_lines(model, named_image(path, intensity, reading.page), ranking.top)
         except (ImageError, ExplanationError) as error:
             click.echo(f"Error: {error}", err=True)
             broken.append(error)

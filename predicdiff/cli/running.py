@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
@@ -46,10 +47,18 @@ def finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | Non
     """How many windows an interrupted run has finished; an error if it was another run."""
     if not tiles.exists():
         return 0
-    with Journal(tiles, analysis.tiles_identity, first_state(analysis, memory, batch_size)) as journal:
-        if analysis.settings.refines:  # its tiles are those of all stages
-            return 0
-        return windows_done(analysis.tiles(int(journal.state["tile"])), journal)
+    journal = Journal(tiles, analysis.tiles_identity, first_state(analysis, memory, batch_size))
+    journal.look()
+    if analysis.settings.refines:  # its tiles are those of all stages
+        return 0
+    return windows_done(analysis.tiles(int(journal.state["tile"])), journal)
+
+
+def taken_up(analysis: Analysis, tiles: Path) -> int:
+    """How many evaluations of an interrupted run that refines in stages lie in its tiles, whatever the stage."""
+    journal = Journal(tiles, analysis.tiles_identity, {})
+    journal.look()
+    return sum(math.prod(values.shape[:3]) for values, *_ in journal.tiles.values()) * analysis.settings.repeat
 
 
 def say_how_long(analysis: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:

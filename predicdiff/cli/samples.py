@@ -15,7 +15,7 @@ from ..overlays import picture
 from ..tones import Tones
 from ..windows import Sides, SidesLike, as_asked, by
 from .options.base import Command, Options, image_argument, option_field, options_of
-from .options.net import NetChoice, Reading, named_image
+from .options.net import ImageReading, NetChoice, named_image
 from .options.sampler import SamplerChoice
 from .options.shared import context_field, samples_field, seed_field, window_field
 from .options.values import FIGURE, PLACE
@@ -59,16 +59,16 @@ class Trial(Options):
 @image_argument()
 @options_of(Trial, "trial")
 @options_of(SamplerChoice, "sampler")
-@options_of(Reading, "reading")
+@options_of(ImageReading, "reading")
 @options_of(NetChoice, "net")
-def command(image: str | None, net: NetChoice, reading: Reading, sampler: SamplerChoice, trial: Trial) -> None:
+def command(image: str | None, net: NetChoice, reading: ImageReading, sampler: SamplerChoice, trial: Trial) -> None:
     """Draw from a sampler and show it."""
     from ..plotting import save_figure
 
     samples = DRAWS if trial.samples is None else trial.samples
     if samples > MOST:
         raise SettingsError(f"samples S = {samples} make too large a picture: want at most {MOST}.")
-    shown = named_image(image, reading.intensity)
+    shown = named_image(image, reading.intensity, reading.page)
     model = net.load()
     output = trial.output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])

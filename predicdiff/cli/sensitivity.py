@@ -16,7 +16,7 @@ from ..presets import LIKES
 from ..protocols import UnitLike
 from ..targets import name as unit_name
 from .options.base import Command, Options, image_argument, option_field, options_of
-from .options.net import NetChoice, Reading, named_image
+from .options.net import ImageReading, NetChoice, named_image
 from .options.values import FIGURE, UNIT
 from .outputs import check_outputs, default_output
 from .summaries import addressed, seen_lines
@@ -64,13 +64,13 @@ class Gradient(Options):
 @click.command("sensitivity", cls=Command, help=HELP, short_help="Draw a sensitivity map (gradient).")
 @image_argument()
 @options_of(Gradient, "asked")
-@options_of(Reading, "reading")
+@options_of(ImageReading, "reading")
 @options_of(NetChoice, "net")
-def command(image: str | None, net: NetChoice, reading: Reading, asked: Gradient) -> None:
+def command(image: str | None, net: NetChoice, reading: ImageReading, asked: Gradient) -> None:
     """Take the gradient and draw it."""
     from ..plotting import save_figure
 
-    shown = named_image(image, reading.intensity)
+    shown = named_image(image, reading.intensity, reading.page)
     settings = LIKES[asked.like or "paper"]
     model = net.load(None if asked.like is None else settings)
     output = asked.output or default_output(shown.name, model.name, "sensitivity", suffix=".png")

@@ -54,10 +54,9 @@ def _lines(table: Table) -> list[str]:
 
 
 def _described(net: Net, shown: NamedImage) -> str:
-    name = shown.file or f"{shown.name}, a cat that scikit-image brings"
     (height, width), (channels, rows, columns) = shown.image.shape[:2], net.input_shape
     colours = "" if channels == 3 else f" x {channels}"
-    return f"{name} ({height} x {width}), which {net.name} sees as {rows} x {columns}{colours}:"
+    return f"{shown.said} ({height} x {width}), which {net.name} sees as {rows} x {columns}{colours}:"
 
 
 def tables(net: Net, image: np.ndarray, count: int) -> list[Table]:

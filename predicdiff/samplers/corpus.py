@@ -8,7 +8,7 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from ..errors import ImageError, InputWarning, SamplerError, warn
+from ..errors import DependencyError, ImageError, InputWarning, SamplerError, warn
 from ..files import as_path
 from ..image_files import Intensity, check_intensity, read_picture
 from ..images import LUMA, View, as_array, load_image
@@ -217,10 +217,10 @@ def _read(
             picture = read_picture(file, intensity)
             images.append(np.asarray(view(picture.pixels), np.float32))
             names.append(file.name)
-        except ImageError as error:
+        except (DependencyError, ImageError) as error:
             skipped.append(f"{file.name}: {str(error).replace(f'{file}: ', '')}")
         else:
-            doubts += [] if picture.doubt is None else [f"{file.name}: {picture.doubt}"]
+            doubts += [f"{file.name}: {' '.join(picture.remarks)}"] if picture.remarks else []
     return images, names, skipped, doubts
 
 

@@ -89,8 +89,9 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     """Run a command in this process, in an empty folder; what it prints is in ``output``, both streams together."""
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: object) -> Result:
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="predicdiff")
+    def call(*arguments: object, stdin: bytes | None = None) -> Result:
+        words = [str(argument) for argument in arguments]
+        result = CliRunner().invoke(main, words, input=stdin, prog_name="predicdiff")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -10,7 +10,7 @@ from predicdiff.cli.summaries import seen_lines
 from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.protocols import Head
 
-SHOWN = NamedImage(np.zeros((4, 6, 3), np.uint8), "x")
+SHOWN = NamedImage(np.zeros((4, 6, 3), np.uint8), "x", "x")
 
 
 class Flat:
@@ -40,7 +40,7 @@ def told(values, count=5, **said):
 
 def test_a_grey_net_is_described_as_one():
     (first, *_) = seen_lines(Flat({"fc": [1.0]}, scores="fc"), SHOWN)
-    assert first == "x, a cat that scikit-image brings (4 x 6), which flat sees as 2 x 3 x 1:"
+    assert first == "x (4 x 6), which flat sees as 2 x 3 x 1:"
 
 
 def test_scores_where_there_are_no_probabilities():

@@ -114,5 +114,5 @@ class Speech(Options):
 
 
 def image_argument() -> Decorator:
-    """An image that may be left out."""
+    """An image that may be left out; ``-`` is standard input."""
     return click.argument("image", required=False, metavar="[IMAGE]")

@@ -205,6 +205,12 @@ class Effort(Options):
     batch_size: int | None = option_field(
         "--batch-size", type=int, metavar="N", help="Inputs at once.  [default: as many as fit]"
     )
+    dry_run: bool = option_field(
+        "--dry-run",
+        is_flag=True,
+        help="Check everything, say how many evaluations, how much memory and time it would take and where results "
+        "would go, and stop; writes nothing.",
+    )
 
 
 @dataclass(frozen=True)

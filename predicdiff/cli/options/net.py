@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 import numpy as np
 
 from ...errors import ImageError, SettingsError
-from ...image_files import Intensity, check_intensity
+from ...image_files import Intensity, Piped, check_intensity
 from ...images import MODES, load_image
 from ...nets.caffe.transformer import caffe_preprocessing
 from ...nets.doors import Altered
@@ -30,6 +31,8 @@ from .values import FILE, PICK, RANGE, SHAPE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
+#: The name of standard input.
+PIPED = "-"
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,7 @@ class Reading(Options):
         "--intensity",
         type=RANGE,
         help="Black and white in such greys, where black is not 0; what lies outside is cut off. Files of 8 bits stay "
-        "as they are.",
+        "as they are. In DICOM it takes the place of the file's window.",
     )
 
     @property
@@ -249,18 +252,46 @@ class Reading(Options):
 
 
 @dataclass(frozen=True)
+class ImageReading(Reading):
+    """The same of a command that is given an image."""
+
+    page: int | None = option_field(
+        "--page",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Which picture of a file that holds several (TIFF, GIF, DICOM, ...), counted from 1.  "
+        "[default: the first; the files of a corpus give theirs]",
+    )
+
+
+@dataclass(frozen=True)
 class NamedImage:
-    """An image and what to call it; ``file`` where it has one."""
+    """An image, what to call it in file names and in sentences, and its ``file`` where it has one."""
 
     image: np.ndarray
     name: str
+    said: str
     file: Path | None = None
 
 
-def named_image(path: str | None, intensity: Intensity = None) -> NamedImage:
-    """The image of a command, by default the cat that scikit-image brings."""
+def named_image(path: str | None, intensity: Intensity = None, page: int | None = None) -> NamedImage:
+    """The image of a command: a file's, standard input's, or by default the cat that scikit-image brings."""
     if path is None:
-        return NamedImage(bundled()[CAT], CAT)
+        if page is not None:
+            raise SettingsError(f"--page {page} without an image: give the path of one, or leave it out.")
+        return NamedImage(bundled()[CAT], CAT, f"{CAT}, a cat that scikit-image brings")
     if not path:
         raise ImageError("the image's name is empty: give the path of an image (PNG, JPEG, ...).")
-    return NamedImage(load_image(path, intensity=intensity), Path(path).stem, Path(path))
+    of_page = "" if page is None else f", page {page}"
+    if path == PIPED:
+        return NamedImage(load_image(_piped(), intensity=intensity, page=page), "stdin", f"standard input{of_page}")
+    image = load_image(path, intensity=intensity, page=page)
+    return NamedImage(image, Path(path).stem, f"{Path(path)}{of_page}", Path(path))
+
+
+def _piped() -> Piped:
+    """What comes by standard input."""
+    content = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read()
+    if not content:
+        raise ImageError(f"{PIPED} is standard input, by which nothing comes: want an image, as by `cat x.jpg | ...`.")
+    return Piped(content)
