@@ -54,6 +54,7 @@ def explain(
     between: str | None = None,
     until: float | None = None,
     budget: float | None = None,
+    region: Sequence[int] | None = None,
     progress: Progress | None = None,
     renew: Callable[[Explanation], object] | None = None,
     checkpoint: str | Path | None = None,
@@ -115,6 +116,9 @@ def explain(
         that it ended with; `explain` with these gives the same map.
     budget : float, optional
         The same until the next stage would not end within so many seconds; the first is evaluated anyhow.
+    region : (row, column, height, width), optional
+        The part of the picture to which windows are kept: its top-left corner and its size, in pixels of ``image`` as
+        it was given, be that an image or what the net sees. Windows lie wholly in it; elsewhere the map is NaN.
     progress : callable, optional
         Called with (windows done, windows in all), with ``until`` and ``budget`` in all stages so far.
     renew : callable, optional
@@ -139,6 +143,7 @@ def explain(
         window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels, top=top,
         against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
         channels_apart=channels_apart, repeat=repeat, between=between, until=until, budget=budget,
+        region=region,
     )  # fmt: skip
     analysis = make_plan(net, image, settings).with_sampler(sampler)
     return run(analysis, memory=memory, batch_size=batch_size, progress=progress, renew=renew, checkpoint=checkpoint)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import platform
 from dataclasses import replace
-from typing import Any, Sequence
+from typing import Sequence
 
 import numpy as np
 
-from . import precision, windows
 from ._version import __version__
-from .between import Grid
 from .errors import ExplanationError
 from .evidence import Difference
 from .explanation import Explanation, Target
@@ -59,19 +57,8 @@ def assemble(analysis: Analysis, difference: Difference, *, identity: Json, note
 
 def _maps(analysis: Analysis, difference: Difference) -> Maps:
     """The maps; how reliable they are is not known where draws are always the same ones."""
-    maps = _known(analysis, difference)
+    maps = analysis.shapes.maps(difference, analysis.origins, interpolates=analysis.settings.interpolates)
     return maps._replace(reliability=None) if analysis.chosen else maps
-
-
-def _known(analysis: Analysis, difference: Difference) -> Maps:
-    where: dict[str, Any] = {"window": analysis.settings.sides, "shape": analysis.ground.shape[-2:]}
-    if analysis.settings.interpolates:
-        return precision.interpolated(Grid.of(difference, analysis.origins, **where))
-    relevance = windows.spread(difference.value, analysis.origins, **where)
-    stderr = windows.spread_error(difference.variance, analysis.origins, **where)
-    if max(analysis.settings.strides) > 1:  # nobody knows what lies between the windows
-        return Maps(relevance, stderr, None, None)
-    return Maps(relevance, stderr, None, precision.reliability(relevance, stderr**2, 0.0))
 
 
 def holes(values: np.ndarray) -> list[str]:

@@ -24,6 +24,8 @@ from .protocols import Json, Net, Sampler, Unit
 from .readout import Readout, make_readout
 from .samplers.hidden import activations_of
 from .settings import Settings
+from .shapes.lattice import Lattice
+from .shapes.region import find_region, told
 from .targets import default_blob, see
 from .tones import Tones, activation_tones
 
@@ -67,6 +69,7 @@ class Plan:
     settings: Settings
     seen: Seen
     readout: Readout
+    shapes: Lattice
     origins: np.ndarray
     notes: tuple[str, ...]
 
@@ -106,6 +109,7 @@ class Plan:
             "measure": readout.measure, "against": None if readout.against is None else list(readout.against),
             "training_instances": readout.instances, "classes": readout.classes,
             "start": asked.start, "channels_apart": asked.channels_apart,
+            **({"region": list(asked.region)} if asked.region is not None else {}),
             **({"repeat": asked.repeat} if asked.repeat > 1 else {}),
             **({"between": "linear"} if asked.interpolates else {}),
             **({"until": asked.until} if asked.until is not None else {}),
@@ -376,11 +380,23 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
             raise SettingsError(f"net {net.name!r} has no way in at a hidden blob: leave out start={settings.start!r}.")
         abilities.check_downstream(settings.start, blob)
         ground = activations_of(net, pixels[None], settings.start)[0]
-    origins = windows.grid(
-        ground.shape[-2:],
-        window=settings.window,
-        stride=settings.stride,
-        gaps=settings.refines or settings.between == "linear",
-    )
+    seen = Seen(pixels, ground, image_kept, frame)
+    shapes = _shapes(seen, settings)
+    origins = shapes.origins  # what does not fit, before the net is asked
     readout = make_readout(net, abilities, pixels, blob, settings)
-    return Plan(net, abilities, settings, Seen(pixels, ground, image_kept, frame), readout, origins, current.notes)
+    notes = (*current.notes, *_region_notes(settings))
+    return Plan(net, abilities, settings, seen, readout, shapes, origins, notes)
+
+
+def _shapes(seen: Seen, settings: Settings) -> Lattice:
+    """Where windows lie on what is seen, and of what shape they are."""
+    shape = seen.ground.shape[-2:]
+    window, steps = settings.sides, settings.strides
+    region = find_region(settings.region, frame=seen.frame, seen=seen.pixels.shape[-2:], ground=shape, window=window)
+    return Lattice(shape, region, window, steps, settings.refines or settings.between == "linear")
+
+
+def _region_notes(settings: Settings) -> list[str]:
+    if settings.region is None:
+        return []
+    return [f"Windows lie within the region {told(settings.region)} of the picture alone: elsewhere the map is NaN."]

@@ -15,7 +15,6 @@ from typing import Any, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
-from . import windows
 from .evidence import Difference
 from .executors.here import Executor
 from .explanation import Explanation
@@ -112,7 +111,7 @@ def whole(analysis: Analysis, journal: Journal, executor: Executor, progress: Pr
 
 def stages(analysis: Analysis, journal: Journal, executor: Executor, progress: Progress | None) -> Iterator[Stage]:
     """Stage after stage, each evaluated when it is asked for; ``progress`` is told of the windows of all so far."""
-    found = levels(analysis.ground.shape[-2:], analysis.settings)
+    found = levels(analysis.shapes.region.size, analysis.settings)
     values, tiles_done, windows_told, windows_before = np.zeros(0), 0, 0, 0
     before, part = None, _added(None, _at(analysis, found[0]))
     while found:
@@ -188,8 +187,8 @@ def _coarsest(size: int, window: int, stride: int) -> int:
 def _at(analysis: Analysis, level: Level) -> Analysis:
     """The analysis with a level's grid and draws."""
     settings = replace(analysis.settings, stride=level.strides, samples=level.samples)
-    origins = windows.grid(analysis.ground.shape[-2:], window=settings.window, stride=settings.stride, gaps=True)
-    return replace(analysis, settings=settings, origins=origins)
+    shapes = analysis.shapes.stepped(level.strides)
+    return replace(analysis, settings=settings, shapes=shapes, origins=shapes.origins)
 
 
 def _added(before: Analysis | None, now: Analysis) -> Part:

@@ -11,6 +11,7 @@ from .between import BETWEEN
 from .errors import SettingsError
 from .protocols import UnitLike
 from .samplers.streams import check_seed
+from .shapes.region import check_region
 from .units import whole_number
 from .windows import Sides, SidesLike, as_asked, sides
 
@@ -53,6 +54,7 @@ class Settings:
     between: str | None = None
     until: float | None = None
     budget: float | None = None
+    region: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         """Check, and make plain ints of whatever counts."""
@@ -62,7 +64,10 @@ class Settings:
             if name not in OPTIONAL or getattr(self, name) is not None
         }
         stride = as_asked(sides(self.stride, what="stride"))
-        plain = {"window": sides(self.window), "stride": stride, "seed": check_seed(self.seed)}
+        plain = {
+            "window": sides(self.window), "stride": stride, "seed": check_seed(self.seed),
+            "region": check_region(self.region),
+        }  # fmt: skip
         for name, value in {**numbers, **plain, "channels_apart": bool(self.channels_apart)}.items():
             object.__setattr__(self, name, value)
         if self.samples < 1:

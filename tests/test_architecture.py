@@ -26,6 +26,7 @@ LEVELS = (
     ("precision", "classes"),
     ("consistency",),
     ("samplers", "nets", "explanation", "overlays"),
+    ("shapes",),
     ("settings",),
     ("targets", "presets", "comparing"),
     ("readout", "checks", "examination", "plotting"),

@@ -85,7 +85,7 @@ def _others(analysis: Analysis, sampling: Sampling, seconds: float) -> list[str]
     told = []
     for name, preset in QUALITIES.items():
         if sampling.presets and name != sampling.preset:
-            number = len(windows.grid(analysis.ground.shape[1:], window=k, stride=min(preset.stride, *k)))
+            number = len(analysis.shapes.stepped((min(preset.stride, *k),) * len(k)).origins)
             samples = preset.samples if most is None else min(preset.samples, most)
             work = number * samples / (count * analysis.settings.samples)
             told.append(f"--quality {name} {duration(seconds * work)}")

@@ -11,6 +11,7 @@ import click
 from .. import windows
 from ..errors import SettingsError
 from ..explanation import Explanation
+from ..shapes.region import told as told_region
 from .console import duration
 from .options.base import Command, Options, option_field, options_of
 from .options.values import FIGURE, FILE
@@ -89,6 +90,8 @@ def _settings(asked: dict[str, Any], provenance: dict[str, Any]) -> Iterator[tup
     window = windows.by(asked["window"]) if "window" in asked else None
     stride = windows.told(asked["stride"]) if "stride" in asked else None
     yield "windows", f"{window}, stride {stride}{', linear between' if asked.get('between') == 'linear' else ''}"
+    if "region" in asked:
+        yield "region", told_region(asked["region"])
     yield "draws", f"{asked.get('samples')} each, seed {asked.get('seed')}"
     if "stages" in provenance:
         goals = [f"{name} {asked[name]:g}" for name in ("until", "budget") if name in asked]

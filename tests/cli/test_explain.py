@@ -200,6 +200,18 @@ def test_occlusion_as_from_python(cli, net, model, picture, tmp_path):
     assert explanation.unit == "activation"
 
 
+def test_a_region_as_from_python(cli, net, model, picture, tmp_path):
+    region = ["--region", "3,8,15,12", "--method", "occlusion"]
+    result = cli("explain", picture, *net, *QUICK[:-2], *region, "-o", "r.h5")
+    assert result.exit_code == 0, result.output
+    expected = occlusion(model, load_image(picture), window=8, stride=8, region=(3, 8, 15, 12))
+    same(tmp_path / "r.h5", expected)
+    assert "Note: Windows lie within the region 3,8,15,12 of the picture alone" in result.output
+    assert "region   3,8,15,12" in re.sub(" +", "   ", cli("show", "r.h5").output)
+    again = cli("explain", picture, *net, *QUICK[:-2], *region, "-o", "r.h5")
+    assert "r.h5 held this already" in again.output
+
+
 def test_a_hidden_start_as_from_python(cli, net, model, picture, tmp_path):
     options = ["--start", "pool1", "--sampler", "marginal", "-k", 2, "--stride", 2, "-S", 2, "--channels-apart"]
     result = cli("explain", picture, *net, *options, "-o", "h.h5", "-q")

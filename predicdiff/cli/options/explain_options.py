@@ -17,7 +17,7 @@ from ...windows import SidesLike, sides
 from ..outputs import default_output
 from .base import Options, option_field
 from .shared import context_field, memory_field, samples_field, seed_field, stride_field, window_field
-from .values import CLASS, DURATION, FIGURE, RESULT, UNIT
+from .values import CLASS, DURATION, FIGURE, REGION, RESULT, UNIT
 
 #: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
 #: choice; the others are functions of a class alone. The first is called by a word without a space.
@@ -132,6 +132,11 @@ class Sampling(Options):
         help="At a stride above 1: interpolate the windows' evidence to all places between them, or nothing.  "
         "[default: linear; with --like or --method occlusion none]",
     )
+    region: tuple[int, ...] | None = option_field(
+        "--region",
+        type=REGION,
+        help="Keep windows to this part of the picture, in its own pixels: first the top-left corner, then the size.",
+    )
     seed: int = seed_field()
     repeat: int = option_field(
         "--repeat",
@@ -178,9 +183,12 @@ class Sampling(Options):
             if self.refines:
                 raise SettingsError("--like repeats another program's settings: leave out --until and --budget.")
             between = {} if self.between is None else {"between": self.between}
+            if self.model.batch is not None and self.region is not None:
+                raise SettingsError("--like authors counts a window twice, which --region has no place for.")
             if self.model.batch is not None and self.between == "linear":
                 raise SettingsError("--like authors counts a window twice, which --between linear has no place for.")
-            return {**self.model.explaining, "seed": self.seed, "repeat": self.repeat, **between}
+            asked = {"seed": self.seed, "repeat": self.repeat, "region": self.region}
+            return {**self.model.explaining, **asked, **between}
         preset = QUALITIES[self.preset]
         return {
             "window": self.window,
@@ -191,6 +199,7 @@ class Sampling(Options):
             "between": self.between,
             "until": self.until,
             "budget": self.budget,
+            "region": self.region,
             "training_instances": self.training_instances,
         }
 

@@ -154,6 +154,7 @@ PLACE = Numbers("ROW,COLUMN", (2,), "row,column of the window's top-left pixel, 
 SHAPE = Numbers("C,H,W", (3,), "three numbers such as 3,224,224")
 SIZE = Numbers("SIZE", (1, 2), "one number of pixels such as 256, or HEIGHTxWIDTH")
 WINDOW = Numbers("SIZE", (1, 2), "one number of pixels such as 10, or HEIGHTxWIDTH such as 6x10")
+REGION = Numbers("ROW,COLUMN,HEIGHT,WIDTH", (4,), "row, column, height and width such as 40,60,100,80")
 STEP = Numbers("STEP", (1, 2), "one number of pixels such as 2, or ROWSxCOLUMNS such as 4x2")
 FIGURE = File("FILE.png|pdf|svg", FIGURES)
 RESULT = File("FILE.h5", RESULTS)

@@ -1,0 +1,1 @@
+"""Where windows lie, of what shape they are, and how what they give comes back to pixels."""
