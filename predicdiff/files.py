@@ -1,7 +1,8 @@
 """Files written whole or not at all, and HDF5 files of arrays and JSON with a SHA-256 of themselves at their end.
 
 The HDF5 library hangs, or crashes, on many a damaged file, so the hash is checked before the library sees one. HDF5
-ignores bytes behind its own content, so that any HDF5 program reads these files.
+ignores bytes behind its own content, so that any HDF5 program reads these files. The hash tells damage, and not
+tampering: who changes a file on purpose can hash it anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeV
 
 import numpy as np
 
-from .errors import ExplanationError, PredicdiffError, SettingsError
+from .datasets import plain_datasets
+from .errors import ExplanationError, FormatError, PredicdiffError, SettingsError
 
 SEAL = b"\npredicdiff sha256 "
 T = TypeVar("T")
@@ -66,10 +68,13 @@ def read_any(path: Path, family: Kind, makers: Mapping[Kind, Callable[[dict[str,
 
     kind = family
     try:
-        with h5py.File(io.BytesIO(_unsealed(path, family)), "r") as file:
+        content = _unsealed(path, family)
+        with h5py.File(io.BytesIO(content), "r") as file:
             kind = _kind_of(file, path, family, makers)
-            parts = {name: _plain(values[()]) for name, values in file.items()}
+            parts = {name: _plain(values[()]) for name, values in plain_datasets(file, len(content)).items()}
         return makers[kind](parts)
+    except FormatError as error:
+        raise kind.error(f"{path}: {error}") from None
     except PredicdiffError:
         raise
     except FileNotFoundError:

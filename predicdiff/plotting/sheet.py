@@ -24,6 +24,7 @@ from .._version import __version__
 from ..errors import SettingsError
 from ..files import as_path, written_whole
 from ..overlays import DEFAULT, find_colour_map, overlay
+from ..texts import shown
 
 #: File endings, and what would make two files of one figure differ.
 FORMATS: dict[str, dict[str, Any]] = {
@@ -38,6 +39,8 @@ INK, FAINT, EDGE = "#1a1a1a", "#5f5f5f", "#9a9a9a"
 MINUS = "\N{MINUS SIGN}"
 #: From one line of text to the next, in units of its size.
 LINE = 1.25
+#: Of a piece of text, which files may bring; far more than our own have.
+MOST_LETTERS, MOST_LINES = 2000, 40
 #: Where something stands on the page: left, top, width and height, in inches.
 Slot = Tuple[float, float, float, float]
 
@@ -77,7 +80,7 @@ class Sheet:
 
     def _letters(self, left: float, down: float, text: str, size: float, **how: Any) -> None:
         how = {"color": INK, **how}
-        plain = text.replace("$", r"\$")  # a dollar sign begins no formula
+        plain = shown(text).replace("$", r"\$")  # a dollar sign begins no formula
         self.figure.text(left / self.width, 1 - down / self.height, plain, fontsize=size, **how)
 
     def bar(self, scale: float, unit: str, slot: Slot, colour_map: str = DEFAULT) -> None:
@@ -104,15 +107,19 @@ def ramp(length: int = 256, colour_map: str = DEFAULT) -> np.ndarray:
 
 
 def wrap(text: str, width: float, size: float, weight: str = "normal") -> str:
-    """Break lines between words, else within them, so that none is wider than ``width`` inches at ``size`` points."""
+    """Break lines between words, else within them, so that none is wider than ``width`` inches at ``size`` points.
+
+    Of more than `MOST_LETTERS` letters or `MOST_LINES` lines the rest is left out.
+    """
     font = FontProperties(family=FONT, size=size, weight=weight)
     measure = TextToPath().get_text_width_height_descent
 
     def fits(line: str) -> bool:
         return len(line) < 2 or measure(line, font, False)[0] <= width * 72
 
-    text = str(text).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
-    return "\n".join(_broken(line, fits) for line in text.split("\n"))
+    text = shown(text, MOST_LETTERS).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    lines = [short for line in text.split("\n") for short in _broken(line, fits).split("\n")]
+    return "\n".join(lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "..."])
 
 
 def _broken(line: str, fits: Callable[[str], bool]) -> str:
@@ -121,12 +128,24 @@ def _broken(line: str, fits: Callable[[str], bool]) -> str:
         if fits(f"{lines[-1]} {word}".lstrip()):
             lines[-1] = f"{lines[-1]} {word}".lstrip()
             continue
-        while not fits(word):
-            part = next(n for n in range(len(word) - 1, 0, -1) if fits(word[:n]))
+        while len(word) > 1 and not fits(word):
+            part = _longest(word, fits)
             lines.append(word[:part])
             word = word[part:]
         lines.append(word)
     return "\n".join(lines).lstrip("\n")
+
+
+def _longest(word: str, fits: Callable[[str], bool]) -> int:
+    """How many letters of a word that does not fit do, by halving: at least one."""
+    fitting, too_many = 1, len(word)
+    while too_many - fitting > 1:
+        middle = (fitting + too_many) // 2
+        if fits(word[:middle]):
+            fitting = middle
+        else:
+            too_many = middle
+    return fitting
 
 
 def tall(text: str, size: float) -> float:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.textpath import TextToPath
 
 from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.plotting import save_figure
@@ -115,6 +117,26 @@ def test_a_word_too_long_is_broken_and_a_number_stays_with_its_name() -> None:
     assert all(not line.endswith(("=", "p")) for line in wrap("Egyptian cat, p = 0.5", 1.0, 9.0).split("\n"))
     assert wrap("", 1.0, 9.0) == ""
     assert wrap("x\n\ny", 1.0, 9.0) == "x\n\ny"
+
+
+def test_long_text_without_spaces_is_measured_a_few_times_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+    measure = TextToPath.get_text_width_height_descent
+
+    def counted(self: TextToPath, text: str, *how: Any) -> Any:
+        measured.append(len(text))
+        return measure(self, text, *how)
+
+    monkeypatch.setattr(TextToPath, "get_text_width_height_descent", counted)
+    lines = wrap("a" * 1000, 2.0, 9.0).split("\n")
+    assert "".join(lines) == "a" * 1000
+    assert len(measured) <= 12 * len(lines)  # halving takes ten, and two more ask whether all of it fits
+    assert len(wrap("a\n" * 100, 2.0, 9.0).split("\n")) == 40
+    assert wrap("a" * 10**6, 2.0, 9.0).replace("\n", "").count("a") < 2000
+
+
+def test_what_no_file_can_hold_is_escaped() -> None:
+    assert wrap("a\x01b \ud800", 2.0, 9.0) == "a\\x01b \\ud800"
 
 
 def test_wrapped_lines_are_no_wider_than_told() -> None:

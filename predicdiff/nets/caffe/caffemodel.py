@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from ...datasets import plain_datasets
 from ...errors import FormatError
 from .records import MOST_ELEMENTS
 from .schema import message_class
@@ -289,16 +290,14 @@ def check_shape(shape: tuple[int, ...]) -> None:
 def _read_hdf5(path: PathLike, size: int) -> dict[str, list[np.ndarray]]:
     blobs: dict[str, dict[int, np.ndarray]] = {}
     with h5py.File(str(path), "r") as file:
-        data = file.get("data")
+        data = file["data"] if file.get("data", getclass=True, getlink=True) is h5py.HardLink else None
         if not isinstance(data, h5py.Group):
             raise FormatError("is HDF5, but has no group /data: it is no .caffemodel.h5.")
-        names: list[str] = []  # read after the visit: errors do not come out of one whole in every h5py
-        data.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-        for name in names:
+        for name, dataset in sorted(plain_datasets(data, size).items()):
             layer, _, index = name.rpartition("/")
             if not index.isdecimal():
                 raise FormatError(f"/data/{name}: want blobs named 0, 1, ... in a group for each layer.")
-            blobs.setdefault(layer, {})[int(index)] = _read_dataset(data[name], size)
+            blobs.setdefault(layer, {})[int(index)] = _read_dataset(dataset)
     for name, of_layer in blobs.items():
         if max(of_layer) > _MOST_AXES:
             raise FormatError(f"layer {name!r}: has blobs {sorted(of_layer)}, want 0 to {_MOST_AXES} at most.")
@@ -311,12 +310,8 @@ def _read_hdf5(path: PathLike, size: int) -> dict[str, list[np.ndarray]]:
     }
 
 
-def _read_dataset(dataset: h5py.Dataset, size: int) -> np.ndarray:
-    shape = dataset.shape
-    if shape is None or dataset.dtype.kind not in "fiu":
+def _read_dataset(dataset: h5py.Dataset) -> np.ndarray:
+    if dataset.dtype.kind not in "fiu":
         raise FormatError(f"{dataset.name}: holds {dataset.dtype}, want real numbers.")
-    check_shape(shape)
-    room = size if dataset.chunks is None else 1032 * size  # nothing that deflate packs grows more than that
-    if math.prod(shape) * dataset.dtype.itemsize > room:
-        raise FormatError(f"{dataset.name}: shape {shape} wants more than the file holds. Is it complete?")
-    return _as_float32(dataset[()]).reshape(shape)
+    check_shape(dataset.shape)
+    return _as_float32(dataset[()]).reshape(dataset.shape)

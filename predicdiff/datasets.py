@@ -1,0 +1,92 @@
+"""HDF5 files that others made: plain arrays alone, looked at before any of their bytes is read.
+
+HDF5 knows datasets whose values lie in other files, links into other files, datasets made of others, and references.
+A file that uses them could have another file of this machine read and shown, or wait for ever at a pipe.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterator
+
+from .errors import FormatError
+
+if TYPE_CHECKING:
+    import h5py
+
+#: Bytes that the arrays of one file may take in memory.
+MOST_BYTES = 4 * 10**9
+#: Groups in groups, and datasets in all.
+DEEPEST, MOST_DATASETS = 16, 100_000
+#: Nothing that deflate packs grows more than this.
+DEFLATE = 1032
+
+
+def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
+    """The datasets in a group and in its groups, by their paths in it, none of which points out of the file.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        A file, or a group of one.
+    size : int
+        Bytes of the file, which bound what its datasets may hold.
+
+    Raises
+    ------
+    FormatError
+        If a link is no hard link, values lie elsewhere or are references, groups lie too deep or in themselves, or the
+        datasets together want more memory than the file can hold or than 4 GB. The file's name is left to the caller.
+    """
+    found: dict[str, h5py.Dataset] = {}
+    wanted = {False: 0, True: 0}  # by whether it lies there in pieces, which may be packed
+    for name, dataset in _walk(group):
+        _check_plain(dataset)
+        packed = dataset.chunks is not None
+        wanted[packed] += dataset.size * dataset.dtype.itemsize
+        if wanted[packed] > size * (DEFLATE if packed else 1):
+            raise FormatError(f"{dataset.name}: shape {dataset.shape} wants more than the file holds. Is it complete?")
+        if sum(wanted.values()) > MOST_BYTES:
+            raise FormatError(f"its arrays want more than the {MOST_BYTES / 1e9:g} GB that are read of one file.")
+        found[name] = dataset
+    return found
+
+
+def _walk(top: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
+    import h5py
+
+    seen, count = set(), 0
+    waiting: list[tuple[str, h5py.Group, int]] = [("", top, 0)]
+    while waiting:
+        prefix, group, depth = waiting.pop()
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen or depth > DEEPEST:
+            raise FormatError(
+                f"want groups at most {DEEPEST} deep and each in one place: it is put together otherwise."
+            )
+        seen.add(address)
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise FormatError(
+                    f"{group.name.rstrip('/')}/{name}: a link that may lead out of the file, which is not followed."
+                )
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                waiting.append((f"{prefix}{name}/", item, depth + 1))
+            elif isinstance(item, h5py.Dataset):
+                count += 1
+                if count > MOST_DATASETS:
+                    raise FormatError(f"more than {MOST_DATASETS} datasets.")
+                yield f"{prefix}{name}", item
+
+
+def _check_plain(dataset: h5py.Dataset) -> None:
+    import h5py
+
+    name = dataset.name
+    if dataset.external or dataset.is_virtual:
+        raise FormatError(f"{name}: its values lie in another file, which is not read.")
+    if dataset.shape is None:
+        raise FormatError(f"{name}: holds no values.")
+    # texts are numbers' only companions: anything else of variable length may be a reference
+    if dataset.dtype.kind not in "biufc" and h5py.check_string_dtype(dataset.dtype) is None:
+        raise FormatError(f"{name}: holds {dataset.dtype}, want numbers or a text.")

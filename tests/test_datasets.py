@@ -1,0 +1,127 @@
+"""Of HDF5 files that somebody else made plain arrays are read, and nothing that leads elsewhere."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any, Callable
+
+import h5py
+import numpy as np
+import pytest
+
+from predicdiff.datasets import plain_datasets
+from predicdiff.errors import ExplanationError, FormatError
+from predicdiff.explanation import Explanation
+from predicdiff.files import _sealed
+from predicdiff.nets.caffe.caffemodel import read_caffemodel
+
+SECRET = b"what another file of this machine holds"
+
+
+def to_itself(file: h5py.File) -> None:
+    one = file.create_group("one")
+    one.create_group("two")["three"] = one
+
+
+def deep(file: h5py.File) -> None:
+    file.create_dataset("/".join(["g"] * 5000 + ["0"]), data=np.ones(3))
+
+
+#: What a file may not hold: how it comes into a file beside another named ``secret``, and what is said of it.
+ATTACKS: dict[str, tuple[Callable[[h5py.File, Path], Any], str]] = {
+    "external storage": (
+        lambda file, secret: file.create_dataset("x", (len(SECRET),), "u1", external=[(str(secret), 0, len(SECRET))]),
+        "x: its values lie in another file",
+    ),
+    "a virtual dataset": (
+        lambda file, secret: file.create_virtual_dataset("x", virtual(secret)),
+        "x: its values lie in another file",
+    ),
+    "an external link": (
+        lambda file, secret: linked(file, secret),
+        "x: a link that may lead out of the file",
+    ),
+    "a soft link": (lambda file, secret: soft(file), "x: a link that may lead out of the file"),
+    "a reference": (
+        lambda file, secret: file.create_dataset("x", data=np.array([file.ref], h5py.ref_dtype), dtype=h5py.ref_dtype),
+        "x: holds object, want numbers or a text",
+    ),
+    "a group in itself": (lambda file, secret: to_itself(file), "want groups at most 16 deep and each in one place"),
+    "groups in groups": (lambda file, secret: deep(file), "want groups at most 16 deep"),
+    "no values": (lambda file, secret: file.create_dataset("x", data=h5py.Empty("f4")), "x: holds no values"),
+    "more than there is": (
+        lambda file, secret: [file.create_dataset(f"{n}", (10**6,), "f4", chunks=(10**5,)) for n in range(12)],
+        "wants more than the file holds",
+    ),
+}
+
+
+def virtual(secret: Path) -> h5py.VirtualLayout:
+    layout = h5py.VirtualLayout((3,), "u1")
+    layout[:] = h5py.VirtualSource(str(secret), "y", (3,))
+    return layout
+
+
+def linked(file: h5py.File, secret: Path) -> None:
+    file["x"] = h5py.ExternalLink(str(secret), "/y")
+
+
+def soft(file: h5py.File) -> None:
+    file["y"] = np.ones(3)
+    file["x"] = h5py.SoftLink("/y")
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_bytes(SECRET)
+    return path
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_leads_elsewhere_is_refused_in_weights_and_in_results(tmp_path: Path, secret: Path, attack: str) -> None:
+    put, said = ATTACKS[attack]
+    with h5py.File(tmp_path / "w.caffemodel.h5", "w") as file:
+        put(file.create_group("data"), secret)
+    with pytest.raises(FormatError, match=f"w.caffemodel.h5: .*{said}"):
+        read_caffemodel(tmp_path / "w.caffemodel.h5")
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.attrs["format"], file.attrs["version"] = "predicdiff explanation", 1
+        put(file, secret)
+    (tmp_path / "result.h5").write_bytes(_sealed(content.getvalue()))
+    with pytest.raises(ExplanationError, match=f"result.h5: .*{said}"):
+        Explanation.load(tmp_path / "result.h5")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(tmp_path / "w.caffemodel.h5", "w") as file:
+        file.create_dataset("data/x/0", (4,), "u1", external=[(str(tmp_path / "pipe"), 0, 4)])
+    with pytest.raises(FormatError, match="x/0: its values lie in another file"):
+        read_caffemodel(tmp_path / "w.caffemodel.h5")
+
+
+def test_plain_arrays_in_groups_are_found_and_one_with_two_names_too(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "plain.h5", "w") as file:
+        file["a/b"] = np.arange(3)
+        file["c"] = file["a/b"]
+        file["text"] = "words"
+    with h5py.File(tmp_path / "plain.h5", "r") as file:
+        found = plain_datasets(file, 10_000)
+        assert sorted(found) == ["a/b", "c", "text"]
+        assert found["c"][()].tolist() == [0, 1, 2]
+
+
+def test_packed_arrays_together_are_held_against_what_one_file_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("predicdiff.datasets.MOST_BYTES", 1000)
+    with h5py.File(tmp_path / "packed.h5", "w") as file:
+        for name in "ab":
+            file.create_dataset(name, data=np.zeros(100), compression="gzip")
+        with pytest.raises(FormatError, match="its arrays want more than the 1e-06 GB that are read of one file"):
+            plain_datasets(file, 10_000)

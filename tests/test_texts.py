@@ -1,0 +1,37 @@
+"""Text that could speak to a terminal does not; all else stays as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from predicdiff.texts import shown
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("\x1b]0;owned\x07\x1b[2Jtiger", "\\x1b]0;owned\\x07\\x1b[2Jtiger"),
+        ("right\u202eto left", "right\\u202eto left"),
+        ("half \ud800", "half \\ud800"),
+        ("\x9b1m and \x00", "\\x9b1m and \\x00"),
+        ("line\u2028line\r", "line\\u2028line\\r"),
+    ],
+)
+def test_what_steers_is_escaped(text: str, wanted: str) -> None:
+    assert shown(text) == wanted
+    assert shown(shown(text)) == wanted
+    shown(text).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tabby, tabby cat", "Bärtierchen", "\u4e2d\u3000\u6587", "a\xa0b", "one\n\ttwo", "\U0001f469\u200d\U0001f52c", ""],
+)
+def test_what_people_write_stays(text: str) -> None:
+    assert shown(text) == text
+
+
+def test_the_middle_of_a_long_text_is_left_out() -> None:
+    assert shown("begin" + "x" * 10**6 + "end", 20).startswith("beginxxx")
+    assert shown("begin" + "x" * 10**6 + "end", 20).endswith("xend")
+    assert len(shown("x" * 10**6, 20)) == len(shown("x" * 20, 20)) == 20
