@@ -42,9 +42,7 @@ def imported(module: str, extra: str, least: str = "0") -> Any:
         ) from error
     version = version_of(package)
     if version is not None and _numbers(version) < _numbers(least):
-        raise DependencyError(
-            f"{package} {version} is too old, want {least} at least: pip install --upgrade {mend[12:]}"
-        )
+        raise DependencyError(f"{package} {version} is too old, want {least} at least: {mend}")
     return found
 
 

@@ -41,7 +41,7 @@ def check_region(region: Sequence[int] | None) -> tuple[int, ...] | None:
     """A region as asked for, of plain whole numbers; None stays."""
     if region is None:
         return None
-    if isinstance(region, (str, bytes)) or not np.iterable(region) or len(region) != len(NUMBERS):
+    if not isinstance(region, (Sequence, np.ndarray)) or isinstance(region, str) or len(region) != len(NUMBERS):
         raise SettingsError(f"region = {region!r}: want (row, column, height, width).")
     found = tuple(whole_number(f"the region's {name}", value) for name, value in zip(NUMBERS, region))
     if min(found[:2]) < 0 or min(found[2:]) < 1:
