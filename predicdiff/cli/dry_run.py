@@ -22,13 +22,17 @@ def tell(analysis: Analysis, sampling: Sampling, effort: Effort, out: Output, re
         return
     memory, batch_size = effort.memory, effort.batch_size
     check_effort(memory, batch_size)
-    done = 0 if out.restart else finished(analysis, tiles, memory, batch_size)
-    say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size), say)
     needed = demands(analysis, memory=memory, batch_size=batch_size)
-    most = "at most " if analysis.settings.refines else ""
+    seconds = seconds_needed(analysis, memory=memory, batch_size=batch_size)
+    done = 0 if out.restart else finished(analysis, tiles, memory, batch_size)
+    there, most = done * (needed.evaluations // len(analysis.origins)), ""
+    if analysis.settings.refines:
+        there, most = 0 if out.restart else taken_up(analysis, tiles), "at most "
+        seconds *= max(0.0, 1 - there / needed.evaluations)
+    say_how_long(analysis, sampling, done, seconds, say)
     threads = "1 thread" if needed.threads == 1 else f"{needed.threads} threads"
     say(
-        f"Evaluations of the net: {most}{needed.evaluations:,}{_left(analysis, needed.evaluations, done, out, tiles)}, "
+        f"Evaluations of the net: {most}{needed.evaluations:,}{_left(needed.evaluations, there, out, tiles)}, "
         f"in batches of {needed.batch} by {threads}. The time is estimated from a few windows, evaluated just now."
     )
     say(
@@ -38,14 +42,12 @@ def tell(analysis: Analysis, sampling: Sampling, effort: Effort, out: Output, re
     say(f"The result would go to {_told(result)}, the picture to {_told(picture)}. Nothing was written.")
 
 
-def _left(analysis: Analysis, count: int, done: int, out: Output, tiles: Path) -> str:
+def _left(count: int, there: int, out: Output, tiles: Path) -> str:
     """What of the evaluations is left where a run was stopped."""
     if not tiles.exists():
         return ""
     if out.restart:
         return f", for --restart deletes {tiles}"
-    each = count // len(analysis.origins)
-    there = taken_up(analysis, tiles) if analysis.settings.refines else done * each
     return f", of which {there:,} lie finished in {tiles} and at most {max(0, count - there):,} are left"
 
 

@@ -33,8 +33,9 @@ from .summaries import effort_lines, note_lines, seen_lines, target_lines
 HELP = f"""Show what in an image speaks for and against a class.
 
 Takes away one window of the image after the other by sampling what else could have stood there, and sees how the
-prediction moves (Zintgraf, Cohen and Welling, 2016). Without an image it takes a photograph of a cat. Writes the
-result and a picture of it, {find_colour_map().positive} for the class and {find_colour_map().negative} against it.
+prediction moves (Zintgraf, Cohen and Welling, 2016). Without an image it takes a photograph of a cat; - is standard
+input. Writes the result and a picture of it, {find_colour_map().positive} for the class and
+{find_colour_map().negative} against it.
 
 What is finished is kept beside the result: the same command goes on after an interruption, and draws a finished result
 anew.

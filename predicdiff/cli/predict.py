@@ -14,7 +14,7 @@ from .summaries import seen_lines
 
 HELP = """Say which classes a net sees in images.
 
-Without an image it takes a photograph of a cat.
+Without an image it takes a photograph of a cat; - is standard input.
 
 \b
 Examples:

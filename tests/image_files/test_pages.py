@@ -12,7 +12,7 @@ from PIL import Image, features
 from predicdiff.errors import ImageError, InputWarning, SettingsError
 from predicdiff.images import load_image
 
-GREYS = (20, 200, 90)
+GREYS = (51, 204, 102)  # in the palette that an old Pillow makes a GIF with
 KINDS = [("TIFF", {}), ("GIF", {}), ("PNG", {}), ("WEBP", {"lossless": True})]
 
 
