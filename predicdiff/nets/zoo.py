@@ -22,6 +22,7 @@ from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
 from .modules.sources.hugging_face import DOOR as HUGGING_FACE
 from .modules.sources.timm_nets import DOOR as TIMM
+from .modules.sources.torchvision_nets import DOOR as TORCHVISION
 from .preprocessing import Preprocessing
 
 __all__ = [
@@ -30,7 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
-DOORS: tuple[Door, ...] = (MODULE, NAME, TIMM, HUGGING_FACE, PROTOTXT)
+DOORS: tuple[Door, ...] = (MODULE, NAME, TIMM, TORCHVISION, HUGGING_FACE, PROTOTXT)
 
 
 def load_net(

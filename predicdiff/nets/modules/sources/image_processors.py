@@ -13,8 +13,8 @@ from ...preprocessing import Preprocessing
 
 #: Rows and columns of the picture, odd and of no proportions that a net takes.
 TRIED = (287, 401)
-#: How many of 255 levels values may be apart on average: processors resize by torch, whose numbers of 8 bits differ from
-#: Pillow's by a level here and there. Pixels of noise in the wrong place are a hundred levels apart.
+#: How many of 255 levels values may be apart on average: processors resize by torch, whose numbers of 8 bits differ
+#: from Pillow's by a level here and there. Pixels of noise in the wrong place are a hundred levels apart.
 LEVELS = 1
 #: What is to be done where a processor does something else.
 WAY_OUT = "give the module itself and its preprocessing (load_net), or its mean and scale (--mean, --input-scale)"

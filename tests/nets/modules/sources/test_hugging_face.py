@@ -65,8 +65,8 @@ def test_photographs_become_what_image_processors_make_of_them(kind: str, said: 
     wanted = np.asarray(processor(images=Image.fromarray(PHOTOGRAPH), return_tensors="np")["pixel_values"][0])
     shape = (3, *size)
     came = preprocessing.encode(preprocessing.pixels(PHOTOGRAPH, shape), shape)
-    # torch resizes, and rounds rows and columns to another neighbour than Pillow here and there, which is a level of 255
-    # each; values that overshoot are more apart, since Pillow clips them in between
+    # torch resizes, and rounds rows and columns to another neighbour than Pillow here and there, which is a level of
+    # 255 each; values that overshoot are more apart, since Pillow clips them in between
     levels = np.abs(came - wanted) / np.reshape(preprocessing.scale, (3, 1, 1)) * 255 / preprocessing.raw_scale
     assert levels.mean() < 1
     assert np.quantile(levels, 0.999) < 2.01
