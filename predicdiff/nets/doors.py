@@ -72,7 +72,8 @@ class NetSettings:
 
 
 class Door(NamedTuple):
-    """Whether a source is of this kind, by its looks alone; and the net that it stands for."""
+    """Whether a source is of this kind, by its looks alone; the net that it stands for; whether that takes torch."""
 
     takes: Callable[[Any], bool]
     load: Callable[[Any, NetSettings], Net]
+    needs_torch: bool = True

@@ -20,9 +20,12 @@ from .fetching.manifest import Entry, entry, manifest, models_dir, names
 from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
 from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
+from .modules.sources.exported import DOOR as EXPORTED
+from .modules.sources.functions import DOOR as FUNCTION
 from .modules.sources.hugging_face import DOOR as HUGGING_FACE
 from .modules.sources.timm_nets import DOOR as TIMM
 from .modules.sources.torchvision_nets import DOOR as TORCHVISION
+from .onnx.door import DOOR as ONNX
 from .preprocessing import Preprocessing
 
 __all__ = [
@@ -31,7 +34,9 @@ __all__ = [
 ]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
-DOORS: tuple[Door, ...] = (MODULE, NAME, TIMM, TORCHVISION, HUGGING_FACE, PROTOTXT)
+DOORS: tuple[Door, ...] = (
+    MODULE, NAME, TIMM, TORCHVISION, HUGGING_FACE, FUNCTION, ONNX, EXPORTED, PROTOTXT,
+)  # fmt: skip
 
 
 def load_net(
@@ -102,11 +107,12 @@ def load_net(
     DependencyError
         If the engine is not installed.
     """
-    _check_engine(engine, precision)
     if not (preprocessing is None or isinstance(preprocessing, Preprocessing) or callable(preprocessing)):
         raise SettingsError(
             f"preprocessing is a {type(preprocessing).__name__}: want a Preprocessing, or None where pixels are inputs."
         )
+    door = _door(source)
+    _check_engine(engine, precision, door)
     settings = NetSettings(
         weights=None if weights is None else as_path(weights, "weights"),
         preprocessing=preprocessing if isinstance(preprocessing, Preprocessing) else None,
@@ -121,7 +127,7 @@ def load_net(
         pick=pick,
         also=also,
     )
-    net = _door(source).load(source, settings)
+    net = door.load(source, settings)
     if precision != "float32":
         cast(HasPrecision, net).precision = precision
     return net
@@ -171,7 +177,7 @@ def _door(source: Any) -> Door:
     raise SettingsError(f"a net is a name, the path of a prototxt or a torch.nn.Module, not a {type(source).__name__}.")
 
 
-def _check_engine(engine: str, precision: str) -> None:
+def _check_engine(engine: str, precision: str, door: Door) -> None:
     """Refuse an engine that is unknown or not installed, before anything is read or fetched."""
     if engine == "caffe":
         if precision != "float32":
@@ -182,6 +188,8 @@ def _check_engine(engine: str, precision: str) -> None:
         return
     if engine != "torch":
         raise SettingsError(f"engine {engine!r} is unknown: want one of {', '.join(ENGINES)}.")
+    if not door.needs_torch:
+        return
     try:
         import torch  # noqa: F401
     except ImportError as error:
