@@ -41,11 +41,14 @@ class NetChoice(Options):
     net: str | None = option_field(
         "--net",
         default=DEFAULT_NET,
-        metavar="NAME|PROTOTXT",
-        help="A net that `predicdiff nets` lists, or the prototxt of one of your own, that of training too.",
+        metavar="NAME|FILE|FOLDER",
+        help="A net that `predicdiff nets` lists; the prototxt of one of your own, that of training too; timm:NAME, "
+        "torchvision:NAME, hf:NAME or a folder of save_pretrained; a file.py:function, .onnx or .pt2 (docs/nets.md).",
     )
     weights: Path | None = option_field(
-        "--weights", type=FILE, help="The caffemodel that goes with a prototxt, or another for a listed net."
+        "--weights",
+        type=FILE,
+        help="The caffemodel that goes with a prototxt; for other nets a file in place of their own weights.",
     )
     input_shape: tuple[int, int, int] | None = option_field(
         "--input-shape",
