@@ -45,10 +45,10 @@ class NetChoice(Options):
     net: str | None = option_field(
         "--net",
         default=DEFAULT_NET,
-        metavar="NAME|FILE",
+        metavar="NAME|FILE|FOLDER",
         help="A net that `predicdiff nets` lists, or one of your own: the prototxt of a Caffe net, that of training "
-        "too; net.py:FUNCTION, which makes a torch module; an ONNX file; or a .pt2 that torch exported. The code of a "
-        "Python file is run. docs/nets.md says more.",
+        "too; timm:NAME, torchvision:NAME, hf:NAME or a folder of save_pretrained; net.py:FUNCTION, which makes a torch "
+        "module; an .onnx or a .pt2. The code of a Python file is run. docs/nets.md says more.",
     )
     weights: Path | None = option_field(
         "--weights",
