@@ -182,7 +182,10 @@ class Plan:
         sampler = settled(sampler, self.tones)
         drawing = sampler_abilities(sampler)
         if isinstance(self.shapes, Segments) and drawing.fill is None:
-            raise SamplerError(cannot_fill(drawing.name))
+            raise SamplerError(
+                f"{drawing.name} draws rectangles, as a Gaussian of l x l does, and can't fill a segment: want a "
+                "MarginalSampler or a GreyPatch."
+            )
         parts = {part.name: getattr(self, part.name) for part in fields(Plan)}
         if drawing.most_draws is not None:
             parts["settings"] = replace(self.settings, samples=min(self.settings.samples, drawing.most_draws))
@@ -360,14 +363,6 @@ class Analysis(Plan):
 
     def _wanted(self, origins: np.ndarray, window: windows.Sides) -> tuple[int, ...]:
         return (len(origins), self.settings.samples, len(self.ground), *window)
-
-
-def cannot_fill(sampler: str) -> str:
-    """What is said of a sampler that does not fill segments."""
-    return (
-        f"{sampler} sampling draws rectangles, as a Gaussian of l x l does, and can't fill a segment: want marginal "
-        "sampling (--sampler marginal) or a grey patch (--method occlusion)."
-    )
 
 
 def _check_told(analysis: Analysis) -> None:

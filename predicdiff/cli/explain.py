@@ -15,7 +15,7 @@ from ..explanation import Explanation
 from ..image_files import Intensity
 from ..methods.occlusion import occluding
 from ..overlays import find_colour_map
-from ..plan import Analysis, cannot_fill, make_plan
+from ..plan import Analysis, make_plan
 from ..protocols import Net
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import find
@@ -151,7 +151,7 @@ def _analysis(
         return plan.with_sampler(GreyPatch())
     asked = plan.settings
     if asked.segments is not None and not sampler.is_file and find(sampler.name).takes_context:
-        raise SettingsError(cannot_fill(sampler.name))
+        raise SettingsError("a Gaussian of l x l can't fill a segment: want --sampler marginal, or --method occlusion.")
     fitted = sampler.make(
         net, plan.abilities, image, window=asked.sides, context=sampling.context, seed=asked.seed, start=asked.start,
         like=sampling.model, intensity=intensity,

@@ -238,7 +238,9 @@ def test_segments_of_a_file_and_slics_as_from_python(cli, refused, net, model, p
     assert cli("explain", picture, *net, *slic).exit_code == 0
     same(tmp_path / "o.h5", occlusion(model, load_image(picture), segments="slic:9"))
     assert "windows: leave out -k and --stride." in refused("explain", picture, *net, *slic, "-k", 4, "--stride", 2)
-    assert "conditional sampling draws rectangles" in refused("explain", picture, *net, "--segments", "slic")
+    assert "a Gaussian of l x l can't fill a segment: want --sampler" in refused(
+        "explain", picture, *net, "--segments", "slic"
+    )
     assert "both read and written" in refused("explain", picture, *net, *slic[:2], "--segments", "o.h5", "-o", "o.h5")
     authors = ["--like", "authors", "--sampler", "marginal", "--segments", "slic"]
     assert "--segments has no place for" in refused("explain", picture, *net, *authors).replace("which --", "--")
