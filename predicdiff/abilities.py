@@ -71,6 +71,7 @@ class SamplerAbilities:
     population: Callable[..., int] | None = None
     most_draws: int | None = None
     noise: Callable[..., Noise] | None = None
+    fill: Callable[..., np.ndarray] | None = None
     among: Callable[[Tones], Sampler] | None = None
     provenance: Any = None
     notes: Sequence[str] = ()
@@ -89,7 +90,7 @@ def net_abilities(net: Net) -> NetAbilities:
 
 
 def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
-    """What anybody's sampler can do; an inherited ``noise`` does not count for a class with another ``draw``.
+    """What anybody's sampler can do; of a class with another ``draw`` no inherited ``noise`` or ``fill`` counts.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
             f"the sampler is {kind}: want a MarginalSampler, a GaussianSampler or another object with their method "
             "draw."
         )
-    beyond = {**_beyond(sampler, SamplerAbilities), "noise": _noise(sampler)}
+    beyond = {**_beyond(sampler, SamplerAbilities), **{name: _beside_draw(sampler, name) for name in ("noise", "fill")}}
     abilities = SamplerAbilities(type(sampler).__name__, **beyond)
     if abilities.most_draws is not None and whole_number(f"{abilities.name}.most_draws", abilities.most_draws) < 1:
         raise SamplerError(f"{abilities.name}.most_draws is {abilities.most_draws}: want at least 1.")
@@ -119,12 +120,12 @@ def settled(sampler: Sampler, tones: Tones) -> Sampler:
     return sampler if among is None else among(tones)
 
 
-def _noise(sampler: Any) -> Callable[..., Noise] | None:
-    """The method ``noise``; None if there is none, or a subclass has another ``draw`` and no ``noise`` of its own."""
+def _beside_draw(sampler: Any, name: str) -> Callable[..., Any] | None:
+    """A method; None if there is none, or a subclass has another ``draw`` and no such method of its own."""
     for kind in type(sampler).__mro__:
-        if "noise" in vars(kind):
-            noise: Callable[..., Noise] = sampler.noise
-            return noise
+        if name in vars(kind):
+            method: Callable[..., Any] = getattr(sampler, name)
+            return method
         if "draw" in vars(kind):
             return None
     return None

@@ -23,6 +23,7 @@ from .protocols import Json, Net, Progress, Sampler, UnitLike
 from .readout import Readout
 from .refinement import missed, reached, stage_told, stages, whole
 from .settings import Settings
+from .shapes.labels import SegmentsLike
 from .units import check_progress
 
 #: A reader is warned of a class that the net is sure of where Laplace's correction leaves less than this of small
@@ -35,7 +36,7 @@ def explain(
     image: np.ndarray,
     sampler: Sampler,
     *,
-    window: windows.SidesLike = 10,
+    window: windows.WindowLike = 10,
     samples: int = 20,
     stride: windows.SidesLike = 1,
     blob: str | None = None,
@@ -55,6 +56,7 @@ def explain(
     until: float | None = None,
     budget: float | None = None,
     region: Sequence[int] | None = None,
+    segments: SegmentsLike | None = None,
     progress: Progress | None = None,
     renew: Callable[[Explanation], object] | None = None,
     checkpoint: str | Path | None = None,
@@ -73,7 +75,7 @@ def explain(
         What could have stood in a window: `MarginalSampler`, `GaussianSampler` or any object with their ``draw``;
         `check_sampler` tries one out.
     window : int or (rows, columns)
-        The paper's k; a tuple for windows that are not square.
+        The paper's k; a tuple for windows that are not square, in which "all" is the whole side: (8, "all") are rows.
     samples : int
         The paper's S.
     stride : int or (rows, columns)
@@ -119,6 +121,11 @@ def explain(
     region : (row, column, height, width), optional
         The part of the picture to which windows are kept: its top-left corner and its size, in pixels of ``image`` as
         it was given, be that an image or what the net sees. Windows lie wholly in it; elsewhere the map is NaN.
+    segments : (H, W) int array or str, optional
+        Segments to take away instead of windows, each as a whole; ``window`` and ``stride`` say nothing then. All
+        pixels of a segment have one number; those of -1 are in none, and NaN in the map. The array is of ``image`` as
+        it was given. "slic" or "slic:50" are about 100 or 50 segments that scikit-image's SLIC makes. Wants a sampler
+        that fills any shape: `MarginalSampler` or `GreyPatch`.
     progress : callable, optional
         Called with (windows done, windows in all), with ``until`` and ``budget`` in all stages so far.
     renew : callable, optional
@@ -143,7 +150,7 @@ def explain(
         window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels, top=top,
         against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
         channels_apart=channels_apart, repeat=repeat, between=between, until=until, budget=budget,
-        region=region,
+        region=region, segments=segments,
     )  # fmt: skip
     analysis = make_plan(net, image, settings).with_sampler(sampler)
     return run(analysis, memory=memory, batch_size=batch_size, progress=progress, renew=renew, checkpoint=checkpoint)

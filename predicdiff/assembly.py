@@ -52,6 +52,7 @@ def assemble(analysis: Analysis, difference: Difference, *, identity: Json, note
         frame=analysis.seen.frame,
         interpolation_error=maps.left_out,
         reliability=maps.reliability,
+        segments=analysis.shapes.labels,
     )
 
 

@@ -16,7 +16,7 @@ from .tones import Tones, tones_of
 from .units import whole_number
 
 KIND = Kind("explanation", 1, "predicdiff explain IMAGE -o {path}", ExplanationError)
-ARRAYS = ("relevance", "stderr", "base", "pixels", "image", "interpolation_error", "reliability")
+ARRAYS = ("relevance", "stderr", "base", "pixels", "image", "interpolation_error", "reliability", "segments")
 SHOWN = ("window", "samples", "stride")
 
 
@@ -82,6 +82,8 @@ class Explanation:
         Estimated correlation with the true map, that of stride 1 and infinitely many draws; NaN where one of the two
         errors is unknown, or some pixels are in no window. None where nothing is interpolated between windows that lie
         apart, and where a sampler always gives the same draws.
+    segments : (H, W) int64 array or None
+        The number of each pixel's segment, where segments were taken away and not windows.
     """
 
     relevance: np.ndarray
@@ -97,6 +99,7 @@ class Explanation:
     frame: Frame | None = None
     interpolation_error: np.ndarray | None = None
     reliability: np.ndarray | None = None
+    segments: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Union
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from . import evidence, windows
 from ._version import __version__
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities, settled
 from .checks import check_drawn
-from .errors import ExplanationError, SettingsError
+from .errors import ExplanationError, SamplerError, SettingsError
 from .examination import Examined, Trial, check_some, examine, up_to_date
 from .explanation import Explanation, Target
 from .images import Frame
@@ -24,8 +24,10 @@ from .protocols import Json, Net, Sampler, Unit
 from .readout import Readout, make_readout
 from .samplers.hidden import activations_of
 from .settings import Settings
+from .shapes.labels import find_labels
 from .shapes.lattice import Lattice
 from .shapes.region import find_region, told
+from .shapes.segments import Segments
 from .targets import default_blob, see
 from .tones import Tones, activation_tones
 
@@ -38,6 +40,9 @@ DRAWS_SHARE = 0.1
 
 #: Bytes that a run may take by default: what the paper's machine had.
 MEMORY = 4 * 10**9
+
+#: Where windows lie, and of what shape they are.
+Shapes = Union[Lattice, Segments]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +74,7 @@ class Plan:
     settings: Settings
     seen: Seen
     readout: Readout
-    shapes: Lattice
+    shapes: Shapes
     origins: np.ndarray
     notes: tuple[str, ...]
 
@@ -103,9 +108,8 @@ class Plan:
         """JSON-able: the settings, with what the net and the image make of those that were left open."""
         asked, readout = self.settings, self.readout
         return {
-            "window": windows.recorded(asked.sides), "samples": asked.samples,
-            "stride": windows.recorded(asked.strides),
-            "seed": asked.seed, "blob": readout.blob, "units": [list(target.unit) for target in readout.targets],
+            **self.shapes.record, "samples": asked.samples, "seed": asked.seed,
+            "blob": readout.blob, "units": [list(target.unit) for target in readout.targets],
             "measure": readout.measure, "against": None if readout.against is None else list(readout.against),
             "training_instances": readout.instances, "classes": readout.classes,
             "start": asked.start, "channels_apart": asked.channels_apart,
@@ -123,7 +127,7 @@ class Plan:
 
     def tiles(self, evaluations: int = TILE_EVALUATIONS) -> list[slice]:
         """Runs of windows, the units of work, each of about so many evaluations."""
-        return windows.tiles(len(self.origins), max(1, -(-evaluations // self.draws)))
+        return self.shapes.tiles(self.origins, max(1, -(-evaluations // self.draws)))
 
     def batch(self, memory: int, asked: int | None = None) -> int:
         """Inputs evaluated at once: those asked for, or as many as the net likes best and fit into ``memory`` bytes.
@@ -171,12 +175,17 @@ class Plan:
         Raises
         ------
         SamplerError
-            If it is no sampler.
+            If it is no sampler, or segments are to be filled by one that draws rectangles alone.
         SettingsError
             If the net does not answer alike however it is asked, or a map is to be refined whose noise is unknown.
         """
         sampler = settled(sampler, self.tones)
         drawing = sampler_abilities(sampler)
+        if isinstance(self.shapes, Segments) and drawing.fill is None:
+            raise SamplerError(
+                f"{drawing.name} draws rectangles, as a Gaussian of l x l does, and can't fill a segment: want a "
+                "MarginalSampler or a GreyPatch."
+            )
         parts = {part.name: getattr(self, part.name) for part in fields(Plan)}
         if drawing.most_draws is not None:
             parts["settings"] = replace(self.settings, samples=min(self.settings.samples, drawing.most_draws))
@@ -211,8 +220,8 @@ class Analysis(Plan):
         """What the net is tried out on: a draw for the first window and one for another, amid the image."""
         some = self.origins[sorted({0, len(self.origins) // 2})]
         settings, seen = self.settings, self.seen
-        draws = self._drawn(some)[:, 0]
-        return Trial(seen.pixels, seen.ground, settings.start, self.blob, self.units, some, draws, settings.repeat)
+        draws, (corners, _) = self._drawn(some)[:, 0], self.shapes.boxes(some)
+        return Trial(seen.pixels, seen.ground, settings.start, self.blob, self.units, corners, draws, settings.repeat)
 
     def batch(self, memory: int, asked: int | None = None) -> int:
         """As `Plan.batch`; 1 of a net that is to be given one image at a time."""
@@ -274,18 +283,25 @@ class Analysis(Plan):
         return self._drawn(self.origins[tile])
 
     def _drawn(self, origins: np.ndarray) -> np.ndarray:
-        patches = np.asarray(self.sampler.draw(self.ground, origins, **self._request), np.float32)
-        check_drawn(f"{self.drawing.name}.draw", patches.shape, self._wanted(origins), patches)
+        (corners, window), masks = self.shapes.boxes(origins), self.shapes.masks(origins)
+        draw: Any = self.sampler.draw if masks is None else self.drawing.fill
+        keys = {} if masks is None else {"keys": origins}
+        patches = np.asarray(draw(self.ground, corners, **self._request(window), **keys), np.float32)
+        check_drawn(f"{self.drawing.name}.draw", patches.shape, self._wanted(origins, window), patches)
+        if masks is not None:
+            untouched = windows.cut(self.ground, corners, window=window)[:, None]
+            patches = np.where(masks[:, None, None], patches, untouched).astype(np.float32)
         return patches[:, self.skipped :]
 
     def sample(self, tile: slice) -> Draws:
         """What `values` takes for a tile: `draw`'s patches, or the noise of which the net makes them itself."""
         make = self.drawing.noise
-        if make is None or self.settings.channels_apart or not self.abilities.takes_noise:
+        rectangles = isinstance(self.shapes, Lattice)
+        if make is None or not rectangles or self.settings.channels_apart or not self.abilities.takes_noise:
             return self.draw(tile)
-        origins = self.origins[tile]
-        noise = make(self.ground, origins, **self._request)
-        check_drawn(f"{self.drawing.name}.noise", noise.shape, self._wanted(origins), noise.means, noise.normal)
+        origins, window = self.shapes.boxes(self.origins[tile])
+        noise = make(self.ground, origins, **self._request(window))
+        check_drawn(f"{self.drawing.name}.noise", noise.shape, self._wanted(origins, window), noise.means, noise.normal)
         return noise.later(self.skipped)
 
     def outcome(self, tile: slice, draws: Draws, batch_size: int) -> tuple[np.ndarray, ...]:
@@ -294,11 +310,11 @@ class Analysis(Plan):
 
     def values(self, tile: slice, draws: Draws, batch_size: int) -> np.ndarray:
         """The units' values (1, n, S, units) for a tile's draws; (C, n, S, units) with each channel taken apart."""
-        origins, again = self.origins[tile], self._looks_again(tile)
+        (origins, window), again = self.shapes.boxes(self.origins[tile]), self._looks_again(tile)
         if not self.settings.channels_apart:
             return self._values(origins, draws, batch_size, again)[None]
         patches = draws.patches() if isinstance(draws, Noise) else draws
-        untouched = windows.cut(self.ground, origins, window=self.settings.sides)[:, None]
+        untouched = windows.cut(self.ground, origins, window=window)[:, None]
         by_channel = []
         for channel in range(len(self.ground)):
             one = np.repeat(untouched, patches.shape[1], axis=1)
@@ -342,13 +358,11 @@ class Analysis(Plan):
         often = not self.abilities.incremental or number & (number - 1) == 0
         return often and self.steady and self.settings.start is None
 
-    @property
-    def _request(self) -> dict[str, Any]:
-        asked = self.settings
-        return {"window": asked.asked_window, "samples": asked.samples, "seed": asked.seed}
+    def _request(self, window: windows.Sides) -> dict[str, Any]:
+        return {"window": windows.as_asked(window), "samples": self.settings.samples, "seed": self.settings.seed}
 
-    def _wanted(self, origins: np.ndarray) -> tuple[int, ...]:
-        return (len(origins), self.settings.samples, len(self.ground), *self.settings.sides)
+    def _wanted(self, origins: np.ndarray, window: windows.Sides) -> tuple[int, ...]:
+        return (len(origins), self.settings.samples, len(self.ground), *window)
 
 
 def _check_told(analysis: Analysis) -> None:
@@ -381,19 +395,24 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
         abilities.check_downstream(settings.start, blob)
         ground = activations_of(net, pixels[None], settings.start)[0]
     seen = Seen(pixels, ground, image_kept, frame)
-    shapes = _shapes(seen, settings)
+    shapes = _shapes(seen, settings, abilities)
+    settings = replace(settings, window=shapes.window, stride=shapes.steps)
     origins = shapes.origins  # what does not fit, before the net is asked
     readout = make_readout(net, abilities, pixels, blob, settings)
     notes = (*current.notes, *_region_notes(settings))
     return Plan(net, abilities, settings, seen, readout, shapes, origins, notes)
 
 
-def _shapes(seen: Seen, settings: Settings) -> Lattice:
+def _shapes(seen: Seen, settings: Settings, abilities: NetAbilities) -> Shapes:
     """Where windows lie on what is seen, and of what shape they are."""
-    shape = seen.ground.shape[-2:]
-    window, steps = settings.sides, settings.strides
-    region = find_region(settings.region, frame=seen.frame, seen=seen.pixels.shape[-2:], ground=shape, window=window)
-    return Lattice(shape, region, window, steps, settings.refines or settings.between == "linear")
+    shape, size, segments = seen.ground.shape[-2:], seen.pixels.shape[-2:], settings.segments
+    least = settings.window if segments is None else 1
+    region = find_region(settings.region, frame=seen.frame, seen=size, ground=shape, window=least)
+    if segments is not None:
+        tones = abilities.tones(seen.pixels)
+        return Segments(find_labels(segments, pixels=seen.pixels, tones=tones, frame=seen.frame, ground=shape), region)
+    window, gaps = windows.spanned(settings.window, region.size), settings.refines or settings.between == "linear"
+    return Lattice(shape, region, window, settings.strides, gaps)
 
 
 def _region_notes(settings: Settings) -> list[str]:

@@ -274,6 +274,15 @@ class MakesNoise(Protocol):
         """A `noise.Noise` of which `draw`'s patches are made."""
 
 
+class FillsSegments(Protocol):
+    """A sampler whose draws at a pixel depend neither on the window's shape nor on what lies around it."""
+
+    def fill(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int, keys: np.ndarray
+    ) -> np.ndarray:
+        """As ``draw``, but from the random streams of the windows at ``keys`` (n, 2)."""
+
+
 class Settles(Protocol):
     """A sampler that is told among which values its draws are to stand, before it draws."""
 

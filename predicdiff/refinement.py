@@ -111,7 +111,7 @@ def whole(analysis: Analysis, journal: Journal, executor: Executor, progress: Pr
 
 def stages(analysis: Analysis, journal: Journal, executor: Executor, progress: Progress | None) -> Iterator[Stage]:
     """Stage after stage, each evaluated when it is asked for; ``progress`` is told of the windows of all so far."""
-    found = levels(analysis.shapes.region.size, analysis.settings)
+    found = levels(analysis.shapes.extent, analysis.settings)
     values, tiles_done, windows_told, windows_before = np.zeros(0), 0, 0, 0
     before, part = None, _added(None, _at(analysis, found[0]))
     while found:
@@ -170,7 +170,7 @@ def stage_told(explanation: Explanation) -> Json:
     names = ("stride", "samples")
     reliability = [] if explanation.reliability is None else explanation.reliability.tolist()
     asked, seconds = explanation.settings, explanation.provenance["seconds"]
-    return {**{name: asked[name] for name in names}, "reliability": reliability, "seconds": seconds}
+    return {**{name: asked[name] for name in names if name in asked}, "reliability": reliability, "seconds": seconds}
 
 
 def windows_done(tiles: Sequence[slice], journal: Journal | Section) -> int:

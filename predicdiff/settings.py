@@ -11,9 +11,10 @@ from .between import BETWEEN
 from .errors import SettingsError
 from .protocols import UnitLike
 from .samplers.streams import check_seed
+from .shapes.labels import SegmentsLike, check_segments
 from .shapes.region import check_region
 from .units import whole_number
-from .windows import Sides, SidesLike, as_asked, sides
+from .windows import Sides, SidesLike, WindowLike, as_asked, sides, to_be_spanned
 
 MEASURES = ("evidence", "activation")
 #: How settings that are whole numbers are called in errors.
@@ -37,7 +38,7 @@ class Settings:
         If one is out of its range, or contradicts another.
     """
 
-    window: SidesLike
+    window: WindowLike
     samples: int
     stride: SidesLike
     blob: str | None = None
@@ -55,6 +56,7 @@ class Settings:
     until: float | None = None
     budget: float | None = None
     region: Sequence[int] | None = None
+    segments: SegmentsLike | None = None
 
     def __post_init__(self) -> None:
         """Check, and make plain ints of whatever counts."""
@@ -65,8 +67,8 @@ class Settings:
         }
         stride = as_asked(sides(self.stride, what="stride"))
         plain = {
-            "window": sides(self.window), "stride": stride, "seed": check_seed(self.seed),
-            "region": check_region(self.region),
+            "window": to_be_spanned(self.window), "stride": stride, "seed": check_seed(self.seed),
+            "region": check_region(self.region), "segments": check_segments(self.segments),
         }  # fmt: skip
         for name, value in {**numbers, **plain, "channels_apart": bool(self.channels_apart)}.items():
             object.__setattr__(self, name, value)
@@ -122,10 +124,10 @@ class Settings:
 
     @property
     def sides(self) -> Sides:
-        """The window's, one for each axis."""
-        return sides(self.window)
+        """The window's, one for each axis, where it is known what it lies on."""
+        return sides(self.window)  # type: ignore[arg-type]
 
     @property
     def asked_window(self) -> int | Sides:
         """The window as samplers and nets of others take it: one number where it is square."""
-        return as_asked(self.window)
+        return as_asked(self.sides)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from itertools import product
-from typing import Any, Sequence
+from typing import Any, Sequence, Union
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from .protocols import Sides, SidesLike
 
 #: l - k, by default: what a window's context is larger by.
 MARGIN = 4
+#: What stands in a window for a side that is as long as what windows lie on: of whole rows, or of whole columns.
+ALL = "all"
+#: A window as it may be asked for before it is known what it lies on.
+WindowLike = Union[int, Sequence[Union[int, str]]]
 
 
 def sides(window: SidesLike, *, what: str = "window k", axes: int = 2) -> Sides:
@@ -36,6 +40,30 @@ def sides(window: SidesLike, *, what: str = "window k", axes: int = 2) -> Sides:
     if len(lengths) != axes:
         raise WindowError(f"{what} = {window!r}: want a whole number, at least 1, or {axes} of them.")
     return lengths
+
+
+def spanned(window: WindowLike, shape: tuple[int, ...], *, what: str = "window k") -> Sides:
+    """The sides of a window on ``shape`` (height, width), `ALL` being all of an axis; errors as of `sides`.
+
+    >>> spanned((8, "all"), (20, 30)), spanned(10, (20, 30))
+    ((8, 30), (10, 10))
+    """
+    if isinstance(window, (str, bytes)) or not isinstance(window, Sequence) or len(window) != len(shape):
+        return sides(window, what=what, axes=len(shape))  # type: ignore[arg-type]
+    known = [size if side == ALL else side for side, size in zip(window, shape)]
+    return sides(known, what=what, axes=len(shape))  # type: ignore[arg-type]
+
+
+def to_be_spanned(window: WindowLike) -> tuple[int | str, ...]:
+    """A window as asked for, as a tuple in which `ALL` stays; errors as of `sides`."""
+    lengths = spanned(window, (0, 0))
+    asked = window if isinstance(window, Sequence) else lengths
+    return tuple(ALL if side == ALL else length for side, length in zip(asked, lengths))
+
+
+def shortest(window: WindowLike) -> float:
+    """The shorter of the sides that are known already; infinity where none is."""
+    return min((side for side in np.ravel(np.array(window, object)) if side != ALL), default=np.inf)
 
 
 def as_asked(window: SidesLike) -> int | Sides:
@@ -65,13 +93,16 @@ def grown(window: SidesLike, margin: int) -> Sides:
     return tuple(length + margin for length in sides(window))
 
 
-def usual_context(window: SidesLike) -> Sides:
-    """Sides l of the context that a window has where none is asked for, as in the paper.
+def usual_context(window: SidesLike, shape: tuple[int, ...] | None = None) -> Sides:
+    """Sides l of the context that a window has where none is asked for, as in the paper, as far as ``shape`` goes.
 
-    >>> usual_context(10)
-    (14, 14)
+    >>> usual_context(10), usual_context((8, 30), (20, 30))
+    ((14, 14), (12, 30))
     """
-    return grown(window, MARGIN)
+    context = grown(window, MARGIN)
+    if shape is None:
+        return context
+    return tuple(max(side, min(length, size)) for side, length, size in zip(sides(window), context, shape))
 
 
 def usual_stride(window: SidesLike) -> int:

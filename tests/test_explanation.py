@@ -104,7 +104,7 @@ def test_other_programs_read_the_file(tmp_path: Path) -> None:
     example().save(tmp_path / "cat.h5")
     with h5py.File(str(tmp_path / "cat.h5"), "r") as file:
         np.testing.assert_array_equal(file["relevance"][()], example().relevance)
-        assert set(ARRAYS) - {"interpolation_error", "reliability"} <= set(file)
+        assert set(ARRAYS) - {"interpolation_error", "reliability", "segments"} <= set(file)
 
 
 def test_files_can_be_read_by_those_that_the_umask_allows(tmp_path: Path) -> None:

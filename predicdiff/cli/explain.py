@@ -18,6 +18,7 @@ from ..overlays import find_colour_map
 from ..plan import Analysis, make_plan
 from ..protocols import Net
 from ..samplers.grey import GreyPatch
+from ..samplers.registry import find
 from ..samplers.registry import names as sampler_names
 from ..settings import Settings
 from . import dry_run
@@ -84,7 +85,7 @@ def command(
     say = speaker(speech.quiet)
     method = targets.method if targets.occludes else sampler.name
     first = out.result(shown.name, model.name, method, *targets.places)
-    inputs = [shown.file, sampler.sampler, *net.files]
+    inputs = [shown.file, sampler.sampler, sampling.segments, *net.files]
     check_outputs(out.files(first), inputs)
     say("\n".join(seen_lines(model, shown)))
     analysis = _analysis(model, shown.image, sampler, targets, sampling, reading.intensity)
@@ -152,8 +153,10 @@ def _analysis(
         _check_idle(sampler, sampling)
         return plan.with_sampler(GreyPatch())
     asked = plan.settings
+    if asked.segments is not None and not sampler.is_file and find(sampler.name).takes_context:
+        raise SettingsError("a Gaussian of l x l can't fill a segment: want --sampler marginal, or --method occlusion.")
     fitted = sampler.make(
-        net, plan.abilities, image, window=asked.window, context=sampling.context, seed=asked.seed, start=asked.start,
+        net, plan.abilities, image, window=asked.sides, context=sampling.context, seed=asked.seed, start=asked.start,
         like=sampling.model, intensity=intensity,
     )  # fmt: skip
     sampler.check_samples(fitted, sampling.samples)

@@ -18,7 +18,7 @@ from ..samplers import registry
 from ..samplers.corpus import default_corpus, read_folder
 from ..samplers.fitting import CHANNELS
 from ..samplers.registry import Recipe, SamplerKind
-from ..windows import SidesLike, by, told, usual_context
+from ..windows import WindowLike, by, spanned, told, usual_context
 from .options.base import Command, Options, option_field, options_of
 from .options.net import NetChoice, Reading
 from .options.sampler import channel_order
@@ -55,7 +55,7 @@ class Fitting(Options):
         default=registry.names()[0],
         help="What kind of sampler it is to be.",
     )
-    context: SidesLike | None = context_field(
+    context: WindowLike | None = context_field(
         f"Side of the patches, in pixels, or HEIGHTxWIDTH.  [default: {told(CONTEXT)}]"
     )
     patches: int | None = option_field(
@@ -78,9 +78,10 @@ class Fitting(Options):
         if idle:
             raise SettingsError(f"--sampler {kind.name} makes nothing of {' and '.join(idle)}: leave that out.")
 
-    def recipe(self, **of_the_corpus: Any) -> Recipe:
-        """How the sampler is made: what was given, and the recipe's own where nothing was."""
-        settings = {"context": self.context, "patches": self.patches, "channels": self.channels_mode}
+    def recipe(self, shape: tuple[int, ...], **of_the_corpus: Any) -> Recipe:
+        """How the sampler of pixels (C, H, W) is made: what was given, and the recipe's own where nothing was."""
+        context = None if self.context is None else spanned(self.context, shape[1:], what="context l")
+        settings = {"context": context, "patches": self.patches, "channels": self.channels_mode}
         asked: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
         return Recipe(**{"context": CONTEXT, "seed": self.seed, **asked, **of_the_corpus})
 
@@ -99,7 +100,7 @@ def command(folder: Path | None, fitting: Fitting, reading: Reading, net: NetCho
     images, names = np.empty((0, *shape), np.float32), None
     if kind.takes_corpus:
         images, names = _corpus(folder, shape, view, fitting.seed, reading.intensity)
-    recipe = fitting.recipe(first=first_colour(shape[0], order), names=names)
+    recipe = fitting.recipe(shape, first=first_colour(shape[0], order), names=names)
     sampler = kind.make(images, recipe)
     sampler.save(fitting.output)
     for note in sampler_abilities(sampler).notes:

@@ -10,7 +10,6 @@ from typing import Any, Callable
 import click
 from tqdm import tqdm
 
-from .. import windows
 from ..algorithm import first_state, run
 from ..effort import precision_gap
 from ..explanation import Explanation
@@ -63,13 +62,13 @@ def taken_up(analysis: Analysis, tiles: Path) -> int:
 
 def say_how_long(analysis: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
     """What is explained, and how long all of it takes, in ``seconds`` but for the ``done`` windows."""
-    count, k = len(analysis.origins), analysis.settings.sides
+    count = len(analysis.origins)
     names = ", ".join(target.title for target in analysis.targets)
     if done:
         say(f"Taking up {done} finished windows of {count}.")
     left = duration(seconds * (count - done) / count)
     draws = "1 draw" if analysis.settings.samples == 1 else f"{analysis.settings.samples} draws"
-    most = f"{count} windows of {windows.by(k)}, {draws} each: {left} on this machine."
+    most = f"{analysis.shapes.told(count)}, {draws} each: {left} on this machine."
     if analysis.settings.refines:
         say(f"Explaining {names} {_goal(analysis)}, at most {most}")
     else:

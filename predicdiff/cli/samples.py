@@ -13,7 +13,7 @@ from ..abilities import net_abilities, settled
 from ..errors import SettingsError
 from ..overlays import picture
 from ..tones import Tones
-from ..windows import Sides, SidesLike, as_asked, by
+from ..windows import Sides, WindowLike, as_asked, by, spanned
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import ImageReading, NetChoice, named_image
 from .options.sampler import SamplerChoice
@@ -46,8 +46,8 @@ class Trial(Options):
     at: tuple[int, int] = option_field(
         "--at", type=PLACE, required=True, help="The window's top-left pixel, in what the net sees."
     )
-    window: SidesLike = window_field()
-    context: SidesLike | None = context_field()
+    window: WindowLike = window_field()
+    context: WindowLike | None = context_field()
     samples: int | None = samples_field(f"How many draws.  [default: {DRAWS}]")
     seed: int = seed_field("Of the draws.")
     output: Path | None = option_field(
@@ -73,7 +73,8 @@ def command(image: str | None, net: NetChoice, reading: ImageReading, sampler: S
     output = trial.output or default_output(shown.name, model.name, "samples", suffix=".png")
     check_outputs([output], [shown.file, sampler.sampler, *net.files])
     abilities = net_abilities(model)
-    pixels, at, window = model.view(shown.image), trial.at, as_asked(trial.window)
+    pixels, at = model.view(shown.image), trial.at
+    window = as_asked(spanned(trial.window, model.input_shape[1:]))
     drawing = sampler.make(
         model, abilities, shown.image, window=window, context=trial.context, seed=trial.seed,
         intensity=reading.intensity,

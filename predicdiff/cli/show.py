@@ -89,7 +89,10 @@ def _settings(asked: dict[str, Any], provenance: dict[str, Any]) -> Iterator[tup
     net, sampler = provenance.get("net", {}), provenance.get("sampler", {})
     window = windows.by(asked["window"]) if "window" in asked else None
     stride = windows.told(asked["stride"]) if "stride" in asked else None
-    yield "windows", f"{window}, stride {stride}{', linear between' if asked.get('between') == 'linear' else ''}"
+    if "segments" in asked:
+        yield "segments", _told(asked["segments"], "count", "sha1")
+    else:
+        yield "windows", f"{window}, stride {stride}{', linear between' if asked.get('between') == 'linear' else ''}"
     if "region" in asked:
         yield "region", told_region(asked["region"])
     yield "draws", f"{asked.get('samples')} each, seed {asked.get('seed')}"

@@ -114,10 +114,8 @@ def _reliability(explanation: Explanation, number: int) -> str:
 def stage_line(explanation: Explanation) -> str:
     """How far a refined analysis has come."""
     asked, told = explanation.settings, told_reliability(explanation.reliability)
-    return (
-        f"Stride {windows.told(asked['stride'])}, S = {asked['samples']}: reliability {told} after "
-        f"{explanation.provenance['seconds']:.1f} s."
-    )
+    grid = f"Stride {windows.told(asked['stride'])}, " if "stride" in asked else ""
+    return f"{grid}S = {asked['samples']}: reliability {told} after {explanation.provenance['seconds']:.1f} s."
 
 
 def addressed(name: str, where: str) -> str:

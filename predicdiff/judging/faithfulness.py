@@ -27,7 +27,7 @@ from ..samplers.streams import check_seed
 from ..targets import name as unit_name
 from ..targets import observed, outcomes, predicted, see
 from ..units import check_progress
-from ..windows import SidesLike, told
+from ..windows import WindowLike, told
 from .bootstrap import RESAMPLES, interval
 from .deletion import MODES, areas, curve, usual_steps
 from .infills import InfillLike, find
@@ -157,7 +157,7 @@ def faithfulness(
     *,
     methods: Methods | None = None,
     sampler: Sampler | None = None,
-    window: SidesLike = 10,
+    window: WindowLike = 10,
     samples: int = 4,
     stride: int | None = None,
     steps: int | None = None,
@@ -181,7 +181,7 @@ def faithfulness(
     sampler : Sampler, optional
         Of "prediction difference"; by default the Gaussian of the bundled photographs.
     window : int or (rows, columns)
-        k of "prediction difference" and "occlusion".
+        k, "all" of a side being all of it, of "prediction difference" and "occlusion".
     samples, stride : int
         S, and the step between their windows, by default 8, or k where that is less.
     steps, block, infill

@@ -25,7 +25,7 @@ from ..plan import MEMORY
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
 from ..units import check_progress, whole_number
-from ..windows import SidesLike
+from ..windows import WindowLike
 from .random_weights import randomised, weighted_layers
 
 #: How many depths are looked at by default, from the topmost layer alone to all.
@@ -128,7 +128,7 @@ def randomisation(
     *,
     method: str | MapFunction = DIFFERENCE,
     sampler: Sampler | None = None,
-    window: SidesLike = 10,
+    window: WindowLike = 10,
     samples: int = 4,
     stride: int | None = None,
     depths: Sequence[int] | None = None,

@@ -16,12 +16,12 @@ from ..algorithm import explain
 from ..explanation import Explanation
 from ..protocols import Net, Unit
 from ..samplers.grey import GreyPatch, Value
-from ..windows import SidesLike
+from ..windows import WindowLike
 from .method import Method
 
 
 def occlusion(
-    net: Net, image: np.ndarray, *, window: SidesLike = 10, stride: int = 1, value: Value | None = None, **how: Any
+    net: Net, image: np.ndarray, *, window: WindowLike = 10, stride: int = 1, value: Value | None = None, **how: Any
 ) -> Explanation:
     """How far a unit falls when a grey patch covers a window, averaged over the windows on each pixel.
 

@@ -13,7 +13,7 @@ from ..errors import SettingsError
 from ..protocols import Json, Net, Sampler, Unit
 from ..samplers.corpus import default_corpus
 from ..samplers.gaussian import GaussianSampler
-from ..windows import SidesLike, grid, recorded, usual_context, usual_stride
+from ..windows import WindowLike, grid, recorded, spanned, usual_context, usual_stride
 from .method import MapFunction
 from .registry import find, make_methods, names
 
@@ -57,7 +57,7 @@ def prepare(
     methods: Methods | None,
     *,
     sampler: Sampler | None,
-    window: SidesLike,
+    window: WindowLike,
     samples: int,
     stride: int | None,
     seed: int,
@@ -77,6 +77,7 @@ def prepare(
     if isinstance(methods, str) or not isinstance(methods, (Iterable, type(None))):
         raise SettingsError(f"methods = {methods!r}: want a list of names, or a dict {{name: function}}.")
     chosen = names() if methods is None else tuple(methods)
+    window = spanned(window, net.input_shape[1:])
     stride = usual_stride(window) if stride is None else stride
     needs = {need for name in chosen for need in find(name).needs}
     if "window" in needs:
@@ -88,10 +89,9 @@ def prepare(
 
 
 def default_sampler(
-    net: Net, *, window: SidesLike, seed: int = 0, images: tuple[np.ndarray, Sequence[str]] | None = None
+    net: Net, *, window: WindowLike, seed: int = 0, images: tuple[np.ndarray, Sequence[str]] | None = None
 ) -> GaussianSampler:
     """The Gaussian of images with their names, by default the bundled photographs, with a context of l = k + 4."""
     corpus, photographs = default_corpus(net.input_shape, seed=seed) if images is None else images
-    most = min(net.input_shape[1:])
-    context = [max(1, min(side, most)) for side in usual_context(window)]
+    context = usual_context(spanned(window, net.input_shape[1:]), net.input_shape[1:])
     return GaussianSampler.fit(corpus, context=context, seed=seed, names=photographs)

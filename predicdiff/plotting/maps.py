@@ -182,6 +182,8 @@ def _settings(explanation: Explanation, sure: bool) -> str:
     """The net, what drew, k, l, S and the stride: what tells pictures side by side apart."""
     net, sampler = (explanation.provenance.get(name) for name in ("net", "sampler"))
     told = [net["name"]] if isinstance(net, dict) and "name" in net else []
+    segments = explanation.settings.get("segments")
+    told += [] if segments is None else [f"{segments['count']} segments"]
     numbers = {"k": _sides(explanation.settings.get("window"))}
     if isinstance(sampler, dict):
         told += [caption(kind) for kind in (sampler.get("kind"),) if kind]

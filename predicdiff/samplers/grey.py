@@ -77,6 +77,12 @@ class GreyPatch(SavedSampler):
             raise SettingsError(f"grey has {len(values)} values: want one, or one for each of {len(pixels)} channels.")
         return np.broadcast_to(values, (len(origins), 1, len(pixels), *sides(window))).astype(np.float32)
 
+    def fill(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int, keys: np.ndarray
+    ) -> np.ndarray:
+        """As `draw`: ``keys`` change nothing."""
+        return self.draw(pixels, origins, window=window, samples=samples, seed=seed)
+
     def parts(self) -> Parts:
         """The value, or None."""
         return {}, {"value": None if self.value is None else self._values().tolist()}

@@ -130,8 +130,14 @@ class MarginalSampler(SavedSampler):
         WindowError, SettingsError
             If a window reaches over the border, S < 1, or the seed is out of range.
         """
+        return self.fill(pixels, origins, window=window, samples=samples, seed=seed, keys=origins)
+
+    def fill(
+        self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int, keys: np.ndarray
+    ) -> np.ndarray:
+        """As `draw`, images being chosen by the random streams of the windows at ``keys`` (n, 2)."""
         pixels, origins, lengths = check_request(pixels, origins, window=window, samples=samples, seed=seed)
-        chosen = self._chosen(pixels, origins, samples, seed)
+        chosen = self._chosen(pixels, np.asarray(keys, np.int64).reshape(-1, 2), samples, seed)
         at: Any = (chosen, slice(None), *origins.T[..., None])
         drawn: np.ndarray = sliding(self.images, window=lengths)[at]
         return drawn
@@ -150,12 +156,12 @@ class MarginalSampler(SavedSampler):
         """The sampler of what `parts` gave."""
         return cls(parts["images"], names=parts["names"], choice=parts["choice"])
 
-    def _chosen(self, pixels: np.ndarray, origins: np.ndarray, samples: int, seed: int) -> np.ndarray:
+    def _chosen(self, pixels: np.ndarray, keys: np.ndarray, samples: int, seed: int) -> np.ndarray:
         """Which images (n, S) are put into each window."""
         others = self._candidates(pixels, samples)
-        chosen = np.tile(others[:samples], (len(origins), 1))
+        chosen = np.tile(others[:samples], (len(keys), 1))
         if samples < len(others):
-            for choice, stream in zip(chosen, generators(seed, origins)):
+            for choice, stream in zip(chosen, generators(seed, keys)):
                 choice[:] = others[np.argsort(stream.random(len(others)), kind="stable")[:samples]]
         return chosen
 

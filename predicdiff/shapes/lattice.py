@@ -12,6 +12,7 @@ from .. import precision, windows
 from ..between import Grid
 from ..evidence import Difference
 from ..precision import Maps
+from ..protocols import Json
 from ..windows import Sides
 from .region import Region
 
@@ -43,9 +44,40 @@ class Lattice:
         places = windows.grid(self.region.size, window=self.window, stride=self.steps, gaps=self.gaps)
         return places + np.array(self.region.corner)
 
+    @property
+    def extent(self) -> Sides:
+        """Over how much windows step."""
+        return self.region.size
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """None: rectangles need no numbers."""
+        return None
+
+    @property
+    def record(self) -> Json:
+        """JSON-able, for a result's settings."""
+        return {"window": windows.recorded(self.window), "stride": windows.recorded(self.steps)}
+
+    def told(self, count: int) -> str:
+        """What so many are called, for sentences."""
+        return f"{count} windows of {windows.by(self.window)}"
+
     def stepped(self, steps: Sides, *, gaps: bool = True) -> Lattice:
         """The same with other steps between windows."""
         return replace(self, steps=steps, gaps=gaps)
+
+    def tiles(self, origins: np.ndarray, size: int) -> list[slice]:
+        """Cut windows into runs of at most ``size``."""
+        return windows.tiles(len(origins), size)
+
+    def boxes(self, origins: np.ndarray) -> tuple[np.ndarray, Sides]:
+        """Rectangles of one size that hold the windows: their top-left corners (n, 2), and the size."""
+        return origins, self.window
+
+    def masks(self, origins: np.ndarray) -> np.ndarray | None:
+        """Which pixels of these rectangles are the window's: None, all of them."""
+        return None
 
     def maps(self, difference: Difference, origins: np.ndarray, *, interpolates: bool) -> Maps:
         """Maps of the values and variances (n, T) of the windows at ``origins`` (n, 2); NaN outside of the region."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import SettingsError
 from ..images import Frame
 from ..units import whole_number
+from ..windows import WindowLike, by, spanned
 
 #: What a region's four numbers are.
 NUMBERS = ("row", "column", "height", "width")
@@ -67,7 +68,7 @@ def find_region(
     frame: Frame | None,
     seen: tuple[int, ...],
     ground: tuple[int, ...],
-    window: tuple[int, ...],
+    window: WindowLike,
 ) -> Region:
     """The region of the ground that shows a region of the picture; all of the ground where none is asked for.
 
@@ -79,7 +80,7 @@ def find_region(
         Where in the picture lies what the net sees; None where the picture is that already.
     seen, ground : (height, width)
         Of what the net sees, and of what windows lie on, which may be a hidden blob.
-    window : (rows, columns)
+    window : int or (rows, columns)
 
     Raises
     ------
@@ -98,10 +99,11 @@ def find_region(
     size = tuple(max(0, stop - start) for start, stop in ranges)
     if 0 in size:
         raise SettingsError(f"region {told(asked)} shows nothing of what the net sees of the picture: want another.")
-    if any(length < side for length, side in zip(size, window)):
+    lengths = spanned(window, size)
+    if any(length < side for length, side in zip(size, lengths)):
         raise SettingsError(
-            f"region {told(asked)} is {size[0]} x {size[1]} where windows lie, too small for one of "
-            f"{window[0]} x {window[1]}: want a larger region or smaller windows."
+            f"region {told(asked)} is {by(size)} where windows lie, too small for one of {by(lengths)}: want a larger "
+            "region or smaller windows."
         )
     return Region(tuple(start for start, _ in ranges), size)
 

@@ -200,6 +200,16 @@ def test_occlusion_as_from_python(cli, net, model, picture, tmp_path):
     assert explanation.unit == "activation"
 
 
+def test_whole_rows_as_from_python(cli, net, model, picture, tmp_path):
+    result = cli("explain", picture, *net, "-k", "4xall", "-l", "5xall", "-S", 2, "--stride", 4, "-o", "rows.h5")
+    assert result.exit_code == 0, result.output
+    image = load_image(picture)
+    corpus, names = default_corpus(model.input_shape, exclude=image)
+    sampler = GaussianSampler.fit(corpus, (5, 24), names=names)
+    same(tmp_path / "rows.h5", explain(model, image, sampler, window=(4, 24), samples=2, stride=4))
+    assert "windows of 4 x 24" in result.output
+
+
 def test_a_region_as_from_python(cli, net, model, picture, tmp_path):
     region = ["--region", "3,8,15,12", "--method", "occlusion"]
     result = cli("explain", picture, *net, *QUICK[:-2], *region, "-o", "r.h5")
@@ -210,6 +220,30 @@ def test_a_region_as_from_python(cli, net, model, picture, tmp_path):
     assert "region   3,8,15,12" in re.sub(" +", "   ", cli("show", "r.h5").output)
     again = cli("explain", picture, *net, *QUICK[:-2], *region, "-o", "r.h5")
     assert "r.h5 held this already" in again.output
+
+
+def test_segments_of_a_file_and_slics_as_from_python(cli, refused, net, model, picture, folder, tmp_path):
+    labels = np.repeat([3, 1, 7, 2], 6)[:, None] + np.zeros(24, int)
+    Image.fromarray(labels.astype(np.uint8)).save(tmp_path / "s.png")
+    marginal = ["--sampler", "marginal", "--corpus", folder, "-S", 3, "-o", "m.h5"]
+    result = cli("explain", picture, *net, *marginal, "--segments", "s.png")
+    assert result.exit_code == 0, result.output
+    images, names, _ = read_folder(folder, model.view)
+    sampler = MarginalSampler(images, names=names)
+    same(tmp_path / "m.h5", explain(model, load_image(picture), sampler, samples=3, segments=labels))
+    assert ": 4 segments, 3 draws each:" in result.output
+    assert re.search(r"^segments +count 4, sha1 ", cli("show", "m.h5", "-o", "s2.png").output, re.M)
+    assert "held this already" in cli("explain", picture, *net, *marginal, "--segments", "s.png").output
+    slic = ["--method", "occlusion", "--segments", "slic:9", "-o", "o.h5"]
+    assert cli("explain", picture, *net, *slic).exit_code == 0
+    same(tmp_path / "o.h5", occlusion(model, load_image(picture), segments="slic:9"))
+    assert "windows: leave out -k and --stride." in refused("explain", picture, *net, *slic, "-k", 4, "--stride", 2)
+    assert "a Gaussian of l x l can't fill a segment: want --sampler" in refused(
+        "explain", picture, *net, "--segments", "slic"
+    )
+    assert "both read and written" in refused("explain", picture, *net, *slic[:2], "--segments", "o.h5", "-o", "o.h5")
+    authors = ["--like", "authors", "--sampler", "marginal", "--segments", "slic"]
+    assert "--segments has no place for" in refused("explain", picture, *net, *authors).replace("which --", "--")
 
 
 def test_a_hidden_start_as_from_python(cli, net, model, picture, tmp_path):

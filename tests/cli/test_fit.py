@@ -50,6 +50,8 @@ def test_a_context_need_not_be_square(cli, folder, photographs, tmp_path):
     assert "Fitted a context of 5 x 8 to 300 patches of 11 images." in result.output
     expected = GaussianSampler.fit(list(photographs[1:]), (5, 8), patches=300)
     np.testing.assert_array_equal(GaussianSampler.load(tmp_path / "s.h5").covariance, expected.covariance)
+    rows = cli("fit", folder, "-o", "s.h5", "-l", "2xall", "--patches", 300, "--image-size", "20x24")
+    assert "Fitted a context of 2 x 24 to" in rows.output
 
 
 def test_without_a_folder_it_is_the_bundled_photographs(cli, tmp_path):

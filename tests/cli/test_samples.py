@@ -29,6 +29,7 @@ def test_a_window_that_is_not_square_in_a_context_that_is_not(cli, refused, net,
     assert "the 10 x 4 window at row 14, column 9: 2 draws, conditional sampling." in result.output
     assert "context l = 12 x 3 is smaller than window k = 10 x 4" in refused(*common, "-l", "12x3")
     assert "the 4 x 10 window at row 14, column 15 reaches over" in refused(*common, "--at", "14,15", "-k", "4x10")
+    assert "the 24 x 2 window at row 0, column 9" in cli(*common, "--at", "0,9", "-k", "allx2", "-l", "allx3").output
 
 
 def test_a_corpus_may_give_fewer(cli, net, folder, picture):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from ...errors import SettingsError
 from ...methods.occlusion import METHOD as OCCLUSION
 from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
-from ...windows import SidesLike, sides
+from ...shapes.labels import SLIC, read_segments
+from ...windows import SidesLike, WindowLike, shortest
 from ..outputs import default_output
 from .base import Options, option_field
-from .shared import context_field, memory_field, samples_field, seed_field, stride_field, window_field
-from .values import CLASS, DURATION, FIGURE, REGION, RESULT, UNIT
+from .shared import SIDE, context_field, memory_field, samples_field, seed_field, stride_field, window_field
+from .values import CLASS, DURATION, FIGURE, REGION, RESULT, UNIT, File
 
 #: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
 #: choice; the others are functions of a class alone. The first is called by a word without a space.
@@ -99,8 +101,8 @@ class Sampling(Options):
 
     heading = "Windows and samples"
 
-    window: SidesLike = window_field()
-    context: SidesLike | None = context_field()
+    window: WindowLike = window_field()
+    context: WindowLike | None = context_field()
     samples: int | None = samples_field("Draws for each window.  [default: the quality's]")
     stride: SidesLike | None = stride_field(
         "Step between windows, at most k unless --between linear, --until or --budget is given.  "
@@ -137,6 +139,13 @@ class Sampling(Options):
         type=REGION,
         help="Keep windows to this part of the picture, in its own pixels: first the top-left corner, then the size.",
     )
+    segments: Path | None = option_field(
+        "--segments",
+        type=File("FILE|slic|slic:N"),
+        help="Take segments away instead of windows, one by one: what has one colour in a picture of the image's size, "
+        "or one number in a .npy file; or about 100, or N, that scikit-image's SLIC makes. Wants --sampler marginal or "
+        "--method occlusion.",
+    )
     seed: int = seed_field()
     repeat: int = option_field(
         "--repeat",
@@ -167,6 +176,19 @@ class Sampling(Options):
         """Whether a quality alone says where windows lie and how often each is drawn."""
         return self.like is None and self.stride is None and self.samples is None and not self.refines
 
+    def places(self) -> dict[str, Any]:
+        """Where windows lie, and segments in the place of windows, in `explain`'s words."""
+        segments: Any = self.segments
+        options = {"-k": self.window != SIDE, "-l": self.context, "--stride": self.stride, "--between": self.between}
+        idle = [name for name, given in options.items() if given]
+        if segments is not None and idle:
+            raise SettingsError(f"--segments takes the place of windows: leave out {' and '.join(idle)}.")
+        if segments is not None and not re.match(rf"{SLIC}(:\d*)?$", str(segments)):
+            segments = read_segments(segments)
+        elif segments is not None:
+            segments = str(segments)
+        return {"region": self.region, "segments": segments}
+
     @property
     def model(self) -> Like | None:
         """Whose settings are to be taken, those that were given put in their place."""
@@ -175,7 +197,7 @@ class Sampling(Options):
         like = LIKES[self.like]
         settings = {"samples": self.samples, "stride": self.stride, "training_instances": self.training_instances}
         changes: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-        return replace(like, window=self.window, **changes)
+        return replace(like, **{"window": self.window, **changes})
 
     def settings(self) -> dict[str, Any]:
         """In `explain`'s words, the preset filled in; its stride never exceeds the window."""
@@ -183,23 +205,24 @@ class Sampling(Options):
             if self.refines:
                 raise SettingsError("--like repeats another program's settings: leave out --until and --budget.")
             between = {} if self.between is None else {"between": self.between}
-            if self.model.batch is not None and self.region is not None:
-                raise SettingsError("--like authors counts a window twice, which --region has no place for.")
+            if self.model.batch is not None and (self.region or self.segments):
+                given = "--region" if self.region else "--segments"
+                raise SettingsError(f"--like authors counts a window twice, which {given} has no place for.")
             if self.model.batch is not None and self.between == "linear":
                 raise SettingsError("--like authors counts a window twice, which --between linear has no place for.")
-            asked = {"seed": self.seed, "repeat": self.repeat, "region": self.region}
+            asked = {"seed": self.seed, "repeat": self.repeat, **self.places()}
             return {**self.model.explaining, **asked, **between}
         preset = QUALITIES[self.preset]
         return {
             "window": self.window,
             "samples": preset.samples if self.samples is None else self.samples,
-            "stride": max(1, min(preset.stride, *sides(self.window))) if self.stride is None else self.stride,
+            "stride": max(1, min(preset.stride, shortest(self.window))) if self.stride is None else self.stride,
             "seed": self.seed,
             "repeat": self.repeat,
             "between": self.between,
             "until": self.until,
             "budget": self.budget,
-            "region": self.region,
+            **self.places(),
             "training_instances": self.training_instances,
         }
 

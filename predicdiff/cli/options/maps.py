@@ -13,7 +13,7 @@ from ...image_files import Intensity
 from ...methods.prepared import default_sampler
 from ...protocols import Net
 from ...samplers.corpus import read_folder
-from ...windows import SidesLike
+from ...windows import SidesLike, WindowLike
 from .base import Decorator, Options, option_field
 from .shared import memory_field, samples_field, seed_field, stride_field, window_field
 from .values import FOLDER
@@ -23,9 +23,9 @@ from .values import FOLDER
 class Maps(Options):
     """The options that say how maps are made, in the words of the functions that make them."""
 
-    window: SidesLike = window_field()
+    window: WindowLike = window_field()
     samples: int = samples_field(default=4)
-    stride: int | None = stride_field("Step between windows, at most k.  [default: 8, or k where that is less]")
+    stride: SidesLike | None = stride_field("Step between windows, at most k.  [default: 8, or k where that is less]")
     seed: int = seed_field()
     blob: str | None = option_field(
         "--blob", help="The scores or probabilities that are explained.  [default: the probabilities]"

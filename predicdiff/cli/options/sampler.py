@@ -22,7 +22,7 @@ from ...samplers.corpus import default_corpus, read_folder
 from ...samplers.hidden import hidden_sampler
 from ...samplers.registry import Recipe
 from ...units import as_map, lookup
-from ...windows import SidesLike, contexts, sides, told, usual_context
+from ...windows import SidesLike, WindowLike, contexts, spanned, told, usual_context
 from .base import Options, option_field
 from .values import FOLDER, SAMPLER
 
@@ -67,41 +67,43 @@ class SamplerChoice(Options):
         image: np.ndarray,
         *,
         window: SidesLike,
-        context: SidesLike | None,
+        context: WindowLike | None,
         seed: int,
         start: str | None = None,
         like: Like | None = None,
         intensity: Intensity = None,
     ) -> Sampler:
-        """The sampler: loaded, or made of the corpus without the explained image; ``context`` is by default k + 4.
+        """The sampler: loaded, or made of the corpus without the explained image.
 
+        The ``context`` is by default k + 4, or all of a side that is shorter.
         With a ``start`` it draws that blob's activations; with a ``like`` it is made as there. ``intensity`` says what
         is black and white in the corpus' files.
         """
         ground = net.input_shape if start is None else as_map(lookup(net.blobs, start))
+        around = None if context is None else spanned(context, ground[1:], what="context l")
         if self.is_file:
-            return self._load(ground, window, context)
+            return self._load(ground, window, around)
         kind = registry.find(self.sampler)
         if self.corpus is not None and not kind.takes_corpus:
             raise SettingsError(f"--corpus {self.corpus} with the sampler {kind.name}, which takes none: leave it out.")
-        if context is not None and not kind.takes_context:
+        if around is not None and not kind.takes_context:
             raise SettingsError(
-                f"--context {told(context)} is the conditional sampler's: leave it out with {kind.name}."
+                f"--context {told(around)} is the conditional sampler's: leave it out with {kind.name}."
             )
         if kind.takes_context:
-            context = usual_context(window) if context is None else context
-            _check_context(ground, window, context)
-            _check_size(ground[0] * math.prod(sides(context)), context)
+            around = usual_context(window, ground[1:]) if around is None else around
+            _check_context(ground, window, around)
+            _check_size(ground[0] * math.prod(around), around)
         images, names = self._images(net, image, seed, intensity)
         like = like or OURS
-        with _fitting(context):
+        with _fitting(around):
             if start is None:
                 return like.sampler(
                     kind.name, images, net.view(image),
-                    context=context, order=channel_order(abilities), names=names, seed=seed,
+                    context=around, order=channel_order(abilities), names=names, seed=seed,
                 )  # fmt: skip
             images, names = like.corpus(images, net.view(image), names)
-            return hidden_sampler(net, images, start, kind, Recipe(context, seed=seed, names=names))
+            return hidden_sampler(net, images, start, kind, Recipe(around, seed=seed, names=names))
 
     def check_samples(self, sampler: Sampler, samples: int | None) -> None:
         """Refuse a number of draws, where one was given, of a sampler that draws nothing."""

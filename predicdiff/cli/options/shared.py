@@ -17,12 +17,17 @@ SIDE = 10
 def window_field() -> Any:
     """-k, one number where windows are square."""
     return option_field(
-        "-k", "--window", type=WINDOW, default=SIDE, help="Side of a window, in pixels, or HEIGHTxWIDTH."
+        "-k",
+        "--window",
+        type=WINDOW,
+        default=SIDE,
+        help="Side of a window, in pixels, or HEIGHTxWIDTH; 8xall are whole rows, 8 at a time, allx8 whole columns.",
     )
 
 
 def context_field(
-    text: str = "Side of its context, for conditional sampling, or HEIGHTxWIDTH.  [default: k + 4]",
+    text: str = "Side of its context, for conditional sampling, or HEIGHTxWIDTH.  [default: k + 4, as far as there is "
+    "room]",
 ) -> Any:
     """-l; None where it is left out."""
     return option_field("-l", "--context", type=WINDOW, help=text)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ...samplers.registry import names
+from ...windows import ALL
 from .base import Value
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -44,21 +45,24 @@ class Duration(Value):
 
 
 class Numbers(Value):
-    """Whole numbers with commas between; ``counts`` says how many there may be, a lone one is given as an int."""
+    """Whole numbers with commas between; ``counts`` says how many there may be, a lone one is given as an int.
 
-    def __init__(self, name: str, counts: tuple[int, ...], example: str) -> None:
+    A ``word`` may stand in the place of one of several.
+    """
+
+    def __init__(self, name: str, counts: tuple[int, ...], example: str, *, word: str | None = None) -> None:
         self.name = self.metavar = name
-        self.counts, self.example = counts, example
+        self.counts, self.example, self.word = counts, example, word
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | tuple[int, ...]:
-        """Text -> int or tuple of int."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Text -> int or tuple of int, the word left in it."""
         if not isinstance(value, str):
             return value
         try:
-            numbers = tuple(int(part) for part in re.split("[,x]", value))
+            numbers = tuple(part if part == self.word else int(part) for part in re.split("[,x]", value))
         except ValueError:
             numbers = ()
-        if len(numbers) not in self.counts:
+        if len(numbers) not in self.counts or numbers == (self.word,):
             self.fail(f"{value!r}: want {self.example}.", param, ctx)
         return numbers[0] if len(numbers) == 1 else numbers
 
@@ -172,7 +176,9 @@ CLASS = UnitName(Numbers("CLASS", (1,), "an index such as 281, or a class's name
 PLACE = Numbers("ROW,COLUMN", (2,), "row,column of the window's top-left pixel, such as 60,100")
 SHAPE = Numbers("C,H,W", (3,), "three numbers such as 3,224,224")
 SIZE = Numbers("SIZE", (1, 2), "one number of pixels such as 256, or HEIGHTxWIDTH")
-WINDOW = Numbers("SIZE", (1, 2), "one number of pixels such as 10, or HEIGHTxWIDTH such as 6x10")
+WINDOW = Numbers(
+    "SIZE", (1, 2), "one number of pixels such as 10, or HEIGHTxWIDTH such as 6x10, 8xall or allx8", word=ALL
+)
 REGION = Numbers("ROW,COLUMN,HEIGHT,WIDTH", (4,), "row, column, height and width such as 40,60,100,80")
 STEP = Numbers("STEP", (1, 2), "one number of pixels such as 2, or ROWSxCOLUMNS such as 4x2")
 FIGURE = File("FILE.png|pdf|svg", FIGURES)
