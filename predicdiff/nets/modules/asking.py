@@ -38,11 +38,14 @@ class Ask:
         Given behind the images.
     named : {str: value}
         Given by name.
+    dtype : torch.dtype
+        What images of float32 are brought to; a copy of a module in float64 takes those of float64 as they are.
     """
 
     pick: Pick | None = None
     further: tuple[Any, ...] = ()
     named: Mapping[str, Any] = field(default_factory=dict)
+    dtype: torch.dtype = torch.float32
 
     @classmethod
     def of(cls, pick: Pick | None, also: Also) -> Ask:
@@ -65,8 +68,13 @@ class Ask:
 
     def __call__(self, module: Callable[..., Any], images: Tensor) -> Any:
         """What is picked of what a module gives for a batch of images."""
+        images = self.cast(images)
         further, named = self.mapped(lambda value: _batch(value, images))
         return self.picked(module(images, *further, **named))
+
+    def cast(self, images: Tensor) -> Tensor:
+        """Images in the module's own numbers."""
+        return images.to(self.dtype) if images.dtype == torch.float32 else images
 
     def mapped(self, make: Callable[[Tensor], Any]) -> tuple[list[Any], dict[str, Any]]:
         """The further inputs by place and by name, of the tensors among them what ``make`` makes."""

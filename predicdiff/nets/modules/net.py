@@ -46,6 +46,9 @@ class ModuleNet(TorchNet):
     in place; of a submodule that is called several times, it is the last output. Outputs that are no tensors of floats
     with the batch first are left out, and so is a submodule that has the name of one of the net's own blobs.
 
+    Images are brought to the type of the module's weights, float64, bfloat16 or half, and what it makes of them comes
+    back as float32. Of several types the first that it takes images in counts.
+
     The module is kept, not copied, unless it lies on another device than the one asked for; of a copy it is known when
     the module's parts, hooks or weights have changed since. It runs in evaluation mode; afterwards it is in the mode it
     was in.
@@ -110,7 +113,7 @@ class ModuleNet(TorchNet):
             self._layout = self._seen.layout
             graph: tuple[Graph | None, str | None] = (None, ONE_BY_ONE)
             if not self.alone:
-                graph = checked_graph(self.module, shape, place, own, output, self._layout, self._ask)
+                graph = checked_graph(self.module, shape, place, own, output, self._seen, self._ask)
             self._in_pairs = (
                 not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own, self._ask)
             )
@@ -143,6 +146,11 @@ class ModuleNet(TorchNet):
             warn(consistency.mixed(self.name, self._own, came.mixed), InputWarning)
         with same_random(self.device):
             return watch.look(inputs[:1] if self.alone else inputs, self.device, self._ask)
+
+    @property
+    def rounding(self) -> float:
+        """By how much the least exact of the module's numbers are rounded, as a part of their value."""
+        return self._seen.rounding
 
     def _go_alone(self) -> None:
         super()._go_alone()
@@ -212,7 +220,7 @@ class ModuleNet(TorchNet):
         """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""
         lookup(self._blobs, blob)
         # Twice, for what functions make that are no modules.
-        return 8 * self._seen.elements
+        return 2 * self._size * self._seen.elements
 
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
         # the module itself, even where it has a graph: hooks on any of its parts are a user's, and are to be called
@@ -289,8 +297,15 @@ class ModuleNet(TorchNet):
     def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
         fixed, each = super().bytes_needed(blob, start=start, window=window)
+        weights, wider = self._weight_bytes(), self._size // 4
+        fixed, each = weights + wider * (fixed - weights), wider * each
         known = self._known(start, blob) is not None
-        return (fixed, each) if known else (fixed, each + 8 * self._seen.elements)
+        return (fixed, each) if known else (fixed, each + 2 * self._size * self._seen.elements)
+
+    @property
+    def _size(self) -> int:
+        """Bytes of the widest of its numbers, float32's at least."""
+        return max(torch.finfo(kind).bits // 8 for kind in {torch.float32, *self._seen.kinds})
 
     def _ready(self) -> ContextManager[None]:
         return evaluating(self.module)
@@ -324,6 +339,11 @@ class ModuleNet(TorchNet):
                 lambda inputs: self._run_with(inputs[0].clone(), [blob], {start: inputs[1]})[blob],
             )  # fmt: skip
         return Graph((first, run), shapes, 0, {}), 1, 2
+
+    def _engine_provenance(self) -> dict[str, Any]:
+        kind = self._ask.dtype
+        own = {} if kind == torch.float32 else {"numbers": str(kind).rpartition(".")[2]}
+        return {**super()._engine_provenance(), **own}
 
     def _definition(self) -> str:
         what = (self.module, self._kind, self._blobs)
