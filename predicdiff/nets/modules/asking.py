@@ -196,7 +196,8 @@ def _mark(value: Any) -> str:
 def _code(function: Callable[..., Any]) -> str:
     """What tells a function from others: its name and what it does."""
     if not inspect.isfunction(function):
-        return repr(function) if isinstance(function, nn.Module) else type(function).__qualname__
+        told = isinstance(function, nn.Module) or dataclasses.is_dataclass(function)
+        return repr(function) if told else type(function).__qualname__
     code = function.__code__
     does = (code.co_code, code.co_names, [value for value in code.co_consts if not inspect.iscode(value)])
     return f"{function.__module__}.{function.__qualname__} {hashlib.sha1(repr(does).encode()).hexdigest()}"

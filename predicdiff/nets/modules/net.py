@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ... import consistency
 from ...errors import BlobError, InputWarning, SettingsError, warn
-from ...protocols import Head
+from ...protocols import OUTPUT_KINDS, Head
 from ...units import lookup
 from ...windows import SidesLike
 from ..arrays import checked_shape
@@ -23,8 +23,9 @@ from ..engine.torch_base import TorchNet
 from ..facts import NetFacts
 from ..preprocessing import Preprocessing
 from .asking import Also, Ask, Pick
+from .boxes import BoxScores
 from .checks import tried
-from .endings import ENDINGS
+from .endings import BOXES, ENDINGS
 from .hooks import Recorder, Replacer, copied, global_hooks, hook_names
 from .pickling import check_pickles
 from .remembering import Watch
@@ -77,6 +78,10 @@ class ModuleNet(TorchNet):
     also : tuple or dict
         Further inputs, the same in every call: those behind the images, or those by name. Floats are brought to the
         images' type. A tensor whose first axis is 1 is repeated for each image of a batch; any other is given as it is.
+    box : (row, column, height, width), optional
+        Of a detector, in the pixels that the net sees: the net has a blob "boxes", for each class the best score times
+        overlap (intersection over union) with this box among its detections, see `boxes`. A detector that gives
+        each detection one label has as many classes as ``labels`` has names, without these one for all.
 
     Raises
     ------
@@ -97,11 +102,18 @@ class ModuleNet(TorchNet):
         device: Device = None,
         pick: Pick | None = None,
         also: Also = (),
+        box: Sequence[float] | None = None,
     ) -> None:
         name = name or type(module).__name__
-        if output not in ENDINGS:
-            raise SettingsError(f"output {output!r} is unknown: want one of {', '.join(ENDINGS)}.")
+        if output not in OUTPUT_KINDS:
+            raise SettingsError(f"output {output!r} is unknown: want one of {', '.join(OUTPUT_KINDS)}.")
         shape = checked_shape(input_shape)
+        self._asked: dict[str, Any] = {"output": output, "pick": pick, "box": box}
+        if box is not None:
+            if pick is not None:
+                raise SettingsError("pick and box both say what of a module's outputs is explained: want one of them.")
+            pick = BoxScores(tuple(box), shape[1:], None if labels is None else len(labels))
+            output = BOXES
         self._given, self.module = module, placed(module, device)
         place = device_of(self.module) or choose_device(device or "cpu")
         self._kind, self._ending = output, ENDINGS[output]
@@ -212,9 +224,12 @@ class ModuleNet(TorchNet):
         return self._again(module=copied(self.module, memo))
 
     def _parts(self) -> dict[str, Any]:
-        about = {"input_shape": self.input_shape, "output": self._kind, "device": str(self.device), **self._about()}
-        about.update(pick=self._ask.pick, also=self._ask.also)
-        return {"module": self.module, **about}
+        about = {"input_shape": self.input_shape, "device": str(self.device), "also": self._ask.also, **self._about()}
+        return {"module": self.module, **self._asked, **about}
+
+    def for_box(self, box: Sequence[float]) -> BlobNet:
+        """The net of the same detector for another box."""
+        return self._again(box=box)
 
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""

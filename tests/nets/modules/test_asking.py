@@ -239,7 +239,5 @@ def test_further_inputs_that_do_not_fit(also: Any, words: str) -> None:
 @pytest.mark.parametrize("asked", [{"pick": "logits"}, {"also": (1,)}])
 def test_a_net_that_is_no_module_is_asked_in_one_way(asked: dict[str, Any]) -> None:
     for source in ("googlenet", "deploy.prototxt", "efficientnet_lite0"):
-        with pytest.raises(
-            SettingsError, match="say which of a module's outputs is explained and what goes in besides"
-        ):
+        with pytest.raises(SettingsError, match="say what of a module's outputs is explained and what else goes in"):
             zoo.load_net(source, **asked)
