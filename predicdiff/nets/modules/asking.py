@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import inspect
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Any, Callable, Mapping, Sequence, Union
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...errors import SettingsError
 
@@ -194,10 +195,14 @@ def _mark(value: Any) -> str:
 
 
 def _code(function: Callable[..., Any]) -> str:
-    """What tells a function from others: its name and what it does."""
+    """What tells a function from others: its name, what it does, and what it holds; an object by what it says it is."""
+    if isinstance(function, functools.partial):
+        return repr((_code(function.func), function.args, function.keywords))
     if not inspect.isfunction(function):
-        told = isinstance(function, nn.Module) or dataclasses.is_dataclass(function)
-        return repr(function) if told else type(function).__qualname__
+        told = repr(function)
+        return told if " at 0x" not in told else f"{type(function).__qualname__} {vars(function)!r}"
     code = function.__code__
-    does = (code.co_code, code.co_names, [value for value in code.co_consts if not inspect.iscode(value)])
+    held = [cell.cell_contents for cell in function.__closure__ or ()]
+    constants = [value for value in code.co_consts if not inspect.iscode(value)]
+    does = (code.co_code, code.co_names, constants, function.__defaults__, held)
     return f"{function.__module__}.{function.__qualname__} {hashlib.sha1(repr(does).encode()).hexdigest()}"
