@@ -19,6 +19,7 @@ from .errors import ExplanationError, SamplerError, SettingsError
 from .examination import Examined, Trial, check_some, examine, up_to_date
 from .explanation import Explanation, Target
 from .images import Frame
+from .masks import places_of, recorded
 from .noise import Draws, Noise
 from .protocols import Json, Net, Sampler, Unit
 from .readout import Readout, make_readout
@@ -30,6 +31,7 @@ from .shapes.region import find_region, told
 from .shapes.segments import Segments
 from .targets import default_blob, see
 from .tones import Tones, activation_tones
+from .units import lookup
 
 #: Evaluations in a tile, at least; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
@@ -118,6 +120,7 @@ class Plan:
             **({"between": "linear"} if asked.interpolates else {}),
             **({"until": asked.until} if asked.until is not None else {}),
             **({"budget": asked.budget} if asked.budget is not None else {}),
+            **({"mask": recorded(asked.mask, readout.places)} if readout.places is not None else {}),
         }  # fmt: skip
 
     @property
@@ -398,7 +401,7 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
     shapes = _shapes(seen, settings, abilities)
     settings = replace(settings, window=shapes.window, stride=shapes.steps)
     origins = shapes.origins  # what does not fit, before the net is asked
-    readout = make_readout(net, abilities, pixels, blob, settings)
+    readout = make_readout(net, abilities, pixels, blob, settings, _places(seen, net, abilities, blob, settings.mask))
     notes = (*current.notes, *_region_notes(settings))
     return Plan(net, abilities, settings, seen, readout, shapes, origins, notes)
 
@@ -413,6 +416,15 @@ def _shapes(seen: Seen, settings: Settings, abilities: NetAbilities) -> Shapes:
         return Segments(find_labels(segments, pixels=seen.pixels, tones=tones, frame=seen.frame, ground=shape), region)
     window, gaps = windows.spanned(settings.window, region.size), settings.refines or settings.between == "linear"
     return Lattice(shape, region, window, settings.strides, gaps)
+
+
+def _places(seen: Seen, net: Net, abilities: NetAbilities, blob: str, mask: Any) -> np.ndarray | None:
+    """Where in a blob's maps a mask's places are; None without one."""
+    if mask is None:
+        return None
+    if not abilities.takes_masks:
+        raise SettingsError(f"net {net.name!r} does not average over the places of a mask: leave out mask.")
+    return places_of(mask, lookup(net.blobs, blob), blob, seen.pixels.shape[1:], seen.frame)
 
 
 def _region_notes(settings: Settings) -> list[str]:
