@@ -129,9 +129,9 @@ statistic less that of what it is held against. p is that of a two-sided t test 
 that counts, after Holm's correction for all claims of a net, and each {100 * (1 - ALPHA):.0f} % interval is widened by
 the same correction. A claim *holds* where that interval lies beyond the smallest effect that counts, against each of
 several nulls; it *does not* where it lies on the other side, against any one of them, whose p is multiplied by their
-number; else it *cannot be told* from so
-many photographs, and neither can it where photographs do not differ. Draws for a photograph are made of others. Where
-noise could pass for an effect, products of two independent halves of the draws are taken."""
+number; else it *cannot be told* from so many photographs, and neither can it where photographs do not differ. Draws
+for a photograph are made of others. Where noise could pass for an effect, products of two independent halves of the
+draws are taken. In the pictures a dot is a photograph."""
 
 
 def _verdicts(results: Sequence[Result]) -> Iterator[str]:
@@ -161,6 +161,8 @@ def _about(line: Line, results: Sequence[Result]) -> str:
     rows = [row for result in results for row in _rows(line, result)]
     if not rows:
         return f"{head}\n\nNot measured."
+    first = next(one for one in LINES if one.name[0] == line.name[0] and _measured(one, results))
+    picture = [f"\n![Each photograph's effect](claims/{line.name[0]}.png)"] if line is first else []
     titles = [
         "net",
         "statistic",
@@ -179,8 +181,13 @@ def _about(line: Line, results: Sequence[Result]) -> str:
             *rows,
             *_against(line, results),
             *_beside(line, results),
+            *picture,
         ]
     )
+
+
+def _measured(line: Line, results: Sequence[Result]) -> bool:
+    return any(judged.line is line for result in results for judged in result.lines)
 
 
 def _rows(line: Line, result: Result) -> Iterator[str]:

@@ -49,7 +49,7 @@ def test_classes_that_count_are_likely_and_those_at_random_are_near_none(classes
     probability = np.full(1000, 1e-5)
     probability[[151, 270, 398, 5]] = 0.5, 0.3, 0.1, 9e-4
     assert classes.likely(probability) == [151, 270, 398]
-    chosen = classes.random_classes([151, 270], 1000, 0)
+    chosen = classes.random_classes([151, 270], 1000, (0, 0))
     assert len(set(chosen)) == classes.RANDOM
     assert not any(groups.near(one, 151) for one in chosen)
 

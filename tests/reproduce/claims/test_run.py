@@ -49,6 +49,8 @@ def test_a_run_leaves_numbers_a_table_and_pictures_and_windows_for_the_next(
     page = (tiny / "out" / "claims.md").read_text()
     assert "bundled scenes" in page
     assert "| h1 |" in page
+    assert page.count("](claims/a.png)") == page.count("](claims/b.png)") == 1
+    assert "(claims/c.png)" not in page
     assert sorted(path.name for path in (tiny / "out" / "claims").glob("*.png")) == ["a.png", "b.png"]
 
 

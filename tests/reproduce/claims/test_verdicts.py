@@ -119,6 +119,13 @@ def test_a_claim_holds_against_each_null_or_not_at_all(line: Any, judge: Any) ->
     assert judge([both], [2 + noise[0]], harder=12 + noise[1]) == ["does not"]
 
 
+def test_that_it_fails_against_any_of_several_nulls_takes_a_smaller_p(line: Any, judge: Any) -> None:
+    noise = stats.zscore(np.random.default_rng(0).normal(size=20), ddof=1)
+    short = 0.5 + noise - stats.t.isf(0.03 / 2, 19) / np.sqrt(20)  # of p = 0.03, and twice that out of two
+    assert judge([line()], [short]) == ["does not"]
+    assert judge([line(("null", "easier"))], [short], easier=0.0) == ["cannot be told"]
+
+
 def test_lines_that_were_not_measured_count_in_the_correction(line: Any, judge: Any) -> None:
     noise = stats.zscore(np.random.default_rng(0).normal(size=20), ddof=1)
     values = 0.5 + noise + stats.t.isf(0.03 / 2, 19) / np.sqrt(20)  # of p = 0.03
