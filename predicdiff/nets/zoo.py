@@ -22,7 +22,9 @@ from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
 from .modules.sources.exported import DOOR as EXPORTED
 from .modules.sources.functions import DOOR as FUNCTION
+from .modules.sources.hugging_face import DOOR as HUGGING_FACE
 from .modules.sources.timm_nets import DOOR as TIMM
+from .modules.sources.torchvision_nets import DOOR as TORCHVISION
 from .onnx.door import DOOR as ONNX
 from .preprocessing import Preprocessing
 
@@ -32,7 +34,9 @@ __all__ = [
 ]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
-DOORS: tuple[Door, ...] = (MODULE, NAME, TIMM, FUNCTION, ONNX, EXPORTED, PROTOTXT)
+DOORS: tuple[Door, ...] = (
+    MODULE, NAME, TIMM, TORCHVISION, HUGGING_FACE, FUNCTION, ONNX, EXPORTED, PROTOTXT,
+)  # fmt: skip
 
 
 def load_net(

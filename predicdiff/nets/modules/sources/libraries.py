@@ -3,11 +3,12 @@ where they fail."""
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
 from ....errors import DownloadError, PredicdiffError, WeightsError, first_line
@@ -52,7 +53,8 @@ def _silence() -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
     try:
-        with warnings.catch_warnings():
+        # torch says on stdout what it downloads, which there belongs to results
+        with warnings.catch_warnings(), redirect_stdout(sys.stderr if sys.stderr.isatty() else io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -99,6 +101,10 @@ def _told(source: str, error: BaseException) -> PredicdiffError:
         chain.append(link)
         link = link.__cause__ or link.__context__
     kinds = {kind.__name__ for one in chain for kind in type(one).__mro__}
+    if "trust_remote_code" in str(error):
+        return WeightsError(
+            f"{source} brings code of its own, which is not run: make the module yourself and give it to load_net."
+        )
     if "GatedRepoError" in kinds:
         return WeightsError(
             f"{source} is gated: ask for access on its page at huggingface.co, then log in (hf auth login)."

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from skimage import data
 
+from predicdiff.cli.options.net import NetChoice
 from predicdiff.errors import DownloadError, SettingsError, WeightsError
 from predicdiff.nets.doors import NetSettings
 from predicdiff.nets.modules.sources import timm_nets
@@ -70,6 +71,17 @@ def test_a_name_and_a_file_of_weights_are_a_net(weights: Path) -> None:
     np.testing.assert_allclose(net.forward(inputs[None], ["prob"])["prob"], wanted, rtol=1e-4)
     assert net.labels[281] == "tabby, tabby cat"
     assert pickle.loads(pickle.dumps(net)).provenance == net.provenance
+
+
+def test_options_are_put_on_the_nets_own_preprocessing(weights: Path) -> None:
+    choice = NetChoice(
+        net="timm:test_resnet", weights=weights, mean="0.1,0.2,0.3", view="warp", input_shape=(3, 48, 40)
+    )
+    came = choice.load().preprocessing
+    own = timm.get_pretrained_cfg("test_resnet")
+    assert (came.view.mode, came.view.resampling, came.raw_scale) == ("warp", own.interpolation, 1.0)
+    np.testing.assert_allclose(came.mean, [0.1, 0.2, 0.3], rtol=1e-6)
+    np.testing.assert_allclose(came.scale, 1 / np.array(own.std))
 
 
 def test_weights_for_other_classes_bring_no_names_of_imagenets(tmp_path: Path) -> None:
