@@ -44,7 +44,7 @@ class NetChoice(Options):
         default=DEFAULT_NET,
         metavar="NAME|FILE|FOLDER",
         help="A net that `predicdiff nets` lists; the prototxt of one of your own, that of training too; timm:NAME, "
-        "torchvision:NAME, hf:NAME or a folder of save_pretrained; net.py:FUNCTION, whose code is run and makes a torch "
+        "torchvision:NAME, hf:NAME or a folder of save_pretrained; net.py:FUNCTION, whose code is run and makes a "
         "module; an .onnx or .pt2 file. docs/nets.md says more.",
     )
     weights: Path | None = option_field(
