@@ -61,9 +61,12 @@ def load_net(
     ----------
     source : str, path or torch.nn.Module
         A name of the manifest (`predicdiff.nets.zoo.names` lists them), the path of a Caffe prototxt, or a module. Of a
-        net in training the deploy net is taken, and an `InputWarning` says what was done.
+        net in training the deploy net is taken, and an `InputWarning` says what was done. Or "net.py:make", a file,
+        whose code is run, and a function in it that makes a module; the path of an ONNX file; or that of a .pt2 of
+        `torch.export`, which may run code too.
     weights : path, optional
-        A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched.
+        A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched. For
+        a module of a file its .safetensors or .pth, of which tensors alone are read.
     preprocessing : Preprocessing, or function, optional
         From images to inputs. Without one a net takes its own, where its source says one; for others pixels are inputs.
         A function is given the net's own, or None, and returns what takes its place.
@@ -71,7 +74,8 @@ def load_net(
     engine : {"torch", "caffe"}
         What computes a Caffe net: torch, by far the faster, or Caffe itself through pycaffe.
     input_shape : (C, H, W)
-        Of a module's input, or where a prototxt does not say it itself, as that of a net in training may not.
+        Of a module's input, or where a prototxt does not say it itself, as that of a net in training may not, or an
+        ONNX file.
     output : str, optional
         The blob of a prototxt that is its output: probabilities, or the scores before a softmax or sigmoid. By default
         what the last Softmax makes with no layer behind it that has learnt anything, else a Sigmoid at the end, else
@@ -92,7 +96,8 @@ def load_net(
         they change.
     pick : str, int or callable, optional
         Of a module that returns a dict, a tuple or the like: the key or the index of the output to explain, or a
-        function from what it returns to a tensor. By default the only output that fits, or the one called "logits".
+        function from what it returns to a tensor. By default the only output that fits, or the one called "logits". Of
+        an ONNX file the output's name or index.
     also : tuple or dict
         What a module takes besides images, the same in every call: by place or by name. See `ModuleNet`.
 

@@ -139,7 +139,26 @@ class Range(Value):
         return (low, high)
 
 
+class Deviations(Value):
+    """Numbers above 0 with commas between, one for each channel, or one for all."""
+
+    name = metavar = "R,G,B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Text -> numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if not numbers or not all(0 < number < float("inf") for number in numbers):
+            self.fail(f"{value!r}: want numbers above 0, such as 0.229,0.224,0.225, or one for all.", param, ctx)
+        return numbers
+
+
 MEMORY = Memory()
+DEVIATIONS = Deviations()
 DURATION = Duration()
 RANGE = Range()
 SAMPLER = SamplerName()

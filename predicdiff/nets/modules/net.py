@@ -8,7 +8,7 @@ from typing import Any, ContextManager
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from ... import consistency
 from ...errors import BlobError, InputWarning, SettingsError, warn
@@ -337,7 +337,9 @@ class ModuleNet(TorchNet):
     def _definition(self) -> str:
         what = (self.module, self._kind, self._blobs)
         # a run that was begun without hooks, or asked otherwise, is another
-        more = [told for told in (hook_names(self.module), self._ask.identity) if told]
+        # and the representation of a traced module does not say what lies between its parts
+        traced = [child.code for child in self.module.modules() if isinstance(child, fx.GraphModule)]
+        more = [told for told in (hook_names(self.module), self._ask.identity, traced) if told]
         digest = hashlib.sha1(repr((*what, *more)).encode()).hexdigest()
         place = type(self.module).__module__
         return f"{MOVED.get(place, place)}.{type(self.module).__qualname__} sha1:{digest}"

@@ -66,7 +66,7 @@ class Session:
     def __init__(self, model: bytes, device: str, name: str) -> None:
         package = runtime()
         options = package.SessionOptions()
-        options.log_severity_level = 3  # errors alone: the rest is printed
+        options.log_severity_level = 4  # of what it prints nothing: errors are raised too
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # whoever calls brings threads
         providers: list[Any] = ["CPUExecutionProvider"]
         if device != "cpu":
