@@ -32,6 +32,8 @@ DOCKER_RUN   ?=
 
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
+# nets of other libraries, which want a torch of their own
+DOORS := .venv-doors
 # what every figure's target runs, with the variables above
 FIGURE = $(NET_PYTHON) -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \
   $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
@@ -47,7 +49,7 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
 .DEFAULT_GOAL := help
 .PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets claims panels timing against
 .PHONY: lint format clean
-.PHONY: test test-whole test-caffe coverage docker docker-test docker-figure1
+.PHONY: test test-whole test-caffe test-doors coverage docker docker-test docker-figure1
 
 help:  ## This list
 	@echo "predicdiff: which parts of a picture speak for and against a class"
@@ -142,6 +144,15 @@ test-caffe: $(READY)  ## The test suite under Caffe itself (Debian 11's, made by
 	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v -k "caffe or engines" tests/nets/caffe/test_two_engines.py \
 	  tests/reproduce/test_timing*.py
 
+test-doors: $(DOORS)/.ready  ## Nets of timm, torchvision, Hugging Face and ONNX, in an environment of 5.6 GB (.venv-doors)
+	$(DOORS)/bin/python -m pytest -p no:cacheprovider tests/nets/modules/sources $(wildcard tests/nets/onnx)
+
+$(DOORS)/.ready: pyproject.toml setup.py constraints-doors.txt
+	$(PYTHON) -m venv --clear $(DOORS)
+	$(DOORS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-doors.txt \
+	  -e '.[timm,torchvision,hf,test]' onnx onnx2torch onnxruntime safetensors
+	@touch $@
+
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -151,5 +162,5 @@ format: $(READY)  ## Put the code in ruff's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## Remove .venv, .caffe and caches (results in OUT stay)
-	rm -rf $(VENV) .caffe build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+clean:  ## Remove .venv, .venv-doors, .caffe and caches (results in OUT stay)
+	rm -rf $(VENV) $(DOORS) .caffe build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

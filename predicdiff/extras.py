@@ -8,7 +8,7 @@ import warnings
 from importlib import metadata
 from typing import Any
 
-from .errors import DependencyError
+from .errors import DependencyError, first_line
 
 
 def imported(module: str, extra: str, least: str = "0") -> Any:
@@ -37,8 +37,8 @@ def imported(module: str, extra: str, least: str = "0") -> Any:
         raise DependencyError(f"{package} is not installed ({error}): {mend}") from error
     except Exception as error:  # such as RuntimeError, of a torchvision that was built for another torch
         raise DependencyError(
-            f"{package} is installed and cannot be imported ({first_line(error)}): it may not go with the torch that "
-            f"is here, so install both anew, {mend}"
+            f"{package} is installed and cannot be imported ({first_line(error).rstrip('.')}): it may not go with the "
+            f"torch that is here, so install both anew, {mend}"
         ) from error
     version = version_of(package)
     if version is not None and _numbers(version) < _numbers(least):
@@ -54,11 +54,6 @@ def version_of(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first, without the full stop."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(" .:")
 
 
 def _numbers(version: str) -> list[int]:

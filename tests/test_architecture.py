@@ -45,7 +45,7 @@ INSIDE = {
         ("arrays", "preprocessing", "labels"),
         ("facts", "base", "doors"),
         ("engine",),
-        ("caffe", "modules", "fetching"),
+        ("caffe", "modules", "onnx", "fetching"),
         ("zoo",),
     ),
 }
@@ -55,6 +55,8 @@ LATE = {("explanation", "plotting")}
 HEAVY = {
     "torch": {"nets"},
     "caffe": set(),
+    "onnx": set(),
+    "onnxruntime": set(),
     "matplotlib": {"plotting"},
     "click": {"cli"},
     "tqdm": {"cli"},

@@ -9,6 +9,11 @@ from .options.base import Command
 
 HELP = """List the nets known by name, and whether their weights are there."""
 
+OTHERS = (
+    "Besides, --net takes timm:NAME, torchvision:NAME, hf:NAME and folders of save_pretrained, each with weights and\n"
+    "preprocessing of its own, and your own files: a prototxt, file.py:function, .onnx and .pt2 (docs/nets.md)."
+)
+
 
 @click.command("nets", cls=Command, help=HELP, short_help="List the nets known by name.")
 def command() -> None:
@@ -18,6 +23,7 @@ def command() -> None:
     for net in known:
         click.echo(f"{net.name:<{width}}  {_size(net):>8}  {_state(net)}")
         click.echo(f"{'':<{width}}  {net.title}; {net.licence}")
+    click.echo(OTHERS)
     click.echo(f"Weights are kept in {cache_dir()}.")
 
 

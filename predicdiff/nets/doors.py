@@ -33,6 +33,8 @@ class NetSettings:
     training_instances: int | None = None
     device: str | None = None
     name: str | None = None
+    pick: Any = None
+    also: Any = ()
 
     @property
     def of_any_net(self) -> dict[str, Any]:
@@ -46,8 +48,22 @@ class NetSettings:
             return replace(self, preprocessing=self.altered(own), altered=None)
         return replace(self, preprocessing=own) if self.preprocessing is None else self
 
+    @property
+    def of_module(self) -> dict[str, Any]:
+        """Arguments that the constructors of nets of modules take besides."""
+        return {"pick": self.pick, "also": self.also}
+
+    def refuse_asking(self, source: Any) -> None:
+        """Refuse what says how a module is asked, of what is none."""
+        if self.pick is not None or self.also not in ((), {}):
+            raise SettingsError(
+                "pick (--pick) and also say which of a module's outputs is explained and what goes in besides images: "
+                f"{source} takes images alone, and its outputs have names (output=, blob=)."
+            )
+
     def refuse_shape(self, source: Any) -> None:
         """Refuse what a source says itself: what it takes and ends in."""
+        self.refuse_asking(source)
         if (self.input_shape, self.output, self.output_is) != (None, None, None):
             raise SettingsError(
                 "input_shape, output and output_is (--input-shape, --output-blob, --output-is) are said of what does "
@@ -56,7 +72,8 @@ class NetSettings:
 
 
 class Door(NamedTuple):
-    """Whether a source is of this kind, by its looks alone; and the net that it stands for."""
+    """Whether a source is of this kind, by its looks alone; the net that it stands for; whether that takes torch."""
 
     takes: Callable[[Any], bool]
     load: Callable[[Any, NetSettings], Net]
+    needs_torch: bool = True

@@ -20,6 +20,12 @@ from .fetching.manifest import Entry, entry, manifest, models_dir, names
 from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
 from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
+from .modules.sources.exported import DOOR as EXPORTED
+from .modules.sources.functions import DOOR as FUNCTION
+from .modules.sources.hugging_face import DOOR as HUGGING_FACE
+from .modules.sources.timm_nets import DOOR as TIMM
+from .modules.sources.torchvision_nets import DOOR as TORCHVISION
+from .onnx.door import DOOR as ONNX
 from .preprocessing import Preprocessing
 
 __all__ = [
@@ -28,7 +34,9 @@ __all__ = [
 ]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
-DOORS: tuple[Door, ...] = (MODULE, NAME, PROTOTXT)
+DOORS: tuple[Door, ...] = (
+    MODULE, NAME, TIMM, TORCHVISION, HUGGING_FACE, FUNCTION, ONNX, EXPORTED, PROTOTXT,
+)  # fmt: skip
 
 
 def load_net(
@@ -44,6 +52,8 @@ def load_net(
     training_instances: int | None = None,
     device: str | None = None,
     precision: str = "float32",
+    pick: Any = None,
+    also: Any = (),
 ) -> Net:
     """A classifier, ready to be explained.
 
@@ -51,9 +61,12 @@ def load_net(
     ----------
     source : str, path or torch.nn.Module
         A name of the manifest (`predicdiff.nets.zoo.names` lists them), the path of a Caffe prototxt, or a module. Of a
-        net in training the deploy net is taken, and an `InputWarning` says what was done.
+        net in training the deploy net is taken, and an `InputWarning` says what was done. Or "net.py:make", a file,
+        whose code is run, and a function in it that makes a module; the path of an ONNX file; or that of a .pt2 of
+        `torch.export`, which may run code too.
     weights : path, optional
-        A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched.
+        A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched. For
+        a module of a file its .safetensors or .pth, of which tensors alone are read.
     preprocessing : Preprocessing, or function, optional
         From images to inputs. Without one a net takes its own, where its source says one; for others pixels are inputs.
         A function is given the net's own, or None, and returns what takes its place.
@@ -61,7 +74,8 @@ def load_net(
     engine : {"torch", "caffe"}
         What computes a Caffe net: torch, by far the faster, or Caffe itself through pycaffe.
     input_shape : (C, H, W)
-        Of a module's input, or where a prototxt does not say it itself, as that of a net in training may not.
+        Of a module's input, or where a prototxt does not say it itself, as that of a net in training may not, or an
+        ONNX file.
     output : str, optional
         The blob of a prototxt that is its output: probabilities, or the scores before a softmax or sigmoid. By default
         what the last Softmax makes with no layer behind it that has learnt anything, else a Sigmoid at the end, else
@@ -80,6 +94,12 @@ def load_net(
     precision : {"float32", "tf32", "bfloat16"}
         In what products are computed; the others are for speed on a GPU. `predicdiff.effort.precision_gap` says what
         they change.
+    pick : str, int or callable, optional
+        Of a module that returns a dict, a tuple or the like: the key or the index of the output to explain, or a
+        function from what it returns to a tensor. By default the only output that fits, or the one called "logits". Of
+        an ONNX file the output's name or index.
+    also : tuple or dict
+        What a module takes besides images, the same in every call: by place or by name. See `ModuleNet`.
 
     Raises
     ------
@@ -92,11 +112,12 @@ def load_net(
     DependencyError
         If the engine is not installed.
     """
-    _check_engine(engine, precision)
     if not (preprocessing is None or isinstance(preprocessing, Preprocessing) or callable(preprocessing)):
         raise SettingsError(
             f"preprocessing is a {type(preprocessing).__name__}: want a Preprocessing, or None where pixels are inputs."
         )
+    door = _door(source)
+    _check_engine(engine, precision, door)
     settings = NetSettings(
         weights=None if weights is None else as_path(weights, "weights"),
         preprocessing=preprocessing if isinstance(preprocessing, Preprocessing) else None,
@@ -108,8 +129,10 @@ def load_net(
         labels=read_labels(labels),
         training_instances=training_instances,
         device=device,
+        pick=pick,
+        also=also,
     )
-    net = _door(source).load(source, settings)
+    net = door.load(source, settings)
     if precision != "float32":
         cast(HasPrecision, net).precision = precision
     return net
@@ -159,7 +182,7 @@ def _door(source: Any) -> Door:
     raise SettingsError(f"a net is a name, the path of a prototxt or a torch.nn.Module, not a {type(source).__name__}.")
 
 
-def _check_engine(engine: str, precision: str) -> None:
+def _check_engine(engine: str, precision: str, door: Door) -> None:
     """Refuse an engine that is unknown or not installed, before anything is read or fetched."""
     if engine == "caffe":
         if precision != "float32":
@@ -170,6 +193,8 @@ def _check_engine(engine: str, precision: str) -> None:
         return
     if engine != "torch":
         raise SettingsError(f"engine {engine!r} is unknown: want one of {', '.join(ENGINES)}.")
+    if not door.needs_torch:
+        return
     try:
         import torch  # noqa: F401
     except ImportError as error:

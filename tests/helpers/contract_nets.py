@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
@@ -18,6 +20,7 @@ from helpers.tiny_by_hand import WEIGHTS, tiny_blobs
 from helpers.tiny_zoo import WEIGHTS as CAFFEMODEL
 from helpers.tiny_zoo import TinyZoo
 from predicdiff.algorithm import explain
+from predicdiff.errors import InputWarning, without
 from predicdiff.explanation import Explanation
 from predicdiff.images import View
 from predicdiff.nets import zoo
@@ -48,13 +51,16 @@ class Held:
     terms : int
         How many products a score sums up.
     starts : tuple of str
-        Hidden blobs, some of them beside another way, so that not all of the net sees what is changed.
+        Hidden blobs, some of them beside another way, so that not all of the net sees what is changed. None of a net
+        that shows none.
     units : (int, int)
         Two classes of which the net is not sure.
     how : dict
         Window and stride, of other sizes along rows and columns than the net's own steps.
     module : torch.nn.Module or None
         The caller's own.
+    gradients : bool
+        Whether what computes the net has any.
     """
 
     shape: tuple[int, int, int]
@@ -66,6 +72,7 @@ class Held:
     units: tuple[int, int]
     how: Mapping[str, Any]
     module: Any = None
+    gradients: bool = True
 
     @cached_property
     def net(self) -> Any:
@@ -139,17 +146,22 @@ class NetCase:
 # ------------------------------------------------------------------------------------------ modules
 
 
-def _module(kind: str, **change: Any) -> Callable[[Path], Held]:
+#: From a folder and a module to what `zoo.load_net` makes a net of it of.
+Source = Callable[[Path, Any], Any]
+
+
+def _module(kind: str, source: Source | None = None, **change: Any) -> Callable[[Path], Held]:
     def make(folder: Path) -> Held:
         from helpers import contract_modules
 
         module = contract_modules.learnt(kind)
         about = Preprocessing(View("warp"), "rgb", mean=[0.5, 0.4, 0.3], raw_scale=1.0, scale=[2.0, 3.0, 4.0])
         mean, scale = np.reshape([0.5, 0.4, 0.3], (3, 1, 1)), np.reshape([2.0, 3.0, 4.0], (3, 1, 1))
+        given = module if source is None else source(folder, module)
 
         def load() -> Any:
             ask = {"input_shape": contract_modules.SHAPE, "preprocessing": about, "device": "cpu"}
-            return _changed(zoo.load_net(module, **ask), change)
+            return _changed(zoo.load_net(given, **ask), change)
 
         return Held(
             contract_modules.SHAPE, load, contract_modules.alone(module),
@@ -158,6 +170,35 @@ def _module(kind: str, **change: Any) -> Callable[[Path], Held]:
         )  # fmt: skip
 
     return make
+
+
+def _function(folder: Path, module: Any) -> str:
+    """A file with a function that makes such a module."""
+    (folder / "net.py").write_text("from helpers.contract_modules import learnt\ndef make(): return learnt('traced')\n")
+    return f"{folder}/net.py:make"
+
+
+def _onnx(folder: Path) -> Held:
+    """An ONNX model that onnxruntime runs."""
+    from helpers.onnx_models import branches
+    from predicdiff.nets.onnx import door
+    from predicdiff.nets.onnx.conversion import UnconvertedError
+
+    def refuse(*_: Any) -> None:
+        raise UnconvertedError("it is not wanted here")
+
+    def write(folder: Path, module: Any) -> str:
+        (folder / "net.onnx").write_bytes(branches(module).SerializeToString())
+        return f"{folder}/net.onnx"
+
+    held = _module("traced", write)(folder)
+
+    def load() -> Any:
+        with pytest.MonkeyPatch.context() as patch, without(InputWarning):
+            patch.setattr(door, "converted", refuse)
+            return held.load()
+
+    return replace(held, load=load, gradients=False)
 
 
 # ------------------------------------------------------------------------------------------ Caffe's files
@@ -197,11 +238,32 @@ def _changed(net: Any, attributes: Mapping[str, Any]) -> Any:
     return net
 
 
+def _exported(folder: Path) -> Held:
+    """A program that torch exported for any number of images."""
+
+    def write(folder: Path, module: Any) -> str:
+        import torch
+
+        dynamic = ({0: torch.export.Dim("N")},)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch warns its own code of
+            program = torch.export.export(
+                copy.deepcopy(module).eval(), (torch.zeros(2, 3, 12, 10),), dynamic_shapes=dynamic
+            )
+            torch.export.save(program, folder / "net.pt2")
+        return f"{folder}/net.pt2"
+
+    return replace(_module("traced", write)(folder), starts=())
+
+
 NETS = (
     NetCase("a module", zoo.MODULE, "torch", _module("traced")),
     NetCase("a module, all of it computed", zoo.MODULE, "torch", _module("traced", incremental=False)),
     NetCase("a module that makes its draws", zoo.MODULE, "torch", _module("traced", _draws_on_device=True)),
     NetCase("a module without a trace", zoo.MODULE, "torch", _module("untraceable")),
+    NetCase("a function's module", zoo.FUNCTION, "torch", _module("traced", _function)),
+    NetCase("an ONNX file", zoo.ONNX, "onnxruntime", _onnx),
+    NetCase("an exported program", zoo.EXPORTED, "torch", _exported),
     NetCase("Caffe's layers", zoo.PROTOTXT, "torch", _prototxt("torch")),
     NetCase("Caffe's layers, all of them computed", zoo.PROTOTXT, "torch", _prototxt("torch", incremental=False)),
     NetCase("Caffe itself", zoo.PROTOTXT, "caffe", _prototxt("caffe")),

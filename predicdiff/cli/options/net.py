@@ -11,7 +11,8 @@ from typing import Any
 import click
 import numpy as np
 
-from ...errors import ImageError, SettingsError
+from ...abilities import net_abilities
+from ...errors import ImageError, InputWarning, SettingsError, warn
 from ...image_files import Intensity, Piped, check_intensity
 from ...images import MODES, load_image
 from ...nets.caffe.transformer import caffe_preprocessing
@@ -27,7 +28,7 @@ from ...samplers.corpus import bundled
 from ..console import FileBars
 from .base import Options, option_field
 from .shared import engine_field
-from .values import FILE, RANGE, SHAPE, SIZE
+from .values import DEVIATIONS, FILE, PICK, RANGE, SHAPE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
@@ -44,16 +45,22 @@ class NetChoice(Options):
     net: str | None = option_field(
         "--net",
         default=DEFAULT_NET,
-        metavar="NAME|PROTOTXT",
-        help="A net that `predicdiff nets` lists, or the prototxt of one of your own, that of training too.",
+        metavar="NAME|FILE|FOLDER",
+        help="A net that `predicdiff nets` lists; the prototxt of one of your own, that of training too; timm:NAME, "
+        "torchvision:NAME, hf:NAME or a folder of save_pretrained; net.py:FUNCTION, whose code is run and makes a "
+        "module; an .onnx or .pt2 file. docs/nets.md says more.",
     )
     weights: Path | None = option_field(
-        "--weights", type=FILE, help="The caffemodel that goes with a prototxt, or another for a listed net."
+        "--weights",
+        type=FILE,
+        help="The caffemodel that goes with a prototxt; for other nets a file in place of their own weights, of "
+        "modules a .safetensors or .pth, of which tensors alone are read.",
     )
     input_shape: tuple[int, int, int] | None = option_field(
         "--input-shape",
         type=SHAPE,
-        help="Channels, height and width of the input, where the prototxt of a net in training does not say them.",
+        help="Channels, height and width of the input, where the net does not say them: a module, an ONNX file that "
+        "leaves them open, the prototxt of a net in training.",
     )
     mean: str | None = option_field(
         "--mean",
@@ -73,6 +80,12 @@ class NetChoice(Options):
         "--input-scale",
         type=float,
         help="Factor after the mean was taken away.  [default: that of a prototxt for training, or 1]",
+    )
+    std: tuple[float, ...] | None = option_field(
+        "--std",
+        type=DEVIATIONS,
+        help="In place of such a factor: the deviations that inputs are divided by, in the order of the net's colours, "
+        "such as 0.229,0.224,0.225 with --raw-scale 1 --mean 0.485,0.456,0.406.",
     )
     image_size: int | tuple[int, int] | None = option_field(
         "--image-size",
@@ -104,6 +117,12 @@ class NetChoice(Options):
         help="What that blob holds where no Softmax or Sigmoid makes it: logits, whose softmax is the probability; "
         "scores with a sigmoid each; probabilities; other numbers.  [default: logits]",
     )
+    pick: int | str | None = option_field(
+        "--pick",
+        type=PICK,
+        help="Which output of a net that returns several: its key, such as logits, or its number from 0.  [default: "
+        "the only one that fits, or logits]",
+    )
     engine: str = engine_field("What runs a Caffe net: torch, by far the faster, or Caffe itself.")
     device: str | None = option_field(
         "--device", metavar="cpu|cuda", help="Where to compute.  [default: a GPU if there is one]"
@@ -130,7 +149,7 @@ class NetChoice(Options):
         preprocessing = self._preprocessing(like)
         if self.fetch and self.weights is None:
             _fetch_missing(str(self.net), self.engine)
-        return load_net(
+        net = load_net(
             self.net,
             weights=self.weights,
             preprocessing=preprocessing,
@@ -141,7 +160,16 @@ class NetChoice(Options):
             engine=self.engine,
             device=self.device if self.gpu is None else f"cuda:{self.gpu}",
             precision=self.precision,
+            pick=self.pick,
         )
+        if preprocessing is None and net_abilities(net).preprocessing is None:
+            warn(
+                f"{self.net} does not say how images become its inputs, so these are pixels of 0 to 255: give what it "
+                "was trained with, such as --raw-scale 1 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225; if it was "
+                "trained with pixels, --raw-scale 255.",
+                InputWarning,
+            )
+        return net
 
     @property
     def files(self) -> tuple[Any, ...]:
@@ -152,8 +180,8 @@ class NetChoice(Options):
     def needs_net(self) -> list[str]:
         """What was given and says nothing without a net; the view and the size do."""
         fields = (
-            "weights", "input_shape", "mean", "channels", "raw_scale", "input_scale", "labels", "output_blob",
-            "output_is", "device", "gpu",
+            "weights", "input_shape", "mean", "channels", "raw_scale", "input_scale", "std", "labels",
+            "output_blob", "output_is", "pick", "device", "gpu",
         )  # fmt: skip
         return [f"--{name.replace('_', '-')}" for name in fields if getattr(self, name) not in (None, ())]
 
@@ -170,9 +198,10 @@ class NetChoice(Options):
         changes: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
         if is_prototxt(self.net):
             # of a file that is not there nothing is said but that
-            read = caffe_preprocessing(**changes, prototxt=self.net) if Path(str(self.net)).is_file() else None
+            there = Path(str(self.net)).is_file()
+            read = self._over_std(caffe_preprocessing(**changes, prototxt=self.net)) if there else None
             return read if like is None else self._as(like, read)
-        if not changes and like is None:
+        if not changes and like is None and self.std is None:
             return None
         if self.net in names():
             return self._altered(known_preprocessing(entry(self.net), own_mean=self.mean is None), changes, like)
@@ -187,7 +216,18 @@ class NetChoice(Options):
             view = replace(known.view, mode=changes.get("view", known.view.mode), size=size)
             same = {name: getattr(read, name) for name in changes if name not in ("image_size", "view")}
             altered = replace(known, view=view, **same)
+        if self.std is not None:
+            altered = self._over_std(altered or Preprocessing())
         return altered if like is None else self._as(like, altered)
+
+    def _over_std(self, own: Preprocessing) -> Preprocessing:
+        """With the deviations that were given as the scale, if any were."""
+        if self.std is None:
+            return own
+        if self.input_scale is not None:
+            raise SettingsError("--input-scale and --std both say what inputs are multiplied by: want one of them.")
+        scale = 1 / np.array(self.std)
+        return replace(own, scale=scale if len(scale) > 1 else float(scale[0]))
 
     def _as(self, like: Like, own: Preprocessing | None) -> Preprocessing | None:
         alike = like.preprocessing(own)

@@ -79,6 +79,16 @@ class UnitName(Value):
         return self.numbers.convert(value, param, ctx)
 
 
+class Pick(Value):
+    """A number, or any other text as it is."""
+
+    name = metavar = "KEY|INDEX"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Text -> int or str."""
+        return int(value) if re.fullmatch(r"-?\d+", str(value)) else str(value)
+
+
 class File(Value):
     """A path; with ``suffixes``, one that ends in one of them."""
 
@@ -129,10 +139,30 @@ class Range(Value):
         return (low, high)
 
 
+class Deviations(Value):
+    """Numbers above 0 with commas between, one for each channel, or one for all."""
+
+    name = metavar = "R,G,B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Text -> numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if not numbers or not all(0 < number < float("inf") for number in numbers):
+            self.fail(f"{value!r}: want numbers above 0, such as 0.229,0.224,0.225, or one for all.", param, ctx)
+        return numbers
+
+
 MEMORY = Memory()
+DEVIATIONS = Deviations()
 DURATION = Duration()
 RANGE = Range()
 SAMPLER = SamplerName()
+PICK = Pick()
 FILE = File()
 FOLDER = File("DIR")
 UNIT = UnitName(

@@ -126,7 +126,8 @@ def entry(name: str) -> Entry:
     near = get_close_matches(name.lower(), names(), n=1)
     hint = f"Do you mean {near[0]!r}? " if near else ""
     raise SettingsError(
-        f"no net is called {name!r}. {hint}Known: {', '.join(names())}. A net of your own is the path of its prototxt."
+        f"no net is called {name!r}. {hint}Known: {', '.join(names())}. A net of your own is the path of its prototxt, "
+        f"those of other libraries are called timm:{name}, torchvision:{name} or hf:{name}."
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Callable, cast
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 from ...errors import SettingsError
-from ...protocols import OUTPUT_KINDS, Net
+from ...protocols import OUTPUT_KINDS
 from ..doors import Door, NetSettings
+
+if TYPE_CHECKING:
+    from .net import ModuleNet
 
 
 def takes(source: Any) -> bool:
@@ -17,7 +20,7 @@ def takes(source: Any) -> bool:
     return torch is not None and isinstance(source, torch.nn.Module)
 
 
-def load(module: Any, settings: NetSettings) -> Net:
+def load(module: Any, settings: NetSettings) -> ModuleNet:
     """A module as a net."""
     from .net import ModuleNet
 
@@ -28,7 +31,7 @@ def load(module: Any, settings: NetSettings) -> Net:
     if settings.input_shape is None:
         raise SettingsError("a module does not say what it takes: give input_shape=(channels, height, width).")
     shape = cast("tuple[int, int, int]", settings.input_shape)  # ModuleNet looks at it
-    net = ModuleNet(module, input_shape=shape, output=_kind(settings), **settings.of_any_net)
+    net = ModuleNet(module, input_shape=shape, output=_kind(settings), **settings.of_any_net, **settings.of_module)
     if settings.preprocessing is not None:
         settings.preprocessing.check_mean_image(net.input_shape)
     return net

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import DependencyError, InputWarning, WeightsError, warn
-from ..engine.device import first_line
+from ...errors import InputWarning, WeightsError, first_line, warn
+from ...extras import imported
 
 #: Under which names training scripts keep weights beside other things: the first that holds any is taken, running
 #: averages of weights before these themselves, since they are what is meant to be used.
@@ -95,14 +95,9 @@ def _is_safetensors(path: Path) -> bool:
 
 
 def _read_safetensors(path: Path) -> Any:
+    safetensors = imported("safetensors.torch", "safetensors")
     try:
-        from safetensors.torch import load_file
-    except ImportError as error:
-        raise DependencyError(
-            f'safetensors is not installed ({error}): pip install "predicdiff[safetensors]".'
-        ) from error
-    try:
-        return load_file(path)
+        return safetensors.load_file(path)
     except Exception as error:  # of a type that is safetensors' own
         raise WeightsError(
             f"{path}: is damaged, or no file of safetensors ({first_line(error)}). Fetch it again, or give another."

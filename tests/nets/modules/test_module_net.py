@@ -252,7 +252,7 @@ def test_a_submodule_that_is_skipped_for_some_inputs() -> None:
             {"input_shape": (1, 8, 7)},
             r"Sequential does not take 2 inputs of shape \(1, 8, 7\) at once: .*channels",
         ),
-        (Pair(), {}, "Pair returns a tuple: want one tensor"),
+        (Pair(), {}, r"Pair returns several outputs for 2 images, 0 \(2, 3, 8, 7\), 1 \(2, 3, 8, 7\): say which"),
         (Argmax(), {}, r"Argmax returns a tensor \(2, 8, 7\) of torch.int64 for 2 inputs"),
         (nn.Flatten(0), {}, r"Flatten returns a tensor \(336,\) of torch.float32 for 2 inputs"),
         (convnet(1), {}, "Sequential returns one logit, whose softmax is always 1"),
@@ -314,3 +314,16 @@ def test_provenance_tells_nets_apart() -> None:
     other = convnet()
     other[2] = nn.Tanh()
     assert {key for key in usual if usual[key] != make(other).provenance[key]} == {"definition"}
+
+
+def test_traces_with_the_same_parts_and_other_steps_between_them_are_other_nets() -> None:
+    """Their representation names the parts alone; unfinished tiles of one are not for the other."""
+
+    def definition(step: Any) -> str:
+        traced = torch.fx.Graph()
+        flat = traced.call_function(torch.flatten, (traced.placeholder("images"), 1))
+        traced.output(traced.call_function(step, (traced.call_module("linear", (flat,)),)))
+        module = torch.fx.GraphModule({"linear": nn.Linear(12, 4)}, traced)
+        return str(ModuleNet(module, input_shape=(3, 2, 2)).provenance["definition"])
+
+    assert definition(torch.relu) == definition(torch.relu) != definition(torch.tanh)

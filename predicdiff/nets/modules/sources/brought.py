@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
-from ....protocols import Net
+from ....extras import version_of
 from ...doors import NetSettings
 from ...labels import Labels
 from ...preprocessing import Preprocessing
 from ..door import load
+
+if TYPE_CHECKING:
+    from ..net import ModuleNet
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Brought:
         As for `zoo.load_net`.
     output_is : str, optional
         What the module returns, where the source says so.
+    library : str, optional
+        Whose the module's code is: the installed version of it is told in results.
     """
 
     module: Any
@@ -37,13 +42,14 @@ class Brought:
     preprocessing: Preprocessing | None = None
     labels: Labels | None = None
     output_is: str | None = None
+    library: str | None = None
 
-    def net(self, settings: NetSettings) -> Net:
+    def net(self, settings: NetSettings) -> ModuleNet:
         """The net, on the device that is asked for, else a GPU if there is one; what ``settings`` say goes before."""
         from ...engine.device import choose_device
 
         said = settings.output is not None or settings.output_is is not None
-        module = self.module.to(choose_device(settings.device))
+        module = self.module.eval().to(choose_device(settings.device))
         filled = replace(
             settings.with_own(self.preprocessing),
             weights=None,
@@ -52,4 +58,7 @@ class Brought:
             output_is=settings.output_is if said else self.output_is,
             name=settings.name or self.name,
         )
-        return load(module, filled)
+        net = load(module, filled)
+        if self.library is not None:
+            net.library = f"{self.library} {version_of(self.library)}"
+        return net

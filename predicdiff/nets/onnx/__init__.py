@@ -1,0 +1,1 @@
+"""Nets of ONNX files: turned into torch modules where that can be, else run by onnxruntime."""
