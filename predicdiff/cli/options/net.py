@@ -48,15 +48,15 @@ class NetChoice(Options):
         "--net",
         default=DEFAULT_NET,
         metavar="NAME|FILE|FOLDER",
-        help="A net that `predicdiff nets` lists, or one of your own: the prototxt of a Caffe net, that of training "
-        "too; timm:NAME, torchvision:NAME, hf:NAME or a folder of save_pretrained; net.py:FUNCTION, which makes a "
-        "torch module; an .onnx or a .pt2. The code of a Python file is run. docs/nets.md says more.",
+        help="A net that `predicdiff nets` lists; the prototxt of one of your own, that of training too; timm:NAME, "
+        "torchvision:NAME, hf:NAME or a folder of save_pretrained; net.py:FUNCTION, whose code is run and makes a "
+        "module; an .onnx or .pt2 file. docs/nets.md says more.",
     )
     weights: Path | None = option_field(
         "--weights",
         type=FILE,
-        help="The caffemodel that goes with a prototxt, or another for a listed net; of a module the .safetensors or "
-        ".pth, of which tensors alone are read.",
+        help="The caffemodel that goes with a prototxt; for other nets a file in place of their own weights, of "
+        "modules a .safetensors or .pth, of which tensors alone are read.",
     )
     input_shape: tuple[int, int, int] | None = option_field(
         "--input-shape",
