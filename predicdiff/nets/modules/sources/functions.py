@@ -41,10 +41,11 @@ def load(source: Any, settings: NetSettings) -> Net:
         named = cast("re.Match[str]", MODULE.fullmatch(text))
         return _net(_made(_imported(named["module"]), named["function"], text, None), text, text, settings)
     path, function = Path(of_file["file"]), of_file["function"] or ""
-    net = _net(_made(imported_file(path), function, str(path), path), text, f"{path.stem}:{function}", settings)
+    file = imported_file(path)
+    net = _net(_made(file, function, str(path), path), text, f"{path.stem}:{function}", settings)
     from .file_net import at_home
 
-    return at_home(net, path)
+    return at_home(net, path, file.__name__)
 
 
 def _imported(name: str) -> ModuleType:
