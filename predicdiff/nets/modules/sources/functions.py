@@ -85,6 +85,7 @@ def _net(made: Any, where: str, name: str, settings: NetSettings) -> Net:
 
     if isinstance(made, BlobNet):
         given = [one.name for one in fields(settings) if getattr(settings, one.name) != one.default]
+        given = ["preprocessing" if name == "altered" else name for name in given]
         if given:
             raise SettingsError(
                 f"{where} makes a net that says all of itself, so {', '.join(given)} can't be said besides: want a "
