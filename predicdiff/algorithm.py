@@ -54,6 +54,7 @@ def explain(
     between: str | None = None,
     until: float | None = None,
     budget: float | None = None,
+    mask: np.ndarray | None = None,
     progress: Progress | None = None,
     renew: Callable[[Explanation], object] | None = None,
     checkpoint: str | Path | None = None,
@@ -115,6 +116,10 @@ def explain(
         that it ended with; `explain` with these gives the same map.
     budget : float, optional
         The same until the next stage would not end within so many seconds; the first is evaluated anyhow.
+    mask : (H, W) bool array, optional
+        Where in a map of classes, as nets for segmentation give it: each target is the mean of its class or channel
+        over these places; of probabilities it is the mean probability whose evidence is weighed. As large as the
+        picture, whose view it is brought through, as what the net sees, or as the blob's maps, in this order.
     progress : callable, optional
         Called with (windows done, windows in all), with ``until`` and ``budget`` in all stages so far.
     renew : callable, optional
@@ -139,6 +144,7 @@ def explain(
         window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels, top=top,
         against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
         channels_apart=channels_apart, repeat=repeat, between=between, until=until, budget=budget,
+        mask=mask,
     )  # fmt: skip
     analysis = make_plan(net, image, settings).with_sampler(sampler)
     return run(analysis, memory=memory, batch_size=batch_size, progress=progress, renew=renew, checkpoint=checkpoint)

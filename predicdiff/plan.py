@@ -19,6 +19,7 @@ from .errors import ExplanationError, SettingsError
 from .examination import Examined, Trial, check_some, examine, up_to_date
 from .explanation import Explanation, Target
 from .images import Frame
+from .masks import places_of, recorded
 from .noise import Draws, Noise
 from .protocols import Json, Net, Sampler, Unit
 from .readout import Readout, make_readout
@@ -26,6 +27,7 @@ from .samplers.hidden import activations_of
 from .settings import Settings
 from .targets import default_blob, see
 from .tones import Tones, activation_tones
+from .units import lookup
 
 #: Evaluations in a tile, at least; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
@@ -110,6 +112,7 @@ class Plan:
             **({"between": "linear"} if asked.interpolates else {}),
             **({"until": asked.until} if asked.until is not None else {}),
             **({"budget": asked.budget} if asked.budget is not None else {}),
+            **({"mask": recorded(asked.mask, readout.places)} if readout.places is not None else {}),
         }  # fmt: skip
 
     @property
@@ -382,5 +385,10 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
         stride=settings.stride,
         gaps=settings.refines or settings.between == "linear",
     )
-    readout = make_readout(net, abilities, pixels, blob, settings)
+    places = None
+    if settings.mask is not None:
+        if not abilities.takes_masks:
+            raise SettingsError(f"net {net.name!r} does not average over the places of a mask: leave out mask.")
+        places = places_of(settings.mask, lookup(net.blobs, blob), blob, pixels.shape[1:], frame)
+    readout = make_readout(net, abilities, pixels, blob, settings, places)
     return Plan(net, abilities, settings, Seen(pixels, ground, image_kept, frame), readout, origins, current.notes)

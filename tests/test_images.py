@@ -610,3 +610,25 @@ def test_masked_pixels_are_refused_and_a_mask_that_hides_none_is_not() -> None:
     image[0, 0] = np.ma.masked
     with pytest.raises(ImageError, match="the image has masked pixels"):
         as_array(image)
+
+
+@pytest.mark.parametrize(("size", "corner"), [(20, (0, 6)), (21, (0, 7)), (23, (2, 8))])
+def test_pillows_filters_are_those_of_pillow_and_the_centre_is_torchvisions(size: int, corner: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (30, 49, 3), np.uint8)
+    resized = Image.fromarray(image).resize((size * 49 // 30, size), Image.BICUBIC)
+    # the corner as torchvision rounds it: half of what is left, halves to the even number
+    top, left = corner
+    wanted = np.asarray(resized)[top : top + 20, left : left + 20].transpose(2, 0, 1)
+    view = View("short", size, resampling="bicubic", centre="even")
+    np.testing.assert_array_equal(view.apply(image, (20, 20)), wanted)
+    # values of other types are resized as they are, not rounded, and overshoot
+    grey = np.asarray(Image.fromarray(image[..., 0].astype(np.float32)).resize(resized.size, Image.BICUBIC))
+    came = view.apply(image[..., :1] / 1.0, (20, 20))[0]
+    np.testing.assert_array_equal(came, grey[top : top + 20, left : left + 20])
+
+
+def test_unknown_filters_and_centres_are_refused() -> None:
+    with pytest.raises(SettingsError, match="resampling 'cubic' is unknown: want nearest, lanczos"):
+        View(resampling="cubic").frame((4, 4), (2, 2))
+    with pytest.raises(SettingsError, match="centre 'odd' is unknown"):
+        View(centre="odd").frame((4, 4), (2, 2))

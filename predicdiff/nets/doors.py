@@ -35,6 +35,7 @@ class NetSettings:
     name: str | None = None
     pick: Any = None
     also: Any = ()
+    box: Any = None
 
     @property
     def of_any_net(self) -> dict[str, Any]:
@@ -51,13 +52,13 @@ class NetSettings:
     @property
     def of_module(self) -> dict[str, Any]:
         """Arguments that the constructors of nets of modules take besides."""
-        return {"pick": self.pick, "also": self.also}
+        return {"pick": self.pick, "also": self.also, "box": self.box}
 
     def refuse_asking(self, source: Any) -> None:
         """Refuse what says how a module is asked, of what is none."""
-        if self.pick is not None or self.also not in ((), {}):
+        if self.pick is not None or self.also not in ((), {}) or self.box is not None:
             raise SettingsError(
-                "pick (--pick) and also say which of a module's outputs is explained and what goes in besides images: "
+                "pick (--pick), box and also say what of a module's outputs is explained and what else goes in: "
                 f"{source} takes images alone, and its outputs have names (output=, blob=)."
             )
 

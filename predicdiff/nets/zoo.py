@@ -54,6 +54,7 @@ def load_net(
     precision: str = "float32",
     pick: Any = None,
     also: Any = (),
+    box: Sequence[float] | None = None,
 ) -> Net:
     """A classifier, ready to be explained.
 
@@ -100,6 +101,9 @@ def load_net(
         an ONNX file the output's name or index.
     also : tuple or dict
         What a module takes besides images, the same in every call: by place or by name. See `ModuleNet`.
+    box : (row, column, height, width), optional
+        Of a detector, in the pixels that the net sees: its best score times overlap with this box is explained, for
+        each class. ``net.for_box`` gives the net for another box. See `ModuleNet`.
 
     Raises
     ------
@@ -131,6 +135,7 @@ def load_net(
         device=device,
         pick=pick,
         also=also,
+        box=box,
     )
     net = door.load(source, settings)
     if precision != "float32":

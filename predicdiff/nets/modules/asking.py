@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import inspect
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Any, Callable, Mapping, Sequence, Union
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...errors import SettingsError
 
@@ -38,11 +39,14 @@ class Ask:
         Given behind the images.
     named : {str: value}
         Given by name.
+    dtype : torch.dtype
+        What images of float32 are brought to; a copy of a module in float64 takes those of float64 as they are.
     """
 
     pick: Pick | None = None
     further: tuple[Any, ...] = ()
     named: Mapping[str, Any] = field(default_factory=dict)
+    dtype: torch.dtype = torch.float32
 
     @classmethod
     def of(cls, pick: Pick | None, also: Also) -> Ask:
@@ -65,8 +69,13 @@ class Ask:
 
     def __call__(self, module: Callable[..., Any], images: Tensor) -> Any:
         """What is picked of what a module gives for a batch of images."""
+        images = self.cast(images)
         further, named = self.mapped(lambda value: _batch(value, images))
         return self.picked(module(images, *further, **named))
+
+    def cast(self, images: Tensor) -> Tensor:
+        """Images in the module's own numbers."""
+        return images.to(self.dtype) if images.dtype == torch.float32 else images
 
     def mapped(self, make: Callable[[Tensor], Any]) -> tuple[list[Any], dict[str, Any]]:
         """The further inputs by place and by name, of the tensors among them what ``make`` makes."""
@@ -186,9 +195,14 @@ def _mark(value: Any) -> str:
 
 
 def _code(function: Callable[..., Any]) -> str:
-    """What tells a function from others: its name and what it does."""
+    """What tells a function from others: its name, what it does, and what it holds; an object by what it says it is."""
+    if isinstance(function, functools.partial):
+        return repr((_code(function.func), function.args, function.keywords))
     if not inspect.isfunction(function):
-        return repr(function) if isinstance(function, nn.Module) else type(function).__qualname__
+        told = repr(function)
+        return told if " at 0x" not in told else f"{type(function).__qualname__} {vars(function)!r}"
     code = function.__code__
-    does = (code.co_code, code.co_names, [value for value in code.co_consts if not inspect.iscode(value)])
+    held = [cell.cell_contents for cell in function.__closure__ or ()]
+    constants = [value for value in code.co_consts if not inspect.iscode(value)]
+    does = (code.co_code, code.co_names, constants, function.__defaults__, held)
     return f"{function.__module__}.{function.__qualname__} {hashlib.sha1(repr(does).encode()).hexdigest()}"

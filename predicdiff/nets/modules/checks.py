@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +14,7 @@ from ..engine.device import exactly, is_full, memory_errors
 from .asking import WANTED, Ask, fits
 from .endings import with_classes
 from .hooks import DryRun, dry_run
-from .state import evaluating
+from .state import evaluating, kinds
 from .unprinted import Unprinted, unprinted
 
 
@@ -35,10 +37,10 @@ def tried(
     zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
     with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
         try:
-            found, alone = _answers(module, name, zeros, output, ask), False
+            found, alone = _tried(module, name, zeros, output, ask), False
         except SettingsError as error:
             try:
-                found, alone = _answers(module, name, zeros[:1], output, ask), True
+                found, alone = _tried(module, name, zeros[:1], output, ask), True
             except SettingsError:
                 raise error from error.__cause__
             said = str(error).rstrip(".")
@@ -46,6 +48,18 @@ def tried(
         if device.type == "cpu" and _runs_channels_last(module, zeros[:1] if alone else zeros, found.ask):
             found.seen.layout = torch.channels_last
     return found, alone
+
+
+def _tried(module: nn.Module, name: str, zeros: Tensor, output: str, ask: Ask) -> Tried:
+    """What a run of black images shows, given in the first type of the module's numbers that it takes."""
+    first, *others = kinds(module)
+    try:
+        return _answers(module, name, zeros, output, replace(ask, dtype=first))
+    except SettingsError as error:
+        for kind in others:
+            with suppress(SettingsError):
+                return _answers(module, name, zeros, output, replace(ask, dtype=kind))
+        raise error from error.__cause__
 
 
 def _check_mode(module: nn.Module, name: str) -> None:
@@ -73,7 +87,10 @@ def _answers(module: nn.Module, name: str, zeros: Tensor, output: str, ask: Ask)
             f"{first_line(error)}{_hint(module, error)}"
         ) from error
     ask = ask.settled(returned, len(zeros), name)
-    return Tried(seen, _checked_output(_picked(ask, returned, name), len(zeros), name, output), ask)
+    picked = _picked(ask, returned, name)
+    own = _checked_output(picked, len(zeros), name, output)
+    seen.kinds.update((ask.dtype, picked.dtype))
+    return Tried(seen, own, ask)
 
 
 def _picked(ask: Ask, returned: Any, name: str) -> Any:
@@ -94,8 +111,7 @@ def _hint(module: nn.Module, error: Exception) -> str:
         return ". It is TorchScript: want the module that it was made from."
     if isinstance(error, TypeError) and "missing" in str(error):
         return ". What it takes besides images is given by also=, a tuple or a dict."
-    kinds = {value.dtype for value in module.parameters() if value.is_floating_point()} - {torch.float32}
-    return f". Its weights are {kinds.pop()}: want float32, as module.float() makes them." if kinds else ""
+    return ""
 
 
 def _runs_channels_last(module: nn.Module, zeros: Tensor, ask: Ask) -> bool:
@@ -113,8 +129,8 @@ def _runs_channels_last(module: nn.Module, zeros: Tensor, ask: Ask) -> bool:
 
 def _alike(a: Tensor, b: Tensor) -> bool:
     """Whether two outputs are the same, rounding apart, NaN and infinities included."""
-    largest = float(a.nan_to_num(0.0, 0.0, 0.0).abs().max())
-    return torch.allclose(a, b, rtol=1e-3, atol=1e-4 * largest, equal_nan=True)
+    largest, rounding = float(a.nan_to_num(0.0, 0.0, 0.0).abs().max()), 8 * torch.finfo(a.dtype).eps
+    return torch.allclose(a, b, rtol=max(1e-3, rounding), atol=max(1e-4, rounding) * largest, equal_nan=True)
 
 
 def _checked_output(returned: Any, count: int, name: str, output: str) -> tuple[int, ...]:

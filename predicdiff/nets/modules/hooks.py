@@ -119,12 +119,20 @@ class DryRun:
         Most elements alive at one time, and workspace, for one input.
     layout : torch.memory_format
         In which inputs are to be handed over.
+    kinds : set of torch.dtype
+        Types of numbers among its outputs, those on the way included.
     """
 
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     elements: int = 0
     layout: torch.memory_format = torch.contiguous_format
+    kinds: set[torch.dtype] = field(default_factory=set)
+
+    @property
+    def rounding(self) -> float:
+        """By how much the least exact of these is rounded, as a part of its value."""
+        return max(torch.finfo(kind).eps for kind in {torch.float64, *self.kinds}) / 2
 
 
 def dry_run(module: nn.Module, inputs: Tensor, ask: Ask = PLAIN) -> tuple[DryRun, object]:
@@ -150,6 +158,7 @@ def dry_run(module: nn.Module, inputs: Tensor, ask: Ask = PLAIN) -> tuple[DryRun
         if not _is_blob(output, len(inputs)):
             return
         seen.shapes[name] = tuple(output.shape[1:])
+        seen.kinds.add(output.dtype)
         size = math.prod(output.shape[1:])
         live[id(output)] = size
         weakref.finalize(output, live.pop, id(output), None)

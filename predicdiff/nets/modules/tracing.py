@@ -98,7 +98,7 @@ class _Tracer(fx.Tracer):
         self._paths = {child: name for name, child in module.named_modules()}
         self._thread = threading.get_ident()
         self._one = torch.ones(1, 1, device=images.device)
-        self._images, self._ask = images, ask
+        self._images, self._ask = ask.cast(images), ask
         self._products = self._product()
 
     def create_args_for_root(
@@ -106,13 +106,14 @@ class _Tracer(fx.Tracer):
     ) -> tuple[Any, list[Any]]:
         """The images as the only input: all else that the module takes is fixed, or stays what it is by default."""
         images = self.create_proxy("placeholder", "images", (), {})
-        further, named = self._ask.mapped(lambda value: self._repeated(value, images))
         ask = self._ask
+        further, named = ask.mapped(lambda value: self._repeated(value, images))
+        given = images if ask.dtype == torch.float32 else images.to(ask.dtype)
 
-        def asked(root: nn.Module, given: fx.Proxy) -> Any:
+        def asked(root: nn.Module) -> Any:
             return ask.picked(root_fn(root, given, *further, **named))
 
-        return asked, [self.root, images]
+        return asked, [self.root]
 
     def _repeated(self, value: Tensor, images: fx.Proxy) -> Any:
         """A further input as a constant; for each image, where its first axis is 1."""

@@ -6,6 +6,7 @@ Where anything of the trace fails, the module is run whole.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Callable
 
 import numpy as np
@@ -20,8 +21,9 @@ from ..engine.graph import Graph
 from ..engine.incremental import Incremental
 from ..engine.route import Route
 from .asking import Ask
-from .endings import ENDINGS, with_classes
+from .endings import ENDINGS, Ending, with_classes
 from .graph import module_graph
+from .hooks import DryRun, copied
 from .state import evaluating
 from .tracing import UntraceableError
 from .unprinted import Unprinted, unprinted
@@ -33,7 +35,7 @@ def checked_graph(
     device: torch.device,
     own: tuple[int, ...],
     output: str,
-    layout: torch.memory_format,
+    seen: DryRun,
     ask: Ask,
 ) -> tuple[Graph | None, str | None]:
     """The module's graph, the net's own blobs included, or why there is none."""
@@ -42,7 +44,10 @@ def checked_graph(
         try:
             zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
             graph = module_graph(module, zeros, ask).named(own, ending)
-            _try_out(functools.partial(ask, module), graph, graph.values[ending.own], _Windows(shape, device, layout))
+            windows = _Windows(shape, device, seen.layout)
+            _try_out(functools.partial(ask, module), graph, graph.values[ending.own], windows, seen.rounding)
+            if seen.rounding > consistency.FLOAT32:
+                _try_in_float32(module, own, ending, windows, ask)
         except UntraceableError as error:
             return None, str(error)
         except Exception as error:  # whatever a stranger's module does
@@ -50,6 +55,20 @@ def checked_graph(
                 raise
             return None, f"its trace cannot be used ({type(error).__name__}: {first_line(error)})"
     return graph, None
+
+
+def _try_in_float32(module: nn.Module, own: tuple[int, ...], ending: Ending, windows: _Windows, ask: Ask) -> None:
+    """Hold the trace of a copy in float32 against that copy: fewer bits would hide what is wrong with a trace."""
+    exact = replace(ask, dtype=torch.float32)
+    try:
+        twin = copied(module).float()
+        graph = module_graph(twin, torch.zeros_like(windows.image.expand(2, -1, -1, -1)), exact).named(own, ending)
+        exact(twin, windows.images())
+    except Exception as error:  # whatever a stranger's module does with numbers that it was not made for
+        if is_full(error):
+            raise
+        raise UntraceableError("no copy of it in float32 runs, against which its trace could be held") from error
+    _try_out(functools.partial(exact, twin), graph, graph.values[ending.own], windows, consistency.FLOAT32)
 
 
 def fails_alone(
@@ -98,7 +117,7 @@ class _Windows:
         return images.contiguous(memory_format=self.layout)
 
 
-def _try_out(ask: Callable[[Tensor], Tensor], graph: Graph, target: int, windows: _Windows) -> None:
+def _try_out(ask: Callable[[Tensor], Tensor], graph: Graph, target: int, windows: _Windows, rounding: float) -> None:
     """Hold what a graph gives, at once and incrementally, against the module; an UntraceableError if it differs."""
     wanted = with_classes(ask(windows.images()))
     route = Route(folded(graph, {graph.input, target}), graph.input, target)
@@ -106,16 +125,16 @@ def _try_out(ask: Callable[[Tensor], Tensor], graph: Graph, target: int, windows
     untouched = engine.kept.values[target]
     if wanted.dtype != untouched.dtype:
         raise UntraceableError(f"its trace gives {untouched.dtype} in place of {wanted.dtype}")
-    if wanted.shape[1:] != untouched.shape[1:] or _differ(untouched, wanted[:1]):
+    if wanted.shape[1:] != untouched.shape[1:] or _differ(untouched, wanted[:1], rounding):
         raise UntraceableError("its trace gives other values")
     values = wanted.clone()
     for (rows, _), changed in engine.targets(windows.origins, windows.patches, 2):
         values[torch.from_numpy(1 + rows).to(values.device)] = changed
-    if _differ(values, wanted):
+    if _differ(values, wanted, rounding):
         raise UntraceableError("its trace gives other values where only what changes is computed")
 
 
-def _differ(values: Tensor, wanted: Tensor) -> bool:
+def _differ(values: Tensor, wanted: Tensor, rounding: float) -> bool:
     """Whether values of images, the first of them untouched, are others than those wanted, rounding apart."""
     given, real = (of.double().cpu().numpy() for of in (values, wanted))
-    return bool(consistency.disagreement(given, real, scale=consistency.largest(real)))
+    return bool(consistency.disagreement(given, real, scale=consistency.largest(real), rounding=rounding))

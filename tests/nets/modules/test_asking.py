@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 import pickle
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -78,6 +80,22 @@ def as_output(maps: Tensor, scores: Tensor) -> Any:
 
 def total(returned: Any) -> Any:
     return returned["scores"] + returned["maps"].mean((2, 3)).sum(1, keepdim=True)
+
+
+def scaled(returned: Any, by: float) -> Any:
+    return by * returned["scores"]
+
+
+def times(by: float) -> Any:
+    return lambda returned: by * returned["scores"]
+
+
+class Scaled:
+    def __init__(self, by: float) -> None:
+        self.by = by
+
+    def __call__(self, returned: Any) -> Any:
+        return scaled(returned, self.by)
 
 
 def images(count: int = 2) -> np.ndarray:
@@ -219,7 +237,11 @@ def test_further_inputs_are_copied_and_belong_to_what_a_net_is() -> None:
     facts += 1
     assert np.array_equal(nets[0].forward(images(), ["logits"])["logits"], before)
     assert len({net.provenance["definition"] for net in nets}) == 4
-    picks = ("scores", 1, total, lambda returned: returned["scores"], lambda returned: returned["scores"] + 1)
+    picks = (
+        "scores", 1, total, lambda returned: returned["scores"], lambda returned: returned["scores"] + 1,
+        times(2), times(3), functools.partial(scaled, by=2), functools.partial(scaled, by=3),
+        operator.itemgetter("scores"), Scaled(2), Scaled(3),
+    )  # fmt: skip
     assert len({make(Ends(as_dict), pick=pick).provenance["definition"] for pick in picks}) == len(picks)
 
 
@@ -239,7 +261,5 @@ def test_further_inputs_that_do_not_fit(also: Any, words: str) -> None:
 @pytest.mark.parametrize("asked", [{"pick": "logits"}, {"also": (1,)}])
 def test_a_net_that_is_no_module_is_asked_in_one_way(asked: dict[str, Any]) -> None:
     for source in ("googlenet", "deploy.prototxt", "efficientnet_lite0"):
-        with pytest.raises(
-            SettingsError, match="say which of a module's outputs is explained and what goes in besides"
-        ):
+        with pytest.raises(SettingsError, match="say what of a module's outputs is explained and what else goes in"):
             zoo.load_net(source, **asked)
