@@ -40,7 +40,7 @@ MINUS = "\N{MINUS SIGN}"
 #: From one line of text to the next, in units of its size.
 LINE = 1.25
 #: Of a piece of text, which files may bring; far more than our own have.
-MOST_LETTERS, MOST_LINES = 2000, 40
+MOST_LETTERS, MOST_LINES = 4000, 100
 #: Where something stands on the page: left, top, width and height, in inches.
 Slot = Tuple[float, float, float, float]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Sequence
 
 import numpy as np
 import pytest
 from helpers.onnx_models import model, node
+from helpers.places import ROOT
 
 from predicdiff.errors import FormatError, InputWarning, PredicdiffError, SettingsError, WeightsError, without
 from predicdiff.nets.onnx import door
@@ -248,3 +251,19 @@ def test_of_packages_that_are_not_there_it_is_said_what_to_install(tmp_path: Pat
         PredicdiffError, match=r'it is not wanted, and onnxruntime is not installed: pip install "predi'
     ):
         loaded(tmp_path, made())
+
+
+def test_it_needs_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(made().SerializeToString())
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import numpy as np, predicdiff as pd\n"
+        "net = pd.load_net(sys.argv[1])\n"
+        "images = np.random.default_rng(0).uniform(0, 255, (4, 3, 6, 5)).astype(np.float32)\n"
+        "result = pd.explain(net, images[0], pd.MarginalSampler(images[1:]), window=2, stride=2, samples=2)\n"
+        "print(result.relevance.shape)"
+    )
+    ask: dict[str, Any] = {"cwd": ROOT, "capture_output": True, "text": True, "check": False}
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "net.onnx")], **ask)
+    assert done.stdout.strip() == "(1, 6, 5)", done.stderr
+    assert "since torch is not installed" in done.stderr

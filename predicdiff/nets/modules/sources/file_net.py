@@ -19,30 +19,36 @@ class FileNet(ModuleNet):
     ----------
     home : path
         The file.
+    file : str
+        What it is called as a module, with a hash of what it said.
     **about
         As for `ModuleNet`.
     """
 
-    def __init__(self, *, home: Path, **about: Any) -> None:
+    def __init__(self, *, home: Path, file: str, **about: Any) -> None:
         super().__init__(**about)
-        self._home = home
+        self._home, self._file = home, file
 
     def _parts(self) -> dict[str, Any]:
-        return {"home": self._home, **super()._parts()}
+        return {"home": self._home, "file": self._file, **super()._parts()}
+
+    def _definition(self) -> str:
+        """The module's, and the file's, since its representation does not say what its classes do."""
+        return f"{super()._definition()} {self._file}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A net is pickled with its file's path: there its classes are found."""
         with folder_of(self._home):
             make, parts = super().__reduce__()
-            return unpickled, (self._home, imported_file(self._home).__name__, pickle.dumps((make, parts)))
+            return unpickled, (self._home, self._file, pickle.dumps((make, parts)))
 
 
-def at_home(net: Net, file: Path) -> Net:
-    """A net of a module that was made by a file; another net as it is."""
+def at_home(net: Net, home: Path, file: str) -> Net:
+    """A net of a module that was made by the file ``home``, called ``file`` as a module; another net as it is."""
     if type(net) is not ModuleNet:
         return net
     twin = FileNet.__new__(FileNet)
-    vars(twin).update({**vars(net), "_home": file.resolve()})
+    vars(twin).update({**vars(net), "_home": home.resolve(), "_file": file})
     return cast(Net, twin)
 
 

@@ -41,10 +41,11 @@ def load(source: Any, settings: NetSettings) -> Net:
         named = cast("re.Match[str]", MODULE.fullmatch(text))
         return _net(_made(_imported(named["module"]), named["function"], text, None), text, text, settings)
     path, function = Path(of_file["file"]), of_file["function"] or ""
-    net = _net(_made(imported_file(path), function, str(path), path), text, f"{path.stem}:{function}", settings)
+    file = imported_file(path)
+    net = _net(_made(file, function, str(path), path), text, f"{path.stem}:{function}", settings)
     from .file_net import at_home
 
-    return at_home(net, path)
+    return at_home(net, path, file.__name__)
 
 
 def _imported(name: str) -> ModuleType:
@@ -84,6 +85,7 @@ def _net(made: Any, where: str, name: str, settings: NetSettings) -> Net:
 
     if isinstance(made, BlobNet):
         given = [one.name for one in fields(settings) if getattr(settings, one.name) != one.default]
+        given = ["preprocessing" if name == "altered" else name for name in given]
         if given:
             raise SettingsError(
                 f"{where} makes a net that says all of itself, so {', '.join(given)} can't be said besides: want a "

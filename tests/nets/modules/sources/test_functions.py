@@ -123,6 +123,16 @@ def test_files_of_the_same_name_have_neighbours_of_their_own(folder: Path, tmp_p
     assert sizes == [(2,), (5,), (2,)]
 
 
+def test_another_file_is_another_net_though_parts_and_weights_are_the_same(folder: Path) -> None:
+    torch.save(learnt(), folder / "w.pth")
+    how: dict[str, Any] = {"weights": folder / "w.pth", "input_shape": SHAPE, "device": "cpu"}
+    one = load_net(f"{folder}/net.py:make", **how).provenance
+    assert load_net(f"{folder}/net.py:make", **how).provenance == one
+    (folder / "net.py").write_text(FILE.replace("torch.relu", "torch.tanh"))
+    other = load_net(f"{folder}/net.py:make", **how).provenance
+    assert (other["weights"], other["definition"] == one["definition"]) == (one["weights"], False)
+
+
 def test_another_process_reads_the_file(folder: Path, tmp_path: Path) -> None:
     net: Any = load_net(f"{folder}/net.py:make", input_shape=SHAPE, device="cpu")
     written(tmp_path / "other", parts="# other neighbours, of which nothing is wanted")
