@@ -74,6 +74,17 @@ def test_a_windows_draws_depend_on_no_other_window_and_no_further_draw(held: Hel
         assert len({window.tobytes() for window in whole}) == len(whole), "windows share no draws"
 
 
+def test_what_fills_segments_puts_the_same_into_a_pixel_whatever_lies_around_it(held: HeldSampler) -> None:
+    fill = sampler_abilities(held.sampler).fill
+    if fill is None:
+        return
+    key, asked = origins_of(held)[3:4], {"samples": SAMPLES, "seed": 5}
+    whole = fill(held.ground, np.array([[0, 0]]), window=held.ground.shape[1:], keys=key, **asked)
+    ((row, column),) = key.tolist()
+    part = whole[..., row : row + WINDOW[0], column : column + WINDOW[1]]
+    np.testing.assert_array_equal(part, drawn(held, key))
+
+
 def test_a_windows_draws_do_not_depend_on_what_it_holds(held: HeldSampler) -> None:
     for row, column in origins_of(held)[::4]:
         other = HeldSampler(held.sampler, held.ground.copy())
