@@ -12,14 +12,15 @@ from helpers.reachable import Place, Text
 from predicdiff.cli import COMMANDS, main
 
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][a-z-]*\b")
-#: Another command, written out with its options.
-COMMAND = re.compile(r"`predicdiff [^`]*`|predicdiff [a-z]+ .*")
+#: Another command or program, written out with its options.
+COMMAND = re.compile(r"`predicdiff [^`]*`|predicdiff [a-z]+ .*|pip install .*")
 #: Said of what these commands never do: `blobs` reads no images (a net's ``view`` is a field there, taken for its
 #: method), and `fetch` no prototxts but the listed nets', whose inputs and layers are known; studies of many images
-#: always take the predicted class.
+#: always take the predicted class. `nets` tells what the others take for a net.
 NOT_SAID = {
     "blobs": {"--white", "--intensity"},
     "fetch": {"--input-shape", "--engine"},
+    "nets": {"--net"},
     "faithfulness": {"--unit"},
     "randomisation": {"--unit"},
 }
