@@ -17,8 +17,8 @@ from ..engine.incremental import Incremental
 from ..engine.route import Route
 from .endings import ENDINGS, with_classes
 from .graph import module_graph
+from .recording import UntraceableError
 from .state import evaluating
-from .tracing import UntraceableError
 from .unprinted import Unprinted, unprinted
 
 
