@@ -25,7 +25,7 @@ from ...samplers.corpus import bundled
 from ..console import FileBars
 from .base import Options, option_field
 from .shared import engine_field
-from .values import FILE, RANGE, SHAPE, SIZE
+from .values import FILE, PICK, RANGE, SHAPE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
@@ -100,6 +100,12 @@ class NetChoice(Options):
         help="What that blob holds where no Softmax or Sigmoid makes it: logits, whose softmax is the probability; "
         "scores with a sigmoid each; probabilities; other numbers.  [default: logits]",
     )
+    pick: int | str | None = option_field(
+        "--pick",
+        type=PICK,
+        help="Which output of a net that returns several: its key, such as logits, or its number from 0.  [default: "
+        "the only one that fits, or logits]",
+    )
     engine: str = engine_field("What runs a Caffe net: torch, by far the faster, or Caffe itself.")
     device: str | None = option_field(
         "--device", metavar="cpu|cuda", help="Where to compute.  [default: a GPU if there is one]"
@@ -137,6 +143,7 @@ class NetChoice(Options):
             engine=self.engine,
             device=self.device if self.gpu is None else f"cuda:{self.gpu}",
             precision=self.precision,
+            pick=self.pick,
         )
 
     def _as(self, like: Like, own: Preprocessing | None) -> Preprocessing | None:
@@ -154,7 +161,7 @@ class NetChoice(Options):
         """What was given and says nothing without a net; the view and the size do."""
         fields = (
             "weights", "input_shape", "mean", "channels", "raw_scale", "input_scale", "labels", "output_blob",
-            "output_is", "device", "gpu",
+            "output_is", "pick", "device", "gpu",
         )  # fmt: skip
         return [f"--{name.replace('_', '-')}" for name in fields if getattr(self, name) not in (None, ())]
 

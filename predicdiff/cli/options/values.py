@@ -79,6 +79,16 @@ class UnitName(Value):
         return self.numbers.convert(value, param, ctx)
 
 
+class Pick(Value):
+    """A number, or any other text as it is."""
+
+    name = metavar = "KEY|INDEX"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Text -> int or str."""
+        return int(value) if re.fullmatch(r"-?\d+", str(value)) else str(value)
+
+
 class File(Value):
     """A path; with ``suffixes``, one that ends in one of them."""
 
@@ -133,6 +143,7 @@ MEMORY = Memory()
 DURATION = Duration()
 RANGE = Range()
 SAMPLER = SamplerName()
+PICK = Pick()
 FILE = File()
 FOLDER = File("DIR")
 UNIT = UnitName(

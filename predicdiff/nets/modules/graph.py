@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from ..engine.geometry import Shape
 from ..engine.graph import Function, Graph, Node
+from .asking import PLAIN, Ask
 from .axes import USUAL, Axes
 from .calls import SPLITS, Call, ModuleNode, called
 from .endings import Ending
@@ -25,21 +26,21 @@ from .tracing import Trace, of_batch, traced
 
 @dataclass(frozen=True)
 class ModuleGraph:
-    """A module's graph, and what it returns.
+    """A module's graph, and what is taken of what it returns.
 
     Attributes
     ----------
     graph : Graph
         ``values`` are the submodules' outputs, by name.
     output : int
-        The value that the module returns.
+        The value that is taken.
     """
 
     graph: Graph
     output: int
 
     def run(self, inputs: Tensor) -> Tensor:
-        """What the module returns for a batch of inputs."""
+        """What is taken of what the module returns for a batch of inputs."""
         return self.graph.run(inputs, [self.output])[self.output]
 
     def named(self, shape: Shape, ending: Ending) -> Graph:
@@ -56,7 +57,7 @@ class ModuleGraph:
         return Graph((*self.graph.nodes, *nodes), shapes, self.graph.input, values)
 
 
-def module_graph(module: nn.Module, zeros: Tensor) -> ModuleGraph:
+def module_graph(module: nn.Module, zeros: Tensor, ask: Ask = PLAIN) -> ModuleGraph:
     """Trace a module in evaluation mode.
 
     Parameters
@@ -64,12 +65,13 @@ def module_graph(module: nn.Module, zeros: Tensor) -> ModuleGraph:
     module : torch.nn.Module
     zeros : (2, C, H, W) tensor
         What it is run on.
+    ask : Ask
 
     Raises
     ------
     UntraceableError
     """
-    return _Builder(module, traced(module, zeros), zeros.device).build()
+    return _Builder(module, traced(module, zeros, ask), zeros.device).build()
 
 
 class _Builder:

@@ -22,6 +22,7 @@ from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
 from ..facts import NetFacts
 from ..preprocessing import Preprocessing
+from .asking import Also, Ask, Pick
 from .checks import tried
 from .endings import ENDINGS
 from .hooks import Recorder, Replacer, copied, global_hooks, hook_names
@@ -66,6 +67,13 @@ class ModuleNet(TorchNet):
         By default 1,281,167.
     device : str, optional
         By default where the module's weights are; the CPU if it has none.
+    pick : str, int or callable, optional
+        Which output is explained, where the module returns several in a dict, a tuple, a dataclass or Hugging Face's
+        `ModelOutput`: its key, its index, or a function from what the module returns to a tensor. By default the only
+        one that is a tensor of floats with the batch first; of several the one called "logits", or "out".
+    also : tuple or dict
+        Further inputs, the same in every call: those behind the images, or those by name. Floats are brought to the
+        images' type. A tensor whose first axis is 1 is repeated for each image of a batch; any other is given as it is.
 
     Raises
     ------
@@ -84,6 +92,8 @@ class ModuleNet(TorchNet):
         name: str | None = None,
         training_instances: int | None = None,
         device: Device = None,
+        pick: Pick | None = None,
+        also: Also = (),
     ) -> None:
         name = name or type(module).__name__
         if output not in ENDINGS:
@@ -93,14 +103,17 @@ class ModuleNet(TorchNet):
         place = device_of(self.module) or choose_device(device or "cpu")
         self._kind, self._ending = output, ENDINGS[output]
         self._own = self._ending.own
+        ask = Ask.of(pick, also)
         watch = Watch(self.module, name)
         with same_random(place):
-            self._seen, own, self.alone = tried(self.module, name, shape, place, output)
+            (self._seen, own, self._ask), self.alone = tried(self.module, name, shape, place, output, ask)
             self._layout = self._seen.layout
             graph: tuple[Graph | None, str | None] = (None, ONE_BY_ONE)
             if not self.alone:
-                graph = checked_graph(self.module, shape, place, own, output, self._layout)
-            self._in_pairs = not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own)
+                graph = checked_graph(self.module, shape, place, own, output, self._layout, self._ask)
+            self._in_pairs = (
+                not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own, self._ask)
+            )
         self._module_graph, self.dense_because = graph
         self._loaded = self._state()
         if own == (1,) or output == "sigmoid":
@@ -129,7 +142,7 @@ class ModuleNet(TorchNet):
             self._go_alone()
             warn(consistency.mixed(self.name, self._own, came.mixed), InputWarning)
         with same_random(self.device):
-            return watch.look(inputs[:1] if self.alone else inputs, self.device)
+            return watch.look(inputs[:1] if self.alone else inputs, self.device, self._ask)
 
     def _go_alone(self) -> None:
         super()._go_alone()
@@ -192,6 +205,7 @@ class ModuleNet(TorchNet):
 
     def _parts(self) -> dict[str, Any]:
         about = {"input_shape": self.input_shape, "output": self._kind, "device": str(self.device), **self._about()}
+        about.update(pick=self._ask.pick, also=self._ask.also)
         return {"module": self.module, **about}
 
     def bytes_per_input(self, blob: str) -> int:
@@ -216,7 +230,7 @@ class ModuleNet(TorchNet):
             blobs
         )  # else calls may differ from the dry run's
         with evaluating(self.module), Replacer(self.module, replaced) as replacer, Recorder(
-            self.module, inner, stop=stop
+            self.module, inner, stop=stop, ask=self._ask
         ) as recorder:
             result = recorder.run(inputs.contiguous(memory_format=self._layout))
         values = recorder.values
@@ -313,8 +327,9 @@ class ModuleNet(TorchNet):
 
     def _definition(self) -> str:
         what = (self.module, self._kind, self._blobs)
-        hooks = hook_names(self.module)  # a run that was begun without them is another
-        digest = hashlib.sha1(repr((*what, hooks) if hooks else what).encode()).hexdigest()
+        # a run that was begun without hooks, or asked otherwise, is another
+        more = [told for told in (hook_names(self.module), self._ask.identity) if told]
+        digest = hashlib.sha1(repr((*what, *more)).encode()).hexdigest()
         place = type(self.module).__module__
         return f"{MOVED.get(place, place)}.{type(self.module).__qualname__} sha1:{digest}"
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from .asking import Ask
 from .calls import works_in_place
 from .hooks import hooked
 from .operations import OPERATIONS
@@ -138,11 +139,11 @@ class Recorder(TorchFunctionMode):
             if child is not twin:
                 self._listen(name, child)
 
-    def record(self, inputs: Tensor) -> Ref:
-        """What the module returns for a batch of inputs, as a reference to a step."""
+    def record(self, inputs: Tensor, ask: Ask) -> Ref:
+        """What is taken of what the module returns for a batch of inputs, as a reference to a step."""
         self._add(Step("", (), {}), inputs)
         with self:
-            result = self._twin(inputs)
+            result = ask(self._twin, inputs)
         found = self._found(result) if isinstance(result, Tensor) else None
         if found is None:
             raise UntraceableError("what it returns does not come from its input alone")

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from ..engine.geometry import Shape
+from .asking import Ask
 from .hooks import copied, global_hooks, hooked
 from .recording import Elsewhere, Part, Recorder, Ref, Step, UntraceableError, tensors
 
@@ -27,7 +28,7 @@ class Trace:
     graph : torch.fx.Graph
         Its nodes in order; functions, submodules and weights. `of_batch` stands for numbers that follow the batch.
     output : torch.fx.Node
-        What the module returns.
+        What is taken of what the module returns.
     returned : {submodule: node}
         What each submodule returns, its last call counting.
     constants : {name: tensor}
@@ -58,14 +59,14 @@ def of_batch(images: int, each: int, more: int) -> int:
     return images * each + more
 
 
-def traced(module: nn.Module, zeros: Tensor) -> Trace:
-    """Trace a module in evaluation mode, of zeros (2, C, H, W); an UntraceableError says why that can't be done."""
+def traced(module: nn.Module, zeros: Tensor, ask: Ask) -> Trace:
+    """Trace a module in evaluation mode, asked for zeros (2, C, H, W); an UntraceableError says why it can't be."""
     if hooked(module):
         raise UntraceableError("hooks listen to the whole module")
     if global_hooks():
         raise UntraceableError("hooks listen to all modules")
     try:
-        passes = [_recorded(module, zeros[:1].repeat(images, 1, 1, 1)) for images in (2, 3)]
+        passes = [_recorded(module, zeros[:1].repeat(images, 1, 1, 1), ask) for images in (2, 3)]
     except UntraceableError:
         raise
     except Exception as error:  # whatever a stranger's module does
@@ -74,7 +75,7 @@ def traced(module: nn.Module, zeros: Tensor) -> Trace:
     return _Merger(module).merged(passes, frozenset(names))
 
 
-def _recorded(module: nn.Module, inputs: Tensor) -> tuple[Recorder, Ref]:
+def _recorded(module: nn.Module, inputs: Tensor, ask: Ask) -> tuple[Recorder, Ref]:
     """What a copy of the module calls, and which step is what it returns."""
     try:
         twin = copied(module, {id(tensor): tensor for child in module.modules() for tensor in tensors(_parts(child))})
@@ -83,7 +84,7 @@ def _recorded(module: nn.Module, inputs: Tensor) -> tuple[Recorder, Ref]:
     if twin is module:
         raise UntraceableError("no copy can be made to trace (it says that it is its own)")
     recorder = Recorder(module, twin, inputs.device)
-    return recorder, recorder.record(inputs)
+    return recorder, recorder.record(inputs, ask)
 
 
 def _parts(module: nn.Module) -> list[Any]:

@@ -5,6 +5,9 @@ Where anything of the trace fails, the module is run whole.
 
 from __future__ import annotations
 
+import functools
+from typing import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,6 +18,7 @@ from ..engine.folding import folded
 from ..engine.graph import Graph
 from ..engine.incremental import Incremental
 from ..engine.route import Route
+from .asking import Ask
 from .endings import ENDINGS, with_classes
 from .graph import module_graph
 from .recording import UntraceableError
@@ -29,13 +33,15 @@ def checked_graph(
     own: tuple[int, ...],
     output: str,
     layout: torch.memory_format,
+    ask: Ask,
 ) -> tuple[Graph | None, str | None]:
     """The module's graph, the net's own blobs included, or why there is none."""
     ending = ENDINGS[output]
     with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
         try:
-            graph = module_graph(module, torch.zeros(2, *shape, dtype=torch.float32, device=device)).named(own, ending)
-            _try_out(module, graph, graph.values[ending.own], _Windows(shape, device, layout))
+            zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
+            graph = module_graph(module, zeros, ask).named(own, ending)
+            _try_out(functools.partial(ask, module), graph, graph.values[ending.own], _Windows(shape, device, layout))
         except UntraceableError as error:
             return None, str(error)
         except Exception as error:  # whatever a stranger's module does
@@ -45,12 +51,14 @@ def checked_graph(
     return graph, None
 
 
-def fails_alone(module: nn.Module, shape: tuple[int, int, int], device: torch.device, own: tuple[int, ...]) -> bool:
+def fails_alone(
+    module: nn.Module, shape: tuple[int, int, int], device: torch.device, own: tuple[int, ...], ask: Ask
+) -> bool:
     """Whether a module that takes two inputs does not take one, as a `squeeze` that takes away a batch of one."""
     image = torch.zeros(1, *shape, dtype=torch.float32, device=device)
     try:
         with evaluating(module), exactly(), torch.inference_mode(), unprinted(module):
-            return with_classes(module(image)).shape != (1, *own)
+            return with_classes(ask(module, image)).shape != (1, *own)
     except (Exception, Unprinted):  # whatever a stranger's module raises
         return True
 
@@ -89,9 +97,9 @@ class _Windows:
         return images.contiguous(memory_format=self.layout)
 
 
-def _try_out(module: nn.Module, graph: Graph, target: int, windows: _Windows) -> None:
+def _try_out(ask: Callable[[Tensor], Tensor], graph: Graph, target: int, windows: _Windows) -> None:
     """Hold what a graph gives, at once and incrementally, against the module; an UntraceableError if it differs."""
-    wanted = with_classes(module(windows.images()))
+    wanted = with_classes(ask(windows.images()))
     route = Route(folded(graph, {graph.input, target}), graph.input, target)
     engine = Incremental(route, windows.image.contiguous(memory_format=windows.layout), layout=windows.layout)
     untouched = engine.kept.values[target]
