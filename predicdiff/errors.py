@@ -70,6 +70,11 @@ class InputWarning(UserWarning):
     """What came can be used, but perhaps not as it was meant (no mean given, images skipped)."""
 
 
+def first_line(error: BaseException) -> str:
+    """An exception's message in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 #: What is not warned of at this moment, in this thread alone: the filters of `warnings` are those of all threads.
 _silent: ContextVar[tuple[type[Warning], ...]] = ContextVar("silent", default=())
 

@@ -11,6 +11,9 @@ from .errors import ImageError, InputWarning, SettingsError, warn
 from .image_files import Source, called, check_intensity, is_pil, read_picture
 
 MODES = ("warp", "short", "crop")
+#: Pillow's filters, for `View.resampling`, by the numbers that it gives them.
+FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
+CENTRES = ("floor", "even")
 #: `View.size` of Caffe's nets: inputs of 224 to 227 pixels are the middle of images of 256, others the whole image.
 CAFFES = "caffe"
 CAFFE_INPUTS, CAFFE_SIZE = (224, 227), 256
@@ -159,6 +162,12 @@ class View:
         the net's input is 224 to 227 pixels on each side, otherwise the net's input.
     antialias : bool
         Smooth before shrinking. Caffe did not, in 2016, nor were its training images smoothed.
+    resampling : {"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"}, optional
+        Pillow's filter to resize with, which smooths by itself, and gives whole numbers for images of 8 bits; the long
+        side is rounded down. By default linear between the four pixels around, as Caffe's own Python does it.
+    centre : {"floor", "even"}
+        Where the centre begins if the pixels beside it are odd in number: rounded down, or to an even number as
+        torchvision does it.
 
     An image smaller than the net's input is enlarged until it covers it, whatever the mode.
     """
@@ -166,6 +175,8 @@ class View:
     mode: str = "warp"
     size: int | tuple[int, int] | str | None = None
     antialias: bool = False
+    resampling: str | None = None
+    centre: str = "floor"
 
     def settled(self, crop: tuple[int, ...]) -> View:
         """This view with a number for the size "caffe", as it is for a net's input ``crop`` (height, width)."""
@@ -178,9 +189,15 @@ class View:
         """Geometry of the view of an ``original`` (height, width) for a net's input ``crop`` (height, width)."""
         if self.mode not in MODES:
             raise SettingsError(f"view {self.mode!r} is unknown: want one of {', '.join(MODES)}.")
+        if self.resampling not in (None, *FILTERS):
+            raise SettingsError(f"resampling {self.resampling!r} is unknown: want {', '.join(FILTERS)} or None.")
+        if self.centre not in CENTRES:
+            raise SettingsError(f"centre {self.centre!r} is unknown: want one of {', '.join(CENTRES)}.")
         original, crop = _pair(original), _pair(crop)
         resized = self._resized(original, crop)
-        corner = ((resized[0] - crop[0]) // 2, (resized[1] - crop[1]) // 2)
+        rows, columns = (whole - part for whole, part in zip(resized, crop))
+        # Python's round takes halves to even numbers, and so does torchvision with it
+        corner = (rows // 2, columns // 2) if self.centre == "floor" else (round(rows / 2), round(columns / 2))
         return Frame(original, resized, corner, crop)
 
     def _resized(self, original: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int]:
@@ -192,10 +209,15 @@ class View:
                 )
             return size
         least = max(crop[0] / original[0], crop[1] / original[1])
-        factor = max(1.0 if self.mode == "crop" else min(size) / min(original), least)
+        asked = 1.0 if self.mode == "crop" else min(size) / min(original)
+        factor = max(asked, least)
         if factor == 1.0:
             return original
-        height, width = (max(round(old * factor), new) for old, new in zip(original, crop))
+        if self.resampling is not None and asked >= least:
+            # multiplied first, as others do it who resize by Pillow: a factor of floats may lose the last pixel
+            height, width = (int(min(size) * old / min(original)) for old in original)
+        else:
+            height, width = (max(round(old * factor), new) for old, new in zip(original, crop))
         if factor > 1.0 and height * width > MOST_PIXELS:
             raise ImageError(
                 f"an image of {original[0]} x {original[1]} pixels (height, width) is too thin: to cover the net's "
@@ -228,22 +250,35 @@ class View:
             raise ImageError(f"an image has the shape (height, width, colours), this one {image.shape}.")
         frame = self.frame(image.shape[:2], crop)
         (top, left), (height, width) = frame.corner, frame.size
-        resized = _resize(image, frame.resized, self.antialias)[top : top + height, left : left + width]
+        resized = self._resize(image, frame.resized)[top : top + height, left : left + width]
         return np.array(resized.transpose(2, 0, 1), np.float32, order="C")
+
+    def _resize(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        if image.shape[:2] == size:
+            return image
+        if self.resampling is not None:
+            return _resize_by_pillow(image, size, self.resampling)
+        from skimage.transform import resize
+
+        shrinks = size[0] < image.shape[0] or size[1] < image.shape[1]
+        # order 1, as caffe.io.resize_image; the flag is explicit because its default changed between versions. Caffe's
+        # mode, "constant", differs where images are enlarged alone: it darkens their outermost pixels
+        return resize(
+            image.astype(np.float64), size, order=1, mode="edge", preserve_range=True,
+            anti_aliasing=self.antialias and shrinks,
+        )  # fmt: skip
 
 
 def _pair(values: Sequence[int]) -> tuple[int, int]:
     return (int(values[0]), int(values[1]))
 
 
-def _resize(image: np.ndarray, size: tuple[int, int], antialias: bool) -> np.ndarray:
-    if image.shape[:2] == size:
-        return image
-    from skimage.transform import resize
+def _resize_by_pillow(image: np.ndarray, size: tuple[int, int], resampling: str) -> np.ndarray:
+    """An image (H, W, C): RGB of 8 bits as a whole, to 8 bits; other values channel by channel, in float32."""
+    from PIL import Image
 
-    shrinks = size[0] < image.shape[0] or size[1] < image.shape[1]
-    # order 1, as caffe.io.resize_image; the flag is explicit because its default changed between versions. Caffe's
-    # mode, "constant", differs where images are enlarged alone: it darkens their outermost pixels
-    return resize(
-        image.astype(np.float64), size, order=1, mode="edge", preserve_range=True, anti_aliasing=antialias and shrinks
-    )
+    order, across = FILTERS[resampling], size[::-1]
+    if image.dtype == np.uint8 and image.shape[2] == 3:
+        return np.asarray(Image.fromarray(image).resize(across, order))
+    channels = (Image.fromarray(np.asarray(channel, np.float32)) for channel in np.moveaxis(image, -1, 0))
+    return np.stack([np.asarray(channel.resize(across, order)) for channel in channels], -1)

@@ -19,7 +19,7 @@ import predicdiff
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
     ("errors", "noise", "cores", "stopping", "_version"),
-    ("tones",),
+    ("tones", "extras"),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "files", "journal"),
     ("abilities", "between"),

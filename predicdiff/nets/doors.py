@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 from ..errors import SettingsError
 from ..protocols import Net
 from .labels import Labels
 from .preprocessing import Preprocessing
 
+#: A net's own preprocessing -> that which takes its place; None where pixels are inputs.
+Altered = Callable[[Optional[Preprocessing]], Optional[Preprocessing]]
+
 
 @dataclass(frozen=True)
 class NetSettings:
-    """What `zoo.load_net` is told besides the source; ``name`` is what a net is called, where its source says so."""
+    """What `zoo.load_net` is told besides the source; ``name`` is what a net is called, where its source says so.
+
+    Preprocessing is given as such, or ``altered`` from the net's own by a function.
+    """
 
     weights: Path | None = None
     preprocessing: Preprocessing | None = None
+    altered: Altered | None = None
     engine: str = "torch"
     input_shape: Sequence[int] | None = None
     output: str | None = None
@@ -34,6 +41,12 @@ class NetSettings:
         """Arguments that the constructors of all nets take."""
         names = ("preprocessing", "labels", "training_instances", "device", "name")
         return {name: getattr(self, name) for name in names}
+
+    def with_own(self, own: Preprocessing | None) -> NetSettings:
+        """With the preprocessing of a net that has its ``own``: what is given, as such or as a function of that."""
+        if self.altered is not None:
+            return replace(self, preprocessing=self.altered(own), altered=None)
+        return replace(self, preprocessing=own) if self.preprocessing is None else self
 
     @property
     def of_module(self) -> dict[str, Any]:

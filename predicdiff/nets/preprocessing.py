@@ -209,6 +209,8 @@ class Preprocessing:
             mean = values.tolist() if values.ndim == 1 else "sha1:" + hashlib.sha1(values.tobytes()).hexdigest()
         size = None if self.view.size is None else np.asarray(self.view.size).tolist()
         view = {"mode": self.view.mode, "size": size, "antialias": bool(self.view.antialias)}
+        if self.view.resampling is not None or self.view.centre != "floor":  # which older results do not know
+            view.update(resampling=self.view.resampling, centre=self.view.centre)
         scale = np.asarray(self.scale, np.float64).tolist()
         return {
             "view": view,

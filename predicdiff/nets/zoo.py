@@ -12,7 +12,7 @@ from ..protocols import ENGINES, HasPrecision, Net
 from .caffe.door import DOOR as PROTOTXT
 from .caffe.door import facts_of
 from .caffe.transformer import caffe_preprocessing
-from .doors import Door, NetSettings
+from .doors import Altered, Door, NetSettings
 from .facts import NetFacts
 from .fetching.door import DOOR as NAME
 from .fetching.door import known_preprocessing
@@ -20,6 +20,9 @@ from .fetching.manifest import Entry, entry, manifest, models_dir, names
 from .fetching.weights import Fetched, Status, cache_dir, fetch_net, mean_path, status, weights_path
 from .labels import Labels, load_labels, read_labels
 from .modules.door import DOOR as MODULE
+from .modules.sources.hugging_face import DOOR as HUGGING_FACE
+from .modules.sources.timm_nets import DOOR as TIMM
+from .modules.sources.torchvision_nets import DOOR as TORCHVISION
 from .preprocessing import Preprocessing
 
 __all__ = [
@@ -28,14 +31,14 @@ __all__ = [
 ]  # fmt: skip
 
 #: Kinds of sources: the first that takes a source loads it. A name of the manifest may look like a path.
-DOORS: tuple[Door, ...] = (MODULE, NAME, PROTOTXT)
+DOORS: tuple[Door, ...] = (MODULE, NAME, TIMM, TORCHVISION, HUGGING_FACE, PROTOTXT)
 
 
 def load_net(
     source: Any,
     *,
     weights: str | Path | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | Altered | None = None,
     engine: str = "torch",
     input_shape: Sequence[int] | None = None,
     output: str | None = None,
@@ -56,8 +59,9 @@ def load_net(
         net in training the deploy net is taken, and an `InputWarning` says what was done.
     weights : path, optional
         A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched.
-    preprocessing : Preprocessing, optional
-        From images to inputs. Without one a net of the manifest takes its own; for others pixels are inputs.
+    preprocessing : Preprocessing, or function, optional
+        From images to inputs. Without one a net takes its own, where its source says one; for others pixels are inputs.
+        A function is given the net's own, or None, and returns what takes its place.
         `predicdiff.nets.zoo.caffe_preprocessing` makes one from Caffe's words.
     engine : {"torch", "caffe"}
         What computes a Caffe net: torch, by far the faster, or Caffe itself through pycaffe.
@@ -99,13 +103,14 @@ def load_net(
         If the engine is not installed.
     """
     _check_engine(engine, precision)
-    if preprocessing is not None and not isinstance(preprocessing, Preprocessing):
+    if not (preprocessing is None or isinstance(preprocessing, Preprocessing) or callable(preprocessing)):
         raise SettingsError(
             f"preprocessing is a {type(preprocessing).__name__}: want a Preprocessing, or None where pixels are inputs."
         )
     settings = NetSettings(
         weights=None if weights is None else as_path(weights, "weights"),
-        preprocessing=preprocessing,
+        preprocessing=preprocessing if isinstance(preprocessing, Preprocessing) else None,
+        altered=None if isinstance(preprocessing, Preprocessing) else preprocessing,
         engine=engine,
         input_shape=input_shape,
         output=output,
@@ -145,13 +150,22 @@ def caffe_facts(
         settings.refuse_shape(source)
         of_list = known.prototxt and facts_of(models_dir() / known.prototxt, replace(settings, name=known.name))
         return of_list or None
-    return facts_of(Path(source), settings) if PROTOTXT.takes(source) else None
+    return facts_of(Path(source), settings) if is_prototxt(source) else None
+
+
+def is_prototxt(source: Any) -> bool:
+    """Whether a source is the path of a Caffe prototxt, which is what stands behind the last door."""
+    return _first_door(source) is PROTOTXT
+
+
+def _first_door(source: Any) -> Door | None:
+    return next((door for door in DOORS if door.takes(source)), None)
 
 
 def _door(source: Any) -> Door:
-    for door in DOORS:
-        if door.takes(source):
-            return door
+    door = _first_door(source)
+    if door is not None:
+        return door
     if isinstance(source, str):
         entry(source)  # raises: no net has this name
     raise SettingsError(f"a net is a name, the path of a prototxt or a torch.nn.Module, not a {type(source).__name__}.")

@@ -14,11 +14,12 @@ from ...errors import ImageError, SettingsError
 from ...image_files import Intensity, check_intensity
 from ...images import MODES, load_image
 from ...nets.caffe.transformer import caffe_preprocessing
+from ...nets.doors import Altered
 from ...nets.fetching.door import known_preprocessing
 from ...nets.fetching.manifest import entry, names
 from ...nets.fetching.weights import fetch_net, status
 from ...nets.preprocessing import ORDERS, Preprocessing
-from ...nets.zoo import load_net
+from ...nets.zoo import is_prototxt, load_net
 from ...presets import Like
 from ...protocols import OUTPUT_KINDS, PRECISIONS, Net
 from ...samplers.corpus import bundled
@@ -129,13 +130,13 @@ class NetChoice(Options):
         settle()
         if self.gpu is not None and self.device is not None:
             raise SettingsError(f"--gpu {self.gpu} and --device {self.device} both say where to compute: want one.")
-        preprocessing = self._preprocessing()
+        preprocessing = self._preprocessing(like)
         if self.fetch and self.weights is None:
             _fetch_missing(str(self.net), self.engine)
         return load_net(
             self.net,
             weights=self.weights,
-            preprocessing=preprocessing if like is None else self._as(like, preprocessing),
+            preprocessing=preprocessing,
             input_shape=self.input_shape,
             labels=list(self.labels) or None,
             output=self.output_blob,
@@ -145,11 +146,6 @@ class NetChoice(Options):
             precision=self.precision,
             pick=self.pick,
         )
-
-    def _as(self, like: Like, own: Preprocessing | None) -> Preprocessing | None:
-        known = known_preprocessing(entry(self.net)) if own is None and self.net in names() else own
-        alike = like.preprocessing(known)
-        return alike if known is None or alike is None or self.view is None else replace(alike, view=known.view)
 
     @property
     def files(self) -> tuple[Any, ...]:
@@ -165,8 +161,8 @@ class NetChoice(Options):
         )  # fmt: skip
         return [f"--{name.replace('_', '-')}" for name in fields if getattr(self, name) not in (None, ())]
 
-    def _preprocessing(self) -> Preprocessing | None:
-        """Caffe's, or a known net's own, with what was given put in its place; None leaves all to the net."""
+    def _preprocessing(self, like: Like | None) -> Preprocessing | Altered | None:
+        """What takes the place of the net's own, where that is known by now, or makes it of that; None leaves it."""
         settings = {
             "mean": self.mean,
             "channels": self.channels,
@@ -176,16 +172,30 @@ class NetChoice(Options):
             "view": self.view,
         }
         changes: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-        if self.net not in names():
+        if is_prototxt(self.net):
             # of a file that is not there nothing is said but that
-            return caffe_preprocessing(**changes, prototxt=self.net) if Path(str(self.net)).is_file() else None
-        if not changes:
+            read = caffe_preprocessing(**changes, prototxt=self.net) if Path(str(self.net)).is_file() else None
+            return read if like is None else self._as(like, read)
+        if not changes and like is None:
             return None
-        known = known_preprocessing(entry(self.net), own_mean=self.mean is None)
-        read = caffe_preprocessing(**{"mean": "0", **changes})
-        size = changes.pop("image_size", known.view.size)
-        view = replace(known.view, mode=changes.pop("view", known.view.mode), size=size)
-        return replace(known, view=view, **{name: getattr(read, name) for name in changes})
+        if self.net in names():
+            return self._altered(known_preprocessing(entry(self.net), own_mean=self.mean is None), changes, like)
+        return lambda own: self._altered(own, changes, like)
+
+    def _altered(self, own: Preprocessing | None, changes: dict[str, Any], like: Like | None) -> Preprocessing | None:
+        """A net's own preprocessing with what was given put in its place, and then ``like``'s view."""
+        altered = own
+        if changes:
+            known, read = own or Preprocessing(), caffe_preprocessing(**{"mean": "0", **changes})
+            size = changes.get("image_size", known.view.size)
+            view = replace(known.view, mode=changes.get("view", known.view.mode), size=size)
+            same = {name: getattr(read, name) for name in changes if name not in ("image_size", "view")}
+            altered = replace(known, view=view, **same)
+        return altered if like is None else self._as(like, altered)
+
+    def _as(self, like: Like, own: Preprocessing | None) -> Preprocessing | None:
+        alike = like.preprocessing(own)
+        return alike if own is None or alike is None or self.view is None else replace(alike, view=own.view)
 
 
 def _fetch_missing(name: str, engine: str) -> None:

@@ -34,7 +34,7 @@ def takes(source: Any) -> bool:
 def load(source: str | Path, settings: NetSettings) -> Net:
     """The net of a prototxt and the weights in ``settings``."""
     settings.refuse_asking(source)
-    path = Path(source)
+    path, settings = Path(source), settings.with_own(None)
     if settings.weights is None:
         plan(path, settings)  # if it is none, that is the thing to say
         raise WeightsError(f"{path} holds the layers but no weights: give the caffemodel too (weights=..., --weights).")

@@ -11,7 +11,7 @@ from typing import Any, Optional, Tuple, Union
 import torch
 
 from ...cores import cores
-from ...errors import OutOfMemoryError, SettingsError
+from ...errors import OutOfMemoryError, SettingsError, first_line
 from ...protocols import PRECISIONS
 
 Device = Optional[Union[str, torch.device]]
@@ -178,8 +178,3 @@ def memory_errors() -> Iterator[None]:
 def is_full(error: BaseException) -> bool:
     """Whether an exception says that memory ran out."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in FULL)
-
-
-def first_line(error: BaseException) -> str:
-    """An exception's message in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -53,9 +53,8 @@ def known_preprocessing(net: Entry, *, own_mean: bool = True) -> Preprocessing:
 def _completed(settings: NetSettings, net: Entry) -> NetSettings:
     instances = settings.training_instances
     return replace(
-        settings,
+        settings if settings.preprocessing is not None else settings.with_own(known_preprocessing(net)),
         name=net.name,
-        preprocessing=settings.preprocessing or known_preprocessing(net),
         labels=load_labels(models_dir() / net.labels) if settings.labels is None else settings.labels,
         training_instances=net.training_instances if instances is None else instances,
     )

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ...errors import InputWarning, SettingsError, warn
-from ..engine.device import exactly, first_line, is_full, memory_errors
+from ...errors import InputWarning, SettingsError, first_line, warn
+from ..engine.device import exactly, is_full, memory_errors
 from .asking import WANTED, Ask, fits
 from .endings import with_classes
 from .hooks import DryRun, dry_run

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Callable, cast
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 from ...errors import SettingsError
-from ...protocols import OUTPUT_KINDS, Net
+from ...protocols import OUTPUT_KINDS
 from ..doors import Door, NetSettings
+
+if TYPE_CHECKING:
+    from .net import ModuleNet
 
 
 def takes(source: Any) -> bool:
@@ -17,11 +20,12 @@ def takes(source: Any) -> bool:
     return torch is not None and isinstance(source, torch.nn.Module)
 
 
-def load(module: Any, settings: NetSettings) -> Net:
+def load(module: Any, settings: NetSettings) -> ModuleNet:
     """A module as a net."""
     from .net import ModuleNet
 
     refuse_caffe(settings.engine, type(module).__name__)
+    settings = settings.with_own(None)
     if settings.weights is not None:
         raise SettingsError("a module brings its weights along: load them into it, and leave `weights` out.")
     if settings.input_shape is None:

@@ -81,6 +81,9 @@ class ModuleNet(TorchNet):
         If the module does not take inputs of this shape, or returns something else than ``output`` says.
     """
 
+    #: The library that the module came from by its name there, and its version.
+    library: str | None = None
+
     def __init__(
         self,
         module: nn.Module,
@@ -207,6 +210,12 @@ class ModuleNet(TorchNet):
         about = {"input_shape": self.input_shape, "output": self._kind, "device": str(self.device), **self._about()}
         about.update(pick=self._ask.pick, also=self._ask.also)
         return {"module": self.module, **about}
+
+    def _settings(self) -> dict[str, Any]:
+        return {**super()._settings(), "library": self.library}
+
+    def _engine_provenance(self) -> dict[str, Any]:
+        return {**super()._engine_provenance(), **({} if self.library is None else {"library": self.library})}
 
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..engine.device import first_line
+from ...errors import first_line
 
 #: Packages that pickle more than Python does, such as classes of a notebook.
 ABLER = ("cloudpickle", "joblib.externals.cloudpickle", "dill")

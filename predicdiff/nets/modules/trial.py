@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ... import consistency
-from ..engine.device import exactly, first_line, is_full, memory_errors
+from ...errors import first_line
+from ..engine.device import exactly, is_full, memory_errors
 from ..engine.folding import folded
 from ..engine.graph import Graph
 from ..engine.incremental import Incremental

@@ -1,0 +1,61 @@
+"""Optional packages: imported where they are used, and one sentence where they are absent or too old."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import warnings
+from importlib import metadata
+from typing import Any
+
+from .errors import DependencyError, first_line
+
+
+def imported(module: str, extra: str, least: str = "0") -> Any:
+    """A module of an optional package; what the package warns of while it is imported is not said.
+
+    Parameters
+    ----------
+    module : str
+        With dots where it lies deeper; its first part is what the package is called.
+    extra : str
+        Of predicdiff, which brings the package along.
+    least : str
+        The first version that serves.
+
+    Raises
+    ------
+    DependencyError
+        If the package is not installed, is too old, or does not go with what else is installed.
+    """
+    package, mend = module.partition(".")[0], f'pip install "predicdiff[{extra}]".'
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = importlib.import_module(module)
+    except ImportError as error:
+        raise DependencyError(f"{package} is not installed ({error}): {mend}") from error
+    except Exception as error:  # such as RuntimeError, of a torchvision that was built for another torch
+        raise DependencyError(
+            f"{package} is installed and cannot be imported ({first_line(error).rstrip('.')}): it may not go with the "
+            f"torch that is here, so install both anew, {mend}"
+        ) from error
+    version = version_of(package)
+    if version is not None and _numbers(version) < _numbers(least):
+        raise DependencyError(
+            f"{package} {version} is too old, want {least} at least: pip install --upgrade {mend[12:]}"
+        )
+    return found
+
+
+def version_of(package: str) -> str | None:
+    """The version of an installed package; None if it does not say one."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> list[int]:
+    """The two or three numbers that a version begins with, which are compared."""
+    return [int(number) for number in re.findall(r"\d+", version)[:3]]

@@ -1,0 +1,40 @@
+"""Optional packages that are absent, too old, or don't go with the rest end in one sentence each."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from predicdiff.errors import DependencyError
+from predicdiff.extras import imported
+
+
+def test_a_package_that_is_not_there_is_named_with_what_installs_it() -> None:
+    with pytest.raises(DependencyError, match=r'^nowhere is not installed \(.*\): pip install "predicdiff\[some\]"\.$'):
+        imported("nowhere.deep", "some")
+
+
+def test_a_package_that_cannot_be_imported_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "unfit.py").write_text("raise RuntimeError('operator unfit::nms does not exist.\\nmore')")
+    with pytest.raises(DependencyError, match=r"^unfit is installed and cannot be imported \(operator .* exist\): "):
+        imported("unfit", "some")
+
+
+def test_what_a_package_warns_of_while_it_is_imported_is_not_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "noisy.py").write_text("import warnings\nwarnings.warn('old', DeprecationWarning)\nloud = 3")
+    assert imported("noisy", "some").loud == 3
+
+
+def test_a_package_that_is_too_old_is_named_with_its_version() -> None:
+    version = metadata.version("numpy")
+    assert imported("numpy.fft", "some", least=version).fft
+    with pytest.raises(DependencyError, match=rf"^numpy {version} is too old, want 99\.0 at least: pip install --upg"):
+        imported("numpy", "some", least="99.0")
