@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -160,7 +161,9 @@ def method_name(function: Any) -> str | None:
     """Name of one of a tensor's methods, or of what reads a property of it; None of another function."""
     if function.__name__ == "__get__":
         return str(function.__self__.__name__)
-    owner, _, name = getattr(function, "__qualname__", "").rpartition(".")
+    if not inspect.isroutine(function):
+        return None
+    owner, _, name = function.__qualname__.rpartition(".")
     return name if owner in ("Tensor", "TensorBase") else None
 
 

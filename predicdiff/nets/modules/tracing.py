@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from torch import Tensor, fx, nn
@@ -51,7 +52,7 @@ class Trace:
 
     def part(self, module: nn.Module, name: str) -> Tensor:
         """A weight of the module as it is now, or what the trace alone has a name for."""
-        return self.constants[name] if name in self.constants else _attribute(module, name)
+        return self.constants[name] if name in self.constants else attrgetter(name)(module)
 
 
 def of_batch(images: int, each: int, more: int) -> int:
@@ -143,7 +144,8 @@ class _Merger:
         if isinstance(one, dict) and list(one) == list(other):
             return {key: self._value(one[key], other[key]) for key in one}
         if isinstance(one, slice):
-            return slice(*(self._value(getattr(one, end), getattr(other, end)) for end in ("start", "stop", "step")))
+            ends = ((each.start, each.stop, each.step) for each in (one, other))
+            return slice(*self._value(*ends))
         if isinstance(one, Elsewhere):
             return self._constant(one.tensor, other.tensor)
         if isinstance(one, int) and one != other:
@@ -166,15 +168,9 @@ class _Merger:
     def _part(self, name: str) -> fx.Node:
         if name not in self.parts:
             self.parts[name] = self.graph.create_node("get_attr", name)
-            tensor = self.constants[name] if name in self.constants else _attribute(self.module, name)
+            tensor = self.constants[name] if name in self.constants else attrgetter(name)(self.module)
             self.tensors[self.parts[name]] = tuple(tensor.shape)
         return self.parts[name]
-
-
-def _attribute(module: nn.Module, name: str) -> Tensor:
-    owner, _, last = name.rpartition(".")
-    part: Tensor = getattr(module.get_submodule(owner), last)
-    return part
 
 
 def _other_calls() -> UntraceableError:
