@@ -20,6 +20,9 @@ SEED    ?= 0
 CAFFE_GIVEN  := $(CAFFE_PYTHON)
 CAFFE_PYTHON ?= tests/caffe-python
 
+# a Python with timm
+TIMM_PYTHON  ?= $(BIN)/python
+
 # containers: ENGINE=podman serves as well; CACHE is a volume's name or a folder's absolute path
 ENGINE       ?= docker
 TARGET       ?= cuda
@@ -47,7 +50,7 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
   --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets claims panels timing against
+.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets claims panels timing against architectures
 .PHONY: lint format clean
 .PHONY: test test-whole test-caffe test-doors coverage docker docker-test docker-figure1
 
@@ -109,6 +112,9 @@ panels: $(READY)  ## The paper's own panels, in the folder PANELS=DIR, against o
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
 	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) $(if $(DEVICE),--device $(DEVICE)) \
 	  $(if $(CAFFE_GIVEN),--caffe-python "$(CAFFE_PYTHON)") $(foreach net,$(NETS),--net $(net))
+
+architectures: $(READY)  ## How timm's architectures are evaluated, where timm is installed (OUT/architectures.json; TIMM_PYTHON=python3)
+	$(TIMM_PYTHON) -m reproduce.architectures --seed $(SEED) --out $(OUT) $(NETS)
 
 against: $(READY)  ## What a map of known reliability costs by others' methods and by ours (Captum where it is installed)
 	$(BIN)/python -m reproduce.against --seed $(SEED) --out $(OUT) $(OWN) \

@@ -15,7 +15,7 @@ SHAPE = (3, 12, 10)
 class Branches(nn.Module):
     """What a careless evaluation gets wrong: a batch norm and a dropout in train mode, work in place, two branches.
 
-    The number that one of them is multiplied by is made anew in each pass, for which torch.fx keeps an attribute.
+    The number that one of them is multiplied by is made anew in each pass.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Branches(nn.Module):
 
 
 class Untraceable(Branches):
-    """Which way it takes depends on a value, which torch.fx cannot follow."""
+    """Which way it takes depends on a value, which no trace can follow."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x if float(x.detach().amax()) < 1e6 else torch.zeros_like(x))

@@ -86,7 +86,34 @@ FUNCTIONS: dict[str, Any] = {
     "rows": lambda x: x + torch.arange(x.size(2), dtype=x.dtype).view(-1, 1),
     "brightest": lambda x: x - x.amax((2, 3), keepdim=True),
     "upper": lambda x: x[:, :, 1:],
+    "every other": lambda x: x[:, :, 1::2, ::2] if min(x.shape[2:]) > 1 else x,
+    "last": lambda x: along_channels(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+    "columns first": lambda x: x.transpose(2, 3).mul(2).transpose(2, 3),
+    "shuffled": lambda x: x.unsqueeze(1).transpose(1, 2).unflatten(1, (1, -1)).flatten(1, 3),
+    "parts": lambda x: torch.cat(x.split([1, x.size(1) - 1], 1)[::-1], 1) if x.size(1) > 1 else x,
+    "moments": lambda x: functional.batch_norm(x, torch.ones(x.size(1)), torch.full((x.size(1),), 2.0)),
+    "standard": lambda x: functional.conv2d(x, weights(x.size(1)) - weights(x.size(1)).mean(), None, 1, 1),
+    "mean of channels": lambda x: x * x.mean(1, keepdim=True) + torch.softmax(x, 1),
+    "larger": lambda x: functional.interpolate(x, scale_factor=(2, 3)),
+    "set": lambda x: setting(x * 1),
 }
+
+
+def along_channels(x: Tensor) -> Tensor:
+    """A norm, a linear layer and a factor of maps (b, H, W, C)."""
+    normed = functional.layer_norm(x, x.shape[-1:], bias=torch.linspace(0, 1, x.shape[-1]))
+    return functional.linear(normed, weights(x.shape[-1])[:, :, 0, 1]) * torch.linspace(1, 2, x.shape[-1])
+
+
+def weights(channels: int) -> Tensor:
+    """Of a convolution that is no copy of its input."""
+    return torch.linspace(-1, 1, 9 * channels**2).view(channels, channels, 3, 3)
+
+
+def setting(x: Tensor) -> Tensor:
+    """What is left where a row is set to zero."""
+    x[:, :, 1:2] = 0.0
+    return x
 
 
 @st.composite

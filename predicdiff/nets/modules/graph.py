@@ -1,4 +1,4 @@
-"""A torch module as a graph: torch.fx says what it calls, `operations` which places of a map each call joins.
+"""A torch module as a graph: `tracing` says what it calls, `operations` which places of a map each call joins.
 
 What is not known there is taken to join everything, and so is computed as a whole; a module that cannot be traced has
 no graph at all.
@@ -6,9 +6,9 @@ no graph at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -16,10 +16,12 @@ from torch import Tensor, fx, nn
 from ..engine.geometry import Shape
 from ..engine.graph import Function, Graph, Node
 from .asking import PLAIN, Ask
-from .calls import traced_call
+from .axes import USUAL, Axes
+from .calls import SPLITS, Call, ModuleNode, called
 from .endings import Ending
 from .operations import known
-from .tracing import Trace, UntraceableError, traced
+from .recording import UntraceableError
+from .tracing import Trace, of_batch, traced
 
 
 @dataclass(frozen=True)
@@ -55,36 +57,6 @@ class ModuleGraph:
         return Graph((*self.graph.nodes, *nodes), shapes, self.graph.input, values)
 
 
-class _Bound(fx.Interpreter):
-    """A trace, bound to the module as it is now."""
-
-    def __init__(self, module: nn.Module, trace: Trace) -> None:
-        super().__init__(module, garbage_collect_values=True, graph=trace.graph)
-        self.trace = trace
-
-    def fetch_attr(self, target: str) -> Any:
-        """A part of the module, or what the trace alone has."""
-        constants = self.trace.constants
-        return constants[target] if target in constants else super().fetch_attr(target)
-
-
-class _Shapes(_Bound):
-    """Runs a traced module and keeps the shapes of all tensors that its nodes give, and of those of floats."""
-
-    def __init__(self, module: nn.Module, trace: Trace) -> None:
-        super().__init__(module, trace)
-        self.all: dict[fx.Node, Shape] = {}
-        self.floats: dict[fx.Node, Shape] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        result = super().run_node(n)
-        if isinstance(result, Tensor):
-            self.all[n] = tuple(result.shape)
-            if result.is_floating_point():
-                self.floats[n] = tuple(result.shape)
-        return result
-
-
 def module_graph(module: nn.Module, zeros: Tensor, ask: Ask = PLAIN) -> ModuleGraph:
     """Trace a module in evaluation mode.
 
@@ -92,66 +64,59 @@ def module_graph(module: nn.Module, zeros: Tensor, ask: Ask = PLAIN) -> ModuleGr
     ----------
     module : torch.nn.Module
     zeros : (2, C, H, W) tensor
-        What it is run on, for the shapes; then three of these, to tell the batch from axes of the same length.
+        What it is run on.
     ask : Ask
 
     Raises
     ------
     UntraceableError
     """
-    trace = traced(module, zeros, ask)
-    two, three = _Shapes(module, trace), _Shapes(module, trace)
-    try:
-        two.run(zeros.clone())
-        three.run(zeros[:1].repeat(3, 1, 1, 1))
-    except Exception as error:  # whatever a stranger's module does
-        raise UntraceableError(f"torch.fx cannot trace it ({type(error).__name__})") from error
-    return _Builder(module, trace, _batched(two.floats, three.floats), two.all, zeros.device).build()
-
-
-def _batched(two: Mapping[fx.Node, Shape], three: Mapping[fx.Node, Shape]) -> dict[fx.Node, Shape]:
-    """Shapes without the batch axis of what has the batch first, from shapes for two and for three inputs."""
-    return {node: shape[1:] for node, shape in two.items() if shape[:1] == (2,) and three.get(node) == (3, *shape[1:])}
+    return _Builder(module, traced(module, zeros, ask), zeros.device).build()
 
 
 class _Builder:
     """Numbers the values of a traced graph, and makes a node of each call that gives one."""
 
-    def __init__(
-        self,
-        module: nn.Module,
-        trace: Trace,
-        shapes: Mapping[fx.Node, Shape],
-        tensors: Mapping[fx.Node, Shape],
-        device: torch.device,
-    ) -> None:
+    def __init__(self, module: nn.Module, trace: Trace, device: torch.device) -> None:
         self.module, self.trace, self.device = module, trace, device
-        self.shapes, self.tensors = shapes, tensors  # of batches of floats, without that axis, and of all tensors
         self.caller = _Caller(module, trace)
-        self.numbers: dict[fx.Node, int] = {}  # what a node gave
-        self.now: dict[fx.Node, int] = {}  # what it is after later calls in place
+        self.numbers: dict[fx.Node, int] = {}
+        self.axes: dict[fx.Node, Axes | None] = {}
         self.sizes: dict[int, Shape] = {}
         self.nodes: list[Node] = []
 
     def build(self) -> ModuleGraph:
-        output = None
+        output, asked = self.trace.output, {self.trace.output, *self.trace.returned.values()}
         for node in self.trace.graph.nodes:
             if node.op == "placeholder":
-                self._number(node)
-            elif node.op == "output":
-                output = node.args[0]
-            elif node.op != "get_attr" and node in self.shapes and self._reads(node):
+                self._number(node, USUAL)
+            elif node in self.trace.shapes and (node.users or node in asked) and self._reads(node):
                 self._add(node)
-        if not isinstance(output, fx.Node) or output not in self.numbers:
+        if output not in self.numbers:
             raise UntraceableError("what it returns does not come from its input alone")
-        values = {name: self.numbers[node] for name, node in self.trace.returned.items() if node in self.numbers}
-        return ModuleGraph(Graph(tuple(self.nodes), self.sizes, 0, values), self.now[output])
+        if not self._is_as_it_is(output):
+            self._turn(output)
+        named = {name: node for name, node in self.trace.returned.items() if node in self.numbers}
+        values = {name: self.numbers[node] for name, node in named.items() if self._is_as_it_is(node)}
+        return ModuleGraph(Graph(tuple(self.nodes), self.sizes, 0, values), self.numbers[output])
 
-    def _number(self, node: fx.Node) -> int:
-        number = len(self.sizes)
-        self.numbers[node] = self.now[node] = number
-        self.sizes[number] = self.shapes[node]
+    def _number(self, node: fx.Node, axes: Axes | None) -> int:
+        """A number for what a node gives, and the shape that the engine sees in that."""
+        number, shape = len(self.sizes), self.trace.shapes[node]
+        self.numbers[node] = number
+        self.axes[node] = axes or (USUAL if len(shape) == 3 else None)
+        self.sizes[number] = shape if axes is None else axes.map_shape(shape)
         return number
+
+    def _is_as_it_is(self, node: fx.Node) -> bool:
+        """Whether the engine sees in a value what the module computed."""
+        return self.sizes[self.numbers[node]] == self.trace.shapes[node] and self.axes[node] in (None, USUAL)
+
+    def _turn(self, node: fx.Node) -> None:
+        """Number a value anew, as the module computed it."""
+        axes, shape, number = self.axes[node], self.trace.shapes[node], self.numbers[node]
+        turn = _of_one(lambda values: cast(Axes, axes).from_map(values, shape))
+        self.nodes.append(Node(node.name, "turn", (number,), self._number(node, None), turn, fresh=False))
 
     def _reads(self, node: fx.Node) -> list[fx.Node]:
         """Nodes with values that a call needs, its own arguments and those of what lies between; each once."""
@@ -162,41 +127,47 @@ class _Builder:
 
     def _add(self, node: fx.Node) -> None:
         reads = self._reads(node)
-        numbers = tuple(self.now[other] for other in reads)
-        beside = [self._constant(other) for other in node.all_input_nodes if other not in self.numbers]
-        inputs, output = [self.shapes[other] for other in reads], self.shapes[node]
-        call = traced_call(node, self.module, inputs, output, beside, self.device)
+        call = self._call(node, reads)
         if call.in_place and reads[:1] != list(node.args[:1]):
             raise UntraceableError(f"{call.name} works in place on what is no single tensor")
-        run = self._call(node, reads)
-        unknown = Node(
-            name=str(node.target) if node.op == "call_module" else node.name,
+        unknown = ModuleNode(
+            name=node.target if isinstance(node.target, str) else node.name,
             operation=call.name,
-            reads=numbers,
-            writes=self._number(node),
-            run=_on_copy(run) if call.in_place else run,
+            reads=tuple(self.numbers[other] for other in reads),
+            writes=len(self.sizes),
+            run=_on_copy(call.run) if call.in_place else call.run,
             fresh=call.in_place,
-            over=run if call.in_place else None,
+            over=call.run if call.in_place else None,
             work=call.work,
         )
-        self.nodes.append(known(unknown, call))
-        if call.in_place:
-            self._moved(reads[0], unknown.writes)
+        found = known(unknown, call)
+        self.nodes.append(found)
+        self._number(node, found.axes)
+
+    def _call(self, node: fx.Node, reads: Sequence[fx.Node]) -> Call:
+        """The call that a node makes, of the values it reads; what lies between is computed on the way."""
+        name, key, module, in_place = called(node, self.module)
+        source, split = self._source(node)
+        passed = [other for other in node.all_input_nodes if other not in self.numbers and other is not split]
+        others = [other for other in passed if other.target is not of_batch]
+        return Call(
+            name, key, module, node.args, node.kwargs, [self.trace.shapes[other] for other in reads],
+            self.trace.shapes[node], [self.axes[other] for other in reads], [self._constant(other) for other in others],
+            in_place, self.device, lambda values: self.caller.call(node, dict(zip(reads, values))),
+            [source] == reads[:1], self.caller.fetch,
+        )  # fmt: skip
+
+    @staticmethod
+    def _source(node: fx.Node) -> tuple[Any, fx.Node | None]:
+        """The first argument of a call; of a part of what was split, what was split, and the call that did."""
+        first = node.args[0] if node.args else None
+        if isinstance(first, fx.Node) and callable(first.target) and first.target.__name__ in SPLITS:
+            return first.args[0], first
+        return first, None
 
     def _constant(self, node: fx.Node) -> Shape | None:
         """Shape of a tensor that does not depend on the input; None of anything else."""
-        return None if self._reads(node) else self.tensors.get(node)
-
-    def _moved(self, target: fx.Node, number: int) -> None:
-        """After a call in place, whoever held the old value holds the new one."""
-        old = self.now.get(target)
-        for node, value in list(self.now.items()):
-            if value == old:
-                self.now[node] = number
-
-    def _call(self, node: fx.Node, reads: Sequence[fx.Node]) -> Function:
-        """The call as it stands, of the values it reads; what lies between is computed on the way."""
-        return lambda values: self.caller.call(node, dict(zip(reads, values)))
+        return None if self._reads(node) else self.trace.tensors.get(node)
 
 
 def _of_one(function: Callable[[Tensor], Tensor]) -> Function:
@@ -208,28 +179,37 @@ def _on_copy(function: Function) -> Function:
     return lambda values: function([values[0].clone(), *values[1:]])
 
 
-class _Caller(_Bound):
-    """Makes single calls of a traced graph."""
+class _Caller:
+    """Makes single calls of a trace, bound to the module as it is now."""
+
+    def __init__(self, module: nn.Module, trace: Trace) -> None:
+        self.module, self.trace = module, trace
 
     def call(self, node: fx.Node, values: dict[fx.Node, Tensor]) -> Any:
         """What ``node`` gives where other nodes have these values, without a change to them."""
-        env: dict[fx.Node, Any] = dict(values)
+        images = next((len(value) for value in values.values()), 0)
+        return self._call(node, dict(values), images)
 
+    def fetch(self, argument: Any) -> Any:
+        """What an argument is now that does not depend on the input."""
+        return self.call(argument, {}) if isinstance(argument, fx.Node) else argument
+
+    def _call(self, node: fx.Node, env: dict[fx.Node, Any], images: int) -> Any:
         def find(other: fx.Node) -> Any:
             if other not in env:
-                env[other] = self.call(other, values)
+                env[other] = self._call(other, env, images)
             return env[other]
 
-        args = fx.node.map_arg(node.args, find)
-        kwargs = fx.node.map_arg(node.kwargs, find)
-        calls = {"get_attr": self.get_attr, "call_function": self.call_function, "call_method": self.call_method}
-        return calls.get(node.op, self.call_module)(node.target, args, kwargs)
-
-    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What a part gives; one with hooks is called with all that it holds, and may write on what it is given."""
-        if target in self.trace.hooked:
+        if node.op == "get_attr":
+            return self.trace.part(self.module, str(node.target))
+        args, kwargs = fx.node.map_arg(node.args, find), fx.node.map_arg(node.kwargs, find)
+        if node.target is of_batch:
+            return of_batch(images, *args[1:])
+        if not isinstance(node.target, str):
+            return node.target(*args, **kwargs)
+        if node.target in self.trace.hooked:  # it may hold what it is given, and write on that
             args, kwargs = fx.node.map_aggregate((args, kwargs), _copy)
-        return super().call_module(target, args, kwargs)
+        return self.module.get_submodule(node.target)(*args, **kwargs)
 
 
 def _copy(value: Any) -> Any:

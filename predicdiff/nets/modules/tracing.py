@@ -1,29 +1,23 @@
-"""What torch.fx says a module calls, found on a copy: nothing of it stays on the module, and no hook is handed a proxy.
+"""What a module calls, recorded on a copy for two and for three images: nothing of it stays on the module.
 
 The copy shares the module's tensors. What is traced is bound to the module's own parts by their names, so that weights
-that change afterwards count.
+that change afterwards count. Numbers that differ between the two passes are written down as multiples of the number of
+images; whatever else differs cannot be traced.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from operator import attrgetter
+from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
-from .asking import Ask, alike, sizes
+from ..engine.geometry import Shape
+from .asking import Ask
 from .hooks import copied, global_hooks, hooked
-from .operations import OPERATIONS
-
-#: Held while torch.fx traces, which it does by changing `nn.Module` for the whole process.
-_lock = threading.Lock()
-
-
-class UntraceableError(Exception):
-    """Why a module has no graph."""
+from .recording import Elsewhere, Part, Recorder, Ref, Step, UntraceableError, tensors
 
 
 @dataclass(frozen=True)
@@ -33,43 +27,65 @@ class Trace:
     Attributes
     ----------
     graph : torch.fx.Graph
+        Its nodes in order; functions, submodules and weights. `of_batch` stands for numbers that follow the batch.
+    output : torch.fx.Node
+        What is taken of what the module returns.
     returned : {submodule: node}
         What each submodule returns, its last call counting.
-    constants : {name: value}
-        What the graph takes from the module and the module does not have: tensors that its forward makes.
+    constants : {name: tensor}
+        What the graph takes from the module and the module does not have by a name.
     hooked : set of str
         Submodules with hooks, which are called as they are.
+    shapes : {node: shape}
+        Without the batch axis, of batches of floats.
+    tensors : {node: shape}
+        Of all tensors, as they are for two images.
     """
 
     graph: fx.Graph
+    output: fx.Node
     returned: Mapping[str, fx.Node]
     constants: Mapping[str, Any]
     hooked: frozenset[str]
+    shapes: Mapping[fx.Node, Shape]
+    tensors: Mapping[fx.Node, Shape]
+
+    def part(self, module: nn.Module, name: str) -> Tensor:
+        """A weight of the module as it is now, or what the trace alone has a name for."""
+        return self.constants[name] if name in self.constants else attrgetter(name)(module)
 
 
-def traced(module: nn.Module, images: Tensor, ask: Ask) -> Trace:
-    """Trace a module in evaluation mode, asked so for images like these; an UntraceableError says why it can't be."""
+def of_batch(images: int, each: int, more: int) -> int:
+    """A number that follows how many images come in a batch; who runs a trace hands that over."""
+    return images * each + more
+
+
+def traced(module: nn.Module, zeros: Tensor, ask: Ask) -> Trace:
+    """Trace a module in evaluation mode, asked for zeros (2, C, H, W); an UntraceableError says why it can't be."""
     if hooked(module):
         raise UntraceableError("hooks listen to the whole module")
     if global_hooks():
         raise UntraceableError("hooks listen to all modules")
     try:
-        twin = copied(module, {id(tensor): tensor for child in module.modules() for tensor in _tensors(_parts(child))})
+        passes = [_recorded(module, zeros[:1].repeat(images, 1, 1, 1), ask) for images in (2, 3)]
+    except UntraceableError:
+        raise
+    except Exception as error:  # whatever a stranger's module does
+        raise UntraceableError(f"it cannot be traced ({type(error).__name__})") from error
+    names = {name for name, child in module.named_modules(remove_duplicate=False) if hooked(child)}
+    return _Merger(module).merged(passes, frozenset(names))
+
+
+def _recorded(module: nn.Module, inputs: Tensor, ask: Ask) -> tuple[Recorder, Ref]:
+    """What a copy of the module calls, and which step is what it returns."""
+    try:
+        twin = copied(module, {id(tensor): tensor for child in module.modules() for tensor in tensors(_parts(child))})
     except Exception as error:  # whatever a stranger's module holds
         raise UntraceableError(f"no copy can be made to trace ({type(error).__name__})") from error
     if twin is module:
         raise UntraceableError("no copy can be made to trace (it says that it is its own)")
-    tracer, before = _Tracer(module, images, ask), set(vars(twin))
-    try:
-        with _lock:
-            graph = tracer.trace(twin)
-    except UntraceableError:
-        raise
-    except Exception as error:  # whatever a stranger's module does when it is handed proxies
-        raise UntraceableError(f"torch.fx cannot trace it ({type(error).__name__})") from error
-    read = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
-    constants = {name: value for name, value in vars(twin).items() if name in read - before}
-    return Trace(graph, tracer.returned, constants, frozenset(tracer.hooked))
+    recorder = Recorder(module, twin, inputs.device)
+    return recorder, recorder.record(inputs, ask)
 
 
 def _parts(module: nn.Module) -> list[Any]:
@@ -77,82 +93,85 @@ def _parts(module: nn.Module) -> list[Any]:
     return [part for name, part in vars(module).items() if name != "_modules"]
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Tensors among plain lists and dicts."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _tensors(each)
+class _Merger:
+    """Makes one graph of what was recorded for two and for three images."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.graph = fx.Graph()
+        self.nodes: list[fx.Node] = []
+        self.constants: dict[str, Tensor] = {}
+        self.parts: dict[str, fx.Node] = {}
+        self.shapes: dict[fx.Node, Shape] = {}
+        self.tensors: dict[fx.Node, Shape] = {}
+
+    def merged(self, recorded: list[tuple[Recorder, Ref]], hooked_parts: frozenset[str]) -> Trace:
+        """The trace of two recordings."""
+        (two, output), (three, again) = recorded
+        if (len(two.steps), output, two.returned) != (len(three.steps), again, three.returned):
+            raise _other_calls()
+        for step, other in zip(two.steps, three.steps):
+            self._add(step, other)
+        returned = {name: self.nodes[ref.index] for name, ref in two.returned.items()}
+        return Trace(
+            self.graph, self.nodes[output.index], returned, self.constants, hooked_parts, self.shapes, self.tensors
+        )
+
+    def _add(self, step: Step, other: Step) -> None:
+        if step.target != other.target:
+            raise _other_calls()
+        args, kwargs = self._value(step.args, other.args), self._value(step.kwargs, other.kwargs)
+        if step.target == "":
+            node = self.graph.placeholder("input")
+        elif isinstance(step.target, str):
+            node = self.graph.call_module(step.target, args, kwargs)
+        else:
+            node = self.graph.call_function(step.target, args, kwargs)
+        self.nodes.append(node)
+        if step.shape is not None:
+            self.tensors[node] = step.shape
+            batched = step.shape[:1] == (2,) and other.shape == (3, *step.shape[1:])
+            if batched and step.floats:
+                self.shapes[node] = step.shape[1:]
+
+    def _value(self, one: Any, other: Any) -> Any:
+        """What both passes were given, as the graph has it."""
+        if type(one) is not type(other):
+            raise _other_calls()
+        if isinstance(one, (tuple, list)) and len(one) == len(other):
+            values = [self._value(*pair) for pair in zip(one, other)]
+            return values if isinstance(one, list) else tuple(values)
+        if isinstance(one, dict) and list(one) == list(other):
+            return {key: self._value(one[key], other[key]) for key in one}
+        if isinstance(one, slice):
+            ends = ((each.start, each.stop, each.step) for each in (one, other))
+            return slice(*self._value(*ends))
+        if isinstance(one, Elsewhere):
+            return self._constant(one.tensor, other.tensor)
+        if isinstance(one, int) and one != other:
+            return self.graph.call_function(of_batch, (0, other - one, 3 * one - 2 * other))
+        if one != other:
+            raise _other_calls()
+        if isinstance(one, Part):
+            return self._part(one.name)
+        return self.nodes[one.index] if isinstance(one, Ref) else one
+
+    def _constant(self, tensor: Tensor, other: Tensor) -> fx.Node:
+        """A tensor that both passes found at the same place."""
+        if tensor is not other:
+            raise UntraceableError("it makes tensors otherwise than by torch's functions")
+        names = [name for name, known in self.constants.items() if known is tensor]
+        name = names[0] if names else f"constant {len(self.constants)}"
+        self.constants[name] = tensor
+        return self._part(name)
+
+    def _part(self, name: str) -> fx.Node:
+        if name not in self.parts:
+            self.parts[name] = self.graph.create_node("get_attr", name)
+            tensor = self.constants[name] if name in self.constants else attrgetter(name)(self.module)
+            self.tensors[self.parts[name]] = tuple(tensor.shape)
+        return self.parts[name]
 
 
-class _Tracer(fx.Tracer):
-    """Traces a copy of ``module``, in this thread alone, though torch.fx listens to the calls of all."""
-
-    def __init__(self, module: nn.Module, images: Tensor, ask: Ask) -> None:
-        super().__init__()
-        self.returned: dict[str, fx.Node] = {}
-        self.hooked = {name for name, child in module.named_modules(remove_duplicate=False) if hooked(child)}
-        self._paths = {child: name for name, child in module.named_modules()}
-        self._thread = threading.get_ident()
-        self._one = torch.ones(1, 1, device=images.device)
-        self._images, self._ask = ask.cast(images), ask
-        self._products = self._product()
-
-    def create_args_for_root(
-        self, root_fn: Callable[..., Any], is_module: bool, concrete_args: Any = None
-    ) -> tuple[Any, list[Any]]:
-        """The images as the only input: all else that the module takes is fixed, or stays what it is by default."""
-        images = self.create_proxy("placeholder", "images", (), {})
-        ask = self._ask
-        further, named = ask.mapped(lambda value: self._repeated(value, images))
-        given = images if ask.dtype == torch.float32 else images.to(ask.dtype)
-
-        def asked(root: nn.Module) -> Any:
-            return ask.picked(root_fn(root, given, *further, **named))
-
-        return asked, [self.root]
-
-    def _repeated(self, value: Tensor, images: fx.Proxy) -> Any:
-        """A further input as a constant; for each image, where its first axis is 1."""
-        value = alike(value, self._images)
-        return self.create_proxy("call_method", "expand", (value, *sizes(value, images.size(0))), {})
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Torch's own modules, those that the table of operations knows, and those with hooks are single calls."""
-        known = module_qualified_name in self.hooked or type(m) in OPERATIONS
-        return known or bool(super().is_leaf_module(m, module_qualified_name))
-
-    def path_of_module(self, mod: nn.Module) -> str:
-        """Of a part of the copy, or of the module itself, which the copy may have a way to."""
-        name = self._paths.get(mod)
-        return str(super().path_of_module(mod)) if name is None else name
-
-    def call_module(
-        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        if threading.get_ident() != self._thread:
-            return forward(*args, **kwargs)
-        if m in self._paths and not self.is_leaf_module(m, self._paths[m]):
-            raise UntraceableError(f"its copies call {self._paths[m]} of the module itself")
-        result = super().call_module(m, forward, args, kwargs)
-        if isinstance(result, fx.Proxy):
-            self.returned[self.path_of_module(m)] = result.node
-        return result
-
-    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
-        """What a part of a module is, as a proxy if it is a weight."""
-        mine = threading.get_ident() == self._thread
-        return super().getattr(attr, attr_val, parameter_proxy_cache) if mine else attr_val
-
-    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
-        """A call; torch.fx does not note in which precision."""
-        if self._product() != self._products:
-            raise UntraceableError("it sets torch.autocast by itself")
-        return super().create_node(*args, **kwargs)
-
-    def _product(self) -> torch.dtype:
-        """In what products are computed at this place."""
-        return (self._one @ self._one).dtype
+def _other_calls() -> UntraceableError:
+    return UntraceableError("what it calls hangs on how many images come at once")

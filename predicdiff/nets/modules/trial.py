@@ -24,8 +24,8 @@ from .asking import Ask
 from .endings import ENDINGS, Ending, with_classes
 from .graph import module_graph
 from .hooks import DryRun, copied
+from .recording import UntraceableError
 from .state import evaluating
-from .tracing import UntraceableError
 from .unprinted import Unprinted, unprinted
 
 

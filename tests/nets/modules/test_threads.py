@@ -52,7 +52,7 @@ def test_no_module_is_kept() -> None:
 
 
 class Meeting(nn.Module):
-    """Two passes of it meet, before the first layer and again before the second; nothing that torch.fx can trace."""
+    """Two passes of it meet, before the first layer and again before the second; it reads a value."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Meeting(nn.Module):
         if self.meet is not None:
             self.meet.wait(20)
         x = self.first(x)
-        if len(x) and self.meet is not None:
+        if bool(x.sum() < 1e9) and self.meet is not None:
             self.meet.wait(20)
         return self.second(self.drop(x.relu().flatten(1)))
 
