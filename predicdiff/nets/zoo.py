@@ -69,7 +69,7 @@ def load_net(
         `save_pretrained` wrote, none of whose code is run.
     weights : path, optional
         A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched. For
-        a module of a file, or of a library in place of its own, a .safetensors or .pth, of which tensors alone are read.
+        a module of a file, or in place of a library's own, a .safetensors or .pth, of which tensors alone are read.
     preprocessing : Preprocessing, or function, optional
         From images to inputs. Without one a net takes its own, where its source says one; for others pixels are inputs.
         A function is given the net's own, or None, and returns what takes its place.

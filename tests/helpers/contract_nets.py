@@ -211,9 +211,10 @@ def _of_library(door: str, name: str) -> Callable[[Path], Held]:
         module = importlib.import_module(f"predicdiff.nets.modules.sources.{door}")
 
         def load() -> Any:
-            held.module.num_classes, held.module.pretrained_cfg = 4, {"num_classes": None}
+            made = copy.deepcopy(held.module)
+            made.num_classes, made.pretrained_cfg = 4, {"num_classes": None}
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(module, "_module", lambda *_: held.module)
+                patch.setattr(module, "_module", lambda *_: made)
                 return held.load()
 
         return replace(held, load=load)
