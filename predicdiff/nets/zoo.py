@@ -64,10 +64,12 @@ def load_net(
         A name of the manifest (`predicdiff.nets.zoo.names` lists them), the path of a Caffe prototxt, or a module. Of a
         net in training the deploy net is taken, and an `InputWarning` says what was done. Or "net.py:make", a file,
         whose code is run, and a function in it that makes a module; the path of an ONNX file; or that of a .pt2 of
-        `torch.export`, which may run code too.
+        `torch.export`, which may run code too. Or "timm:NAME", "torchvision:NAME", "torchvision:NAME@WEIGHTS" or
+        "hf:NAME", by which a library gives a net, with its weights, preprocessing and labels; or a folder that
+        `save_pretrained` wrote, none of whose code is run.
     weights : path, optional
         A caffemodel for a prototxt; for a net of the manifest, a file to take in place of the one that was fetched. For
-        a module of a file its .safetensors or .pth, of which tensors alone are read.
+        a module of a file, or in place of a library's own, a .safetensors or .pth, of which tensors alone are read.
     preprocessing : Preprocessing, or function, optional
         From images to inputs. Without one a net takes its own, where its source says one; for others pixels are inputs.
         A function is given the net's own, or None, and returns what takes its place.

@@ -127,7 +127,7 @@ def entry(name: str) -> Entry:
     hint = f"Do you mean {near[0]!r}? " if near else ""
     raise SettingsError(
         f"no net is called {name!r}. {hint}Known: {', '.join(names())}. A net of your own is the path of its prototxt, "
-        f"those of other libraries are called timm:{name}, torchvision:{name} or hf:{name}."
+        "those of other libraries are called timm:NAME, torchvision:NAME or hf:NAME."
     )
 
 
