@@ -146,6 +146,7 @@ test-caffe: $(READY)  ## The test suite under Caffe itself (Debian 11's, made by
 
 test-doors: $(DOORS)/.ready  ## Nets of timm, torchvision, Hugging Face and ONNX, in an environment of 5.6 GB (.venv-doors)
 	$(DOORS)/bin/python -m pytest -p no:cacheprovider tests/nets/modules/sources $(wildcard tests/nets/onnx)
+	$(DOORS)/bin/python -m pytest -p no:cacheprovider tests/contract/test_nets.py -k "timm or torchvision or Hugging or ONNX or exported"
 
 $(DOORS)/.ready: pyproject.toml setup.py constraints-doors.txt
 	$(PYTHON) -m venv --clear $(DOORS)

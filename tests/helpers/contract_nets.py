@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import tempfile
 import warnings
 from dataclasses import dataclass, replace
@@ -201,6 +202,25 @@ def _onnx(folder: Path) -> Held:
     return replace(held, load=load, gradients=False)
 
 
+def _of_library(door: str, name: str) -> Callable[[Path], Held]:
+    """A module that a door to another library takes for that library's."""
+
+    def make(folder: Path) -> Held:
+        held = _module("traced", lambda *_: name.format(folder=folder))(folder)
+        (folder / "config.json").write_text('{"model_type": "resnet"}')
+        module = importlib.import_module(f"predicdiff.nets.modules.sources.{door}")
+
+        def load() -> Any:
+            held.module.num_classes, held.module.pretrained_cfg = 4, {"num_classes": None}
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(module, "_module", lambda *_: held.module)
+                return held.load()
+
+        return replace(held, load=load)
+
+    return make
+
+
 # ------------------------------------------------------------------------------------------ Caffe's files
 
 BGR = Preprocessing(View("warp"), "bgr", mean=[104.0, 117.0, 123.0])
@@ -264,6 +284,9 @@ NETS = (
     NetCase("a function's module", zoo.FUNCTION, "torch", _module("traced", _function)),
     NetCase("an ONNX file", zoo.ONNX, "onnxruntime", _onnx),
     NetCase("an exported program", zoo.EXPORTED, "torch", _exported),
+    NetCase("timm's", zoo.TIMM, "timm", _of_library("timm_nets", "timm:test_resnet")),
+    NetCase("torchvision's", zoo.TORCHVISION, "torchvision", _of_library("torchvision_nets", "torchvision:resnet18")),
+    NetCase("Hugging Face's", zoo.HUGGING_FACE, "transformers", _of_library("hugging_face", "{folder}")),
     NetCase("Caffe's layers", zoo.PROTOTXT, "torch", _prototxt("torch")),
     NetCase("Caffe's layers, all of them computed", zoo.PROTOTXT, "torch", _prototxt("torch", incremental=False)),
     NetCase("Caffe itself", zoo.PROTOTXT, "caffe", _prototxt("caffe")),

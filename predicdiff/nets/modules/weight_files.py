@@ -58,8 +58,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return dict(inner[known[0]])
 
 
-def load_state(module: nn.Module, path: Path) -> None:
-    """Put a file's tensors into a module, all of them and into all of it.
+def load_state(module: nn.Module, path: Path, tensors: dict[str, Tensor] | None = None) -> None:
+    """Put a file's tensors, which may have been read already, into a module, all of them and into all of it.
 
     What all names begin with and the module's do not, such as the "module." of DataParallel, is taken off.
 
@@ -69,7 +69,7 @@ def load_state(module: nn.Module, path: Path) -> None:
         As for `read_state`; a WeightsError too if the names or shapes are another module's.
     """
     own = module.state_dict()
-    state, prefix = _without_prefix(read_state(path), own)
+    state, prefix = _without_prefix(read_state(path) if tensors is None else tensors, own)
     try:
         came = module.load_state_dict(state, strict=False)
     except RuntimeError as error:

@@ -73,7 +73,7 @@ def _module(timm: Any, name: str, settings: NetSettings) -> Any:
         head = tensors.get(f"{module.pretrained_cfg.get('classifier')}.weight")
         if head is not None and len(head) != module.num_classes:  # trained anew for other classes
             module = timm.create_model(name, pretrained=False, num_classes=len(head), **how)
-    load_state(module, settings.weights)
+    load_state(module, settings.weights, tensors)
     return module
 
 

@@ -76,7 +76,7 @@ def _module(models: Any, name: str, weights: Any, source: str, settings: NetSett
         came = tensors.get(f"{path}.weight")
         if came is not None and len(came) != len(head.weight):  # trained anew for other classes
             module = models.get_model(name, weights=None, num_classes=len(came), **how)
-    load_state(module, settings.weights)
+    load_state(module, settings.weights, tensors)
     return module
 
 
