@@ -64,8 +64,8 @@ def _refuse(path: Path, settings: NetSettings) -> None:
         raise SettingsError(f"{path} is an ONNX file, which {settings.engine} can't run: leave the engine out.")
     if settings.weights is not None:
         raise SettingsError(f"{path} holds its weights itself: leave weights (--weights) out.")
-    if settings.also not in ((), {}):
-        raise SettingsError(f"{path}: also is for what modules take besides images, not for an ONNX file's inputs.")
+    if settings.also not in ((), {}) or settings.box is not None:
+        raise SettingsError(f"{path}: also and box (--box) are for modules, not for what an ONNX file takes and gives.")
 
 
 DOOR = Door(takes, load, needs_torch=False)

@@ -29,6 +29,8 @@ from .runtime import Session, place, runtime
 
 #: How many parts of a model are kept ready.
 READY = 4
+#: By how much numbers of 16 bits are rounded, as a part of their value.
+HALF_ROUNDING = 2.0**-11
 #: Operations whose inputs beside the first are learnt, and from which on they are statistics.
 LEARNT = {
     "Conv": 3, "ConvTranspose": 3, "Gemm": 3, "MatMul": 3, "Add": 3, "Mul": 3, "PRelu": 2, "BatchNormalization": 3,
@@ -76,6 +78,9 @@ class OnnxNet(BlobNet):
 
     #: Inputs in a batch beyond which more gain nothing on a processor.
     preferred_batch = 20
+
+    #: By how much its numbers are rounded, as a part of their value.
+    rounding = 2.0**-24
 
     def __init__(
         self,
@@ -138,6 +143,8 @@ class OnnxNet(BlobNet):
         """Shapes without the batch of values of floats that have it as their first axis, for black images."""
         values = session.run({IMAGES: np.zeros((count, *shape), np.float32)})
         self._elements = max(self._elements, sum(map(np.size, values.values())) // count)
+        if any(value.dtype == np.float16 for value in values.values() if isinstance(value, np.ndarray)):
+            self.rounding = HALF_ROUNDING
         fit = {name: value for name, value in values.items() if _is_batch(value, count)}
         if self._own in fit and count < 3:
             check_scores(fit[self._own].astype(np.float32), self._kind, self.name)

@@ -139,6 +139,7 @@ def test_half_precision(tmp_path: Path) -> None:
     net = loaded(tmp_path, made(dtype=np.float16))
     np.testing.assert_allclose(given(net, "logits"), SCORES, atol=2e-2)
     assert given(net, "logits").dtype == np.float32
+    assert net.rounding == np.finfo(np.float16).eps / 2
 
 
 def test_sides_that_are_left_open_are_to_be_given(tmp_path: Path) -> None:
