@@ -29,9 +29,11 @@ class NetAbilities:
     outcomes: int | None = None
     class_heads: Sequence[Head] = ()
     takes_noise: bool = False
+    takes_masks: bool = False
     preferred_batch: int = 0  # it likes none better
     incremental: bool = False
     precision: str | None = None  # it has but one
+    rounding: float = 2.0**-24  # float32's
     with_weights: Callable[..., Net] | None = None
     bytes_needed: Callable[..., tuple[int, int]] | None = None
     check_downstream: Callable[[str, str], None] | None = None

@@ -57,6 +57,7 @@ def explain(
     budget: float | None = None,
     region: Sequence[int] | None = None,
     segments: SegmentsLike | None = None,
+    mask: np.ndarray | None = None,
     progress: Progress | None = None,
     renew: Callable[[Explanation], object] | None = None,
     checkpoint: str | Path | None = None,
@@ -126,6 +127,10 @@ def explain(
         pixels of a segment have one number; those of -1 are in none, and NaN in the map. The array is of ``image`` as
         it was given. "slic" or "slic:50" are about 100 or 50 segments that scikit-image's SLIC makes. Wants a sampler
         that fills any shape: `MarginalSampler` or `GreyPatch`.
+    mask : (H, W) bool array, optional
+        Where in a map of classes, as nets for segmentation give it: each target is the mean of its class or channel
+        over these places; of probabilities it is the mean probability whose evidence is weighed. As large as the
+        picture, whose view it is brought through, as what the net sees, or as the blob's maps, in this order.
     progress : callable, optional
         Called with (windows done, windows in all), with ``until`` and ``budget`` in all stages so far.
     renew : callable, optional
@@ -150,7 +155,7 @@ def explain(
         window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels, top=top,
         against=against, measure=measure, seed=seed, training_instances=training_instances, start=start,
         channels_apart=channels_apart, repeat=repeat, between=between, until=until, budget=budget,
-        region=region, segments=segments,
+        region=region, segments=segments, mask=mask,
     )  # fmt: skip
     analysis = make_plan(net, image, settings).with_sampler(sampler)
     return run(analysis, memory=memory, batch_size=batch_size, progress=progress, renew=renew, checkpoint=checkpoint)

@@ -249,9 +249,8 @@ def _check_evaluate(net: Net, pixels: np.ndarray, blob: str, rng: np.random.Gene
     inputs = net.encode(np.concatenate([pixels[None], *images]))
     base, *pasted = read(_forward(net, inputs, blob), units)
     given, wanted = np.concatenate([base[None], values.reshape(len(pasted), -1)]), np.stack([base, *pasted])
-    if consistency.disagreement(
-        given, wanted, scale=consistency.largest(wanted), precision=net_abilities(net).precision
-    ):
+    able, scale = net_abilities(net), consistency.largest(wanted)
+    if consistency.disagreement(given, wanted, scale=scale, precision=able.precision, rounding=able.rounding):
         raise _wrong(net, "evaluate gives other values than forward for the same images", "the same")
 
 

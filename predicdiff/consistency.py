@@ -25,12 +25,16 @@ LEFT = 0.1
 AGAIN = 1e-4
 #: Where there is no float64, answers alone and together may differ by so many times what a nudge of the inputs changes.
 WOBBLE = 32
-#: By how much inputs are nudged, as a part of their values: a little more than their own rounding.
-NUDGE = 2.0**-20
+#: By how much a number of float32 is rounded, at most, as a part of its value.
+FLOAT32 = 2.0**-24
+#: By how much inputs are nudged, in roundings of a net's numbers: a little more than their own.
+NUDGE = 16
 #: By how much `evaluate` and `forward` may differ: as a part of the largest change, and of the largest value.
 CHANGES, VALUES = 0.01, 1e-4
 #: In place of `VALUES` for products of fewer bits, by `protocols.PRECISIONS`: a hundred times their rounding.
 LESS_PRECISE = {"tf32": 0.05, "bfloat16": 0.4}
+#: The same of nets whose own numbers have fewer bits.
+ROUNDINGS = 100
 
 #: Inputs (b, C, H, W) -> values (b, ...) of one blob.
 Forward = Callable[[np.ndarray], np.ndarray]
@@ -108,7 +112,9 @@ def _both_ways(forward: Forward, inputs: np.ndarray) -> Answers:
     return forward(inputs), _each(forward, inputs)
 
 
-def disagreement(values: np.ndarray, wanted: np.ndarray, *, scale: float, precision: str | None = None) -> float:
+def disagreement(
+    values: np.ndarray, wanted: np.ndarray, *, scale: float, precision: str | None = None, rounding: float = FLOAT32
+) -> float:
     """By how much `evaluate`'s values differ from `forward`'s; 0 where rounding on the way explains it.
 
     Parameters
@@ -119,11 +125,13 @@ def disagreement(values: np.ndarray, wanted: np.ndarray, *, scale: float, precis
         The largest value that rounding on the way has to do with.
     precision : str, optional
         One of `protocols.PRECISIONS`, by default float32.
+    rounding : float
+        By how much the net's own numbers are rounded, as a part of their value.
     """
     gap = _difference(values, wanted)
     numbers = np.where(np.isfinite(wanted), wanted, 0.0)
     changes = largest(numbers - numbers[:1])
-    part = LESS_PRECISE.get(precision or "", VALUES)
+    part = max(LESS_PRECISE.get(precision or "", VALUES), ROUNDINGS * rounding)
     return gap if gap > CHANGES * changes + part * scale else 0.0
 
 
@@ -134,13 +142,13 @@ def _real(net: Net, blob: str, inputs: np.ndarray, one: np.ndarray, other: np.nd
         return 0.0
     if np.isinf(gap):
         return gap
-    exact = _exactly(net, blob, inputs, question)
+    exact, rounding = _exactly(net, blob, inputs, question), net_abilities(net).rounding
     if exact is not None:
         return gap if exact > LEFT * gap else 0.0
     if question is not _both_ways:  # the same passes again, which the order of additions alone can change a little
-        return gap if gap > AGAIN * scale else 0.0
+        return gap if gap > max(AGAIN, ROUNDINGS * rounding) * scale else 0.0
     forward = _forward(net, blob)
-    return gap if gap > WOBBLE * _difference(forward(inputs), forward(nudged(inputs))) else 0.0
+    return gap if gap > WOBBLE * _difference(forward(inputs), forward(nudged(inputs, rounding))) else 0.0
 
 
 def _exactly(net: Net, blob: str, inputs: np.ndarray, question: Question) -> float | None:
@@ -165,9 +173,9 @@ def _difference(one: np.ndarray, other: np.ndarray) -> float:
     return largest(one[finite] - other[finite])
 
 
-def nudged(inputs: np.ndarray) -> np.ndarray:
-    """Inputs with a little more than their own rounding: what that changes, rounding may change."""
-    noise: Any = np.random.default_rng(0).uniform(-NUDGE, NUDGE, inputs.shape)
+def nudged(inputs: np.ndarray, rounding: float) -> np.ndarray:
+    """Inputs with a little more than a net's ``rounding`` of them: what that changes, rounding may change."""
+    noise: Any = NUDGE * rounding * np.random.default_rng(0).uniform(-1, 1, inputs.shape)
     return np.asarray(inputs * (1 + noise), np.float32)
 
 

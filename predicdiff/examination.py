@@ -179,7 +179,8 @@ def _beyond_rounding(net: Net, blob: str, given: np.ndarray, wanted: np.ndarray,
     """By how much units' values (n, T) differ from those that are wanted, of a blob with ``values`` (b, ...)."""
     # a probability has the rounding of its logarithm, any other value that of the largest in its blob
     scale = consistency.largest(wanted if is_probabilities(net, blob) else values)
-    return consistency.disagreement(given, wanted, scale=scale, precision=net_abilities(net).precision)
+    able = net_abilities(net)
+    return consistency.disagreement(given, wanted, scale=scale, precision=able.precision, rounding=able.rounding)
 
 
 def check_some(
@@ -257,7 +258,7 @@ def check_again(
 
 def _wobble(net: Net, blob: str, units: Sequence[Unit], inputs: np.ndarray, answer: np.ndarray) -> float:
     """By how much the units' values change with the rounding of the input."""
-    nudged = read(net.forward(consistency.nudged(inputs), [blob])[blob], list(units))
+    nudged = read(net.forward(consistency.nudged(inputs, net_abilities(net).rounding), [blob])[blob], list(units))
     return float(np.nan_to_num(np.abs(nudged - answer), posinf=0.0).max())
 
 

@@ -121,6 +121,18 @@ class Frame:
             values = self._interpolate(values, axis)
         return values
 
+    def nearest(self, values: np.ndarray) -> np.ndarray:
+        """What of an array (H, W), shaped like the original image, the net sees: the nearest pixel of each."""
+        axes = zip(self.original, self.resized, self.corner, self.size)
+        rows, columns = (((np.arange(n) + at + 0.5) * all_ / new).astype(int) for all_, new, at, n in axes)
+        return values[rows[:, None], columns]
+
+    def seen_box(self, box: Sequence[float]) -> tuple[float, ...]:
+        """A box (row, column, height, width) of the original image in the pixels that the net sees."""
+        scale = [new / old for new, old in zip(self.resized, self.original)] * 2
+        row, column, height, width = (value * by for value, by in zip(box, scale))
+        return (row - self.corner[0], column - self.corner[1], height, width)
+
     def _interpolate(self, values: np.ndarray, axis: int) -> np.ndarray:
         step = self.resized[axis] / self.original[axis]
         at = (np.arange(self.original[axis]) + 0.5) * step - 0.5 - self.corner[axis]

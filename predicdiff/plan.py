@@ -19,6 +19,7 @@ from .errors import ExplanationError, SamplerError, SettingsError
 from .examination import Examined, Trial, check_some, examine, up_to_date
 from .explanation import Explanation, Target
 from .images import Frame
+from .masks import places_of, recorded
 from .noise import Draws, Noise
 from .protocols import Json, Net, Sampler, Unit
 from .readout import Readout, make_readout
@@ -30,6 +31,7 @@ from .shapes.region import find_region, told
 from .shapes.segments import Segments
 from .targets import default_blob, see
 from .tones import Tones, activation_tones
+from .units import lookup
 
 #: Evaluations in a tile, at least; a tile is what a kill can lose.
 TILE_EVALUATIONS = 320
@@ -118,6 +120,7 @@ class Plan:
             **({"between": "linear"} if asked.interpolates else {}),
             **({"until": asked.until} if asked.until is not None else {}),
             **({"budget": asked.budget} if asked.budget is not None else {}),
+            **({"mask": recorded(asked.mask, readout.places)} if readout.places is not None else {}),
         }  # fmt: skip
 
     @property
@@ -398,7 +401,12 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
     shapes = _shapes(seen, settings, abilities)
     settings = replace(settings, window=shapes.window, stride=shapes.steps)
     origins = shapes.origins  # what does not fit, before the net is asked
-    readout = make_readout(net, abilities, pixels, blob, settings)
+    places = None
+    if settings.mask is not None:
+        if not abilities.takes_masks:
+            raise SettingsError(f"net {net.name!r} does not average over the places of a mask: leave out mask.")
+        places = places_of(settings.mask, lookup(net.blobs, blob), blob, pixels.shape[1:], frame)
+    readout = make_readout(net, abilities, pixels, blob, settings, places)
     notes = (*current.notes, *_region_notes(settings))
     return Plan(net, abilities, settings, seen, readout, shapes, origins, notes)
 

@@ -150,6 +150,12 @@ class TakesNoise(Protocol):
     takes_noise: bool
 
 
+class TakesMasks(Protocol):
+    """A net whose `evaluate` takes a `units.Masked` among its units, and averages over its places, if this is true."""
+
+    takes_masks: bool
+
+
 class PrefersBatch(Protocol):
     """A net that says beyond how many inputs in a batch more gain nothing."""
 
@@ -160,6 +166,12 @@ class HasPrecision(Protocol):
     """A net that computes products as one of `PRECISIONS` says, and can be set to another."""
 
     precision: str
+
+
+class HasRounding(Protocol):
+    """A net that says by how much its own numbers are rounded, as a part of their value: 2**-24 is float32's."""
+
+    rounding: float
 
 
 class HasWeights(Protocol):

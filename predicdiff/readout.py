@@ -12,6 +12,7 @@ from .abilities import NetAbilities
 from .classes import heads_of, is_probabilities
 from .errors import ExplanationError, SettingsError
 from .explanation import Target
+from .masks import masked
 from .protocols import Net, Unit
 from .settings import Settings
 from .targets import find_targets, outcomes
@@ -32,6 +33,8 @@ class Readout:
     measure : {"evidence", "activation"}
     instances, classes : int
         N and K of Laplace's correction.
+    places : (P,) int array or None
+        Those of a map that each unit is averaged over.
     """
 
     targets: list[Target]
@@ -40,6 +43,7 @@ class Readout:
     measure: str
     instances: int
     classes: int
+    places: np.ndarray | None = None
 
     @property
     def blob(self) -> str:
@@ -49,7 +53,7 @@ class Readout:
     @property
     def units(self) -> list[Unit]:
         """The units that are read: the targets' and last the one they are held against."""
-        return _units(self.targets, self.against)
+        return _units(self.targets, self.against, self.places)
 
     def difference(self, values: np.ndarray, *, sampled: float) -> evidence.Difference:
         """Differences (n, T) from values (n, S, units); ``sampled`` as for `evidence.weight_of_evidence`."""
@@ -65,19 +69,27 @@ class Readout:
         return evidence.evidence_against(*base, *draws, instances=n, classes=k, sampled=sampled)
 
 
-def make_readout(net: Net, abilities: NetAbilities, pixels: np.ndarray, blob: str, settings: Settings) -> Readout:
-    """Evaluate the untouched image, and find in its ``blob`` what the settings ask for."""
+def make_readout(
+    net: Net,
+    abilities: NetAbilities,
+    pixels: np.ndarray,
+    blob: str,
+    settings: Settings,
+    places: np.ndarray | None = None,
+) -> Readout:
+    """Evaluate the untouched image, and find in its ``blob``, at some ``places`` of it, what the settings ask for."""
     lookup(net.blobs, blob)
     measure = _measure(net, blob, settings.measure)
     values = abilities.by_one_thread(lambda: _untouched(net, pixels, blob, settings.passes))
     check_numbers(net, values, blob)
-    targets, against = find_targets(net, values[0], blob, settings)
+    targets, against = find_targets(net, values[0], blob, settings, places)
     n = settings.training_instances
     instances = whole_number("training_instances N", net.training_instances if n is None else n)
     classes = outcomes(net, abilities, blob)
     if measure == "evidence":
         _check_probabilities(net, values[0], blob, instances, classes)
-    return Readout(targets, against, read(values, _units(targets, against))[0], measure, instances, classes)
+    base = read(values, _units(targets, against, places))[0]
+    return Readout(targets, against, base, measure, instances, classes, places)
 
 
 def _untouched(net: Net, pixels: np.ndarray, blob: str, passes: int) -> np.ndarray:
@@ -108,8 +120,9 @@ def read_base(net: Net, pixels: np.ndarray, blob: str, units: Sequence[Unit]) ->
     return read(net.forward(net.encode(pixels)[None], [blob])[blob], units)[0]
 
 
-def _units(targets: list[Target], against: Unit | None) -> list[Unit]:
-    return [tuple(target.unit) for target in targets] + ([] if against is None else [against])
+def _units(targets: list[Target], against: Unit | None, places: np.ndarray | None) -> list[Unit]:
+    units = [tuple(target.unit) for target in targets] + ([] if against is None else [against])
+    return [masked(unit, places, targets[0].blob) for unit in units]
 
 
 def _measure(net: Net, blob: str, measure: str | None) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .between import BETWEEN
 from .errors import SettingsError
+from .masks import checked_mask
 from .protocols import UnitLike
 from .samplers.streams import check_seed
 from .shapes.labels import SegmentsLike, check_segments
@@ -57,6 +58,7 @@ class Settings:
     budget: float | None = None
     region: Sequence[int] | None = None
     segments: SegmentsLike | None = None
+    mask: Any = None
 
     def __post_init__(self) -> None:
         """Check, and make plain ints of whatever counts."""
@@ -77,6 +79,8 @@ class Settings:
         if self.between not in (None, *BETWEEN):
             raise SettingsError(f"between = {self.between!r} is unknown: want {' or '.join(BETWEEN)}.")
         self._check_goal()
+        if self.mask is not None:
+            object.__setattr__(self, "mask", checked_mask(self.mask))
         if self.repeat < 1:
             raise SettingsError(f"repeat = {self.repeat}: want at least 1.")
         if self.measure not in (None, *MEASURES):

@@ -78,13 +78,17 @@ def _finite(image: Any) -> np.ndarray:
     return array
 
 
-def find_targets(net: Net, base: np.ndarray, blob: str, settings: Settings) -> tuple[list[Target], Unit | None]:
+def find_targets(
+    net: Net, base: np.ndarray, blob: str, settings: Settings, places: np.ndarray | None = None
+) -> tuple[list[Target], Unit | None]:
     """Targets that a caller asked for, by default the predicted class, and the unit that they are held against.
 
     Parameters
     ----------
     base : array
         ``blob`` of the untouched image, without the batch axis.
+    places : (P,) int array, optional
+        Those of a map that each target is averaged over.
     """
     shape = lookup(net.blobs, blob)
     units: Sequence[UnitLike]
@@ -95,13 +99,15 @@ def find_targets(net: Net, base: np.ndarray, blob: str, settings: Settings) -> t
     elif settings.units is not None:
         units = settings.units
     else:
-        units = _best(net, base, blob, 1 if settings.top is None else settings.top)
+        seen = base if places is None else base.reshape(len(base), -1)[:, places]
+        units = _best(net, seen, blob, 1 if settings.top is None else settings.top)
     indices = [find_unit(net, blob, unit) for unit in units]
     other = None if settings.against is None else find_unit(net, blob, settings.against)
     if other in indices:
         raise SettingsError(f"class {settings.against} was to be held against itself: give another unit or class.")
     title = None if other is None else name(net, blob, other)
-    return [Target(blob, list(index), name(net, blob, index), title) for index in indices], other
+    where = "" if places is None else " in the mask"
+    return [Target(blob, list(index), name(net, blob, index) + where, title) for index in indices], other
 
 
 def highest(values: np.ndarray, count: int) -> list[tuple[int, float]]:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import math
 import operator
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from .errors import BlobError, SettingsError
 from .protocols import Progress, Unit, UnitLike
+
+
+class Masked(Tuple[int, ...]):
+    """The index of a map (C, height, width)'s channel, averaged over some ``places`` of it: indices in their order."""
+
+    places: np.ndarray
+
+    def __new__(cls, index: Sequence[int], places: Any = ()) -> Masked:
+        """An index of one number."""
+        unit = super().__new__(cls, index)
+        unit.places = np.asarray(places, int)
+        return unit
+
+
+def in_channel(unit: Unit, channel: int) -> Unit:
+    """The same place or places in another channel."""
+    return Masked((channel,), unit.places) if isinstance(unit, Masked) else (channel, *unit[1:])
 
 
 def whole_number(name: str, value: int) -> int:
@@ -68,6 +86,8 @@ def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
     >>> check_unit((96, 27, 27), [3, 10, 12], blob="norm1"), check_unit((1000,), 281, blob="prob")
     ((3, 10, 12), (281,))
     """
+    if isinstance(unit, Masked) and unit.places.max(initial=0) < math.prod(shape[1:]):
+        return Masked(check_unit(shape, tuple(unit), blob=blob), unit.places)
     several = isinstance(unit, (Sequence, np.ndarray)) and not isinstance(unit, (str, bytes))
     parts: Any = unit if several else [unit]
     try:
@@ -95,6 +115,11 @@ def as_map(shape: Sequence[int]) -> tuple[int, int, int]:
 
 def read(values: np.ndarray, units: Sequence[Unit]) -> np.ndarray:
     """Values of units (b, T) float64 in a batch of one blob (b, ...)."""
-    indices: list[tuple[Any, ...]] = [(slice(None), *unit) for unit in units]
-    picked = [values[index].reshape(len(values), -1).mean(axis=1, dtype=np.float64) for index in indices]
-    return np.stack(picked, axis=1)
+    return np.stack([_at(values, unit).mean(axis=1, dtype=np.float64) for unit in units], axis=1)
+
+
+def _at(values: np.ndarray, unit: Unit) -> np.ndarray:
+    """What a unit averages (b, places) of a blob (b, ...)."""
+    index: tuple[Any, ...] = (slice(None), *unit)
+    found = values[index].reshape(len(values), -1)
+    return found[:, unit.places] if isinstance(unit, Masked) else found

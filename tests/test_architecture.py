@@ -23,7 +23,7 @@ LEVELS = (
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "files", "journal"),
     ("abilities", "between"),
-    ("precision", "classes"),
+    ("precision", "classes", "masks"),
     ("consistency",),
     ("samplers", "nets", "explanation", "overlays"),
     ("shapes",),

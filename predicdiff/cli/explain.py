@@ -79,11 +79,11 @@ def command(
 ) -> None:
     """Check everything, say how long it will take, run, write."""
     shown = named_image(image, reading.intensity)
-    model = net.load(sampling.model)
+    model = net.load(sampling.model, shown.image)
     say = speaker(speech.quiet)
     method = targets.method if targets.occludes else sampler.name
     first = out.result(shown.name, model.name, method, *targets.places)
-    inputs = [shown.file, sampler.sampler, sampling.segments, *net.files]
+    inputs = [shown.file, sampler.sampler, sampling.segments, targets.mask, *net.files]
     check_outputs(out.files(first), inputs)
     say("\n".join(seen_lines(model, shown)))
     analysis = _analysis(model, shown.image, sampler, targets, sampling, reading.intensity)

@@ -39,6 +39,9 @@ class BlobNet(ABC):
     #: Whether a sampler's `Noise` is made patches of where the net computes; otherwise numpy does it.
     takes_noise: bool = False
 
+    #: Whether `evaluate` takes a `units.Masked` among its units.
+    takes_masks: bool = True
+
     #: Whether inputs are computed one at a time, since the answer for one depends on the others in its batch.
     alone: bool = False
 

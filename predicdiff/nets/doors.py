@@ -26,6 +26,9 @@ class NetSettings:
     training_instances: int | None = None
     device: str | None = None
     name: str | None = None
+    pick: Any = None
+    also: Any = ()
+    box: Any = None
 
     @property
     def of_any_net(self) -> dict[str, Any]:
@@ -33,8 +36,22 @@ class NetSettings:
         names = ("preprocessing", "labels", "training_instances", "device", "name")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def of_module(self) -> dict[str, Any]:
+        """Arguments that the constructors of nets of modules take besides."""
+        return {"pick": self.pick, "also": self.also, "box": self.box}
+
+    def refuse_asking(self, source: Any) -> None:
+        """Refuse what says how a module is asked, of what is none."""
+        if self.pick is not None or self.also not in ((), {}) or self.box is not None:
+            raise SettingsError(
+                "pick (--pick), box and also say what of a module's outputs is explained and what else goes in: "
+                f"{source} takes images alone, and its outputs have names (output=, blob=)."
+            )
+
     def refuse_shape(self, source: Any) -> None:
         """Refuse what a source says itself: what it takes and ends in."""
+        self.refuse_asking(source)
         if (self.input_shape, self.output, self.output_is) != (None, None, None):
             raise SettingsError(
                 "input_shape, output and output_is (--input-shape, --output-blob, --output-is) are said of what does "

@@ -44,6 +44,9 @@ def load_net(
     training_instances: int | None = None,
     device: str | None = None,
     precision: str = "float32",
+    pick: Any = None,
+    also: Any = (),
+    box: Sequence[float] | None = None,
 ) -> Net:
     """A classifier, ready to be explained.
 
@@ -79,6 +82,14 @@ def load_net(
     precision : {"float32", "tf32", "bfloat16"}
         In what products are computed; the others are for speed on a GPU. `predicdiff.effort.precision_gap` says what
         they change.
+    pick : str, int or callable, optional
+        Of a module that returns a dict, a tuple or the like: the key or the index of the output to explain, or a
+        function from what it returns to a tensor. By default the only output that fits, or the one called "logits".
+    also : tuple or dict
+        What a module takes besides images, the same in every call: by place or by name. See `ModuleNet`.
+    box : (row, column, height, width), optional
+        Of a detector, in the pixels that the net sees: its best score times overlap with this box is explained, for
+        each class. ``net.for_box`` gives the net for another box. See `ModuleNet`.
 
     Raises
     ------
@@ -106,6 +117,9 @@ def load_net(
         labels=read_labels(labels),
         training_instances=training_instances,
         device=device,
+        pick=pick,
+        also=also,
+        box=box,
     )
     net = _door(source).load(source, settings)
     if precision != "float32":

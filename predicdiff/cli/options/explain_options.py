@@ -11,6 +11,7 @@ import click
 
 from ...between import BETWEEN
 from ...errors import SettingsError
+from ...masks import load_mask
 from ...methods.occlusion import METHOD as OCCLUSION
 from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
@@ -19,7 +20,7 @@ from ...windows import SidesLike, WindowLike, shortest
 from ..outputs import default_output
 from .base import Options, option_field
 from .shared import SIDE, context_field, memory_field, samples_field, seed_field, stride_field, window_field
-from .values import CLASS, DURATION, FIGURE, REGION, RESULT, UNIT, File
+from .values import CLASS, DURATION, FIGURE, FILE, REGION, RESULT, UNIT, File
 
 #: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
 #: choice; the others are functions of a class alone. The first is called by a word without a space.
@@ -46,6 +47,12 @@ class Targets(Options):
     )
     map: tuple[int, ...] = option_field(
         "--map", type=int, multiple=True, help="A channel, explained by its mean; may be repeated."
+    )
+    mask: Path | None = option_field(
+        "--mask",
+        type=FILE,
+        help="Where in a map of classes, of a net for segmentation: a black and white picture as large as the image, "
+        "what the net sees, or the map. Each class is explained by its mean over what is white.",
     )
     top: int | None = option_field("--top", type=int, metavar="N", help="The N classes with the highest scores.")
     against: UnitLike | None = option_field("--against", type=CLASS, help="A class to hold each unit against.")
@@ -74,7 +81,8 @@ class Targets(Options):
     @property
     def places(self) -> list[str]:
         """What tells results of other blobs apart, for file names."""
-        return ([f"from-{self.start}"] if self.start else []) + ([self.blob] if self.blob else [])
+        told = {"from": self.start, "in": self.mask and self.mask.stem}
+        return [f"{word}-{name}" for word, name in told.items() if name] + ([self.blob] if self.blob else [])
 
     @property
     def occludes(self) -> bool:
@@ -92,6 +100,7 @@ class Targets(Options):
             "start": self.start,
             "channels_apart": self.channels_apart,
             "measure": self.measure,
+            "mask": None if self.mask is None else load_mask(self.mask),
         }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ...abilities import net_abilities
 from ...errors import ImageError, SettingsError
 from ...image_files import Intensity, check_intensity
 from ...images import MODES, load_image
@@ -25,10 +26,12 @@ from ...samplers.corpus import bundled
 from ..console import FileBars
 from .base import Options, option_field
 from .shared import engine_field
-from .values import FILE, RANGE, SHAPE, SIZE
+from .values import BOX, FILE, PICK, RANGE, SHAPE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
+#: The box of a detector that is loaded before the view of the image is known.
+ANYWHERE = (0, 0, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,18 @@ class NetChoice(Options):
         help="What that blob holds where no Softmax or Sigmoid makes it: logits, whose softmax is the probability; "
         "scores with a sigmoid each; probabilities; other numbers.  [default: logits]",
     )
+    pick: int | str | None = option_field(
+        "--pick",
+        type=PICK,
+        help="Which output of a net that returns several: its key, such as logits, or its number from 0.  [default: "
+        "the only one that fits, or logits]",
+    )
+    box: tuple[int, int, int, int] | None = option_field(
+        "--box",
+        type=BOX,
+        help="Of a detector: a box of the image, in its pixels. Explained is the best score of a class (--unit) among "
+        "the detections, each times its overlap with this box.",
+    )
     engine: str = engine_field("What runs a Caffe net: torch, by far the faster, or Caffe itself.")
     device: str | None = option_field(
         "--device", metavar="cpu|cuda", help="Where to compute.  [default: a GPU if there is one]"
@@ -118,15 +133,15 @@ class NetChoice(Options):
         help="Download first the weights that a net of the list lacks.",
     )
 
-    def load(self, like: Like | None = None) -> Net:
-        """The net, ready to be explained; its view is ``like``'s, where none was given."""
+    def load(self, like: Like | None = None, image: np.ndarray | None = None) -> Net:
+        """The net, ready to be explained; its view is ``like``'s, where none was given, and a box that of an image."""
         settle()
         if self.gpu is not None and self.device is not None:
             raise SettingsError(f"--gpu {self.gpu} and --device {self.device} both say where to compute: want one.")
         preprocessing = self._preprocessing()
         if self.fetch and self.weights is None:
             _fetch_missing(str(self.net), self.engine)
-        return load_net(
+        net = load_net(
             self.net,
             weights=self.weights,
             preprocessing=preprocessing if like is None else self._as(like, preprocessing),
@@ -137,7 +152,10 @@ class NetChoice(Options):
             engine=self.engine,
             device=self.device if self.gpu is None else f"cuda:{self.gpu}",
             precision=self.precision,
+            pick=self.pick,
+            box=self.box and ANYWHERE,
         )
+        return net if self.box is None else _for_box(net, self.box, image)
 
     def _as(self, like: Like, own: Preprocessing | None) -> Preprocessing | None:
         known = known_preprocessing(entry(self.net)) if own is None and self.net in names() else own
@@ -154,7 +172,7 @@ class NetChoice(Options):
         """What was given and says nothing without a net; the view and the size do."""
         fields = (
             "weights", "input_shape", "mean", "channels", "raw_scale", "input_scale", "labels", "output_blob",
-            "output_is", "device", "gpu",
+            "output_is", "pick", "box", "device", "gpu",
         )  # fmt: skip
         return [f"--{name.replace('_', '-')}" for name in fields if getattr(self, name) not in (None, ())]
 
@@ -179,6 +197,17 @@ class NetChoice(Options):
         size = changes.pop("image_size", known.view.size)
         view = replace(known.view, mode=changes.pop("view", known.view.mode), size=size)
         return replace(known, view=view, **{name: getattr(read, name) for name in changes})
+
+
+def _for_box(net: Any, box: tuple[int, ...], image: np.ndarray | None) -> Net:
+    """The net of a detector for a box of an image."""
+    if image is None:
+        raise SettingsError("--box says a place in the one image of `predicdiff explain`: leave it out here.")
+    preprocessing = net_abilities(net).preprocessing
+    if preprocessing is not None:
+        box = preprocessing.view.frame(image.shape[:2], net.input_shape[1:]).seen_box(box)
+    found: Net = net.for_box(box)
+    return found
 
 
 def _fetch_missing(name: str, engine: str) -> None:

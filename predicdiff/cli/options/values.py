@@ -83,6 +83,16 @@ class UnitName(Value):
         return self.numbers.convert(value, param, ctx)
 
 
+class Pick(Value):
+    """A number, or any other text as it is."""
+
+    name = metavar = "KEY|INDEX"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Text -> int or str."""
+        return int(value) if re.fullmatch(r"-?\d+", str(value)) else str(value)
+
+
 class File(Value):
     """A path; with ``suffixes``, one that ends in one of them."""
 
@@ -137,6 +147,7 @@ MEMORY = Memory()
 DURATION = Duration()
 RANGE = Range()
 SAMPLER = SamplerName()
+PICK = Pick()
 FILE = File()
 FOLDER = File("DIR")
 UNIT = UnitName(
@@ -144,6 +155,11 @@ UNIT = UnitName(
 )
 CLASS = UnitName(Numbers("CLASS", (1,), "an index such as 281, or a class's name"))
 PLACE = Numbers("ROW,COLUMN", (2,), "row,column of the window's top-left pixel, such as 60,100")
+BOX = Numbers(
+    "ROW,COLUMN,HEIGHT,WIDTH",
+    (4,),
+    "four numbers such as 40,60,120,80: of the top-left pixel the row and the column, the height, the width",
+)
 SHAPE = Numbers("C,H,W", (3,), "three numbers such as 3,224,224")
 SIZE = Numbers("SIZE", (1, 2), "one number of pixels such as 256, or HEIGHTxWIDTH")
 WINDOW = Numbers(

@@ -33,6 +33,7 @@ def takes(source: Any) -> bool:
 
 def load(source: str | Path, settings: NetSettings) -> Net:
     """The net of a prototxt and the weights in ``settings``."""
+    settings.refuse_asking(source)
     path = Path(source)
     if settings.weights is None:
         plan(path, settings)  # if it is none, that is the thing to say

@@ -88,6 +88,7 @@ class Changes:
         shape = self.kept.route.shape(self.kept.route.source)
         if len(shape) != 3:
             return Change(patches.reshape(self.size, *shape), None, False)
+        patches = patches.to(self.kept.values[self.kept.route.source].dtype)
         box = Box(*origins.T, *patches.shape[2:])
         return Change(patches.contiguous(memory_format=self.kept.layout), box, False)
 
@@ -100,7 +101,8 @@ class Changes:
             values = node.kind.cut([self._piece(node.reads[0], box, node.kind)])
             values = trimmed(values, rows.phase(box.row), columns.phase(box.column), size, self.kept.layout)
             if node.kind.scale is not None:
-                values = values / self._cut(node.kind.scale, box.row, box.column, size)
+                means = values / self._cut(node.kind.scale, box.row, box.column, size)
+                values = means.to(self.kept.values[node.writes].dtype)
             return Change(values, box, True)
         if isinstance(node.kind, Concat):
             return Change(self._concat(node, box), box, True)

@@ -40,8 +40,13 @@ def largest_around(x: Tensor) -> Tensor:
 def means(reach: tuple[Reach, Reach], kernel: Pair, stride: Pair, scale: Tensor) -> Local:
     """As `maxima`, of a pooling of means; ``scale`` (1, 1, H, W) is what each sum is divided by."""
     return Local(
-        reach, lambda pieces: functional.avg_pool2d(pieces[0], kernel, stride, divisor_override=1), scale=scale
+        reach, lambda pieces: functional.avg_pool2d(_wide(pieces[0]), kernel, stride, divisor_override=1), scale=scale
     )
+
+
+def _wide(values: Tensor) -> Tensor:
+    """Numbers whose sums are not cut short: float32 at least."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def divisors(reaches: tuple[Reach, Reach], *, padded: bool = True) -> Tensor:

@@ -17,6 +17,7 @@ from ...errors import BlobError
 from ...noise import Noise
 from ...protocols import Unit
 from ...stopping import check_stopped
+from ...units import Masked, in_channel
 from ...units import channels as channels_of
 from ...windows import SidesLike, sides
 from ..arrays import hash_of
@@ -271,11 +272,11 @@ def _of_channels(units: Sequence[Unit]) -> tuple[list[int], list[Unit]]:
     if not all(units):
         return [0], list(units)
     channels = sorted({unit[0] for unit in units})
-    return channels, [(channels.index(unit[0]), *unit[1:]) for unit in units]
+    return channels, [in_channel(unit, channels.index(unit[0])) for unit in units]
 
 
 def _at(values: Tensor, unit: Unit) -> Tensor:
-    """What stands at one unit's index in a batch (b, ...)."""
+    """What one unit averages of a batch (b, ...)."""
     for i in unit:
         values = values[:, i]
-    return values
+    return values.flatten(1)[:, torch.as_tensor(unit.places)] if isinstance(unit, Masked) else values

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from ...errors import InputWarning, SettingsError, warn
 from ..engine.device import exactly, first_line, is_full, memory_errors
+from .asking import WANTED, Ask, fits
 from .endings import with_classes
 from .hooks import DryRun, dry_run
-from .state import evaluating
+from .state import evaluating, kinds
 from .unprinted import Unprinted, unprinted
 
 
+class Tried(NamedTuple):
+    """What a run of black images shows, the shape of what is taken of what the module returns, and how it is asked."""
+
+    seen: DryRun
+    own: tuple[int, ...]
+    ask: Ask
+
+
 def tried(
-    module: nn.Module, name: str, shape: tuple[int, int, int], device: torch.device, output: str
-) -> tuple[DryRun, tuple[int, ...], bool]:
-    """What a run of two black images shows, the shape of the module's own output, and whether it takes but one image.
+    module: nn.Module, name: str, shape: tuple[int, int, int], device: torch.device, output: str, ask: Ask
+) -> tuple[Tried, bool]:
+    """What a run of two black images shows, and whether the module takes but one image.
 
     A module that does not take two images at once, or does not answer for each, is tried with one.
     """
@@ -24,19 +37,29 @@ def tried(
     zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
     with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
         try:
-            seen, own = _answers(module, name, zeros, output)
-            alone = False
+            found, alone = _tried(module, name, zeros, output, ask), False
         except SettingsError as error:
             try:
-                seen, own = _answers(module, name, zeros[:1], output)
+                found, alone = _tried(module, name, zeros[:1], output, ask), True
             except SettingsError:
                 raise error from error.__cause__
-            alone = True
             said = str(error).rstrip(".")
             warn(f"{said}. It takes one, so each image is computed alone, which is slow.", InputWarning)
-        if device.type == "cpu" and _runs_channels_last(module, zeros[:1] if alone else zeros):
-            seen.layout = torch.channels_last
-    return seen, own, alone
+        if device.type == "cpu" and _runs_channels_last(module, zeros[:1] if alone else zeros, found.ask):
+            found.seen.layout = torch.channels_last
+    return found, alone
+
+
+def _tried(module: nn.Module, name: str, zeros: Tensor, output: str, ask: Ask) -> Tried:
+    """What a run of black images shows, given in the first type of the module's numbers that it takes."""
+    first, *others = kinds(module)
+    try:
+        return _answers(module, name, zeros, output, replace(ask, dtype=first))
+    except SettingsError as error:
+        for kind in others:
+            with suppress(SettingsError):
+                return _answers(module, name, zeros, output, replace(ask, dtype=kind))
+        raise error from error.__cause__
 
 
 def _check_mode(module: nn.Module, name: str) -> None:
@@ -52,58 +75,71 @@ def _check_mode(module: nn.Module, name: str) -> None:
             return
 
 
-def _answers(module: nn.Module, name: str, zeros: Tensor, output: str) -> tuple[DryRun, tuple[int, ...]]:
-    """What a run of black images shows, and the shape of the answer for each; a SettingsError if it is none."""
+def _answers(module: nn.Module, name: str, zeros: Tensor, output: str, ask: Ask) -> Tried:
+    """What a run of black images shows; a SettingsError if the answer is none."""
     try:
-        seen, returned = dry_run(module, zeros.clone())
+        seen, returned = dry_run(module, zeros.clone(), ask.whole)
     except Exception as error:  # whatever a stranger's module raises
         if is_full(error):
             raise
         raise SettingsError(
             f"{name} does not take {len(zeros)} inputs of shape {tuple(zeros.shape[1:])} at once: "
-            f"{first_line(error)}{_hint(module)}"
+            f"{first_line(error)}{_hint(module, error)}"
         ) from error
-    return seen, _checked_output(returned, len(zeros), name, output)
+    ask = ask.settled(returned, len(zeros), name)
+    picked = _picked(ask, returned, name)
+    own = _checked_output(picked, len(zeros), name, output)
+    seen.kinds.update((ask.dtype, picked.dtype))
+    return Tried(seen, own, ask)
 
 
-def _hint(module: nn.Module) -> str:
+def _picked(ask: Ask, returned: Any, name: str) -> Any:
+    try:
+        return ask.picked(returned)
+    except SettingsError:
+        raise
+    except Exception as error:  # whatever a stranger's function raises
+        raise SettingsError(
+            f"pick fails on the {type(returned).__name__} that {name} returns ({first_line(error)}): want a function "
+            f"from that to {WANTED}."
+        ) from error
+
+
+def _hint(module: nn.Module, error: Exception) -> str:
     """What mends a module that cannot run as it is, where that is known."""
     if isinstance(module, torch.jit.ScriptModule):
         return ". It is TorchScript: want the module that it was made from."
-    kinds = {value.dtype for value in module.parameters() if value.is_floating_point()} - {torch.float32}
-    return f". Its weights are {kinds.pop()}: want float32, as module.float() makes them." if kinds else ""
+    if isinstance(error, TypeError) and "missing" in str(error):
+        return ". What it takes besides images is given by also=, a tuple or a dict."
+    return ""
 
 
-def _runs_channels_last(module: nn.Module, zeros: Tensor) -> bool:
+def _runs_channels_last(module: nn.Module, zeros: Tensor, ask: Ask) -> bool:
     """Whether channels last, faster for convolutions on the CPU, gives the same; a module that calls `view` fails."""
     if not any(isinstance(child, nn.Conv2d) for child in module.modules()):
         return False
     ramp = torch.linspace(-1, 1, zeros.numel(), dtype=torch.float32).view_as(zeros)
     try:
         with unprinted(module):
-            usual = module(ramp.clone())
-            return _alike(usual, module(ramp.contiguous(memory_format=torch.channels_last)))
+            usual = ask(module, ramp.clone())
+            return _alike(usual, ask(module, ramp.contiguous(memory_format=torch.channels_last)))
     except (Exception, Unprinted):  # whatever a stranger's module raises
         return False
 
 
 def _alike(a: Tensor, b: Tensor) -> bool:
     """Whether two outputs are the same, rounding apart, NaN and infinities included."""
-    largest = float(a.nan_to_num(0.0, 0.0, 0.0).abs().max())
-    return torch.allclose(a, b, rtol=1e-3, atol=1e-4 * largest, equal_nan=True)
+    largest, rounding = float(a.nan_to_num(0.0, 0.0, 0.0).abs().max()), 8 * torch.finfo(a.dtype).eps
+    return torch.allclose(a, b, rtol=max(1e-3, rounding), atol=max(1e-4, rounding) * largest, equal_nan=True)
 
 
-def _checked_output(returned: object, count: int, name: str, output: str) -> tuple[int, ...]:
+def _checked_output(returned: Any, count: int, name: str, output: str) -> tuple[int, ...]:
     """Shape of the module's output without the batch axis, if it can be what ``output`` says."""
     if not isinstance(returned, Tensor):
+        raise SettingsError(f"pick takes a {type(returned).__name__} of what {name} returns: want {WANTED}.")
+    if not fits(returned, count):
         raise SettingsError(
-            f"{name} returns a {type(returned).__name__}: want one tensor. "
-            "Wrap it in a module that returns the one to explain."
-        )
-    if returned.dim() < 1 or len(returned) != count or not returned.is_floating_point():
-        raise SettingsError(
-            f"{name} returns a tensor {tuple(returned.shape)} of {returned.dtype} for {count} inputs: "
-            "want one of floats, batch first."
+            f"{name} returns a tensor {tuple(returned.shape)} of {returned.dtype} for {count} inputs: want {WANTED}."
         )
     returned = with_classes(returned)
     _check_values(returned, name, output)

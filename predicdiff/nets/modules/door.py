@@ -27,7 +27,7 @@ def load(module: Any, settings: NetSettings) -> Net:
     if settings.input_shape is None:
         raise SettingsError("a module does not say what it takes: give input_shape=(channels, height, width).")
     shape = cast("tuple[int, int, int]", settings.input_shape)  # ModuleNet looks at it
-    net = ModuleNet(module, input_shape=shape, output=_kind(settings), **settings.of_any_net)
+    net = ModuleNet(module, input_shape=shape, output=_kind(settings), **settings.of_any_net, **settings.of_module)
     if settings.preprocessing is not None:
         settings.preprocessing.check_mean_image(net.input_shape)
     return net

@@ -26,17 +26,20 @@ class Ending:
         What makes probabilities of the module's own output, where they are not the same; in float32 at least.
     by_channel : bool
         Whether it takes every channel by itself.
+    scored : bool
+        Whether the module's own output is a score for each class, though no probabilities are made of it.
     """
 
     own: str
     prob: str | None
     end: Callable[[Tensor], Tensor] | None = None
     by_channel: bool = False
+    scored: bool = False
 
     @property
     def scores(self) -> str | None:
-        """The blob of which probabilities are made."""
-        return None if self.end is None else self.own
+        """The blob of scores, of which probabilities are made where there are any."""
+        return self.own if self.end is not None or self.scored else None
 
     def blobs(self, inner: Mapping[str, Shape], own: Shape) -> dict[str, Shape]:
         """Shapes of submodules' blobs, but for those with a name of the net's own blobs, and of these."""
@@ -66,9 +69,12 @@ def _sigmoid(values: Tensor) -> Tensor:
     return torch.sigmoid(_at_least_float32(values))
 
 
+#: What a detector ends in, of which a box is explained.
+BOXES = "boxes"
 ENDINGS = {
     "logits": Ending("logits", "prob", _softmax),
     "sigmoid": Ending("logits", "prob", _sigmoid, by_channel=True),
     "probabilities": Ending("prob", "prob"),
     "activation": Ending("output", None),
+    BOXES: Ending(BOXES, None, scored=True),
 }

@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from ..engine.geometry import Shape
 from ..engine.graph import Function, Graph, Node
+from .asking import PLAIN, Ask
 from .calls import traced_call
 from .endings import Ending
 from .operations import known
@@ -23,21 +24,21 @@ from .tracing import Trace, UntraceableError, traced
 
 @dataclass(frozen=True)
 class ModuleGraph:
-    """A module's graph, and what it returns.
+    """A module's graph, and what is taken of what it returns.
 
     Attributes
     ----------
     graph : Graph
         ``values`` are the submodules' outputs, by name.
     output : int
-        The value that the module returns.
+        The value that is taken.
     """
 
     graph: Graph
     output: int
 
     def run(self, inputs: Tensor) -> Tensor:
-        """What the module returns for a batch of inputs."""
+        """What is taken of what the module returns for a batch of inputs."""
         return self.graph.run(inputs, [self.output])[self.output]
 
     def named(self, shape: Shape, ending: Ending) -> Graph:
@@ -84,7 +85,7 @@ class _Shapes(_Bound):
         return result
 
 
-def module_graph(module: nn.Module, zeros: Tensor) -> ModuleGraph:
+def module_graph(module: nn.Module, zeros: Tensor, ask: Ask = PLAIN) -> ModuleGraph:
     """Trace a module in evaluation mode.
 
     Parameters
@@ -92,12 +93,13 @@ def module_graph(module: nn.Module, zeros: Tensor) -> ModuleGraph:
     module : torch.nn.Module
     zeros : (2, C, H, W) tensor
         What it is run on, for the shapes; then three of these, to tell the batch from axes of the same length.
+    ask : Ask
 
     Raises
     ------
     UntraceableError
     """
-    trace = traced(module, zeros.device)
+    trace = traced(module, zeros, ask)
     two, three = _Shapes(module, trace), _Shapes(module, trace)
     try:
         two.run(zeros.clone())
@@ -135,7 +137,7 @@ class _Builder:
         output = None
         for node in self.trace.graph.nodes:
             if node.op == "placeholder":
-                self._input(node)
+                self._number(node)
             elif node.op == "output":
                 output = node.args[0]
             elif node.op != "get_attr" and node in self.shapes and self._reads(node):
@@ -144,13 +146,6 @@ class _Builder:
             raise UntraceableError("what it returns does not come from its input alone")
         values = {name: self.numbers[node] for name, node in self.trace.returned.items() if node in self.numbers}
         return ModuleGraph(Graph(tuple(self.nodes), self.sizes, 0, values), self.now[output])
-
-    def _input(self, node: fx.Node) -> None:
-        if self.numbers:
-            if not node.args:
-                raise UntraceableError("it takes several inputs")
-            return
-        self._number(node)
 
     def _number(self, node: fx.Node) -> int:
         number = len(self.sizes)
@@ -225,8 +220,6 @@ class _Caller(_Bound):
                 env[other] = self.call(other, values)
             return env[other]
 
-        if node.op == "placeholder":  # a further input, with a value of its own
-            return node.args[0]
         args = fx.node.map_arg(node.args, find)
         kwargs = fx.node.map_arg(node.kwargs, find)
         calls = {"get_attr": self.get_attr, "call_function": self.call_function, "call_method": self.call_method}

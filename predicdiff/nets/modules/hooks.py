@@ -18,6 +18,7 @@ from torch.nn.modules import module as torch_module
 from torch.utils.hooks import RemovableHandle
 
 from ..engine.device import is_full
+from .asking import PLAIN, Ask
 from .unprinted import Unprinted, unprinted
 
 #: Held while hooks come and go, and while modules are copied, whose hooks are copied with them.
@@ -118,25 +119,34 @@ class DryRun:
         Most elements alive at one time, and workspace, for one input.
     layout : torch.memory_format
         In which inputs are to be handed over.
+    kinds : set of torch.dtype
+        Types of numbers among its outputs, those on the way included.
     """
 
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     elements: int = 0
     layout: torch.memory_format = torch.contiguous_format
+    kinds: set[torch.dtype] = field(default_factory=set)
+
+    @property
+    def rounding(self) -> float:
+        """By how much the least exact of these is rounded, as a part of its value."""
+        return max(torch.finfo(kind).eps for kind in {torch.float64, *self.kinds}) / 2
 
 
-def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
+def dry_run(module: nn.Module, inputs: Tensor, ask: Ask = PLAIN) -> tuple[DryRun, object]:
     """Run a module and note what its submodules return; then with one input more, to tell the batch from other axes.
 
     Parameters
     ----------
     module : torch.nn.Module
     inputs : (b, C, H, W) tensor
+    ask : Ask
 
     Returns
     -------
-    DryRun, and what the module returned
+    DryRun, and what was taken of what the module returned
     """
     more = torch.cat([inputs, inputs[:1]])
     seen = DryRun(elements=math.prod(inputs.shape[1:]))
@@ -148,6 +158,7 @@ def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
         if not _is_blob(output, len(inputs)):
             return
         seen.shapes[name] = tuple(output.shape[1:])
+        seen.kinds.add(output.dtype)
         size = math.prod(output.shape[1:])
         live[id(output)] = size
         weakref.finalize(output, live.pop, id(output), None)
@@ -156,12 +167,14 @@ def dry_run(module: nn.Module, inputs: Tensor) -> tuple[DryRun, object]:
 
     children = {name: child for name, child in module.named_modules() if child is not module}
     with Listeners(module, {name: functools.partial(hear, name, child) for name, child in children.items()}):
-        returned = module(inputs)
-    seen.shapes = _with_batch(module, seen.shapes, more)
+        returned = ask(module, inputs)
+    seen.shapes = _with_batch(module, seen.shapes, more, ask)
     return seen, returned
 
 
-def _with_batch(module: nn.Module, shapes: dict[str, tuple[int, ...]], inputs: Tensor) -> dict[str, tuple[int, ...]]:
+def _with_batch(
+    module: nn.Module, shapes: dict[str, tuple[int, ...]], inputs: Tensor, ask: Ask
+) -> dict[str, tuple[int, ...]]:
     """Those of the shapes of submodules' outputs that these inputs confirm, all if the module does not take them."""
     found: dict[str, tuple[int, ...]] = {}
 
@@ -171,7 +184,7 @@ def _with_batch(module: nn.Module, shapes: dict[str, tuple[int, ...]], inputs: T
     count = len(inputs)
     try:
         with unprinted(module), Listeners(module, {name: functools.partial(hear, name) for name in shapes}):
-            module(inputs)
+            ask(module, inputs)
     except (Exception, Unprinted) as error:  # whatever a stranger's module raises
         if is_full(error):
             raise
@@ -205,18 +218,19 @@ class Recorder(Listeners):
         The submodules to listen to.
     stop : bool
         Leave the module once each of them was called that often.
+    ask : Ask
     """
 
-    def __init__(self, module: nn.Module, calls: Mapping[str, int], *, stop: bool) -> None:
+    def __init__(self, module: nn.Module, calls: Mapping[str, int], *, stop: bool, ask: Ask = PLAIN) -> None:
         self.values: dict[str, Tensor] = {}
         self._left = dict(calls)
-        self._stop = stop
+        self._stop, self._ask = stop, ask
         super().__init__(module, {name: functools.partial(self._keep, name) for name in calls})
 
     def run(self, inputs: Tensor) -> Tensor | None:
-        """What the module returns, or None if it was left early."""
+        """What is taken of what the module returns, or None if it was left early."""
         try:
-            result: Tensor = self._module(inputs)
+            result: Tensor = self._ask(self._module, inputs)
         except _Enough:
             return None
         return result

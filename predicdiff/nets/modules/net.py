@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ... import consistency
 from ...errors import BlobError, InputWarning, SettingsError, warn
-from ...protocols import Head
+from ...protocols import OUTPUT_KINDS, Head
 from ...units import lookup
 from ...windows import SidesLike
 from ..arrays import checked_shape
@@ -22,8 +22,10 @@ from ..engine.graph import Graph, Node
 from ..engine.torch_base import TorchNet
 from ..facts import NetFacts
 from ..preprocessing import Preprocessing
+from .asking import Also, Ask, Pick
+from .boxes import BoxScores
 from .checks import tried
-from .endings import ENDINGS
+from .endings import BOXES, ENDINGS
 from .hooks import Recorder, Replacer, copied, global_hooks, hook_names
 from .pickling import check_pickles
 from .remembering import Watch
@@ -44,6 +46,9 @@ class ModuleNet(TorchNet):
     are computed, and the module's own output. A blob is what its submodule returned, before a later one works on it
     in place; of a submodule that is called several times, it is the last output. Outputs that are no tensors of floats
     with the batch first are left out, and so is a submodule that has the name of one of the net's own blobs.
+
+    Images are brought to the type of the module's weights, float64, bfloat16 or half, and what it makes of them comes
+    back as float32. Of several types the first that it takes images in counts.
 
     The module is kept, not copied, unless it lies on another device than the one asked for; of a copy it is known when
     the module's parts, hooks or weights have changed since. It runs in evaluation mode; afterwards it is in the mode it
@@ -66,6 +71,17 @@ class ModuleNet(TorchNet):
         By default 1,281,167.
     device : str, optional
         By default where the module's weights are; the CPU if it has none.
+    pick : str, int or callable, optional
+        Which output is explained, where the module returns several in a dict, a tuple, a dataclass or Hugging Face's
+        `ModelOutput`: its key, its index, or a function from what the module returns to a tensor. By default the only
+        one that is a tensor of floats with the batch first; of several the one called "logits", or "out".
+    also : tuple or dict
+        Further inputs, the same in every call: those behind the images, or those by name. Floats are brought to the
+        images' type. A tensor whose first axis is 1 is repeated for each image of a batch; any other is given as it is.
+    box : (row, column, height, width), optional
+        Of a detector, in the pixels that the net sees: the net has a blob "boxes", for each class the best score times
+        overlap (intersection over union) with this box among its detections, see `boxes`. A detector that gives
+        each detection one label has as many classes as ``labels`` has names, without these one for all.
 
     Raises
     ------
@@ -84,23 +100,35 @@ class ModuleNet(TorchNet):
         name: str | None = None,
         training_instances: int | None = None,
         device: Device = None,
+        pick: Pick | None = None,
+        also: Also = (),
+        box: Sequence[float] | None = None,
     ) -> None:
         name = name or type(module).__name__
-        if output not in ENDINGS:
-            raise SettingsError(f"output {output!r} is unknown: want one of {', '.join(ENDINGS)}.")
+        if output not in OUTPUT_KINDS:
+            raise SettingsError(f"output {output!r} is unknown: want one of {', '.join(OUTPUT_KINDS)}.")
         shape = checked_shape(input_shape)
+        self._asked: dict[str, Any] = {"output": output, "pick": pick, "box": box}
+        if box is not None:
+            if pick is not None:
+                raise SettingsError("pick and box both say what of a module's outputs is explained: want one of them.")
+            pick = BoxScores(tuple(box), shape[1:], None if labels is None else len(labels))
+            output = BOXES
         self._given, self.module = module, placed(module, device)
         place = device_of(self.module) or choose_device(device or "cpu")
         self._kind, self._ending = output, ENDINGS[output]
         self._own = self._ending.own
+        ask = Ask.of(pick, also)
         watch = Watch(self.module, name)
         with same_random(place):
-            self._seen, own, self.alone = tried(self.module, name, shape, place, output)
+            (self._seen, own, self._ask), self.alone = tried(self.module, name, shape, place, output, ask)
             self._layout = self._seen.layout
             graph: tuple[Graph | None, str | None] = (None, ONE_BY_ONE)
             if not self.alone:
-                graph = checked_graph(self.module, shape, place, own, output, self._layout)
-            self._in_pairs = not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own)
+                graph = checked_graph(self.module, shape, place, own, output, self._seen, self._ask)
+            self._in_pairs = (
+                not self.alone and graph[0] is None and fails_alone(self.module, shape, place, own, self._ask)
+            )
         self._module_graph, self.dense_because = graph
         self._loaded = self._state()
         if own == (1,) or output == "sigmoid":
@@ -129,7 +157,12 @@ class ModuleNet(TorchNet):
             self._go_alone()
             warn(consistency.mixed(self.name, self._own, came.mixed), InputWarning)
         with same_random(self.device):
-            return watch.look(inputs[:1] if self.alone else inputs, self.device)
+            return watch.look(inputs[:1] if self.alone else inputs, self.device, self._ask)
+
+    @property
+    def rounding(self) -> float:
+        """By how much the least exact of the module's numbers are rounded, as a part of their value."""
+        return self._seen.rounding
 
     def _go_alone(self) -> None:
         super()._go_alone()
@@ -191,14 +224,18 @@ class ModuleNet(TorchNet):
         return self._again(module=copied(self.module, memo))
 
     def _parts(self) -> dict[str, Any]:
-        about = {"input_shape": self.input_shape, "output": self._kind, "device": str(self.device), **self._about()}
-        return {"module": self.module, **about}
+        about = {"input_shape": self.input_shape, "device": str(self.device), "also": self._ask.also, **self._about()}
+        return {"module": self.module, **self._asked, **about}
+
+    def for_box(self, box: Sequence[float]) -> BlobNet:
+        """The net of the same detector for another box."""
+        return self._again(box=box)
 
     def bytes_per_input(self, blob: str) -> int:
         """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""
         lookup(self._blobs, blob)
         # Twice, for what functions make that are no modules.
-        return 8 * self._seen.elements
+        return 2 * self._size * self._seen.elements
 
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
         # the module itself, even where it has a graph: hooks on any of its parts are a user's, and are to be called
@@ -216,7 +253,7 @@ class ModuleNet(TorchNet):
             blobs
         )  # else calls may differ from the dry run's
         with evaluating(self.module), Replacer(self.module, replaced) as replacer, Recorder(
-            self.module, inner, stop=stop
+            self.module, inner, stop=stop, ask=self._ask
         ) as recorder:
             result = recorder.run(inputs.contiguous(memory_format=self._layout))
         values = recorder.values
@@ -275,8 +312,15 @@ class ModuleNet(TorchNet):
     def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
         fixed, each = super().bytes_needed(blob, start=start, window=window)
+        weights, wider = self._weight_bytes(), self._size // 4
+        fixed, each = weights + wider * (fixed - weights), wider * each
         known = self._known(start, blob) is not None
-        return (fixed, each) if known else (fixed, each + 8 * self._seen.elements)
+        return (fixed, each) if known else (fixed, each + 2 * self._size * self._seen.elements)
+
+    @property
+    def _size(self) -> int:
+        """Bytes of the widest of its numbers, float32's at least."""
+        return max(torch.finfo(kind).bits // 8 for kind in {torch.float32, *self._seen.kinds})
 
     def _ready(self) -> ContextManager[None]:
         return evaluating(self.module)
@@ -311,10 +355,16 @@ class ModuleNet(TorchNet):
             )  # fmt: skip
         return Graph((first, run), shapes, 0, {}), 1, 2
 
+    def _engine_provenance(self) -> dict[str, Any]:
+        kind = self._ask.dtype
+        own = {} if kind == torch.float32 else {"numbers": str(kind).rpartition(".")[2]}
+        return {**super()._engine_provenance(), **own}
+
     def _definition(self) -> str:
         what = (self.module, self._kind, self._blobs)
-        hooks = hook_names(self.module)  # a run that was begun without them is another
-        digest = hashlib.sha1(repr((*what, hooks) if hooks else what).encode()).hexdigest()
+        # a run that was begun without hooks, or asked otherwise, is another
+        more = [told for told in (hook_names(self.module), self._ask.identity) if told]
+        digest = hashlib.sha1(repr((*what, *more)).encode()).hexdigest()
         place = type(self.module).__module__
         return f"{MOVED.get(place, place)}.{type(self.module).__qualname__} sha1:{digest}"
 

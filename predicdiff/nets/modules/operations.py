@@ -288,5 +288,5 @@ OPERATIONS: dict[Any, Rule] = {
         ),
         Placewise(),
     ),
-    **dict.fromkeys(("detach", "float"), Placewise(sharing=True)),
+    **dict.fromkeys(("bfloat16", "detach", "double", "float", "half", "to"), Placewise(sharing=True)),
 }  # fmt: skip

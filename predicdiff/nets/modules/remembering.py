@@ -10,6 +10,7 @@ from torch.nn.parameter import is_lazy
 from ... import consistency
 from ...errors import InputWarning, SettingsError, warn
 from ..engine.device import exactly
+from .asking import Ask
 from .hooks import copied
 from .state import evaluating
 
@@ -44,7 +45,7 @@ class Watch:
         except Exception:  # whatever a stranger's module holds
             self._fresh = module
 
-    def look(self, inputs: np.ndarray, device: torch.device) -> bool:
+    def look(self, inputs: np.ndarray, device: torch.device, ask: Ask) -> bool:
         """Whether running it has changed its weights, or what it answers for ``inputs`` (b, C, H, W); warns of that."""
         changed = sorted(name for name, mark in _weights(self._module).items() if self._weights.get(name) != mark)
         if changed:
@@ -52,7 +53,7 @@ class Watch:
             return True
         try:
             with evaluating(self._module):  # parts of which the copy may call
-                first, now = (_answer(module, inputs, device) for module in (self._fresh, self._module))
+                first, now = (_answer(module, inputs, device, ask) for module in (self._fresh, self._module))
         except Exception:  # whatever a stranger's module has against being copied
             return False
         gap = np.abs(np.nan_to_num(now) - np.nan_to_num(first)).max()
@@ -62,9 +63,9 @@ class Watch:
         return remembers
 
 
-def _answer(module: nn.Module, inputs: np.ndarray, device: torch.device) -> np.ndarray:
+def _answer(module: nn.Module, inputs: np.ndarray, device: torch.device, ask: Ask) -> np.ndarray:
     with evaluating(module), exactly(), torch.inference_mode():
-        return np.asarray(module(torch.tensor(inputs, device=device)).double().cpu().numpy())
+        return np.asarray(ask(module, torch.tensor(inputs, device=device)).double().cpu().numpy())
 
 
 def _weights(module: nn.Module) -> dict[str, tuple[int, str]]:

@@ -94,6 +94,12 @@ def device_of(module: nn.Module) -> torch.device | None:
     return None
 
 
+def kinds(module: nn.Module) -> list[torch.dtype]:
+    """Types of a module's numbers, those of its weights first, in their order; float32 at the end, or alone."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return list(dict.fromkeys([*(each.dtype for each in tensors if each.is_floating_point()), torch.float32]))
+
+
 def numbers(module: nn.Module) -> list[Any]:
     """What tells whether somebody has changed a module's weights or averages since, without reading them."""
     tensors = [*module.parameters(), *module.buffers()]

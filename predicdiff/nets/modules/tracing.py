@@ -14,6 +14,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, fx, nn
 
+from .asking import Ask, alike, sizes
 from .hooks import copied, global_hooks, hooked
 from .operations import OPERATIONS
 
@@ -46,8 +47,8 @@ class Trace:
     hooked: frozenset[str]
 
 
-def traced(module: nn.Module, device: torch.device) -> Trace:
-    """Trace a module in evaluation mode; an UntraceableError says why that can't be done."""
+def traced(module: nn.Module, images: Tensor, ask: Ask) -> Trace:
+    """Trace a module in evaluation mode, asked so for images like these; an UntraceableError says why it can't be."""
     if hooked(module):
         raise UntraceableError("hooks listen to the whole module")
     if global_hooks():
@@ -58,7 +59,7 @@ def traced(module: nn.Module, device: torch.device) -> Trace:
         raise UntraceableError(f"no copy can be made to trace ({type(error).__name__})") from error
     if twin is module:
         raise UntraceableError("no copy can be made to trace (it says that it is its own)")
-    tracer, before = _Tracer(module, device), set(vars(twin))
+    tracer, before = _Tracer(module, images, ask), set(vars(twin))
     try:
         with _lock:
             graph = tracer.trace(twin)
@@ -90,14 +91,34 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 class _Tracer(fx.Tracer):
     """Traces a copy of ``module``, in this thread alone, though torch.fx listens to the calls of all."""
 
-    def __init__(self, module: nn.Module, device: torch.device) -> None:
+    def __init__(self, module: nn.Module, images: Tensor, ask: Ask) -> None:
         super().__init__()
         self.returned: dict[str, fx.Node] = {}
         self.hooked = {name for name, child in module.named_modules(remove_duplicate=False) if hooked(child)}
         self._paths = {child: name for name, child in module.named_modules()}
         self._thread = threading.get_ident()
-        self._one = torch.ones(1, 1, device=device)
+        self._one = torch.ones(1, 1, device=images.device)
+        self._images, self._ask = ask.cast(images), ask
         self._products = self._product()
+
+    def create_args_for_root(
+        self, root_fn: Callable[..., Any], is_module: bool, concrete_args: Any = None
+    ) -> tuple[Any, list[Any]]:
+        """The images as the only input: all else that the module takes is fixed, or stays what it is by default."""
+        images = self.create_proxy("placeholder", "images", (), {})
+        ask = self._ask
+        further, named = ask.mapped(lambda value: self._repeated(value, images))
+        given = images if ask.dtype == torch.float32 else images.to(ask.dtype)
+
+        def asked(root: nn.Module) -> Any:
+            return ask.picked(root_fn(root, given, *further, **named))
+
+        return asked, [self.root]
+
+    def _repeated(self, value: Tensor, images: fx.Proxy) -> Any:
+        """A further input as a constant; for each image, where its first axis is 1."""
+        value = alike(value, self._images)
+        return self.create_proxy("call_method", "expand", (value, *sizes(value, images.size(0))), {})
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Torch's own modules, those that the table of operations knows, and those with hooks are single calls."""

@@ -5,6 +5,10 @@ Where anything of the trace fails, the module is run whole.
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
+from typing import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,8 +19,10 @@ from ..engine.folding import folded
 from ..engine.graph import Graph
 from ..engine.incremental import Incremental
 from ..engine.route import Route
-from .endings import ENDINGS, with_classes
+from .asking import Ask
+from .endings import ENDINGS, Ending, with_classes
 from .graph import module_graph
+from .hooks import DryRun, copied
 from .state import evaluating
 from .tracing import UntraceableError
 from .unprinted import Unprinted, unprinted
@@ -28,14 +34,19 @@ def checked_graph(
     device: torch.device,
     own: tuple[int, ...],
     output: str,
-    layout: torch.memory_format,
+    seen: DryRun,
+    ask: Ask,
 ) -> tuple[Graph | None, str | None]:
     """The module's graph, the net's own blobs included, or why there is none."""
     ending = ENDINGS[output]
     with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
         try:
-            graph = module_graph(module, torch.zeros(2, *shape, dtype=torch.float32, device=device)).named(own, ending)
-            _try_out(module, graph, graph.values[ending.own], _Windows(shape, device, layout))
+            zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
+            graph = module_graph(module, zeros, ask).named(own, ending)
+            windows = _Windows(shape, device, seen.layout)
+            _try_out(functools.partial(ask, module), graph, graph.values[ending.own], windows, seen.rounding)
+            if seen.rounding > consistency.FLOAT32:
+                _try_in_float32(module, own, ending, windows, ask)
         except UntraceableError as error:
             return None, str(error)
         except Exception as error:  # whatever a stranger's module does
@@ -45,12 +56,28 @@ def checked_graph(
     return graph, None
 
 
-def fails_alone(module: nn.Module, shape: tuple[int, int, int], device: torch.device, own: tuple[int, ...]) -> bool:
+def _try_in_float32(module: nn.Module, own: tuple[int, ...], ending: Ending, windows: _Windows, ask: Ask) -> None:
+    """Hold the trace of a copy in float32 against that copy: fewer bits would hide what is wrong with a trace."""
+    exact = replace(ask, dtype=torch.float32)
+    try:
+        twin = copied(module).float()
+        graph = module_graph(twin, torch.zeros_like(windows.image.expand(2, -1, -1, -1)), exact).named(own, ending)
+        exact(twin, windows.images())
+    except Exception as error:  # whatever a stranger's module does with numbers that it was not made for
+        if is_full(error):
+            raise
+        raise UntraceableError("no copy of it in float32 runs, against which its trace could be held") from error
+    _try_out(functools.partial(exact, twin), graph, graph.values[ending.own], windows, consistency.FLOAT32)
+
+
+def fails_alone(
+    module: nn.Module, shape: tuple[int, int, int], device: torch.device, own: tuple[int, ...], ask: Ask
+) -> bool:
     """Whether a module that takes two inputs does not take one, as a `squeeze` that takes away a batch of one."""
     image = torch.zeros(1, *shape, dtype=torch.float32, device=device)
     try:
         with evaluating(module), exactly(), torch.inference_mode(), unprinted(module):
-            return with_classes(module(image)).shape != (1, *own)
+            return with_classes(ask(module, image)).shape != (1, *own)
     except (Exception, Unprinted):  # whatever a stranger's module raises
         return True
 
@@ -89,24 +116,24 @@ class _Windows:
         return images.contiguous(memory_format=self.layout)
 
 
-def _try_out(module: nn.Module, graph: Graph, target: int, windows: _Windows) -> None:
+def _try_out(ask: Callable[[Tensor], Tensor], graph: Graph, target: int, windows: _Windows, rounding: float) -> None:
     """Hold what a graph gives, at once and incrementally, against the module; an UntraceableError if it differs."""
-    wanted = with_classes(module(windows.images()))
+    wanted = with_classes(ask(windows.images()))
     route = Route(folded(graph, {graph.input, target}), graph.input, target)
     engine = Incremental(route, windows.image.contiguous(memory_format=windows.layout), layout=windows.layout)
     untouched = engine.kept.values[target]
     if wanted.dtype != untouched.dtype:
         raise UntraceableError(f"its trace gives {untouched.dtype} in place of {wanted.dtype}")
-    if wanted.shape[1:] != untouched.shape[1:] or _differ(untouched, wanted[:1]):
+    if wanted.shape[1:] != untouched.shape[1:] or _differ(untouched, wanted[:1], rounding):
         raise UntraceableError("its trace gives other values")
     values = wanted.clone()
     for (rows, _), changed in engine.targets(windows.origins, windows.patches, 2):
         values[torch.from_numpy(1 + rows).to(values.device)] = changed
-    if _differ(values, wanted):
+    if _differ(values, wanted, rounding):
         raise UntraceableError("its trace gives other values where only what changes is computed")
 
 
-def _differ(values: Tensor, wanted: Tensor) -> bool:
+def _differ(values: Tensor, wanted: Tensor, rounding: float) -> bool:
     """Whether values of images, the first of them untouched, are others than those wanted, rounding apart."""
     given, real = (of.double().cpu().numpy() for of in (values, wanted))
-    return bool(consistency.disagreement(given, real, scale=consistency.largest(real)))
+    return bool(consistency.disagreement(given, real, scale=consistency.largest(real), rounding=rounding))
