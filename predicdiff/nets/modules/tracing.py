@@ -60,12 +60,21 @@ def of_batch(images: int, each: int, more: int) -> int:
     return images * each + more
 
 
+class Opaque(nn.Module):
+    """A module that is not traced; ``because`` says why, behind "since"."""
+
+    because = ""
+
+
 def traced(module: nn.Module, zeros: Tensor, ask: Ask) -> Trace:
     """Trace a module in evaluation mode, asked for zeros (2, C, H, W); an UntraceableError says why it can't be."""
     if hooked(module):
         raise UntraceableError("hooks listen to the whole module")
     if global_hooks():
         raise UntraceableError("hooks listen to all modules")
+    opaque = next((part for part in module.modules() if isinstance(part, Opaque)), None)
+    if opaque is not None:
+        raise UntraceableError(opaque.because)
     try:
         passes = [_recorded(module, zeros[:1].repeat(images, 1, 1, 1), ask) for images in (2, 3)]
     except UntraceableError:

@@ -1,4 +1,4 @@
-"""Exported programs as modules that can be traced past, copied and pickled."""
+"""Exported programs as modules that can be copied and pickled."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor
 
 from ....errors import FormatError, first_line
 from ....extras import imported
-from ..tracing import UntraceableError
-
-#: Why each batch is computed wholly.
-DENSE = "it is an exported program, whose operations are not told apart"
+from ..tracing import Opaque
 
 
-class Exported(nn.Module):
+class Exported(Opaque):
     """What a file of `torch.export.save` computes.
 
     Parameters
@@ -37,6 +34,8 @@ class Exported(nn.Module):
         If the file cannot be read.
     """
 
+    because = "it is an exported program, whose operations are not told apart"
+
     def __init__(self, path: Path, device: torch.device | None = None) -> None:
         super().__init__()
         self.path, self.at = path.resolve(), device
@@ -50,8 +49,6 @@ class Exported(nn.Module):
 
     def forward(self, images: Tensor, *further: Any, **named: Any) -> Any:
         """What the program gives."""
-        if isinstance(images, fx.Proxy):
-            raise UntraceableError(DENSE)
         return self.program(images, *further, **named)
 
     def train(self, mode: bool = True) -> Exported:
