@@ -129,8 +129,9 @@ class Recorder(TorchFunctionMode):
         self.returned: dict[str, Ref] = {}
         self._module, self._twin = module, twin
         self._names = {id(part): name for name, part in reversed([*module.named_parameters(), *module.named_buffers()])}
+        self._whole = {name for name, buffer in module.named_buffers() if not buffer.is_floating_point()}
         self._refs: dict[int, tuple[weakref.ref[Tensor], Ref]] = {}
-        self._fixed: set[int] = set()  # steps that depend on neither the input nor the module
+        self._fixed: set[int] = set()  # steps that depend on neither the input nor the module's weights
         self._within = 0  # calls of torch's own modules, inside of which nothing is recorded
         self._thread = threading.get_ident()
         self._one = torch.ones(1, 1, device=device)
@@ -248,14 +249,19 @@ class Recorder(TorchFunctionMode):
         return value
 
     def _is_fixed(self, value: Any) -> bool:
-        """Whether arguments depend on neither the input nor the module."""
+        """Whether arguments depend on neither the input nor the module's weights.
+
+        Whole numbers that a module keeps, such as shapes, are no weights.
+        """
         if isinstance(value, (tuple, list)):
             return all(map(self._is_fixed, value))
         if isinstance(value, dict):
             return self._is_fixed(list(value.values()))
         if isinstance(value, slice):
             return self._is_fixed((value.start, value.stop, value.step))
-        return value.index in self._fixed if isinstance(value, Ref) else not isinstance(value, (Part, Elsewhere))
+        if isinstance(value, Part):
+            return value.name in self._whole
+        return value.index in self._fixed if isinstance(value, Ref) else not isinstance(value, Elsewhere)
 
     def _check_products(self) -> None:
         """Refuse a change of precision, which a step does not note."""

@@ -63,6 +63,24 @@ def test_what_python_does_by_shapes_is_followed(function: Any) -> None:
             torch.testing.assert_close(graph.run(inputs), module(inputs))
 
 
+def test_whole_numbers_that_a_module_keeps_may_be_read() -> None:
+    class Shaped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("shape", torch.tensor([-1, 2 * 6 * 5]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            kept: Any = self.shape
+            return x.reshape(torch.Size(kept)) if (kept < 0).any() else x * int(kept[0])
+
+    with torch.inference_mode():
+        module = Shaped().eval()
+        graph = module_graph(module, torch.zeros(2, 2, 6, 5))
+        for count in (1, 4):
+            inputs = torch.randn(count, 2, 6, 5)
+            torch.testing.assert_close(graph.run(inputs), module(inputs))
+
+
 def counting(m: Any, x: Tensor) -> Tensor:
     m.seen += 1
     return x * m.seen

@@ -109,7 +109,7 @@ def _written(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("what", REFUSED)
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*torch.jit:FutureWarning")
 def test_what_is_no_weights_of_this_module_ends_in_a_sentence(what: str, tmp_path: Path) -> None:
     name, write, told = REFUSED[what]
     write(tmp_path / name)
