@@ -94,7 +94,7 @@ def test_what_holds_no_program_is_one_sentence(tmp_path: Path, capfd: pytest.Cap
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*torch.jit:FutureWarning")
 def test_torchscript_is_refused(tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(module(nn.ReLU())), tmp_path / "net.pt")
     with pytest.raises(SettingsError, match=r"net\.pt is TorchScript, which is not taken: want the module that it was"):
