@@ -28,7 +28,8 @@ def names_of_types(tree: ast.Module) -> Iterator[str]:
 def test_no_other_module_names_a_layer_type() -> None:
     offenders = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        if not {path.stem, path.parent.stem}.intersection(NAMED):
+        # ONNX has types of its own with some of these names
+        if not {path.stem, path.parent.stem}.intersection({*NAMED, "onnx"}):
             offenders += [
                 f"{path.name}: {name}" for name in names_of_types(ast.parse(path.read_text(encoding="utf-8")))
             ]
