@@ -402,7 +402,7 @@ def make_plan(net: Net, image: np.ndarray, settings: Settings) -> Plan:
     settings = replace(settings, window=shapes.window, stride=shapes.steps)
     origins = shapes.origins  # what does not fit, before the net is asked
     readout = make_readout(net, abilities, pixels, blob, settings, _places(seen, net, abilities, blob, settings.mask))
-    notes = (*current.notes, *_region_notes(settings))
+    notes = (*current.notes, *_place_notes(net, settings))
     return Plan(net, abilities, settings, seen, readout, shapes, origins, notes)
 
 
@@ -427,7 +427,13 @@ def _places(seen: Seen, net: Net, abilities: NetAbilities, blob: str, mask: Any)
     return places_of(mask, lookup(net.blobs, blob), blob, seen.pixels.shape[1:], seen.frame)
 
 
-def _region_notes(settings: Settings) -> list[str]:
-    if settings.region is None:
-        return []
-    return [f"Windows lie within the region {told(settings.region)} of the picture alone: elsewhere the map is NaN."]
+def _place_notes(net: Net, settings: Settings) -> list[str]:
+    """What a map's places are, where they are not simply the picture's."""
+    notes = []
+    if settings.region is not None:
+        notes.append(
+            f"Windows lie within the region {told(settings.region)} of the picture alone: elsewhere the map is NaN."
+        )
+    if settings.start is not None and len(lookup(net.blobs, settings.start)) == 2:
+        notes.append(f"The map's rows are the tokens of {settings.start}, in their order, and not rows of the picture.")
+    return notes

@@ -104,11 +104,19 @@ def check_unit(shape: tuple[int, ...], unit: UnitLike, *, blob: str) -> Unit:
 
 
 def as_map(shape: Sequence[int]) -> tuple[int, int, int]:
-    """Shape (C, H, W) of a blob, a vector counting as maps of one unit each; a BlobError if it has other axes."""
+    """Shape (C, H, W) of a blob that windows take apart.
+
+    A vector (C,) counts as maps of one unit each, tokens (N, d) as one map with a token in each row. A BlobError if a
+    blob has other axes.
+    """
     if len(shape) == 1:
         return (int(shape[0]), 1, 1)
+    if len(shape) == 2:
+        return (1, int(shape[0]), int(shape[1]))
     if len(shape) != 3:
-        raise BlobError(f"a blob of shape {tuple(shape)} can't be taken apart by windows: want (C, H, W) or (C,).")
+        raise BlobError(
+            f"a blob of shape {tuple(shape)} can't be taken apart by windows: want (C, H, W), (C,) or tokens (N, d)."
+        )
     channels, height, width = shape
     return (int(channels), int(height), int(width))
 

@@ -87,10 +87,19 @@ class Changes:
     def _first(self, origins: np.ndarray, patches: Tensor) -> Change:
         shape = self.kept.route.shape(self.kept.route.source)
         if len(shape) != 3:
-            return Change(patches.reshape(self.size, *shape), None, False)
+            return Change(self._set_in(origins, patches, shape), None, False)
         patches = patches.to(self.kept.values[self.kept.route.source].dtype)
         box = Box(*origins.T, *patches.shape[2:])
         return Change(patches.contiguous(memory_format=self.kept.layout), box, False)
+
+    def _set_in(self, origins: np.ndarray, patches: Tensor, shape: Sequence[int]) -> Tensor:
+        """What is no map with patches set in: a vector (C,) is all patch, tokens (N, d) are one map with N rows."""
+        if len(shape) != 2:
+            return patches.reshape(self.size, *shape)
+        untouched = self.kept.values[self.kept.route.source]
+        batch = untouched.repeat(self.size, 1, 1)[:, None].contiguous()
+        paste(batch, patches, *origins.T)
+        return batch[:, 0]
 
     def _step(self, node: Node, box: Box | None, i: int) -> Change:
         if box is None or (box.height, box.width) == self.kept.route.shape(node.writes)[1:]:

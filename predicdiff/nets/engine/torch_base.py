@@ -17,7 +17,7 @@ from ...errors import BlobError
 from ...noise import Noise
 from ...protocols import Unit
 from ...stopping import check_stopped
-from ...units import Masked, in_channel
+from ...units import Masked, as_map, in_channel
 from ...units import channels as channels_of
 from ...windows import SidesLike, sides
 from ..arrays import hash_of
@@ -104,7 +104,7 @@ class TorchNet(BlobNet):
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
         route, lengths = self._route(start, blob), sides(window)
         weights = self._weight_bytes()
-        patch = self._blobs[start][0] if start is not None else self.input_shape[0]
+        patch = (self.input_shape if start is None else as_map(self._blobs[start]))[0]
         return weights + 4 * route.fixed_elements(), 4 * (route.elements(lengths) + 2 * patch * math.prod(lengths))
 
     def in_double(self) -> TorchNet:
