@@ -76,7 +76,10 @@ def measured(name: str, *, windows: int, samples: int, rounds: int, seed: int) -
                 share = net.work.done / net.work.dense if net.work.dense else 1.0
     net.incremental = True
     image = image[None]
-    nudge = net.forward(image, ["logits"])["logits"] - net.forward(consistency.nudged(image), ["logits"])["logits"]
+    nudge = (
+        net.forward(image, ["logits"])["logits"]
+        - net.forward(consistency.nudged(image, consistency.FLOAT32), ["logits"])["logits"]
+    )
     return {
         "how": net.evaluation("logits"),
         "share": share,
