@@ -5,7 +5,7 @@ from __future__ import annotations
 #: What was changed after the first numbers had been seen, and why.
 CHANGED = (
     "Sizes were cut for time after the first runs had begun: squares of 48 x 48 became 40 x 40 (c, d, e), S = 8 in "
-    "each half 4 (c1), and three photographs of claim h two.",
+    "each half 4 (c1), three photographs of claim h two, and its square for GoogLeNet 14 x 14.",
     "Numbers were looked at several times as photographs were added. No correction is made for that.",
     "g: early and late layers are compared on as many channels, drawn at random for each photograph: before, 64 "
     "channels were held against 512 and more, which counted against the claim.",

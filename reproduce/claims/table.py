@@ -139,7 +139,7 @@ H1, H2 = (
         sizes={
             SMOKE: Size(2, side=14, draws=20),
             FAST: Size(2, side=28, draws=200),
-            SLOW: Size(2, side=20, draws=200),
+            SLOW: Size(2, side=14, draws=200),
         },
         told=False,
         made_of="{side} x {side} pixels, S = 20 against {draws}, " + ("stride 1" if name == "h1" else "stride 2"),
