@@ -123,10 +123,10 @@ def explain(
         The part of the picture to which windows are kept: its top-left corner and its size, in pixels of ``image`` as
         it was given, be that an image or what the net sees. Windows lie wholly in it; elsewhere the map is NaN.
     segments : (H, W) int array or str, optional
-        Segments to take away instead of windows, each as a whole; ``window`` and ``stride`` say nothing then. All
-        pixels of a segment have one number; those of -1 are in none, and NaN in the map. The array is of ``image`` as
-        it was given. "slic" or "slic:50" are about 100 or 50 segments that scikit-image's SLIC makes. Wants a sampler
-        that fills any shape: `MarginalSampler` or `GreyPatch`.
+        Segments to take away instead of windows, each as a whole; ``window`` says nothing then, and
+        ``stride`` and ``between`` are left out. All pixels of a segment have one number; those of -1 are in none, and
+        NaN in the map. The array is of ``image`` as it was given. "slic" or "slic:50" are about 100 or 50 segments that
+        scikit-image's SLIC makes. Wants a sampler that fills any shape: `MarginalSampler` or `GreyPatch`.
     mask : (H, W) bool array, optional
         Where in a map of classes, as nets for segmentation give it: each target is the mean of its class or channel
         over these places; of probabilities it is the mean probability whose evidence is weighed. As large as the

@@ -1,7 +1,8 @@
 """HDF5 files that others made: plain arrays alone, looked at before any of their bytes is read.
 
 HDF5 knows datasets whose values lie in other files, links into other files, datasets made of others, and references.
-A file that uses them could have another file of this machine read and shown, or wait for ever at a pipe.
+A file that uses them could have another file of this machine read and shown, or wait for ever at a pipe. Attributes are
+not looked at here.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
 #: Bytes that the arrays of one file may take in memory.
 MOST_BYTES = 4 * 10**9
+TOO_MUCH = f"its arrays want more than the {MOST_BYTES / 1e9:g} GB that one file may hold."
 #: Groups in groups, and datasets in all.
 DEEPEST, MOST_DATASETS = 16, 100_000
-#: Nothing that deflate packs grows more than this.
+#: Nothing that deflate packs grows more than this; what other filters pack tighter is refused.
 DEFLATE = 1032
 
 
@@ -46,7 +48,7 @@ def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
         if wanted[packed] > size * (DEFLATE if packed else 1):
             raise FormatError(f"{dataset.name}: shape {dataset.shape} wants more than the file holds. Is it complete?")
         if sum(wanted.values()) > MOST_BYTES:
-            raise FormatError(f"its arrays want more than the {MOST_BYTES / 1e9:g} GB that are read of one file.")
+            raise FormatError(TOO_MUCH)
         found[name] = dataset
     return found
 
@@ -87,6 +89,8 @@ def _check_plain(dataset: h5py.Dataset) -> None:
         raise FormatError(f"{name}: its values lie in another file, which is not read.")
     if dataset.shape is None:
         raise FormatError(f"{name}: holds no values.")
-    # texts are numbers' only companions: anything else of variable length may be a reference
-    if dataset.dtype.kind not in "biufc" and h5py.check_string_dtype(dataset.dtype) is None:
-        raise FormatError(f"{name}: holds {dataset.dtype}, want numbers or a text.")
+    # texts are numbers' only companions: anything else of variable length may be a reference, and of many texts nothing
+    # says how long they are
+    is_text = h5py.check_string_dtype(dataset.dtype) is not None and dataset.shape == ()
+    if dataset.dtype.kind not in "biufc" and not is_text:
+        raise FormatError(f"{name}: holds {dataset.dtype} {dataset.shape}, want numbers or one text.")

@@ -45,7 +45,7 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None, pa
         are RGB (H, W, 3) of uint8, or greys (H, W), of uint8 or of a range like files'.
     intensity : (low, high), optional
         Which values are black and white, such as (0, 4095) for 12 bits; what lies outside is cut off. It counts for
-        greys of 16 or 32 bits, signed ones and floats, and for all of DICOM. Of others 0 is black and 255 white
+        greys of 16 or 32 bits, signed ones and floats, and for all greys of DICOM. Of others 0 is black and 255 white
         whatever it says.
     page : int, optional
         Which picture of a file that holds several (TIFF, GIF, an animation, frames of DICOM), counted from 1; by

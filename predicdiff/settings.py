@@ -79,6 +79,8 @@ class Settings:
         if self.between not in (None, *BETWEEN):
             raise SettingsError(f"between = {self.between!r} is unknown: want {' or '.join(BETWEEN)}.")
         self._check_goal()
+        if self.segments is not None and (self.between == "linear" or max(self.strides) > 1):
+            raise SettingsError("segments take the place of windows: leave out stride, and between='linear'.")
         if self.mask is not None:
             object.__setattr__(self, "mask", checked_mask(self.mask))
         if self.repeat < 1:

@@ -14,7 +14,7 @@ import pytest
 from predicdiff.datasets import plain_datasets
 from predicdiff.errors import ExplanationError, FormatError
 from predicdiff.explanation import Explanation
-from predicdiff.files import _sealed
+from predicdiff.files import Kind, _sealed, write
 from predicdiff.nets.caffe.caffemodel import read_caffemodel
 
 SECRET = b"what another file of this machine holds"
@@ -46,7 +46,11 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File, Path], Any], str]] = {
     "a soft link": (lambda file, secret: soft(file), "x: a link that may lead out of the file"),
     "a reference": (
         lambda file, secret: file.create_dataset("x", data=np.array([file.ref], h5py.ref_dtype), dtype=h5py.ref_dtype),
-        "x: holds object, want numbers or a text",
+        r"x: holds object \(1,\), want numbers or one text",
+    ),
+    "many texts": (
+        lambda file, secret: file.create_dataset("x", data=["a", "b"], dtype=h5py.string_dtype()),
+        r"x: holds object \(2,\), want numbers or one text",
     ),
     "a group in itself": (lambda file, secret: to_itself(file), "want groups at most 16 deep and each in one place"),
     "groups in groups": (lambda file, secret: deep(file), "want groups at most 16 deep"),
@@ -123,5 +127,13 @@ def test_packed_arrays_together_are_held_against_what_one_file_may_take(
     with h5py.File(tmp_path / "packed.h5", "w") as file:
         for name in "ab":
             file.create_dataset(name, data=np.zeros(100), compression="gzip")
-        with pytest.raises(FormatError, match="its arrays want more than the 1e-06 GB that are read of one file"):
+        with pytest.raises(FormatError, match="its arrays want more than the 4 GB that one file may hold"):
             plain_datasets(file, 10_000)
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predicdiff.files.MOST_BYTES", 1000)
+    kind = Kind("result", 1, "make {path}", ExplanationError)
+    with pytest.raises(ExplanationError, match=r"r\.h5: its arrays want more than .* one file may hold\. Want smaller"):
+        write(tmp_path / "r.h5", kind, {"x": np.zeros(126)}, {})
+    assert not list(tmp_path.iterdir())

@@ -15,8 +15,7 @@ from ..explanation import Explanation
 from ..image_files import Intensity
 from ..methods.occlusion import occluding
 from ..overlays import find_colour_map
-from ..plan import Analysis, make_plan
-from ..protocols import Net
+from ..plan import Analysis, Plan, make_plan
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import find
 from ..samplers.registry import names as sampler_names
@@ -87,8 +86,11 @@ def command(
     first = out.result(shown.name, model.name, method, *targets.places)
     inputs = [shown.file, sampler.sampler, sampling.segments, targets.mask, *net.files]
     check_outputs(out.files(first), inputs)
+    asked = {**sampling.settings(), **targets.settings()}
+    settings = Settings(**(occluding(asked) if targets.occludes else asked))  # checked before anything is said
     say("\n".join(seen_lines(model, shown)))
-    analysis = _analysis(model, shown.image, sampler, targets, sampling, reading.intensity)
+    plan = make_plan(model, shown.image, settings)
+    analysis = _sampled(plan, shown.image, sampler, targets, sampling, reading.intensity)
     _check_picture(analysis, out)
     mine = first if out.output else _free(first, analysis, sampling)
     result, picture, tiles = out.files(mine)
@@ -138,8 +140,8 @@ def _computed(
     return explanation
 
 
-def _analysis(
-    net: Net,
+def _sampled(
+    plan: Plan,
     image: np.ndarray,
     sampler: SamplerChoice,
     targets: Targets,
@@ -147,8 +149,6 @@ def _analysis(
     intensity: Intensity,
 ) -> Analysis:
     """All else is checked before a corpus is read and a sampler fitted."""
-    settings = {**sampling.settings(), **targets.settings()}
-    plan = make_plan(net, image, Settings(**(occluding(settings) if targets.occludes else settings)))
     if targets.occludes:
         _check_idle(sampler, sampling)
         return plan.with_sampler(GreyPatch())
@@ -156,8 +156,8 @@ def _analysis(
     if asked.segments is not None and not sampler.is_file and find(sampler.name).takes_context:
         raise SettingsError("a Gaussian of l x l can't fill a segment: want --sampler marginal, or --method occlusion.")
     fitted = sampler.make(
-        net, plan.abilities, image, window=asked.sides, context=sampling.context, seed=asked.seed, start=asked.start,
-        like=sampling.model, intensity=intensity,
+        plan.net, plan.abilities, image, window=asked.sides, context=sampling.context, seed=asked.seed,
+        start=asked.start, like=sampling.model, intensity=intensity,
     )  # fmt: skip
     sampler.check_samples(fitted, sampling.samples)
     return plan.with_sampler(fitted)

@@ -23,9 +23,14 @@ SUFFIXES = (".dcm", ".dicom")
 FURTHER = 'pip install "pylibjpeg[all]"'
 
 
-def is_dicom(head: bytes, file: Path | io.BytesIO) -> bool:
-    """Whether a file that begins so is one: by its mark, or where that is missing by its name."""
-    return head[MARK] == b"DICM" or (isinstance(file, Path) and file.suffix.lower() in SUFFIXES)
+def is_marked(head: bytes) -> bool:
+    """Whether a file that begins so is one by its mark."""
+    return head[MARK] == b"DICM"
+
+
+def is_named(file: Path | io.BytesIO) -> bool:
+    """Whether a file's name says that it is one, in which the mark may be missing."""
+    return isinstance(file, Path) and file.suffix.lower() in SUFFIXES
 
 
 def read(file: Path | io.BytesIO, intensity: Intensity, page: int | None) -> Picture:
@@ -33,7 +38,7 @@ def read(file: Path | io.BytesIO, intensity: Intensity, page: int | None) -> Pic
 
     Greys are rescaled (to Hounsfield units, say), and an ``intensity`` is in these units. Without one the file's window
     says what is black and white; where it has none, greys of up to 8 bits are taken as they are, and of others the
-    least and the largest value, which is told. MONOCHROME1 is turned round.
+    least and the largest value, which is told. MONOCHROME1 is turned round, and padding is black.
 
     Raises
     ------
@@ -99,11 +104,24 @@ def _of_frame(pixels: Any, data: Any, stored: np.ndarray, frame: int, intensity:
     values, doubt = pixels.apply_modality_lut(stored, rescaling), None
     if intensity is None:
         values, intensity = _windowed(pixels, values, _item(data, frame, "FrameVOILUTSequence"))
+    padding = _padding(data, stored)
     if intensity is None:
-        intensity, doubt = _found(data, stored, values, plain=values is stored)
-    picture = of_greys(values, intensity)
-    turned = 255 - picture.pixels if data.PhotometricInterpretation == "MONOCHROME1" else picture.pixels
-    return picture._replace(pixels=turned, doubt=" ".join(filter(None, (doubt, picture.doubt))) or None)
+        intensity, doubt = _found(data, stored, values[~padding], plain=values is stored)
+    picture = of_greys(values, intensity, turned=data.PhotometricInterpretation == "MONOCHROME1")
+    picture.pixels[padding] = 0
+    return picture._replace(doubt=" ".join(filter(None, (doubt, picture.doubt))) or None)
+
+
+def _padding(data: Any, stored: np.ndarray) -> np.ndarray:
+    """Where values fill up what is no part of the picture, by PS3.3 C.7.5.1.1.2."""
+    for kind in ("", "Float", "DoubleFloat"):
+        one = data.get(f"{kind}PixelPaddingValue")
+        if one is not None:
+            limit = data.get(f"{kind}PixelPaddingRangeLimit")
+            ends = (one, one if limit is None else limit)
+            padding: np.ndarray = (stored >= min(ends)) & (stored <= max(ends))
+            return padding
+    return np.zeros(stored.shape, bool)
 
 
 def _item(data: Any, frame: int, name: str) -> Any:
@@ -120,31 +138,35 @@ def _windowed(pixels: Any, values: np.ndarray, item: Any) -> tuple[np.ndarray, I
     if item.get("VOILUTSequence"):
         describing = item.VOILUTSequence[0].LUTDescriptor
         most = 2 ** int(describing[2]) - 1
-        describing[2] = 16  # else pydicom 3.0 counts the entries of 8 bits in 8 bits too
-        return pixels.apply_voi(np.rint(values).astype(np.int64), item, index=0), (0.0, float(most))
+        depth, describing[2] = describing[2], 16  # else pydicom 3.0 counts the entries of 8 bits in 8 bits too
+        try:
+            return pixels.apply_voi(np.rint(values).astype(np.int64), item, index=0), (0.0, float(most))
+        finally:
+            describing[2] = depth
     if item.get("WindowCenter") is None or item.get("WindowWidth") is None:
         return values, None
     centre, width = (float(np.ravel(item.get(name))[0]) for name in ("WindowCenter", "WindowWidth"))
     form = item.get("VOILUTFunction") or "LINEAR"
-    if form == "SIGMOID" and width > 0:
+    if not (np.isfinite(centre) and (1 if form == "LINEAR" else np.nextafter(0, 1)) <= width < np.inf):
+        return values, None  # narrower than the standard lets it be
+    if form == "SIGMOID":
         return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700))), (0.0, 1.0)
     if form == "LINEAR":  # PS3.3 C.11.2.1.2.1: black up to c - 1/2 - (w - 1) / 2, white beyond c - 1/2 + (w - 1) / 2
         centre, width = centre - 0.5, width - 1
-    # a window of no width is a threshold
+    # a linear window of width 1 is a threshold
     return values, (centre - width / 2, centre + width / 2) if width > 0 else (centre - 1e-6, centre + 1e-6)
 
 
 def _found(data: Any, stored: np.ndarray, values: np.ndarray, *, plain: bool) -> tuple[Intensity, str | None]:
-    """Black and white of a file without a window, and what is said of that; padding is left out."""
+    """Black and white of a file without a window, and what is said of that; padding is not among ``values``."""
     bits = int(data.get("BitsStored") or 32)
     if plain and bits <= 8 and stored.dtype.kind == "u":
         return (0.0, float(2**bits - 1)), None
-    padding = data.get("PixelPaddingValue")
-    known = values[np.isfinite(values) & (True if padding is None else stored != padding)]
+    known = values[np.isfinite(values)]
     least, most = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
     doubt = (
-        f"it has no window (WindowCenter, WindowWidth), so its least value, {least:.6g}, was taken for black and its "
-        f"largest, {most:.6g}, for white: say others by intensity=({least:.6g}, {most:.6g}) "
-        f"(--intensity {least:.6g},{most:.6g})."
+        "it has no window (WindowCenter, WindowWidth), or none of a width that counts, so its least value, "
+        f"{least:.6g}, was taken for black and its largest, {most:.6g}, for white: say others by "
+        f"intensity=({least:.6g}, {most:.6g}) (--intensity {least:.6g},{most:.6g})."
     )
     return (least, most) if most > least else (least, least + 1), doubt

@@ -43,8 +43,10 @@ class Picture(NamedTuple):
 def check_page(page: int | None, count: int) -> None:
     """An ImageError unless there is such a page, of ``count`` ones that are counted from 1."""
     if page is not None and not 1 <= page <= count:
-        there = "one picture alone" if count == 1 else f"{count} pictures"
-        raise ImageError(f"page {page} was asked for, and it holds {there}: want a page from 1 to {count}.")
+        there = (
+            "one picture alone: leave out page" if count == 1 else f"{count} pictures: want a page from 1 to {count}"
+        )
+        raise ImageError(f"page {page} was asked for, and it holds {there}.")
 
 
 def choice(number: int, count: int) -> str | None:
@@ -69,11 +71,17 @@ def check_intensity(intensity: Any) -> Intensity:
     return (low, high)
 
 
-def of_greys(values: np.ndarray, intensity: Intensity) -> Picture:
-    """Black and white are the intensity's, or by default what `images.load_image` says; NaN and infinity are black."""
+def of_greys(values: np.ndarray, intensity: Intensity, *, turned: bool = False) -> Picture:
+    """Black and white are the intensity's, or by default what `images.load_image` says; NaN and infinity are black.
+
+    Black and white change places where ``turned``.
+    """
     floats, finite, doubts = values.dtype.kind == "f", np.isfinite(values), []
     if not finite.all():
-        doubts.append(f"{(~finite).sum()} of its {values.size} values are NaN or infinite, and were taken for black.")
+        are, were = ("is", "was") if (~finite).sum() == 1 else ("are", "were")
+        doubts.append(
+            f"{(~finite).sum()} of its {values.size} values {are} NaN or infinite, and {were} taken for black."
+        )
     black = 0.0 if intensity is None else intensity[0]
     values = np.where(finite, values.astype(np.float64), black)
     least, most = float(values.min()), float(values.max())
@@ -84,11 +92,13 @@ def of_greys(values: np.ndarray, intensity: Intensity) -> Picture:
     else:
         white = intensity[1]
         doubts += _doubts_of_said(least, most, black, white)
-    return Picture(_bytes(values - black, white - black), ranged=True, doubt=" ".join(doubts) or None)
+    levels = _bytes(values - black, white - black)
+    seen = np.where(finite, 255 - levels if turned else levels, 0).astype(np.uint8)
+    return Picture(three(seen), ranged=True, doubt=" ".join(doubts) or None)
 
 
 def _bytes(values: np.ndarray, white: float) -> np.ndarray:
-    return three(np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8))
+    return np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8)
 
 
 def three(grey: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ class Paged(Protocol):
 
 def of_file(opened: Callable[[], Any], intensity: Intensity, page: int | None) -> Picture:
     """A page of a file, by default the first, or the one that the file says is; ``opened`` gives its PIL image."""
-    count = _count(opened)
+    count = page_count(opened)
     check_page(page, count)
     with opened() as image:
         if page is not None:
@@ -35,7 +35,7 @@ def of_file(opened: Callable[[], Any], intensity: Intensity, page: int | None) -
         return of_image(image, intensity)._replace(choice=chosen)
 
 
-def _count(opened: Callable[[], Any]) -> int:
+def page_count(opened: Callable[[], Any]) -> int:
     """How many pictures a file holds; what a camera puts behind its photograph (MPO) are previews and depths."""
     with opened() as image:
         if image.format == "MPO":
@@ -60,19 +60,18 @@ def of_image(image: Any, intensity: Intensity, page: int | None = None) -> Pictu
 
 
 def _of_page(image: Any, intensity: Intensity) -> Picture:
-    halved = _halved(image)
+    deep = halved(image)
     image.load()
-    greys = _greys(image)
-    if greys is not None:
-        picture = of_greys(greys, intensity)
-        if _tags(image).get(PHOTOMETRIC) == WHITE_IS_ZERO:  # which Pillow turns round in TIFFs of 8 bits alone
-            picture = picture._replace(pixels=255 - picture.pixels)
+    values = greys(image)
+    if values is not None:
+        # which Pillow turns round in TIFFs of 8 bits alone
+        picture = of_greys(values, intensity, turned=_tags(image).get(PHOTOMETRIC) == WHITE_IS_ZERO)
     else:
-        picture = Picture(_rgb(image), doubt=_doubt_of_halves(image) if halved else None)
-    return picture._replace(pixels=_upright(picture.pixels, _orientation(image)))
+        picture = Picture(_rgb(image), doubt=_doubt_of_halves(image) if deep else None)
+    return picture._replace(pixels=upright(picture.pixels, orientation(image)))
 
 
-def _halved(image: Any) -> bool:
+def halved(image: Any) -> bool:
     """Whether colours of 16 bits become their upper 8 when Pillow reads the file, which says so until it is read."""
     from PIL import ImageFile
 
@@ -97,7 +96,7 @@ def _tags(image: Any) -> Mapping[int, Any]:
     return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
 
 
-def _greys(image: Any) -> np.ndarray | None:
+def greys(image: Any) -> np.ndarray | None:
     """Greys (H, W) whose black and white the file does not say; None of other pictures."""
     values, tags = None, _tags(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
@@ -112,20 +111,21 @@ def _greys(image: Any) -> np.ndarray | None:
     return values
 
 
-def _orientation(image: Any) -> int:
+def orientation(image: Any) -> int:
+    """How a camera was turned, as EXIF numbers it."""
     try:
         return int(image.getexif().get(EXIF_ORIENTATION, 1))
     except Exception:  # damaged EXIF is common, and the pixels are there
         return 1
 
 
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def upright(pixels: np.ndarray, turn: int) -> np.ndarray:
     """Undo a camera's turn: EXIF 2.32, tag 0x0112, says at which sides row 0 and column 0 belong."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
+    if turn in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if turn in (3, 4, 7, 8):
         pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
+    if turn in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
 

@@ -79,9 +79,20 @@ def _read(source: Source, intensity: Intensity, page: int | None) -> Picture:
         return of_image(source, intensity, page)
     file = _openable(source)
     head = _head(file)
-    if dicom.is_dicom(head, file):
+    opener = _opener(head, file)
+    if dicom.is_marked(head) or (dicom.is_named(file) and not _opens(opener)):
         return dicom.read(file, intensity, page)
-    return of_file(_opener(head, file), intensity, page)
+    return of_file(opener, intensity, page)
+
+
+def _opens(opener: Callable[[], Any]) -> bool:
+    from PIL import UnidentifiedImageError
+
+    try:
+        with opener():
+            return True
+    except UnidentifiedImageError:
+        return False
 
 
 def _opener(head: bytes, file: Path | io.BytesIO) -> Callable[[], Any]:
@@ -154,7 +165,8 @@ def _why(error: Exception) -> str:
         return "the image is too large to be read. Make it smaller."
     system = error.strerror if isinstance(error, OSError) else None
     hint = "" if system else " It may be cut short or damaged."
-    reason = system or (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+    # what pydicom adds behind a dash is what the hint says
+    reason = system or (str(error) or type(error).__name__).splitlines()[0].partition(" - ")[0].rstrip(".")
     return f"the image cannot be read ({reason}).{hint}"
 
 

@@ -9,13 +9,14 @@ doi:10.1109/TPAMI.2012.120.
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from ..errors import SettingsError
+from ..errors import InputWarning, SettingsError, warn
+from ..image_files import read_exact
 from ..images import Frame, enlarge
 from ..overlays import picture
 from ..tones import Tones
@@ -24,6 +25,8 @@ from ..tones import Tones
 SLIC, USUAL = "slic", 100
 #: The number of what is in no segment.
 NONE = -1
+#: A file of more segments is told of: it may be a photograph by mistake.
+MANY = 2000
 #: Segments as asked for: an array (H, W), "slic" or "slic:50".
 SegmentsLike = Union[np.ndarray, str]
 
@@ -43,6 +46,8 @@ def check_segments(segments: Any) -> SegmentsLike | None:
         )
     if labels.dtype.kind == "u" and labels.max() > np.iinfo(np.int64).max:
         raise SettingsError(f"segments hold {labels.max()}: want numbers below 2**63.")
+    if (labels == NONE).all():
+        raise SettingsError(f"segments are all {NONE}, which is no segment: want other numbers.")
     return labels.astype(np.int64)
 
 
@@ -52,8 +57,8 @@ def slic_count(text: str) -> int:
     >>> slic_count("slic"), slic_count("slic:50")
     (100, 50)
     """
-    match = re.match(rf"{SLIC}(?::(\d+))?$", text)
-    if match is None or match.group(1) == "0":
+    match = re.fullmatch(rf"{SLIC}(?::([1-9][0-9]{{0,5}}))?", text)
+    if match is None:
         raise SettingsError(f"segments = {text!r}: want {SLIC!r}, or {SLIC}:50 for about 50 of them.")
     return int(match.group(1) or USUAL)
 
@@ -62,27 +67,43 @@ def read_segments(path: Path) -> np.ndarray:
     """Segments (H, W) of a file: a NumPy file's numbers, or what has one colour in a picture.
 
     What is transparent in a picture is in no segment. Colours are numbered in the order of their values, greys are
-    their own numbers.
+    their own numbers. A picture in which values could have changed is refused.
     """
     try:
-        if path.suffix.lower() == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False))
-        with Image.open(path) as opened:
-            if opened.format == "JPEG":
-                raise ValueError("a JPEG blurs colours into each other")
-            return _of_colours(ImageOps.exif_transpose(opened) or opened)
-    except (OSError, ValueError, SyntaxError) as error:
-        wanted = "want a picture in which each segment has its colour, or a .npy file of whole numbers"
-        raise SettingsError(f"{path}: no segments can be read ({error}): {wanted}.") from None
+        with warnings.catch_warnings():
+            for kind in (UserWarning, RuntimeWarning):  # Pillow's: the pixels are there, or an error says why not
+                warnings.simplefilter("ignore", kind)
+            values, pages = _numbers(path)
+        labels = np.asarray(check_segments(values))
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    except Exception as error:  # Pillow raises many kinds for a damaged file
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise SettingsError(
+            f"{path}: no segments can be read ({reason}): want a PNG, GIF, BMP or a TIFF without loss in which each "
+            "segment has its colour, of 8 bits, or its grey, or a .npy file of whole numbers."
+        ) from None
+    if pages > 1:
+        warn(f"{path}: it holds {pages} pictures, and number 1 was taken for the segments.", InputWarning)
+    count = len(np.unique(labels))
+    if count > MANY:
+        warn(f"{path}: it has {count} segments, each taken away by itself. Is it a photograph?", InputWarning)
+    return labels
 
 
-def _of_colours(image: Image.Image) -> np.ndarray:
-    if image.mode in ("L", "P", "1", "I", "I;16") and "transparency" not in image.info:
-        return np.asarray(image).astype(np.int64)
-    colours = np.asarray(image.convert("RGBA")).astype(np.int64)
-    numbers = (colours[..., 0] * 256 + colours[..., 1]) * 256 + colours[..., 2]
-    _, labels = np.unique(numbers, return_inverse=True)
-    return np.where(colours[..., 3] == 0, NONE, labels.reshape(numbers.shape))
+def _numbers(path: Path) -> tuple[np.ndarray, int]:
+    """What a file holds, numbered, and how many pictures."""
+    if path.suffix.lower() == ".npy":
+        # mapped first, by which the size that a file claims is held against its own
+        return np.array(np.lib.format.open_memmap(path, mode="r")), 1
+    values, count = read_exact(path)
+    return (values if values.ndim == 2 else _of_colours(values)), count
+
+
+def _of_colours(colours: np.ndarray) -> np.ndarray:
+    """Of colours (H, W, 4): numbers in the order of red, green, blue and opacity."""
+    _, labels = np.unique(colours @ (256 ** np.arange(3, -1, -1)), return_inverse=True)
+    return np.where(colours[..., 3] == 0, NONE, labels.reshape(colours.shape[:2]))
 
 
 def find_labels(
@@ -113,19 +134,10 @@ def find_labels(
             f"segments are {asked.shape[0]} x {asked.shape[1]} (height, width), the picture is {size[0]} x {size[1]}: "
             "want the same."
         )
-    return enlarge(asked if frame is None else _seen(asked, frame), ground)
+    return enlarge(asked if frame is None else frame.nearest(asked), ground)
 
 
 def _slic(colours: np.ndarray, count: int) -> np.ndarray:
     from skimage.segmentation import slic  # slow to import, and only this needs it
 
     return np.asarray(slic(colours, n_segments=count, start_label=0)).astype(np.int64)
-
-
-def _seen(labels: np.ndarray, frame: Frame) -> np.ndarray:
-    """What is seen of them: at each pixel the number of the picture's pixel in which its middle lies."""
-    rows, columns = (
-        np.minimum((np.arange(size) + corner + 0.5) * original / resized, original - 1).astype(int)
-        for size, corner, original, resized in zip(frame.size, frame.corner, frame.original, frame.resized)
-    )
-    return labels[rows[:, None], columns]

@@ -51,7 +51,9 @@ class Segments:
         inside = (boxes[..., 0] >= corner).all(axis=1) & (boxes[..., 1] <= end).all(axis=1)
         kept = np.flatnonzero(inside & (values != NONE))
         if not len(kept):
-            raise SettingsError("no segment lies wholly where it may: want other segments, or a larger region.")
+            raise SettingsError(
+                "no segment lies in what the net sees, and wholly in the region if there is one: want others."
+            )
         kept = kept[np.lexsort(_classes(boxes[kept]).T)]
         self._low, self._high = boxes[kept, :, 0], boxes[kept, :, 1]
         renumbered = np.full(len(values), NONE)

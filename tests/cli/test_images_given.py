@@ -50,10 +50,20 @@ def test_a_page_is_told_of_where_none_was_asked_for(cli, net, stack):
     assert f"{stack}, page 2 (24 x 24)" in cli("predict", stack, *net, "--page", 2).output
 
 
-def test_what_is_no_image_or_page(refused, net, stack):
+def test_what_is_no_image_or_page(cli, refused, net, stack, monkeypatch):
     assert "- is standard input, by which nothing comes: want an image" in refused("predict", "-", *net)
     assert f"{stack}: page 4 was asked for, and it holds 3 pictures" in refused("predict", stack, *net, "--page", 4)
+    monkeypatch.setattr("predicdiff.cli.options.net.MOST_PIPED", 10**6)
+    endless = cli("predict", "-", *net, stdin=bytes(10**7))
+    assert (endless.exit_code, "standard input: more than 0.001 GB, want one image" in endless.output) == (2, True)
     assert "--page 1 without an image" in refused("predict", *net, "--page", 1)
+
+
+def test_segments_are_refused_before_anything_is_said(cli, refused, net, picture):
+    np.save("parts.npy", np.full((24, 24), 0.5))
+    told = cli("explain", picture, *net, "--method", "occlusion", "--segments", "parts.npy").output
+    assert told.startswith("Error: parts.npy: segments are float64 (24, 24)")
+    assert "segments = 'slic:00'" in refused("explain", picture, *net, "--segments", "slic:00")
 
 
 def test_a_corpus_of_the_formats_of_extras(cli, net, picture, tmp_path, photographs):

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from predicdiff.errors import DependencyError, ImageError, InputWarning
+from predicdiff.image_files.greys import of_greys
 from predicdiff.images import load_image
 
 pydicom = pytest.importorskip("pydicom", minversion="3")
@@ -48,7 +50,7 @@ def dicom(
     for name, value in elements.items():
         setattr(data, name, value)
     data.PixelData = values.tobytes()
-    if syntax != PLAIN:
+    if syntax not in (PLAIN, "1.2.840.10008.1.2"):
         data.PixelData = pydicom.encaps.encapsulate([values.tobytes()])
     data["PixelData"].VR = "OB" if bits == 8 else "OW"
     data.file_meta = pydicom.dataset.FileMetaDataset()
@@ -113,6 +115,30 @@ def test_monochrome_1_is_turned_round() -> None:
     np.testing.assert_array_equal(loaded(content, intensity=(0, 4095)), 255 - grey(STORED, 0, 4095))
 
 
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_and_so_is_what_is_no_number(kind: str) -> None:
+    values = STORED.astype(np.int16)
+    values[0, :3] = -2000, -1990, -1980
+    window = {"WindowCenter": 2000, "WindowWidth": 1000, "VOILUTFunction": "LINEAR_EXACT"}
+    padding = {"PixelPaddingValue": -2000, "PixelPaddingRangeLimit": -1990}
+    wanted = grey(values, 1500, 2500) if kind == "MONOCHROME2" else 255 - grey(values, 1500, 2500)
+    wanted[0, :2] = 0
+    for syntax in (PLAIN, "1.2.840.10008.1.2"):  # explicit, and implicit, which leaves open whether these have a sign
+        content = dicom(values, **window, **padding, PhotometricInterpretation=kind, syntax=syntax)
+        np.testing.assert_array_equal(loaded(content), wanted)
+    floats = of_greys(np.where(STORED == 0, np.nan, STORED), (1500, 2500), turned=kind == "MONOCHROME1")
+    assert floats.doubt == "1 of its 54 values is NaN or infinite, and was taken for black."
+    assert floats.pixels[0, 0].tolist() == [0, 0, 0]
+    assert floats.pixels[-1, -1, 0] == (0 if kind == "MONOCHROME1" else 255)
+
+
+@pytest.mark.parametrize(("width", "form"), [(0, "LINEAR"), (-400, "LINEAR"), (0.5, "LINEAR"), (0, "LINEAR_EXACT")])
+def test_a_window_without_a_width_is_none(width: float, form: str) -> None:
+    with pytest.warns(InputWarning, match="no window .*, or none of a width that counts, so its least value, 0, was"):
+        seen = loaded(dicom(STORED, WindowCenter=2000, WindowWidth=width, VOILUTFunction=form))
+    np.testing.assert_array_equal(seen, grey(STORED, 0, 4095))
+
+
 def test_without_a_window_the_range_is_taken_and_told() -> None:
     padded = STORED.astype(np.int16)
     padded[0, 0] = -2000
@@ -170,6 +196,8 @@ def test_a_file_without_its_mark_is_known_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "old.DCM"
     path.write_bytes(dicom(COLOURS)[132:])
     np.testing.assert_array_equal(load_image(path), COLOURS)
+    Image.fromarray(COLOURS).save(path, "PNG")
+    np.testing.assert_array_equal(load_image(path), COLOURS)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +218,9 @@ def test_what_holds_no_picture(tmp_path: Path) -> None:
     plain.write_bytes(b"no DICOM at all\n" * 30)
     with pytest.raises(ImageError, match=r"a\.dcm: "):
         load_image(plain)
-    with pytest.raises(ImageError, match=r"the image \(BytesIO\): "):
+    with pytest.raises(
+        ImageError, match=r"less than expected \(88 vs 108 bytes\)\)\. It may be cut short or damaged\.$"
+    ):
         loaded(dicom(STORED)[:-20])
 
 

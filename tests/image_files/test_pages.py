@@ -63,7 +63,7 @@ def test_pages_that_are_not_there() -> None:
         load_image(pages("GIF"), page=4)
     single = Image.fromarray(np.zeros((4, 5), np.uint8))
     assert load_image(single, page=1).shape == (4, 5, 3)
-    with pytest.raises(ImageError, match="page 2 was asked for, and it holds one picture alone"):
+    with pytest.raises(ImageError, match="page 2 was asked for, and it holds one picture alone: leave out page"):
         load_image(single, page=2)
     with pytest.raises(ImageError, match="an array has no pages: leave out page"):
         load_image(np.zeros((4, 5), np.uint8), page=1)

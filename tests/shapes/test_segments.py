@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from PIL import Image
 
 import predicdiff as pd
 from predicdiff.algorithm import run
-from predicdiff.errors import SamplerError, SettingsError
+from predicdiff.errors import InputWarning, SamplerError, SettingsError
 from predicdiff.executors.here import evaluate_tile
 from predicdiff.images import Frame, View
 from predicdiff.methods.occlusion import occlusion
@@ -195,11 +198,117 @@ def test_files_of_colours_greys_palettes_and_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_segments(tmp_path / "palette.png"), labels)
     np.testing.assert_array_equal(read_segments(tmp_path / "colours.png"), [[2, 2, 0], [0, -1, -1]])
     np.testing.assert_array_equal(read_segments(tmp_path / "numbers.npy"), labels - 1)
-    (tmp_path / "broken.npy").write_bytes(b"\x93NUMPY nothing")
-    Image.fromarray(colours[..., :3]).save(tmp_path / "blurred.jpg")
-    for name in ("nowhere.png", "broken.npy", "blurred.jpg"):
-        with pytest.raises(SettingsError, match=rf"{name}: no segments can be read .*want a picture in which each"):
-            read_segments(tmp_path / name)
+
+
+GREY = Image.fromarray(np.array([[0, 5], [5, 9]], np.uint8))
+
+
+def bytes_of(image: Image.Image, kind: str, **how: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **how)
+    return file.getvalue()
+
+
+def tiff(values: np.ndarray, sample_format: int) -> bytes:
+    """A TIFF of greys (H, W), written by hand: little-endian or big-endian as the values are."""
+    big = values.dtype.str[0] == ">"
+    tags = {
+        256: values.shape[1], 257: values.shape[0], 258: 8 * values.itemsize, 259: 1, 262: 1, 273: 8, 277: 1,
+        278: values.shape[0], 279: values.nbytes, 339: sample_format,
+    }  # fmt: skip
+    order, pixels = ">" if big else "<", values.tobytes()
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = (b"MM" if big else b"II") + struct.pack(f"{order}HI", 42, 8 + len(pixels))
+    return head + pixels + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize(("type_", "sample_format"), [("i1", 2), (">u2", 1), ("<u2", 1), ("<i4", 2), ("<u4", 1)])
+def test_greys_of_any_whole_kind_are_their_numbers(tmp_path: Path, type_: str, sample_format: int) -> None:
+    least, most = (np.iinfo(type_).min, np.iinfo(type_).max) if type_ != ">u2" else (300, 301)
+    labels = np.array([[least, most, most], [least + 1, 5, 100]], np.dtype(type_))
+    (tmp_path / "labels.tif").write_bytes(tiff(labels, sample_format))
+    np.testing.assert_array_equal(read_segments(tmp_path / "labels.tif"), labels.astype(np.int64))
+
+
+def png(width: int, height: int, bits: int, kind: int, lines: bytes) -> bytes:
+    """One written by hand."""
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    chunks = (b"IHDR" + header, b"IDAT" + zlib.compress(lines), b"IEND")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
+    )
+
+
+def deep_colours() -> bytes:
+    """Two colours of 16 bits, alike in their upper 8."""
+    return png(2, 1, 16, 2, b"\0" + np.array([[256, 0, 0], [257, 0, 0]], ">u2").tobytes())
+
+
+def array_file(shape: str) -> bytes:
+    """The header of a NumPy file that claims a shape, and a few bytes."""
+    said = f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(said).to_bytes(2, "little") + said + bytes(80)
+
+
+def archive() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, labels=np.zeros((2, 3), int))
+    return file.getvalue()
+
+
+#: What is refused: a file's name, what it holds, and why.
+UNREADABLE: dict[str, tuple[Any, str]] = {
+    "nowhere.png": (None, "No such file"),
+    "broken.npy": (lambda: b"\x93NUMPY nothing", ""),
+    "empty.npy": (lambda: b"", ""),
+    "huge.npy": (lambda: array_file("(1000000, 100000000)"), "file size"),
+    "archive.npy": (archive, "magic"),
+    "blurred.jpg": (lambda: bytes_of(GREY.convert("RGB"), "JPEG"), "JPEG may change colours"),
+    "within.tif": (lambda: bytes_of(GREY.convert("RGB"), "TIFF", compression="jpeg"), "jpeg may change colours"),
+    "other.ppm": (lambda: bytes_of(GREY.convert("RGB"), "PPM"), "PPM may change colours"),
+    "printed.tif": (lambda: bytes_of(GREY.convert("CMYK"), "TIFF"), "CMYK, are not read without loss"),
+    "floats.tif": (lambda: bytes_of(GREY.convert("F"), "TIFF"), "F, are not read without loss"),
+    "deep.png": (deep_colours, "RGB of 16 bits, are not read without loss"),
+    "bomb.png": (lambda: png(20000, 20000, 1, 0, b""), "exceeds limit"),
+    "scan.dcm": (lambda: bytes(128) + b"DICM", "cannot identify image file"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_files_in_which_segments_could_have_merged_are_refused(tmp_path: Path, name: str) -> None:
+    make, why = UNREADABLE[name]
+    if make is not None:
+        (tmp_path / name).write_bytes(make())
+    with pytest.raises(SettingsError, match=rf"{name}: no segments can be read \(.*{why}.*\): want a PNG, GIF, BMP or"):
+        read_segments(tmp_path / name)
+
+
+def test_files_whose_numbers_are_no_segments_are_named(tmp_path: Path) -> None:
+    for values, said in (
+        (np.full((2, 3), np.nan), "segments are float64"),
+        (np.full((2, 3), -1), "segments are all -1"),
+    ):
+        np.save(tmp_path / "a.npy", values)
+        with pytest.raises(SettingsError, match=rf"a\.npy: {said}"):
+            read_segments(tmp_path / "a.npy")
+
+
+def test_further_pages_and_photographs_are_told_of(tmp_path: Path) -> None:
+    GREY.save(tmp_path / "a.tif", save_all=True, append_images=[GREY])
+    with pytest.warns(InputWarning, match=r"a\.tif: it holds 2 pictures, and number 1 was taken for the segments"):
+        assert read_segments(tmp_path / "a.tif").tolist() == [[0, 5], [5, 9]]
+    np.save(tmp_path / "b.npy", np.arange(2500).reshape(50, 50))
+    with pytest.warns(InputWarning, match=r"b\.npy: it has 2500 segments.*Is it a photograph\?"):
+        read_segments(tmp_path / "b.npy")
+
+
+def test_a_camera_s_turn_and_opacity_count(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter to the right
+    GREY.save(tmp_path / "turned.png", exif=exif)
+    assert read_segments(tmp_path / "turned.png").tolist() == [[5, 0], [9, 5]]
+    Image.fromarray(np.array([[[9, 9, 9, 255], [9, 9, 9, 100], [9, 9, 9, 0]]], np.uint8)).save(tmp_path / "pale.png")
+    assert read_segments(tmp_path / "pale.png").tolist() == [[2, 1, -1]]
 
 
 @pytest.mark.parametrize(
@@ -208,14 +317,22 @@ def test_files_of_colours_greys_palettes_and_numbers(tmp_path: Path) -> None:
         (np.zeros((9, 14)), r"segments are float64 \(9, 14\): want whole numbers \(height, width\)"),
         (np.zeros(9, int), r"segments are int64 \(9,\)"),
         (np.zeros((14, 9), int), "segments are 14 x 9 .height, width., the picture is 9 x 14: want the same"),
-        (np.full((9, 14), -1), "no segment lies wholly where it may"),
+        (np.full((9, 14), -1), "segments are all -1, which is no segment"),
         ("felzenszwalb", "segments = 'felzenszwalb': want 'slic', or slic:50"),
         ("slic:0", "segments = 'slic:0'"),
+        ("slic:00", "segments = 'slic:00'"),
+        ("slic\n", "segments = 'slic"),
     ],
 )
 def test_what_is_no_segments_is_refused(asked: Any, match: str) -> None:
     with pytest.raises(SettingsError, match=match):
         pd.explain(MapNet(SHAPE), photo(SHAPE), GreyPatch(0.0), units=[0], segments=asked)
+
+
+@pytest.mark.parametrize("how", [{"stride": 3}, {"stride": (1, 2)}, {"between": "linear"}])
+def test_where_windows_lie_is_refused_beside_segments(how: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="segments take the place of windows: leave out stride, and between="):
+        pd.explain(MapNet(SHAPE), photo(SHAPE), GreyPatch(0.0), units=[0], segments=segments(), **how)
 
 
 def test_samplers_that_draw_rectangles_alone_are_refused() -> None:

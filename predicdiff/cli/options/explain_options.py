@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -151,9 +150,9 @@ class Sampling(Options):
     segments: Path | None = option_field(
         "--segments",
         type=File("FILE|slic|slic:N"),
-        help="Take segments away instead of windows, one by one: what has one colour in a picture of the image's size, "
-        "or one number in a .npy file; or about 100, or N, that scikit-image's SLIC makes. Wants --sampler marginal or "
-        "--method occlusion.",
+        help="Take segments away instead of windows, one by one: what has one colour or grey in a picture of the "
+        "image's size, or one number in a .npy file; or about 100, or N, that scikit-image's SLIC makes. Wants "
+        "--sampler marginal or --method occlusion.",
     )
     seed: int = seed_field()
     repeat: int = option_field(
@@ -188,15 +187,15 @@ class Sampling(Options):
     def places(self) -> dict[str, Any]:
         """Where windows lie, and segments in the place of windows, in `explain`'s words."""
         segments: Any = self.segments
+        if segments is None:
+            return {"region": self.region}
         options = {"-k": self.window != SIDE, "-l": self.context, "--stride": self.stride, "--between": self.between}
         idle = [name for name, given in options.items() if given]
-        if segments is not None and idle:
+        if idle:
             raise SettingsError(f"--segments takes the place of windows: leave out {' and '.join(idle)}.")
-        if segments is not None and not re.match(rf"{SLIC}(:\d*)?$", str(segments)):
-            segments = read_segments(segments)
-        elif segments is not None:
-            segments = str(segments)
-        return {"region": self.region, "segments": segments}
+        is_slic = str(segments).partition(":")[0] == SLIC
+        segments = str(segments) if is_slic else read_segments(segments)
+        return {"region": self.region, "segments": segments, "stride": 1}
 
     @property
     def model(self) -> Like | None:

@@ -34,6 +34,8 @@ DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
 #: The name of standard input.
 PIPED = "-"
+#: Bytes that are read of it; what gives more may never end.
+MOST_PIPED = 10**9
 #: The box of a detector that is loaded before the view of the image is known.
 ANYWHERE = (0, 0, 1, 1)
 
@@ -289,7 +291,7 @@ class Reading(Options):
         "--intensity",
         type=RANGE,
         help="Black and white in such greys, where black is not 0; what lies outside is cut off. Files of 8 bits stay "
-        "as they are. In DICOM it takes the place of the file's window.",
+        "as they are. In greys of DICOM it takes the place of the file's window.",
     )
 
     @property
@@ -344,7 +346,12 @@ def named_image(path: str | None, intensity: Intensity = None, page: int | None 
 
 def _piped() -> Piped:
     """What comes by standard input."""
-    content = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read()
+    content = bytearray()
+    if sys.stdin is not None and not sys.stdin.isatty():
+        while len(content) <= MOST_PIPED and (chunk := sys.stdin.buffer.read(2**20)):
+            content += chunk
+    if len(content) > MOST_PIPED:
+        raise ImageError(f"standard input: more than {MOST_PIPED / 1e9:g} GB, want one image. Give its file instead.")
     if not content:
         raise ImageError(f"{PIPED} is standard input, by which nothing comes: want an image, as by `cat x.jpg | ...`.")
-    return Piped(content)
+    return Piped(bytes(content))
