@@ -13,6 +13,7 @@ from ..effort import seconds_needed
 from ..errors import SettingsError
 from ..explanation import Explanation
 from ..image_files import Intensity
+from ..masks import check_maps
 from ..methods.occlusion import occluding
 from ..overlays import find_colour_map
 from ..plan import Analysis, make_plan
@@ -21,6 +22,8 @@ from ..samplers.grey import GreyPatch
 from ..samplers.registry import find
 from ..samplers.registry import names as sampler_names
 from ..settings import Settings
+from ..targets import default_blob
+from ..units import lookup
 from . import dry_run
 from .console import speaker
 from .options.base import Command, Speech, image_argument, options_of
@@ -87,6 +90,9 @@ def command(
     first = out.result(shown.name, model.name, method, *targets.places)
     inputs = [shown.file, sampler.sampler, sampling.segments, targets.mask, *net.files]
     check_outputs(out.files(first), inputs)
+    if targets.mask is not None:  # before anything is said
+        blob = targets.blob or default_blob(model)
+        check_maps(lookup(model.blobs, blob), blob)
     say("\n".join(seen_lines(model, shown)))
     analysis = _analysis(model, shown.image, sampler, targets, sampling, reading.intensity)
     _check_picture(analysis, out)
