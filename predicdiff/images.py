@@ -10,7 +10,7 @@ import numpy as np
 from .errors import ImageError, InputWarning, SettingsError, warn
 from .image_files import Source, called, check_intensity, is_pil, read_picture
 
-MODES = ("warp", "short", "crop")
+MODES = ("warp", "short", "crop", "cover")
 #: Pillow's filters, for `View.resampling`, by the numbers that it gives them.
 FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
 CENTRES = ("floor", "even")
@@ -182,9 +182,10 @@ class View:
 
     Attributes
     ----------
-    mode : {"warp", "short", "crop"}
+    mode : {"warp", "short", "crop", "cover"}
         "warp": to ``size`` whatever the proportions, as Caffe's own classification does. "short": the short side to
-        ``size``. "crop": not resized, as in the authors' later code.
+        ``size``. "crop": not resized, as in the authors' later code. "cover": as small as it may be to cover ``size``,
+        proportions kept.
     size : int, (height, width), "caffe" or None
         What to resize to; None is the net's input. Of two numbers, "short" takes the smaller. "caffe" is 256 where
         the net's input is 224 to 227 pixels on each side, otherwise the net's input.
@@ -238,10 +239,15 @@ class View:
             return size
         least = max(crop[0] / original[0], crop[1] / original[1])
         asked = 1.0 if self.mode == "crop" else min(size) / min(original)
+        if self.mode == "cover":
+            asked = max(size[0] / original[0], size[1] / original[1])
         factor = max(asked, least)
         if factor == 1.0:
             return original
-        if self.resampling is not None and asked >= least:
+        if self.mode == "cover" and asked >= least:
+            part = min(original[0] / size[0], original[1] / size[1])
+            height, width = (round(old / part) for old in original)  # as timm rounds
+        elif self.resampling is not None and asked >= least:
             # multiplied first, as others do it who resize by Pillow: a factor of floats may lose the last pixel
             height, width = (int(min(size) * old / min(original)) for old in original)
         else:

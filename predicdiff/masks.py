@@ -49,6 +49,15 @@ def checked_mask(mask: Any) -> np.ndarray:
     return np.array(array, bool)
 
 
+def check_maps(shape: tuple[int, ...], blob: str) -> None:
+    """Refuse a blob that has no maps for a mask to lie on."""
+    if len(shape) != 3:
+        raise SettingsError(
+            f"a mask says where in a map, and blob {blob!r} is {shape}: want a blob of (C, height, width) (blob=, "
+            "--blob; `predicdiff blobs` lists them), or no mask."
+        )
+
+
 def places_of(mask: np.ndarray, shape: tuple[int, ...], blob: str, seen: tuple[int, ...], frame: Frame | None) -> Any:
     """The places of a blob's maps that lie under a mask, as indices into a map's places in their order.
 
@@ -70,10 +79,7 @@ def places_of(mask: np.ndarray, shape: tuple[int, ...], blob: str, seen: tuple[i
     SettingsError
         If the blob has no maps, the mask fits none of the three, or nothing of it is left.
     """
-    if len(shape) != 3:
-        raise SettingsError(
-            f"a mask says where in a map, and blob {blob!r} is {shape}: want one of (C, height, width)."
-        )
+    check_maps(shape, blob)
     view = mask
     if frame is not None and mask.shape == frame.original:
         view = frame.nearest(mask)

@@ -447,7 +447,7 @@ def test_smoothing_matters_when_a_fine_pattern_shrinks() -> None:
 
 @settings(max_examples=200)
 @given(
-    st.sampled_from(["warp", "short", "crop"]),
+    st.sampled_from(["warp", "short", "crop", "cover"]),
     st.tuples(st.integers(1, 90), st.integers(1, 90)),
     st.tuples(st.integers(1, 40), st.integers(1, 40)),
     st.integers(40, 60) | st.none(),
@@ -521,7 +521,7 @@ def test_an_image_as_thin_as_a_hair_is_refused_before_it_eats_all_memory(mode: s
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from(["warp", "short", "crop"]),
+    st.sampled_from(["warp", "short", "crop", "cover"]),
     st.tuples(st.integers(1, 60), st.integers(1, 60)),
     st.tuples(st.integers(1, 24), st.integers(1, 24)),
     st.integers(24, 40),

@@ -67,7 +67,7 @@ def test_frames_of_a_mask() -> None:
             (3, 6, 5),
             r"the mask is 7 x 5 .*: want the picture's 36 x 30, what the net sees, 12 x 10, or",
         ),
-        (np.ones((6, 5)), (3,), r"a mask says where in a map, and blob 'maps' is \(3,\)"),
+        (np.ones((6, 5)), (3,), r"'maps' is \(3,\): want a blob of .* \(blob=, --blob; `predicdiff blobs` lists"),
         (np.eye(36, 30) * (np.arange(30) == 0), (3, 6, 5), "the mask touches none of the 6 x 5 places of 'maps'"),
     ],
 )

@@ -13,6 +13,7 @@ from ..effort import seconds_needed
 from ..errors import SettingsError
 from ..explanation import Explanation
 from ..image_files import Intensity
+from ..masks import check_maps
 from ..methods.occlusion import occluding
 from ..overlays import find_colour_map
 from ..plan import Analysis, Plan, make_plan
@@ -20,6 +21,8 @@ from ..samplers.grey import GreyPatch
 from ..samplers.registry import find
 from ..samplers.registry import names as sampler_names
 from ..settings import Settings
+from ..targets import default_blob
+from ..units import lookup
 from . import dry_run
 from .console import speaker
 from .options.base import Command, Speech, image_argument, options_of
@@ -88,6 +91,9 @@ def command(
     check_outputs(out.files(first), inputs)
     asked = {**sampling.settings(), **targets.settings()}
     settings = Settings(**(occluding(asked) if targets.occludes else asked))  # checked before anything is said
+    if targets.mask is not None:  # before anything is said
+        blob = targets.blob or default_blob(model)
+        check_maps(lookup(model.blobs, blob), blob)
     say("\n".join(seen_lines(model, shown)))
     plan = make_plan(model, shown.image, settings)
     analysis = _sampled(plan, shown.image, sampler, targets, sampling, reading.intensity)

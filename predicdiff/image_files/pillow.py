@@ -24,6 +24,10 @@ class Paged(Protocol):
         """How many there are."""
 
 
+#: Pages of a TIFF that are counted.
+MOST_PAGES = 10_000
+
+
 def of_file(opened: Callable[[], Any], intensity: Intensity, page: int | None) -> Picture:
     """A page of a file, by default the first, or the one that the file says is; ``opened`` gives its PIL image."""
     count = page_count(opened)
@@ -41,9 +45,21 @@ def page_count(opened: Callable[[], Any]) -> int:
         if image.format == "MPO":
             return 1
         try:
+            if image.format == "TIFF":
+                return _counted(image)
             return image.n_frames if isinstance(image, Paged) else 1
         except Exception:  # what follows the first is damaged, and that one may be whole
             return 1
+
+
+def _counted(image: Any) -> int:
+    """The pages of a TIFF; old Pillows count for ever where each is said to follow the other."""
+    for page in range(1, MOST_PAGES):
+        try:
+            image.seek(page)
+        except EOFError:
+            return page
+    return MOST_PAGES
 
 
 def of_image(image: Any, intensity: Intensity, page: int | None = None) -> Picture:

@@ -95,11 +95,21 @@ def test_a_box_of_the_picture(cli: Any, corpus: Path) -> None:
     assert result.unit == "activation"
 
 
+def test_a_mask_of_a_net_without_maps_is_refused_before_anything_is_said(
+    cli: Any, corpus: Path, tmp_path: Path
+) -> None:
+    result = cli("explain", corpus / "1.png", "--net", "detects", "--box", "9,9,9,9", "--mask", tmp_path / "mask.png")
+    assert result.exit_code == 2
+    assert len(result.output.splitlines()) == 1
+    assert "'boxes' is (3,): want a blob of (C, height, width) (blob=, --blob; `predicdiff blobs`" in result.output
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--net", "tells"], "returns several outputs for 2 images, 'all' (2, 4, 11, 9), 'scores' (2, 3, 11, 9): say"),
         (["--net", "detects", "--box", "60,0,5,5"], "has no place in the 24 x 20 pixels that the net sees"),
+        (["--net", "tells", "--pick", "x"], "pick = 'x' (--pick): want one of what the module returns, 'all'"),
         (["--net", "tells", "--pick", "1", "--mask", "GREY"], "want a mask in black and white"),
     ],
 )

@@ -100,7 +100,8 @@ class NetChoice(Options):
     view: str | None = option_field(
         "--view",
         type=click.Choice(MODES),
-        help="Resize both sides, resize the short side, or only crop.  [default: warp for a prototxt]",
+        help="Resize both sides, resize the short side, only crop, or resize to cover the size.  [default: warp for a "
+        "prototxt]",
     )
     labels: tuple[Path, ...] = option_field(
         "--labels",

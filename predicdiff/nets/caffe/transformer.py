@@ -42,7 +42,7 @@ def caffe_preprocessing(
     image_size : int or (height, width), optional
         What an image is resized to before its centre is cropped. By default 256 where the net's input is 224 to 227
         pixels on each side, as ImageNet's are; otherwise the net's input, so that it sees the whole image.
-    view : {"warp", "short", "crop"}
+    view : {"warp", "short", "crop", "cover"}
         As in `View`.
     prototxt : path, optional
         Of a net in training: the mean, scale and image size of its data layer count where none is given here. Its

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
-import inspect
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Mapping, Sequence, Union
 
@@ -13,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import SettingsError
+from ...errors import SettingsError, first_line
+from .marks import PLAIN as TOLD
+from .marks import mark, of_tensor
 
 #: A key or an index of what a module returns, or a function from that to a tensor.
 Pick = Union[str, int, Callable[[Any], Any]]
@@ -41,18 +41,23 @@ class Ask:
         Given by name.
     dtype : torch.dtype
         What images of float32 are brought to; a copy of a module in float64 takes those of float64 as they are.
+    untold : str
+        In the identity, what stands for a function that can't be told from others: nobody else has it.
     """
 
     pick: Pick | None = None
     further: tuple[Any, ...] = ()
     named: Mapping[str, Any] = field(default_factory=dict)
     dtype: torch.dtype = torch.float32
+    untold: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
     def of(cls, pick: Pick | None, also: Also) -> Ask:
         """How a caller wants it, ``also`` copied; a SettingsError if that is none of what is possible."""
         if not (pick is None or isinstance(pick, (str, int)) or callable(pick)) or isinstance(pick, bool):
-            raise SettingsError(f"pick = {pick!r}: want a key, an index, or a function of what the module returns.")
+            raise SettingsError(
+                f"pick = {pick!r} (--pick): want a key, an index, or a function of what the module returns."
+            )
         if isinstance(also, Mapping):
             return cls(pick, (), {str(name): _taken(value) for name, value in also.items()})
         if isinstance(also, (str, Tensor, np.ndarray)) or not isinstance(also, Sequence):
@@ -79,11 +84,13 @@ class Ask:
 
     def mapped(self, make: Callable[[Tensor], Any]) -> tuple[list[Any], dict[str, Any]]:
         """The further inputs by place and by name, of the tensors among them what ``make`` makes."""
+        further = [_made(value, make) for value in self.further]
+        return further, {name: _made(value, make) for name, value in self.named.items()}
 
-        def made(value: Any) -> Any:
-            return make(value) if isinstance(value, Tensor) else value
-
-        return [made(value) for value in self.further], {name: made(value) for name, value in self.named.items()}
+    def count(self) -> int:
+        """How many images to try a module with: two, or more where a further input could pass for so many."""
+        tensors = _tensors([*self.further, *self.named.values()])
+        return min({2, 3, 4, 5} - {len(value) for value in tensors if value.dim()}, default=2)
 
     def picked(self, returned: Any) -> Any:
         """What is taken of what a module returned; a SettingsError if there is no such thing in it."""
@@ -96,7 +103,9 @@ class Ask:
             return held[self.pick]
         if isinstance(self.pick, int) and -len(held) <= self.pick < len(held):
             return list(held.values())[self.pick]
-        raise SettingsError(f"pick = {self.pick!r}: want one of what the module returns, {_listed(held, returned)}.")
+        raise SettingsError(
+            f"pick = {self.pick!r} (--pick): want one of what the module returns, {_listed(held, returned)}."
+        )
 
     @property
     def whole(self) -> Ask:
@@ -130,12 +139,21 @@ class Ask:
 
     @property
     def identity(self) -> str:
-        """A text that differs between ways to ask; empty of the plain one."""
+        """A text that differs between ways to ask; empty of the plain one.
+
+        Functions and objects that can't be told from others, see `mark`, are like none but themselves: with them
+        nothing is gone on with that another process has begun.
+        """
         if self.pick is None and not self.further and not self.named:
             return ""
-        pick = self.pick if not callable(self.pick) else _code(self.pick)
-        further = [_mark(value) for value in self.further]
-        return repr((pick, further, [(name, _mark(value)) for name, value in sorted(self.named.items())]))
+        pick = mark(self.pick, self.untold) if callable(self.pick) else self.pick
+        further = [self._mark(value) for value in self.further]
+        return repr((pick, further, [(name, self._mark(value)) for name, value in sorted(self.named.items())]))
+
+    def _mark(self, value: Any) -> str:
+        if isinstance(value, Tensor):
+            return of_tensor(value)
+        return repr(value) if type(value) in TOLD else mark(value, self.untold)
 
 
 #: A module that is given images alone and returns one tensor.
@@ -165,10 +183,41 @@ def _listed(held: Mapping[Any, Any], returned: Any) -> str:
 
 
 def _taken(value: Any) -> Any:
-    """A copy of a tensor, also of an array; anything else as it is."""
+    """A copy of a further input, arrays made tensors; a SettingsError if it is none."""
+    if type(value) in (tuple, list):
+        return type(value)(map(_taken, value))
+    if type(value) is dict:
+        return {key: _taken(held) for key, held in value.items()}
     if isinstance(value, np.ndarray):
-        return torch.tensor(value)
+        try:
+            return torch.tensor(np.array(value))
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"also holds an array of {value.dtype}: {first_line(error)}.") from error
+    if isinstance(value, Tensor) and (value.layout != torch.strided or value.is_nested or value.is_meta):
+        kind = "nested" if value.is_nested else f"{value.layout} on {value.device}"
+        raise SettingsError(f"also holds a tensor that is {kind}: want one that is dense and has numbers.")
+    if not isinstance(value, (Tensor, np.generic, *TOLD)):
+        raise SettingsError(
+            f"also holds a {type(value).__name__}: want tensors, arrays, numbers, texts or None, or tuples, lists and "
+            "dicts of these."
+        )
     return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def _made(value: Any, make: Callable[[Tensor], Any]) -> Any:
+    """A further input, and of each tensor in it what ``make`` makes."""
+    if type(value) in (tuple, list):
+        return type(value)(_made(held, make) for held in value)
+    if type(value) is dict:
+        return {key: _made(held, make) for key, held in value.items()}
+    return make(value) if isinstance(value, Tensor) else value
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """Those in a further input."""
+    found: list[Tensor] = []
+    _made(value, found.append)
+    return found
 
 
 def _batch(value: Tensor, images: Tensor) -> Tensor:
@@ -184,25 +233,3 @@ def alike(value: Tensor, images: Tensor) -> Tensor:
 def sizes(value: Tensor, count: Any) -> list[Any]:
     """The shape of a further input for ``count`` images."""
     return [count if axis == 0 and size == 1 else size for axis, size in enumerate(value.shape)]
-
-
-def _mark(value: Any) -> str:
-    """What tells a further input from others."""
-    if not isinstance(value, Tensor):
-        return repr(value)
-    raw = value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    return f"{value.dtype} {tuple(value.shape)} {hashlib.sha1(raw.tobytes()).hexdigest()}"
-
-
-def _code(function: Callable[..., Any]) -> str:
-    """What tells a function from others: its name, what it does, and what it holds; an object by what it says it is."""
-    if isinstance(function, functools.partial):
-        return repr((_code(function.func), function.args, function.keywords))
-    if not inspect.isfunction(function):
-        told = repr(function)
-        return told if " at 0x" not in told else f"{type(function).__qualname__} {vars(function)!r}"
-    code = function.__code__
-    held = [cell.cell_contents for cell in function.__closure__ or ()]
-    constants = [value for value in code.co_consts if not inspect.iscode(value)]
-    does = (code.co_code, code.co_names, constants, function.__defaults__, held)
-    return f"{function.__module__}.{function.__qualname__} {hashlib.sha1(repr(does).encode()).hexdigest()}"

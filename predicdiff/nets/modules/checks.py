@@ -31,10 +31,11 @@ def tried(
 ) -> tuple[Tried, bool]:
     """What a run of two black images shows, and whether the module takes but one image.
 
-    A module that does not take two images at once, or does not answer for each, is tried with one.
+    Where a further input could pass for two images, it is a run of more. A module that does not take several at once,
+    or does not answer for each, is tried with one.
     """
     _check_mode(module, name)
-    zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
+    zeros = torch.zeros(ask.count(), *shape, dtype=torch.float32, device=device)
     with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
         try:
             found, alone = _tried(module, name, zeros, output, ask), False
@@ -136,7 +137,7 @@ def _alike(a: Tensor, b: Tensor) -> bool:
 def _checked_output(returned: Any, count: int, name: str, output: str) -> tuple[int, ...]:
     """Shape of the module's output without the batch axis, if it can be what ``output`` says."""
     if not isinstance(returned, Tensor):
-        raise SettingsError(f"pick takes a {type(returned).__name__} of what {name} returns: want {WANTED}.")
+        raise SettingsError(f"pick (--pick) takes a {type(returned).__name__} of what {name} returns: want {WANTED}.")
     if not fits(returned, count):
         raise SettingsError(
             f"{name} returns a tensor {tuple(returned.shape)} of {returned.dtype} for {count} inputs: want {WANTED}."

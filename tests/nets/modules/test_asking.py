@@ -173,14 +173,14 @@ def test_a_map_that_is_picked() -> None:
     ("end", "pick", "words"),
     [
         (as_dict, None, r"returns several outputs for 2 images, 'maps' \(2, 4, 3, 3\), 'scores' \(2, 5\): say"),
-        (as_dict, "score", r"pick = 'score': want one of what the module returns, 'maps' \(2, 4, 3, 3\), 'scores'"),
-        (as_dict, 2, "pick = 2: want one of what the module returns, 'maps'"),
-        (lambda maps, scores: scores, 0, "pick = 0: want one of what the module returns, which is a Tensor"),
+        (as_dict, "score", r"pick = 'score' \(--pick\): want one of what the module returns, 'maps' \(2, 4, 3, 3\), "),
+        (as_dict, 2, r"pick = 2 \(--pick\): want one of what the module returns, 'maps'"),
+        (lambda maps, scores: scores, 0, r"pick = 0 \(--pick\): want one of what the module returns, which is a Ten"),
         (lambda maps, scores: {"class": scores.argmax(1), "n": 2}, None, r"a dict \('class' \(2,\), 'n' int\), in"),
         (lambda maps, scores: 3, None, r"Ends returns a int \(which is a int\), in which nothing fits: want a tensor"),
         (as_dict, lambda returned: returned["none"], "pick fails on the dict that Ends returns .*: want a function"),
-        (as_dict, lambda returned: 3, "pick takes a int of what Ends returns: want a tensor of floats"),
-        (as_dict, 1.5, "pick = 1.5: want a key, an index, or a function"),
+        (as_dict, lambda returned: 3, r"pick \(--pick\) takes a int of what Ends returns: want a tensor of floats"),
+        (as_dict, 1.5, r"pick = 1.5 \(--pick\): want a key, an index, or a function"),
     ],
 )  # fmt: skip
 def test_outputs_that_are_not_there(end: Any, pick: Any, words: str) -> None:
@@ -248,6 +248,10 @@ def test_further_inputs_are_copied_and_belong_to_what_a_net_is() -> None:
 @pytest.mark.parametrize(
     ("also", "words"),
     [
+        ((FACTS.to_sparse(),), "also holds a tensor that is torch.sparse_coo on cpu: want one that is dense"),
+        (([torch.empty(1, 2, device="meta")],), "also holds a tensor that is torch.strided on meta: want"),
+        ((FACTS, {"mask": Scaled(2)}), "also holds a Scaled: want tensors, arrays, numbers, texts or None, or tuples"),
+        ((np.array([Scaled(2)]),), "also holds an array of object: "),
         ((), r"missing 1 required positional argument.* What it takes besides images is given by also="),
         (FACTS, "also is a Tensor: want a tuple of the inputs behind the image, or a dict"),
         (3, "also is a int: want a tuple"),
@@ -256,6 +260,30 @@ def test_further_inputs_are_copied_and_belong_to_what_a_net_is() -> None:
 def test_further_inputs_that_do_not_fit(also: Any, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         make(Further(), also=also)
+
+
+class Deeper(Further):
+    """The same, given all that is further in one."""
+
+    def forward(self, x: Tensor, further: Any) -> Tensor:  # type: ignore[override]
+        assert further["facts"][0].dtype == x.dtype
+        return super().forward(x, further["facts"][0])
+
+
+def test_tensors_within_further_inputs_are_as_those_beside_them() -> None:
+    facts = FACTS.double()
+    nets = [make(Deeper(), also=({"facts": [one]},)) for one in (facts, facts + 1)]
+    module, before = Further(), FACTS.clone()
+    facts += 1
+    check(nets[0], lambda x: module(x, before.expand(len(x), 2)))
+    assert len({net.provenance["definition"] for net in nets}) == 2
+    assert make(Deeper(), also=nets[1]._ask.also).provenance == nets[1].provenance
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_further_input_that_could_pass_for_a_batch_is_not_taken_for_one(count: int) -> None:
+    with pytest.raises(SettingsError, match=r"does not take . inputs of shape .* at once: Sizes of tensors must match"):
+        make(Further(), also=(FACTS.repeat(count, 1),))
 
 
 @pytest.mark.parametrize("asked", [{"pick": "logits"}, {"also": (1,)}])

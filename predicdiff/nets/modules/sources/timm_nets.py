@@ -110,7 +110,8 @@ def _preprocessing(source: str, config: Mapping[str, Any], shape: tuple[int, ...
             "image, or all of it, or give the module itself and its preprocessing (load_net)."
         )
     size = (math.floor(shape[1] / config["crop_pct"]), math.floor(shape[2] / config["crop_pct"]))
-    view = View("warp" if mode == "squash" else "short", size, resampling=resampling, centre="even")
+    kept = "short" if size[0] == size[1] else "cover"  # timm rounds these differently
+    view = View("warp" if mode == "squash" else kept, size, resampling=resampling, centre="even")
     return Preprocessing(view, mean=config["mean"], raw_scale=1.0, scale=[1 / deviation for deviation in config["std"]])
 
 

@@ -46,7 +46,9 @@ def test_every_configuration_gives_what_timms_own_transform_gives() -> None:
     # of a pixel p both reckon (p / 255 - mean) / deviation in float32, in another order: a rounding each of the
     # quotient (at most 1), the mean and the difference, and of the deviation's inverse and the product relatively
     unit = 2.0**-24
-    for number, config in enumerate(configurations()):
+    square = configurations()
+    oblong = [{**square[0], "input_size": (3, *sides), "crop_mode": "center"} for sides in ((128, 256), (96, 64))]
+    for number, config in enumerate([*square, *oblong, *oblong[::-1]]):
         if config["crop_pct"] > 1:
             continue
         shape, least = config["input_size"], min(config["std"])
