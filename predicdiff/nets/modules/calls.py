@@ -17,7 +17,12 @@ from ..engine.graph import Dependence, Function, Node
 from .axes import USUAL, Axes
 
 #: Python's operators on the left side's memory, as a tensor has them besides its methods that end in "_".
-IN_PLACE = frozenset({"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ipow__"})
+IN_PLACE = frozenset(
+    {
+        "__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ifloordiv__", "__imod__",
+        "__ipow__", "__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__",
+    }
+)  # fmt: skip
 #: Functions that give parts of a tensor, which are taken one by one.
 SPLITS = frozenset({"chunk", "split", "split_with_sizes", "tensor_split", "unbind"})
 #: Convolutions and linear layers, whose weights are their second argument.
@@ -160,7 +165,8 @@ def called(node: fx.Node, root: nn.Module) -> tuple[str, Any, nn.Module | None, 
 def method_name(function: Any) -> str | None:
     """Name of one of a tensor's methods, or of what reads a property of it; None of another function."""
     if function.__name__ == "__get__":
-        return str(function.__self__.__name__)
+        read = function.__self__
+        return str((read.fget if isinstance(read, property) else read).__name__)
     if not inspect.isroutine(function):
         return None
     owner, _, name = function.__qualname__.rpartition(".")

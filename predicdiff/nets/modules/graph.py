@@ -194,10 +194,10 @@ class _Caller:
         """What an argument is now that does not depend on the input."""
         return self.call(argument, {}) if isinstance(argument, fx.Node) else argument
 
-    def _call(self, node: fx.Node, env: dict[fx.Node, Any], images: int) -> Any:
+    def _call(self, node: fx.Node, env: dict[fx.Node, Any], images: int, *, between: bool = False) -> Any:
         def find(other: fx.Node) -> Any:
             if other not in env:
-                env[other] = self._call(other, env, images)
+                env[other] = self._call(other, env, images, between=True)
             return env[other]
 
         if node.op == "get_attr":
@@ -205,6 +205,8 @@ class _Caller:
         args, kwargs = fx.node.map_arg(node.args, find), fx.node.map_arg(node.kwargs, find)
         if node.target is of_batch:
             return of_batch(images, *args[1:])
+        if between and args and called(node, self.module)[3]:  # others may read what it writes on
+            args = (_copy(args[0]), *args[1:])
         if not isinstance(node.target, str):
             return node.target(*args, **kwargs)
         if node.target in self.trace.hooked:  # it may hold what it is given, and write on that

@@ -83,6 +83,11 @@ def hooked(module: nn.Module) -> bool:
     return bool(hooks_of(module))
 
 
+def altered(module: nn.Module) -> bool:
+    """Whether a module does something else than its class says, by hooks or by a ``forward`` of its own."""
+    return hooked(module) or "forward" in vars(module)
+
+
 def hook_names(module: nn.Module) -> list[str]:
     """Where in a module there are hooks that are not ours, and what they are called."""
     found = [(name, hook) for name, child in module.named_modules() for hook in hooks_of(child)]

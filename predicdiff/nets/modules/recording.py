@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,9 @@ from torch.overrides import TorchFunctionMode
 
 from .asking import Ask
 from .calls import works_in_place
-from .hooks import hooked
+from .hooks import altered
 from .operations import OPERATIONS
+from .told import is_about, shaping
 
 
 class UntraceableError(Exception):
@@ -72,14 +73,12 @@ class Step:
     floats: bool = False
 
 
-#: Functions that say what a tensor is, and nothing of its values.
-ABOUT = frozenset(
+#: Functions that may give the very tensor that they are given.
+SAME = frozenset(
     {
-        "__get__", "__len__", "__hash__", "__deepcopy__", "data_ptr", "dim", "element_size", "get_device", "has_names",
-        "is_complex", "is_contiguous", "is_floating_point", "is_inference", "is_pinned", "is_same_size", "is_signed",
-        "is_tensor", "ndimension", "nelement", "numel", "requires_grad_", "result_type", "size", "storage_offset",
-        "stride", "type", "untyped_storage", "can_cast", "__dir__", "_is_view", "is_conj", "is_neg", "broadcast_shapes",
-        "is_set_to", "is_shared", "sym_size", "dtype", "device",
+        "contiguous", "to", "float", "double", "half", "bfloat16", "type", "type_as", "cpu", "cuda", "dropout",
+        "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout", "__pos__",
+        "positive", "resolve_conj", "resolve_neg", "conj", "real", "requires_grad_",
     }
 )  # fmt: skip
 
@@ -105,6 +104,41 @@ def _holds_any(value: Any) -> bool:
     return any(True for _ in tensors(value))
 
 
+@dataclass
+class _Known:
+    """A tensor that a step gave.
+
+    Attributes
+    ----------
+    tensor : weakref
+    ref : Ref
+    version : int
+        How often it was written on by then.
+    memory : int
+        Where it lies.
+    stale : bool
+        Whether another tensor was written on that lies there too.
+    """
+
+    tensor: weakref.ref[Tensor]
+    ref: Ref
+    version: int
+    memory: int
+    stale: bool = False
+
+
+def _version(tensor: Tensor) -> int:
+    """How often a tensor's memory was written on; of one that cannot be written on here, always the same."""
+    with torch._C.DisableTorchFunction():
+        return 0 if tensor.is_inference() else tensor._version
+
+
+def _memory(tensor: Tensor) -> int:
+    """Where a tensor's memory begins; 0 of one that has none."""
+    with torch._C.DisableTorchFunction():
+        return tensor.untyped_storage().data_ptr()
+
+
 class Recorder(TorchFunctionMode):
     """Records what a copy of a module calls, in this thread alone.
 
@@ -128,14 +162,19 @@ class Recorder(TorchFunctionMode):
         self.steps: list[Step] = []
         self.returned: dict[str, Ref] = {}
         self._module, self._twin = module, twin
-        self._names = {id(part): name for name, part in reversed([*module.named_parameters(), *module.named_buffers()])}
+        own = [*module.named_parameters(), *module.named_buffers()]
+        self._names = {id(part): name for name, part in reversed(own)}
+        self._versions = [(part, _version(part)) for _, part in own]
+        self._own = {_memory(part) for _, part in own} - {0}  # and of what is found elsewhere
         self._whole = {name for name, buffer in module.named_buffers() if not buffer.is_floating_point()}
-        self._refs: dict[int, tuple[weakref.ref[Tensor], Ref]] = {}
+        self._known: dict[int, _Known] = {}
         self._fixed: set[int] = set()  # steps that depend on neither the input nor the module's weights
         self._within = 0  # calls of torch's own modules, inside of which nothing is recorded
+        self._entered: dict[str, list[int]] = {}  # how many steps there were when a submodule was called
+        self._refusal: UntraceableError | None = None
         self._thread = threading.get_ident()
-        self._one = torch.ones(1, 1, device=device)
-        self._products = self._product()
+        self._one = torch.ones(1, 1, device=device, dtype=torch.float32)
+        self._state = self._settings()
         for name, child in twin.named_modules():
             if child is not twin:
                 self._listen(name, child)
@@ -145,34 +184,59 @@ class Recorder(TorchFunctionMode):
         self._add(Step("", (), {}), inputs)
         with self:
             result = ask(self._twin, inputs)
+        if self._refusal is not None:  # which the module may have caught
+            raise self._refusal
+        if any(_version(part) != version for part, version in self._versions):
+            raise self._refused("it writes on a tensor of its own")
         found = self._found(result) if isinstance(result, Tensor) else None
         if found is None:
-            raise UntraceableError("what it returns does not come from its input alone")
+            raise self._refused("what it returns does not come from its input alone")
         return found
+
+    def _refused(self, why: str) -> UntraceableError:
+        self._refusal = self._refusal or UntraceableError(why)
+        return self._refusal
 
     def _listen(self, name: str, child: nn.Module) -> None:
         """Make a submodule of the copy a single call, if it is to be one, and hear what it returns."""
         own = type(child).__module__.startswith(("torch.nn", "torch.ao.nn")) and not isinstance(child, nn.Sequential)
-        if own or hooked(child) or type(child) in OPERATIONS:
+        known = own or type(child) in OPERATIONS
+        if known or altered(child):
             child._forward_pre_hooks.clear()
             child._forward_hooks.clear()
             child.forward = lambda *args, **kwargs: self._of_module(name, args, kwargs)
 
-        def hear(_: object, __: object, output: object) -> None:
+        def enter(_: object, __: object) -> None:
+            self._entered.setdefault(name, []).append(len(self.steps))
+
+        def hear(_: object, __: object, output: object) -> Tensor | None:
+            before = self._entered[name].pop()
             found = self._found(output) if isinstance(output, Tensor) else None
             self.returned.pop(name, None)
-            if found is not None:
-                self.returned[name] = found
+            if found is None:
+                return None
+            # What is returned as it came is a step nevertheless: where other values take its place, those who read
+            # what came keep it.
+            given = cast(Tensor, output).detach() if found.index < before else None
+            self.returned[name] = found if given is None else cast(Ref, self._found(given))
+            return given
 
+        child.register_forward_pre_hook(enter)
         child.register_forward_hook(hear)
 
     def _of_module(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a submodule of the module itself, hooks and all, as one step."""
         before = self._referring((args, kwargs))
+        given = [(tensor, _version(tensor)) for tensor in tensors([args, kwargs])]
         self._within += 1
         try:
-            self._check_products()
+            self._check_settings()
             result = self._module.get_submodule(name)(*args, **kwargs)
+            for tensor, version in given:
+                if _version(tensor) != version:
+                    self._wrote(tensor)
+                elif tensor is result:  # a step all the same, which others do not read that read the argument
+                    result = tensor.detach()
         finally:
             self._within -= 1
         if _holds_any(result):
@@ -186,11 +250,21 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._within or threading.get_ident() != self._thread:
             return func(*args, **kwargs)
-        self._check_products()
+        self._check_settings()
+        if is_about(func):
+            result = func(*args, **kwargs)
+            if not _holds_any(result):
+                return result
         before = self._referring((args, kwargs))
+        self._check_call(func, args, kwargs, before)
         result = func(*args, **kwargs)
         in_place = works_in_place(func.__name__, kwargs)
-        if not in_place and args and (result is args[0] or func is Tensor.contiguous):
+        if in_place:
+            for tensor in tensors(args[:1]):
+                self._wrote(tensor)
+        elif args and (result is args[0] or func is Tensor.contiguous):
+            if func.__name__ not in SAME:
+                raise self._refused(f"it writes on tensors in a way that is not seen ({func.__name__})")
             self._is_still(args[0], result)
             return result
         if func is Tensor.__setitem__:
@@ -198,13 +272,29 @@ class Recorder(TorchFunctionMode):
         if func is Tensor.view and not isinstance(args[1], torch.dtype):
             func = Tensor.reshape  # whatever order a piece of a map lies in
         if not _holds_any(result):
-            if func.__name__ not in ABOUT and not self._is_fixed(before):
-                raise UntraceableError(f"it reads values on the way ({func.__name__})")
+            if not self._is_fixed(before):
+                raise self._refused(f"it reads values on the way ({func.__name__})")
             return result
-        if in_place and isinstance(before[0][0], (Part, Elsewhere)):
-            raise UntraceableError("it writes on a tensor of its own")
         self._add(Step(func, *before), result)
         return result
+
+    def _check_call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], before: Any) -> None:
+        """Refuse a call whose result goes elsewhere, or takes its shape of values."""
+        if kwargs.get("out") is not None:
+            raise self._refused(f"it writes on tensors of other calls ({func.__name__} with out=)")
+        if works_in_place(func.__name__, kwargs) and isinstance(before[0][0], (Part, Elsewhere)):
+            raise self._refused("it writes on a tensor of its own")
+        if not self._is_fixed(self._referring(shaping(func, args, kwargs))):
+            raise self._refused(f"it makes shapes of values ({func.__name__})")
+
+    def _wrote(self, written: Tensor) -> None:
+        """Note that other tensors in the same memory no longer are what their steps gave."""
+        memory = _memory(written)
+        if memory in self._own:
+            raise self._refused("it writes on a tensor of its own")
+        for known in self._known.values():
+            if memory and known.memory == memory and known.tensor() is not None:
+                known.stale = True
 
     def _add(self, step: Step, result: Any) -> None:
         """Note a step, and further ones that take tensors out of what it gave."""
@@ -215,7 +305,7 @@ class Recorder(TorchFunctionMode):
             self.steps.append(
                 Step(step.target, step.args, step.kwargs, tuple(result.shape), result.is_floating_point())
             )
-            self._refs[id(result)] = weakref.ref(result), ref
+            self._note(result, ref)
             return
         self.steps.append(step)
         pairs = result.items() if isinstance(result, Mapping) else enumerate(result)
@@ -223,15 +313,22 @@ class Recorder(TorchFunctionMode):
             if _holds_any(value):
                 self._add(Step(operator.getitem, (ref, key), {}), value)
 
+    def _note(self, tensor: Tensor, ref: Ref) -> None:
+        self._known[id(tensor)] = _Known(weakref.ref(tensor), ref, _version(tensor), _memory(tensor))
+
     def _is_still(self, tensor: Any, other: Any) -> None:
         """Note that a tensor holds what another one does, so that no step is needed."""
         found = self._found(tensor) if isinstance(tensor, Tensor) else None
         if found is not None:
-            self._refs[id(other)] = weakref.ref(other), found
+            self._note(other, found)
 
     def _found(self, tensor: Tensor) -> Ref | None:
-        known = self._refs.get(id(tensor))
-        return known[1] if known is not None and known[0]() is tensor else None
+        known = self._known.get(id(tensor))
+        if known is None or known.tensor() is not tensor:
+            return None
+        if known.stale or known.version != _version(tensor):
+            raise self._refused("it writes on memory that several tensors share, or in a way that is not seen")
+        return known.ref
 
     def _referring(self, value: Any) -> Any:
         """Arguments with references in place of tensors."""
@@ -239,7 +336,10 @@ class Recorder(TorchFunctionMode):
             found = self._found(value)
             if found is not None:
                 return found
-            return Part(self._names[id(value)]) if id(value) in self._names else Elsewhere(value)
+            if id(value) in self._names:
+                return Part(self._names[id(value)])
+            self._own |= {_memory(value)} - {0}
+            return Elsewhere(value)
         if isinstance(value, (tuple, list)):
             return (list if isinstance(value, list) else tuple)(map(self._referring, value))
         if isinstance(value, dict):
@@ -263,11 +363,16 @@ class Recorder(TorchFunctionMode):
             return value.name in self._whole
         return value.index in self._fixed if isinstance(value, Ref) else not isinstance(value, Elsewhere)
 
-    def _check_products(self) -> None:
-        """Refuse a change of precision, which a step does not note."""
-        if self._product() != self._products:
-            raise UntraceableError("it sets torch.autocast by itself")
+    def _check_settings(self) -> None:
+        """Refuse a change of what torch makes of numbers, which a step does not note."""
+        if torch.is_inference_mode_enabled():
+            raise self._refused("it sets torch.inference_mode by itself")
+        product, default = self._settings()
+        if product != self._state[0]:
+            raise self._refused("it sets torch.autocast by itself")
+        if default != self._state[1]:
+            raise self._refused("it sets torch's default numbers by itself")
 
-    def _product(self) -> torch.dtype:
-        """In what products are computed at this place."""
-        return (self._one @ self._one).dtype
+    def _settings(self) -> tuple[torch.dtype, torch.dtype]:
+        """In what products are computed at this place, and what numbers are made by default."""
+        return (self._one @ self._one).dtype, torch.get_default_dtype()

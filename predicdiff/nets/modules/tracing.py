@@ -1,23 +1,31 @@
-"""What a module calls, recorded on a copy for two and for three images: nothing of it stays on the module.
+"""What a module calls, recorded on a copy for two, three and more images: nothing of it stays on the module.
 
 The copy shares the module's tensors. What is traced is bound to the module's own parts by their names, so that weights
-that change afterwards count. Numbers that differ between the two passes are written down as multiples of the number of
-images; whatever else differs cannot be traced.
+that change afterwards count. Numbers that differ between the passes are written down as multiples of the number of
+images, where all passes bear that out; whatever else differs cannot be traced. The passes see other values too, so
+that what hangs on these is likely to differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, fx, nn
 
 from ..engine.geometry import Shape
 from .asking import Ask
-from .hooks import copied, global_hooks, hooked
+from .calls import SPLITS
+from .hooks import altered, copied, global_hooks, hooked
 from .recording import Elsewhere, Part, Recorder, Ref, Step, UntraceableError, tensors
+
+#: Numbers in the images of the last recording, at most where there are more than nine images.
+PIXELS = 17 * 3 * 224 * 224
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Trace:
     constants : {name: tensor}
         What the graph takes from the module and the module does not have by a name.
     hooked : set of str
-        Submodules with hooks, which are called as they are.
+        Submodules with hooks or a ``forward`` of their own, which are called as they are.
     shapes : {node: shape}
         Without the batch axis, of batches of floats.
     tensors : {node: shape}
@@ -75,14 +83,29 @@ def traced(module: nn.Module, zeros: Tensor, ask: Ask) -> Trace:
     opaque = next((part for part in module.modules() if isinstance(part, Opaque)), None)
     if opaque is not None:
         raise UntraceableError(opaque.because)
+    images = (2, 3, many(zeros.shape[1:]))
     try:
-        passes = [_recorded(module, zeros[:1].repeat(images, 1, 1, 1), ask) for images in (2, 3)]
+        with torch.inference_mode(False), torch.no_grad():  # where torch counts how often a tensor is written on
+            passes = [_recorded(module, _inputs(zeros, count), ask) for count in images]
     except UntraceableError:
         raise
     except Exception as error:  # whatever a stranger's module does
         raise UntraceableError(f"it cannot be traced ({type(error).__name__})") from error
-    names = {name for name, child in module.named_modules(remove_duplicate=False) if hooked(child)}
-    return _Merger(module).merged(passes, frozenset(names))
+    names = {name for name, child in module.named_modules(remove_duplicate=False) if altered(child)}
+    return _Merger(module, images).merged(passes, frozenset(names))
+
+
+def many(shape: Sequence[int]) -> int:
+    """How many images the last recording has: more of small ones, since that costs a pass of so many."""
+    return max(9, min(65, PIXELS // math.prod(shape)))
+
+
+def _inputs(zeros: Tensor, images: int) -> Tensor:
+    """So many inputs to record: zeros for two, noise for more."""
+    if images == len(zeros):
+        return zeros.clone()
+    numbers = np.random.default_rng(images).normal(0, images, (images, *zeros.shape[1:]))
+    return torch.from_numpy(numbers.astype(np.float32)).to(zeros)
 
 
 def _recorded(module: nn.Module, inputs: Tensor, ask: Ask) -> tuple[Recorder, Ref]:
@@ -103,10 +126,11 @@ def _parts(module: nn.Module) -> list[Any]:
 
 
 class _Merger:
-    """Makes one graph of what was recorded for two and for three images."""
+    """Makes one graph of what was recorded for several numbers of images: two, three and more."""
 
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
+    def __init__(self, module: nn.Module, images: Sequence[int]) -> None:
+        self.module, self.images = module, images
+        self.following: list[bool] = []  # whether the first axis of what a step gives follows the batch
         self.graph = fx.Graph()
         self.nodes: list[fx.Node] = []
         self.constants: dict[str, Tensor] = {}
@@ -114,22 +138,25 @@ class _Merger:
         self.shapes: dict[fx.Node, Shape] = {}
         self.tensors: dict[fx.Node, Shape] = {}
 
-    def merged(self, recorded: list[tuple[Recorder, Ref]], hooked_parts: frozenset[str]) -> Trace:
-        """The trace of two recordings."""
-        (two, output), (three, again) = recorded
-        if (len(two.steps), output, two.returned) != (len(three.steps), again, three.returned):
-            raise _other_calls()
-        for step, other in zip(two.steps, three.steps):
-            self._add(step, other)
+    def merged(self, recorded: list[tuple[Recorder, Ref]], altered_parts: frozenset[str]) -> Trace:
+        """The trace of several recordings."""
+        two, output = recorded[0]
+        for other, again in recorded[1:]:
+            if (len(two.steps), output, two.returned) != (len(other.steps), again, other.returned):
+                raise _other_calls()
+        for steps in zip(*(recorder.steps for recorder, _ in recorded)):
+            self._add(steps)
         returned = {name: self.nodes[ref.index] for name, ref in two.returned.items()}
         return Trace(
-            self.graph, self.nodes[output.index], returned, self.constants, hooked_parts, self.shapes, self.tensors
+            self.graph, self.nodes[output.index], returned, self.constants, altered_parts, self.shapes, self.tensors
         )
 
-    def _add(self, step: Step, other: Step) -> None:
-        if step.target != other.target:
+    def _add(self, steps: Sequence[Step]) -> None:
+        step = steps[0]
+        if any(other.target != step.target or other.floats != step.floats for other in steps):
             raise _other_calls()
-        args, kwargs = self._value(step.args, other.args), self._value(step.kwargs, other.kwargs)
+        self._check_parts(step)
+        args, kwargs = self._value([each.args for each in steps]), self._value([each.kwargs for each in steps])
         if step.target == "":
             node = self.graph.placeholder("input")
         elif isinstance(step.target, str):
@@ -137,37 +164,76 @@ class _Merger:
         else:
             node = self.graph.call_function(step.target, args, kwargs)
         self.nodes.append(node)
+        self.following.append(self._follows([each.shape for each in steps]))
         if step.shape is not None:
             self.tensors[node] = step.shape
-            batched = step.shape[:1] == (2,) and other.shape == (3, *step.shape[1:])
+            batched = all(each.shape == (images, *step.shape[1:]) for each, images in zip(steps, self.images))
             if batched and step.floats:
                 self.shapes[node] = step.shape[1:]
 
-    def _value(self, one: Any, other: Any) -> Any:
-        """What both passes were given, as the graph has it."""
-        if type(one) is not type(other):
+    def _follows(self, shapes: Sequence[Shape | None]) -> bool:
+        """Whether the first axis of what a step gives follows the batch; no axis may do so but by multiples."""
+        if None in shapes:
+            return False
+        if len({len(shape or ()) for shape in shapes}) > 1:
             raise _other_calls()
-        if isinstance(one, (tuple, list)) and len(one) == len(other):
-            values = [self._value(*pair) for pair in zip(one, other)]
-            return values if isinstance(one, list) else tuple(values)
-        if isinstance(one, dict) and list(one) == list(other):
-            return {key: self._value(one[key], other[key]) for key in one}
+        multiples = [self._multiple(sizes) for sizes in zip(*(shape or () for shape in shapes))]
+        return bool(multiples) and multiples[0][0] != 0
+
+    def _multiple(self, numbers: Sequence[int]) -> tuple[int, int]:
+        """By how much a number grows with each image, and what it would be for none."""
+        each = numbers[1] - numbers[0]
+        more = numbers[0] - 2 * each
+        if any(of_batch(images, each, more) != number for images, number in zip(self.images, numbers)):
+            raise _other_calls()
+        return each, more
+
+    def _check_parts(self, step: Step) -> None:
+        """Refuse parts of a batch that are cut by numbers: they may hold all of the images here, and few of others."""
+        if not callable(step.target) or not step.args or not isinstance(step.args[0], Ref):
+            return
+        if not self.following[step.args[0].index]:
+            return
+        name = step.target.__name__.replace("unsafe_", "")
+        if name in SPLITS - {"unbind"}:
+            dim = step.kwargs.get("dim", step.args[2] if len(step.args) > 2 else 0)
+            cut = dim in (0, -len(self.tensors[self.nodes[step.args[0].index]]))
+        elif name in ("__getitem__", "getitem"):
+            index = step.args[1]
+            first = index[0] if isinstance(index, tuple) and index else index
+            length = self.tensors[self.nodes[step.args[0].index]][0]
+            cut = isinstance(first, slice) and isinstance(first.stop, int) and first.stop > length
+        else:
+            return
+        if cut:
+            raise _other_calls()
+
+    def _value(self, values: Sequence[Any]) -> Any:
+        """What all passes were given, as the graph has it."""
+        one = values[0]
+        if any(type(other) is not type(one) for other in values):
+            raise _other_calls()
+        if isinstance(one, (tuple, list)) and len({len(each) for each in values}) == 1:
+            made = [self._value(each) for each in zip(*values)]
+            return made if isinstance(one, list) else tuple(made)
+        if isinstance(one, dict) and all(list(each) == list(one) for each in values):
+            return {key: self._value([each[key] for each in values]) for key in one}
         if isinstance(one, slice):
-            ends = ((each.start, each.stop, each.step) for each in (one, other))
-            return slice(*self._value(*ends))
+            return slice(*self._value([(each.start, each.stop, each.step) for each in values]))
         if isinstance(one, Elsewhere):
-            return self._constant(one.tensor, other.tensor)
-        if isinstance(one, int) and one != other:
-            return self.graph.call_function(of_batch, (0, other - one, 3 * one - 2 * other))
-        if one != other:
+            return self._constant([each.tensor for each in values])
+        if type(one) is int and any(each != one for each in values):
+            return self.graph.call_function(of_batch, (0, *self._multiple(values)))
+        if any(each != one for each in values):
             raise _other_calls()
         if isinstance(one, Part):
             return self._part(one.name)
         return self.nodes[one.index] if isinstance(one, Ref) else one
 
-    def _constant(self, tensor: Tensor, other: Tensor) -> fx.Node:
-        """A tensor that both passes found at the same place."""
-        if tensor is not other:
+    def _constant(self, tensors: Sequence[Tensor]) -> fx.Node:
+        """A tensor that all passes found at the same place."""
+        tensor = tensors[0]
+        if any(other is not tensor for other in tensors):
             raise UntraceableError("it makes tensors otherwise than by torch's functions")
         names = [name for name, known in self.constants.items() if known is tensor]
         name = names[0] if names else f"constant {len(self.constants)}"

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..calls import Call, ModuleNode
-from ..hooks import hooked
+from ..hooks import altered
 from .moving import joined, moved
 from .placewise import Placewise, Rule, layer_norm, over_channels
 from .weighted import batch_norm, convolution, linear
@@ -33,7 +33,7 @@ __all__ = ["OPERATIONS", "Placewise", "Rule", "known"]
 def known(node: ModuleNode, call: Call) -> ModuleNode:
     """A node with what is known of the call that it makes."""
     rule = OPERATIONS.get(call.key)
-    if rule is not None and (call.module is None or not hooked(call.module)):
+    if rule is not None and (call.module is None or not altered(call.module)):
         found = rule(node, call)
         if found is not None:
             node = found
@@ -52,7 +52,7 @@ OPERATIONS: dict[Any, Rule] = {
         Placewise(),
     ),
     **dict.fromkeys((nn.Dropout, nn.Dropout2d, nn.Identity), Placewise(sharing=True, flat=True)),
-    **dict.fromkeys((nn.LocalResponseNorm, nn.PReLU), Placewise(across=True)),
+    **dict.fromkeys((nn.LocalResponseNorm, nn.PReLU), Placewise(across=True, second=True)),
     nn.ReLU: Placewise(over=lambda values: torch.relu_(values[0])),
     nn.ReLU6: Placewise(over=lambda values: functional.hardtanh_(values[0], 0.0, 6.0)),
     nn.BatchNorm2d: batch_norm,
@@ -78,7 +78,7 @@ OPERATIONS: dict[Any, Rule] = {
         ),
         Placewise(),
     ),
-    functional.local_response_norm: Placewise(across=True),
+    functional.local_response_norm: Placewise(across=True, second=True),
     functional.batch_norm: batch_norm,
     functional.layer_norm: layer_norm,
     **dict.fromkeys((functional.conv2d, torch.conv2d), convolution),
@@ -107,7 +107,8 @@ OPERATIONS: dict[Any, Rule] = {
         ),
         Placewise(),
     ),
-    **dict.fromkeys(("bfloat16", "detach", "double", "float", "half", "to", "type_as"), Placewise(sharing=True)),
+    "detach": Placewise(sharing=True, flat=True),
+    **dict.fromkeys(("bfloat16", "double", "float", "half", "to", "type_as"), Placewise(sharing=True)),
     **dict.fromkeys(("mean", "sum", "amax", "softmax"), over_channels),
     **dict.fromkeys(
         (

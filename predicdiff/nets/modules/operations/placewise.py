@@ -23,6 +23,8 @@ class Placewise:
     ----------
     across : bool
         Whether it does not take every channel by itself, and all alike.
+    second : bool
+        Whether it takes the axis behind the batch's for that of the channels.
     sharing : bool
         Whether the result may be the input itself.
     flat : bool
@@ -32,6 +34,7 @@ class Placewise:
     """
 
     across: bool = False
+    second: bool = False
     sharing: bool = False
     flat: bool = False
     over: Function | None = None
@@ -43,7 +46,7 @@ class Placewise:
             return None
         by_channel = call.alone and not self.across
         node = replace(node, by_channel=by_channel, over=self.over or node.over, flat=self.flat and call.alone)
-        if axes is None or not alike(call, axes):
+        if axes is None or not alike(call, axes) or (self.second and -len(call.output) in axes):
             return node
         return call.placed(node, axes, Pointwise(), fresh=node.fresh or not self.sharing)
 

@@ -76,8 +76,10 @@ def batch_norm(node: ModuleNode, call: Call) -> ModuleNode | None:
     if not known:
         return None
     beside = replace(call, beside=())  # each channel's numbers are the same everywhere
-    scaled = Placewise(across=True)(node, beside)
-    return None if scaled is None else replace(scaled, affine=functools.partial(_norm, call, settings))
+    scaled = Placewise(across=True, second=True)(node, beside)
+    if scaled is None or not call.of_maps:
+        return scaled
+    return replace(scaled, affine=functools.partial(_norm, call, settings))
 
 
 def _norm(call: Call, settings: dict[str, Any]) -> tuple[Tensor, Tensor]:
