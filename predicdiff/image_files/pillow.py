@@ -53,13 +53,13 @@ def page_count(opened: Callable[[], Any]) -> int:
 
 
 def _counted(image: Any) -> int:
-    """The pages of a TIFF; old Pillows count for ever where each is said to follow the other."""
+    """The pages of a TIFF, one of more than it may have; old Pillows count for ever where pages follow each other round."""
     for page in range(1, MOST_PAGES):
         try:
             image.seek(page)
         except EOFError:
             return page
-    return MOST_PAGES
+    return 1
 
 
 def of_image(image: Any, intensity: Intensity, page: int | None = None) -> Picture:

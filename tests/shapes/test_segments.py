@@ -13,7 +13,7 @@ import pytest
 from helpers import small_net
 from helpers.engines import needed
 from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 import predicdiff as pd
 from predicdiff.algorithm import run
@@ -178,7 +178,7 @@ def test_slic_is_scikit_images_of_what_the_net_sees() -> None:
     pixels = seen.transpose(2, 0, 1).astype(np.float32)
     net = MapNet(pixels.shape, seed=1)
     result = pd.explain(net, pixels, GreyPatch(127.5), units=[0], segments="slic:12")
-    wanted = slic(seen, n_segments=12)
+    wanted = slic(seen, n_segments=12, start_label=1)
     assert len(np.unique(np.stack([wanted, result.segments]).reshape(2, -1), axis=1).T) == len(np.unique(wanted))
     assert result.settings["segments"]["count"] == len(np.unique(wanted)) > 3
 
@@ -222,11 +222,21 @@ def tiff(values: np.ndarray, sample_format: int) -> bytes:
     return head + pixels + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
 
 
+def _opens(path: Path) -> bool:
+    try:
+        Image.open(path).close()
+    except UnidentifiedImageError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(("type_", "sample_format"), [("i1", 2), (">u2", 1), ("<u2", 1), ("<i4", 2), ("<u4", 1)])
 def test_greys_of_any_whole_kind_are_their_numbers(tmp_path: Path, type_: str, sample_format: int) -> None:
     least, most = (np.iinfo(type_).min, np.iinfo(type_).max) if type_ != ">u2" else (300, 301)
     labels = np.array([[least, most, most], [least + 1, 5, 100]], np.dtype(type_))
     (tmp_path / "labels.tif").write_bytes(tiff(labels, sample_format))
+    if type_ == "i1" and not _opens(tmp_path / "labels.tif"):
+        pytest.skip("this Pillow opens no TIFF of signed numbers of 8 bits")
     np.testing.assert_array_equal(read_segments(tmp_path / "labels.tif"), labels.astype(np.int64))
 
 
