@@ -1,4 +1,4 @@
-"""What functions of torch's tell of a tensor without a look at its values, and whose results take their shape of these."""
+"""What functions of torch tell of a tensor without its values, and whose results take their shape of these."""
 
 from __future__ import annotations
 

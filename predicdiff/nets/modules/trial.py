@@ -6,6 +6,7 @@ Where anything of the trace fails, the module is run whole.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Callable
 
@@ -28,6 +29,9 @@ from .recording import UntraceableError
 from .state import evaluating
 from .unprinted import Unprinted, unprinted
 
+#: How large the numbers of the images are at most on which a trace is tried: clamps and thresholds show at some size.
+SIZES = (1, 30)
+
 
 def checked_graph(
     module: nn.Module,
@@ -44,7 +48,7 @@ def checked_graph(
         try:
             zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
             graph = module_graph(module, zeros, ask).named(own, ending)
-            windows = _Windows(shape, device, seen.layout)
+            windows = [_Windows(shape, device, seen.layout, size) for size in SIZES]
             _try_out(functools.partial(ask, module), graph, graph.values[ending.own], windows, seen.rounding)
             if seen.rounding > consistency.FLOAT32:
                 _try_in_float32(module, own, ending, windows, ask)
@@ -57,13 +61,15 @@ def checked_graph(
     return graph, None
 
 
-def _try_in_float32(module: nn.Module, own: tuple[int, ...], ending: Ending, windows: _Windows, ask: Ask) -> None:
+def _try_in_float32(
+    module: nn.Module, own: tuple[int, ...], ending: Ending, windows: Sequence[_Windows], ask: Ask
+) -> None:
     """Hold the trace of a copy in float32 against that copy: fewer bits would hide what is wrong with a trace."""
     exact = replace(ask, dtype=torch.float32)
     try:
         twin = copied(module).float()
-        graph = module_graph(twin, torch.zeros_like(windows.image.expand(2, -1, -1, -1)), exact).named(own, ending)
-        exact(twin, windows.images())
+        graph = module_graph(twin, torch.zeros_like(windows[0].image.expand(2, -1, -1, -1)), exact).named(own, ending)
+        exact(twin, windows[0].images())
     except Exception as error:  # whatever a stranger's module does with numbers that it was not made for
         if is_full(error):
             raise
@@ -98,15 +104,22 @@ def made_up(shape: tuple[int, int, int]) -> np.ndarray:
 
 
 class _Windows:
-    """A made-up image (1, C, H, W), and patches (3, 1, C, h, w) for three windows: in two corners and the middle."""
+    """A made-up image (1, C, H, W), and patches (3, 1, C, h, w) for three windows: in two corners and the middle.
 
-    def __init__(self, shape: tuple[int, int, int], device: torch.device, layout: torch.memory_format) -> None:
+    Their numbers lie between plus and minus ``size``.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], device: torch.device, layout: torch.memory_format, size: float = 1
+    ) -> None:
         self.layout = layout
-        size = [max(1, length // 3) for length in shape[1:]]
-        last = np.subtract(shape[1:], size)
+        sides = [max(1, length // 3) for length in shape[1:]]
+        last = np.subtract(shape[1:], sides)
         self.origins = np.stack([0 * last, last // 2, last])
         numbers = np.random.default_rng(0)
-        made = [numbers.uniform(-1, 1, some).astype(np.float32) for some in ((1, *shape), (3, 1, shape[0], *size))]
+        made = [
+            numbers.uniform(-size, size, some).astype(np.float32) for some in ((1, *shape), (3, 1, shape[0], *sides))
+        ]
         self.image, self.patches = (torch.from_numpy(array).to(device) for array in made)
 
     def images(self) -> Tensor:
@@ -117,10 +130,22 @@ class _Windows:
         return images.contiguous(memory_format=self.layout)
 
 
-def _try_out(ask: Callable[[Tensor], Tensor], graph: Graph, target: int, windows: _Windows, rounding: float) -> None:
-    """Hold what a graph gives, at once and incrementally, against the module; an UntraceableError if it differs."""
-    wanted = with_classes(ask(windows.images()))
+def _try_out(
+    ask: Callable[[Tensor], Tensor], graph: Graph, target: int, windows: Sequence[_Windows], rounding: float
+) -> None:
+    """Hold what a graph gives, at once and incrementally, against the module; an UntraceableError if it differs.
+
+    Images whose answer is not finite, as of large numbers in few bits, tell nothing; the first of all are small.
+    """
     route = Route(folded(graph, {graph.input, target}), graph.input, target)
+    for some in windows:
+        wanted = with_classes(ask(some.images()))
+        if some is windows[0] or bool(torch.isfinite(wanted).all()):
+            _hold(route, target, some, wanted, rounding)
+
+
+def _hold(route: Route, target: int, windows: _Windows, wanted: Tensor, rounding: float) -> None:
+    """Hold what a graph gives for some windows against what is wanted."""
     engine = Incremental(route, windows.image.contiguous(memory_format=windows.layout), layout=windows.layout)
     untouched = engine.kept.values[target]
     if wanted.dtype != untouched.dtype:

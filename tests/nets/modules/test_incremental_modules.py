@@ -129,6 +129,41 @@ def test_a_rectifier_leaves_others_their_values(again: nn.Module) -> None:
             agree(values, wanted)
 
 
+class Skips(nn.Module):
+    """Gives what it is given, as what is dropped in training does."""
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+class Around(nn.Module):
+    """A map that is read both before and behind a part that gives it as it is."""
+
+    def __init__(self, skip: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.skip, self.last = nn.Conv2d(2, 2, 3, padding=1), skip, nn.Conv2d(2, 2, 3)
+
+    def forward(self, x: Any) -> Any:
+        x = self.conv(x)
+        y = self.skip(x)
+        return (self.last(y).sum((2, 3)) + (x * x).mean((2, 3))) / 9
+
+
+@pytest.mark.parametrize("skip", [Skips(), nn.Identity(), nn.Dropout(), nn.Sequential(), nn.Sequential(Skips())])
+def test_a_start_that_gives_what_it_is_given_leaves_that_to_others(skip: nn.Module) -> None:
+    module = Around(skip)
+    net = ModuleNet(module, input_shape=SHAPE, output="activation", device="cpu")
+    assert net.dense_because is None
+    generator = np.random.default_rng(1)
+    image = generator.standard_normal(SHAPE).astype(np.float32)
+    patches, places = generator.standard_normal((2, 3, 2, 3, 3)).astype(np.float32), np.array([[0, 0], [4, 5]])
+    ask: dict[str, Any] = {"blob": "output", "units": [(0,), (1,)]}
+    for start in ("skip", "conv"):
+        values = net.evaluate(image, places, patches, batch_size=4, start=start, **ask)
+        wanted = wanted_of(module, image, places, patches, blob="output", start=start)
+        agree(values, read(wanted, ask["units"], patches))
+
+
 class Gated(nn.Module):
     """What a map is multiplied by depends on all of it, by way of tensors that are no floats."""
 

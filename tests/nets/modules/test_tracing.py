@@ -138,6 +138,39 @@ def test_a_part_with_hooks_that_works_in_place() -> None:
     assert check(module).dense_because == SHARED
 
 
+def test_a_part_with_a_forward_of_its_own_is_one_call() -> None:
+    part = nn.Conv2d(4, 4, 3, padding=1)
+    given = part.forward
+    part.forward = lambda x: given(x).flip(3)  # type: ignore[method-assign]
+    net = check(Does(lambda m, x: m.part(m.first(x).relu()).mean((2, 3)), part=part))
+    assert net.evaluation("output") == "incremental up to part (Conv2d)"
+
+
+@pytest.mark.parametrize(
+    "turned",
+    [
+        lambda m, x: functional.local_response_norm(x.transpose(1, 2) * 30, 5).transpose(1, 2),
+        lambda m, x: functional.batch_norm(x.transpose(1, 2), m.rows, 1 + m.rows).transpose(1, 2),
+        lambda m, x: m.slopes(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+    ],
+)
+def test_rows_in_the_place_of_channels(turned: Any) -> None:
+    slopes = nn.PReLU(9)
+    nn.init.uniform_(slopes.weight)
+    module = Does(lambda m, x: m.last(turned(m, m.first(x)).mean((2, 3))), slopes=slopes)
+    module.register_buffer("rows", torch.arange(9.0))
+    net = check(module)
+    assert net.dense_because is None
+    assert net.evaluation("output") != "incremental"
+
+
+def test_what_shows_in_large_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPERATIONS, Turned, Placewise())
+    module = Does(lambda m, x: m.last((y := m.first(x)).where(y.abs() < 9, m.part(y)).mean((2, 3))), part=Turned())
+    net = ModuleNet(module, input_shape=SHAPE, device="cpu")
+    assert net.dense_because == "its trace gives other values where only what changes is computed"
+
+
 def test_hooks_on_all_of_a_module() -> None:
     module = Does(plain)
     module.register_forward_hook(lambda *arguments: arguments[2].clamp(max=0.1))
