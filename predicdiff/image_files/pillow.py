@@ -53,7 +53,7 @@ def page_count(opened: Callable[[], Any]) -> int:
 
 
 def _counted(image: Any) -> int:
-    """The pages of a TIFF, one of more than it may have; old Pillows count for ever where pages follow each other round."""
+    """The pages of a TIFF, one where they are too many: old Pillows count for ever where pages go round in a ring."""
     for page in range(1, MOST_PAGES):
         try:
             image.seek(page)

@@ -1,4 +1,4 @@
-"""What functions of torch tell of a tensor without its values, and whose results take their shape of these."""
+"""Functions of torch that tell of a tensor without a look at its values, and those whose shapes depend on values."""
 
 from __future__ import annotations
 
