@@ -165,8 +165,9 @@ def called(node: fx.Node, root: nn.Module) -> tuple[str, Any, nn.Module | None, 
 def method_name(function: Any) -> str | None:
     """Name of one of a tensor's methods, or of what reads a property of it; None of another function."""
     if function.__name__ == "__get__":
-        read = function.__self__
-        return str((read.fget if isinstance(read, property) else read).__name__)
+        read: Any = function.__self__
+        named: Any = read.fget if isinstance(read, property) else read
+        return str(named.__name__)
     if not inspect.isroutine(function):
         return None
     owner, _, name = function.__qualname__.rpartition(".")
