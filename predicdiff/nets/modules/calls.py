@@ -165,9 +165,9 @@ def called(node: fx.Node, root: nn.Module) -> tuple[str, Any, nn.Module | None, 
 def method_name(function: Any) -> str | None:
     """Name of one of a tensor's methods, or of what reads a property of it; None of another function."""
     if function.__name__ == "__get__":
-        owner: Any = function.__self__
-        read: Any = owner.fget if isinstance(owner, property) else owner
-        return str(read.__name__)
+        read: Any = function.__self__
+        named: Any = read.fget if isinstance(read, property) else read
+        return str(named.__name__)
     if not inspect.isroutine(function):
         return None
     owner, _, name = function.__qualname__.rpartition(".")
