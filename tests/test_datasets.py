@@ -49,7 +49,7 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File, Path], Any], str]] = {
         r"x: holds object \(1,\), want numbers or one text",
     ),
     "many texts": (
-        lambda file, secret: file.create_dataset("x", data=["a", "b"], dtype=h5py.string_dtype()),
+        lambda file, secret: file.create_dataset("x", data=np.array(["a", "b"], object), dtype=h5py.string_dtype()),
         r"x: holds object \(2,\), want numbers or one text",
     ),
     "a group in itself": (lambda file, secret: to_itself(file), "want groups at most 16 deep and each in one place"),

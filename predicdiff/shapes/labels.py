@@ -140,4 +140,5 @@ def find_labels(
 def _slic(colours: np.ndarray, count: int) -> np.ndarray:
     from skimage.segmentation import slic  # slow to import, and only this needs it
 
-    return np.asarray(slic(colours, n_segments=count, start_label=1)).astype(np.int64) - 1
+    labels = np.asarray(slic(colours, n_segments=count, start_label=1)).astype(np.int64)
+    return np.asarray(labels - labels.min())  # old versions begin with 0 nevertheless

@@ -8,7 +8,6 @@ and a picture for each claim into OUT/claims.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Mapping
 
@@ -81,14 +80,19 @@ def size_of(claim: str, net_name: str, quality: str) -> Size:
     return line.sizes[SMOKE if quality == "smoke" else FAST if net_name in FAST_NETS else SLOW]
 
 
-def measured(study: Study, claim: str, size: Size) -> dict[str, dict[str, Finding]]:
-    """Findings of a claim's lines, each by photograph."""
+def measured(study: Study, claim: str, size: Size) -> tuple[dict[str, dict[str, Finding]], bool]:
+    """Findings of a claim's lines, each by photograph, and whether windows of some photograph were not there."""
     found: dict[str, dict[str, Finding]] = {}
+    lacking = False
     for subject in study.subjects[: size.photographs]:
-        with suppress(NotKeptError):
-            for name, finding in MEASURES[claim](subject, size).items():
-                found.setdefault(name, {})[subject.name] = finding
-    return found
+        try:
+            findings = MEASURES[claim](subject, size)
+        except NotKeptError:
+            lacking = True
+            continue
+        for name, finding in findings.items():
+            found.setdefault(name, {})[subject.name] = finding
+    return found, lacking
 
 
 def studies(request: Request) -> tuple[list[Study], str]:
@@ -121,8 +125,7 @@ def studies(request: Request) -> tuple[list[Study], str]:
 def main(request: Request) -> None:
     """Measure claim after claim before net after net; what is there is written after each."""
     made, note = studies(request)
-    said = {QUICK: request.quality == "smoke", FEWER: request.most is not None or request.only_kept, note: bool(note)}
-    note = " ".join(text for text, holds in said.items() if holds)
+    fewer = request.most is not None or bool(request.claims)
     found: dict[str, dict[str, Mapping[str, Finding]]] = {study.title: {} for study in made}
     sizes: dict[str, dict[str, Size]] = {study.title: {} for study in made}
     for study in made:
@@ -130,8 +133,11 @@ def main(request: Request) -> None:
             say(f"Claim {claim}, {study.title}")
             size = size_of(claim, study.net.name, request.quality)
             most = min(size.photographs, request.most or size.photographs)
-            found[study.title].update(measured(study, claim, replace(size, photographs=most)))
+            findings, lacking = measured(study, claim, replace(size, photographs=most))
+            found[study.title].update(findings)
+            fewer = fewer or lacking
             sizes[study.title][claim] = size
             results = [report.Result(one, judged(LINES, found[one.title]), sizes[one.title]) for one in made]
-            report.written(request.out, results, note)
+            said = {QUICK: request.quality == "smoke", FEWER: fewer, note: bool(note)}
+            report.written(request.out, results, " ".join(text for text, holds in said.items() if holds))
     print((request.out / "claims.md").read_text(encoding="utf-8"))

@@ -235,7 +235,8 @@ def test_segments_of_a_file_and_slics_as_from_python(cli, refused, net, model, p
     assert re.search(r"^segments +count 4, sha1 ", cli("show", "m.h5", "-o", "s2.png").output, re.M)
     assert "held this already" in cli("explain", picture, *net, *marginal, "--segments", "s.png").output
     slic = ["--method", "occlusion", "--segments", "slic:9", "-o", "o.h5"]
-    assert cli("explain", picture, *net, *slic).exit_code == 0
+    result = cli("explain", picture, *net, *slic)
+    assert result.exit_code == 0, result.output
     same(tmp_path / "o.h5", occlusion(model, load_image(picture), segments="slic:9"))
     assert "windows: leave out -k and --stride." in refused("explain", picture, *net, *slic, "-k", 4, "--stride", 2)
     assert "a Gaussian of l x l can't fill a segment: want --sampler" in refused(
