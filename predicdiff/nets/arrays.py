@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Sequence, Union
 
 import numpy as np
 
 from ..errors import ImageError, SettingsError
+from ..units import as_map
+from ..windows import paste
 
 #: A shape; a letter in it is any size from 1, the same wherever it comes again.
 Wanted = Sequence[Union[int, str]]
@@ -52,6 +54,19 @@ def checked_shape(shape: Any) -> tuple[int, int, int]:
 def inside(shape: Wanted) -> str:
     """A shape in words, without its brackets."""
     return ", ".join(map(str, shape))
+
+
+def in_batches(patches: np.ndarray, size: int) -> Iterator[tuple[slice, tuple[np.ndarray, np.ndarray]]]:
+    """Batches of the n S draws of patches (n, S, ...): where each lies among them, and its windows and draws."""
+    count, samples = patches.shape[:2]
+    for start in range(0, count * samples, size):
+        batch = slice(start, min(start + size, count * samples))
+        yield batch, np.divmod(np.arange(batch.start, batch.stop), samples)
+
+
+def set_in(values: np.ndarray, patches: np.ndarray, origins: np.ndarray) -> None:
+    """Set a patch (b, C, k, k) into each of a blob's values (b, ...), at ``origins`` (b, 2), where they lie."""
+    paste(values.reshape(len(values), *as_map(values.shape[1:])), patches, origins)
 
 
 def hash_of(arrays: Iterable[np.ndarray]) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 
 from ...errors import InputWarning, LayerError, warn
 from ...protocols import Unit
-from ...units import as_map, lookup, read
-from ...windows import SidesLike, paste
-from ..arrays import hash_of
+from ...units import lookup, read
+from ...windows import SidesLike
+from ..arrays import hash_of, in_batches, set_in
 from ..base import BlobNet
 from ..labels import Labels
 from ..preprocessing import Preprocessing
@@ -207,18 +207,15 @@ class CaffeNet(BlobNet):
             behind = 1 + (self._writers(changed)[0] if start is None else self._last(changed))
             end = self._last(blob)
             kept = self._image(pixels, behind, end, changed)
-            windows, samples = patches.shape[:2]
-            values = np.empty((windows * samples, len(units)))
-            for begin in range(0, len(values), batch_size):
-                rows, draws = np.divmod(np.arange(begin, min(begin + batch_size, len(values))), samples)
+            values = np.empty((patches.shape[0] * patches.shape[1], len(units)))
+            for batch, (rows, draws) in in_batches(patches, batch_size):
                 self._resize(len(rows))
                 for name, value in kept.items():
                     self._net.blobs[name].data[...] = value
-                ground = self._net.blobs[changed].data
-                paste(ground.reshape(len(rows), *as_map(ground.shape[1:])), patches[rows, draws], origins[rows])
+                set_in(self._net.blobs[changed].data, patches[rows, draws], origins[rows])
                 self._net._forward(behind, end)
-                values[begin : begin + len(rows)] = read(self._net.blobs[blob].data, units)
-            return values.reshape(windows, samples, len(units))
+                values[batch] = read(self._net.blobs[blob].data, units)
+            return values.reshape(*patches.shape[:2], len(units))
 
     def _image(self, pixels: np.ndarray, behind: int, end: int, changed: str) -> dict[str, np.ndarray]:
         """What the untouched image gives of each blob that layers ``behind`` to ``end`` find, and may overwrite."""

@@ -15,9 +15,9 @@ from ...errors import FormatError, InputWarning, SettingsError, warn
 from ...extras import imported
 from ...protocols import Head, Unit
 from ...stopping import check_stopped
-from ...units import as_map, lookup, read
-from ...windows import SidesLike, paste
-from ..arrays import hash_of
+from ...units import lookup, read
+from ...windows import SidesLike
+from ..arrays import hash_of, in_batches, set_in
 from ..base import BlobNet
 from ..facts import NetFacts
 from ..labels import Labels
@@ -252,19 +252,17 @@ class OnnxNet(BlobNet):
             patches = self.encode_patches(origins, patches)
         image = self._encode(pixels, (0, 0))[None]
         ground = image if start is None else self._run([start], image)[start]
-        windows, samples = patches.shape[:2]
-        values = np.empty((windows * samples, len(units)))
-        for begin in range(0, len(values), batch_size):
-            rows, draws = np.divmod(np.arange(begin, min(begin + batch_size, len(values))), samples)
+        values = np.empty((patches.shape[0] * patches.shape[1], len(units)))
+        for batch, (rows, draws) in in_batches(patches, batch_size):
             changed = np.repeat(ground, len(rows), axis=0)
-            paste(changed.reshape(len(rows), *as_map(ground.shape[1:])), patches[rows, draws], origins[rows])
+            set_in(changed, patches[rows, draws], origins[rows])
             if start is None:
                 came = self._run([blob], changed)
             else:
                 came = self._run([blob], np.repeat(image, len(rows), axis=0), start, changed)
-            values[begin : begin + len(rows)] = read(came[blob], units)
+            values[batch] = read(came[blob], units)
             check_stopped()
-        return values.reshape(windows, samples, len(units))
+        return values.reshape(*patches.shape[:2], len(units))
 
     def _run(
         self, blobs: Sequence[str], images: np.ndarray, start: str | None = None, changed: np.ndarray | None = None
