@@ -7,7 +7,7 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
@@ -22,6 +22,8 @@ UNREACHED = {
     "LocalEntryNotFoundError", "OfflineModeIsEnabled", "URLError", "ConnectError", "ConnectTimeout", "ConnectionError",
 }  # fmt: skip
 REFUSED = {"HTTPError"}
+#: How many names a message tells.
+TOLD = 5
 #: How long Hugging Face's hub may take to answer, in seconds.
 PATIENCE = 5.0
 
@@ -120,3 +122,9 @@ def _told(source: str, error: BaseException) -> PredicdiffError:
             "network, or give a file of weights that you have (weights=..., --weights FILE)."
         )
     return WeightsError(f"{source} cannot be made ({type(error).__name__}: {first_line(error).rstrip('.')}).")
+
+
+def meant(names: Sequence[str], prefix: str) -> str:
+    """What could be meant, of names that are like the one that came, as a sentence; nothing of none."""
+    told = [repr(prefix + name) for name in names]
+    return f" Do you mean {', '.join(told[:-1])}{' or ' if told[:-1] else ''}{told[-1]}?" if told else ""

@@ -14,15 +14,13 @@ from ...doors import Door, NetSettings
 from ...preprocessing import Preprocessing
 from ..door import refuse_caffe
 from .brought import Brought
-from .libraries import called
+from .libraries import TOLD, called, meant
 
 PREFIX = "timm:"
 #: The first version that has all that is asked of it here.
 LEAST = "1.0"
 #: What timm itself takes from elsewhere, by names that are not its own.
 ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")
-#: How many names a message tells.
-TOLD = 5
 
 
 def takes(source: Any) -> bool:
@@ -82,23 +80,16 @@ def _check_name(timm: Any, name: str, *, with_weights: bool) -> None:
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         near = get_close_matches(architecture, timm.list_models(), n=TOLD, cutoff=0.5)
-        raise SettingsError(f"timm {timm.__version__} has no net {architecture!r}.{_meant(near)}")
+        told = meant(near, PREFIX) or " `import timm; timm.list_models()` lists all."
+        raise SettingsError(f"timm {timm.__version__} has no net {architecture!r}.{told}")
     known = timm.list_pretrained(architecture)
     if tag and name not in known:
         near = get_close_matches(name, known, n=TOLD, cutoff=0) or known[:TOLD]
-        raise SettingsError(f"timm {timm.__version__} has no {tag!r} of {architecture!r}.{_meant(near)}")
+        raise SettingsError(f"timm {timm.__version__} has no {tag!r} of {architecture!r}.{meant(near, PREFIX)}")
     if with_weights and not known:
         raise WeightsError(
             f"timm {timm.__version__} has no weights for {name!r}: give a file of them (weights=..., --weights FILE)."
         )
-
-
-def _meant(names: list[str]) -> str:
-    """What could be meant, of names that are like the one that came."""
-    told = [f"'{PREFIX}{name}'" for name in names]
-    if not told:
-        return " `import timm; timm.list_models()` lists all."
-    return f" Do you mean {', '.join(told[:-1])}{' or ' if told[:-1] else ''}{told[-1]}?"
 
 
 def _preprocessing(source: str, config: Mapping[str, Any], shape: tuple[int, ...]) -> Preprocessing:

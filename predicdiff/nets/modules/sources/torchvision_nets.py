@@ -14,13 +14,11 @@ from ...doors import Door, NetSettings
 from ...preprocessing import Preprocessing
 from ..door import refuse_caffe
 from .brought import Brought
-from .libraries import called
+from .libraries import TOLD, called, meant
 
 PREFIX = "torchvision:"
 #: The first version that finds nets and weights by their names.
 LEAST = "0.14"
-#: How many names a message tells.
-TOLD = 5
 
 
 def takes(source: Any) -> bool:
@@ -51,8 +49,7 @@ def _weights(models: Any, name: str, called_weights: str) -> Any:
     """torchvision's entry for the weights of a net; errors name those that there are."""
     if name not in models.list_models():
         near = get_close_matches(name, models.list_models(), n=TOLD, cutoff=0.5)
-        told = f" Do you mean {' or '.join(repr(PREFIX + one) for one in near)}?" if near else ""
-        raise SettingsError(f"torchvision has no net {name!r}.{told}")
+        raise SettingsError(f"torchvision has no net {name!r}.{meant(near, PREFIX)}")
     known = models.get_model_weights(name)
     if called_weights and called_weights not in known.__members__:
         told = ", ".join(entry.name for entry in known)
