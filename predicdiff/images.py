@@ -146,11 +146,15 @@ class Frame:
         rows, columns = (((np.arange(n) + at + 0.5) * all_ / new).astype(int) for all_, new, at, n in axes)
         return values[rows[:, None], columns]
 
+    def seen(self, axis: int, place: float) -> float:
+        """Where a place along an axis of the original image lies in the pixels that the net sees."""
+        return place * self.resized[axis] / self.original[axis] - self.corner[axis]
+
     def seen_box(self, box: Sequence[float]) -> tuple[float, ...]:
         """A box (row, column, height, width) of the original image in the pixels that the net sees."""
-        scale = [new / old for new, old in zip(self.resized, self.original)] * 2
-        row, column, height, width = (value * by for value, by in zip(box, scale))
-        return (row - self.corner[0], column - self.corner[1], height, width)
+        starts = [self.seen(axis, box[axis]) for axis in (0, 1)]
+        ends = [self.seen(axis, box[axis] + box[axis + 2]) for axis in (0, 1)]
+        return (*starts, *(end - start for start, end in zip(starts, ends)))
 
     def _interpolate(self, values: np.ndarray, axis: int) -> np.ndarray:
         step = self.resized[axis] / self.original[axis]

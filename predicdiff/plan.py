@@ -184,7 +184,7 @@ class Plan:
         """
         sampler = settled(sampler, self.tones)
         drawing = sampler_abilities(sampler)
-        if isinstance(self.shapes, Segments) and drawing.fill is None:
+        if not self.shapes.rectangular and drawing.fill is None:
             raise SamplerError(
                 f"{drawing.name} draws rectangles, as a Gaussian of l x l does, and can't fill a segment: want a "
                 "MarginalSampler or a GreyPatch."
@@ -299,8 +299,8 @@ class Analysis(Plan):
     def sample(self, tile: slice) -> Draws:
         """What `values` takes for a tile: `draw`'s patches, or the noise of which the net makes them itself."""
         make = self.drawing.noise
-        rectangles = isinstance(self.shapes, Lattice)
-        if make is None or not rectangles or self.settings.channels_apart or not self.abilities.takes_noise:
+        made_there = self.abilities.takes_noise and self.shapes.rectangular and not self.settings.channels_apart
+        if make is None or not made_there:
             return self.draw(tile)
         origins, window = self.shapes.boxes(self.origins[tile])
         noise = make(self.ground, origins, **self._request(window))

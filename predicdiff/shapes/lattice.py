@@ -50,6 +50,11 @@ class Lattice:
         return self.region.size
 
     @property
+    def rectangular(self) -> bool:
+        """Yes: samplers that draw rectangles serve."""
+        return True
+
+    @property
     def labels(self) -> np.ndarray | None:
         """None: rectangles need no numbers."""
         return None

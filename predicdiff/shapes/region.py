@@ -114,7 +114,7 @@ def _along(
     """From where to where along an axis: the places whose middles lie in the region."""
     ends = [float(asked[axis]), float(asked[axis] + asked[axis + 2])]
     if frame is not None:
-        ends = [end * frame.resized[axis] / frame.original[axis] - frame.corner[axis] for end in ends]
+        ends = [frame.seen(axis, end) for end in ends]
     ends = [end * ground[axis] / seen[axis] for end in ends]
     start, stop = (min(max(math.ceil(end - 0.5), 0), ground[axis]) for end in ends)
     return start, stop

@@ -67,6 +67,11 @@ class Segments:
         return np.stack(np.unravel_index(places[numbers != NONE], self._numbers.shape), axis=1)
 
     @property
+    def rectangular(self) -> bool:
+        """No: a sampler must fill any shape."""
+        return False
+
+    @property
     def window(self) -> Sides:
         """The sides of a rectangle into which the rectangle around each fits."""
         return _sides(self._low, self._high)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from predicdiff.errors import DownloadError, FormatError, SettingsError, WeightsError
+from predicdiff.errors import FormatError, SettingsError, WeightsError
 from predicdiff.nets.modules.sources.image_processors import hold, read
 from predicdiff.nets.zoo import load_net
 
@@ -126,14 +126,3 @@ def test_no_code_of_a_folder_is_run(folder: Path) -> None:
     (folder / "own.py").write_text("raise SystemExit('code of a folder was run')")
     with pytest.raises(WeightsError, match="small brings code of its own, which is not run"):
         load_net(folder)
-
-
-def test_without_a_network_nothing_is_waited_for_and_nothing_else_is_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    constants = pytest.importorskip("huggingface_hub").constants
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("predicdiff.nets.modules.sources.libraries._answers", lambda *of_hub: False)
-    with pytest.raises(DownloadError, match=r"^hf:some/net is not on this machine, .* --weights FILE\)\.$"):
-        load_net("hf:some/net")
-    assert capfd.readouterr() == ("", "")
