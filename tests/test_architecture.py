@@ -43,7 +43,7 @@ LEVELS = (
 # the same inside the rooms that have rooms of their own
 INSIDE = {
     "nets": (
-        ("arrays", "preprocessing", "labels"),
+        ("arrays", "scores", "preprocessing", "labels"),
         ("facts", "base", "doors"),
         ("engine",),
         ("caffe", "modules", "onnx", "fetching"),

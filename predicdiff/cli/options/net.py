@@ -28,7 +28,7 @@ from ...samplers.corpus import bundled
 from ..console import FileBars
 from .base import Options, option_field
 from .shared import engine_field
-from .values import BOX, DEVIATIONS, FILE, PICK, RANGE, SHAPE, SIZE
+from .values import DEVIATIONS, FILE, PICK, RANGE, REGION, SHAPE, SIZE
 
 DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
@@ -130,7 +130,7 @@ class NetChoice(Options):
     )
     box: tuple[int, int, int, int] | None = option_field(
         "--box",
-        type=BOX,
+        type=REGION,
         help="Of a detector: a box of the image, in its pixels. Explained is the best score of a class (--unit) among "
         "the detections, each times its overlap with this box.",
     )

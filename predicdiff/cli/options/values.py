@@ -174,11 +174,6 @@ UNIT = UnitName(
 )
 CLASS = UnitName(Numbers("CLASS", (1,), "an index such as 281, or a class's name"))
 PLACE = Numbers("ROW,COLUMN", (2,), "row,column of the window's top-left pixel, such as 60,100")
-BOX = Numbers(
-    "ROW,COLUMN,HEIGHT,WIDTH",
-    (4,),
-    "four numbers such as 40,60,120,80: of the top-left pixel the row and the column, the height, the width",
-)
 SHAPE = Numbers("C,H,W", (3,), "three numbers such as 3,224,224")
 SIZE = Numbers("SIZE", (1, 2), "one number of pixels such as 256, or HEIGHTxWIDTH")
 WINDOW = Numbers(

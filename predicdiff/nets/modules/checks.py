@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import InputWarning, SettingsError, first_line, warn
 from ..engine.device import exactly, is_full, memory_errors
+from ..scores import check_scores
 from .asking import WANTED, Ask, fits
 from .endings import with_classes
 from .hooks import DryRun, dry_run
@@ -143,24 +144,5 @@ def _checked_output(returned: Any, count: int, name: str, output: str) -> tuple[
             f"{name} returns a tensor {tuple(returned.shape)} of {returned.dtype} for {count} inputs: want {WANTED}."
         )
     returned = with_classes(returned)
-    _check_values(returned, name, output)
+    check_scores(returned.float().cpu().numpy(), output, name)
     return tuple(returned.shape[1:])
-
-
-def _check_values(returned: Tensor, name: str, output: str) -> None:
-    """Hold what came against what ``output`` says it is: logits taken for probabilities, or the other way round."""
-    low, high = float(returned.min()), float(returned.max())
-    if output == "probabilities" and (low < -1e-4 or high > 1 + 1e-4):
-        raise SettingsError(
-            f"{name} returns values from {low:.4g} to {high:.4g}, which are no probabilities: "
-            'want output_is="logits", "sigmoid" or "activation".'
-        )
-    if output == "logits" and returned.shape[1] == 1:
-        raise SettingsError(f'{name} returns one logit, whose softmax is always 1: want output_is="sigmoid".')
-    sums = returned.sum(1)
-    if output == "logits" and low >= 0 and torch.allclose(sums, torch.ones_like(sums), atol=1e-5):
-        warn(
-            f"{name} returns numbers that add up to 1, as if a softmax had been applied already: "
-            'if so, want output_is="probabilities".',
-            InputWarning,
-        )

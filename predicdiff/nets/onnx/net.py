@@ -22,7 +22,8 @@ from ..base import BlobNet
 from ..facts import NetFacts
 from ..labels import Labels
 from ..preprocessing import Preprocessing
-from .endings import ENDINGS, check_scores
+from ..scores import check_scores
+from .endings import ENDINGS
 from .graphs import array_of, downstream, part, weights_by_name
 from .plain import IMAGES
 from .runtime import Session, place, runtime
