@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 import warnings
 from importlib import metadata
 from typing import Any
@@ -30,9 +31,7 @@ def imported(module: str, extra: str, least: str = "0") -> Any:
     """
     package, mend = module.partition(".")[0], f'pip install "predicdiff[{extra}]".'
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = importlib.import_module(module)
+        found = _quietly(module)
     except ImportError as error:
         raise DependencyError(f"{package} is not installed ({error}): {mend}") from error
     except Exception as error:  # such as RuntimeError, of a torchvision that was built for another torch
@@ -40,10 +39,18 @@ def imported(module: str, extra: str, least: str = "0") -> Any:
             f"{package} is installed and cannot be imported ({first_line(error).rstrip('.')}): it may not go with the "
             f"torch that is here, so install both anew, {mend}"
         ) from error
-    version = version_of(package)
+    version = None if least == "0" else version_of(package)
     if version is not None and _numbers(version) < _numbers(least):
         raise DependencyError(f"{package} {version} is too old, want {least} at least: {mend}")
     return found
+
+
+def _quietly(module: str) -> Any:
+    if module in sys.modules:  # filters of warnings are those of all threads, of which some may be evaluating
+        return importlib.import_module(module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(module)
 
 
 def version_of(package: str) -> str | None:

@@ -33,6 +33,12 @@ def test_what_a_package_warns_of_while_it_is_imported_is_not_said(
     assert imported("noisy", "some").loud == 3
 
 
+def test_filters_of_warnings_are_left_alone_where_nothing_is_imported_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of all threads: one that puts them back undoes what another has just done."""
+    monkeypatch.delattr("warnings.catch_warnings")
+    assert imported("numpy.fft", "some").fft
+
+
 def test_a_package_that_is_too_old_is_named_with_its_version() -> None:
     version = metadata.version("numpy")
     assert imported("numpy.fft", "some", least=version).fft
