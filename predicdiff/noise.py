@@ -8,8 +8,28 @@ from typing import Optional, Tuple, Union
 
 import numpy as np
 
+from .sums import BESIDE, UNIT, dot, doubt, rounded
+
 #: Where draws are cut off: at two numbers, or at two arrays (n, C, h, w), a bound for each value.
 Limits = Optional[Tuple[Union[float, np.ndarray], Union[float, np.ndarray]]]
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means (n, B, W) of draws, each known to within a doubt.
+
+    Attributes
+    ----------
+    values : (n, B, W) float64 array
+    doubts : float64 array that broadcasts to ``values``
+    """
+
+    values: np.ndarray
+    doubts: np.ndarray
+
+    def exactly(self, window: int, block: int, value: int) -> float:
+        """One of them, rounded once."""
+        return float(self.values[window, block, value])
 
 
 @dataclass(frozen=True)
@@ -62,22 +82,46 @@ class Noise:
     def patches(self) -> np.ndarray:
         """Patches (n, S, C, h, w) float32.
 
-        Products are in double precision, so that after rounding no draw shows with how many others it was multiplied.
+        A draw has the same bits whatever others it is made with, and by however many threads.
         """
         patches = np.empty(self.shape, np.float32)
         for law, factor in enumerate(self.factors):
             # not copied where there is one law only
             alike = slice(None) if len(self.factors) == 1 else np.flatnonzero(self.laws == law)
-            normal, means = self.normal[alike], self.means[alike]
-            count, samples, blocks, size = normal.shape
-            rows = normal.reshape(-1, blocks, size).transpose(1, 0, 2)
-            values = np.matmul(rows, factor.astype(np.float64).transpose(0, 2, 1)).reshape(blocks, count, samples, size)
-            values += means.transpose(1, 0, 2)[:, :, None]
-            patches[alike] = values.transpose(1, 2, 0, 3).reshape(count, *self.shape[1:])
-        if self.limits is not None:
-            low, high = (np.asarray(limit)[:, None] if np.ndim(limit) else limit for limit in self.limits)
-            np.clip(patches, low, high, out=patches)
+            means = Means(self.means[alike], np.zeros(1))
+            patches[alike] = drawn(self.normal[alike], means, factor).reshape(-1, *self.shape[1:])
+        return cut_off(patches, self.limits)
+
+
+def drawn(normal: np.ndarray, means: Means, factor: np.ndarray) -> np.ndarray:
+    """Draws (n, S, B, W) float32 of windows with one law: ``means + factor @ normal``, rounded as if it were exact.
+
+    Parameters
+    ----------
+    normal : (n, S, B, W) float array
+    means : Means
+    factor : (B, W, W) array
+    """
+    count, samples, blocks, size = normal.shape
+    factor, rows = factor.astype(np.float64), normal.reshape(-1, blocks, size).transpose(1, 0, 2)
+    values = np.matmul(rows, factor.transpose(0, 2, 1)).reshape(blocks, count, samples, size)
+    values += means.values.transpose(1, 0, 2)[:, :, None]
+    doubts = means.doubts + BESIDE * UNIT * np.abs(means.values).max(axis=0, initial=0.0) + doubt(factor, rows)
+
+    def exactly(place: tuple[int, ...]) -> float:
+        block, window, sample, value = place
+        mean = means.exactly(window, block, value)
+        return dot(factor[block, value], normal[window, sample, block].astype(np.float64), beside=mean)
+
+    return rounded(values, np.broadcast_to(doubts, (blocks, size))[:, None, None], exactly).transpose(1, 2, 0, 3)
+
+
+def cut_off(patches: np.ndarray, limits: Limits) -> np.ndarray:
+    """Patches (n, S, C, h, w), changed in place: none beyond the limits."""
+    if limits is None:
         return patches
+    low, high = (np.asarray(limit)[:, None] if np.ndim(limit) else limit for limit in limits)
+    return np.clip(patches, low, high, out=patches)
 
 
 #: What is set in at windows: patches (n, S, C, h, w), or what a net makes them of.

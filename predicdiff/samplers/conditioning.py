@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from ..errors import SamplerError
 from ..windows import Sides
+from .streams import FIT, generator
+from .triangular import largest_eigenvalue, solved, upper_factor
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def condition(
 
     The Cholesky factor of the covariance, the window's values put last, holds both answers: where it is cut into
     ``[[A, 0], [B, L]]``, the gain is ``B inv(A)`` and the window's own factor is ``L``. No covariance is subtracted
-    from another, so that it stays one however nearly the window is determined.
+    from another, so that it stays one however nearly the window is determined. Any number of threads gives the same
+    bits.
 
     Parameters
     ----------
@@ -62,10 +64,9 @@ def condition(
     gain = np.empty((len(covariance), len(inside), split))
     factor = np.empty((len(covariance), len(inside), len(inside)), np.float32)
     for block, values in enumerate(covariance):
-        whole = _factor(values[np.ix_(order, order)], jitter)
-        factor[block] = whole[split:, split:]
-        if split:
-            gain[block] = solve_triangular(whole[:split, :split], whole[split:, :split].T, lower=True, trans="T").T
+        upper = _factor(values[np.ix_(order, order)], jitter)
+        factor[block] = upper[split:, split:].T
+        gain[block] = solved(upper[:split, :split], upper[:split, split:]).T
     return Conditional(inside, outside, gain, factor)
 
 
@@ -74,6 +75,8 @@ def smallest_jitter(covariance: np.ndarray) -> float:
 
     Full rank is as `numpy.linalg.matrix_rank` has it, the smallest eigenvalue above ``D * eps`` times the largest: then
     the Cholesky factor exists in every order of the values. (In one order it may exist by the luck of rounding.)
+    Whether an eigenvalue lies above a bound is seen by whether the factor exists with the bound taken off the diagonal,
+    and not left to the last bits of eigenvalues, which depend on the number of threads.
 
     Parameters
     ----------
@@ -90,25 +93,33 @@ def smallest_jitter(covariance: np.ndarray) -> float:
     SamplerError
         If no jitter up to the mean variance is enough: this is no covariance.
     """
-    spectra = np.linalg.eigvalsh(covariance)
-    least, most = spectra[:, 0], spectra[:, -1]
+    start: np.ndarray = generator(0, 0, 0, purpose=FIT).standard_normal((covariance.shape[1],))
+    most = [largest_eigenvalue(block, start) for block in covariance]
     rounding = covariance.shape[1] * np.finfo(np.float64).eps
     scale = float(np.mean(np.diagonal(covariance, axis1=1, axis2=2))) or 1.0
     for jitter in (0.0, *(10.0**power * scale for power in range(-16, 1))):
-        if (least + jitter > rounding * (most + jitter)).all():
+        bounds = [rounding * (largest + jitter) - jitter for largest in most]
+        if all(upper_factor(_raised(block, -bound)) is not None for block, bound in zip(covariance, bounds)):
             return jitter
+    least = np.linalg.eigvalsh(covariance).min()
     raise SamplerError(
-        f"the covariance has the eigenvalue {least.min():.3g} where its mean variance is {scale:.3g}: "
+        f"the covariance has the eigenvalue {least:.3g} where its mean variance is {scale:.3g}: "
         "want none below zero, rounding apart."
     )
 
 
 def _factor(covariance: np.ndarray, jitter: float) -> np.ndarray:
-    covariance[np.diag_indices_from(covariance)] += jitter
-    try:
-        return cholesky(covariance, lower=True, overwrite_a=True)
-    except LinAlgError:
+    upper = upper_factor(_raised(covariance, jitter))
+    if upper is None:
         raise SamplerError(
             f"the covariance is not of full rank, even with jitter {jitter:.3g}: give a larger one, or None to "
             "have the smallest found."
-        ) from None
+        )
+    return upper
+
+
+def _raised(covariance: np.ndarray, by: float) -> np.ndarray:
+    """A copy with so much more on its diagonal."""
+    raised = covariance.copy()
+    raised[np.diag_indices_from(raised)] += by
+    return raised

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError
 from ..files import Kind
-from ..noise import Limits, Noise
+from ..noise import Limits, Noise, cut_off, drawn
 from ..protocols import Json
 from ..tones import Tones, check_corpus, check_range, refuse_beyond
 from ..windows import Sides, SidesLike, as_asked, contexts, recorded, tiles
@@ -229,12 +229,12 @@ class GaussianSampler(SavedSampler):
         patches = np.empty((len(origins), samples, len(pixels), *lengths), np.float32)
         size = max(1, CHUNK // patches[:1].size) if len(patches) else 1
         for alike in self._laws.alike(origins - corners):
+            law = self._laws.law(lengths, tuple((origins - corners)[alike[0]].tolist()))
             for part in (alike[run] for run in tiles(len(alike), size)):
                 normal = normals(seed, origins[part], self._laws.shape(samples, lengths), dtype=np.float64)
+                draws = drawn(normal, self._laws.means(pixels, corners[part], law), law.factor)
                 limits = limits_at(self.clip, origins[part], lengths)
-                patches[part] = self._laws.noise(
-                    pixels, origins[part], corners[part], normal, lengths, limits
-                ).patches()
+                patches[part] = cut_off(draws.reshape(len(part), *patches.shape[1:]), limits)
         return patches
 
     def noise(self, pixels: np.ndarray, origins: np.ndarray, *, window: SidesLike, samples: int, seed: int) -> Noise:
@@ -255,7 +255,7 @@ class GaussianSampler(SavedSampler):
         pixels, origins, lengths = check_request(pixels, np.array([origin]), window=window, samples=1, seed=0)
         corners = self._corners(pixels, origins, lengths)
         law = self._laws.law(lengths, tuple((origins - corners)[0].tolist()))
-        mean = self._laws.means(pixels, corners, law)
+        mean = self._laws.means(pixels, corners, law).values
         factors = law.factor.astype(np.float64)
         size = factors.shape[1]
         covariance = np.zeros((mean.size, mean.size))

@@ -21,9 +21,16 @@ PER_DIMENSION = 10
 
 
 def activations_of(net: Net, images: np.ndarray, start: str) -> np.ndarray:
-    """Activations (m, C, H, W) of blob ``start`` for pixels (m, ...); a vector's are (m, C, 1, 1)."""
+    """Activations (m, C, H, W) of blob ``start`` for pixels (m, ...); a vector's are (m, C, 1, 1).
+
+    Each is computed by one thread where the net allows it, so that a sampler of them is the same for any number.
+    """
     shape = as_map(lookup(net.blobs, start))
-    return np.stack([net.forward(net.encode(image)[None], [start])[start].reshape(shape) for image in images])
+
+    def passed() -> np.ndarray:
+        return np.stack([net.forward(net.encode(image)[None], [start])[start].reshape(shape) for image in images])
+
+    return net_abilities(net).by_one_thread(passed)
 
 
 def hidden_marginal(net: Net, images: np.ndarray, start: str, *, names: Sequence[str] | None = None) -> SavedSampler:

@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..noise import Limits, Noise
+from ..noise import Limits, Means, Noise
+from ..sums import dot, doubt
 from ..windows import Sides, cut
 from .conditioning import Conditional, condition
+
+
+@dataclass(frozen=True)
+class ConditionalMeans(Means):
+    """Means ``centre + gain @ away`` of windows that lie alike in their contexts.
+
+    Attributes
+    ----------
+    away : (n, B, D - W) float64 array
+        How far the values around each window are from their own means.
+    gain : (B, W, D - W) float64 array
+    centre : (B, W) float64 array
+    """
+
+    away: np.ndarray
+    gain: np.ndarray
+    centre: np.ndarray
+
+    def exactly(self, window: int, block: int, value: int) -> float:
+        """One of them, rounded once."""
+        return dot(self.gain[block, value], self.away[window, block], beside=float(self.centre[block, value]))
 
 
 class Laws:
@@ -63,17 +86,18 @@ class Laws:
         means = np.empty((len(origins), *normal.shape[2:]))
         for number, law in enumerate(chosen):
             alike = laws == number
-            means[alike] = self.means(pixels, corners[alike], law).transpose(1, 0, 2)
+            means[alike] = self.means(pixels, corners[alike], law).values
         return Noise(normal, means, laws, tuple(law.factor for law in chosen), window, limits)
 
-    def means(self, pixels: np.ndarray, corners: np.ndarray, law: Conditional) -> np.ndarray:
-        """Conditional means (B, n, W) of windows that lie alike in their contexts."""
+    def means(self, pixels: np.ndarray, corners: np.ndarray, law: Conditional) -> ConditionalMeans:
+        """Conditional means of windows that lie alike in their contexts."""
         blocks = len(self.covariance)
         mean = self.mean.reshape(blocks, -1)
         values = cut(pixels, corners, window=self.context).reshape(len(corners), blocks, -1)
-        away = values[:, :, law.outside] - mean[:, law.outside]
-        means: np.ndarray = np.matmul(away.transpose(1, 0, 2), law.gain.transpose(0, 2, 1))
-        return means + mean[:, None, law.inside]
+        away, centre = values[:, :, law.outside] - mean[:, law.outside], mean[:, law.inside]
+        by_block = away.transpose(1, 0, 2)
+        means = np.matmul(by_block, law.gain.transpose(0, 2, 1)) + centre[:, None]
+        return ConditionalMeans(means.transpose(1, 0, 2), doubt(law.gain, by_block), away, law.gain, centre)
 
     def _places(self, offsets: np.ndarray) -> np.ndarray:
         """A number for each place in the context."""
