@@ -7,11 +7,8 @@ import pytest
 from helpers.rounding import float32_atol
 
 from predicdiff.errors import InputWarning, SamplerError, SettingsError, WindowError
-from predicdiff.samplers import GaussianSampler, gaussian
+from predicdiff.samplers import GaussianSampler
 from predicdiff.samplers.streams import generator
-
-#: One unit in the last place of a float32 value.
-TO_ROUNDING = {"rtol": 1.2e-7, "atol": 1e-9}
 
 
 def pair(sides):
@@ -127,16 +124,6 @@ def test_windows_are_drawn_independently_of_each_other():
     values = patches[:, :, 1, 0, 1]
     correlation = np.corrcoef(values) - np.eye(len(values))
     assert np.abs(correlation).max() < 5 / np.sqrt(4000)
-
-
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_draws_are_the_same_however_many_are_made_at_once(blocks, monkeypatch):
-    sampler, pixels, origins = random_sampler(blocks=blocks), random_pixels(), everywhere(3)
-    whole = sampler.draw(pixels, origins, window=3, samples=4, seed=9)
-    monkeypatch.setattr(gaussian, "CHUNK", 200)
-    np.testing.assert_allclose(
-        random_sampler(blocks=blocks).draw(pixels, origins, window=3, samples=4, seed=9), whole, **TO_ROUNDING
-    )
 
 
 @pytest.mark.parametrize("clip", [None, (-1.0, 0.5)])
