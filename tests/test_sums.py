@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-import pytest
 
 from predicdiff.noise import Means, drawn
 from predicdiff.sums import dot, doubt, rounded
@@ -47,11 +46,14 @@ def test_what_is_open_is_asked_for_and_nothing_else() -> None:
     assert asked == [(0, 1), (1, 0)]
 
 
-@pytest.mark.parametrize("beyond", [-1.0, 1.0])
-def test_a_draw_next_to_a_tie_is_rounded_as_its_exact_sum(beyond: float) -> None:
-    """All products of one window cancel but for 2**-70, which double precision beside 1 cannot hold."""
-    factor = np.array([[[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]], np.float32)
-    normal = np.array([3.0, beyond * 2.0**-45, -3.0]).reshape(1, 1, 1, 3)
-    means = Means(np.full((1, 1, 3), 1 + 2.0**-24), np.zeros(1))
-    wanted = 1 + 2.0**-23 if beyond > 0 else 1.0
-    assert drawn(normal, means, factor)[0, 0, 0, 2] == np.float32(wanted)
+def test_draws_next_to_a_tie_are_rounded_as_their_exact_sums_alone_and_among_others() -> None:
+    """Large products cancel, and one of 2**-50 is left, which is lost beside them in double precision."""
+    rng, windows, samples = np.random.default_rng(0), 6, 5
+    large, signs = rng.normal(0, 1e3, (windows, samples, 20)), rng.choice([-1.0, 1.0], (windows, samples, 1))
+    numbers = rng.permuted(np.concatenate([large, -large, signs * 2.0**-50], axis=2), axis=2)
+    normal, factor = numbers[:, :, None], np.tril(np.ones((1, 41, 41), np.float32))
+    means = Means(np.full((windows, 1, 41), 1 + 2.0**-24), np.zeros(1))
+    draws = drawn(normal, means, factor)
+    np.testing.assert_array_equal(draws[:, :, 0, -1], np.where(signs[..., 0] > 0, 1 + 2.0**-23, 1.0))
+    alone = drawn(normal[3:4, :1], Means(means.values[:1], np.zeros(1)), factor)
+    np.testing.assert_array_equal(alone[0, 0], draws[3, 0])
