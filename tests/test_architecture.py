@@ -20,8 +20,9 @@ import predicdiff
 LEVELS = (
     ("errors", "noise", "cores", "stopping", "_version"),
     ("tones", "extras", "datasets", "texts"),
+    ("files",),
     ("protocols", "image_files"),
-    ("units", "windows", "images", "evidence", "files", "journal"),
+    ("units", "windows", "images", "evidence", "journal"),
     ("abilities", "between"),
     ("precision", "classes", "masks"),
     ("consistency",),
