@@ -13,8 +13,8 @@ HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 LAYOUT = frozenset("\n\t")
 KEPT = LAYOUT | frozenset("\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}\N{SOFT HYPHEN}")
 
-#: What looking for near names may take, and what each comparison takes besides the cube: some seconds at worst.
-MOST_STEPS, STEPS_OF_ANY = 10**9, 5000
+#: What looking for near names may take, and what each comparison takes besides the cube: a second or two at worst.
+MOST_STEPS, STEPS_OF_ANY = 3 * 10**8, 5000
 
 
 def shown(text: object, most: int | None = None, *, kept: frozenset[str] = KEPT) -> str:

@@ -13,7 +13,7 @@ from ....errors import LayerError
 from ....texts import near
 from ...engine.geometry import Shape
 from ..fields import Fields
-from ..records import MOST_ELEMENTS, Layer
+from ..records import MOST_AXES, MOST_ELEMENTS, Layer
 from . import arrangements, elementwise, forks, summaries, values, windows
 from .base import LayerType, Shapes
 from .training import JUDGES, READERS
@@ -88,6 +88,8 @@ def shapes(layer: Layer, bottoms: tuple[Shape, ...], kind: LayerType | None = No
         raise fields.error(f"has {len(layer.tops)} tops, want 1")
     result = kind.shapes(fields)
     for shape in result.tops + result.weights:
+        if len(shape) >= MOST_AXES:
+            raise fields.error(f"gives a blob of {len(shape) + 1} axes, want {MOST_AXES} at most")
         if 0 in shape or math.prod(shape) > MOST_ELEMENTS:
             raise fields.error(f"gives a blob of shape {shape}, want 1 to 2^31 - 1 elements")
     return result
