@@ -345,6 +345,15 @@ def test_mean_npy(tmp_path: Path, dtype: str, size: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(stored.ravel(), np.arange(np.prod(size)))
 
 
+def test_sizes_that_are_no_numbers_or_too_large(tmp_path: Path) -> None:
+    np.save(tmp_path / "mean.npy", np.zeros(1, np.float32))
+    whole = (tmp_path / "mean.npy").read_bytes()
+    for size in (b"True", b"9" * 19):
+        (tmp_path / "mean.npy").write_bytes(whole.replace(b"(1,), }" + b" " * (len(size) - 1), b"(" + size + b",), }"))
+        with pytest.raises(FormatError, match="cannot be read as a mean"):
+            read_mean(tmp_path / "mean.npy")
+
+
 def test_mean_in_fortran_order(tmp_path: Path) -> None:
     mean = np.arange(60.0).reshape(3, 5, 4)
     np.save(tmp_path / "mean.npy", np.asfortranarray(mean))
