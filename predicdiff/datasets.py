@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 #: Bytes that the arrays of one file may take in memory.
 MOST_BYTES = 4 * 10**9
 TOO_MUCH = f"its arrays want more than the {MOST_BYTES / 1e9:g} GB that one file may hold."
-#: Groups in groups, and datasets in all.
-DEEPEST, MOST_DATASETS = 16, 100_000
+#: Groups in groups, and datasets and groups in all, each of which takes a tenth of a millisecond and more.
+DEEPEST, MOST_DATASETS = 16, 20_000
 #: Nothing that deflate packs grows more than this; what other filters pack tighter is refused.
 DEFLATE = 1032
 
@@ -67,6 +67,9 @@ def _walk(top: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
             )
         seen.add(address)
         for name in group:
+            count += 1
+            if count > MOST_DATASETS:
+                raise FormatError(f"more than {MOST_DATASETS} datasets and groups.")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise FormatError(
                     f"{group.name.rstrip('/')}/{name}: a link that may lead out of the file, which is not followed."
@@ -75,9 +78,6 @@ def _walk(top: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
             if isinstance(item, h5py.Group):
                 waiting.append((f"{prefix}{name}/", item, depth + 1))
             elif isinstance(item, h5py.Dataset):
-                count += 1
-                if count > MOST_DATASETS:
-                    raise FormatError(f"more than {MOST_DATASETS} datasets.")
                 yield f"{prefix}{name}", item
 
 

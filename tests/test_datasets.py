@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from predicdiff import datasets
 from predicdiff.datasets import plain_datasets
 from predicdiff.errors import ExplanationError, FormatError
 from predicdiff.explanation import Explanation
@@ -137,3 +138,13 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch
     with pytest.raises(ExplanationError, match=r"r\.h5: its arrays want more than .* one file may hold\. Want smaller"):
         write(tmp_path / "r.h5", kind, {"x": np.zeros(126)}, {})
     assert not list(tmp_path.iterdir())
+
+
+def test_more_links_than_any_file_needs_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "MOST_DATASETS", 20)
+    with h5py.File(io.BytesIO(), "w") as file:
+        one = file.create_dataset("one", data=np.ones(1))
+        for number in range(20):
+            file[f"{number}"] = one
+        with pytest.raises(FormatError, match="more than 20 datasets and groups"):
+            plain_datasets(file, 10**9)

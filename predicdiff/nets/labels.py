@@ -17,6 +17,9 @@ from ..units import channels
 #: A name for each class: of one output, of several, or of each by its blob.
 Labels = Union[Sequence[str], Sequence[Sequence[str]], Mapping[str, Sequence[str]]]
 
+#: Letters of a file of labels; those of ImageNet's 22,000 classes are less than a million.
+MOST_LETTERS = 10**7
+
 #: WordNet's id, in front of the names in Caffe's synset_words.txt.
 WORDNET_ID = re.compile(r"n\d{8}\s+")
 
@@ -34,12 +37,15 @@ def load_labels(path: str | Path) -> list[str]:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_LETTERS + 1)
     except OSError as error:
         raise FormatError(f"{path}: the labels cannot be read ({error.strerror or error}).") from error
     except UnicodeDecodeError:
         raise FormatError(f"{path}: is not text in UTF-8. Want one label for each class, a line each.") from None
-    lines = "\n".join(lines).rstrip().split("\n")
+    if len(text) > MOST_LETTERS:
+        raise FormatError(f"{path}: more than {MOST_LETTERS:,} letters. Want one label for each class, a line each.")
+    lines = "\n".join(text.splitlines()).rstrip().split("\n")
     if lines == [""]:
         raise FormatError(f"{path}: is empty. Want one label for each class, a line each.")
     lines = [line.strip() for line in lines]
@@ -52,7 +58,7 @@ def load_labels(path: str | Path) -> list[str]:
 
 def _indexed(line: str, index: int, path: Path) -> str:
     fields = line.split("\t")
-    if int(fields[0]) != index:
+    if len(fields[0]) > 20 or int(fields[0]) != index:
         raise FormatError(
             f"{path}: label {index + 1} has the index {fields[0]}, want {index}: 0, 1, 2, ... in this order."
         )

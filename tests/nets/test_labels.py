@@ -110,3 +110,13 @@ def test_labels_are_read_wherever_paths_stand(tmp_path: Path) -> None:
     for wrong, name in (({0: "x", 1: "y"}, "dict"), ({"x", "y"}, "set"), (7, "int"), ({"p": 7}, "int")):
         with pytest.raises(SettingsError, match=f"labels are a {name}: want a list"):
             read_labels(wrong)
+
+
+def test_what_no_file_of_labels_is_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_text("0\tcat\n" + "1" * 5000 + "\tdog")  # more digits than Python makes a number of
+    with pytest.raises(FormatError, match=r"label 2 has the index 1+"):
+        load_labels(path)
+    path.write_text("x\n" * (5 * 10**6 + 1))
+    with pytest.raises(FormatError, match="more than 10,000,000 letters"):
+        load_labels(path)

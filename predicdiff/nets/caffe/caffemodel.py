@@ -20,14 +20,14 @@ from google.protobuf.message import DecodeError
 
 from ...datasets import plain_datasets
 from ...errors import FormatError
-from .records import MOST_ELEMENTS
+from .records import MOST_AXES, MOST_ELEMENTS
 from .schema import message_class
-from .wire import LENGTH, Field, fields, stretch, want_length
+from .wire import LENGTH, Field, Walk, stretch, want_length
 
 PathLike = Union[str, Path]
 
-#: Caffe counts the axes of a blob up to 32.
-_MOST_AXES = 32
+#: Bytes of a layer's name.
+_MOST_OF_NAME = 10_000
 
 #: What a file is, by its first bytes.
 _HDF5, _NPY = "an HDF5 file", "a NumPy file"
@@ -63,6 +63,8 @@ _LIBRARY_ERRORS = (
     DecodeError,
     TokenError,
     ValueError,
+    TypeError,
+    OverflowError,
     KeyError,
     RuntimeError,
     SystemError,
@@ -95,7 +97,7 @@ def read_caffemodel(path: PathLike) -> dict[str, list[np.ndarray]]:
             return _read_hdf5(path, size)
         if kind:
             raise FormatError(f"want a caffemodel, found {kind}.")
-        weights = _read_net(file, size)
+        weights = _read_net(Walk(file), size)
         if not weights:
             raise FormatError("no layer in it has weights. Is it a caffemodel?")
         return weights
@@ -124,7 +126,7 @@ def read_mean(path: PathLike) -> np.ndarray:
         elif kind:
             raise FormatError(f"want a mean (.binaryproto or .npy), found {kind}.")
         else:
-            mean = _read_blob(file, 0, size)
+            mean = _read_blob(Walk(file), 0, size)
         return as_mean(mean)
 
 
@@ -184,12 +186,12 @@ def _kind(start: bytes) -> str:
     return "a prototxt" if _PROTOTXT.search(start) else "a text file"
 
 
-def _read_net(file: BufferedReader, size: int) -> dict[str, list[np.ndarray]]:
+def _read_net(walk: Walk, size: int) -> dict[str, list[np.ndarray]]:
     weights: dict[str, list[np.ndarray]] = {}
     versions = set()
-    for field in fields(file, 0, size):
+    for field in walk.fields(0, size):
         if field.number in (_V1, _V2):
-            name, blobs = _read_layer(file, field)
+            name, blobs = _read_layer(walk, field)
             versions.add(field.number)
             if blobs:
                 weights[name] = blobs
@@ -198,33 +200,41 @@ def _read_net(file: BufferedReader, size: int) -> dict[str, list[np.ndarray]]:
     return weights
 
 
-def _read_layer(file: BufferedReader, layer: Field) -> tuple[str, list[np.ndarray]]:
+def _read_layer(walk: Walk, layer: Field) -> tuple[str, list[np.ndarray]]:
     want_length(layer)
     name = ""
-    for field in fields(file, layer.start, layer.stop):
+    for field in walk.fields(layer.start, layer.stop):
         if field.number == _NAME[layer.number]:
             want_length(field)
-            name = stretch(file, field.start, field.stop).decode("utf-8", "backslashreplace")
+            name = _name(walk, field)
         elif field.number == _V0_LAYER and layer.number == _V1:
             raise FormatError(
                 "is of Caffe's first format (V0), which is not read here: convert it with upgrade_net_proto_binary."
             )
     blobs: list[np.ndarray] = []
-    for field in fields(file, layer.start, layer.stop):
+    for field in walk.fields(layer.start, layer.stop):
         if field.number == _BLOBS[layer.number]:
             want_length(field)
             try:
-                blobs.append(_read_blob(file, field.start, field.stop))
+                blobs.append(_read_blob(walk, field.start, field.stop))
             except (FormatError, DecodeError) as error:
                 raise FormatError(f"layer {name!r}, blob {len(blobs)}: {error}") from None
     return name, blobs
 
 
-def _read_blob(file: BufferedReader, start: int, stop: int) -> np.ndarray:
+def _name(walk: Walk, field: Field) -> str:
+    if field.size > _MOST_OF_NAME:
+        raise FormatError(
+            f"a layer's name at byte {field.start} has {field.size:,} bytes, want {_MOST_OF_NAME:,} at most."
+        )
+    return stretch(walk.file, field.start, field.stop).decode("utf-8", "backslashreplace")
+
+
+def _read_blob(walk: Walk, start: int, stop: int) -> np.ndarray:
     """The BlobProto in a stretch of the file, as a float32 array."""
     chunks: dict[int, list[Field]] = {number: [] for number in _NUMBERS}
-    rest = bytearray()
-    for count, field in enumerate(fields(file, start, stop)):
+    rest, file = bytearray(), walk.file
+    for count, field in enumerate(walk.fields(start, stop)):
         if count == _FEW or (field.number in _NUMBERS and field.wire != LENGTH):
             return _whole_blob(stretch(file, start, stop))
         if field.number in _NUMBERS:
@@ -270,7 +280,7 @@ def _shape(message: Any, count: int) -> tuple[int, ...]:
     if any(message.HasField(name) for name in legacy):
         shape = tuple(getattr(message, name) for name in legacy)
     else:
-        shape = tuple(message.shape.dim)
+        shape = tuple(message.shape.dim[: MOST_AXES + 1])  # of which `check_shape` refuses the last
     if not shape and not count:
         raise FormatError("it holds neither a shape nor numbers.")
     check_shape(shape)
@@ -281,8 +291,8 @@ def _shape(message: Any, count: int) -> tuple[int, ...]:
 
 def check_shape(shape: tuple[int, ...]) -> None:
     """Refuse what Caffe does: negative sizes, more than 2^31 - 1 elements, more than 32 axes."""
-    if len(shape) > _MOST_AXES:
-        raise FormatError(f"a shape of {len(shape)} axes, want {_MOST_AXES} at most.")
+    if len(shape) > MOST_AXES:
+        raise FormatError(f"a shape of more axes than {MOST_AXES}, which Caffe has at most.")
     if min(shape, default=0) < 0 or math.prod(max(size, 1) for size in shape) > MOST_ELEMENTS:
         raise FormatError(f"shape {shape}, want sizes of at least 0 and at most 2^31 - 1 elements.")
 
@@ -299,8 +309,8 @@ def _read_hdf5(path: PathLike, size: int) -> dict[str, list[np.ndarray]]:
                 raise FormatError(f"/data/{name}: want blobs named 0, 1, ... in a group for each layer.")
             blobs.setdefault(layer, {})[int(index)] = _read_dataset(dataset)
     for name, of_layer in blobs.items():
-        if max(of_layer) > _MOST_AXES:
-            raise FormatError(f"layer {name!r}: has blobs {sorted(of_layer)}, want 0 to {_MOST_AXES} at most.")
+        if max(of_layer) > MOST_AXES:
+            raise FormatError(f"layer {name!r}: has blobs {sorted(of_layer)}, want 0 to {MOST_AXES} at most.")
     if not blobs:
         raise FormatError("no layer in it has weights.")
     # what a layer shares with one before it is held there alone

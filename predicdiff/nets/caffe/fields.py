@@ -7,7 +7,7 @@ from typing import Any, Sequence
 
 from ...errors import LayerError
 from ..engine.geometry import Shape
-from .records import Layer
+from .records import MOST_AXES, MOST_ELEMENTS, Layer
 
 
 class Fields:
@@ -29,17 +29,17 @@ class Fields:
 
     def whole(self, name: str, default: int | None = None, *, least: int = 0) -> int:
         """An integer of at least ``least``; without a default it has to be given."""
-        value = self._one(name, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self.error(f"has {name} = {value!r}, want a whole number of at least {least}")
+        value: int = self._one(name, default)
+        if not _is_whole(value, least):
+            raise self.error(f"has {name} = {value!r}, want a whole number of at least {least}{_below(value)}")
         return value
 
     def wholes(self, name: str) -> tuple[int, ...]:
         """All values of a repeated field of whole numbers of at least 0."""
         values = self._all(name)
         for value in values:
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise self.error(f"has {name} = {values}, want whole numbers of at least 0")
+            if not _is_whole(value, 0):
+                raise self.error(f"has {name} = {values}, want whole numbers of at least 0{_below(value)}")
         return tuple(values)
 
     def number(self, name: str, default: float | None = None) -> float:
@@ -79,14 +79,17 @@ class Fields:
         if len(values) < 2:
             return (self.whole(plain, default, least=least),) * 2
         for value in values:
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise self.error(f"has {plain} = {values}, want whole numbers of at least {least}")
+            if not _is_whole(value, least):
+                raise self.error(f"has {plain} = {values}, want whole numbers of at least {least}{_below(value)}")
         return values[0], values[1]
 
     def dims(self) -> list[int]:
         """The dimensions in the field ``shape``."""
         shape = self._values.get("shape", {})
-        return [int(dim) for dim in shape.get("dim", ())]
+        dims = shape.get("dim", ())
+        if len(dims) > MOST_AXES:
+            raise self.error(f"has {len(dims)} dimensions, want {MOST_AXES} at most")
+        return [int(dim) for dim in dims]
 
     def axis(self, rank: int, default: int, *, name: str = "axis") -> int:
         """An axis of ours, 0 to ``rank`` - 1, from one of Caffe's, which counts the batch's and may count backwards."""
@@ -139,3 +142,13 @@ class Fields:
         if isinstance(value, (str, bool)) or not math.isfinite(value):
             raise self.error(f"has {name} = {value!r}, want a finite number")
         return float(value)
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    """Whether it is a whole number that Caffe holds in an int, of at least so much."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST_ELEMENTS
+
+
+def _below(value: Any) -> str:
+    """What else is wanted of a number that is too large."""
+    return " and below 2^31" if isinstance(value, int) and value > MOST_ELEMENTS else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Iterator
 
@@ -13,10 +14,11 @@ from .layer_types import TYPES
 from .phases import layers_of
 from .schema import message_class
 
-#: What may hold a brace that is none, and braces.
-_TOKENS = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>]""")
+#: What may hold a brace that is none, and braces. A text without a closing quote goes on to the end of its line.
+_TOKENS = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?|[{}<>]""")
 
 
+@functools.lru_cache(maxsize=1)  # a file is read several times, for its net and for what it says of images
 def mended(text: str) -> str:
     """A net's text without fields that Caffe has not, in layers of which only training has use, and with ``layer`` for
     ``layers`` where a type in quotes says that it is meant; what else is wrong stays in its line.
@@ -64,5 +66,5 @@ def _read(text: str, **options: bool) -> Any:
         net = text_format.Parse(text, message_class("NetParameter")(), **options)
         layers_of(net)
         return net
-    except (text_format.ParseError, FormatError):
+    except (text_format.ParseError, FormatError, RecursionError):
         return None

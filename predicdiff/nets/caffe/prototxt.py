@@ -24,8 +24,10 @@ from .records import Layer, NetSpec
 from .schema import message_class
 from .training_images import TrainingImages, training_images
 
-#: Net definitions are a thousand times smaller.
-_MOST_BYTES = 2**25
+#: The longest definitions of nets that were published have some hundred kB.
+_MOST_BYTES = 2**21
+#: Backslashes in a row, of which protobuf's parser takes the square.
+_BACKSLASHES = 100
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,15 @@ def _read(path: PathLike) -> str:
         if kind not in ("a prototxt", "a text file"):
             raise FormatError(f"want a prototxt, found {kind or 'a binary file (are these the weights?)'}.")
         if size > _MOST_BYTES:
-            raise FormatError(f"want a prototxt, found {size:,} bytes of text: no net's definition is that long.")
+            raise FormatError(
+                f"want a prototxt, found {size:,} bytes of text: want a net's definition, of {_MOST_BYTES:,} at most."
+            )
         file.seek(0)
         # Bytes that are no UTF-8 are welcome in comments, and refused in names as escape sequences.
-        return file.read().decode("utf-8-sig", "backslashreplace")
+        text = file.read(_MOST_BYTES).decode("utf-8-sig", "backslashreplace")
+        if "\\" * _BACKSLASHES in text:
+            raise FormatError(f"has {_BACKSLASHES} backslashes in a row, which no name has: want a net's definition.")
+        return text
 
 
 def _parse(text: str, other: Callable[[], Any] | None = None) -> Any:

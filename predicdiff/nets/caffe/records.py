@@ -7,6 +7,8 @@ from typing import Any, Mapping
 
 #: Caffe counts the elements of a blob in int.
 MOST_ELEMENTS = 2**31 - 1
+#: And its axes, the batch's among them, up to 32.
+MOST_AXES = 32
 
 
 @dataclass(frozen=True)

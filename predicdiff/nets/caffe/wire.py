@@ -10,6 +10,9 @@ from ...errors import FormatError
 # Wire types of protobuf.
 _VARINT, _FIXED64, LENGTH, _FIXED32 = 0, 1, 2, 5
 
+#: Fields of a file that are looked at, which takes some microseconds each; nets have ten thousand.
+MOST_FIELDS = 10**6
+
 
 class Field(NamedTuple):
     """One field of a message: its number, its wire type, where it begins and where its payload lies in the file."""
@@ -62,6 +65,25 @@ def fields(file: BufferedReader, start: int, stop: int) -> Iterator[Field]:
             )
         yield Field(number, wire, start, begin, begin + size)
         start = begin + size
+
+
+class Walk:
+    """The fields of messages in one file, whose bytes may be read beside: so many in all, and no more."""
+
+    def __init__(self, file: BufferedReader, most: int = MOST_FIELDS) -> None:
+        self.file = file
+        self.most = most
+        self._seen = 0
+
+    def fields(self, start: int, stop: int) -> Iterator[Field]:
+        """As the function."""
+        for field in fields(self.file, start, stop):
+            self._seen += 1
+            if self._seen > self.most:
+                raise FormatError(
+                    f"the file holds more than {self.most:,} fields besides its numbers: no net has as many."
+                )
+            yield field
 
 
 def varint(data: bytes, start: int, place: int) -> tuple[int, int]:

@@ -240,7 +240,7 @@ def test_hdf5_does_not_allocate_what_it_only_claims(h5: h5py.File, chunks: tuple
         (shape((0, 2**62, 2**62)), r"shape \(0, 4611686018427387904, 4611686018427387904\), want"),
         (shape((-1, 3)), r"shape \(-1, 3\), want sizes of at least 0"),
         (legacy_shape((1, 1, -2, -3)) + floats([1] * 6), r"shape \(1, 1, -2, -3\), want sizes of at least 0"),
-        (shape((1,) * 33) + floats([1]), "a shape of 33 axes, want 32 at most"),
+        (shape((1,) * 33) + floats([1]), "a shape of more axes than 32"),
         (shape((2,)) + piece(5, b"1234567"), "a number is cut in two"),
         (shape((1,)) + piece(8, b"1234"), "a number is cut in two"),
         (b"", "it holds neither a shape nor numbers"),
@@ -252,6 +252,16 @@ def test_hdf5_does_not_allocate_what_it_only_claims(h5: h5py.File, chunks: tuple
 def test_damaged_blob(save: Save, layer: Callable[..., bytes], blob: bytes, message: str) -> None:
     with pytest.raises(FormatError, match=f"file: layer 'a', blob 1: .*{message}"):
         read_caffemodel(save(layer("a", floats([0]), blob)))
+
+
+def test_more_fields_than_any_net_has_are_refused_before_all_are_looked_at(save: Save) -> None:
+    with pytest.raises(FormatError, match="file: the file holds more than 1,000,000 fields besides its numbers"):
+        read_caffemodel(save(piece(100, piece(1, b"conv1") + number(10, 1) * 1_000_001)))
+
+
+def test_a_name_of_any_length_makes_no_message_as_long(save: Save) -> None:
+    with pytest.raises(FormatError, match=r"layer's name at byte .* has 100,000 bytes, want 10,000 at most"):
+        read_caffemodel(save(piece(100, piece(1, b"x" * 100_000) + piece(7, shape((2,)) + floats([1])))))
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -333,6 +343,15 @@ def test_mean_npy(tmp_path: Path, dtype: str, size: tuple[int, ...]) -> None:
     assert stored.dtype == np.float32
     assert stored.shape == {(1, 3, 5, 4): (3, 5, 4), (3, 1, 1): (3,)}.get(size, size)
     np.testing.assert_array_equal(stored.ravel(), np.arange(np.prod(size)))
+
+
+def test_sizes_that_are_no_numbers_or_too_large(tmp_path: Path) -> None:
+    np.save(tmp_path / "mean.npy", np.zeros(1, np.float32))
+    whole = (tmp_path / "mean.npy").read_bytes()
+    for size in (b"True", b"9" * 19):
+        (tmp_path / "mean.npy").write_bytes(whole.replace(b"(1,), }" + b" " * (len(size) - 1), b"(" + size + b",), }"))
+        with pytest.raises(FormatError, match="cannot be read as a mean"):
+            read_mean(tmp_path / "mean.npy")
 
 
 def test_mean_in_fortran_order(tmp_path: Path) -> None:
