@@ -130,8 +130,8 @@ class ResolvedNet:
         alive = {self.values[name] for name in self.inputs}
         most = elements = sum(math.prod(self.sizes[value]) for value in alive)
         for step, gone in self.steps_to(blob):
+            elements += sum(math.prod(self.sizes[value]) for value in step.writes if value not in alive)
             alive.update(step.writes)
-            elements += sum(map(math.prod, step.shapes.tops))
             most = max(most, elements + step.workspace)
             elements -= sum(math.prod(self.sizes[value]) for value in alive.intersection(gone))
             alive.difference_update(gone)
