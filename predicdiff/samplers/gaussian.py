@@ -20,7 +20,7 @@ from .laws import Laws
 from .saved import Parts, SavedSampler
 from .streams import normals, threads_beside
 
-#: Values drawn at once, which bounds the memory besides the result (16 bytes each).
+#: Values drawn at once, which bounds the memory besides the result (25 bytes each).
 CHUNK = 2**20
 
 
