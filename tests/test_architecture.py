@@ -20,7 +20,8 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "noise", "cores", "stopping", "_version"),
-    ("tones", "extras", "datasets"),
+    ("tones", "extras", "datasets", "ours"),
+    ("written",),
     ("files",),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "journal"),
