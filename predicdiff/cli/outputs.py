@@ -11,6 +11,7 @@ from typing import Callable, Iterable
 
 from ..errors import ExplanationError, SettingsError
 from ..ours import refuse
+from ..texts import one_line
 from ..written import part_name, target_of
 
 #: Bytes of a name that is made of parts: some file systems allow 143, and a number, an ending and the mark of what is
@@ -97,7 +98,8 @@ def _check_place(path: Path) -> None:
     if any(map(_is_too_long, [part, *(folder / name for name in part.relative_to(folder).parts)])):
         added = len(part_name(place)) - len(place.name)
         raise ExplanationError(
-            f"{path}: too long a name, to which {added} letters are added until the file is whole. Give a shorter one."
+            f"{one_line(path, 300)}: too long a name, to which {added} letters are added until the file is whole. "
+            "Give a shorter one."
         )
 
 

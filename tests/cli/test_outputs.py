@@ -23,7 +23,9 @@ def test_long_names_are_shortened_and_stay_apart():
     assert all(name.startswith("photo_字") and len(name.encode()) <= 100 for name in names)
 
 
-@pytest.mark.parametrize("name", ["a" * 240 + ".h5", "b" * 300 + ".h5", "c" * 300 + "/a.h5", "/".join(["d" * 99] * 50)])
+@pytest.mark.parametrize(
+    "name", ["a" * 240 + ".h5", "b" * 300 + ".h5", "c" * 300 + "/a.h5", "/".join(["d" * 99] * 50) + ".h5"]
+)
 def test_names_too_long_for_what_is_not_whole(tmp_path, name):
     with pytest.raises(
         ExplanationError, match="too long a name, to which 18 letters are added until the file is whole"
