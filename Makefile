@@ -21,7 +21,7 @@ CAFFE_GIVEN  := $(CAFFE_PYTHON)
 CAFFE_PYTHON ?= tests/caffe-python
 
 # a Python with timm
-TIMM_PYTHON  ?= $(BIN)/python
+TIMM_PYTHON  ?= $(JOB) $(BIN)/python
 
 # containers: ENGINE=podman serves as well; CACHE is a volume's name or a folder's absolute path
 ENGINE       ?= docker
@@ -37,12 +37,18 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 # nets of other libraries, which want a torch of their own
 DOORS := .venv-doors
+# a job shares its environment with others; who sets it up, or removes it, has it alone (LOCKED: in a make under that lock)
+LOCK  = $(PYTHON) .ci/locked.py
+JOB   = $(LOCK) shared $(VENV).lock
+ALONE = $(LOCK) alone $(VENV).lock
+DOORS_JOB   = $(LOCK) shared $(DOORS).lock
+DOORS_ALONE = $(LOCK) alone $(DOORS).lock
 # what every figure's target runs, with the variables above
 FIGURE = $(NET_PYTHON) -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \
   $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 OWN = $(if $(DEVICE),--device $(DEVICE)) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(MEAN),--mean $(MEAN))
 # with Caffe the Python that has it, with torch the one of .venv
-NET_PYTHON = $(if $(filter caffe,$(NET_ENGINE)),$(CAFFE_PYTHON),$(BIN)/python)
+NET_PYTHON = $(if $(filter caffe,$(NET_ENGINE)),$(CAFFE_PYTHON),$(JOB) $(BIN)/python)
 # a file by its absolute path, a name as it is
 place   = $(if $(wildcard $1),$(abspath $1),$1)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' predicdiff/_version.py)
@@ -71,10 +77,14 @@ help:  ## This list
 venv: $(READY)  ## Set up .venv (every target does so by itself)
 
 $(READY): pyproject.toml setup.py constraints.txt Makefile
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' || { echo "predicdiff needs Python 3.8 or newer: make PYTHON=python3.11"; exit 2; }
+ifdef LOCKED
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,test,lint]'
 	@touch $@
+else
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' || { echo "predicdiff needs Python 3.8 or newer: make PYTHON=python3.11"; exit 2; }
+	@$(ALONE) $(MAKE) --no-print-directory LOCKED=1 $@
+endif
 
 figures: figure1 figure2 figure3 figure4 figure5 figure6  ## All figures of the paper, one after the other
 
@@ -97,11 +107,11 @@ figure6: $(READY)  ## Figure 6: four feature maps of a middle layer over several
 	$(FIGURE)
 
 presets: $(READY)  ## What preview and standard are worth: their maps' correlation with the paper's setting
-	$(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT) $(OWN) \
+	$(JOB) $(BIN)/python -m reproduce.presets --seed $(SEED) --out $(OUT) $(OWN) \
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
 claims: $(READY)  ## The paper's claims as numbers, each with a verdict (OUT/claims.md); IMAGES=DIR has photographs
-	$(BIN)/python -m reproduce.claims --seed $(SEED) --out $(OUT) $(OWN) $(if $(filter smoke,$(QUALITY)),--quality smoke) \
+	$(JOB) $(BIN)/python -m reproduce.claims --seed $(SEED) --out $(OUT) $(OWN) $(if $(filter smoke,$(QUALITY)),--quality smoke) \
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image)) $(foreach claim,$(CLAIMS),--claim $(claim)) \
 	  $(if $(MOST),--most $(MOST))
 
@@ -110,24 +120,24 @@ panels: $(READY)  ## The paper's own panels, in the folder PANELS=DIR, against o
 	  $(foreach net,$(NETS),--net $(net)) $(if $(CORPUS),--corpus $(CORPUS))
 
 timing: $(READY)  ## How long an evaluation and an image take, against plain torch and others (OUT/timing.json)
-	$(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) $(if $(DEVICE),--device $(DEVICE)) \
+	$(JOB) $(BIN)/python -m reproduce.timing --seed $(SEED) --out $(OUT) $(if $(PRECISION),--precision $(PRECISION)) $(if $(DEVICE),--device $(DEVICE)) \
 	  $(if $(CAFFE_GIVEN),--caffe-python "$(CAFFE_PYTHON)") $(foreach net,$(NETS),--net $(net))
 
 architectures: $(READY)  ## How timm's architectures are evaluated, where timm is installed (OUT/architectures.json; TIMM_PYTHON=python3)
 	$(TIMM_PYTHON) -m reproduce.architectures --seed $(SEED) --out $(OUT) $(NETS)
 
 against: $(READY)  ## What a map of known reliability costs by others' methods and by ours (Captum where it is installed)
-	$(BIN)/python -m reproduce.against --seed $(SEED) --out $(OUT) $(OWN) \
+	$(JOB) $(BIN)/python -m reproduce.against --seed $(SEED) --out $(OUT) $(OWN) \
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
 
 test: $(READY)  ## The test suite
-	$(BIN)/python -m pytest
+	$(JOB) $(BIN)/python -m pytest
 
 test-whole: $(READY)  ## Tests that take long: the big nets, all settings on a GPU, a wheel installed
-	$(BIN)/python -m pytest --whole -m whole
+	$(JOB) $(BIN)/python -m pytest --whole -m whole
 
 coverage: $(READY)  ## The test suite, with a coverage figure
-	$(BIN)/python -m pytest --cov=predicdiff --cov-report=term:skip-covered
+	$(JOB) $(BIN)/python -m pytest --cov=predicdiff --cov-report=term:skip-covered
 
 docker:  ## The image predicdiff:TARGET, called predicdiff as well
 	$(BUILD) --target $(TARGET) --tag predicdiff:$(TARGET) --tag predicdiff .
@@ -147,27 +157,31 @@ docker-figure1:  ## Figure 1 inside predicdiff:TARGET, into OUT (`make docker` f
 
 test-caffe: $(READY)  ## The test suite under Caffe itself (Debian 11's, made by root in .caffe), and its maps against torch's
 	$(CAFFE_PYTHON) -m pytest -p no:cacheprovider -q --whole
-	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(BIN)/python -m pytest -p no:cacheprovider -v -k "caffe or engines" tests/nets/caffe/test_two_engines.py \
+	PREDICDIFF_CAFFE_PYTHON="$(CAFFE_PYTHON)" $(JOB) $(BIN)/python -m pytest -p no:cacheprovider -v -k "caffe or engines" tests/nets/caffe/test_two_engines.py \
 	  tests/reproduce/test_timing*.py
 
 test-doors: $(DOORS)/.ready  ## Nets of timm, torchvision, Hugging Face and ONNX, in an environment of 5.6 GB (.venv-doors)
-	$(DOORS)/bin/python -m pytest -p no:cacheprovider tests/nets/modules/sources $(wildcard tests/nets/onnx)
-	$(DOORS)/bin/python -m pytest -p no:cacheprovider tests/contract/test_nets.py -k "timm or torchvision or Hugging or ONNX or exported"
+	$(DOORS_JOB) $(DOORS)/bin/python -m pytest -p no:cacheprovider tests/nets/modules/sources $(wildcard tests/nets/onnx)
+	$(DOORS_JOB) $(DOORS)/bin/python -m pytest -p no:cacheprovider tests/contract/test_nets.py -k "timm or torchvision or Hugging or ONNX or exported"
 
 $(DOORS)/.ready: pyproject.toml setup.py constraints-doors.txt
+ifdef LOCKED
 	$(PYTHON) -m venv --clear $(DOORS)
 	$(DOORS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-doors.txt \
 	  -e '.[timm,torchvision,hf,test]' onnx onnx2torch onnxruntime safetensors
 	@touch $@
+else
+	@$(DOORS_ALONE) $(MAKE) --no-print-directory LOCKED=1 $@
+endif
 
 lint: $(READY)  ## ruff and mypy
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(JOB) $(BIN)/ruff check .
+	$(JOB) $(BIN)/ruff format --check .
+	$(JOB) $(BIN)/mypy
 
 format: $(READY)  ## Put the code in ruff's format
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(JOB) $(BIN)/ruff check --fix .
+	$(JOB) $(BIN)/ruff format .
 
 clean:  ## Remove .venv, .venv-doors, .caffe and caches (results in OUT stay)
-	rm -rf $(VENV) $(DOORS) .caffe build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	$(ALONE) $(DOORS_ALONE) rm -rf $(VENV) $(DOORS) .caffe build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

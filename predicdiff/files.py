@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and HDF5 files of arrays and JSON with a SHA-256 of themselves at their end.
+"""What may be read as a file, and HDF5 files of arrays and JSON with a SHA-256 of themselves at their end.
 
 The HDF5 library hangs, or crashes, on many a damaged file, so the hash is checked before the library sees one. HDF5
 ignores bytes behind its own content, so that any HDF5 program reads these files. The hash tells damage, and not
@@ -13,17 +13,16 @@ import json
 import os
 import stat
 import sys
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
+from typing import Any, BinaryIO, Callable, Iterable, Mapping, NamedTuple, TypeVar, Union
 
 import numpy as np
 
 from .datasets import MOST_BYTES, TOO_MUCH, plain_datasets
-from .errors import ExplanationError, FormatError, PredicdiffError, SettingsError
+from .errors import FormatError, PredicdiffError, SettingsError
+from .ours import SEAL
+from .written import written_whole
 
-SEAL = b"\npredicdiff sha256 "
 T = TypeVar("T")
 PathLike = Union[str, "os.PathLike[str]"]
 #: What stands where a file is wanted, by what `stat` says of it. To open or read one may wait for ever, or end never.
@@ -48,8 +47,8 @@ class Kind(NamedTuple):
 
 
 def as_path(path: Any, what: str) -> Path:
-    """A path from a text or another path; a SettingsError, which calls it ``what``, if it is neither."""
-    if not isinstance(path, (str, os.PathLike)):
+    """A path from a text or another path; a SettingsError, which calls it ``what``, if it is neither, or no name."""
+    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
         raise SettingsError(f"{what} is {path!r}: want the path of a file.")
     return Path(path)
 
@@ -172,42 +171,3 @@ def _unsealed(path: Path, kind: Kind) -> bytes:
         if not ours or _sealed(content)[-length:] != file.read():
             raise kind.error(f"{path}: not a whole {kind.noun}. predicdiff did not write it, or it was cut or changed.")
     return content
-
-
-@contextmanager
-def written_whole(path: Path, *, error: type[PredicdiffError] = ExplanationError) -> Iterator[Path]:
-    """Give a name beside ``path`` to write to; it gets the real name only when all went well.
-
-    Raises
-    ------
-    ExplanationError, or ``error``
-        If the folder cannot be made or written to, or the disk is full.
-    """
-    part: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".part{path.suffix}", dir=path.parent)
-        os.close(handle)
-        part = Path(name)
-        yield part
-        part.chmod(0o666 & ~_umask())
-        _to_disk(part)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as wrong:
-        reason = getattr(wrong, "strerror", None) or (str(wrong) or type(wrong).__name__).splitlines()[0]
-        raise error(f"{path}: cannot be written ({reason}). Choose another place or make room.") from wrong
-    finally:
-        if part is not None and part.exists():
-            part.unlink()
-
-
-def _to_disk(path: Path) -> None:
-    """Wait until a file is on the disk, since some file systems report only then that they are full."""
-    with open(path, "r+b") as file:
-        os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -250,7 +250,7 @@ def _correlation(map_: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(map_.ravel(), other.ravel())[0, 1])
 
 
-@common.figure(Request)
+@common.figure(Request, "against.json")
 def main(request: Request) -> None:
     """Measure what is not there yet, print the tables and save their numbers as OUT/against.json."""
     if request.engine != "torch":

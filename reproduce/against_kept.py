@@ -12,7 +12,9 @@ from typing import Any, Callable, Dict, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from predicdiff.files import written_whole
+from predicdiff.errors import ExplanationError
+from predicdiff.ours import refuse
+from predicdiff.written import written_whole
 
 from .against_table import Row
 from .timing import multiply_adds
@@ -27,6 +29,7 @@ Arrays = Dict[str, np.ndarray]
 def kept(path: Path, what: Any, make: Callable[[], Arrays]) -> Arrays:
     """What ``make`` makes, or what an earlier call made of the same ``what`` (JSON-able) and left in this file."""
     told = json.dumps(what, sort_keys=True)
+    refuse(path, ExplanationError)
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             arrays = dict(file)

@@ -19,8 +19,12 @@ import torch
 from torch import nn
 
 from predicdiff import consistency
+from predicdiff.cli.outputs import check_outputs
 from predicdiff.extras import imported
 from predicdiff.nets.modules.net import ModuleNet
+from predicdiff.ours import MADE_BY
+
+from .common import write_json
 
 NAMES = (
     "resnet18", "resnet50", "resnext26ts", "resnetv2_50", "seresnet18", "eca_resnet33ts", "skresnet18", "cspresnet50",
@@ -113,13 +117,14 @@ def row(name: str, found: dict[str, Any]) -> str:
 def main(names: tuple[str, ...], windows: int, samples: int, rounds: int, seed: int, out: Path) -> None:
     """Measure those that are not there yet, and print the table."""
     torch.set_num_threads(1)
-    out.mkdir(parents=True, exist_ok=True)
     path = out / "architectures.json"
+    check_outputs([path], [])
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known.pop(MADE_BY, None)
     for name in names or NAMES:
         if name not in known:
             known[name] = measured(name, windows=windows, samples=samples, rounds=rounds, seed=seed)
-            path.write_text(json.dumps(known, indent=1), encoding="utf-8")
+            write_json(path, known)
             click.echo(row(name, known[name]), err=True)
     click.echo("| net | how | as a dense pass | multiply-adds | dense | time beside dense |\n|---|---|---|---|---|---|")
     for name in names or NAMES:

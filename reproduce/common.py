@@ -9,7 +9,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, Protocol, Sequence, TypeVar
+from typing import Any, Callable, Iterable, Iterator, Mapping, Protocol, Sequence, TypeVar
 
 import click
 import numpy as np
@@ -21,10 +21,10 @@ from predicdiff.cli.options.base import option_field, options_of
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.cli.outputs import check_outputs, name_of
 from predicdiff.effort import seconds_needed
-from predicdiff.errors import DependencyError, ImageError, PredicdiffError, SettingsError
+from predicdiff.errors import DependencyError, ExplanationError, ImageError, PredicdiffError, SettingsError
 from predicdiff.explanation import Explanation
-from predicdiff.files import written_whole
 from predicdiff.images import load_image
+from predicdiff.ours import PAGE, marked, refuse
 from predicdiff.overlays import find_colour_map, symmetric_scale
 from predicdiff.plan import Analysis, make_plan
 from predicdiff.plotting import Block, grid_figure, save_figure
@@ -35,6 +35,7 @@ from predicdiff.samplers.registry import Recipe, find
 from predicdiff.samplers.saved import SavedSampler
 from predicdiff.settings import Settings
 from predicdiff.windows import usual_context
+from predicdiff.written import written_whole
 
 from .nets import PAPER_NETS, TITLES, Choice, check, nets, say
 
@@ -81,19 +82,24 @@ Item = TypeVar("Item")
 Made = TypeVar("Made", covariant=True)
 
 
-def figure(kind: type[AnyRequest]) -> Callable[[Callable[..., None]], click.Command]:
+def figure(kind: type[AnyRequest], *outputs: str) -> Callable[[Callable[..., None]], click.Command]:
     """Decorator: a command with the options of ``kind``, which says what is wrong in a sentence, not a traceback.
 
-    What the function takes besides the request are the command's arguments.
+    ``outputs`` are the files below OUT that it writes, by default a picture and a record named as the module; what is
+    there already and is not ours is refused at once. What the function takes besides the request are the command's
+    arguments.
     """
 
     def decorate(draw: Callable[..., None]) -> click.Command:
+        stem = Path(draw.__code__.co_filename).stem
+        names = outputs or (f"{stem}.png", f"{stem}.json")
+
         @functools.wraps(draw)
         def guarded(request: AnyRequest, **arguments: Any) -> None:
             warnings.showwarning = lambda message, *_args, **_kwargs: say(f"Warning: {message}")
             try:
                 check(request)
-                check_outputs([request.out / "figure.png"], [])
+                check_outputs([request.out / name for name in names], [])
                 draw(request, **arguments)
             except PredicdiffError as error:
                 say(f"Error: {error}")
@@ -185,7 +191,10 @@ class Job:
     @property
     def done(self) -> Explanation | None:
         """The map, where an earlier run with the same settings made it."""
-        return self.analysis.held(self.path)
+        held = self.analysis.held(self.path)
+        if held is None:
+            refuse(self.path, ExplanationError)
+        return held
 
     def make(self) -> Explanation:
         """Make and keep it, from where an interrupted run stopped."""
@@ -313,10 +322,17 @@ def full_colour(relevance: np.ndarray, unit: str) -> str:
     return f"full colour: ±{symmetric_scale(relevance):.2g}{' bits' if unit == 'bits' else ''}"
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a record, whole or not at all; no number but finite ones may be in it."""
+    text = json.dumps(marked(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     with written_whole(path) as part:
-        part.write_text(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
+
+
+def write_markdown(path: Path, text: str) -> None:
+    """Write a page, whole or not at all."""
+    with written_whole(path) as part:
+        part.write_text(PAGE + text, encoding="utf-8")
 
 
 def plain(value: Any) -> Any:

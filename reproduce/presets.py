@@ -26,12 +26,14 @@ from predicdiff.cli.options.base import option_field
 from predicdiff.cli.outputs import name_of
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.evidence import Difference
-from predicdiff.files import Kind, read, write, written_whole
+from predicdiff.files import Kind, read, write
+from predicdiff.ours import marked
 from predicdiff.plan import MEMORY, Analysis, make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.refinement import Level, levels
 from predicdiff.samplers.registry import find, names
 from predicdiff.settings import Settings
+from predicdiff.written import written_whole
 
 from . import common
 from .nets import STAND_IN
@@ -247,7 +249,7 @@ def earlier(path: Path, where: dict[str, int]) -> dict[str, Any]:
     return maps
 
 
-@common.figure(Request)
+@common.figure(Request, "presets.json")
 def main(request: Request) -> None:
     """Measure, print the tables and save what they were made of as OUT/presets.json."""
     path = request.out / "presets.json"
@@ -262,7 +264,7 @@ def main(request: Request) -> None:
             sampler = common.sampler(case, WINDOW, request.seed, kind)
             maps[label] = measure(request, make_plan(case.net, case.image, settings).with_sampler(sampler), label)
     with written_whole(path) as part:
-        part.write_text(json.dumps({**where, "maps": maps}, indent=1))
+        part.write_text(json.dumps(marked({**where, "maps": maps}), indent=1))
     print(report(maps))
 
 

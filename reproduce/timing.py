@@ -13,7 +13,6 @@ table.
 from __future__ import annotations
 
 import datetime
-import json
 import shlex
 import sys
 import time
@@ -30,7 +29,6 @@ from predicdiff.assembly import versions
 from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.effort import precision_gap
 from predicdiff.errors import PredicdiffError, SettingsError
-from predicdiff.files import written_whole
 from predicdiff.nets.engine.device import check_precision, choose_device, exactly
 from predicdiff.plan import MEMORY, make_plan
 from predicdiff.presets import QUALITIES
@@ -201,8 +199,7 @@ def save(path: Path, record: dict[str, Any]) -> None:
     kind = record["machine"]["kind"]
     derived = {name: summary(name, net, kind) for name, net in record["nets"].items()}
     content = {**record, "summary": derived}
-    with written_whole(path) as part:
-        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    common.write_json(path, content)
 
 
 def report(record: dict[str, Any], name: str) -> str:

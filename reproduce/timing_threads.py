@@ -26,6 +26,7 @@ import torch
 from predicdiff.assembly import versions
 from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.cli.options.values import FOLDER
+from predicdiff.cli.outputs import check_outputs
 from predicdiff.cores import cores
 from predicdiff.errors import PredicdiffError
 from predicdiff.executors.here import Team, evaluated
@@ -243,7 +244,7 @@ def main(request: Request) -> None:
         "rows": [],
     }
     try:
-        request.out.mkdir(parents=True, exist_ok=True)
+        check_outputs([path], [])
         names = dict.fromkeys(request.names or NETS)
         for name in names:
             definition(name)  # a mistyped name is to be told now, not after the nets before it

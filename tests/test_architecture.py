@@ -20,7 +20,8 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "_version"),
-    ("noise", "tones", "extras", "datasets"),
+    ("noise", "tones", "extras", "datasets", "ours"),
+    ("written",),
     ("files",),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "journal"),

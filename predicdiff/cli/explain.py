@@ -88,7 +88,7 @@ def command(
     method = targets.method if targets.occludes else sampler.name
     first = out.result(shown.name, model.name, method, *targets.places)
     inputs = [shown.file, sampler.sampler, sampling.segments, targets.mask, *net.files]
-    check_outputs(out.files(first), inputs)
+    check_outputs(out.files(first), inputs, yielding=out.output is None)
     asked = {**sampling.settings(), **targets.settings()}
     settings = Settings(**(occluding(asked) if targets.occludes else asked))  # checked before anything is said
     if targets.mask is not None:  # before anything is said
@@ -100,8 +100,8 @@ def command(
     _check_picture(analysis, out)
     mine = first if out.output else _free(first, analysis, sampling)
     result, picture, tiles = out.files(mine)
+    check_outputs([result, picture, tiles], inputs)
     if result != first:
-        check_outputs([result, picture, tiles], inputs)
         say(f"{first} holds another explanation, which stays: this one goes into {result}.")
     held = None if out.restart else _held(result, analysis, sampling)
     if effort.dry_run:

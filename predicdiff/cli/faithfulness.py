@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from ..files import written_whole
 from ..judging.faithfulness import Faithfulness, faithfulness
 from ..methods.registry import names as method_names
+from ..ours import marked
+from ..written import written_whole
 from .console import bar, follow
 from .options.base import Command, Options, Speech, option_field, options_of
 from .options.maps import Maps, folder_argument, folder_images
@@ -76,4 +77,4 @@ def _write(result: Faithfulness, output: Path, numbers: Path) -> None:
 
     save_figure(result.figure(), output)
     with written_whole(numbers) as part:
-        part.write_text(json.dumps(result.as_dict(), indent=1))
+        part.write_text(json.dumps(marked(result.as_dict()), indent=1))

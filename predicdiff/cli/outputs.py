@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import re
 from pathlib import Path
 from typing import Callable, Iterable
 
 from ..errors import ExplanationError, SettingsError
+from ..ours import refuse
+from ..texts import one_line
+from ..written import part_name, target_of
+
+#: Bytes of a name that is made of parts: some file systems allow 143, and a number, an ending and the mark of what is
+#: not finished are added to it.
+MOST_BYTES = 100
+#: The ending of unfinished tiles, whose journal says itself whether they are ours.
+TILES = ".tiles"
 
 
 def name_of(*parts: str) -> str:
-    """A file name made of parts: letters, digits, dots and dashes stay, anything else becomes a dash."""
-    return "_".join(re.sub(r"[^\w.-]+", "-", part).strip("-.") or "x" for part in parts)
+    """A file name made of parts: letters, digits, dots and dashes stay, anything else becomes a dash.
+
+    One that is too long for a file ends in a hash of what is left out of it.
+    """
+    name = "_".join(re.sub(r"[^\w.-]+", "-", part).strip("-.") or "x" for part in parts)
+    whole = os.fsencode(name)
+    if len(whole) <= MOST_BYTES:
+        return name
+    digest = hashlib.sha256(whole).hexdigest()[:12]
+    return f"{whole[: MOST_BYTES - 13].decode('utf-8', 'ignore').rstrip('-._')}-{digest}"
 
 
 def default_output(*parts: str, suffix: str) -> Path:
@@ -29,13 +48,17 @@ def numbered(path: Path, mine: Callable[[Path], bool]) -> Path:
     return place
 
 
-def check_outputs(outputs: Iterable[Path], inputs: Iterable[object]) -> None:
-    """Refuse outputs that overwrite an input or each other, or that cannot be written; makes nothing itself.
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[object], *, yielding: bool = False) -> None:
+    """Refuse outputs that overwrite an input, each other or what is not ours, or that cannot be written.
+
+    Makes nothing itself.
 
     Parameters
     ----------
     outputs : paths
     inputs : paths and what stands for none; what is no file there is passed over
+    yielding : bool
+        Whether other names will be taken where what is not ours stands: that is no error then.
 
     Raises
     ------
@@ -47,10 +70,12 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[object]) -> None:
             raise SettingsError(f"{path} would be both {taken[_real(path)]}: give outputs other names.")
         taken[_real(path)] = "one output and another"
         _check_place(path)
+        if not yielding and path.suffix != TILES:
+            refuse(path, ExplanationError)
 
 
 def _is_file(path: object) -> bool:
-    return path is not None and Path(str(path)).is_file()
+    return path is not None and os.path.isfile(str(path))
 
 
 def _real(path: Path) -> str:
@@ -58,12 +83,30 @@ def _real(path: Path) -> str:
 
 
 def _check_place(path: Path) -> None:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ExplanationError(f"{path}: a folder, want the name of a file.")
-    folder = path.absolute().parent
-    while not folder.exists() and folder != folder.parent:
+    place = target_of(path).absolute()
+    folder = place.parent
+    while not os.path.exists(folder) and folder != folder.parent:
         folder = folder.parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise ExplanationError(f"{path}: cannot be written, since {folder} is no folder. Choose another place.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ExplanationError(f"{path}: cannot be written, since {folder} is read-only. Choose another place.")
+    part = place.with_name(part_name(place))
+    # folders that are not there yet hide from the system what is below them
+    if any(map(_is_too_long, [part, *(folder / name for name in part.relative_to(folder).parts)])):
+        added = len(part_name(place)) - len(place.name)
+        raise ExplanationError(
+            f"{one_line(path, 300)}: too long a name, to which {added} letters are added until the file is whole. "
+            "Give a shorter one."
+        )
+
+
+def _is_too_long(path: Path) -> bool:
+    """Whether the system refuses the path for its length."""
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False

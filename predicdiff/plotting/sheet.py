@@ -20,15 +20,16 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
-from .._version import __version__
 from ..errors import SettingsError
-from ..files import as_path, written_whole
+from ..files import as_path
+from ..ours import PROGRAM, commented
 from ..overlays import DEFAULT, find_colour_map, overlay
 from ..texts import shown
+from ..written import written_whole
 
 #: File endings, and what would make two files of one figure differ.
 FORMATS: dict[str, dict[str, Any]] = {
-    "png": {"Software": f"predicdiff {__version__}"},
+    "png": {"Software": PROGRAM},
     "pdf": {"CreationDate": None},
     "svg": {"Date": None},
 }
@@ -197,4 +198,4 @@ def render(figure: Figure, kind: str, dpi: float) -> bytes:
     file = io.BytesIO()
     with styled():
         figure.savefig(file, format=kind, dpi=dpi, facecolor="white", edgecolor="white", metadata=FORMATS[kind])
-    return file.getvalue()
+    return commented(file.getvalue(), kind)

@@ -10,7 +10,6 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from predicdiff.assembly import versions
-from predicdiff.files import written_whole
 
 from .. import common
 from .line import Line, Size
@@ -52,8 +51,7 @@ class Result:
 def written(out: Path, results: Sequence[Result], note: str) -> None:
     """Write OUT/claims.json, OUT/claims.md and a picture for each claim."""
     common.write_json(out / "claims.json", common.plain(record(results, note)))
-    with written_whole(out / "claims.md") as part:
-        part.write_text(page(results, note), encoding="utf-8")
+    common.write_markdown(out / "claims.md", page(results, note))
     for claim in dict.fromkeys(judged.line.name[0] for result in results for judged in result.lines):
         own = [(one.study.title, [each for each in one.lines if each.line.name[0] == claim]) for one in results]
         claim_picture(out / "claims" / f"{claim}.png", own)

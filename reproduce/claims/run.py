@@ -121,7 +121,7 @@ def studies(request: Request) -> tuple[list[Study], str]:
     return made, note
 
 
-@common.figure(Request)
+@common.figure(Request, "claims.json", "claims.md")
 def main(request: Request) -> None:
     """Measure claim after claim before net after net; what is there is written after each."""
     made, note = studies(request)

@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from predicdiff.assembly import versions
 from predicdiff.cli.options.values import FOLDER
-from predicdiff.files import written_whole
 from predicdiff.plotting import grid_figure, save_figure
 
 from .. import common
@@ -116,7 +115,7 @@ def gathered(held: Sequence[Held], key: Callable[[Held], tuple[str, ...]]) -> li
 
 
 @click.argument("folder", metavar="DIR", type=FOLDER)
-@common.figure(Request)
+@common.figure(Request, "panels.json", "panels.md", "panels.png")
 def main(request: Request, folder: Path) -> None:
     """Make the maps that are not there yet, then the record, the table and the page."""
     panels = read_panels(folder)
@@ -151,8 +150,7 @@ def main(request: Request, folder: Path) -> None:
 def write(out: Path, record: dict[str, Any], held: Sequence[Held], shown: dict[str, Shown]) -> None:
     """The record, the table and the page, each whole or not at all."""
     common.write_json(out / "panels.json", record)
-    with written_whole(out / "panels.md") as part:
-        part.write_text(report(record), encoding="utf-8")
+    common.write_markdown(out / "panels.md", report(record))
     page = grid_figure(blocks(held, shown, record["panels"]), ROWS, caption=CAPTION, across=2)
     save_figure(page, out / "panels.png")
     common.say(f"Panels: {out / 'panels.json'}, panels.md and panels.png")

@@ -22,7 +22,6 @@ from predicdiff.cli.options.shared import samples_field, stride_field
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.cli.outputs import name_of
 from predicdiff.errors import SettingsError
-from predicdiff.files import written_whole
 from predicdiff.images import load_image
 from predicdiff.protocols import Sampler
 from predicdiff.targets import predicted
@@ -177,7 +176,7 @@ def report(record: dict[str, Any]) -> str:
 
 
 @click.argument("folder", metavar="DIR", type=FOLDER)
-@common.figure(Request)
+@common.figure(Request, "panel_settings.json", "panel_settings.md")
 def main(request: Request, folder: Path) -> None:
     """Make the maps that are not there yet, then the record and the table."""
     net = request.net()
@@ -202,8 +201,7 @@ def main(request: Request, folder: Path) -> None:
               "panels": names, "classes": tables.shape[2], "settings": settings,
               "choices": judged(names, indices, tables)}  # fmt: skip
     common.write_json(request.out / "panel_settings.json", common.plain(record))
-    with written_whole(request.out / "panel_settings.md") as part:
-        part.write_text(report(record), encoding="utf-8")
+    common.write_markdown(request.out / "panel_settings.md", report(record))
     common.say(f"Settings: {request.out / 'panel_settings.json'} and .md")
 
 

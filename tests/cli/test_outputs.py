@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 from helpers.engines import needed
@@ -14,6 +15,48 @@ from predicdiff.errors import ExplanationError, SettingsError
 def test_names_are_safe_to_be_file_names():
     assert name_of("my cat", "a/net:1", "..") == "my-cat_a-net-1_x"
     assert name_of("Ärger.v2") == "Ärger.v2"
+
+
+def test_long_names_are_shortened_and_stay_apart():
+    names = [name_of("photo", end.join(["字" * 80] * 2)) for end in ("a", "b")]
+    assert len(set(names)) == 2
+    assert all(name.startswith("photo_字") and len(name.encode()) <= 100 for name in names)
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 240 + ".h5", "b" * 300 + ".h5", "c" * 300 + "/a.h5", "/".join(["d" * 99] * 50) + ".h5"]
+)
+def test_names_too_long_for_what_is_not_whole(tmp_path, name):
+    with pytest.raises(
+        ExplanationError, match="too long a name, to which 18 letters are added until the file is whole"
+    ):
+        check_outputs([tmp_path / "new" / name], [])
+
+
+def test_links_are_followed(tmp_path):
+    (tmp_path / "link.h5").symlink_to("e" * 240 + ".h5")
+    with pytest.raises(ExplanationError, match="too long a name"):
+        check_outputs([tmp_path / "link.h5"], [])
+
+
+def test_a_file_of_anothers_is_refused_unless_another_name_will_be_taken(tmp_path):
+    (tmp_path / "a.h5").write_text("another program's")
+    with pytest.raises(ExplanationError, match=r"a\.h5: a file stands there that predicdiff did not write"):
+        check_outputs([tmp_path / "a.h5"], [])
+    check_outputs([tmp_path / "a.h5"], [], yielding=True)
+
+
+@needed
+def test_a_photograph_beside_the_result_is_no_picture_of_it(refused, cli, net, fitted, picture, tmp_path):
+    photo, result = tmp_path / "photo.png", tmp_path / "photo.h5"
+    shutil.copy(picture, photo)
+    before = photo.read_bytes()
+    asked = ("explain", picture, *net, *fitted, "-k", 8, "-S", 2, "-o", result)
+    assert "photo.png: a PNG picture stands there" in refused(*asked)
+    assert not result.exists()
+    assert photo.read_bytes() == before
+    assert cli(*asked, "--figure", "other.png").exit_code == 0
+    assert cli(*asked, "--figure", "other.png", "--restart").exit_code == 0
 
 
 def test_nothing_is_made(tmp_path):

@@ -18,6 +18,7 @@ from helpers import oracle_nets
 from skimage.transform import resize
 
 from predicdiff.algorithm import run
+from predicdiff.errors import ExplanationError
 from predicdiff.images import View
 from predicdiff.methods.occlusion import occlusion
 from predicdiff.nets.preprocessing import Preprocessing
@@ -214,9 +215,12 @@ def test_a_part_of_other_settings_or_a_damaged_one_is_made_anew(module: Callable
     assert kept(path, {"seed": 1}, lambda: {"a": np.arange(3)})["a"].tolist() == [0, 1, 2]
     assert kept(path, {"seed": 1}, dict)["a"].tolist() == [0, 1, 2]
     assert kept(path, {"seed": 2}, lambda: {"a": np.arange(2)})["a"].tolist() == [0, 1]
-    for damaged in (b"", path.read_bytes()[:-30], b"no archive"):
+    for damaged in (b"", path.read_bytes()[:-30]):
         path.write_bytes(damaged)
         assert kept(path, {"seed": 2}, lambda: {"a": np.arange(4)})["a"].tolist() == [0, 1, 2, 3]
+    path.write_bytes(b"another program's")
+    with pytest.raises(ExplanationError, match=r"part\.npz: a file stands there that predicdiff did not write"):
+        kept(path, {"seed": 2}, dict)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,8 @@ class File(Value):
         """Text -> path."""
         if not str(value):
             self.fail("an empty name: want that of a file or folder.", param, ctx)
+        if "\0" in str(value):
+            self.fail("a name with a zero byte, which no file can have.", param, ctx)
         path = Path(value)
         if self.suffixes and path.suffix.lower() not in self.suffixes:
             self.fail(f"{value}: want a name that ends in {_listed(self.suffixes)}.", param, ctx)

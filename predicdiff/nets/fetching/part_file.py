@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import sys
 import uuid
 from contextlib import contextmanager, suppress
@@ -147,6 +149,58 @@ def part_file(target: Path) -> Iterator[PartFile]:
         yield part
     finally:
         part.close()
+
+
+@contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """Wait until nobody else fetches ``target``, and keep others from it until the end of the block.
+
+    What killed processes have left of it besides ``<target>.part`` is removed. The lock is the system's, so that it
+    ends with its process; where the system or the file system has none, nobody is waited for.
+
+    Raises
+    ------
+    DownloadError
+        If nothing can be written there.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    path = target.with_name(target.name + ".lock")
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = _waited_for(path)
+    try:
+        _sweep(target)
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()  # while it is locked: who waits for it finds that it has no name any more
+        file.close()
+
+
+def _waited_for(path: Path) -> BinaryIO:
+    """The open file of a lock that is ours."""
+    while True:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                return file
+        file.close()
+
+
+def _sweep(target: Path) -> None:
+    """Remove the parts that second writers of a file have left."""
+    left = re.compile(rf"{re.escape(target.name)}\.[0-9a-f]{{12}}\.parts?")
+    for path in target.parent.iterdir():
+        if left.fullmatch(path.name):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ..caffe.resolved import resolve
 from . import download
 from .archive import extract
 from .manifest import Archive, Entry, Source, entry, manifest, models_dir
-from .part_file import Hash, file_hash
+from .part_file import Hash, alone, file_hash
 from .parts import discard_parts, fetch_parts
 
 #: Called with a file's name, the bytes received so far and the bytes in all (None where no one says).
@@ -232,8 +232,16 @@ def _fetch(net: Entry, source: Source, progress: FileProgress | None, away: dict
     target = _place(source.file)
     if source.package:
         raise _missing(net, [source])
+    with alone(target):
+        if target.is_file() and _hash(target) == source.sha1:  # another process has fetched it meanwhile
+            return target
+        return _fetched(net, source, target, progress, away)
+
+
+def _fetched(net: Entry, source: Source, target: Path, progress: FileProgress | None, away: dict[str, str]) -> Path:
     if source.archive:
-        return _fetch_member(source, source.archive, progress, away)
+        with alone(_place(source.archive.file)):  # others may take another file out of it
+            return _fetch_member(source, source.archive, progress, away)
     if source.parts:
         layers = resolve(read_prototxt(models_dir() / (net.prototxt or "")))
         follow = _named(source.file, progress)
@@ -261,7 +269,7 @@ def _fetch_member(source: Source, archive: Archive, progress: FileProgress | Non
         unreachable=away,
     )
     member = extract(whole, source.file, _place(source.file), wanted=Hash("sha1", source.sha1))
-    whole.unlink()
+    whole.unlink(missing_ok=True)
     return member
 
 
