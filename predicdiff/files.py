@@ -16,7 +16,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def regular(path: PathLike, error: type[PredicdiffError], advice: str = "") -> N
     _refuse_no_file(path, mode, error, advice)
 
 
-def open_regular(path: PathLike, error: type[PredicdiffError], advice: str = "") -> BinaryIO:
+def open_regular(path: PathLike, error: type[PredicdiffError], advice: str = "") -> io.BufferedReader:
     """A file opened for reading, which is one still when it is open; else errors as of `regular` and of `open`."""
     regular(path, error, advice)
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | AT_ONCE))  # noqa: SIM115
