@@ -18,8 +18,9 @@ import predicdiff
 
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
+    ("texts",),
     ("errors", "noise", "cores", "stopping", "_version"),
-    ("tones", "extras", "datasets", "texts"),
+    ("tones", "extras", "datasets"),
     ("files",),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "journal"),
