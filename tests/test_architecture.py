@@ -21,6 +21,7 @@ LEVELS = (
     ("texts",),
     ("errors", "noise", "cores", "stopping", "_version"),
     ("tones", "extras", "datasets"),
+    ("validation",),
     ("files",),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "journal"),
