@@ -65,6 +65,7 @@ _LIBRARY_ERRORS = (
     TokenError,
     ValueError,
     KeyError,
+    TypeError,
     RuntimeError,
     SystemError,
     EOFError,
