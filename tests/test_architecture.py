@@ -20,7 +20,7 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "_version"),
-    ("noise", "tones", "extras", "datasets", "ours"),
+    ("noise", "tones", "extras", "datasets", "ours", "validation"),
     ("written",),
     ("files",),
     ("protocols", "image_files"),
