@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Mapping, NamedTuple, TypeVar, Union
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, TypeVar, Union
 
 import numpy as np
 
