@@ -15,7 +15,7 @@ from ..explanation import Explanation
 from ..image_files import Intensity
 from ..masks import check_maps
 from ..methods.occlusion import occluding
-from ..overlays import find_colour_map
+from ..overlays import MOST_DRAWN, find_colour_map
 from ..plan import Analysis, Plan, make_plan
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import find
@@ -94,10 +94,12 @@ def command(
     if targets.mask is not None:  # before anything is said
         blob = targets.blob or default_blob(model)
         check_maps(lookup(model.blobs, blob), blob)
-    say("\n".join(seen_lines(model, shown)))
+    say(*seen_lines(model, shown))
     plan = make_plan(model, shown.image, settings)
     analysis = _sampled(plan, shown.image, sampler, targets, sampling, reading.intensity)
     _check_picture(analysis, out)
+    if len(analysis.targets) > MOST_DRAWN:
+        say(f"The picture shows the first {MOST_DRAWN} of {len(analysis.targets)} maps; the result holds all.")
     mine = first if out.output else _free(first, analysis, sampling)
     result, picture, tiles = out.files(mine)
     check_outputs([result, picture, tiles], inputs)
@@ -135,7 +137,7 @@ def _computed(
     memory, batch_size, say = effort.memory, effort.batch_size, speaker(renew.quiet)
     done = finished(analysis, tiles, memory, batch_size)
     if not renew.quiet:
-        say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size), say)
+        say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size))
     if net.precision != "float32" and not renew.quiet:
         say(less_precise(analysis, net.precision, analysis.batch(memory, batch_size)))
     explanation = run_to_end(analysis, tiles, memory, batch_size, done, renew)
@@ -200,7 +202,7 @@ def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:
     return f"{says}: it has no effect on draws of hidden activations, which are always made our way."
 
 
-def _show(explanation: Explanation, picture: Path, out: Output, say: Callable[[str], None]) -> None:
+def _show(explanation: Explanation, picture: Path, out: Output, say: Callable[..., None]) -> None:
     """As a picture, and in words."""
     draw(explanation, picture, out)
-    say("\n".join([*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation)]))
+    say(*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation))
