@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any, Callable, Sequence, Union
 
 import numpy as np
 
@@ -158,10 +158,25 @@ class Plan:
 
     def tile(self, memory: int) -> int:
         """Evaluations in a tile: many batches, if their draws fit into their part of ``memory`` bytes."""
-        liked = TILE_BATCHES * self.abilities.preferred_batch
-        # float32, and made ahead
-        room = memory * DRAWS_SHARE / (8 * len(self.ground) * math.prod(self.settings.sides))
-        return max(TILE_EVALUATIONS, int(min(liked, room)))
+        return max(TILE_EVALUATIONS, min(TILE_BATCHES * self.abilities.preferred_batch, self._room(memory)))
+
+    def check_tile(self, evaluations: int, memory: int) -> None:
+        """A SettingsError unless tiles of so many evaluations, as an earlier run has cut them, fit into ``memory``."""
+        if evaluations > max(TILE_EVALUATIONS, self._room(memory)):
+            least = (evaluations + 1) * self._draw_bytes / DRAWS_SHARE / 1e9
+            raise SettingsError(
+                f"memory of {memory / 1e9:.3g} GB is too little for the tiles that the interrupted run has cut, of "
+                f"{evaluations:,} evaluations each: want at least {least:.2g} GB, or start afresh (`--restart`)."
+            )
+
+    def _room(self, memory: int) -> int:
+        """Evaluations in a tile whose draws fit into their part of ``memory`` bytes."""
+        return int(memory * DRAWS_SHARE / self._draw_bytes)
+
+    @property
+    def _draw_bytes(self) -> int:
+        """Bytes of a draw: float32, and made ahead."""
+        return 8 * len(self.ground) * math.prod(self.settings.sides)
 
     @property
     def tones(self) -> Tones:
@@ -306,6 +321,11 @@ class Analysis(Plan):
         noise = make(self.ground, origins, **self._request(window))
         check_drawn(f"{self.drawing.name}.noise", noise.shape, self._wanted(origins, window), noise.means, noise.normal)
         return noise.later(self.skipped)
+
+    def shapes_kept(self, tile: slice) -> Sequence[tuple[int, ...]]:
+        """The shapes of what `outcome` gives."""
+        maps = len(self.targets) * (len(self.ground) if self.settings.channels_apart else 1)
+        return 2 * [(tile.stop - tile.start, maps)]
 
     def outcome(self, tile: slice, draws: Draws, batch_size: int) -> tuple[np.ndarray, ...]:
         """What is kept of a tile: its windows' differences (n, T) and their variances, target by target."""

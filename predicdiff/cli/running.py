@@ -50,7 +50,7 @@ def finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | Non
     journal.look()
     if analysis.settings.refines:  # its tiles are those of all stages
         return 0
-    return windows_done(analysis.tiles(int(journal.state["tile"])), journal)
+    return windows_done(analysis, analysis.tiles(int(journal.state["tile"])), journal)
 
 
 def taken_up(analysis: Analysis, tiles: Path) -> int:
