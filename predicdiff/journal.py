@@ -113,7 +113,7 @@ class Journal:
         self._held = self._known = False
 
     def __enter__(self) -> Journal:
-        if self.path is not None:
+        if self.path is not None and self._file is None:
             try:
                 self._open(self.path)
             except OSError as error:

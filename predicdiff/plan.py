@@ -43,6 +43,9 @@ DRAWS_SHARE = 0.1
 #: Bytes that a run may take by default: what the paper's machine had.
 MEMORY = 4 * 10**9
 
+#: Settings that say what is made of tiles' values.
+AFTERWARDS = ("between", "until", "budget")
+
 #: Where windows lie, and of what shape they are.
 Shapes = Union[Lattice, Segments]
 
@@ -253,8 +256,7 @@ class Analysis(Plan):
     @property
     def tiles_identity(self) -> Json:
         """JSON-able: all that a tile's values depend on; what is made of them afterwards is left out."""
-        afterwards = ("between", "until", "budget")
-        settings = {name: value for name, value in self.record.items() if name not in afterwards}
+        settings = {name: value for name, value in self.record.items() if name not in AFTERWARDS}
         return self._identity({**settings, **({"stages": True} if self.settings.refines else {})})
 
     def _identity(self, settings: Json) -> Json:
