@@ -137,7 +137,8 @@ def explain(
     renew : callable, optional
         Called with the `Explanation` after each stage except the last; the last one is returned.
     checkpoint : path, optional
-        File that keeps finished tiles; a second call with the same settings goes on from there. It is left in place.
+        File that keeps finished tiles; a second call with the same settings goes on from there, with the memory and the
+        batch size that it was given itself. It is left in place. An ExplanationError while another run works on it.
 
     Returns
     -------
