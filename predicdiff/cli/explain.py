@@ -108,8 +108,8 @@ def command(
 
     if effort.dry_run:
         result = first if out.output else numbered(first, is_mine)
+        check(result)
         if result != first:
-            check(result)
             say(f"{first} holds another explanation, which stays: this one goes into {result}.")
         held = None if out.restart else _held(result, analysis, sampling)
         dry_run.tell(analysis, sampling, effort, out, result, held=held is not None)

@@ -60,8 +60,7 @@ def taken(
         if out.output is None and result.exists() and not is_mine(result):
             why = why or others
             continue
-        if result != first:
-            check(result)
+        check(result)
         journal = Journal(
             out.files(result)[2],
             analysis.tiles_identity,
