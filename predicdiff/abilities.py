@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import SamplerError, SettingsError
 from .noise import Noise
-from .protocols import Head, Net, Sampler, Work
+from .protocols import Head, Json, Net, Sampler, Work
 from .tones import Tones, tones_of
 from .units import whole_number
 
@@ -45,6 +45,7 @@ class NetAbilities:
     alone: bool = False
     evaluating_threads: Callable[[], int] | None = None
     compute_with: Callable[[int], None] | None = None
+    computed_by: Callable[[], Json] | None = None
     work: Work | None = None
 
     def tones(self, values: np.ndarray) -> Tones:

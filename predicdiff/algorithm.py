@@ -12,6 +12,7 @@ from . import evidence, windows
 from .abilities import NetAbilities
 from .assembly import assemble, holes
 from .classes import scores_behind
+from .conditions import changes, conditions
 from .errors import ConfidenceWarning, InputWarning, SettingsError, warn
 from .examination import check_again
 from .executors.here import Executor, run_tiles
@@ -136,7 +137,8 @@ def explain(
     renew : callable, optional
         Called with the `Explanation` after each stage except the last; the last one is returned.
     checkpoint : path, optional
-        File that keeps finished tiles; a second call with the same settings goes on from there. It is left in place.
+        File that keeps finished tiles; a second call with the same settings goes on from there, with the memory and the
+        batch size that it was given itself. It is left in place. An ExplanationError while another run works on it.
 
     Returns
     -------
@@ -176,34 +178,53 @@ def run(
     ``executor`` says where tiles are evaluated: by default in this process, by as many threads as help.
     """
     check_effort(memory, batch_size)
-    notes = _warn_if_flattened(analysis.readout, scores_behind(analysis.net, analysis.blob))
-    started, before = time.perf_counter(), _work(analysis.abilities)
     check_progress(progress)
     path = None if checkpoint is None else as_path(checkpoint, "the checkpoint")
+    with Journal(path, analysis.tiles_identity, first_state(analysis, memory, batch_size)) as journal:
+        return go_on(analysis, journal, progress=progress, renew=renew, executor=executor)
+
+
+def go_on(
+    analysis: Analysis,
+    journal: Journal,
+    *,
+    progress: Progress | None = None,
+    renew: Callable[[Explanation], object] | None = None,
+    executor: Executor = run_tiles,
+) -> Explanation:
+    """Evaluate the tiles that an open journal lacks, cut up as its state says (`first_state`); else as `run`."""
+    notes = _warn_if_flattened(analysis.readout, scores_behind(analysis.net, analysis.blob))
+    started, before = time.perf_counter(), _work(analysis.abilities)
     refines = analysis.settings.refines
     evaluate = stages if refines else whole
     told: list[Json] = []
-    with Journal(path, analysis.tiles_identity, first_state(analysis, memory, batch_size)) as journal:
-        if journal.tiles:
-            _check_base(analysis, journal.state.get("base"), f"for the image in the run that left {path}")
-        for stage in evaluate(analysis, journal, executor, progress):
-            _check_base(analysis, analysis.readout.base, "for the image at the beginning of the run")
-            explanation = assemble(stage.analysis, stage.difference, identity=analysis.identity, notes=notes)
-            seconds = time.perf_counter() - started
-            effort = {"seconds": seconds, "windows_before": stage.windows_before, "batch_size": stage.batch}
-            explanation.provenance.update({**effort, **_effort(analysis, before)})
-            if refines:
-                told.append(stage_told(explanation))
-                explanation.provenance["stages"] = list(told)
-            if not stage.coming or reached(explanation, stage, analysis.settings, seconds):
-                break
-            explanation.provenance["finished"] = False
-            if renew is not None:
-                renew(explanation)
+    _check_taken_up(analysis, journal)
+    journal.made_under(conditions(analysis.abilities, int(journal.state["batch_size"])))
+    for stage in evaluate(analysis, journal, executor, progress):
+        _check_base(analysis, analysis.readout.base, "for the image at the beginning of the run")
+        explanation = assemble(stage.analysis, stage.difference, identity=analysis.identity, notes=notes)
+        seconds = time.perf_counter() - started
+        effort = {"seconds": seconds, "windows_before": stage.windows_before, "batch_size": stage.batch}
+        explanation.provenance.update({**effort, **_effort(analysis, before)})
+        if refines:
+            told.append(stage_told(explanation))
+            explanation.provenance["stages"] = list(told)
+        if not stage.coming or reached(explanation, stage, analysis.settings, seconds):
+            break
+        explanation.provenance["finished"] = False
+        if renew is not None:
+            renew(explanation)
     for note in holes(stage.difference.value):
         warn(note, InputWarning)
-    explanation.notes.extend(missed(explanation, analysis.settings))
+    explanation.notes.extend([*missed(explanation, analysis.settings), *changes(journal.made.values())])
     return explanation
+
+
+def _check_taken_up(analysis: Analysis, journal: Journal) -> None:
+    """Refuse tiles of an earlier run that are too large for this one's memory, or were made of another base."""
+    if journal.tiles:
+        analysis.check_tile(journal.state["tile"], journal.state["memory"])
+        _check_base(analysis, journal.state.get("base"), f"for the image in the run that left {journal.path}")
 
 
 def _check_base(analysis: Analysis, base: Any, when: str) -> None:

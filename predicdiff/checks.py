@@ -28,6 +28,7 @@ BEYOND = {
     "bytes_needed": protocols.Budgeted,
     "check_downstream": protocols.HiddenStarts,
     "evaluation": protocols.TellsEvaluation,
+    "computed_by": protocols.TellsComputation,
     "incremental": protocols.ComputesChanges,
     "one_by_one": protocols.RunsAlone,
     "renewed": protocols.CanBeRenewed,

@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any, Callable, Sequence, Union
 
 import numpy as np
 
@@ -42,6 +42,9 @@ DRAWS_SHARE = 0.1
 
 #: Bytes that a run may take by default: what the paper's machine had.
 MEMORY = 4 * 10**9
+
+#: Settings that say what is made of tiles' values.
+AFTERWARDS = ("between", "until", "budget")
 
 #: Where windows lie, and of what shape they are.
 Shapes = Union[Lattice, Segments]
@@ -158,10 +161,25 @@ class Plan:
 
     def tile(self, memory: int) -> int:
         """Evaluations in a tile: many batches, if their draws fit into their part of ``memory`` bytes."""
-        liked = TILE_BATCHES * self.abilities.preferred_batch
-        # float32, and made ahead
-        room = memory * DRAWS_SHARE / (8 * len(self.ground) * math.prod(self.settings.sides))
-        return max(TILE_EVALUATIONS, int(min(liked, room)))
+        return max(TILE_EVALUATIONS, min(TILE_BATCHES * self.abilities.preferred_batch, self._room(memory)))
+
+    def check_tile(self, evaluations: int, memory: int) -> None:
+        """A SettingsError unless tiles of so many evaluations, as an earlier run has cut them, fit into ``memory``."""
+        if evaluations > max(TILE_EVALUATIONS, self._room(memory)):
+            least = (evaluations + 1) * self._draw_bytes / DRAWS_SHARE / 1e9
+            raise SettingsError(
+                f"memory of {memory / 1e9:.3g} GB is too little for the tiles that the interrupted run has cut, of "
+                f"{evaluations:,} evaluations each: want at least {least:.2g} GB, or start afresh (`--restart`)."
+            )
+
+    def _room(self, memory: int) -> int:
+        """Evaluations in a tile whose draws fit into their part of ``memory`` bytes."""
+        return int(memory * DRAWS_SHARE / self._draw_bytes)
+
+    @property
+    def _draw_bytes(self) -> int:
+        """Bytes of a draw: float32, and made ahead."""
+        return 8 * len(self.ground) * math.prod(self.settings.sides)
 
     @property
     def tones(self) -> Tones:
@@ -238,8 +256,7 @@ class Analysis(Plan):
     @property
     def tiles_identity(self) -> Json:
         """JSON-able: all that a tile's values depend on; what is made of them afterwards is left out."""
-        afterwards = ("between", "until", "budget")
-        settings = {name: value for name, value in self.record.items() if name not in afterwards}
+        settings = {name: value for name, value in self.record.items() if name not in AFTERWARDS}
         return self._identity({**settings, **({"stages": True} if self.settings.refines else {})})
 
     def _identity(self, settings: Json) -> Json:
@@ -306,6 +323,11 @@ class Analysis(Plan):
         noise = make(self.ground, origins, **self._request(window))
         check_drawn(f"{self.drawing.name}.noise", noise.shape, self._wanted(origins, window), noise.means, noise.normal)
         return noise.later(self.skipped)
+
+    def shapes_kept(self, tile: slice) -> Sequence[tuple[int, ...]]:
+        """The shapes of what `outcome` gives."""
+        maps = len(self.targets) * (len(self.ground) if self.settings.channels_apart else 1)
+        return 2 * [(tile.stop - tile.start, maps)]
 
     def outcome(self, tile: slice, draws: Draws, batch_size: int) -> tuple[np.ndarray, ...]:
         """What is kept of a tile: its windows' differences (n, T) and their variances, target by target."""

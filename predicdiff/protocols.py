@@ -249,6 +249,13 @@ class SharedByThreads(Protocol):
         """Have the thread that calls this, which ends when its work is done, compute with so many; others as before."""
 
 
+class TellsComputation(Protocol):
+    """A net that says what computes it, as far as the last bits of its values depend on that."""
+
+    def computed_by(self) -> Json:
+        """JSON-able: versions by name, ``device`` if it is no processor, ``threads`` of torch's for an evaluation."""
+
+
 class CanBeRenewed(Protocol):
     """A net that can be made anew of what it stands for, should that have changed since."""
 

@@ -75,6 +75,11 @@ class Part(Analysis):
         """What is kept of a tile: the draws' values (n, A, S, units)."""
         return (np.moveaxis(self.values(tile, draws, batch_size), 0, 1),)
 
+    def shapes_kept(self, tile: slice) -> Sequence[tuple[int, ...]]:
+        """The shape of what `outcome` gives."""
+        apart = len(self.ground) if self.settings.channels_apart else 1
+        return [(tile.stop - tile.start, apart, self.draws, len(self.units))]
+
 
 def levels(shape: tuple[int, ...], asked: Settings) -> list[Level]:
     """All that a run may come to, from the coarsest grid on ``shape`` to the settings' own step and draws."""
@@ -103,7 +108,7 @@ def _halvings(samples: int) -> list[int]:
 def whole(analysis: Analysis, journal: Journal, executor: Executor, progress: Progress | None) -> Iterator[Stage]:
     """An analysis that is evaluated in one, as its only stage."""
     tiles = analysis.tiles(int(journal.state["tile"]))
-    before = windows_done(tiles, journal)
+    before = windows_done(analysis, tiles, journal)
     batch = executor(analysis, tiles, journal, progress)
     value, variance = (np.concatenate([journal.tiles[tile][part] for tile in range(len(tiles))]) for part in (0, 1))
     yield Stage(analysis, Difference(value, variance), batch, before)
@@ -118,7 +123,7 @@ def stages(analysis: Analysis, journal: Journal, executor: Executor, progress: P
         now = _at(analysis, found.pop(0))
         tiles = part.tiles(_tile(part, int(journal.state["tile"])))
         own = journal.section(tiles_done, len(tiles))
-        there, started = windows_done(tiles, own), time.perf_counter()
+        there, started = windows_done(part, tiles, own), time.perf_counter()
         batch = executor(part, tiles, own, _after(windows_told, progress))
         missing = len(part.origins) - there
         pace = (time.perf_counter() - started) / (missing * part.draws) if missing else _pace(part, batch)
@@ -173,9 +178,20 @@ def stage_told(explanation: Explanation) -> Json:
     return {**{name: asked[name] for name in names if name in asked}, "reliability": reliability, "seconds": seconds}
 
 
-def windows_done(tiles: Sequence[slice], journal: Journal | Section) -> int:
-    """How many windows lie in the tiles that a journal holds."""
+def windows_done(analysis: Analysis, tiles: Sequence[slice], journal: Journal | Section) -> int:
+    """How many windows lie in the tiles that a journal holds; those are dropped that can't be of this analysis."""
+    for number in list(journal.tiles):
+        if number >= len(tiles) or not _fits(journal.tiles[number], analysis.shapes_kept(tiles[number])):
+            journal.drop(number)
     return sum(tile.stop - tile.start for number, tile in enumerate(tiles) if number in journal.tiles)
+
+
+def _fits(arrays: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether these are numbers of such shapes, and a batch size."""
+    *kept, batch = arrays
+    if [array.shape for array in kept] != list(shapes) or any(array.dtype.kind != "f" for array in kept):
+        return False
+    return batch.shape == () and batch.dtype.kind in "iu" and int(batch) >= 1
 
 
 def _coarsest(size: int, window: int, stride: int) -> int:

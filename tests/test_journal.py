@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 from predicdiff.errors import ExplanationError
 from predicdiff.journal import Journal
+from predicdiff.tile_records import MAGIC, MARK, TILE, packed
 
 RUN = {
     "settings": {"window": 10, "stride": 1, "units": [[281]], "against": None},
@@ -25,7 +28,7 @@ RUN = {
     "sampler": "MarginalSampler",
     "pixels": "cd" * 20,
 }
-STATE = {"batch_size": 64}
+STATE = {"batch_size": 64, "tile": 320}
 
 
 def tile(number: int, windows: int = 3) -> tuple:
@@ -59,23 +62,35 @@ def assert_tiles(journal: Journal, numbers: Any) -> None:
 # going on
 
 
-def test_a_second_run_takes_up_the_tiles_and_the_batch_size(tmp_path: Path) -> None:
+def test_a_second_run_takes_up_the_tiles_and_how_they_are_cut(tmp_path: Path) -> None:
     path = kept(tmp_path / "cat.tiles", [0, 2, 1])
-    with Journal(path, RUN, {"batch_size": 3}) as journal:
+    with Journal(path, RUN, {"batch_size": 3, "tile": 5}) as journal:
         assert_tiles(journal, [0, 2, 1])
-        assert journal.state == STATE
+        assert journal.state == {"batch_size": 3, "tile": 320}
         journal.add(5, *tile(5))
         assert_tiles(journal, [0, 2, 1, 5])
     with Journal(path, RUN, {}) as journal:
         assert_tiles(journal, [0, 2, 1, 5])
-        assert journal.state == STATE
+        assert journal.state == {"tile": 320}
+
+
+def test_with_what_tiles_were_made_is_kept(tmp_path: Path) -> None:
+    path, conditions = tmp_path / "cat.tiles", [{"threads": 1}, {"threads": 2}, {"threads": 1}]
+    for number, one in enumerate(conditions):
+        with Journal(path, RUN, STATE) as journal:
+            journal.made_under({"threads": 7})  # under which nothing is made
+            journal.made_under(one)
+            journal.add(number, *tile(number))
+    assert [opened(path).made[number] for number in range(3)] == conditions
 
 
 def test_a_finished_tile_is_on_disk_at_once(tmp_path: Path) -> None:
     with Journal(tmp_path / "cat.tiles", RUN, STATE) as journal:
         for number in range(3):
             journal.add(number, *tile(number))
-            assert_tiles(opened(tmp_path / "cat.tiles"), range(number + 1))
+            second = Journal(tmp_path / "cat.tiles", RUN, STATE)
+            second.look()
+            assert_tiles(second, range(number + 1))
 
 
 KILLED = """
@@ -167,15 +182,122 @@ def test_bytes_behind_the_last_tile_are_passed_over(tmp_path: Path, junk: bytes)
     goes_on(path, range(1))
 
 
-def test_a_damaged_tile_ends_what_is_taken_up(tmp_path: Path) -> None:
-    path = kept(tmp_path / "cat.tiles", range(3))
-    content = path.read_bytes()
-    record = (len(content) - content.index(b"\n", content.index(b"\n") + 1) - 1) // 3
-    damaged = bytearray(content)
-    damaged[len(content) - record - record // 2] ^= 4
-    path.write_bytes(bytes(damaged))
-    assert_tiles(opened(path), [0])
-    assert path.stat().st_size == len(content) - 2 * record
+def test_whichever_bit_is_flipped_at_most_one_tile_is_lost_or_a_sentence_says_so(tmp_path: Path) -> None:
+    run = {"seed": 0}
+    path = kept(tmp_path / "cat.tiles", run=run)
+    content, left = path.read_bytes(), set()
+    for place in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(bytes(damaged))
+        journal, said = looked(path, run)
+        if said:
+            assert place < 8 * (content.index(MARK, len(MAGIC) + 1)), "only the head is needed for all tiles"
+            assert re.search("is something else|is damaged", said)
+            continue
+        assert_tiles(journal, [number for number in range(3) if number in journal.tiles])
+        assert len(journal.tiles) >= 2
+        left.add(tuple(journal.tiles))
+    assert left == {(0, 1, 2), (1, 2), (0, 2), (0, 1)}
+
+
+def looked(path: Path, run: Any = None) -> tuple[Journal, str]:
+    """What is taken up of a file, and the sentence with which it is refused."""
+    journal = Journal(path, RUN if run is None else run, STATE)
+    try:
+        journal.look()
+    except ExplanationError as error:
+        return journal, str(error)
+    return journal, ""
+
+
+def test_what_is_added_behind_damage_is_found(tmp_path: Path) -> None:
+    path = kept(tmp_path / "cat.tiles")
+    content = bytearray(path.read_bytes())
+    content[content.rindex(MARK, 0, content.rindex(MARK)) + 60] ^= 4
+    path.write_bytes(bytes(content))
+    assert_tiles(opened(path), [0, 2])
+    goes_on(path, [0, 2])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no line",
+        b"[]\n",
+        b"7\n",
+        b"[[]]\n",
+        b'[["O", [1]]]\n12345678',
+        b'[["<f8", [2]]]\n12345678',
+        b'[["<f8", [1, -1, -1]]]\n12345678',
+        b'[["<f8", [1e99]]]\n12345678',
+        b'[["<f8", [4611686018427387904]]]\n12345678',
+        b'[["<f8", [0, 4611686018427387904, 4611686018427387904]]]\n',
+        b'[["<f8", [1]], 1]\n12345678',
+        b'[["<f1", [1]]]\n1',
+        b'[{"a": 1, "b": 2}]\n12345678',
+        b'[["|b1", []]' + b', ["|b1", []]' * 9 + b"]\n0123456789",
+        b"[" * 900 + b"\n",
+        b"[" * 9000 + b"\n",
+    ],
+)
+def test_a_whole_record_of_something_else_is_no_tile(tmp_path: Path, body: bytes) -> None:
+    path = kept(tmp_path / "cat.tiles")
+    with open(path, "ab") as file:
+        file.write(packed(TILE, 1, 0, body))
+    assert_tiles(opened(path), [0, 1, 2])
+
+
+def test_more_damage_than_any_accident_does_is_refused_at_once(tmp_path: Path) -> None:
+    path = kept(tmp_path / "cat.tiles")
+    with open(path, "ab") as file:
+        file.write(MARK * 100_000)
+    with pytest.raises(ExplanationError, match="is damaged"):
+        opened(path)
+
+
+OLD_RUN = {"run": RUN, "state": STATE}
+
+
+def old(path: Path, line: bytes = json.dumps(OLD_RUN).encode(), numbers: Any = range(3), **more: Any) -> bytes:
+    """Tiles as the last release wrote them."""
+    content = b"predicdiff tiles 2\n" + line + b"\n"
+    for number in numbers:
+        file = io.BytesIO()
+        np.savez(file, *tile(number), number=np.array(number), **more)
+        content += struct.pack("<QI", len(file.getvalue()), zlib.crc32(file.getvalue())) + file.getvalue()
+    path.write_bytes(content)
+    return content
+
+
+def test_the_last_releases_tiles_are_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "cat.tiles"
+    old(path)
+    assert_tiles(opened(path), range(3))
+    goes_on(path, range(3))
+    assert set(map(str, opened(path).made.values())) == {"{'batch_size': 64}", "{}"}
+
+
+def test_the_last_releases_tiles_with_a_bit_flipped_are_fewer_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cat.tiles"
+    content = old(path)
+    for place in range(0, 8 * len(content), 41):
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(bytes(damaged))
+        journal, said = looked(path)
+        assert not said or re.search("is something else|is damaged|with other settings", said)
+        assert_tiles(journal, range(len(journal.tiles)))
+
+
+@pytest.mark.parametrize(
+    "more", [{"a": np.array([None])}, {"a": np.zeros(3)}, {f"a{n}": np.zeros(1) for n in range(9)}]
+)
+def test_an_archive_of_something_else_is_no_tile(tmp_path: Path, more: Any) -> None:
+    path = tmp_path / "cat.tiles"
+    old(path, **more)
+    assert not opened(path).tiles
 
 
 # not this run's
@@ -220,13 +342,29 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) ->
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("state", [7, [], {"tile": 0}, {"tile": True}, {"tile": "a"}, {"base": 1}, {"base": ["a"]}])
+@pytest.mark.parametrize("form", [2, 3])
+def test_a_state_that_can_be_no_runs_is_damage(tmp_path: Path, state: Any, form: int) -> None:
+    path = tmp_path / "cat.tiles"
+    line = json.dumps({"run": RUN, "state": state}).encode()
+    if form == 2:
+        old(path, line)
+    else:
+        path.write_bytes(MAGIC + packed(b"r", 0, 0, line))
+    with pytest.raises(ExplanationError, match="but is damaged"):
+        opened(path)
+
+
 @pytest.mark.parametrize("line", [b"{]", b"[]", b"{}", b"7", b"\xff\xfe", b"[" * 100_000, b'{"run": {}}'])
-def test_a_damaged_head_is_said_and_nothing_deleted(tmp_path: Path, line: bytes) -> None:
-    path = kept(tmp_path / "cat.tiles")
-    magic, _, rest = path.read_bytes().split(b"\n", 2)
-    damaged = b"\n".join([magic, line, rest])
-    path.write_bytes(damaged)
-    with pytest.raises(ExplanationError, match=r"but is damaged\. Delete it to start afresh"):
+@pytest.mark.parametrize("form", [2, 3])
+def test_a_damaged_head_is_said_and_nothing_deleted(tmp_path: Path, line: bytes, form: int) -> None:
+    path = tmp_path / "cat.tiles"
+    if form == 2:
+        old(path, line)
+    else:
+        path.write_bytes(MAGIC + packed(b"r", 0, 0, line) + b"more")
+    damaged = path.read_bytes()
+    with pytest.raises(ExplanationError, match=r"but is damaged\. Delete it \(.*--restart.*\) to start afresh"):
         opened(path)
     assert path.read_bytes() == damaged
 
@@ -241,7 +379,7 @@ def test_a_place_under_a_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ExplanationError, match=r"finished tiles cannot be kept \(Is a directory\)"):
+    with pytest.raises(ExplanationError, match="a folder, want the path of a file"):
         opened(tmp_path)
 
 
@@ -272,7 +410,8 @@ def test_a_full_disk_is_one_sentence_and_costs_only_the_tile_at_work(tmp_path: P
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"{path}: finished tiles cannot be written (File too large). Choose another place for the output.\n"
+        f"{path}: finished tiles cannot be {'written' if room else 'kept'} (File too large). "
+        "Choose another place for the output.\n"
     )
     # 3000 windows of two doubles take 48 kB and a little
     assert list(opened(path).tiles) == list(range(3 + tiles))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..algorithm import check_effort
+from ..algorithm import check_effort, first_state
 from ..effort import demands, seconds_needed
+from ..journal import Journal
 from ..plan import Analysis
 from .console import say
 from .options.explain_options import Effort, Output, Sampling
@@ -22,10 +23,13 @@ def tell(analysis: Analysis, sampling: Sampling, effort: Effort, out: Output, re
     check_effort(memory, batch_size)
     needed = demands(analysis, memory=memory, batch_size=batch_size)
     seconds = seconds_needed(analysis, memory=memory, batch_size=batch_size)
-    done = 0 if out.restart else finished(analysis, tiles, memory, batch_size)
+    journal = Journal(tiles, analysis.tiles_identity, first_state(analysis, memory, batch_size))
+    if not out.restart:
+        journal.look()
+    done = finished(analysis, journal)
     there, most = done * (needed.evaluations // len(analysis.origins)), ""
     if analysis.settings.refines:
-        there, most = 0 if out.restart else taken_up(analysis, tiles), "at most "
+        there, most = taken_up(analysis, journal), "at most "
         seconds *= max(0.0, 1 - there / needed.evaluations)
     say_how_long(analysis, sampling, done, seconds)
     threads = "1 thread" if needed.threads == 1 else f"{needed.threads} threads"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Callable
 
@@ -13,6 +12,7 @@ from ..effort import seconds_needed
 from ..errors import SettingsError
 from ..explanation import Explanation
 from ..image_files import Intensity
+from ..journal import Journal
 from ..masks import check_maps
 from ..methods.occlusion import occluding
 from ..overlays import MOST_DRAWN, find_colour_map
@@ -30,6 +30,7 @@ from .options.explain_options import Effort, Output, Sampling, Targets
 from .options.net import ImageReading, NetChoice, named_image
 from .options.sampler import SamplerChoice
 from .outputs import check_outputs, numbered
+from .places import Place, taken
 from .running import Renewal, draw, finished, less_precise, run_to_end, say_how_long
 from .summaries import effort_lines, note_lines, seen_lines, target_lines
 
@@ -100,26 +101,51 @@ def command(
     _check_picture(analysis, out)
     if len(analysis.targets) > MOST_DRAWN:
         say(f"The picture shows the first {MOST_DRAWN} of {len(analysis.targets)} maps; the result holds all.")
-    mine = first if out.output else _free(first, analysis, sampling)
-    result, picture, tiles = out.files(mine)
-    check_outputs([result, picture, tiles], inputs)
-    if result != first:
-        say(f"{first} holds another explanation, which stays: this one goes into {result}.")
-    held = None if out.restart else _held(result, analysis, sampling)
+
+    def check(result: Path) -> None:
+        check_outputs(out.files(result), inputs)
+
+    def is_mine(result: Path) -> bool:
+        return _held(result, analysis, sampling, so_far=True) is not None
+
     if effort.dry_run:
+        result = first if out.output else numbered(first, is_mine)
+        check(result)
+        if result != first:
+            say(f"{first} holds another explanation, which stays: this one goes into {result}.")
+        held = None if out.restart else _held(result, analysis, sampling)
         dry_run.tell(analysis, sampling, effort, out, result, held=held is not None)
         return
+    with taken(first, analysis, effort, out, check=check, is_mine=is_mine) as place:
+        if place.why:
+            say(f"{place.why}: this one goes into {place.result}.")
+        _made(analysis, net, sampler, sampling, effort, out, place, quiet=speech.quiet)
+
+
+def _made(
+    analysis: Analysis,
+    net: NetChoice,
+    sampler: SamplerChoice,
+    sampling: Sampling,
+    effort: Effort,
+    out: Output,
+    place: Place,
+    *,
+    quiet: bool,
+) -> None:
+    """Write what is to be written at a run's place: all of it, or the picture of what is there already."""
+    say = speaker(quiet)
+    result, picture, _ = out.files(place.result)
+    held = None if out.restart else _held(result, analysis, sampling)
     if held is not None:
+        place.journal.remove()
         _show(held, picture, out, say)
         say(f"{result} held this already: wrote {picture} alone. --restart computes it again.")
         return
-    if out.restart and tiles.exists():
-        tiles.unlink()
-    renew = Renewal(result, picture, out, speech.quiet)
-    explanation = _computed(analysis, net, sampler, sampling, effort, tiles, renew)
+    renew = Renewal(result, picture, out, quiet)
+    explanation = _computed(analysis, net, sampler, sampling, effort, place.journal, renew)
     explanation.save(result)
-    with suppress(OSError):  # the result is safe
-        tiles.unlink()
+    place.journal.remove()
     _show(explanation, picture, out, say)
     say(f"Wrote {result} and {picture}.")
 
@@ -130,17 +156,17 @@ def _computed(
     sampler: SamplerChoice,
     sampling: Sampling,
     effort: Effort,
-    tiles: Path,
+    journal: Journal,
     renew: Renewal,
 ) -> Explanation:
     """Say how long it will take and run, from where an interrupted run stopped; then what ``--like`` asks for."""
     memory, batch_size, say = effort.memory, effort.batch_size, speaker(renew.quiet)
-    done = finished(analysis, tiles, memory, batch_size)
+    done = finished(analysis, journal)
     if not renew.quiet:
         say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size))
     if net.precision != "float32" and not renew.quiet:
         say(less_precise(analysis, net.precision, analysis.batch(memory, batch_size)))
-    explanation = run_to_end(analysis, tiles, memory, batch_size, done, renew)
+    explanation = run_to_end(analysis, journal, done, renew)
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
         if sampler.is_file or analysis.settings.start is not None:
@@ -183,11 +209,6 @@ def _held(path: Path, analysis: Analysis, sampling: Sampling, *, so_far: bool = 
     """What a file holds, if it is what the analysis will make, or ``so_far`` what a stage of it has made."""
     held = analysis.held(path, so_far=so_far)
     return held if held is not None and held.settings.get("like") == sampling.like else None
-
-
-def _free(first: Path, analysis: Analysis, sampling: Sampling) -> Path:
-    """The path, or one beside it where another explanation lies."""
-    return numbered(first, lambda path: _held(path, analysis, sampling, so_far=True) is not None)
 
 
 def _check_picture(analysis: Analysis, out: Output) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ..algorithm import first_state, run
+from ..algorithm import go_on
 from ..effort import precision_gap
 from ..explanation import Explanation
 from ..journal import Journal
@@ -40,21 +39,18 @@ class Renewal:
             say(stage_line(explanation))
 
 
-def finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | None) -> int:
-    """How many windows an interrupted run has finished; an error if it was another run."""
-    if not tiles.exists():
+def finished(analysis: Analysis, journal: Journal) -> int:
+    """How many windows an interrupted run has finished."""
+    if not journal.tiles:
         return 0
-    journal = Journal(tiles, analysis.tiles_identity, first_state(analysis, memory, batch_size))
-    journal.look()
+    analysis.check_tile(journal.state["tile"], journal.state["memory"])
     if analysis.settings.refines:  # its tiles are those of all stages
         return 0
-    return windows_done(analysis.tiles(int(journal.state["tile"])), journal)
+    return windows_done(analysis, analysis.tiles(int(journal.state["tile"])), journal)
 
 
-def taken_up(analysis: Analysis, tiles: Path) -> int:
+def taken_up(analysis: Analysis, journal: Journal) -> int:
     """How many evaluations of an interrupted run that refines in stages lie in its tiles, whatever the stage."""
-    journal = Journal(tiles, analysis.tiles_identity, {})
-    journal.look()
     return sum(math.prod(values.shape[:3]) for values, *_ in journal.tiles.values()) * analysis.settings.repeat
 
 
@@ -102,11 +98,8 @@ def less_precise(analysis: Analysis, precision: str, batch: int) -> str:
     return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
 
 
-def run_to_end(
-    analysis: Analysis, tiles: Path, memory: int, batch_size: int | None, done: int, renew: Renewal
-) -> Explanation:
+def run_to_end(analysis: Analysis, journal: Journal, done: int, renew: Renewal) -> Explanation:
     """The result, under a bar; an interruption says where what is finished lies."""
-    how: dict[str, Any] = {"memory": memory, "batch_size": batch_size, "checkpoint": tiles, "renew": renew}
     try:
         with bar(len(analysis.origins), initial=done, quiet=renew.quiet) as shown:
 
@@ -114,10 +107,12 @@ def run_to_end(
                 shown.total = count
                 shown.update(max(0, windows_done - shown.n))
 
-            return run(analysis, progress=progress, **how)
+            return go_on(analysis, journal, progress=progress, renew=renew)
     except KeyboardInterrupt:
         there = f"{renew.result} holds the map so far. " if renew.renewed else ""
-        say(f"Interrupted. {there}What is finished is in {tiles}: the same command goes on from there.", err=True)
+        say(
+            f"Interrupted. {there}What is finished is in {journal.path}: the same command goes on from there.", err=True
+        )
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 

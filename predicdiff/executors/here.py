@@ -60,8 +60,7 @@ def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Journal | Sec
     """
     total, done = len(analysis.origins), 0
     finished = [number for number in range(len(tiles)) if number in journal.tiles]
-    # as it was when memory had run out
-    batch = min([int(journal.state["batch_size"]), *(int(journal.tiles[number][-1]) for number in finished)])
+    batch = _batch(journal, finished)
 
     def tell(number: int) -> None:
         nonlocal done
@@ -73,11 +72,20 @@ def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Journal | Sec
         tell(number)
     waiting = {number: tile for number, tile in enumerate(tiles) if number not in journal.tiles}
     team = team_for(analysis, batch, int(journal.state["tile"]), int(journal.state.get("memory", MEMORY)))
+    if team.each is not None and "threads" in journal.conditions:
+        journal.made_under({**journal.conditions, "threads": team.each})
     with closing(evaluated(analysis, waiting, batch, team)) as results:
         for number, outcome, batch in results:
             journal.add(number, *outcome, np.array(batch))
             tell(number)
     return batch
+
+
+def _batch(journal: Journal | Section, finished: Sequence[int]) -> int:
+    """The batch size to go on with: where the run before set out with the same, as small as memory had made it."""
+    asked = int(journal.state["batch_size"])
+    alike = [number for number in finished if (journal.made[number] or {}).get("batch_size") == asked]
+    return min([asked, *(int(journal.tiles[number][-1]) for number in alike)])
 
 
 def team_for(analysis: Analysis, batch: int, tile: int, memory: int) -> Team:

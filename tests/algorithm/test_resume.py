@@ -15,8 +15,9 @@ from helpers.oracle_nets import MapNet, NormalSampler, photo
 from helpers.oracle_nets import explained as counted
 from helpers.places import ROOT
 
-from predicdiff.errors import ExplanationError
+from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.explanation import Explanation
+from predicdiff.tile_records import TILE, array_bytes, packed
 
 SHAPE = (2, 9, 10)
 TILES, WINDOWS, SAMPLES = 14, 56, 80  # 4 windows a tile
@@ -130,12 +131,81 @@ def test_wherever_the_file_was_cut_the_bits_are_the_same(stopped: Path, tmp_path
     assert (evaluated[0], evaluated[-1]) == (TILES, TILES - 5)
 
 
-def test_the_batch_size_is_the_interrupted_runs(stopped: Path) -> None:
-    """Whatever the second call's machine has room for: the bits are kept."""
+def test_another_batch_size_takes_effect_and_is_told(stopped: Path) -> None:
     net = MapNet(SHAPE, dtype=np.float32)
     result = explained(net, checkpoint=stopped, batch_size=320)
-    assert set(net.batches) == {16}
-    assert bits(result) == bits(explained())
+    assert set(net.batches) == {320}
+    assert result.notes[-1] == (
+        "5 of 14 tiles were made in batches of 16, the rest in batches of 320: "
+        "values agree to rounding, not to the bit."
+    )
+    # float32 probabilities of 1/4 and their log-odds: some of their steps
+    np.testing.assert_allclose(result.relevance, explained().relevance, atol=1e-5)
+
+
+def test_tiles_that_do_not_fit_into_less_memory_are_refused(tmp_path: Path) -> None:
+    """1000 bytes for an input, and 2 x 3 x 3 float32 for each of a tile's draws, twice, a tenth of all."""
+    path, before, after = tmp_path / "cat.tiles", Interrupted(after=1), MapNet(SHAPE, dtype=np.float32)
+    before.preferred_batch = after.preferred_batch = 20  # type: ignore[attr-defined]
+    with pytest.raises(KeyboardInterrupt, match="by the keyboard"):
+        explained(before, checkpoint=path, batch_size=None)
+    with pytest.raises(
+        SettingsError, match=r"tiles that the interrupted run has cut, of 640 evaluations .*0\.00092 GB"
+    ):
+        explained(after, checkpoint=path, batch_size=None, memory=900_000)
+    assert not after.calls
+    result = explained(after, checkpoint=path, batch_size=None, memory=930_000)
+    assert set(after.calls[:-1]) == {8}
+    assert bits(result) == bits(explained(batch_size=20))
+
+
+class Threaded(MapNet):
+    """Says by how many threads it computes, as torch does."""
+
+    def __init__(self, threads: int, after: int = 99) -> None:
+        super().__init__(SHAPE, dtype=np.float32)
+        self.threads, self.after = threads, after
+
+    def computed_by(self) -> dict[str, Any]:
+        return {"threads": self.threads, "numerics": "1.0"}
+
+    def evaluate(self, *args: Any, **settings: Any) -> np.ndarray:
+        if len(self.calls) == self.after:
+            raise KeyboardInterrupt("by the keyboard")
+        return super().evaluate(*args, **settings)
+
+
+def test_with_what_tiles_were_made_is_told_of_each_run(tmp_path: Path) -> None:
+    path = tmp_path / "cat.tiles"
+    for threads, after in ((1, 2), (4, 3)):
+        with pytest.raises(KeyboardInterrupt, match="by the keyboard"):
+            explained(Threaded(threads, after), checkpoint=path)
+    result = explained(Threaded(2), checkpoint=path)
+    assert result.notes[-1] == (
+        "2 of 14 tiles were made with 1 thread an evaluation, 3 with 4 threads an evaluation, the rest with 2 threads "
+        "an evaluation: values agree to rounding, not to the bit."
+    )
+    assert not any("tiles were made" in note for note in explained(Threaded(2)).notes)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (np.zeros((4, 2)), np.zeros((4, 3)), np.array(16)),
+        (np.zeros((3, 2)), np.zeros((3, 2)), np.array(16)),
+        (np.zeros((4, 2), int), np.zeros((4, 2)), np.array(16)),
+        (np.zeros((4, 2)), np.zeros((4, 2)), np.array(0)),
+        (np.zeros((4, 2)), np.zeros((4, 2)), np.array([16])),
+        (np.zeros((4, 2)), np.zeros((4, 2))),
+    ],
+)
+@pytest.mark.parametrize("number", [2, 14])
+def test_a_tile_that_cannot_be_of_the_run_is_made_anew(stopped: Path, wrong: Any, number: int) -> None:
+    with open(stopped, "ab") as file:
+        file.write(packed(TILE, number, 0, array_bytes(wrong)))
+    net = MapNet(SHAPE, dtype=np.float32)
+    assert bits(explained(net, checkpoint=stopped)) == bits(explained())
+    assert len(net.calls) == TILES - 5 + (number == 2)
 
 
 def test_a_batch_that_was_halved_stays_so(tmp_path: Path) -> None:

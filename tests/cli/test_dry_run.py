@@ -10,6 +10,7 @@ import pytest
 from helpers.engines import needed
 
 from predicdiff.journal import Journal
+from predicdiff.tile_records import MAGIC, records
 
 pytestmark = needed
 
@@ -95,8 +96,8 @@ def test_of_stopped_stages_it_tells_what_is_left(told, ask, stopped, tmp_path):
     run = [*ask, "--until", 0.9999, "-o", "a.h5"]
     stopped(3, *run)
     journal = Journal(tmp_path / "a.h5.tiles", {}, {})
-    head = (tmp_path / "a.h5.tiles").read_bytes().split(b"\n")[1]
-    journal.identity = json.loads(head)["run"]
+    with open(tmp_path / "a.h5.tiles", "rb") as file:
+        journal.identity = json.loads(next(records(file, len(MAGIC))).body)["run"]
     journal.look()
     there = sum(np.prod(tile[0].shape[:3]) for tile in journal.tiles.values())
     assert len(journal.tiles) == 3

@@ -152,7 +152,7 @@ def test_a_finished_result_is_drawn_anew_without_being_computed(cli, net, fitted
     def computes(*_given, **_named):
         raise SettingsError("computed again")
 
-    monkeypatch.setattr(module, "run", computes)
+    monkeypatch.setattr(module, "go_on", computes)
     again = cli(*common, "--sure")
     assert again.exit_code == 0, again.output
     assert again.output.splitlines()[-1] == "a.h5 held this already: wrote a.png alone. --restart computes it again."

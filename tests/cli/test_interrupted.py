@@ -128,8 +128,8 @@ def test_tiles_of_other_settings_are_not_taken_up(interrupted, cli, refused, lon
 
 def test_a_full_disk(program, cli, net, fitted, picture, tmp_path):
     cases = {
-        "10": ("a.h5.tiles: finished tiles cannot be kept", ["a.h5.tiles"]),
-        "2500": ("a.h5.tiles: finished tiles cannot be written", ["a.h5.tiles"]),
+        "10": ("a.h5.tiles: finished tiles cannot be kept", []),
+        "1500": ("a.h5.tiles: finished tiles cannot be written", ["a.h5.tiles"]),
         "40000": ("a.svg: cannot be written", ["a.h5"]),
         "8000": ("a.h5: cannot be written", ["a.h5.tiles"]),
     }
@@ -149,3 +149,124 @@ def test_a_full_disk(program, cli, net, fitted, picture, tmp_path):
         assert (result.exit_code, result.output) == (0, "")
         assert left(tmp_path / room) == ["a.h5", "a.svg"]
         assert Explanation.load(tmp_path / room / "a.h5").relevance.shape == (1, 24, 24)
+
+
+#: Runs the command line, and waits in its second tile until it is killed.
+WAITING = """
+import sys, threading
+from predicdiff.executors import here
+from predicdiff.cli import main
+
+evaluate, count = here.evaluate_tile, []
+
+def waits(*arguments, **more):
+    if count:
+        print("waits", flush=True)
+        threading.Event().wait()
+    count.append(1)
+    return evaluate(*arguments, **more)
+
+here.evaluate_tile = waits
+main(sys.argv[1:], prog_name="predicdiff")
+"""
+
+
+@pytest.fixture
+def waiting(program):
+    """A run in a process of its own that has finished a tile; it is killed at the end."""
+    started = []
+
+    def start(*arguments):
+        process = program([*arguments], code=WAITING)
+        started.append(process)
+        for line in process.stdout:
+            if line == "waits\n":
+                return process
+        raise AssertionError(process.stderr.read())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_second_run_of_one_output_ends_at_once_and_one_without_takes_a_number(waiting, cli, refused, long, tmp_path):
+    process = waiting(*long)
+    (tiles,) = (tmp_path / "out").glob("*.tiles")
+    result = tiles.with_suffix("")
+    before = tiles.read_bytes()
+    for more in ([], ["--restart"]):
+        error = refused(*long, "-o", result, *more)
+        assert f"another run works on it (process {process.pid} on " in error
+    said = cli(*long)
+    assert said.exit_code == 0, said.output
+    second = result.with_name(f"{result.stem}-2.h5")
+    assert "is what another run works on: this one goes into" in said.output
+    assert second.exists()
+    assert not result.exists()
+    assert tiles.read_bytes() == before
+    process.kill()
+    process.communicate()
+    assert cli(*long, "-o", result).exit_code == 0
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".h5", ".h5", ".png", ".png"]
+    np.testing.assert_array_equal(Explanation.load(result).relevance, Explanation.load(second).relevance)
+
+
+def test_tiles_beside_their_finished_result_do_not_stand_in_the_way(interrupted, cli, long, tmp_path):
+    """A kill between the result and the deletion of its tiles."""
+    interrupted(1)
+    tiles = tmp_path / "a.h5.tiles"
+    kept = tiles.read_bytes()
+    assert cli(*long, "-o", "a.h5", "-q").exit_code == 0
+    tiles.write_bytes(kept)
+    assert "a.h5 held this already" in cli(*long, "-o", "a.h5").output
+    assert left(tmp_path) == ["a.h5", "a.png"]
+    tiles.write_bytes(kept)
+    result = cli(*long, "-o", "a.h5", "--seed", 1)
+    assert result.exit_code == 0, result.output
+    assert left(tmp_path) == ["a.h5", "a.png"]
+    assert Explanation.load(tmp_path / "a.h5").settings["seed"] == 1
+
+
+#: Runs the command line in a process that is killed at an event of the system's, counted from the last tile on.
+KILLED_LATE = """
+import os, signal, sys
+from predicdiff.explanation import Explanation
+from predicdiff.cli import main
+
+save, left = Explanation.save, [int(sys.argv[1])]
+
+def hook(event, arguments):
+    if len(left) > 1 and (event == "open" or event.startswith(("os.", "fcntl."))):
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+def saved(*arguments):
+    left.append(0)
+    save(*arguments)
+
+Explanation.save = saved
+sys.addaudithook(hook)
+main(sys.argv[2:], prog_name="predicdiff")
+"""
+
+
+@pytest.mark.whole
+@pytest.mark.usefixtures("one_thread")
+def test_killed_at_each_step_of_the_final_write_it_goes_on_to_the_same_bits(program, cli, long, tmp_path):
+    assert cli(*long, "-o", "whole.h5", "-q").exit_code == 0
+    whole = Explanation.load(tmp_path / "whole.h5")
+    killed = 0
+    for step in (1, 3, 5, 7, 11):
+        process = program([str(step), *long, "-o", "a.h5", "-q"], code=KILLED_LATE)
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        assert (tmp_path / "a.h5.tiles").exists() or (tmp_path / "a.h5").exists()
+        assert cli(*long, "-o", "a.h5", "-q").exit_code == 0
+        resumed = Explanation.load(tmp_path / "a.h5")
+        np.testing.assert_array_equal(resumed.relevance, whole.relevance)
+        assert not (tmp_path / "a.h5.tiles").exists()
+        (tmp_path / "a.h5").unlink()
+    assert killed >= 3

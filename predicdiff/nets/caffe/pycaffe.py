@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputWarning, LayerError, warn
-from ...protocols import Unit
+from ...protocols import Json, Unit
 from ...units import lookup, read
 from ...windows import SidesLike
 from ..arrays import hash_of, in_batches, set_in
@@ -151,6 +151,11 @@ class CaffeNet(BlobNet):
         """The net of its parts, the prototxt as a text."""
         with text_file(parts.pop("prototxt")) as path:
             return cls(path, **parts)
+
+    def computed_by(self) -> Json:
+        """Caffe's version, and the GPU that it computes on."""
+        where = {} if self._gpu is None else {"device": self.device}
+        return {"Caffe": str(import_caffe().__version__), **where}
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words."""

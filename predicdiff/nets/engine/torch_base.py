@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...errors import BlobError
 from ...noise import Noise
-from ...protocols import Unit
+from ...protocols import Json, Unit
 from ...stopping import check_stopped
 from ...units import Masked, as_map, in_channel
 from ...units import channels as channels_of
@@ -90,6 +90,14 @@ class TorchNet(BlobNet):
     def compute_with(self, count: int) -> None:
         """Have the thread that calls this compute with so many of torch's threads; others as before."""
         compute_with(count)
+
+    def computed_by(self) -> Json:
+        """Torch's version and the threads that it uses, or the GPU's name."""
+        version = {"torch": str(torch.__version__)}
+        if self.device.type == "cuda":
+            return {**version, "device": torch.cuda.get_device_name(self.device)}
+        where = {} if self.device.type == "cpu" else {"device": str(self.device)}
+        return {**version, **where, "threads": torch.get_num_threads()}
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words: up to which layer it computes only what changes."""

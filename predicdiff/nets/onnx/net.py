@@ -13,7 +13,7 @@ import numpy as np
 from ...cores import cores
 from ...errors import FormatError, InputWarning, SettingsError, warn
 from ...extras import imported
-from ...protocols import Head, Unit
+from ...protocols import Head, Json, Unit
 from ...stopping import check_stopped
 from ...units import lookup, read
 from ...windows import SidesLike
@@ -169,6 +169,11 @@ class OnnxNet(BlobNet):
 
     def compute_with(self, count: int) -> None:
         """Do nothing: the thread that calls computes by itself."""
+
+    def computed_by(self) -> Json:
+        """Onnxruntime's version, and the device that it computes on."""
+        where: Json = {"threads": 1} if self.device == "cpu" else {"device": self.device}
+        return {"onnxruntime": str(runtime().__version__), **where}
 
     def evaluation(self, blob: str, *, start: str | None = None) -> str:
         """How `evaluate` works for this blob, in words, and why it is dense."""

@@ -1,0 +1,104 @@
+"""A file that one run alone writes: opened without following a link, and locked until it is closed.
+
+The lock is the system's (flock), so that it ends with the process however that ends. Whoever holds it may delete the
+file; who had opened that one before then finds that it has no name any more, and opens what has.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from .errors import ExplanationError, InputWarning, warn
+from .files import AT_ONCE, regular
+
+if sys.platform == "win32":
+    FLAGS = os.O_BINARY
+else:
+    import fcntl
+
+    FLAGS = os.O_NOFOLLOW | AT_ONCE
+
+#: What the system answers where a file system has no locks.
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+#: What it answers where another holds the lock.
+HELD = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)
+
+
+class InUseError(ExplanationError):
+    """Another run holds the lock."""
+
+
+class Locked(NamedTuple):
+    """An open file, and whether it could be locked: not every system and not every file system has locks."""
+
+    file: BinaryIO
+    held: bool
+
+
+def open_locked(path: Path, *, new: bool = True) -> Locked:
+    """Open a file to read and write it, made if ``new`` and not there, and lock it; nothing in it is changed.
+
+    Raises
+    ------
+    InUseError
+        If another run holds it; without waiting.
+    ExplanationError
+        If a link, a pipe, a device or a folder stands there.
+    OSError
+        If it cannot be opened.
+    """
+    while True:
+        file = os.fdopen(_opened(path, os.O_RDWR | (os.O_CREAT if new else 0)), "r+b")
+        try:
+            held = _lock(file, path)
+            if not held or is_at(file, path):
+                return Locked(file, held)
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # its holder deleted it in the moment before
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """Open a file to read it, whoever holds it; errors as of `open_locked`."""
+    return os.fdopen(_opened(path, os.O_RDONLY), "rb")
+
+
+def is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether an open file is the one that has this name."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
+    return False
+
+
+def _opened(path: Path, flags: int) -> int:
+    regular(path, ExplanationError)
+    if path.is_symlink():
+        raise ExplanationError(f"{path}: a link, which is not followed here. Move it away.")
+    handle = os.open(path, flags | FLAGS, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # put there in the moment before
+        os.close(handle)
+        raise ExplanationError(f"{path}: no file, but something else. Move it away.")
+    return handle
+
+
+def _lock(file: BinaryIO, path: Path) -> bool:
+    """Take the lock of an open file, without waiting; False where there are no locks."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in HELD:
+            raise InUseError(f"{path}: another run holds it.") from None
+        if error.errno not in NO_LOCKS:
+            raise
+        warn(f"{path}: the file system there has no locks. See to it that no other run writes there.", InputWarning)
+        return False
+    return True
