@@ -19,7 +19,8 @@ import predicdiff
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
     ("errors", "noise", "cores", "stopping", "_version"),
-    ("tones", "extras", "datasets", "texts"),
+    ("budget", "texts"),
+    ("tones", "extras", "datasets"),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "files", "journal"),
     ("abilities", "between"),
