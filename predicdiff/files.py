@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, Callable, Iterable, Iterator, Mapping, NamedTu
 
 import numpy as np
 
-from .datasets import MOST_BYTES, TOO_MUCH, plain_datasets
+from . import budget
+from .datasets import plain_datasets
 from .errors import ExplanationError, FormatError, PredicdiffError, SettingsError
 
 SEAL = b"\npredicdiff sha256 "
@@ -97,8 +98,8 @@ def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mappi
     """Write arrays, and what JSON can hold, by name; an error of the kind's if it cannot be (read-only, disk full)."""
     import h5py
 
-    if sum(np.asarray(values).nbytes for values in arrays.values()) > MOST_BYTES:  # which `read` would refuse
-        raise kind.error(f"{path}: {TOO_MUCH} Want smaller ones.")
+    taken = sum(np.asarray(values).nbytes for values in arrays.values())
+    budget.ask(taken, f"{path}: what is to be written", kind.error)  # which `read` would refuse
     # made in memory: when the disk is full, HDF5 prints pages of its own and may take the process down
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
