@@ -20,6 +20,7 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "_version"),
+    ("budget",),
     ("noise", "tones", "extras", "datasets", "ours", "validation"),
     ("written",),
     ("files",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..algorithm import check_effort, first_state
+from ..algorithm import checked_effort, first_state
 from ..effort import demands, seconds_needed
 from ..journal import Journal
 from ..plan import Analysis
@@ -20,7 +20,7 @@ def tell(analysis: Analysis, sampling: Sampling, effort: Effort, out: Output, re
         say(f"{result} holds this already: {_told(picture)} would be drawn, and nothing computed. Nothing was written.")
         return
     memory, batch_size = effort.memory, effort.batch_size
-    check_effort(memory, batch_size)
+    checked_effort(memory, batch_size)
     needed = demands(analysis, memory=memory, batch_size=batch_size)
     seconds = seconds_needed(analysis, memory=memory, batch_size=batch_size)
     journal = Journal(tiles, analysis.tiles_identity, first_state(analysis, memory, batch_size))

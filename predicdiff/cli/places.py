@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, NamedTuple
 
-from ..algorithm import check_effort, first_state
+from ..algorithm import checked_effort, first_state
 from ..errors import ExplanationError
 from ..explanation import Explanation
 from ..journal import Journal, OtherRunError
@@ -52,8 +52,8 @@ def taken(
     ExplanationError
         If an output was named, and another run works on it or has left its tiles there.
     """
-    check_effort(effort.memory, effort.batch_size)
-    state = first_state(analysis, effort.memory, effort.batch_size)
+    memory = checked_effort(effort.memory, effort.batch_size)
+    state = first_state(analysis, memory, effort.batch_size)
     why = ""
     for result in [first] if out.output else _names(first):
         others = f"{first} holds another explanation, which stays"
