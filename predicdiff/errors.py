@@ -9,9 +9,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
 
+from .texts import one_line, shown
+
+#: Characters of a line of a message, and of all of it: a name of 10 MB makes no message of 10 MB.
+MOST_OF_LINE, MOST = 2000, 8000
+
 
 class PredicdiffError(Exception):
-    """Base of all errors that a user can mend: the message says what was wanted, what came, what to do."""
+    """Base of all errors that a user can mend: the message says what was wanted, what came, what to do.
+
+    Each argument is one line of it. What a file or a server has put into one can neither steer a terminal nor begin a
+    line of its own: control characters and line breaks are escaped, and of a long line the middle is left out.
+    """
+
+    def __init__(self, *lines: object) -> None:
+        super().__init__(*(one_line(line, MOST_OF_LINE) for line in lines))
+
+    def __str__(self) -> str:
+        return shown("\n".join(self.args), MOST)
 
 
 class SettingsError(PredicdiffError, ValueError):
@@ -90,11 +105,14 @@ def without(category: type[Warning]) -> Iterator[None]:
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn at the line outside of this package that called into it, however deep inside the reason came to light."""
+    """Warn at the line outside of this package that called into it, however deep inside the reason came to light.
+
+    The message is made one harmless line, as an error's is.
+    """
     if issubclass(category, _silent.get()):
         return
     level = 1
     frame: FrameType | None = sys._getframe()
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == __package__:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(one_line(message, MOST_OF_LINE), category, stacklevel=level)

@@ -11,10 +11,12 @@ import hashlib
 import io
 import json
 import os
+import stat
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar
+from typing import Any, BinaryIO, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
 
 import numpy as np
 
@@ -23,6 +25,17 @@ from .errors import ExplanationError, FormatError, PredicdiffError, SettingsErro
 
 SEAL = b"\npredicdiff sha256 "
 T = TypeVar("T")
+PathLike = Union[str, "os.PathLike[str]"]
+#: What stands where a file is wanted, by what `stat` says of it. To open or read one may wait for ever, or end never.
+NO_FILES = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+#: Says to the system that opening must not wait.
+AT_ONCE = 0 if sys.platform == "win32" else os.O_NONBLOCK
 
 
 class Kind(NamedTuple):
@@ -39,6 +52,45 @@ def as_path(path: Any, what: str) -> Path:
     if not isinstance(path, (str, os.PathLike)):
         raise SettingsError(f"{what} is {path!r}: want the path of a file.")
     return Path(path)
+
+
+def regular(path: PathLike, error: type[PredicdiffError], advice: str = "") -> None:
+    """Refuse what is no file: a folder, a pipe, a device or a socket, none of which is opened for that.
+
+    Where nothing lies, or nothing that may be looked at, this is silent: whoever opens it says so in words of its own.
+
+    Parameters
+    ----------
+    path : path
+        Links are followed.
+    error : type
+        Of the error.
+    advice : str
+        A sentence behind the message: what to do.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # the latter of a name that no file can have
+        return
+    _refuse_no_file(path, mode, error, advice)
+
+
+def open_regular(path: PathLike, error: type[PredicdiffError], advice: str = "") -> BinaryIO:
+    """A file opened for reading, which is one still when it is open; else errors as of `regular` and of `open`."""
+    regular(path, error, advice)
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | AT_ONCE))  # noqa: SIM115
+    try:
+        _refuse_no_file(path, os.fstat(file.fileno()).st_mode, error, advice)
+    except PredicdiffError:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_no_file(path: PathLike, mode: int, error: type[PredicdiffError], advice: str) -> None:
+    what = NO_FILES.get(stat.S_IFMT(mode))
+    if what is not None:
+        raise error(f"{path}: {what}, want the path of a file.{advice and ' ' + advice}")
 
 
 def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mapping[str, Any]) -> None:
@@ -110,7 +162,7 @@ def _sealed(content: bytes) -> bytes:
 def _unsealed(path: Path, kind: Kind) -> bytes:
     """The content of a file whose seal is whole."""
     length = len(_sealed(b""))
-    with open(path, "rb") as file:
+    with open_regular(path, kind.error) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - length))
         ours = file.read(len(SEAL)) == SEAL

@@ -7,11 +7,12 @@ import unicodedata
 #: Kinds of characters that steer a terminal or turn text round, stand for nothing, or are none: control characters,
 #: formatting, halves of surrogate pairs, separators of lines and paragraphs.
 HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-#: Of these what text is laid out with, and what joins letters or emoji.
-KEPT = frozenset("\n\t\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}\N{SOFT HYPHEN}")
+#: Of these what text is laid out with, and what else stays: what joins letters or emoji, and hyphens in words.
+LAYOUT = frozenset("\n\t")
+KEPT = LAYOUT | frozenset("\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}\N{SOFT HYPHEN}")
 
 
-def shown(text: object, most: int | None = None) -> str:
+def shown(text: object, most: int | None = None, *, kept: frozenset[str] = KEPT) -> str:
     r"""Text with an escape in place of each character that could speak to a terminal, no longer than ``most``.
 
     Parameters
@@ -20,22 +21,37 @@ def shown(text: object, most: int | None = None) -> str:
         Its `str` is taken.
     most : int, optional
         Characters; of a longer text the middle is left out.
+    kept : frozenset of str, optional
+        Characters that stay, though they are of a harmful kind.
 
     >>> shown("\x1b[31mtiger")
     '\\x1b[31mtiger'
     >>> shown("a long name", most=7)
     'a l...e'
     """
-    plain = str(text)
-    if most is not None and len(plain) > most:
-        tail = (most - 3) // 3
-        plain = f"{plain[: most - 3 - tail]}...{plain[len(plain) - tail :]}"
+    plain = _cut(str(text), most)
     if plain.isprintable():
         return plain
-    return "".join(_harmless(character) for character in plain)
+    return _cut("".join(_harmless(character, kept) for character in plain), most)
 
 
-def _harmless(character: str) -> str:
-    if character in KEPT or unicodedata.category(character) not in HARMFUL:
+def one_line(text: object, most: int | None = None) -> str:
+    r"""As `shown`, with an escape in place of line breaks and tabs too: what stands in a line begins no other.
+
+    >>> one_line("tiger\nWrote all.")
+    'tiger\\nWrote all.'
+    """
+    return shown(text, most, kept=KEPT - LAYOUT)
+
+
+def _cut(text: str, most: int | None) -> str:
+    if most is None or len(text) <= most:
+        return text
+    tail = (most - 3) // 3
+    return f"{text[: most - 3 - tail]}...{text[len(text) - tail :]}"
+
+
+def _harmless(character: str, kept: frozenset[str]) -> str:
+    if character in kept or unicodedata.category(character) not in HARMFUL:
         return character
     return character.encode("unicode_escape").decode("ascii")

@@ -18,10 +18,12 @@ import predicdiff
 
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
+    ("texts",),
     ("errors", "noise", "cores", "stopping", "_version"),
-    ("tones", "extras", "datasets", "texts"),
+    ("tones", "extras", "datasets"),
+    ("files",),
     ("protocols", "image_files"),
-    ("units", "windows", "images", "evidence", "files", "journal"),
+    ("units", "windows", "images", "evidence", "journal"),
     ("abilities", "between"),
     ("precision", "classes", "masks"),
     ("consistency",),

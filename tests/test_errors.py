@@ -1,8 +1,9 @@
-"""Warnings point at the line of the caller's that they are about, however deep inside they arise."""
+"""Messages steer no terminal; warnings point at the line of the caller's that they are about, from deep inside too."""
 
 from __future__ import annotations
 
 import inspect
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from helpers.oracle_nets import LinearNet, NormalSampler, photo
 
 import predicdiff as pd
-from predicdiff.errors import ConfidenceWarning, InputWarning, warn, without
+from predicdiff import errors
+from predicdiff.errors import ConfidenceWarning, InputWarning, PredicdiffError, SettingsError, warn, without
 
 SHAPE = (1, 4, 5)
 
@@ -58,3 +60,31 @@ def test_what_is_left_out_in_one_thread_is_heard_in_others() -> None:
             warn("heard", InputWarning)
         heard.set()
         other.result()
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J\u202e half \ud800 \x00\nWrote all.\r\t"
+EVERY = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PredicdiffError)]
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_what_came_from_outside_steers_no_terminal_and_begins_no_line(kind: type[PredicdiffError]) -> None:
+    error = kind(f"layer {HOSTILE}: unknown.", "Second line.")
+    wanted = r"layer \x1b]0;owned\x07\x9b2J\u202e half \ud800 \x00\nWrote all.\r\t: unknown." + "\nSecond line."
+    assert str(error) == wanted
+    assert str(pickle.loads(pickle.dumps(error))) == wanted
+    assert str(kind()) == ""
+
+
+def test_a_long_name_makes_no_long_message() -> None:
+    escapes = "\x1b" * 10**6
+    message = str(SettingsError(f"layer {escapes}: unknown.", *["x" * 10**5] * 1000))
+    assert len(message) == errors.MOST
+    assert message.startswith(r"layer \x1b\x1b")
+    assert str(SettingsError(f"layer {'x' * 10**6}: unknown.")).endswith("x: unknown.")
+
+
+def test_warnings_are_one_harmless_line() -> None:
+    with pytest.warns(InputWarning) as caught:
+        warn(f"{HOSTILE}{'x' * 10**6}", InputWarning)
+    assert str(caught[0].message).startswith(r"\x1b]0;owned\x07\x9b2J\u202e half \ud800 \x00\nWrote all.\r\txx")
+    assert len(str(caught[0].message)) == errors.MOST_OF_LINE

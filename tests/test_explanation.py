@@ -197,7 +197,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ExplanationError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(ExplanationError, match=r"a folder, want the path of a file"):
         Explanation.load(tmp_path)
 
 

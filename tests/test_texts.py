@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from predicdiff.texts import shown
+from predicdiff.texts import one_line, shown
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,10 @@ def test_the_middle_of_a_long_text_is_left_out() -> None:
     assert shown("begin" + "x" * 10**6 + "end", 20).startswith("beginxxx")
     assert shown("begin" + "x" * 10**6 + "end", 20).endswith("xend")
     assert len(shown("x" * 10**6, 20)) == len(shown("x" * 20, 20)) == 20
+    assert len(shown("\x1b" * 10**6, 20)) == 20
+
+
+def test_what_stands_in_a_line_begins_no_other() -> None:
+    assert one_line("tiger\r\nError:\tno\u2029") == r"tiger\r\nError:\tno\u2029"
+    assert one_line("a\n" * 20, 20) == one_line(one_line("a\n" * 20, 20))
+    assert len(one_line("\n" * 20, 20)) == 20

@@ -137,15 +137,17 @@ class _CutError(Exception):
 
 
 def _nothing_came(target: Path, wanted: Hash, failures: Failures) -> WeightsError | DownloadError:
-    tried = "".join(f"\n  {url}: {failure}" for url, failure in failures)
-    by_hand = f"\nBy hand: put the file whose {wanted.title} is {wanted.digest} at {target}"
+    tried = [f"  {url}: {failure}" for url, failure in failures]
+    by_hand = f"By hand: put the file whose {wanted.title} is {wanted.digest} at {target}"
     others = [failure.digest for _, failure in failures if isinstance(failure, _OtherFileError)]
     if others:
         return WeightsError(
             f"{target.name}: {wanted.title} is {others[0]}, want {wanted.digest}. "
-            f"The host has another file under this name; it was not kept.{tried}{by_hand}"
+            "The host has another file under this name; it was not kept.",
+            *tried,
+            by_hand,
         )
-    return DownloadError(f"{target.name}: no host gave the file.{tried}{by_hand}")
+    return DownloadError(f"{target.name}: no host gave the file.", *tried, by_hand)
 
 
 @dataclass(frozen=True)

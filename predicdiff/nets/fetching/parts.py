@@ -259,7 +259,7 @@ def _incomplete(source: Source, target: Path, count: int, lost: Sequence[Failure
     lines = [f"{source.file} in parts: {len(lost)} of {count} did not come.", *(f"  {line}" for line in shown)]
     if stay and len(lost) < count:
         lines.append("The same command goes on with those that are there.")
-    return DownloadError("\n".join([*lines, f"By hand: put the file whose SHA-1 is {source.sha1} at {target}"]))
+    return DownloadError(*lines, f"By hand: put the file whose SHA-1 is {source.sha1} at {target}")
 
 
 def _others(count: int) -> str:

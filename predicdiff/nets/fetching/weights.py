@@ -133,7 +133,7 @@ def fetch_net(
         except (DownloadError, WeightsError) as error:
             problems.append(error)
     if problems:  # all of them, so that one look says what is to be done by hand
-        raise type(problems[0])("\n".join(map(str, problems)))
+        raise type(problems[0])(*(line for problem in problems for line in problem.args))
     return fetched
 
 
@@ -223,7 +223,9 @@ def _fetch_any(net: Entry, sources: Sequence[Source], progress: FileProgress | N
             return Fetched(_fetch(net, source, progress, away), was_there=False)
         except (DownloadError, WeightsError) as error:
             problems.append(error)
-    raise type(problems[0])("\nOr, in place of it, ".join(dict.fromkeys(map(str, problems))))
+    first, *others = dict.fromkeys(problem.args for problem in problems)
+    instead = (line for begin, *rest in others for line in (f"Or, in place of it, {begin}", *rest))
+    raise type(problems[0])(*first, *instead)
 
 
 def _fetch(net: Entry, source: Source, progress: FileProgress | None, away: dict[str, str]) -> Path:
