@@ -78,7 +78,7 @@ class Server:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
         )  # fmt: skip
 
-    def run(self, attacks: Sequence[Attack], bounds: Bounds = USUAL) -> list[Outcome]:
+    def run(self, attacks: Sequence[Attack], bounds: Bounds | None = USUAL) -> list[Outcome]:
         """What comes of each attack, in order."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -86,6 +86,10 @@ class Server:
         self.process.stdin.flush()
         answer: list[Outcome] = pickle.load(self.process.stdout)
         return answer
+
+    def prepare(self, attack: Attack) -> None:
+        """Call a function in the process that forks, for what it imports and keeps."""
+        self.run([attack], None)
 
     def __enter__(self) -> Server:
         return self
@@ -105,8 +109,21 @@ def serve(modules: Sequence[str]) -> None:
             attacks, bounds = pickle.load(requests)
         except EOFError:
             return
-        pickle.dump(_all_outcomes(attacks, bounds), answers)
+        pickle.dump(_prepared(attacks[0]) if bounds is None else _all_outcomes(attacks, bounds), answers)
         answers.flush()
+
+
+def _prepared(attack: Attack) -> list[Outcome]:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _call(attack, Path(folder))
+    return []
+
+
+def _call(attack: Attack, folder: Path) -> Any:
+    module, _, name = attack.function.partition(":")
+    (folder / "out").mkdir()
+    return vars(importlib.import_module(module))[name](folder, *attack.arguments)
 
 
 def _all_outcomes(attacks: Sequence[Attack], bounds: Bounds) -> list[Outcome]:
@@ -125,8 +142,11 @@ def _forked(attacks: Sequence[Attack], bounds: Bounds, place: Path) -> list[Outc
         try:
             reading.close()
             _attack_all(attacks, bounds, place, writing)
-        finally:
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
     writing.close()
     with reading:
         done = list(_received(reading, len(attacks), bounds.wall))
@@ -177,11 +197,10 @@ def _attacked(attack: Attack, bounds: Bounds, place: Path) -> Outcome:
     with tempfile.TemporaryDirectory(dir=str(place)) as folder, tempfile.TemporaryDirectory(dir=str(place)) as scratch:
         tempfile.tempdir = os.environ["TMPDIR"] = scratch
         os.chdir(scratch)
-        (Path(folder) / "out").mkdir()
         before, cpu = _bound(bounds), time.process_time()
         kind, text, said = _tried(attack, Path(folder))
         cpu, peak = time.process_time() - cpu, max(0, _peak() - before)
-        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+        _limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)
         os.chdir(str(place))
         tempfile.tempdir = None
         sys.stdout.flush()
@@ -207,10 +226,16 @@ def _bound(bounds: Bounds) -> int:
     spent = time.process_time()
     # the system counts whole seconds; what is a little above the bound is seen afterwards
     soft = int(spent + bounds.cpu) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_CPU, soft)
     # addresses are not memory: libraries take some that they never touch
-    resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + bounds.memory + 256_000_000, resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_AS, _status("VmSize") + bounds.memory + 256_000_000)
     return _status("VmRSS")
+
+
+def _limit(of: int, soft: int) -> None:
+    """Set a limit, as far as those that this process came with allow."""
+    hard = resource.getrlimit(of)[1]
+    resource.setrlimit(of, (soft if hard == resource.RLIM_INFINITY or 0 <= soft < hard else hard, hard))
 
 
 def _peak() -> int:
@@ -226,13 +251,11 @@ def _tried(attack: Attack, folder: Path) -> tuple[str, str, str]:
     """The kind and text of what an attack gives, and what it warned of or printed."""
     from predicdiff.errors import ConfidenceWarning, InputWarning, PredicdiffError
 
-    module, _, name = attack.function.partition(":")
     printed = io.StringIO()
     with warnings.catch_warnings(record=True) as heard, contextlib.redirect_stdout(printed):
         warnings.simplefilter("always")
         try:
-            value = vars(importlib.import_module(module))[name](folder, *attack.arguments)
-            kind, text = VALUE, repr(value)[:MOST_LETTERS]
+            kind, text = VALUE, repr(_call(attack, folder))[:MOST_LETTERS]
         except PredicdiffError as error:
             kind, text = _of_error(error)
         except BaseException as error:  # SystemExit as well
