@@ -20,6 +20,7 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "noise", "cores", "stopping", "_version"),
+    ("budget",),
     ("tones", "extras", "datasets"),
     ("files",),
     ("protocols", "image_files"),

@@ -16,12 +16,12 @@ import numpy as np
 
 from ..abilities import net_abilities
 from ..assembly import versions
+from ..budget import MEMORY
 from ..comparing.similarity import similarity
 from ..errors import SettingsError
 from ..methods.method import MapFunction
 from ..methods.prepared import Prepared, check_images, prepare
 from ..methods.registry import DIFFERENCE
-from ..plan import MEMORY
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
 from ..units import check_progress, whole_number
