@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Sequence
 
 from .abilities import net_abilities
 from .errors import SettingsError
 from .protocols import Head, Net, Unit, UnitLike
+from .texts import near
 from .units import channels, check_unit, lookup
 
 
@@ -93,8 +93,9 @@ def class_index(labels: Sequence[str], name: str) -> int:
             spelling.setdefault(_folded(alias), alias.strip())
     found = sorted(indices.get(_folded(name), ()))
     if not found:
-        near = _near(_folded(name), list(indices))
-        hint = f"Near names: {'; '.join(spelling[alias] for alias in near)}." if near else "`net.labels` has all names."
+        similar = _similar(_folded(name), list(indices))
+        told = "; ".join(spelling[alias] for alias in similar)
+        hint = f"Near names: {told}." if similar else "`net.labels` has all names."
         raise SettingsError(f"no class is called {name!r}. {hint} A class may be given by its number too.")
     if len(found) > 1:
         told = ", ".join(f"{index} ({labels[index]})" for index in found)
@@ -102,10 +103,10 @@ def class_index(labels: Sequence[str], name: str) -> int:
     return found[0]
 
 
-def _near(name: str, names: Sequence[str]) -> list[str]:
+def _similar(name: str, names: Sequence[str]) -> list[str]:
     """Those that hold the name as a whole word, then those that are spelt nearly like it, five at most."""
     holding = [other for other in names if name and f" {name} " in f" {other} "]
-    return list(dict.fromkeys([*holding, *difflib.get_close_matches(name, names, n=5, cutoff=0.5)]))[:5]
+    return list(dict.fromkeys([*holding, *near(name, names, 5, cutoff=0.5)]))[:5]
 
 
 def _folded(name: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
+from typing import Iterable
 
 #: Kinds of characters that steer a terminal or turn text round, stand for nothing, or are none: control characters,
 #: formatting, halves of surrogate pairs, separators of lines and paragraphs.
@@ -10,6 +12,9 @@ HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: Of these what text is laid out with, and what else stays: what joins letters or emoji, and hyphens in words.
 LAYOUT = frozenset("\n\t")
 KEPT = LAYOUT | frozenset("\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}\N{SOFT HYPHEN}")
+
+#: What looking for near names may take, and what each comparison takes besides the cube: some seconds at worst.
+MOST_STEPS, STEPS_OF_ANY = 10**9, 5000
 
 
 def shown(text: object, most: int | None = None, *, kept: frozenset[str] = KEPT) -> str:
@@ -42,6 +47,21 @@ def one_line(text: object, most: int | None = None) -> str:
     'tiger\\nWrote all.'
     """
     return shown(text, most, kept=KEPT - LAYOUT)
+
+
+def near(name: str, names: Iterable[str], most: int = 3, cutoff: float = 0.6) -> list[str]:
+    """Names that are spelt nearly like one, the nearest first, as `difflib.get_close_matches` finds them.
+
+    To compare two names takes up to the cube of their length, so of very many or very long ones some are left out.
+    """
+    left, compared = MOST_STEPS, []
+    for other in names:
+        both = len(name) + len(other)
+        steps = len(name) ** 2 * len(other) + STEPS_OF_ANY
+        if 2 * min(len(name), len(other)) >= cutoff * both and steps <= left:
+            left -= steps
+            compared.append(other)
+    return difflib.get_close_matches(name, compared, most, cutoff)
 
 
 def _cut(text: str, most: int | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 from typing import Any, Mapping, Sequence, Tuple
@@ -11,6 +10,7 @@ import numpy as np
 
 from .errors import BlobError, SettingsError
 from .protocols import Progress, Unit, UnitLike
+from .texts import near
 
 
 class Masked(Tuple[int, ...]):
@@ -67,9 +67,9 @@ def lookup(blobs: Mapping[str, tuple[int, ...]], blob: str) -> tuple[int, ...]:
     """Shape of ``blob`` among ``blobs``; an unknown one is an error that lists the near names."""
     if isinstance(blob, str) and blob in blobs:
         return tuple(blobs[blob])
-    near = difflib.get_close_matches(str(blob), blobs, n=5, cutoff=0.4) or list(blobs)[-5:]
+    similar = near(str(blob), blobs, 5, cutoff=0.4) or list(blobs)[-5:]
     raise BlobError(
-        f"the net has no blob {blob!r}. Near names: {', '.join(near)}. `predicdiff blobs` (`net.blobs`) lists all."
+        f"the net has no blob {blob!r}. Near names: {', '.join(similar)}. `predicdiff blobs` (`net.blobs`) lists all."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from predicdiff.texts import one_line, shown
+from predicdiff.texts import near, one_line, shown
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,10 @@ def test_what_stands_in_a_line_begins_no_other() -> None:
     assert one_line("tiger\r\nError:\tno\u2029") == r"tiger\r\nError:\tno\u2029"
     assert one_line("a\n" * 20, 20) == one_line(one_line("a\n" * 20, 20))
     assert len(one_line("\n" * 20, 20)) == 20
+
+
+def test_near_names_of_many_or_long_ones_are_looked_for_in_few_steps():
+    names = [f"{'xa' * 90}{i}" for i in range(10**5)]  # each takes difflib some 10 ms, all of them a quarter of an hour
+    assert near("xb" * 90, ["convolution", *names], cutoff=0.3)
+    assert near("x" * 10**7, [*names, "x" * 10**7]) == []
+    assert near("conv", ["b" * 10**6, "conv1", "pool"]) == ["conv1"]

@@ -7,7 +7,7 @@ weight counts, as that of GoogLeNet's main classifier does; the layers that only
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Collection, Mapping, Sequence
+from typing import Any, Collection, Mapping, Sequence, Tuple
 
 from .inputs import INPUT
 from .layer_types import TYPES
@@ -21,8 +21,11 @@ from .layer_types.training import (
     READERS,
     WITHOUT_TOPS,
 )
-from .phases import TRAIN, Typed, is_included, layers_of
+from .phases import TRAIN, Typed, is_included, layers_of, stages_of
 from .schema import v1_types
+
+#: A type, and the layers that one of this type reads.
+_Judged = Tuple[str, Tuple[int, ...]]
 
 #: Names that a note tells; of more it gives the number.
 _FEW = 4
@@ -61,8 +64,9 @@ def deploy(net: Any, output: str | None = None) -> Deploy:
         As `phases.layers_of`.
     """
     every = layers_of(net)
-    here = [typed for typed in every if is_included(typed[1], net.state.stage)]
-    gone = [typed for typed in every if not is_included(typed[1], net.state.stage)]
+    stages = stages_of(net)
+    here = [typed for typed in every if is_included(typed[1], stages)]
+    gone = [typed for typed in every if not is_included(typed[1], stages)]
     sources = tuple(filter(_is_source, here))
     if not sources and not net.input and not any(kind == INPUT for kind, _ in here):
         sources = _stand_in([typed for typed in gone if _is_source(typed)])
@@ -155,6 +159,12 @@ class _Maker:
         for number, (_, layer) in enumerate(layers):
             self.reads.append([self.writers[bottom] for bottom in layer.bottom if bottom in self.writers])
             self.writers.update(dict.fromkeys(layer.top, number))
+        self.names = {name for _, layer in layers for name in (layer.name, *layer.top)}
+        self.softmaxes: dict[_Judged, list[int]] = {}  # layers of each type that make probabilities of the same
+        for number, (kind, _) in enumerate(layers):
+            if kind in PROBABILITIES.values():
+                self.softmaxes.setdefault((kind, tuple(self.reads[number])), []).append(number)
+        self.scores: dict[_Judged, set[tuple[int, ...]]] = {}
         self.ends = self._ends()
 
     def deploy(self, sources: tuple[Typed, ...]) -> Deploy:
@@ -189,12 +199,16 @@ class _Maker:
     def _ends(self) -> set[int]:
         """Layers that judge the output or name its classes, if what they make is read by none or by such layers."""
         ends: set[int] = set()
+        read: set[int] = set()  # by any layer, and by one that is no end
+        kept: set[int] = set()
         for number in reversed(range(len(self.layers))):
             kind, layer = self.layers[number]
-            readers = {reader for reader, read in enumerate(self.reads) if number in read}
             python = kind == PYTHON and len(layer.bottom) > 1
-            if readers <= ends and (_judges(kind) or kind == BEST_CLASSES or (python and not readers)):
+            if number not in kept and (_judges(kind) or kind == BEST_CLASSES or (python and number not in read)):
                 ends.add(number)
+            else:
+                kept.update(self.reads[number])
+            read.update(self.reads[number])
         return ends
 
     def _rivals(self) -> dict[int, list[int]]:
@@ -207,19 +221,26 @@ class _Maker:
                 by_labels.setdefault(layer.bottom[1 if made else 0], []).append(number)
         rivals = {}
         for numbers in by_labels.values():
-            main = max(numbers, key=lambda number: self._rank(number, numbers))
-            others = [number for number in numbers if self.reads[number][:1] not in self._scores(main)]
+            main = self._first(numbers)
+            scores = self._scores(self._judged(main))
+            others = [number for number in numbers if tuple(self.reads[number][:1]) not in scores]
             if any(self._counts(number) for number in set(numbers) - set(others)):
                 others = [number for number in others if not self._counts(number)]
             rivals[main] = others
         return rivals
 
-    def _rank(self, number: int, rivals: Sequence[int]) -> tuple[float, ...]:
+    def _first(self, rivals: Sequence[int]) -> int:
+        """The end that counts of several that judge by the same labels."""
+        by_accuracies = {tuple(self.reads[number][:1]) for number in rivals if self._counts(number)}
+        judged = {self._judged(number) for number in rivals}
+        counted = {one: not by_accuracies.isdisjoint(self._scores(one)) for one in judged}
+        return max(rivals, key=lambda number: self._rank(number, counted[self._judged(number)]))
+
+    def _rank(self, number: int, counted: bool) -> tuple[float, ...]:
         """What decides, the first first: the caller's wish, whether it is a loss, its kind, its weight, an accuracy."""
         kind, layer = self.layers[number]
         if self._counts(number):
             return self.output in layer.bottom[:1], 0, 0, 0, 0, number
-        counted = any(self.reads[other][:1] in self._scores(number) for other in rivals if self._counts(other))
         weight = self._weight(number)
         return self.output in layer.bottom[:1], weight > 0, 2 if _gives(kind) else 1, weight, counted, number
 
@@ -230,9 +251,15 @@ class _Maker:
         """A loss's weight, by Caffe's default 1."""
         return float((*self.layers[number][1].loss_weight, 1.0)[0])
 
-    def _scores(self, number: int) -> list[list[int]]:
+    def _judged(self, number: int) -> _Judged:
+        """What an end judges: the layer that makes it, and of which type one is that makes probabilities of it."""
+        return _gives(self.layers[number][0]) or "", tuple(self.reads[number][:1])
+
+    def _scores(self, judged: _Judged) -> set[tuple[int, ...]]:
         """The layers that make what an end judges: the scores, and the probabilities where it reckons these itself."""
-        return [self.reads[number][:1], *([softmax] for softmax in self._softmaxes([number]))]
+        if judged not in self.scores:
+            self.scores[judged] = {judged[1], *((softmax,) for softmax in self.softmaxes.get(judged, ()))}
+        return self.scores[judged]
 
     def _preferred(self, number: int, others: Sequence[int]) -> str:
         """Which of several losses counts, in words."""
@@ -245,10 +272,10 @@ class _Maker:
 
     def _needed(self, main: Collection[int]) -> set[int]:
         """Layers behind which something stays: the main ends' first bottoms, and tops that no layer reads."""
-        read = {number for reads in self.reads for number in reads}
-        roots = {number for number in range(len(self.layers)) if number not in read | self.ends}
+        read, mains = {number for reads in self.reads for number in reads}, set(main)
+        roots = set(range(len(self.layers))) - read - self.ends
         for number in self.ends:
-            if number in main or self.layers[number][0] == BEST_CLASSES:
+            if number in mains or self.layers[number][0] == BEST_CLASSES:
                 roots.update(self.reads[number][:1])
         roots |= set(self._softmaxes(main))
         if self.output in self.writers:
@@ -265,19 +292,14 @@ class _Maker:
 
     def _softmaxes(self, main: Collection[int]) -> list[int]:
         """Layers that give the probabilities of a main loss already."""
-        return [
-            number
-            for number, (kind, _) in enumerate(self.layers)
-            for end in main
-            if kind == _gives(self.layers[end][0]) and self.reads[number] == self.reads[end][:1]
-        ]
+        return [number for one in set(map(self._judged, main)) for number in self.softmaxes.get(one, ())]
 
     def _probabilities(self, number: int, heads: int) -> Typed | None:
         """The layer that takes a loss's place; None where its bottom holds probabilities, or another has them."""
         kind, layer = self.layers[number]
         given = _gives(kind)
         below = {self.layers[i][0] for i in self.reads[number][:1]}
-        if given is None or below & {*PROBABILITIES.values()} or self._softmaxes([number]):
+        if given is None or below & {*PROBABILITIES.values()} or self._judged(number) in self.softmaxes:
             return None
         top = self._name(layer, heads)
         new = type(layer)(name=top, bottom=layer.bottom[:1], top=[top])
@@ -289,6 +311,5 @@ class _Maker:
 
     def _name(self, layer: Any, heads: int) -> str:
         """``prob``, as deploy nets call it, if that is free and there is one; else after the loss or the bottom."""
-        taken = {name for _, other in self.layers for name in (other.name, *other.top)}
         wanted = f"{layer.bottom[0]}_prob" if heads > 1 else "prob"
-        return layer.name if wanted in taken else wanted
+        return layer.name if wanted in self.names else wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,29 +129,31 @@ def _probable(net: ResolvedNet) -> list[_End]:
         holds, writes = step.type.holds, set(step.writes)
         end = holds in SCORES and not writes & (reckoned if holds == "sigmoid" else learnt)
         if end:
-            ends.insert(0, _End(step.layer.tops[0], str(holds), step))
+            ends.append(_End(step.layer.tops[0], str(holds), step))
         if end or step.shapes.weights or writes & learnt:
             learnt.update(step.inputs)
         if holds not in (SAME, ASIDE) or writes & reckoned:
             reckoned.update(step.inputs)
-    ends = _combined(net, ends)
+    ends = _combined(net, ends[::-1])
     first = ([end for end in ends if end.holds == "probabilities"] or ends)[-1:]
     return [*first, *(end for end in ends if end not in first and end.holds != "activation")]
 
 
 def _combined(net: ResolvedNet, ends: Sequence[_End]) -> list[_End]:
     """The same ends, but in place of several that one layer combines what it makes: probabilities only as a mean."""
-    left = list(ends)
+    origins = _origins(net, (SAME,))
+    left = {end.step.writes[0]: end for end in ends if end.step is not None}  # by the value that each is
     for step in net.steps:
         if step.type.holds != COMBINED:
             continue
-        makers = [_maker(net, value, (SAME,)) for value in step.reads]
-        parts = [end for end in left if end.step is not None and any(end.step is maker for maker in makers)]
+        values = {origins[value] for value in step.reads}
+        parts = sorted(value for value in values if value in left and left[value].step is not None)
         if len(parts) > 1:
-            mean = len(parts) == len(makers) and _is_mean(step)
-            left[left.index(parts[-1])] = _End(step.layer.tops[0], "probabilities" if mean else "activation")
-            left = [end for end in left if end not in parts]
-    return left
+            mean = len(parts) == len(step.reads) and _is_mean(step)
+            left[parts[-1]] = _End(step.layer.tops[0], "probabilities" if mean else "activation")
+            for value in parts[:-1]:
+                del left[value]
+    return list(left.values())
 
 
 def _is_mean(step: Step) -> bool:
@@ -165,7 +168,8 @@ def _scores(net: ResolvedNet, holds: Mapping[str, str]) -> list[_End]:
     read = {value for step in steps for value in step.reads}
     made = {value for step in steps for value in step.writes}
     last = [blob for blob, value in net.values.items() if value in made - read]
-    ends = [_End(blob, holds.get(blob) or _kind(net, blob)) for blob in last]
+    origins = _origins(net, (SAME, SCALED))
+    ends = [_End(blob, holds.get(blob) or _kind(net, blob, origins)) for blob in last]
     scores = [end for end in ends if end.holds in ("logits", "scores")] or ends[-1:]
     return [*scores[-1:], *scores[:-1]]
 
@@ -182,9 +186,9 @@ def _named(net: ResolvedNet, blob: str, output_is: str | None, holds: Mapping[st
         scores = None if end.step is None else _scores_of(net, end.step)
         if scores == blob and output_is in (None, SCORES[end.holds]):
             return end
-    step = _maker(net, net.values[blob], (SAME,))
+    step = net.makers.get(_origins(net, (SAME,))[net.values[blob]])
     if step is None or step.type.holds not in SCORES:
-        return _End(blob, holds.get(blob) or _kind(net, blob))
+        return _End(blob, holds.get(blob) or _kind(net, blob, _origins(net, (SAME, SCALED))))
     end = _End(blob, str(step.type.holds), step)
     _check(net, end, output_is)
     return end
@@ -234,9 +238,8 @@ def _made(
 
 def _free(net: ResolvedNet, names: Sequence[str]) -> str:
     """The first of some names that no blob and no layer has, or a longer one."""
-    taken = {*net.values, *(step.layer.name for step in net.steps)}
-    free = [name for name in names if name not in taken]
-    return free[0] if free else _free(net, [f"{names[-1]}_"])
+    longer = itertools.chain(names, (names[-1] + "_" * more for more in itertools.count(1)))
+    return next(name for name in longer if name not in net.names)
 
 
 def _own_head(net: ResolvedNet, blob: str, step: Step) -> Head:
@@ -252,20 +255,21 @@ def _scores_of(net: ResolvedNet, step: Step) -> str | None:
     return bottom if net.values[bottom] == step.reads[0] else None
 
 
-def _kind(net: ResolvedNet, blob: str) -> str:
+def _kind(net: ResolvedNet, blob: str, origins: Sequence[int]) -> str:
     """What a blob is taken for that no Softmax or Sigmoid has made."""
-    step = _maker(net, net.values[blob], (SAME, SCALED))
+    step = net.makers.get(origins[net.values[blob]])
     scores = step is not None and step.type.holds == "logits" and channels(net.blobs[blob]) > 1
     return "logits" if scores else "activation"
 
 
-def _maker(net: ResolvedNet, value: int, through: Sequence[str]) -> Step | None:
-    """The layer that made a value, or what it was before layers that hold what they were given; None of an input."""
-    while True:
-        step = next((step for step in net.steps if value in step.writes), None)
-        if step is None or step.type.holds not in through:
-            return step
-        value = step.reads[0]
+def _origins(net: ResolvedNet, through: Sequence[str]) -> list[int]:
+    """For each value the one of which layers that hold what they were given have made it; itself, where none has."""
+    origins = list(range(len(net.sizes)))
+    for step in net.steps:
+        if step.type.holds in through:
+            for value in step.writes:
+                origins[value] = origins[step.reads[0]]
+    return origins
 
 
 def _decided(
@@ -295,7 +299,8 @@ def _several(net: ResolvedNet, ends: Sequence[_End], output: str | None) -> list
     """Which of several outputs is taken, where nobody has said so."""
     if output is not None or len(ends) == 1:
         return []
-    outputs = sorted((end.blob for end in ends), key=list(net.values).index)
+    blobs = {end.blob for end in ends}
+    outputs = [blob for blob in net.values if blob in blobs]
     told = ", ".join(f"{blob!r} {_told(net.blobs[blob])}" for blob in outputs)
     return [
         f"it has {len(ends)} outputs, {told}: {ends[0].blob!r} is taken where no blob is given. --output-blob "

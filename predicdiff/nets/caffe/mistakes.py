@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Any
 
 from google.protobuf import text_format
 
 from ...errors import FormatError
+from ...texts import near
 from .inputs import INPUT
 from .layer_types import TYPES, unknown_type
-from .phases import is_included, layers_of
+from .phases import is_included, layers_of, stages_of
 from .schema import PACKAGE, pool, v1_types
 
 #: Fields of a solver that a net has not, of those that stand first or are never left out.
@@ -33,8 +33,9 @@ def explained(error: text_format.ParseError, net: Any, text: str) -> FormatError
         return FormatError(f"{place}{spelling}")
     if v1_type:
         return unknown_type(net.layers[-1].name, v1_type[1])
+    stages = stages_of(net)
     for kind, layer in layers_of(net):
-        there = is_included(layer, net.state.stage)
+        there = is_included(layer, stages)
         if there and kind and kind not in {INPUT, *TYPES} and kind not in v1_types().values():
             return unknown_type(layer.name, kind)  # what does not parse may be of another Caffe
     return _of_solver(message, text) or FormatError(f"{place}{message[:200]}.{_near_fields(message)}")
@@ -56,8 +57,8 @@ def _of_solver(message: str, text: str) -> FormatError | None:
     unknown = re.search(r'Message type "NetParameter" has no field named "(\w+)"', message)
     if not unknown or unknown[1] not in _OF_SOLVERS:
         return None
-    nets = re.findall(r"""^\s*(?:train_|test_)?net\s*:\s*["'](.+?)["']""", text, re.MULTILINE)
-    wanted = f"{nets[0]}, which it names" if nets else "the definition that stands in it, as a file of its own"
+    named = re.search(r"""^[ \t]*(?:train_|test_)?net\s*:\s*["'](.+?)["']""", text, re.MULTILINE)
+    wanted = f"{named[1]}, which it names" if named else "the definition that stands in it, as a file of its own"
     return FormatError(f"is a solver's prototxt: want the net's, {wanted}.")
 
 
@@ -66,5 +67,5 @@ def _near_fields(message: str) -> str:
     if not unknown:
         return ""
     fields = pool().FindMessageTypeByName(f"{PACKAGE}.{unknown[1]}").fields_by_name
-    near = difflib.get_close_matches(unknown[2], fields)
-    return f" Is it {' or '.join(near)}?" if near else ""
+    similar = near(unknown[2], fields)
+    return f" Is it {' or '.join(similar)}?" if similar else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence, Tuple
+from typing import Any, Tuple
 
 from ...errors import FormatError
 from .schema import v1_types
@@ -39,15 +39,20 @@ def layers_of(net: Any) -> list[Typed]:
     return layers
 
 
-def is_included(layer: Any, stages: Sequence[str]) -> bool:
+def stages_of(net: Any) -> frozenset[str]:
+    """The stages that a net says it is in."""
+    return frozenset(net.state.stage)
+
+
+def is_included(layer: Any, stages: frozenset[str]) -> bool:
     """Whether a layer is there in phase TEST at level 0, Caffe's own for a net that is used, in these stages."""
     if layer.include:
         return any(_meets(rule, stages) for rule in layer.include)
     return not any(_meets(rule, stages) for rule in layer.exclude)
 
 
-def _meets(rule: Any, stages: Sequence[str]) -> bool:
+def _meets(rule: Any, stages: frozenset[str]) -> bool:
     wrong_phase = rule.HasField("phase") and rule.phase != TEST
     wrong_level = rule.min_level > 0 or (rule.HasField("max_level") and rule.max_level < 0)
-    wrong_stage = not set(rule.stage) <= set(stages) or set(rule.not_stage) & set(stages)
+    wrong_stage = not stages.issuperset(rule.stage) or not stages.isdisjoint(rule.not_stage)
     return not (wrong_phase or wrong_level or wrong_stage)

@@ -6,17 +6,18 @@ further value, and a blob's name stands for the last one, as in Caffe after a fu
 
 from __future__ import annotations
 
-import difflib
+import functools
 import hashlib
 import json
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Callable, Iterable, Mapping, Sequence
+from typing import AbstractSet, Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from ...errors import LayerError, WeightsError
+from ...texts import near
 from ...units import lookup
 from ..engine.geometry import Shape
 from ..engine.order import Move, downstream, freed, needed
@@ -81,15 +82,25 @@ class ResolvedNet:
     inputs: tuple[str, ...]
     added: int = 0
 
+    @functools.cached_property
+    def names(self) -> AbstractSet[str]:
+        """The names of all blobs and layers."""
+        return {*self.values, *(step.layer.name for step in self.steps)}
+
     @property
     def learnt(self) -> list[str]:
         """Names of the layers with learnt weights; others hold statistics."""
         return [step.layer.name for step in self.steps if step.shapes.weights and not step.type.statistics]
 
-    @property
-    def blobs(self) -> dict[str, Shape]:
+    @functools.cached_property
+    def blobs(self) -> Mapping[str, Shape]:
         """Shape of every blob."""
         return {name: self.sizes[value] for name, value in self.values.items()}
+
+    @functools.cached_property
+    def makers(self) -> Mapping[int, Step]:
+        """The step that writes each value but the inputs'."""
+        return {value: step for step in self.steps for value in step.writes}
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -116,13 +127,14 @@ class ResolvedNet:
 
     def live_elements(self, blob: str) -> int:
         """Most elements alive at one time on the way to ``blob``, for one input; estimated from above."""
-        live = {self.values[name]: math.prod(self.sizes[self.values[name]]) for name in self.inputs}
-        most = sum(live.values())
+        alive = {self.values[name] for name in self.inputs}
+        most = elements = sum(math.prod(self.sizes[value]) for value in alive)
         for step, gone in self.steps_to(blob):
-            live.update((value, math.prod(self.sizes[value])) for value in step.writes)
-            most = max(most, sum(live.values()) + step.workspace)
-            for value in gone:
-                live.pop(value, None)
+            alive.update(step.writes)
+            elements += sum(map(math.prod, step.shapes.tops))
+            most = max(most, elements + step.workspace)
+            elements -= sum(math.prod(self.sizes[value]) for value in alive.intersection(gone))
+            alive.difference_update(gone)
         return most
 
     def _value(self, blob: str) -> int:
@@ -170,8 +182,7 @@ def _step(layer: Layer, kind: LayerType, values: dict[str, int], sizes: list[Sha
     reads = _reads(layer, values)
     bottoms = tuple(sizes[value] for value in reads)
     layer_shapes = shapes(layer, bottoms, kind)
-    for i, (top, shape) in enumerate(zip(layer.tops, layer_shapes.tops)):
-        _check_top(layer, i, top, shape, values, bottoms)
+    _check_tops(layer, layer_shapes, values, bottoms)
     writes = tuple(range(len(sizes), len(sizes) + len(layer.tops)))
     sizes.extend(layer_shapes.tops)
     values.update(zip(layer.tops, writes))
@@ -181,21 +192,27 @@ def _step(layer: Layer, kind: LayerType, values: dict[str, int], sizes: list[Sha
 def _reads(layer: Layer, values: Mapping[str, int]) -> tuple[int, ...]:
     for bottom in layer.bottoms:
         if bottom not in values:
-            near = difflib.get_close_matches(bottom, values, n=3, cutoff=0.4)
-            hint = f" Near names: {', '.join(near)}." if near else ""
+            similar = near(bottom, values, cutoff=0.4)
+            hint = f" Near names: {', '.join(similar)}." if similar else ""
             raise LayerError(
                 f"layer {layer.name!r} ({layer.type}) reads blob {bottom!r}, which no layer before it makes.{hint}"
             )
     return tuple(values[bottom] for bottom in layer.bottoms)
 
 
-def _check_top(
-    layer: Layer, i: int, top: str, shape: Shape, values: Mapping[str, int], bottoms: Sequence[Shape]
-) -> None:
-    if top in layer.tops[:i]:
-        raise LayerError(f"layer {layer.name!r} ({layer.type}) has the top {top!r} twice.")
-    if top not in values:
-        return
+def _check_tops(layer: Layer, made: Shapes, values: Mapping[str, int], bottoms: Sequence[Shape]) -> None:
+    seen = set()
+    for i, (top, shape) in enumerate(zip(layer.tops, made.tops)):
+        if top in seen:
+            raise LayerError(f"layer {layer.name!r} ({layer.type}) has the top {top!r} twice.")
+        seen.add(top)
+        if top in values:
+            _check_in_place(layer, i, shape, bottoms)
+
+
+def _check_in_place(layer: Layer, i: int, shape: Shape, bottoms: Sequence[Shape]) -> None:
+    """Refuse a top whose name is taken but by the bottom of the same place and shape."""
+    top = layer.tops[i]
     if layer.bottoms[i : i + 1] != (top,):
         raise LayerError(
             f"layer {layer.name!r} ({layer.type}) makes blob {top!r}, which another layer makes already: "
@@ -280,8 +297,8 @@ def _layer_weights(step: Step, weights: Mapping[str, Sequence[np.ndarray]], sour
     name, wanted = step.layer.name, step.shapes.weights
     blobs = weights.get(name, ())
     if len(blobs) == 0:
-        near = difflib.get_close_matches(name, weights, n=3, cutoff=0.4)
-        hint = f" It has {', '.join(near)}." if near else ""
+        similar = near(name, weights, cutoff=0.4)
+        hint = f" It has {', '.join(similar)}." if similar else ""
         raise WeightsError(
             f"layer {name!r} ({step.layer.type}) has no weights in {source}: want {_list(wanted)}.{hint} "
             "Give the weights that belong to this net."

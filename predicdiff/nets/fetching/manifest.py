@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Mapping, TypeVar
 
 from ...errors import FormatError, SettingsError
+from ...texts import near
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -123,8 +123,8 @@ def entry(name: str) -> Entry:
     """
     if name in manifest():
         return manifest()[name]
-    near = get_close_matches(name.lower(), names(), n=1)
-    hint = f"Do you mean {near[0]!r}? " if near else ""
+    similar = near(name.lower(), names(), 1)
+    hint = f"Do you mean {similar[0]!r}? " if similar else ""
     raise SettingsError(
         f"no net is called {name!r}. {hint}Known: {', '.join(names())}. A net of your own is the path of its prototxt, "
         "those of other libraries are called timm:NAME, torchvision:NAME or hf:NAME."

@@ -6,11 +6,11 @@ type takes one entry here and one of `torch_layers`; nothing else knows types by
 
 from __future__ import annotations
 
-import difflib
 import math
 from typing import Iterable
 
 from ....errors import LayerError
+from ....texts import near
 from ...engine.geometry import Shape
 from ..fields import Fields
 from ..records import MOST_ELEMENTS, Layer
@@ -63,8 +63,8 @@ def unknown_type(layer: str, kind: str) -> LayerError:
 def meant(kind: str, types: Iterable[str]) -> str:
     """A question after the types whose names are near; empty if none are."""
     lower = {name.lower(): name for name in types}
-    near = [lower[name] for name in difflib.get_close_matches(kind.lower(), lower, cutoff=0.85)]
-    return f" Do you mean {' or '.join(near)}?" if near else ""
+    similar = [lower[name] for name in near(kind.lower(), lower, cutoff=0.85)]
+    return f" Do you mean {' or '.join(similar)}?" if similar else ""
 
 
 def shapes(layer: Layer, bottoms: tuple[Shape, ...], kind: LayerType | None = None) -> Shapes:
