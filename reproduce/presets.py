@@ -23,6 +23,7 @@ from tqdm import tqdm
 from predicdiff import precision, windows
 from predicdiff.between import Grid
 from predicdiff.budget import MEMORY
+from predicdiff.cli.console import say_text
 from predicdiff.cli.options.base import option_field
 from predicdiff.cli.outputs import name_of
 from predicdiff.errors import FormatError, SettingsError
@@ -264,7 +265,7 @@ def main(request: Request) -> None:
             maps[label] = measure(request, make_plan(case.net, case.image, settings).with_sampler(sampler), label)
     with written_whole(path) as part:
         part.write_text(json.dumps({**where, "maps": maps}, indent=1))
-    print(report(maps))
+    say_text(report(maps))
 
 
 if __name__ == "__main__":

@@ -85,5 +85,15 @@ def leaves_half_an_output(folder: Path) -> None:
     raise SettingsError("the rest is missing.")
 
 
+class RawError(SettingsError):
+    """One that gives its message as it came."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
 def raises_pages(folder: Path, message: str) -> None:
-    raise SettingsError(message)
+    raise RawError(message)
