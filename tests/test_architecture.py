@@ -22,6 +22,7 @@ LEVELS = (
     ("errors", "noise", "cores", "stopping", "_version"),
     ("budget",),
     ("tones", "extras", "datasets"),
+    ("validation",),
     ("files",),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "journal"),

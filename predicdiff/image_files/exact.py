@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ImageError
+from ..files import regular
 from .pillow import greys, halved, orientation, page_count, upright
 
 #: Formats that change no value, and what a TIFF of them may be packed with.
@@ -32,6 +33,7 @@ def read_exact(path: Path) -> tuple[np.ndarray, int]:
     """
     from PIL import Image
 
+    regular(path, ImageError)
     count = page_count(lambda: Image.open(path))
     with Image.open(path) as image:
         packed = image.info.get("compression", "raw")
