@@ -80,7 +80,7 @@ def _explained(path: Path, folder: Path) -> Any:
     return openings.command_line(
         "explain", _photograph(folder), "--net", path, "--weights",
         folder / "any.caffemodel", "--mean", "0,0,0", "--image-size", 24, "--memory", "1GB", "--sampler", "grey",
-        "--window", 12, "--stride", 12, "--samples", 1, "-o", folder / "out" / "map.h5",
+        "--window", 12, "--stride", 12, "-o", folder / "out" / "map.h5",
     )  # fmt: skip
 
 
