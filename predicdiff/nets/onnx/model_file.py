@@ -37,7 +37,7 @@ def read_model(path: Path) -> Any:
         raise FormatError(f"{path}: {what}. Give the path of an ONNX file.") from None
     except Exception as error:  # of a type of protobuf's that depends on its version
         raise FormatError(f"{path}: is no ONNX file, or damaged ({first_line(error)}).") from error
-    _check_texts(model.graph, path)
+    _check_texts(model, path)
     if not model.graph.node:
         raise FormatError(f"{path}: holds no layers: it is no ONNX file, or an empty one.")
     try:
@@ -53,9 +53,12 @@ def read_model(path: Path) -> Any:
     return model
 
 
-def _check_texts(graph: Any, path: Path) -> None:
+def _check_texts(model: Any, path: Path) -> None:
     """Refuse names that are no UTF-8, which protobuf finds out when one is asked for."""
+    graph = model.graph
     try:
+        _ = [graph.name, *(one.domain for one in model.opset_import)]
+        _ = [text for one in model.metadata_props for text in (one.key, one.value)]
         for node in graph.node:
             _ = [*node.input, *node.output, node.op_type, node.domain, *(one.name for one in node.attribute)]
         _ = [one.name for one in (*graph.input, *graph.output, *graph.initializer, *graph.value_info)]
