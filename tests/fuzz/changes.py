@@ -228,7 +228,8 @@ def _array(file: h5py.File, name: str, value: np.ndarray, draw: Random) -> None:
             at = draw.randrange(value.size)
             value.reshape(-1)[at : at + draw.choice((1, value.size))] = np.array(float(number)).astype(value.dtype)
     elif how == 2:
-        value = value.astype(draw.choice(("f8", "f4", "f2", "u1", "i8", "?", ">f8", "c16")))
+        with np.errstate(all="ignore"):
+            value = value.astype(draw.choice(("f8", "f4", "f2", "u1", "i8", "?", ">f8", "c16")))
     elif how == 3:
         value = np.moveaxis(value, 0, -1) if value.ndim else value[None]
     elif how == 4:

@@ -29,7 +29,7 @@ class Format(NamedTuple):
 #: A small picture may say that it is large, and weights that they are.
 LARGE = Bounds(cpu=20.0, memory=4 * 10**9, chatter="tempfile.tif: ")
 
-#: Torch makes room for what a file says before it reads any.
+#: Torch and onnxruntime make room for what a file says before they fill any.
 CLAIMS = LARGE._replace(claims=True)
 
 FORMATS: dict[str, Format] = {
@@ -51,7 +51,7 @@ FORMATS: dict[str, Format] = {
     "segments": Format("segments.png", lambda: seeds.segments()[2:], changes.of_png, openings.segments, bounds=LARGE),
     "segments.npy": Format("segments.npy", lambda: seeds.segments()[:2], changes.of_npy, openings.segments),
     "onnx": Format(
-        "net.onnx", seeds.onnx, changes.of_message, openings.onnx, needs=("onnx", "onnxruntime", "torch"), bounds=LARGE
+        "net.onnx", seeds.onnx, changes.of_message, openings.onnx, needs=("onnx", "onnxruntime", "torch"), bounds=CLAIMS
     ),
     "safetensors": Format(
         "net.safetensors", seeds.safetensors, changes.of_safetensors, openings.weights, needs=("torch", "safetensors")

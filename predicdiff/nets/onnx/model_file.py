@@ -54,13 +54,17 @@ def read_model(path: Path) -> Any:
 
 
 def _check_texts(model: Any, path: Path) -> None:
-    """Refuse names that are no UTF-8, which protobuf finds out when one is asked for."""
+    """Refuse names that are no UTF-8, which protobuf gives as bytes, or refuses when they are asked for."""
     graph = model.graph
     try:
-        _ = [graph.name, *(one.domain for one in model.opset_import)]
-        _ = [text for one in model.metadata_props for text in (one.key, one.value)]
+        texts = [graph.name, *(one.domain for one in model.opset_import)]
+        texts += [text for one in model.metadata_props for text in (one.key, one.value)]
+        texts += [one.name for one in (*graph.input, *graph.output, *graph.initializer, *graph.value_info)]
         for node in graph.node:
-            _ = [*node.input, *node.output, node.op_type, node.domain, *(one.name for one in node.attribute)]
-        _ = [one.name for one in (*graph.input, *graph.output, *graph.initializer, *graph.value_info)]
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: is no ONNX file, or damaged ({first_line(error)}).") from error
+            texts += [*node.input, *node.output, node.name, node.op_type, node.domain]
+            texts += [one.name for one in node.attribute]
+        damaged = any(isinstance(text, bytes) for text in texts)
+    except UnicodeDecodeError:
+        damaged = True
+    if damaged:
+        raise FormatError(f"{path}: is no ONNX file, or damaged: names in it are no text in UTF-8.")
