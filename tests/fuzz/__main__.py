@@ -28,7 +28,7 @@ def main() -> int:
     if asked.number is not None:
         return _repeat(asked.format, asked.number, asked.keep)
     names = [asked.format] if asked.format else [name for name, form in FORMATS.items() if _installed(form.needs)]
-    counts = {name: collections.Counter[str]() for name in names}
+    counts: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in names}
     end = time.monotonic() + asked.seconds
     with Server(["fuzz.formats"]) as server:
         for name in names:
