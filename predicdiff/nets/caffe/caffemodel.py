@@ -145,7 +145,10 @@ def as_mean(mean: np.ndarray) -> np.ndarray:
 
 def _read_npy(path: PathLike) -> np.ndarray:
     try:
-        mapped = np.load(str(path), mmap_mode="r", allow_pickle=False)  # mapped: a lie about the shape costs no memory
+        with np.errstate(over="ignore"):  # sizes whose product no number holds: an error follows
+            mapped = np.load(
+                str(path), mmap_mode="r", allow_pickle=False
+            )  # mapped: a lie about the shape costs no memory
     except TypeError as error:  # a shape of (True,)
         raise FormatError(f"a header that numpy cannot read ({error}).") from error
     if mapped.dtype.kind not in "fiu":

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from ...errors import WeightsError
+from ...files import regular
 from .part_file import Hash, PartFile, part_file
 
 CHUNK = 1 << 16
@@ -22,6 +23,7 @@ def extract(archive: Path, member: str, target: Path, *, wanted: Hash) -> Path:
     DownloadError
         If the file cannot be written.
     """
+    regular(archive, WeightsError)
     with part_file(target) as part:
         part.clear()
         try:

@@ -37,6 +37,7 @@ def read_model(path: Path) -> Any:
         raise FormatError(f"{path}: {what}. Give the path of an ONNX file.") from None
     except Exception as error:  # of a type of protobuf's that depends on its version
         raise FormatError(f"{path}: is no ONNX file, or damaged ({first_line(error)}).") from error
+    _check_texts(model, path)
     if not model.graph.node:
         raise FormatError(f"{path}: holds no layers: it is no ONNX file, or an empty one.")
     try:
@@ -50,3 +51,20 @@ def read_model(path: Path) -> Any:
         raise FormatError(f"{path}: holds more than 2 GB, which is not supported: want a smaller net.")
     model.ir_version = max(model.ir_version, WITH_WEIGHTS_APART)
     return model
+
+
+def _check_texts(model: Any, path: Path) -> None:
+    """Refuse names that are no UTF-8, which protobuf gives as bytes, or refuses when they are asked for."""
+    graph = model.graph
+    try:
+        texts = [graph.name, *(one.domain for one in model.opset_import)]
+        texts += [text for one in model.metadata_props for text in (one.key, one.value)]
+        texts += [one.name for one in (*graph.input, *graph.output, *graph.initializer, *graph.value_info)]
+        for node in graph.node:
+            texts += [*node.input, *node.output, node.name, node.op_type, node.domain]
+            texts += [one.name for one in node.attribute]
+        damaged = any(isinstance(text, bytes) for text in texts)
+    except UnicodeDecodeError:
+        damaged = True
+    if damaged:
+        raise FormatError(f"{path}: is no ONNX file, or damaged: names in it are no text in UTF-8.")
