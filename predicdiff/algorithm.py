@@ -11,6 +11,7 @@ import numpy as np
 from . import evidence, windows
 from .abilities import NetAbilities
 from .assembly import assemble, holes
+from .budget import MEMORY
 from .classes import scores_behind
 from .errors import ConfidenceWarning, InputWarning, SettingsError, warn
 from .examination import check_again
@@ -18,7 +19,7 @@ from .executors.here import Executor, run_tiles
 from .explanation import Explanation
 from .files import as_path
 from .journal import Journal
-from .plan import MEMORY, Analysis, Plan, make_plan
+from .plan import Analysis, Plan, make_plan
 from .protocols import Json, Net, Progress, Sampler, UnitLike
 from .readout import Readout
 from .refinement import missed, reached, stage_told, stages, whole

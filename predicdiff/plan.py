@@ -40,9 +40,6 @@ TILE_BATCHES = 32
 #: Of the memory that a run may take, what draws get: those of one tile are made while another's are evaluated.
 DRAWS_SHARE = 0.1
 
-#: Bytes that a run may take by default: what the paper's machine had.
-MEMORY = 4 * 10**9
-
 #: Where windows lie, and of what shape they are.
 Shapes = Union[Lattice, Segments]
 

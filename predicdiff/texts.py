@@ -74,4 +74,9 @@ def _cut(text: str, most: int | None) -> str:
 def _harmless(character: str, kept: frozenset[str]) -> str:
     if character in kept or unicodedata.category(character) not in HARMFUL:
         return character
+    return escaped(character)
+
+
+def escaped(character: str) -> str:
+    r"""What stands in a character's place, such as ``\u4e2d``."""
     return character.encode("unicode_escape").decode("ascii")

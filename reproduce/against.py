@@ -24,6 +24,7 @@ from tqdm import tqdm
 from predicdiff import windows
 from predicdiff.algorithm import run
 from predicdiff.assembly import versions
+from predicdiff.cli.console import say_text
 from predicdiff.cli.options.base import option_field
 from predicdiff.cli.outputs import name_of
 from predicdiff.errors import SettingsError
@@ -274,7 +275,7 @@ def main(request: Request) -> None:
             "rows": [asdict(row) for row in rows],
         }
         common.write_json(request.out / "against.json", common.plain(record))
-        print(f"**{title}**\n\n{report(rows, note=note)}\n", flush=True)
+        say_text(f"**{title}**\n\n{report(rows, note=note)}\n")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from predicdiff import consistency
+from predicdiff.cli.console import say
 from predicdiff.extras import imported
 from predicdiff.nets.modules.net import ModuleNet
 
@@ -120,10 +121,9 @@ def main(names: tuple[str, ...], windows: int, samples: int, rounds: int, seed: 
         if name not in known:
             known[name] = measured(name, windows=windows, samples=samples, rounds=rounds, seed=seed)
             path.write_text(json.dumps(known, indent=1), encoding="utf-8")
-            click.echo(row(name, known[name]), err=True)
-    click.echo("| net | how | as a dense pass | multiply-adds | dense | time beside dense |\n|---|---|---|---|---|---|")
-    for name in names or NAMES:
-        click.echo(row(name, known[name]))
+            say(row(name, known[name]), err=True)
+    say("| net | how | as a dense pass | multiply-adds | dense | time beside dense |", "|---|---|---|---|---|---|")
+    say(*(row(name, known[name]) for name in names or NAMES))
 
 
 if __name__ == "__main__":

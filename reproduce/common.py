@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from predicdiff.algorithm import run
-from predicdiff.cli.console import duration
+from predicdiff.cli.console import duration, say_error
 from predicdiff.cli.options.base import option_field, options_of
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.cli.outputs import check_outputs, name_of
@@ -96,7 +96,7 @@ def figure(kind: type[AnyRequest]) -> Callable[[Callable[..., None]], click.Comm
                 check_outputs([request.out / "figure.png"], [])
                 draw(request, **arguments)
             except PredicdiffError as error:
-                say(f"Error: {error}")
+                say_error(error)
                 sys.exit(2)
             except KeyboardInterrupt:
                 say("Interrupted: the same command goes on from here.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
 
+from predicdiff.cli.console import say_text
 from predicdiff.cli.options.base import Options, option_field
 from predicdiff.cli.options.net import NetChoice
 from predicdiff.cli.options.shared import engine_field
@@ -31,7 +31,7 @@ TITLES = {
 
 def say(text: str) -> None:
     """A line of the log, on standard error like the progress bars."""
-    print(text, file=sys.stderr, flush=True)
+    say_text(text, err=True)
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,14 @@ from tqdm import tqdm
 
 from predicdiff import precision, windows
 from predicdiff.between import Grid
+from predicdiff.budget import MEMORY
+from predicdiff.cli.console import say_text
 from predicdiff.cli.options.base import option_field
 from predicdiff.cli.outputs import name_of
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.evidence import Difference
 from predicdiff.files import Kind, read, write, written_whole
-from predicdiff.plan import MEMORY, Analysis, make_plan
+from predicdiff.plan import Analysis, make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.refinement import Level, levels
 from predicdiff.samplers.registry import find, names
@@ -263,7 +265,7 @@ def main(request: Request) -> None:
             maps[label] = measure(request, make_plan(case.net, case.image, settings).with_sampler(sampler), label)
     with written_whole(path) as part:
         part.write_text(json.dumps({**where, "maps": maps}, indent=1))
-    print(report(maps))
+    say_text(report(maps))
 
 
 if __name__ == "__main__":

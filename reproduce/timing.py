@@ -27,12 +27,14 @@ import numpy as np
 import torch
 
 from predicdiff.assembly import versions
+from predicdiff.budget import MEMORY
+from predicdiff.cli.console import say_error, say_text
 from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.effort import precision_gap
 from predicdiff.errors import PredicdiffError, SettingsError
 from predicdiff.files import written_whole
 from predicdiff.nets.engine.device import check_precision, choose_device, exactly
-from predicdiff.plan import MEMORY, make_plan
+from predicdiff.plan import make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.protocols import PRECISIONS
 from predicdiff.settings import Settings
@@ -254,7 +256,7 @@ def main(request: Request) -> None:
         names = dict.fromkeys(request.names or NETS)
         _run(names, measurement, device, path, caffe_python=command, profile=request.profile)
     except PredicdiffError as error:
-        common.say(f"Error: {error}")
+        say_error(error)
         sys.exit(2)
     except KeyboardInterrupt:
         common.say(f"Interrupted: the nets that were finished are in {path}.")
@@ -277,7 +279,7 @@ def _run(names: Iterable[str], measurement: Measurement, device: torch.device, p
         timed = load(name, seed=measurement.seed, device=str(device))
         nets[name] = measure(timed, measurement, **more)
         save(path, record)
-        print(report(record, name), flush=True)
+        say_text(report(record, name))
     common.say(f"Written to {path}")
 
 

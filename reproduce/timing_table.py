@@ -14,7 +14,7 @@ from typing import Any, Mapping, Sequence
 
 import click
 
-from predicdiff.cli.console import short_duration
+from predicdiff.cli.console import say_error, say_text, short_duration
 from predicdiff.errors import FormatError, PredicdiffError
 
 from .common import TITLES
@@ -199,9 +199,9 @@ def main(records: tuple[Path, ...]) -> None:
         if not read_records:
             raise FormatError(f"no records in {RECORDS}: run `make timing` and copy OUT/timing.json there.")
     except PredicdiffError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        say_error(error)
         sys.exit(2)
-    print("\n\n".join(table(record) for record in read_records))
+    say_text("\n\n".join(table(record) for record in read_records))
 
 
 if __name__ == "__main__":

@@ -24,12 +24,14 @@ import numpy as np
 import torch
 
 from predicdiff.assembly import versions
+from predicdiff.budget import MEMORY
+from predicdiff.cli.console import say_error, say_text
 from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.cores import cores
 from predicdiff.errors import PredicdiffError
 from predicdiff.executors.here import Team, evaluated
-from predicdiff.plan import MEMORY, Analysis, make_plan
+from predicdiff.plan import Analysis, make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.settings import Settings
 
@@ -253,9 +255,9 @@ def main(request: Request) -> None:
                 start = told.pop("processes' start")
                 record["rows"].append({"net": name, "draws": kind, "processes_start": start, "ms": told})
                 common.write_json(path, record)
-        print(table(record))
+        say_text(table(record))
     except PredicdiffError as error:
-        common.say(f"Error: {error}")
+        say_error(error)
         sys.exit(2)
     common.say(f"Written to {path}")
 

@@ -20,6 +20,7 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "_version"),
+    ("budget",),
     ("noise", "tones", "extras", "datasets"),
     ("files",),
     ("protocols", "image_files"),
@@ -327,6 +328,34 @@ def test_exceptions_are_ours() -> None:
             raised = node.exc.func if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else None
             if isinstance(raised, ast.Name) and raised.id in bare:
                 offenders.append(f"{identifier(path)}:{node.lineno}")
+    assert not offenders
+
+
+def speakers(path: Path) -> Iterator[str]:
+    """What in a module writes to the terminal past `cli/console.py`: print, click's echo, the streams themselves."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            yield "print"
+        if isinstance(node, ast.Attribute) and node.attr in {"echo", "secho", "echo_via_pager", "confirm", "prompt"}:
+            yield node.attr
+        if isinstance(node, ast.Attribute) and node.attr == "write" and isinstance(node.value, ast.Attribute):
+            yield from {"stdout", "stderr", "__stdout__", "__stderr__"} & {node.value.attr}
+        if isinstance(node, ast.ImportFrom) and node.module in {"click", "sys"}:
+            yield from {"echo", "secho", "stdout", "stderr"} & {alias.name for alias in node.names}
+
+
+def test_the_reader_of_speakers_reads_every_kind(tmp_path: Path) -> None:
+    path = tmp_path / "some.py"
+    path.write_text("from click import secho\nprint(1)\nsay = click.echo\nsys.stderr.write('')\nsys.stdout.flush()\n")
+    assert sorted(speakers(path)) == ["echo", "print", "secho", "stderr"]
+
+
+def test_there_is_one_channel_for_messages() -> None:
+    """It escapes and bounds what came from files and servers, so nothing goes past it; bars of tqdm are cli's alone."""
+    console = PACKAGE / "cli" / "console.py"
+    others = [path for path in [*MODULES, *sorted((PACKAGE.parent / "reproduce").rglob("*.py"))] if path != console]
+    offenders = [f"{path.relative_to(PACKAGE.parent)}: {how}" for path in others for how in speakers(path)]
+    offenders += [identifier(path) for path in MODULES if "tqdm" in outside(path) and path != console]
     assert not offenders
 
 

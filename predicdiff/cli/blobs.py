@@ -11,6 +11,7 @@ from ..errors import InputWarning
 from ..nets.facts import NetFacts
 from ..nets.zoo import caffe_facts
 from ..protocols import Net
+from .console import say
 from .options.base import Command, options_of
 from .options.net import NetChoice
 
@@ -35,7 +36,7 @@ def command(net: NetChoice) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)  # of a mean, which says nothing here
             known = net.load()
-    click.echo("\n".join(lines(known)))
+    say(*lines(known))
 
 
 def lines(net: Net | NetFacts) -> list[str]:

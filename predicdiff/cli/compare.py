@@ -10,6 +10,7 @@ import click
 from ..comparing.compare import compare, load
 from ..errors import ImageError
 from ..explanation import Explanation
+from .console import say
 from .options.base import Command, Options, option_field, options_of
 from .options.net import Reading
 from .options.values import FIGURE
@@ -62,8 +63,8 @@ def command(first: str, second: str, asked: Comparing, reading: Reading) -> None
     comparison = compare(
         one, load(second, intensity=reading.intensity), nulls=nulls, target=asked.target, whole=asked.whole
     )
-    click.echo("\n".join(comparison.lines()))
+    say(*comparison.lines())
     if asked.output is not None:
         named = [f"{Path(path).stem}: {title}" for path, title in zip((first, second), comparison.titles)]
         save_figure(comparison_figure(replace(comparison, titles=(named[0], named[1]))), asked.output)
-        click.echo(f"Wrote {asked.output}.")
+        say(f"Wrote {asked.output}.")

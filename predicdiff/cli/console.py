@@ -1,4 +1,8 @@
-"""What the command line says and how: one sentence an error, one line a warning, a bar with the time left."""
+"""What the command line says and how: one sentence an error, one line a warning, a bar with the time left.
+
+Nothing else in this room writes to the terminal. What is said is handed over in lines, and none of what files, servers
+and other packages have put into one steers the terminal or begins a line of its own (`texts.one_line`).
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,58 @@ import errno
 import sys
 import warnings
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, TextIO
 
 import click
 from tqdm import tqdm
 
-from ..errors import ConfidenceWarning, InputWarning, PredicdiffError
+from ..errors import MOST, MOST_OF_LINE, ConfidenceWarning, InputWarning, PredicdiffError
+from ..texts import one_line, shown
 
 OURS = (ConfidenceWarning, InputWarning)
 INTERRUPTED = 130
 #: Seconds below which nobody minds.
 SOON = 5
+#: Letters of a file's name in front of its bar.
+NAME = 60
+
+
+def say(*lines: object, err: bool = False) -> None:
+    """Print lines on stdout or stderr, above a bar where there is one; nothing where the stream is closed.
+
+    Each argument is one line: control characters and line breaks in it are escaped, and it is cut beyond
+    `MOST_OF_LINE` characters. What a terminal has no characters for is escaped too.
+    """
+    _write("\n".join(one_line(line, MOST_OF_LINE) for line in lines), sys.stderr if err else sys.stdout)
+
+
+def say_text(text: str, *, err: bool = False) -> None:
+    """Print text that is laid out in lines, such as a table; what came from outside must be in one line already."""
+    say(*text.split("\n"), err=err)
+
+
+def say_error(error: object) -> None:
+    """Print on stderr what went wrong, in the lines that the message has."""
+    _write(f"Error: {shown(error, MOST)}", sys.stderr)
+
+
+def _write(text: str, stream: TextIO | None) -> None:
+    if stream is None:
+        return
+    encoding = stream.encoding or "utf-8"
+    with tqdm.external_write_mode(file=stream):
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
 
 
 class Failure(click.ClickException):
     """An error that the user can mend: one sentence on stderr, exit status 2."""
 
     exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentence."""
+        say_error(self.message)
 
 
 class Commands(click.Group):
@@ -31,6 +70,13 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the help text."""
         return list(self.commands)
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """As usual, but that mistakes in front of a command's name are told as those behind it."""
+        try:
+            return super().make_context(*args, **settings)
+        except (click.NoSuchOption, click.BadOptionUsage) as error:
+            raise _misused(error, error.ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; errors become sentences, warnings lines."""
@@ -46,23 +92,27 @@ def plain_errors(ctx: click.Context) -> Iterator[None]:
     except PredicdiffError as error:
         raise Failure(str(error)) from error
     except click.UsageError as error:
-        where = (error.ctx or ctx).command_path
-        raise Failure(f"{_sentence(error.format_message())} See `{where} --help`.") from error
+        raise _misused(error, error.ctx or ctx) from error
     except MemoryError as error:
         raise Failure("memory ran out: free some, or use a smaller net.") from error
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader has gone: click ends quietly
             raise
         name = f"{error.filename}: " if error.filename else ""
-        raise Failure(f"{name}{error.strerror or error}.") from error
+        raise Failure(one_line(f"{name}{error.strerror or error}.", MOST_OF_LINE)) from error
     except KeyboardInterrupt:
-        click.echo("\nInterrupted." if _seen() else "Interrupted.", err=True)
+        say(*([""] if _seen() else []), "Interrupted.", err=True)
         ctx.exit(INTERRUPTED)
+
+
+def _misused(error: click.UsageError, ctx: click.Context | None) -> Failure:
+    where = "" if ctx is None else f" See `{ctx.command_path} --help`."
+    return Failure(one_line(f"{_sentence(error.format_message())}{where}", MOST_OF_LINE))
 
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Print predicdiff's own warnings as a line each; others go their way."""
+    """Print predicdiff's own warnings as a line each; others go their way, but that they steer no terminal."""
     with warnings.catch_warnings():
         for kind in OURS:
             warnings.simplefilter("always", kind)
@@ -70,9 +120,9 @@ def plain_warnings() -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
             if issubclass(category, OURS):
-                tqdm.write(f"Warning: {_sentence(str(message))}", file=sys.stderr)
+                say(f"Warning: {_sentence(str(message))}", err=True)
             else:
-                usual(message, category, *where, **options)
+                usual(shown(message, MOST), category, *where, **options)
 
         warnings.showwarning = show
         yield
@@ -122,7 +172,7 @@ class FileBars:
             self.close()
             self.file = file
             self.bar = bar(total, quiet=self.quiet, initial=received, unit="B", scale=True)
-            self.bar.set_description(file)
+            self.bar.set_description(one_line(file, NAME))
         follow(self.bar)(received, total)
 
     def close(self) -> None:
@@ -160,6 +210,6 @@ def _in_units(seconds: float) -> tuple[str, str, str]:
     return f"{seconds / 86400:.1f}", "days", "days"
 
 
-def speaker(quiet: bool) -> Callable[[str], None]:
-    """What prints a line on stdout, or nothing."""
-    return (lambda text: None) if quiet else click.echo
+def speaker(quiet: bool) -> Callable[..., None]:
+    """What prints lines on stdout, or nothing."""
+    return (lambda *lines: None) if quiet else say

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from ..algorithm import check_effort
 from ..effort import demands, seconds_needed
 from ..plan import Analysis
+from .console import say
 from .options.explain_options import Effort, Output, Sampling
 from .running import finished, say_how_long, taken_up
 
 
 def tell(analysis: Analysis, sampling: Sampling, effort: Effort, out: Output, result: Path, *, held: bool) -> None:
     """Say it, after the evaluation of a few windows, or that the result is ``held`` already; writes nothing."""
-    say = click.echo
     _, picture, tiles = out.files(result)
     if held:
         say(f"{result} holds this already: {_told(picture)} would be drawn, and nothing computed. Nothing was written.")
@@ -29,7 +27,7 @@ def tell(analysis: Analysis, sampling: Sampling, effort: Effort, out: Output, re
     if analysis.settings.refines:
         there, most = 0 if out.restart else taken_up(analysis, tiles), "at most "
         seconds *= max(0.0, 1 - there / needed.evaluations)
-    say_how_long(analysis, sampling, done, seconds, say)
+    say_how_long(analysis, sampling, done, seconds)
     threads = "1 thread" if needed.threads == 1 else f"{needed.threads} threads"
     say(
         f"Evaluations of the net: {most}{needed.evaluations:,}{_left(needed.evaluations, there, out, tiles)}, "

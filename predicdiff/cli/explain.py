@@ -94,7 +94,7 @@ def command(
     if targets.mask is not None:  # before anything is said
         blob = targets.blob or default_blob(model)
         check_maps(lookup(model.blobs, blob), blob)
-    say("\n".join(seen_lines(model, shown)))
+    say(*seen_lines(model, shown))
     plan = make_plan(model, shown.image, settings)
     analysis = _sampled(plan, shown.image, sampler, targets, sampling, reading.intensity)
     _check_picture(analysis, out)
@@ -135,7 +135,7 @@ def _computed(
     memory, batch_size, say = effort.memory, effort.batch_size, speaker(renew.quiet)
     done = finished(analysis, tiles, memory, batch_size)
     if not renew.quiet:
-        say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size), say)
+        say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size))
     if net.precision != "float32" and not renew.quiet:
         say(less_precise(analysis, net.precision, analysis.batch(memory, batch_size)))
     explanation = run_to_end(analysis, tiles, memory, batch_size, done, renew)
@@ -200,7 +200,7 @@ def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:
     return f"{says}: it has no effect on draws of hidden activations, which are always made our way."
 
 
-def _show(explanation: Explanation, picture: Path, out: Output, say: Callable[[str], None]) -> None:
+def _show(explanation: Explanation, picture: Path, out: Output, say: Callable[..., None]) -> None:
     """As a picture, and in words."""
     draw(explanation, picture, out)
-    say("\n".join([*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation)]))
+    say(*effort_lines(explanation), *target_lines(explanation), *note_lines(explanation))

@@ -11,7 +11,7 @@ import click
 from ..files import written_whole
 from ..judging.faithfulness import Faithfulness, faithfulness
 from ..methods.registry import names as method_names
-from .console import bar, follow
+from .console import bar, follow, say, say_text
 from .options.base import Command, Options, Speech, option_field, options_of
 from .options.maps import Maps, folder_argument, folder_images
 from .options.net import NetChoice, Reading
@@ -68,7 +68,8 @@ def command(folder: Path, net: NetChoice, reading: Reading, maps: Maps, curves: 
         how = {**maps.settings(model, reading.intensity), "steps": curves.steps, "block": curves.block}
         result = faithfulness(model, images, **how, progress=follow(shown))
     _write(result, curves.output, numbers)
-    click.echo(f"{result.table()}\n\n{result.caption()}\nWrote {curves.output} and {numbers}.")
+    say_text(result.table())
+    say("", result.caption(), f"Wrote {curves.output} and {numbers}.")
 
 
 def _write(result: Faithfulness, output: Path, numbers: Path) -> None:

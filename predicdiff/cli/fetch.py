@@ -7,7 +7,7 @@ import click
 from ..errors import DownloadError, WeightsError
 from ..nets.fetching.manifest import entry
 from ..nets.fetching.weights import fetch_net
-from .console import Failure, FileBars
+from .console import Failure, FileBars, say, say_error
 from .options.base import Command, Speech, options_of
 
 HELP = """Download the weights of nets, and their mean images; what an interrupted call left is gone on with.
@@ -40,11 +40,11 @@ def command(names: tuple[str, ...], speech: Speech) -> None:
         except (DownloadError, WeightsError) as error:
             bars.close()
             failed.append(name)
-            click.echo(f"Error: {error}", err=True)
+            say_error(error)
             continue
         bars.close()
         for file in files:
             if not speech.quiet:
-                click.echo(f"{name}: {file.path} {'was there' if file.was_there else 'fetched'}")
+                say(f"{name}: {file.path} {'was there' if file.was_there else 'fetched'}")
     if failed:
         raise click.exceptions.Exit(Failure.exit_code)

@@ -19,6 +19,7 @@ from ..samplers.corpus import default_corpus, read_folder
 from ..samplers.fitting import CHANNELS
 from ..samplers.registry import Recipe, SamplerKind
 from ..windows import WindowLike, by, spanned, told, usual_context
+from .console import say
 from .options.base import Command, Options, option_field, options_of
 from .options.net import NetChoice, Reading
 from .options.sampler import channel_order
@@ -103,9 +104,8 @@ def command(folder: Path | None, fitting: Fitting, reading: Reading, net: NetCho
     recipe = fitting.recipe(shape, first=first_colour(shape[0], order), names=names)
     sampler = kind.make(images, recipe)
     sampler.save(fitting.output)
-    for note in sampler_abilities(sampler).notes:
-        click.echo(f"Note: {note}")
-    click.echo("\n".join([*_told(kind, recipe, len(images)), f"Wrote {fitting.output}."]))
+    notes = [f"Note: {note}" for note in sampler_abilities(sampler).notes]
+    say(*notes, *_told(kind, recipe, len(images)), f"Wrote {fitting.output}.")
 
 
 def _corpus(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from ..nets.fetching.weights import Status, cache_dir, status
+from .console import say
 from .options.base import Command
 
 HELP = """List the nets known by name, and whether their weights are there."""
 
 OTHERS = (
-    "Besides, --net takes timm:NAME, torchvision:NAME, hf:NAME and folders of save_pretrained, each with weights and\n"
-    "preprocessing of its own, and your own files: a prototxt, file.py:function, .onnx and .pt2 (docs/nets.md)."
+    "Besides, --net takes timm:NAME, torchvision:NAME, hf:NAME and folders of save_pretrained, each with weights and",
+    "preprocessing of its own, and your own files: a prototxt, file.py:function, .onnx and .pt2 (docs/nets.md).",
 )
 
 
@@ -21,10 +22,8 @@ def command() -> None:
     known = status()
     width = max(len(net.name) for net in known)
     for net in known:
-        click.echo(f"{net.name:<{width}}  {_size(net):>8}  {_state(net)}")
-        click.echo(f"{'':<{width}}  {net.title}; {net.licence}")
-    click.echo(OTHERS)
-    click.echo(f"Weights are kept in {cache_dir()}.")
+        say(f"{net.name:<{width}}  {_size(net):>8}  {_state(net)}", f"{'':<{width}}  {net.title}; {net.licence}")
+    say(*OTHERS, f"Weights are kept in {cache_dir()}.")
 
 
 def _size(net: Status) -> str:

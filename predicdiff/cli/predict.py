@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import click
 
 from ..errors import ExplanationError, ImageError, PredicdiffError
-from .console import Failure
+from .console import Failure, say, say_error
 from .options.base import Command, Options, option_field, options_of
 from .options.net import ImageReading, NetChoice, named_image
 from .summaries import seen_lines
@@ -45,10 +45,10 @@ def command(images: tuple[str, ...], net: NetChoice, reading: ImageReading, rank
         try:
             lines = seen_lines(model, named_image(path, intensity, reading.page), ranking.top)
         except (ImageError, ExplanationError) as error:
-            click.echo(f"Error: {error}", err=True)
+            say_error(error)
             broken.append(error)
             continue
-        click.echo("\n".join(lines))
+        say(*lines)
     if broken and len(images) <= 1:
         raise click.exceptions.Exit(Failure.exit_code)
     if broken:

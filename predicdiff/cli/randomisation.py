@@ -10,7 +10,7 @@ import click
 from ..judging.randomisation import randomisation
 from ..methods.registry import DIFFERENCE
 from ..methods.registry import names as method_names
-from .console import bar, follow
+from .console import bar, follow, say_text
 from .options.base import Command, Options, Speech, option_field, options_of
 from .options.maps import Maps, folder_argument, folder_images
 from .options.net import NetChoice, Reading
@@ -48,4 +48,4 @@ def command(folder: Path, net: NetChoice, reading: Reading, maps: Maps, choice: 
     with bar(None, quiet=speech.quiet, unit=" maps") as shown:
         how = maps.settings(model, reading.intensity)
         result = randomisation(model, images, method=choice.method, **how, progress=follow(shown))
-    click.echo(result.table())
+    say_text(result.table())

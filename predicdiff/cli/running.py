@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import click
-from tqdm import tqdm
 
 from ..algorithm import first_state, run
 from ..effort import precision_gap
@@ -17,7 +16,7 @@ from ..journal import Journal
 from ..plan import Analysis
 from ..presets import QUALITIES
 from ..refinement import windows_done
-from .console import INTERRUPTED, SOON, bar, duration
+from .console import INTERRUPTED, SOON, bar, duration, say
 from .options.explain_options import Output, Sampling
 from .summaries import stage_line
 
@@ -38,8 +37,7 @@ class Renewal:
         draw(explanation, self.picture, self.out)
         self.renewed = True
         if not self.quiet:
-            with tqdm.external_write_mode():  # above the bar
-                click.echo(stage_line(explanation))
+            say(stage_line(explanation))
 
 
 def finished(analysis: Analysis, tiles: Path, memory: int, batch_size: int | None) -> int:
@@ -60,7 +58,7 @@ def taken_up(analysis: Analysis, tiles: Path) -> int:
     return sum(math.prod(values.shape[:3]) for values, *_ in journal.tiles.values()) * analysis.settings.repeat
 
 
-def say_how_long(analysis: Analysis, sampling: Sampling, done: int, seconds: float, say: Callable[[str], None]) -> None:
+def say_how_long(analysis: Analysis, sampling: Sampling, done: int, seconds: float) -> None:
     """What is explained, and how long all of it takes, in ``seconds`` but for the ``done`` windows."""
     count = len(analysis.origins)
     names = ", ".join(target.title for target in analysis.targets)
@@ -119,9 +117,7 @@ def run_to_end(
             return run(analysis, progress=progress, **how)
     except KeyboardInterrupt:
         there = f"{renew.result} holds the map so far. " if renew.renewed else ""
-        click.echo(
-            f"Interrupted. {there}What is finished is in {tiles}: the same command goes on from there.", err=True
-        )
+        say(f"Interrupted. {there}What is finished is in {tiles}: the same command goes on from there.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 

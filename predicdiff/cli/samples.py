@@ -14,6 +14,7 @@ from ..errors import SettingsError
 from ..overlays import picture
 from ..tones import Tones
 from ..windows import Sides, WindowLike, as_asked, by, spanned
+from .console import say
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import ImageReading, NetChoice, named_image
 from .options.sampler import SamplerChoice
@@ -88,7 +89,7 @@ def command(image: str | None, net: NetChoice, reading: ImageReading, sampler: S
     draws = "1 draw" if len(patches) == 1 else f"{len(patches)} draws"
     caption = f"{shown.name}, {place}: {draws}, {sampler.name} sampling."
     save_figure(_drawn(pixels, tones, at, patches, caption), output)
-    click.echo(f"{caption}\nWrote {output}.")
+    say(caption, f"Wrote {output}.")
 
 
 def _drawn(pixels: np.ndarray, tones: Tones, at: tuple[int, int], patches: np.ndarray, caption: str) -> Any:

@@ -15,6 +15,7 @@ from ..overlays import heat, picture, saliency, symmetric_scale
 from ..presets import LIKES
 from ..protocols import UnitLike
 from ..targets import name as unit_name
+from .console import say
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import ImageReading, NetChoice, named_image
 from .options.values import FIGURE, UNIT
@@ -75,14 +76,14 @@ def command(image: str | None, net: NetChoice, reading: ImageReading, asked: Gra
     model = net.load(None if asked.like is None else settings)
     output = asked.output or default_output(shown.name, model.name, "sensitivity", suffix=".png")
     check_outputs([output], [shown.file, *net.files])
-    click.echo("\n".join(seen_lines(model, shown)))
+    say(*seen_lines(model, shown))
     pixels = model.view(shown.image)
     seen = picture(pixels, tones=net_abilities(model).tones(pixels))
     blob, unit = source(model, pixels, asked.blob, asked.unit)
     values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=asked.kind, **settings.sensing)
     named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit or [0]))}]")
     save_figure(_drawn(seen, values, asked.kind, named, model.name), output)
-    click.echo(f"Sensitivity of {named}, {model.name}: {CAPTIONS[asked.kind]}.\nWrote {output}.")
+    say(f"Sensitivity of {named}, {model.name}: {CAPTIONS[asked.kind]}.", f"Wrote {output}.")
 
 
 def _drawn(seen: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:

@@ -12,7 +12,7 @@ from .. import windows
 from ..errors import SettingsError
 from ..explanation import Explanation
 from ..shapes.region import told as told_region
-from .console import duration
+from .console import duration, say
 from .options.base import Command, Options, option_field, options_of
 from .options.values import FIGURE, FILE
 from .outputs import check_outputs
@@ -57,11 +57,11 @@ def command(result: Path, drawing: Drawing) -> None:
     if drawing.output is None:
         if drawing != Drawing():
             raise SettingsError("say which file to draw into with -o FILE.png.")
-        click.echo("\n".join(_lines(explanation)))
+        say(*_lines(explanation))
         return
     check_outputs([drawing.output], [result])
     _draw(explanation, drawing, drawing.output)
-    click.echo("\n".join([*_lines(explanation), f"Wrote {drawing.output}."]))
+    say(*_lines(explanation), f"Wrote {drawing.output}.")
 
 
 def _draw(explanation: Explanation, drawing: Drawing, output: Path) -> None:

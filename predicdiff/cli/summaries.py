@@ -16,8 +16,12 @@ from ..precision import UNKNOWN, told_reliability
 from ..protocols import Net
 from ..readout import check_numbers
 from ..targets import default_blob, highest, outcomes
+from ..texts import one_line
 from ..units import channels
 from .options.net import NamedImage
+
+#: Letters of a label in a table.
+MOST_OF_LABEL = 100
 
 
 class Row(NamedTuple):
@@ -79,7 +83,7 @@ def _table(net: Net, blob: str, values: np.ndarray, count: int, *, alone: bool) 
     alone_in_it = many == 1 and is_probabilities(net, blob)
     word = "class" if alone_in_it or (classes and many > 1) else "map" if places else "unit"
     best = highest(values, min(count, many))
-    rows = [Row(i, labels[i] if labels else f"{word} {i}", value) for i, value in best]
+    rows = [Row(i, one_line(labels[i], MOST_OF_LABEL) if labels else f"{word} {i}", value) for i, value in best]
     told = [] if classes else [f"the highest of {many} {word}{'s' * (many > 1)}"]
     told += ["one class against its absence"] if alone_in_it and outcomes(net, net_abilities(net), blob) == 2 else []
     told += [f"the mean over {' x '.join(map(str, places))} places"] if np.prod(places) > 1 else []

@@ -13,6 +13,7 @@ import numpy as np
 
 from .._version import __version__
 from ..extras import version_of
+from .console import say
 
 #: Packages that the extras bring, torch apart.
 OPTIONAL = (
@@ -24,7 +25,7 @@ ABSENT = "not installed"
 def show(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
     """Print it and end, if it was asked for."""
     if asked and not context.resilient_parsing:
-        click.echo("\n".join(told()))
+        say(*told())
         context.exit()
 
 

@@ -18,10 +18,11 @@ from typing import Callable, Generator, Iterator, Optional, Sequence, Tuple, Typ
 
 import numpy as np
 
+from ..budget import MEMORY
 from ..errors import OutOfMemoryError
 from ..journal import Journal, Section
 from ..noise import Draws
-from ..plan import DRAWS_SHARE, MEMORY, Analysis
+from ..plan import DRAWS_SHARE, Analysis
 from ..protocols import Progress
 from ..stopping import Stopped, listen
 

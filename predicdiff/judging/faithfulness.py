@@ -17,11 +17,11 @@ import numpy as np
 from ..abilities import NetAbilities, net_abilities
 from ..algorithm import LEFT
 from ..assembly import versions
+from ..budget import MEMORY
 from ..errors import SettingsError
 from ..evidence import kept
 from ..methods.prepared import Methods, Prepared, check_images, prepare
 from ..methods.registry import DIFFERENCE
-from ..plan import MEMORY
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name

@@ -16,14 +16,15 @@ import numpy as np
 
 from ..abilities import net_abilities
 from ..assembly import versions
+from ..budget import MEMORY
 from ..comparing.similarity import similarity
 from ..errors import SettingsError
 from ..methods.method import MapFunction
 from ..methods.prepared import Prepared, check_images, prepare
 from ..methods.registry import DIFFERENCE
-from ..plan import MEMORY
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
+from ..texts import one_line
 from ..units import check_progress, whole_number
 from ..windows import WindowLike
 from .random_weights import randomised, weighted_layers
@@ -108,7 +109,7 @@ class Randomisation:
         for depth, signed, absolute, below in zip(self.depths, self.signed, self.absolute, self.below):
             where = f"{depth} of {len(self.layers)}"
             lowest = self.layers[depth - 1] or "the module itself"  # its own weights, in no submodule
-            rows.append([where, lowest, _mean(signed), _mean(absolute), "yes" if below else "no"])
+            rows.append([where, one_line(lowest), _mean(signed), _mean(absolute), "yes" if below else "no"])
         table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
         return f"{table}\n\n{self.verdict}"
 

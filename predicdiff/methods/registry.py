@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Sequence
 
+from ..budget import MEMORY
 from ..errors import SettingsError
-from ..plan import MEMORY
 from ..protocols import Sampler
 from ..windows import SidesLike
 from . import occlusion, prediction_difference, random_map, sensitivity

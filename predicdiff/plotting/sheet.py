@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Tuple
 
@@ -16,7 +17,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
@@ -24,7 +25,7 @@ from .._version import __version__
 from ..errors import SettingsError
 from ..files import as_path, written_whole
 from ..overlays import DEFAULT, find_colour_map, overlay
-from ..texts import shown
+from ..texts import escaped, shown
 
 #: File endings, and what would make two files of one figure differ.
 FORMATS: dict[str, dict[str, Any]] = {
@@ -80,7 +81,7 @@ class Sheet:
 
     def _letters(self, left: float, down: float, text: str, size: float, **how: Any) -> None:
         how = {"color": INK, **how}
-        plain = shown(text).replace("$", r"\$")  # a dollar sign begins no formula
+        plain = legible(text, how.get("weight", "normal")).replace("$", r"\$")  # a dollar sign begins no formula
         self.figure.text(left / self.width, 1 - down / self.height, plain, fontsize=size, **how)
 
     def bar(self, scale: float, unit: str, slot: Slot, colour_map: str = DEFAULT) -> None:
@@ -117,9 +118,21 @@ def wrap(text: str, width: float, size: float, weight: str = "normal") -> str:
     def fits(line: str) -> bool:
         return len(line) < 2 or measure(line, font, False)[0] <= width * 72
 
-    text = shown(text, MOST_LETTERS).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
-    lines = [short for line in text.split("\n") for short in _broken(line, fits).split("\n")]
+    plain = shown(legible(shown(text, MOST_LETTERS), weight), MOST_LETTERS)
+    plain = plain.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    lines = [short for line in plain.split("\n") for short in _broken(line, fits).split("\n")]
     return "\n".join(lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "..."])
+
+
+def legible(text: str, weight: str = "normal") -> str:
+    """Text with an escape in place of each character that does harm, or that the font has no glyph for."""
+    there = _glyphs(weight)
+    return "".join(one if one == "\n" or ord(one) in there else escaped(one) for one in shown(text))
+
+
+@lru_cache(maxsize=None)
+def _glyphs(weight: str) -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties(family=FONT, weight=weight))).get_charmap())
 
 
 def _broken(line: str, fits: Callable[[str], bool]) -> str:

@@ -13,6 +13,7 @@ from typing import Mapping
 
 import click
 
+from predicdiff.cli.console import say_text
 from predicdiff.cli.options.base import option_field
 from predicdiff.errors import SettingsError
 from predicdiff.nets.fetching.weights import status
@@ -140,4 +141,4 @@ def main(request: Request) -> None:
             results = [report.Result(one, judged(LINES, found[one.title]), sizes[one.title]) for one in made]
             said = {QUICK: request.quality == "smoke", FEWER: fewer, note: bool(note)}
             report.written(request.out, results, " ".join(text for text, holds in said.items() if holds))
-    print((request.out / "claims.md").read_text(encoding="utf-8"))
+    say_text((request.out / "claims.md").read_text(encoding="utf-8"))

@@ -139,6 +139,15 @@ def test_what_no_file_can_hold_is_escaped() -> None:
     assert wrap("a\x01b \ud800", 2.0, 9.0) == "a\\x01b \\ud800"
 
 
+def test_what_the_font_has_no_glyph_for_is_escaped(tmp_path: Path) -> None:
+    """Matplotlib draws an empty box for it, and warns."""
+    sheet, text = Sheet(3.0, 2.0), "B\u00e4r \u4e2d\u6587 $ \N{NO-BREAK SPACE}"
+    for weight in ("normal", "bold"):
+        assert wrap(text, 3.0, 9.0, weight).replace("\n", "") == "B\u00e4r \\u4e2d\\u6587 $ \N{NO-BREAK SPACE}"
+        sheet.text(0.5, 0.5, text, 9.0, weight=weight)
+    save_figure(sheet.figure, tmp_path / "figure.png")
+
+
 def test_wrapped_lines_are_no_wider_than_told() -> None:
     sheet, width = Sheet(5.0, 3.0), 1.3
     sheet.text(
