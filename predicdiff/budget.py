@@ -20,6 +20,8 @@ MEMORY = 4 * 10**9
 #: What to do where nothing else is said.
 ADVICE = "Make it smaller, or allow more memory (--memory)"
 
+UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"))
+
 _allowed: ContextVar[int] = ContextVar("allowed", default=MEMORY)
 
 
@@ -65,5 +67,5 @@ def size(count: float) -> str:
     >>> size(12.34e9), size(250_000)
     ('12.3 GB', '0.25 MB')
     """
-    unit, name = (1e9, "GB") if count >= 1e9 else (1e6, "MB")
+    unit, name = next((unit, name) for unit, name in UNITS if count >= unit or name == UNITS[-1][1])
     return f"{count / unit:.3g} {name}"

@@ -8,16 +8,59 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ExplanationError, SettingsError
+from .errors import ExplanationError, FormatError, SettingsError
 from .files import Kind, as_path, read, write
 from .images import Frame, enlarge
 from .protocols import Json
 from .tones import Tones, tones_of
 from .units import whole_number
+from .validation import (
+    BOX,
+    COUNT,
+    DICT,
+    FLAG,
+    INDEX,
+    LENGTHS,
+    LIST,
+    NUMBER,
+    PLACE,
+    SIDES,
+    TEXT,
+    TEXTS,
+    Want,
+    array,
+    check,
+    floats,
+    is_whole,
+    optional,
+)
 
 KIND = Kind("explanation", 1, "predicdiff explain IMAGE -o {path}", ExplanationError)
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image", "interpolation_error", "reliability", "segments")
 SHOWN = ("window", "samples", "stride")
+#: What is read later of a file's parts, and must be of its kind then; newer releases may add others.
+TARGET = {"blob": TEXT, "unit": INDEX, "name": TEXT, "against": optional(TEXT), "source": optional(TEXT)}
+FRAME = {"original": LENGTHS, "resized": LENGTHS, "corner": PLACE, "size": LENGTHS}
+UNIT = Want("bits or activation", lambda value: value in ("bits", "activation"))
+TEXT_PARTS = {
+    "unit": UNIT,
+    "settings": DICT,
+    "provenance": DICT,
+    "notes": TEXTS,
+    "targets": LIST,
+    "frame": optional(DICT),
+}
+SEGMENTS = Want("a dict with their count", lambda value: isinstance(value, dict) and is_whole(value.get("count")))
+#: A sampler of somebody's own may say its name alone.
+NAMED = Want("a dict or a text", lambda value: isinstance(value, (dict, str)))
+SETTINGS = {
+    "window": SIDES, "stride": SIDES, "samples": COUNT, "region": BOX, "segments": SEGMENTS, "until": NUMBER,
+    "budget": NUMBER, "between": TEXT, "measure": TEXT,
+}  # fmt: skip
+PROVENANCE = {
+    "net": DICT, "sampler": NAMED, "versions": DICT, "stages": LIST, "finished": FLAG, "seconds": NUMBER,
+    "windows_before": optional(COUNT), "work_share": optional(NUMBER),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,10 +149,11 @@ class Explanation:
 
     def __repr__(self) -> str:
         names = ", ".join(target.title for target in self.targets[:3]) + (", ..." if len(self) > 3 else "")
+        low, high = extent(self.relevance)
         asked = ", ".join(f"{name} {self.settings[name]}" for name in SHOWN if name in self.settings)
         return (
             f"<Explanation of {names}: relevance {self.relevance.shape} in {self.unit}, from "
-            f"{np.nanmin(self.relevance):.3g} to {np.nanmax(self.relevance):.3g}{asked and '; ' + asked}>"
+            f"{low:.3g} to {high:.3g}{asked and '; ' + asked}>"
         )
 
     @property
@@ -162,11 +206,13 @@ class Explanation:
 
     @classmethod
     def _from(cls, parts: dict[str, Any]) -> Explanation:
+        _check_texts(parts)
+        _check_arrays(parts)
         targets, frame = parts.pop("targets"), parts.pop("frame")
         known = {name.name for name in fields(cls)}
         return cls(
-            targets=[Target(**target) for target in targets],
-            frame=None if frame is None else Frame.from_dict(frame),
+            targets=[Target(**{name: target[name] for name in TARGET if name in target}) for target in targets],
+            frame=None if frame is None else Frame.from_dict({name: frame[name] for name in FRAME}),
             **{name: value for name, value in parts.items() if name in known},
         )
 
@@ -175,3 +221,49 @@ class Explanation:
         from .plotting import png
 
         return png(self)
+
+
+def extent(values: np.ndarray) -> tuple[float, float]:
+    """The least and the largest of values; NaN where they are nothing else."""
+    known = values[~np.isnan(values)]
+    return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
+
+
+def _check_texts(parts: dict[str, Any]) -> None:
+    """Hold what a file's texts say against what is read of them; a FormatError that names what is wrong."""
+    check(parts, TEXT_PARTS)
+    for number, target in enumerate(parts["targets"]):
+        check({"": target}, {"": DICT}, f"target {number}")
+        check(target, TARGET, f"target {number}: ")
+    if not parts["targets"]:
+        raise FormatError("it has no targets.")
+    check(parts["settings"], SETTINGS, "settings: ")
+    check(parts["provenance"], PROVENANCE, "provenance: ")
+    check(parts["provenance"].get("net", {}), {"name": TEXT, "preprocessing": optional(DICT)}, "provenance: net: ")
+    sampler = parts["provenance"].get("sampler")
+    if isinstance(sampler, dict):
+        check(sampler, {"kind": TEXT, "context": optional(SIDES)}, "provenance: sampler: ")
+    check(parts["frame"] or {}, FRAME, "frame: ")
+
+
+def _check_arrays(parts: dict[str, Any]) -> None:
+    """Hold a file's arrays against each other: which numbers, and of what shapes."""
+    count = len(parts["targets"])
+    floats(parts["relevance"], "relevance", (count, -1, -1))
+    floats(parts["pixels"], "pixels", (-1, -1, -1))
+    floats(parts["base"], "base", (count,))
+    shape = parts["relevance"].shape
+    for name, of_shape in (("stderr", shape), ("interpolation_error", shape), ("reliability", (count,))):
+        if name == "stderr" or name in parts:
+            floats(parts[name], name, of_shape, least=-1.0 if name == "reliability" else 0.0)
+    if "segments" in parts:
+        array(parts["segments"], "segments", "iu", shape[1:])
+    if parts["frame"] is not None and "image" in parts:
+        _check_frame(Frame.from_dict({name: parts["frame"][name] for name in FRAME}), parts)
+
+
+def _check_frame(frame: Frame, parts: dict[str, Any]) -> None:
+    array(parts["image"], "image", "u", (*frame.original, 3))
+    inside = all(at + size <= whole for at, size, whole in zip(frame.corner, frame.size, frame.resized))
+    if parts["image"].dtype != np.uint8 or frame.size != parts["pixels"].shape[1:] or not inside:
+        raise FormatError("the frame does not lie in the image, or is not of the pixels' size.")

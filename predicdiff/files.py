@@ -16,12 +16,14 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
 
 import numpy as np
 
-from .datasets import MOST_BYTES, TOO_MUCH, plain_datasets
+from . import budget
+from .datasets import plain_datasets
 from .errors import ExplanationError, FormatError, PredicdiffError, SettingsError
+from .validation import parsed
 
 SEAL = b"\npredicdiff sha256 "
 T = TypeVar("T")
@@ -75,7 +77,7 @@ def regular(path: PathLike, error: type[PredicdiffError], advice: str = "") -> N
     _refuse_no_file(path, mode, error, advice)
 
 
-def open_regular(path: PathLike, error: type[PredicdiffError], advice: str = "") -> BinaryIO:
+def open_regular(path: PathLike, error: type[PredicdiffError], advice: str = "") -> io.BufferedReader:
     """A file opened for reading, which is one still when it is open; else errors as of `regular` and of `open`."""
     regular(path, error, advice)
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | AT_ONCE))  # noqa: SIM115
@@ -97,8 +99,8 @@ def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mappi
     """Write arrays, and what JSON can hold, by name; an error of the kind's if it cannot be (read-only, disk full)."""
     import h5py
 
-    if sum(np.asarray(values).nbytes for values in arrays.values()) > MOST_BYTES:  # which `read` would refuse
-        raise kind.error(f"{path}: {TOO_MUCH} Want smaller ones.")
+    taken = sum(np.asarray(values).nbytes for values in arrays.values())
+    budget.ask(taken, f"{path}: what is to be written", kind.error)  # which `read` would refuse
     # made in memory: when the disk is full, HDF5 prints pages of its own and may take the process down
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
@@ -126,7 +128,7 @@ def read_any(path: Path, family: Kind, makers: Mapping[Kind, Callable[[dict[str,
         with h5py.File(io.BytesIO(content), "r") as file:
             kind = _kind_of(file, path, family, makers)
             parts = {name: _plain(values[()]) for name, values in plain_datasets(file, len(content)).items()}
-        return makers[kind](parts)
+        return _made(makers[kind], parts)
     except FormatError as error:
         raise kind.error(f"{path}: {error}") from None
     except PredicdiffError:
@@ -140,19 +142,39 @@ def read_any(path: Path, family: Kind, makers: Mapping[Kind, Callable[[dict[str,
         raise kind.error(f"{path}: {kind.noun} without all its parts ({reason}).") from error
 
 
+def _made(make: Callable[[dict[str, Any]], T], parts: dict[str, Any]) -> T:
+    """What is made of the parts; what is wrong with these is told as of a file's."""
+    try:
+        return make(parts)
+    except PredicdiffError as error:
+        raise FormatError(str(error)) from error
+
+
 def _kind_of(file: Any, path: Path, family: Kind, kinds: Iterable[Kind]) -> Kind:
     """The one of ``kinds`` that an open file is of."""
-    kind = next((kind for kind in kinds if file.attrs.get("format") == f"predicdiff {kind.noun}"), None)
+    said = _attribute(file, "format")
+    kind = next((kind for kind in kinds if said == f"predicdiff {kind.noun}"), None)
     if kind is None:
         raise family.error(f"{path}: not a whole {family.noun}, but another file of predicdiff's.")
-    if int(file.attrs["version"]) > kind.version:
+    if int(_attribute(file, "version")) > kind.version:
         raise kind.error(f"{path}: written by a newer predicdiff. Install that to read it.")
     return kind
 
 
+def _attribute(file: Any, name: str) -> Any:
+    """One text or whole number; None of an attribute that is anything else, such as a reference, which is not read."""
+    import h5py
+
+    if name not in file.attrs:
+        return None
+    held = file.attrs.get_id(name)
+    one = held.shape == () and (held.dtype.kind in "iu" or h5py.check_string_dtype(held.dtype) is not None)
+    return file.attrs[name] if one else None
+
+
 def _plain(value: Any) -> Any:
     """An array as it is, and of a text what it holds as JSON."""
-    return value if isinstance(value, np.ndarray) else json.loads(value)
+    return value if isinstance(value, np.ndarray) else parsed(value)
 
 
 def _sealed(content: bytes) -> bytes:

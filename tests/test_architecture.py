@@ -22,6 +22,7 @@ LEVELS = (
     ("errors", "sums", "cores", "stopping", "_version"),
     ("budget",),
     ("noise", "tones", "extras", "datasets"),
+    ("validation",),
     ("files",),
     ("protocols", "image_files"),
     ("units", "windows", "images", "evidence", "journal"),

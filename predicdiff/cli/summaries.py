@@ -11,7 +11,7 @@ from .. import windows
 from ..abilities import net_abilities
 from ..classes import class_labels, head_with, heads_of, is_probabilities
 from ..errors import SettingsError
-from ..explanation import Explanation
+from ..explanation import Explanation, extent
 from ..precision import UNKNOWN, told_reliability
 from ..protocols import Net
 from ..readout import check_numbers
@@ -96,11 +96,11 @@ def target_lines(explanation: Explanation) -> list[str]:
     name = "p" if explanation.unit == "bits" else "value"
     lines = []
     for number, target in enumerate(explanation.targets):
-        values = explanation.relevance[number]
+        low, high = extent(explanation.relevance[number])
         title = addressed(target.title, f"{target.blob}{target.unit or [0]}")
         lines.append(
             f"{number}: {title}, {name} = {explanation.base[number]:.4g}: "
-            f"from {np.nanmin(values):.3g} to {np.nanmax(values):.3g} {unit}, "
+            f"from {low:.3g} to {high:.3g} {unit}, "
             f"standard error {_typical(explanation.stderr[number])}{_reliability(explanation, number)}"
         )
     return lines

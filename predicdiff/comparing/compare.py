@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ImageError, SettingsError
 from ..explanation import Explanation
+from ..files import open_regular
 from ..image_files import Intensity
 from ..images import Frame, load_image
 from .comparison import Comparison
@@ -34,7 +35,7 @@ def load(path: str | Path, *, intensity: Intensity = None) -> Explanation | np.n
     """
     path = Path(path)
     try:
-        with open(path, "rb") as file:
+        with open_regular(path, ImageError) as file:
             start = file.read(len(HDF5))
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file. Give an explanation (.h5) or a picture of one (PNG, JPEG).") from None

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ImageError
-from .pillow import greys, halved, orientation, page_count, upright
+from ..files import regular
+from .pillow import ask_for, greys, halved, orientation, page_count, upright
 
 #: Formats that change no value, and what a TIFF of them may be packed with.
 FORMATS = ("PNG", "GIF", "BMP", "TIFF")
@@ -32,12 +33,14 @@ def read_exact(path: Path) -> tuple[np.ndarray, int]:
     """
     from PIL import Image
 
+    regular(path, ImageError)
     count = page_count(lambda: Image.open(path))
     with Image.open(path) as image:
         packed = image.info.get("compression", "raw")
         if image.format not in FORMATS or (image.format == "TIFF" and packed not in PACKED):
             raise ImageError(f"{packed if image.format == 'TIFF' else image.format} may change colours")
         deep = halved(image)  # which is known only until the file is read
+        ask_for(image)
         image.load()
         values, seen_through = greys(image), "transparency" in image.info
         if values is None and image.mode in GREYS and not seen_through:

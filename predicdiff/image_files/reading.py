@@ -11,6 +11,7 @@ from typing import Any, Callable, Protocol, Union, runtime_checkable
 import numpy as np
 
 from ..errors import DependencyError, ImageError
+from ..files import open_regular, regular
 from . import dicom, heif
 from .greys import Intensity, Picture, of_greys, three
 from .pillow import of_file, of_image
@@ -58,6 +59,8 @@ def read_picture(source: Source, intensity: Intensity = None, page: int | None =
     DependencyError
         If what reads files of its format is not installed.
     """
+    if isinstance(source, (str, os.PathLike)):
+        regular(source, ImageError)
     try:
         with warnings.catch_warnings():
             # Pillow's and pydicom's remarks on size and stray metadata: the pixels are there, or an error says why not
@@ -105,7 +108,7 @@ def _opener(head: bytes, file: Path | io.BytesIO) -> Callable[[], Any]:
 def _head(file: Path | io.BytesIO) -> bytes:
     if isinstance(file, io.BytesIO):
         return file.getvalue()[:HEAD]
-    with open(file, "rb") as opened:
+    with open_regular(file, ImageError) as opened:
         return opened.read(HEAD)
 
 
@@ -129,8 +132,7 @@ def _openable(source: Source) -> Path | io.BytesIO:
     if isinstance(source, (str, os.PathLike)):
         if "://" in str(source):
             raise ImageError("an address, want the path of a file. Download it first.")
-        path = Path(source)
-        return io.BytesIO(path.read_bytes()) if path.is_fifo() else path  # a pipe has no way back
+        return Path(source)
     if not isinstance(source, BinaryFile):
         raise ImageError("want a path, a file opened in binary mode, a PIL image or an array (height, width, 3).")
     try:

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..abilities import net_abilities
 from ..assembly import versions
-from ..budget import MEMORY
 from ..comparing.similarity import similarity
 from ..errors import SettingsError
 from ..methods.method import MapFunction
@@ -136,7 +135,7 @@ def randomisation(
     how: str = "permute",
     seed: int = 0,
     blob: str | None = None,
-    memory: int = MEMORY,
+    memory: int | None = None,
     progress: Progress | None = None,
 ) -> Randomisation:
     """Hold a net's maps against those of copies whose layers are random from the top down.

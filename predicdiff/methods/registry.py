@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from ..budget import MEMORY
 from ..errors import SettingsError
 from ..protocols import Sampler
 from ..windows import SidesLike
@@ -43,7 +42,7 @@ def make_methods(
     samples: int = 4,
     stride: int = 8,
     blob: str | None = None,
-    memory: int = MEMORY,
+    memory: int | None = None,
 ) -> dict[str, MapFunction]:
     """Methods by name, ready to be called.
 
@@ -59,8 +58,8 @@ def make_methods(
         S and the step between windows.
     blob : str, optional
         The scores or the probabilities that are explained, by default as each method has it.
-    memory : int
-        Bytes that a map may take.
+    memory : int, optional
+        Bytes that a map may take, as for `algorithm.explain`.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from typing import Any, Mapping, Sequence, Union
 import numpy as np
 
 from ..errors import FormatError, SettingsError
+from ..files import regular
 from ..protocols import Head
 from ..units import channels
 
@@ -36,6 +37,7 @@ def load_labels(path: str | Path) -> list[str]:
         If the file cannot be read, is empty, or an index is out of order.
     """
     path = Path(path)
+    regular(path, FormatError, "Want one label for each class, a line each.")
     try:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST_LETTERS + 1)

@@ -235,7 +235,7 @@ def _files(path: Path) -> list[Path]:
     try:
         if not path.is_dir():
             raise SamplerError(f"{path}: no such folder. Give one that holds images, at least two.")
-        return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        return sorted(file for file in path.iterdir() if not file.is_dir() and not file.name.startswith("."))
     except OSError as error:
         raise SamplerError(f"{path}: the folder cannot be read ({error.strerror}).") from error
 

@@ -11,6 +11,7 @@ from ..files import Kind
 from ..noise import Limits, Noise, cut_off, drawn
 from ..protocols import Json
 from ..tones import Tones, check_corpus, check_range, refuse_beyond
+from ..validation import COUNT, DICT, NUMBER, TEXT, TEXTS, Want, array, check, is_number, list_of, optional
 from ..windows import Sides, SidesLike, as_asked, contexts, recorded, tiles
 from .clipping import CORPUS, check_limits, limits_at, per_pixel, recorded_limits, seen
 from .common import as_names, check_gaussian, check_jitter, check_request, fingerprint, numeric
@@ -22,6 +23,20 @@ from .streams import normals, threads_beside
 
 #: Values drawn at once, which bounds the memory besides the result (16 bytes each).
 CHUNK = 2**20
+#: What a file's parts must be, and what is read of the record of the fit.
+PARTS = {
+    "jitter": NUMBER,
+    "clip": Want(
+        "two numbers, null or an array",
+        lambda clip: clip is None or isinstance(clip, np.ndarray) or (list_of(is_number)(clip) and len(clip) == 2),
+    ),
+    "fitted_on": DICT,
+}
+NO_PART = Want("left to the sampler", lambda value: False)
+FITTED_ON = {
+    "images": COUNT, "skipped": COUNT, "names": optional(TEXTS), "patches": COUNT, "channels": TEXT, "first": COUNT,
+    "kind": NO_PART,
+}  # fmt: skip
 
 
 class GaussianSampler(SavedSampler):
@@ -286,6 +301,12 @@ class GaussianSampler(SavedSampler):
         """The sampler of what `parts` gave."""
         names = ("mean", "covariance", "clip", "jitter", "fitted_on")
         mean, covariance, clip, jitter, fitted_on = (parts[name] for name in names)
+        array(mean, "mean", "fiu", (-1, -1, -1))
+        array(covariance, "covariance", "fiu", (-1, -1, -1))
+        if isinstance(clip, np.ndarray):
+            array(clip, "clip", "fiu", (2, len(mean), -1, -1))
+        check({"jitter": jitter, "clip": clip, "fitted_on": fitted_on}, PARTS)
+        check(fitted_on, FITTED_ON, "fitted_on: ")
         bounds = None if clip is None else (clip[0], clip[1])
         return cls(mean, covariance, clip=bounds, jitter=jitter, fitted_on=fitted_on)
 

@@ -90,7 +90,10 @@ class GreyPatch(SavedSampler):
     @classmethod
     def from_parts(cls, parts: dict[str, Any]) -> GreyPatch:
         """The sampler of what `parts` gave."""
-        return cls(parts["value"])
+        patch = cls(parts["value"])
+        if patch.value is not None:
+            patch._values()  # which refuses what is no number
+        return patch
 
     def _values(self) -> np.ndarray:
         try:

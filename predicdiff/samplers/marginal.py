@@ -10,6 +10,7 @@ from ..errors import SamplerError, SettingsError
 from ..files import Kind
 from ..protocols import Json
 from ..tones import Tones, check_corpus
+from ..validation import array
 from ..windows import SidesLike, sliding
 from .common import as_corpus, as_names, check_finite, check_request, fingerprint, numeric
 from .saved import Parts, SavedSampler
@@ -154,6 +155,7 @@ class MarginalSampler(SavedSampler):
     @classmethod
     def from_parts(cls, parts: dict[str, Any]) -> MarginalSampler:
         """The sampler of what `parts` gave."""
+        array(parts["images"], "images", "fiu", (-1, -1, -1, -1))
         return cls(parts["images"], names=parts["names"], choice=parts["choice"])
 
     def _chosen(self, pixels: np.ndarray, keys: np.ndarray, samples: int, seed: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Any, Union
 import numpy as np
 
 from ..errors import InputWarning, SettingsError, warn
+from ..files import regular
 from ..image_files import read_exact
 from ..images import Frame, enlarge
 from ..overlays import picture
@@ -69,6 +70,7 @@ def read_segments(path: Path) -> np.ndarray:
     What is transparent in a picture is in no segment. Colours are numbered in the order of their values, greys are
     their own numbers. A picture in which values could have changed is refused.
     """
+    regular(path, SettingsError)
     try:
         with warnings.catch_warnings():
             for kind in (UserWarning, RuntimeWarning):  # Pillow's: the pixels are there, or an error says why not

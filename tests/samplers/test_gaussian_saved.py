@@ -88,7 +88,7 @@ def test_another_hdf5_file(path):
 
 
 def test_a_folder(tmp_path):
-    with pytest.raises(SamplerError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(SamplerError, match="a folder, want the path of a file"):
         GaussianSampler.load(tmp_path)
 
 

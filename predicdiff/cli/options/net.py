@@ -13,6 +13,7 @@ import numpy as np
 
 from ...abilities import net_abilities
 from ...errors import ImageError, InputWarning, SettingsError, warn
+from ...files import regular
 from ...image_files import Intensity, Piped, check_intensity
 from ...images import MODES, load_image
 from ...nets.caffe.transformer import caffe_preprocessing
@@ -341,6 +342,7 @@ def named_image(path: str | None, intensity: Intensity = None, page: int | None 
     of_page = "" if page is None else f", page {page}"
     if path == PIPED:
         return NamedImage(load_image(_piped(), intensity=intensity, page=page), "stdin", f"standard input{of_page}")
+    regular(path, ImageError, f"An image that comes by a pipe is {PIPED}, standard input.")
     image = load_image(path, intensity=intensity, page=page)
     return NamedImage(image, Path(path).stem, f"{Path(path)}{of_page}", Path(path))
 

@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError
 
 from ...datasets import plain_datasets
 from ...errors import FormatError
+from ...files import open_regular, regular
 from .records import MOST_AXES, MOST_ELEMENTS
 from .schema import message_class
 from .wire import LENGTH, Field, Walk, stretch, want_length
@@ -153,10 +154,11 @@ def _read_npy(path: PathLike) -> np.ndarray:
 def opened(path: PathLike, wanted: str) -> Iterator[tuple[BufferedReader, int, str]]:
     """An open file with its size and kind; whatever goes wrong inside becomes a FormatError that names the file."""
     path = Path(path)
+    regular(path, FormatError, f"Give that of {wanted}.")
     try:
-        if not path.is_file():
-            raise FormatError(f"want {wanted}, found {_absence(path)}.")
-        with path.open("rb") as file:
+        if not path.exists():
+            raise FormatError(f"want {wanted}, found no such file.")
+        with open_regular(path, FormatError) as file:
             start = file.read(4096)
             if not start:
                 raise FormatError(f"want {wanted}, found an empty file.")
@@ -168,12 +170,6 @@ def opened(path: PathLike, wanted: str) -> Iterator[tuple[BufferedReader, int, s
     except _LIBRARY_ERRORS as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise FormatError(f"{path}: cannot be read as {wanted}: {reason.rstrip('.')}.") from error
-
-
-def _absence(path: Path) -> str:
-    if path.is_dir():
-        return "a folder"
-    return "a device or a pipe" if path.exists() else "no such file"
 
 
 def _kind(start: bytes) -> str:

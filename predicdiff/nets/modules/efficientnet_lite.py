@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from ...errors import WeightsError
+from ...files import regular
 
 #: (blocks, kernel, stride of the first block, expansion, channels out) of each stage.
 STAGES = (
@@ -179,6 +180,7 @@ def _why(error: Exception) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    regular(path, WeightsError, "Give that of EfficientNet-Lite0's weights (.pth).")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:

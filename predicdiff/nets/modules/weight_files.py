@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...errors import InputWarning, WeightsError, first_line, warn
 from ...extras import imported
+from ...files import open_regular
 
 #: Under which names training scripts keep weights beside other things: the first that holds any is taken, running
 #: averages of weights before these themselves, since they are what is meant to be used.
@@ -87,7 +88,7 @@ def load_state(module: nn.Module, path: Path, tensors: dict[str, Tensor] | None 
 def _is_safetensors(path: Path) -> bool:
     """Whether it is to be read as such: by its name, or by the brace that stands behind the length of its header."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path, WeightsError, "Give that of the module's weights (.safetensors, .pth).") as file:
             return path.suffix == ".safetensors" or file.read(9)[8:] == b"{"
     except OSError as error:
         what = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"

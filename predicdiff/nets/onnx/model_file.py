@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import FormatError, WeightsError, first_line
 from ...extras import imported
+from ...files import regular
 
 #: An older file lists its weights among its inputs, which nothing here does.
 WITH_WEIGHTS_APART = 4
@@ -28,6 +29,7 @@ def read_model(path: Path) -> Any:
         If onnx is not installed.
     """
     onnx = imported("onnx", "onnx")
+    regular(path, FormatError, "Give that of an ONNX file.")
     try:
         model = onnx.load_model_from_string(path.read_bytes())
     except OSError as error:

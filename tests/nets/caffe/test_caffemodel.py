@@ -306,14 +306,14 @@ def test_no_caffemodel(save: Save, data: bytes, message: str) -> None:
 def test_no_file(tmp_path: Path, read: Callable[[Path], object]) -> None:
     with pytest.raises(FormatError, match=r"none\.caffemodel: want .*, found no such file"):
         read(tmp_path / "none.caffemodel")
-    with pytest.raises(FormatError, match=r"want .*, found a folder"):
+    with pytest.raises(FormatError, match=r"a folder, want the path of a file"):
         read(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system here")
 def test_a_pipe_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FormatError, match="found a device or a pipe"):
+    with pytest.raises(FormatError, match="pipe: a pipe, want the path of a file"):
         read_caffemodel(tmp_path / "pipe")
 
 

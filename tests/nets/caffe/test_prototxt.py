@@ -408,7 +408,7 @@ def test_no_prototxt(tmp_path: Path, data: bytes, message: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"none\.prototxt: want a prototxt, found no such file"):
         read_prototxt(tmp_path / "none.prototxt")
-    with pytest.raises(FormatError, match="want a prototxt, found a folder"):
+    with pytest.raises(FormatError, match="a folder, want the path of a file"):
         read_prototxt(str(tmp_path))
 
 

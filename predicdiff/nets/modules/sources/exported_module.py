@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ....errors import FormatError, first_line
 from ....extras import imported
+from ....files import regular
 from ..tracing import Opaque
 
 
@@ -81,9 +82,10 @@ def _again(path: Path, device: torch.device | None, digest: str, state: Mapping[
 
 
 def _read(path: Path) -> Any:
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "no such file"
-        raise FormatError(f"{path}: {what}. Give the path of a program that torch.export.save wrote.")
+    wanted = "Give that of a program that torch.export.save wrote."
+    regular(path, FormatError, wanted)
+    if not path.exists():
+        raise FormatError(f"{path}: no such file. {wanted}")
     try:
         with _unsaid():
             return torch.export.load(str(path))

@@ -11,6 +11,7 @@ from typing import Any
 
 from ....errors import FormatError, SettingsError, WeightsError
 from ....extras import imported
+from ....files import regular
 from ....protocols import Net
 from ...doors import Door, NetSettings
 from ..door import refuse_caffe
@@ -119,9 +120,12 @@ def _labels(config: Any) -> list[str] | None:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    """What a folder says of its net."""
+    """What a folder says of its net; nothing in it may be a pipe or a device, since libraries open what they like."""
     path = folder / "config.json"
     try:
+        for entry in folder.iterdir():
+            if not entry.is_dir():
+                regular(entry, FormatError)
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FormatError(

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ....errors import FormatError, first_line
+from ....files import regular
 
 #: What was imported from each folder, by its name.
 _beside: dict[Path, dict[str, ModuleType]] = {}
@@ -93,6 +94,7 @@ def said_of(error: BaseException, folder: Path) -> str:
 
 
 def _name(path: Path) -> str:
+    regular(path, FormatError, "Give that of a Python file and a function in it, PATH.py:FUNCTION.")
     try:
         content = path.read_bytes()
     except OSError as error:

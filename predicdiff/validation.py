@@ -1,0 +1,130 @@
+"""What a sealed file says, held against what its kind may say: whoever changes a file can seal it anew."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, Mapping, NamedTuple
+
+import numpy as np
+
+from .errors import FormatError
+from .texts import one_line
+
+#: Levels of lists and dicts in each other, letters of one text, and digits of one number.
+DEEPEST, LONGEST, MOST_DIGITS = 32, 2**25, 25
+#: Of a number in an array; those of float32 are no larger.
+LARGEST = 4e38
+#: Of a side, a count or a place.
+MOST = 2**31
+
+
+class Want(NamedTuple):
+    """What a part must be, in words, and whether a value is that."""
+
+    words: str
+    holds: Callable[[Any], bool]
+
+
+def check(parts: Mapping[str, Any], wants: Mapping[str, Want], where: str = "") -> None:
+    """Hold parts against what is wanted of them; those that are not there, or not known, are passed over.
+
+    Raises
+    ------
+    FormatError
+        Which names the part, and ``where`` it is.
+    """
+    for name, want in wants.items():
+        if name in parts and not want.holds(parts[name]):
+            raise FormatError(f"{where}{name} is {one_line(parts[name], 60)}, want {want.words}.")
+
+
+def parsed(text: Any) -> Any:
+    """What a text holds as JSON: neither endless, nor deep, nor with halves of letters.
+
+    Raises
+    ------
+    FormatError
+        If it does.
+    """
+    if not isinstance(text, (str, bytes)) or len(text) > LONGEST:
+        raise FormatError(f"want texts of JSON, of at most {LONGEST} letters: it holds another.")
+    try:
+        value = json.loads(text, parse_int=_whole)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeError:
+        raise FormatError("a text in it is no Unicode: it holds half a letter.") from None
+    except (ValueError, RecursionError):
+        raise FormatError("a text in it is no JSON.") from None
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [child for item in level if isinstance(item, (list, dict)) for child in _children(item)]
+        if not level:
+            return value
+    raise FormatError(f"a text in it holds lists in lists, more than {DEEPEST} deep.")
+
+
+def _children(item: Any) -> Any:
+    return item.values() if isinstance(item, dict) else item
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError("a number of more digits than any of ours")
+    return int(digits)
+
+
+def is_whole(value: Any, least: int = 0) -> bool:
+    """Whether it is a whole number from ``least`` to `MOST`."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _is_pair(value: Any, least: int) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(is_whole(side, least) for side in value)
+
+
+def list_of(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether a value is a list of such."""
+    return lambda value: isinstance(value, list) and all(map(holds, value))
+
+
+def optional(want: Want) -> Want:
+    """The same, or None."""
+    return Want(f"{want.words}, or null", lambda value: value is None or want.holds(value))
+
+
+TEXT = Want("a text", lambda value: isinstance(value, str))
+TEXTS = Want("a list of texts", list_of(lambda item: isinstance(item, str)))
+COUNT = Want("a whole number", is_whole)
+NUMBER = Want("a number", is_number)
+DICT = Want("a dict", lambda value: isinstance(value, dict))
+SIDES = Want("a number of pixels, or two", lambda value: is_whole(value, 1) or _is_pair(value, 1))
+PLACE = Want("two whole numbers", lambda value: _is_pair(value, 0))
+LENGTHS = Want("two whole numbers above 0", lambda value: _is_pair(value, 1))
+BOX = Want("four whole numbers", lambda value: list_of(is_whole)(value) and len(value) == 4)
+INDEX = Want("a list of whole numbers", list_of(is_whole))
+FLAG = Want("true or false", lambda value: isinstance(value, bool))
+LIST = Want("a list", lambda value: isinstance(value, list))
+
+
+def floats(values: Any, what: str, shape: tuple[int, ...], *, least: float = -LARGEST) -> None:
+    """A FormatError if it is no array of real numbers of this shape, each from ``least`` to `LARGEST` or NaN."""
+    array(values, what, "fiu", shape)
+    wide = values.astype(np.float64)
+    bad = wide[(wide < least) | (wide > LARGEST)]
+    if bad.size:
+        raise FormatError(f"{what} holds {bad[0]:.5g}, want numbers from {least:.3g} to {LARGEST:.3g}.")
+
+
+def array(values: Any, what: str, kinds: str, shape: tuple[int, ...]) -> None:
+    """A FormatError if it is no array of one of numpy's kinds and of this shape, in which -1 stands for any length."""
+    some = isinstance(values, np.ndarray) and values.dtype.kind in kinds and values.ndim == len(shape) and values.size
+    if some and all(wanted in (-1, found) for wanted, found in zip(shape, values.shape)):
+        return
+    found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else one_line(values, 60)
+    told = ", ".join("any" if wanted == -1 else str(wanted) for wanted in shape)
+    raise FormatError(f"{what} is {found}, want an array of numbers ({told}).")

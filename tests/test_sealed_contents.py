@@ -1,0 +1,148 @@
+"""What is in a result or sampler that was changed and sealed anew: read as it may be, or refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from predicdiff.errors import ExplanationError, SamplerError
+from predicdiff.explanation import Explanation, Target
+from predicdiff.files import Kind, write
+from predicdiff.images import Frame
+from predicdiff.samplers.gaussian import GaussianSampler
+from predicdiff.samplers.grey import GreyPatch
+from predicdiff.samplers.marginal import MarginalSampler
+from predicdiff.samplers.registry import load_sampler
+
+
+def parts() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arrays and texts of a result of two targets."""
+    arrays = {
+        "relevance": np.linspace(-1, 1, 96).reshape(2, 6, 8),
+        "stderr": np.full((2, 6, 8), 0.1),
+        "base": np.array([0.5, 0.25]),
+        "pixels": np.full((3, 6, 8), 100, np.float32),
+        "image": np.zeros((12, 16, 3), np.uint8),
+        "segments": np.arange(48).reshape(6, 8),
+        "interpolation_error": np.zeros((2, 6, 8)),
+        "reliability": np.array([0.9, 0.8]),
+    }
+    texts = {
+        "unit": "bits",
+        "settings": {"window": 3, "stride": [1, 2], "samples": 4, "region": [0, 0, 6, 8], "until": 0.9},
+        "provenance": {"net": {"name": "tiny"}, "sampler": {"kind": "grey"}, "seconds": 1.5, "stages": []},
+        "notes": ["a note"],
+        "targets": [vars(Target("prob", [3], "cat")), vars(Target("prob", [5], "dog"))],
+        "frame": Frame((12, 16), (6, 8), (0, 0), (6, 8)).as_dict(),
+    }
+    return arrays, texts
+
+
+def changed(tmp_path: Path, where: str, value: Any) -> Path:
+    """A result in which something is another, by where it lies: ``relevance``, or ``settings/window``."""
+    arrays, texts = parts()
+    if where in arrays:
+        del arrays[where]
+        (arrays if isinstance(value, np.ndarray) else texts)[where] = value
+    else:
+        held: Any = texts
+        *steps, last = where.split("/")
+        for step in steps:
+            held = held[int(step) if isinstance(held, list) else step]
+        held[last] = value
+    write(tmp_path / "r.h5", Kind("explanation", 1, "", ExplanationError), arrays, texts)
+    return tmp_path / "r.h5"
+
+
+def test_the_result_is_one_and_what_newer_releases_add_is_passed_over(tmp_path: Path) -> None:
+    arrays, texts = parts()
+    texts.update(more={"a": 1})
+    texts["targets"][0]["colour"] = "red"
+    texts["frame"]["turned"] = 90
+    arrays["further"] = np.ones(3)
+    write(tmp_path / "r.h5", Kind("explanation", 1, "", ExplanationError), arrays, texts)
+    loaded = Explanation.load(tmp_path / "r.h5")
+    assert [target.name for target in loaded.targets] == ["cat", "dog"]
+    assert loaded.frame == Frame((12, 16), (6, 8), (0, 0), (6, 8))
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "said"),
+    [
+        (
+            "relevance",
+            np.ones((3, 6, 8)),
+            r"relevance is float64 \(3, 6, 8\), want .* \(2, any, any\)",
+        ),
+        ("relevance", np.ones((2, 6, 8), complex), "relevance is complex128"),
+        ("relevance", np.full((2, 6, 8), np.inf), "relevance holds inf, want numbers"),
+        ("relevance", np.ones((2, 6, 0)), r"relevance is float64 \(2, 6, 0\)"),
+        ("stderr", np.ones((2, 6, 7)), r"stderr is float64 \(2, 6, 7\)"),
+        ("stderr", np.full((2, 6, 8), -1.0), "stderr holds -1, want numbers from 0"),
+        ("base", np.ones((2, 1)), r"base is float64 \(2, 1\)"),
+        ("pixels", np.ones((6, 8)), r"pixels is float64 \(6, 8\)"),
+        ("image", np.zeros((12, 16, 4), np.uint8), r"image is uint8 \(12, 16, 4\)"),
+        ("image", np.zeros((12, 16, 3), np.uint16), "the frame does not lie in the image"),
+        ("segments", np.zeros((6, 8)), "segments is float64"),
+        ("reliability", np.array([0.5]), r"reliability is float64 \(1,\)"),
+        ("reliability", "high", "reliability is high, want an array"),
+        ("unit", "grams", "unit is grams, want bits or activation"),
+        ("unit", [], r"unit is \[\], want bits or activation"),
+        ("notes", "one", "notes is one, want a list of texts"),
+        ("notes", [1], r"notes is \[1\], want a list of texts"),
+        ("targets", [], "it has no targets"),
+        ("targets", [3, 4], "target 0 is 3, want a dict"),
+        ("targets/1/name", 7, "target 1: name is 7, want a text"),
+        ("targets/1/unit", [True], r"target 1: unit is \[True\], want a list of whole numbers"),
+        ("settings", [], r"settings is \[\], want a dict"),
+        ("settings/window", [1, 2, 3], r"settings: window is \[1, 2, 3\], want a number of pixels, or two"),
+        ("settings/until", "much", "settings: until is much, want a number"),
+        ("settings/samples", 10**20, "settings: samples is 100000000000000000000, want a whole number"),
+        ("settings/segments", {"count": "x"}, "settings: segments is .*, want a dict with their count"),
+        ("provenance/net", "tiny", "provenance: net is tiny, want a dict"),
+        ("provenance/net/name", ["\x1b[2J"], r"provenance: net: name is \['\\x1b\[2J'\], want a text"),
+        ("provenance/sampler/kind", {}, "provenance: sampler: kind is {}, want a text"),
+        ("provenance/seconds", float("nan"), "provenance: seconds is nan, want a number"),
+        ("provenance/stages", 3, "provenance: stages is 3, want a list"),
+        ("frame/corner", [5, 0], "the frame does not lie in the image"),
+        (
+            "frame/original",
+            [10**6, 10**6],
+            r"image is uint8 \(12, 16, 3\), want .* \(1000000, 1000000",
+        ),
+        ("targets/0/name", "a\ud800b", "a text in it is no Unicode"),
+        ("settings/x", 10**30, "a text in it is no JSON"),
+    ],
+)
+def test_a_part_that_is_no_such_part_is_named(tmp_path: Path, where: str, value: Any, said: str) -> None:
+    with pytest.raises(ExplanationError, match=rf"r\.h5: {said}"):
+        Explanation.load(changed(tmp_path, where, value))
+
+
+def test_texts_are_not_deep(tmp_path: Path) -> None:
+    deep: Any = 0
+    for _ in range(40):
+        deep = [deep]
+    with pytest.raises(ExplanationError, match="lists in lists, more than 32 deep"):
+        Explanation.load(changed(tmp_path, "provenance/x", deep))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arrays", "texts", "said"),
+    [
+        (GreyPatch, {}, {"value": {"a": 1}}, "grey = .*: want a number"),
+        (MarginalSampler, {"images": np.ones((2, 1, 4, 4))}, {"names": 7, "choice": "random"}, "names = 7: want"),
+        (MarginalSampler, {"images": np.ones((2, 1, 4, 4), complex)}, {"names": None, "choice": "first"}, "images is"),
+        (GaussianSampler, {"mean": np.ones((1, 2, 2)), "covariance": np.eye(4)[None]},
+         {"clip": [3], "jitter": 0.0, "fitted_on": {}}, "clip"),
+        (GaussianSampler, {"mean": np.ones((1, 2, 2)), "covariance": np.eye(4)[None]},
+         {"clip": None, "jitter": 0.0, "fitted_on": {"kind": [], "skipped": "x"}}, "fitted_on"),
+    ],
+)  # fmt: skip
+def test_samplers_of_other_parts_are_refused(tmp_path: Path, kind: Any, arrays: Any, texts: Any, said: str) -> None:
+    write(tmp_path / "s.h5", kind.file, arrays, texts)
+    with pytest.raises(SamplerError, match=rf"s\.h5: .*{said}"):
+        load_sampler(tmp_path / "s.h5")
