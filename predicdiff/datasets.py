@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DEEPEST, MOST_DATASETS = 16, 20_000
 #: Nothing that deflate packs grows more than this; what other filters pack tighter is refused.
 DEFLATE = 1032
+#: HDF5's own numbers of deflate, shuffle and a checksum. Any other may be code that HDF5 looks for in a folder.
+PACKED_BY = {1, 2, 3}
 
 
 def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
@@ -85,6 +87,10 @@ def _check_plain(dataset: h5py.Dataset) -> None:
     name = dataset.name
     if dataset.external or dataset.is_virtual:
         raise FormatError(f"{name}: its values lie in another file, which is not read.")
+    plan = dataset.id.get_create_plist()
+    filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
+    if not PACKED_BY.issuperset(filters) or len(set(filters)) < len(filters):
+        raise FormatError(f"{name}: is packed by filters {filters}, want deflate (gzip) and shuffle, once, or none.")
     if dataset.shape is None:
         raise FormatError(f"{name}: holds no values.")
     # texts are numbers' only companions: anything else of variable length may be a reference, and of many texts nothing

@@ -56,6 +56,14 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File, Path], Any], str]] = {
     "a group in itself": (lambda file, secret: to_itself(file), "want groups at most 16 deep and each in one place"),
     "groups in groups": (lambda file, secret: deep(file), "want groups at most 16 deep"),
     "no values": (lambda file, secret: file.create_dataset("x", data=h5py.Empty("f4")), "x: holds no values"),
+    "a filter that others bring": (
+        lambda file, secret: file.create_dataset("x", data=np.ones(30), chunks=(10,), compression="lzf"),
+        r"x: is packed by filters \[32000\], want deflate",
+    ),
+    "deflate within deflate": (
+        lambda file, secret: twice_packed(file),
+        r"x: is packed by filters \[1, 1\], want deflate",
+    ),
     "more than there is": (
         lambda file, secret: [file.create_dataset(f"{n}", (10**6,), "f4", chunks=(10**5,)) for n in range(12)],
         "wants more than the file holds",
@@ -71,6 +79,14 @@ def virtual(secret: Path) -> h5py.VirtualLayout:
 
 def linked(file: h5py.File, secret: Path) -> None:
     file["x"] = h5py.ExternalLink(str(secret), "/y")
+
+
+def twice_packed(file: h5py.File) -> None:
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_chunk((10,))
+    plan.set_deflate(4)
+    plan.set_deflate(4)
+    h5py.h5d.create(file.id, b"x", h5py.h5t.NATIVE_DOUBLE, h5py.h5s.create_simple((10,)), plan)
 
 
 def soft(file: h5py.File) -> None:

@@ -67,6 +67,7 @@ _LIBRARY_ERRORS = (
     TypeError,
     OverflowError,
     KeyError,
+    TypeError,
     RuntimeError,
     SystemError,
     EOFError,
