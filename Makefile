@@ -16,6 +16,7 @@ CLAIMS  ?=
 MOST    ?=
 DEVICE  ?=
 SEED    ?= 0
+FUZZ_SECONDS ?= 600
 # a Python with pycaffe; this one is made on first use, but only where Caffe is asked for
 CAFFE_GIVEN  := $(CAFFE_PYTHON)
 CAFFE_PYTHON ?= tests/caffe-python
@@ -52,7 +53,7 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
 .DEFAULT_GOAL := help
 .PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets claims panels timing against architectures
 .PHONY: lint format clean
-.PHONY: test test-whole test-caffe test-doors coverage docker docker-test docker-figure1
+.PHONY: test fuzz test-whole test-caffe test-doors coverage docker docker-test docker-figure1
 
 help:  ## This list
 	@echo "predicdiff: which parts of a picture speak for and against a class"
@@ -122,6 +123,9 @@ against: $(READY)  ## What a map of known reliability costs by others' methods a
 
 test: $(READY)  ## The test suite
 	$(BIN)/python -m pytest
+
+fuzz: $(READY)  ## Damaged files of every format for FUZZ_SECONDS=600, others for another SEED; what fails is kept in OUT/fuzz
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) --seed $(SEED) --keep $(OUT)/fuzz
 
 test-whole: $(READY)  ## Tests that take long: the big nets, all settings on a GPU, a wheel installed
 	$(BIN)/python -m pytest --whole -m whole

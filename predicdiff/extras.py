@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 from .errors import DependencyError, first_line
@@ -32,17 +33,28 @@ def imported(module: str, extra: str, least: str = "0") -> Any:
     package, mend = module.partition(".")[0], f'pip install "predicdiff[{extra}]".'
     try:
         found = _quietly(module)
-    except ImportError as error:
-        raise DependencyError(f"{package} is not installed ({error}): {mend}") from error
     except Exception as error:  # such as RuntimeError, of a torchvision that was built for another torch
+        if absent(package):
+            raise DependencyError(f"{package} is not installed ({error}): {mend}") from error
         raise DependencyError(
-            f"{package} is installed and cannot be imported ({first_line(error).rstrip('.')}): it may not go with the "
-            f"torch that is here, so install both anew, {mend}"
+            f"{unfit(package, error)}: it may not go with the torch that is here, so install both anew, {mend}"
         ) from error
     version = None if least == "0" else version_of(package)
     if version is not None and _numbers(version) < _numbers(least):
         raise DependencyError(f"{package} {version} is too old, want {least} at least: {mend}")
     return found
+
+
+def absent(package: str) -> bool:
+    """Whether a package is not installed; one that is may fail to be imported, as where memory is limited."""
+    if package in sys.modules:
+        return sys.modules[package] is None  # what forbids an import
+    return find_spec(package) is None
+
+
+def unfit(package: str, error: BaseException) -> str:
+    """What is wrong with an installed package that cannot be imported."""
+    return f"{package} is installed and cannot be imported ({first_line(error).rstrip('.')})"
 
 
 def _quietly(module: str) -> Any:

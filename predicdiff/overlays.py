@@ -68,6 +68,8 @@ COLOUR_MAPS = {
     )
 }
 DEFAULT = "seismic"
+#: Maps of a picture, lest it grow too large to be drawn, whatever their titles; of more the first are drawn.
+MOST_DRAWN = 64
 
 
 def find_colour_map(name: str = DEFAULT) -> ColourMap:

@@ -25,6 +25,15 @@ def test_a_package_that_cannot_be_imported_is_not_called_missing(
         imported("unfit", "some")
 
 
+def test_a_package_that_a_limit_of_memory_keeps_out_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "large.py").write_text("raise ImportError('large.so: failed to map segment from shared object')")
+    with pytest.raises(DependencyError, match=r"^large is installed and cannot be imported \(large\.so: failed to map"):
+        imported("large", "some")
+
+
 def test_what_a_package_warns_of_while_it_is_imported_is_not_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from ..explanation import Explanation
 from ..image_files import Intensity
 from ..masks import check_maps
 from ..methods.occlusion import occluding
-from ..overlays import find_colour_map
+from ..overlays import MOST_DRAWN, find_colour_map
 from ..plan import Analysis, Plan, make_plan
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import find
@@ -98,6 +98,8 @@ def command(
     plan = make_plan(model, shown.image, settings)
     analysis = _sampled(plan, shown.image, sampler, targets, sampling, reading.intensity)
     _check_picture(analysis, out)
+    if len(analysis.targets) > MOST_DRAWN:
+        say(f"The picture shows the first {MOST_DRAWN} of {len(analysis.targets)} maps; the result holds all.")
     mine = first if out.output else _free(first, analysis, sampling)
     result, picture, tiles = out.files(mine)
     if result != first:

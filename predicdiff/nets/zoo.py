@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Sequence, cast
 
 from ..errors import DependencyError, SettingsError
+from ..extras import absent, unfit
 from ..files import as_path
 from ..protocols import ENGINES, HasPrecision, Net
 from .caffe.door import DOOR as PROTOTXT
@@ -204,7 +205,12 @@ def _check_engine(engine: str, precision: str, door: Door) -> None:
         return
     try:
         import torch  # noqa: F401
-    except ImportError as error:
+    except (ImportError, OSError, MemoryError) as error:
+        if not absent("torch"):
+            raise DependencyError(
+                f"{unfit('torch', error)}: it is damaged, or wants more memory than a limit such as `ulimit -v` "
+                "leaves. Raise the limit, or install torch anew."
+            ) from error
         raise DependencyError(
             f'torch is not installed ({error}): pip install "predicdiff[torch]", or where there is pycaffe take the '
             "engine caffe (--engine caffe)."

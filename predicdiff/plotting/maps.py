@@ -15,7 +15,7 @@ from .. import windows
 from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, enlarge
-from ..overlays import DEFAULT, overlay, picture, symmetric_scale
+from ..overlays import DEFAULT, MOST_DRAWN, overlay, picture, symmetric_scale
 from ..precision import UNKNOWN, told_reliability
 from ..samplers.registry import caption
 from .sheet import FAINT, Sheet, Slot, render, styled, tall, wrap
@@ -59,7 +59,7 @@ def figure(
     ----------
     explanation : Explanation
     targets : sequence of int, optional
-        Which of them, by their place in ``explanation.targets``; by default all.
+        Which of them, by their place in ``explanation.targets``; by default all. Of more than `MOST_DRAWN` the first.
     shared : bool
         One scale for all maps instead of one each.
     sure : bool
@@ -87,7 +87,10 @@ def figure(
     chosen = range(len(explanation)) if targets is None else [targets] if isinstance(targets, int) else targets
     if not isinstance(chosen, Iterable):
         raise SettingsError(f"targets = {targets!r}: want a list of their numbers, from 0.")
-    picked = [explanation.pick(target) for target in chosen]
+    asked = list(chosen)
+    picked = [explanation.pick(target) for target in asked]
+    left_out = "" if len(asked) <= MOST_DRAWN else f"the first {MOST_DRAWN} of {len(asked)} maps, "
+    picked = picked[:MOST_DRAWN]
     if not picked:
         raise SettingsError("no target to draw: want at least one.")
     seen, frame = _seen(explanation, on_image)
@@ -102,7 +105,7 @@ def figure(
         panels.append(Panel(colours, one.targets[0].title, _value(one), scale))
     unit = "evidence in bits" if explanation.unit == "bits" else "activation difference"
     with styled():
-        return _lay_out(panels, _Common(frame, unit, colour_map), title, _settings(explanation, sure))
+        return _lay_out(panels, _Common(frame, unit, colour_map), title, left_out + _settings(explanation, sure))
 
 
 def beside(

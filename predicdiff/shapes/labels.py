@@ -73,7 +73,8 @@ def read_segments(path: Path) -> np.ndarray:
     regular(path, SettingsError)
     try:
         with warnings.catch_warnings():
-            for kind in (UserWarning, RuntimeWarning):  # Pillow's: the pixels are there, or an error says why not
+            # Pillow's, and Python's of a NumPy file's head: the pixels are there, or an error says why not
+            for kind in (UserWarning, RuntimeWarning, SyntaxWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", kind)
             values, pages = _numbers(path)
         labels = np.asarray(check_segments(values))

@@ -232,3 +232,14 @@ def test_unknown_options_and_commands(refused):
     assert "See `predicdiff explain --help`." in refused("explain", "--nett", "googlenet")
     assert "See `predicdiff --help`." in refused("explian")
     assert "See `predicdiff samples --help`." in refused("samples")
+
+
+def test_no_home_for_what_is_fetched_is_said(refused, monkeypatch):
+    monkeypatch.setenv("PREDICDIFF_CACHE", "~nobody-of-this-name/cache")
+    assert "want one in the environment's PREDICDIFF_CACHE" in refused("nets")
+
+
+def test_a_mean_whose_header_numpy_cannot_read(refused, tiny, picture, tmp_path):
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (True,), }".ljust(117) + b"\n"
+    (tmp_path / "true.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(4))
+    assert "true.npy" in refused("predict", picture, *tiny, "--mean", "true.npy")

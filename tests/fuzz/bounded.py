@@ -38,6 +38,10 @@ class Bounds(NamedTuple):
     cpu: float = 2.0
     memory: int = 500_000_000
     wall: float = 60.0
+    #: how lines begin that a library writes to stderr and that nobody can keep it from
+    chatter: str = "\0"
+    #: whether a sentence will do where the system refused what a library asked for at once, before it took any
+    claims: bool = False
 
 
 USUAL = Bounds()
@@ -198,14 +202,14 @@ def _attacked(attack: Attack, bounds: Bounds, place: Path) -> Outcome:
         tempfile.tempdir = os.environ["TMPDIR"] = scratch
         os.chdir(scratch)
         before, cpu = _bound(bounds), time.process_time()
-        kind, text, said = _tried(attack, Path(folder))
+        kind, text, said = _tried(attack, Path(folder), bounds.claims)
         cpu, peak = time.process_time() - cpu, max(0, _peak() - before)
         _limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)
         os.chdir(str(place))
         tempfile.tempdir = None
         sys.stdout.flush()
         sys.stderr.flush()
-        said += _text(place)
+        said += "".join(line for line in _text(place).splitlines(True) if not line.startswith(bounds.chatter))
         left = [*os.listdir(scratch), *(os.listdir(f"{folder}/out") if kind != VALUE else ())]
     outcome = Outcome(kind, text, cpu, peak)
     if not outcome.good:
@@ -247,7 +251,7 @@ def _status(name: str) -> int:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name + ":"))
 
 
-def _tried(attack: Attack, folder: Path) -> tuple[str, str, str]:
+def _tried(attack: Attack, folder: Path, claims: bool) -> tuple[str, str, str]:
     """The kind and text of what an attack gives, and what it warned of or printed."""
     from predicdiff.errors import ConfidenceWarning, InputWarning, PredicdiffError
 
@@ -257,7 +261,7 @@ def _tried(attack: Attack, folder: Path) -> tuple[str, str, str]:
         try:
             kind, text = VALUE, repr(_call(attack, folder))[:MOST_LETTERS]
         except PredicdiffError as error:
-            kind, text = _of_error(error)
+            kind, text = _of_error(error, claims)
         except BaseException as error:  # SystemExit as well
             kind = MEMORY if isinstance(error, MemoryError) else TRACEBACK
             text = traceback.format_exc()[-MOST_LETTERS:]
@@ -266,7 +270,7 @@ def _tried(attack: Attack, folder: Path) -> tuple[str, str, str]:
     return kind, text, said + printed.getvalue()
 
 
-def _of_error(error: BaseException) -> tuple[str, str]:
+def _of_error(error: BaseException, claims: bool) -> tuple[str, str]:
     """A sentence, or memory that ran out behind it, or a message that is none."""
     text = str(error)
     reasons: list[BaseException] = []
@@ -274,7 +278,7 @@ def _of_error(error: BaseException) -> tuple[str, str]:
     while behind is not None and behind not in reasons:
         reasons.append(behind)
         behind = behind.__cause__ or behind.__context__
-    if any(type(reason) is MemoryError or "allocate memory" in str(reason) for reason in reasons[1:]):
+    if not claims and any(type(reason) is MemoryError or "allocate memory" in str(reason) for reason in reasons[1:]):
         return MEMORY, text[:MOST_LETTERS]
     # a list of several findings is one line each
     if not text.strip() or len(text) > MOST_LETTERS or not text.replace("\n", "").isprintable():

@@ -26,6 +26,12 @@ class Format(NamedTuple):
     bounds: Bounds = USUAL
 
 
+#: A small picture may say that it is large, and weights that they are.
+LARGE = Bounds(cpu=20.0, memory=4 * 10**9, chatter="tempfile.tif: ")
+
+#: Torch makes room for what a file says before it reads any.
+CLAIMS = LARGE._replace(claims=True)
+
 FORMATS: dict[str, Format] = {
     "prototxt": Format("net.prototxt", seeds.prototxt, changes.of_words, openings.prototxt, needs=("torch",)),
     "caffemodel": Format("net.caffemodel", seeds.caffemodel, changes.of_message, openings.caffemodel, needs=("torch",)),
@@ -37,16 +43,20 @@ FORMATS: dict[str, Format] = {
     "result": Format("map.h5", seeds.result, changes.of_sealed, openings.result),
     "sampler": Format("sampler.h5", seeds.sampler, changes.of_sealed, openings.sampler),
     "tiles": Format("map.tiles", seeds.tiles, changes.of_tiles, openings.tiles),
-    "image": Format("picture", seeds.image, changes.of_png, openings.image, count=400, needs=("torch",), seldom=20),
+    "image": Format(
+        "picture", seeds.image, changes.of_png, openings.image, count=400, needs=("torch",), seldom=20, bounds=LARGE
+    ),
     "labels": Format("labels.txt", seeds.labels, changes.of_words, openings.labels, needs=("torch",), seldom=25),
-    "mask": Format("mask.png", seeds.mask, changes.of_png, openings.mask),
-    "segments": Format("segments.png", lambda: seeds.segments()[2:], changes.of_png, openings.segments),
+    "mask": Format("mask.png", seeds.mask, changes.of_png, openings.mask, bounds=LARGE),
+    "segments": Format("segments.png", lambda: seeds.segments()[2:], changes.of_png, openings.segments, bounds=LARGE),
     "segments.npy": Format("segments.npy", lambda: seeds.segments()[:2], changes.of_npy, openings.segments),
-    "onnx": Format("net.onnx", seeds.onnx, changes.of_message, openings.onnx, needs=("onnx", "onnxruntime", "torch")),
+    "onnx": Format(
+        "net.onnx", seeds.onnx, changes.of_message, openings.onnx, needs=("onnx", "onnxruntime", "torch"), bounds=LARGE
+    ),
     "safetensors": Format(
         "net.safetensors", seeds.safetensors, changes.of_safetensors, openings.weights, needs=("torch", "safetensors")
     ),
-    "pth": Format("net.pth", seeds.pth, changes.of_bytes, openings.weights, needs=("torch",)),
+    "pth": Format("net.pth", seeds.pth, changes.of_bytes, openings.weights, needs=("torch",), bounds=CLAIMS),
     "archive": Format("archive.tar", seeds.archive, changes.of_bytes, openings.archive),
     "manifest": Format("manifest.toml", seeds.manifest, changes.of_words, openings.manifest),
 }

@@ -147,7 +147,7 @@ def labels(path: Path, folder: Path, seldom: bool) -> Any:
     return command_line(
         "explain", picture, "--net", DATA / "tiny_v1.prototxt", "--weights", DATA / "tiny_v1.caffemodel", "--mean",
         "104,117,123", "--image-size", 24, "--labels", path, "--sampler", "grey", "--window", 12, "--stride", 12,
-        "--samples", 1, "--output", folder / "out" / "map.h5",
+        "--output", folder / "out" / "map.h5",
     )  # fmt: skip
 
 

@@ -82,8 +82,8 @@ def caffemodel_h5() -> list[bytes]:
 
 
 def binaryproto() -> list[bytes]:
-    small = np.full(3 * 24 * 25, 99.0)
-    return [(DATA / "tiny_mean.binaryproto").read_bytes(), legacy_shape((1, 3, 24, 25)) + floats(small),
+    small = np.full(3 * 24 * 24, 99.0)
+    return [(DATA / "tiny_mean.binaryproto").read_bytes(), legacy_shape((1, 3, 24, 24)) + floats(small),
             shape((3, 1, 1)) + floats(small[:3])]  # fmt: skip
 
 

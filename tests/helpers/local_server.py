@@ -164,6 +164,18 @@ def redirect(handler: Handler, local: LocalServer, argument: str) -> None:
     handler.head(302, Location="/" + argument, Content_Length=0)
 
 
+def elsewhere(handler: Handler, local: LocalServer, argument: str) -> None:
+    """``elsewhere/URL``: sends the client to any address."""
+    handler.head(302, Location=argument, Content_Length=0)
+
+
+def rude(handler: Handler, local: LocalServer, argument: str) -> None:
+    """An error whose reason speaks to a terminal, at length."""
+    handler.send_response(503, "\x1b]0;owned\x07\x9b2J" + "x" * 10_000)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
 def loop(handler: Handler, local: LocalServer, argument: str) -> None:
     """Sends the client round."""
     handler.head(302, Location="/loop", Content_Length=0)
@@ -208,6 +220,6 @@ WAYS: dict[str, Callable[[Handler, LocalServer, str], None]] = {
     way.__name__: way
     for way in (
         *(good, other, norange, wrongrange, claims, nolength, endless, chunked, html),
-        *(status, redirect, loop, silent, mute, trickle, gibberish, files),
+        *(status, redirect, elsewhere, rude, loop, silent, mute, trickle, gibberish, files),
     )
 }

@@ -273,3 +273,11 @@ def test_a_map_of_colours_stands_as_large_beside_the_input() -> None:
         assert word in words(bare)
     assert "gradient" in words(barred)
     assert bare.get_size_inches()[0] < barred.get_size_inches()[0]
+
+
+def test_of_many_maps_the_first_are_drawn_which_the_picture_says() -> None:
+    page = figure(explanation(70))
+    told = words(page)
+    assert "class 63" in told
+    assert "class 64" not in told
+    assert "the first 64 of 70 maps, " in told

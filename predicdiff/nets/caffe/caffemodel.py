@@ -68,6 +68,7 @@ _LIBRARY_ERRORS = (
     OverflowError,
     KeyError,
     TypeError,
+    OverflowError,
     RuntimeError,
     SystemError,
     EOFError,
@@ -145,7 +146,13 @@ def as_mean(mean: np.ndarray) -> np.ndarray:
 
 
 def _read_npy(path: PathLike) -> np.ndarray:
-    mapped = np.load(str(path), mmap_mode="r", allow_pickle=False)  # mapped: a lie about the shape costs no memory
+    try:
+        with np.errstate(over="ignore"):  # sizes whose product no number holds: an error follows
+            mapped = np.load(
+                str(path), mmap_mode="r", allow_pickle=False
+            )  # mapped: a lie about the shape costs no memory
+    except TypeError as error:  # a shape of (True,)
+        raise FormatError(f"a header that numpy cannot read ({error}).") from error
     if mapped.dtype.kind not in "fiu":
         raise FormatError(f"numbers of type {mapped.dtype}, want real ones.")
     return _as_float32(np.array(mapped))

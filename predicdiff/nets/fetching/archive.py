@@ -13,7 +13,7 @@ CHUNK = 1 << 16
 
 
 def extract(archive: Path, member: str, target: Path, *, wanted: Hash) -> Path:
-    """Take one file, by its name without folders, out of a tar archive; its hash is checked before it gets its name.
+    """Take a plain file, by its name without folders, out of a tar archive; its hash is checked before it is named so.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def extract(archive: Path, member: str, target: Path, *, wanted: Hash) -> Path:
         part.clear()
         try:
             _unpack(archive, member, part)
-        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
             part.clear()
             raise WeightsError(f"{archive}: cannot be unpacked ({error}). Delete it and fetch it again.") from error
         digest = part.keep_if(wanted)
@@ -41,7 +41,8 @@ def extract(archive: Path, member: str, target: Path, *, wanted: Hash) -> Path:
 def _unpack(archive: Path, member: str, part: PartFile) -> None:
     with tarfile.open(archive) as tar:
         for item in tar:
-            source = tar.extractfile(item) if PurePosixPath(item.name).name == member else None
+            wanted = item.isreg() and PurePosixPath(item.name).name == member  # a link may lead nowhere
+            source = tar.extractfile(item) if wanted else None
             if source is not None:
                 while chunk := source.read(CHUNK):
                     part.write(chunk)

@@ -13,10 +13,11 @@ import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
-from urllib.parse import urlsplit
+from typing import Any, Callable, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from urllib.parse import urljoin, urlsplit
 
 from ...errors import DownloadError, WeightsError
+from ...texts import one_line
 from .part_file import Hash, PartFile, file_hash, part_file
 
 #: Called with the bytes received so far and the bytes in all (None where no one says).
@@ -30,6 +31,10 @@ ENOUGH = 1 << 20
 PAUSE = 0.3
 #: A host that sends fewer bytes than this in `Patience`'s ``stall`` seconds is as good as silent.
 TRICKLE = 1 << 14
+#: What is spoken by the hosts of files, whose hashes are checked.
+SCHEMES = ("http", "https")
+#: Letters of what a server says that are told.
+WORDS = 200
 
 
 class Patience(NamedTuple):
@@ -113,7 +118,10 @@ def attempt(urls: Sequence[str], target: Path, job: Job, unreachable: dict[str, 
 
 
 class FailedError(Exception):
-    """Why a URL did not give the file, in a few words."""
+    """Why a URL did not give the file, in a few words, which may be a server's own."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(one_line(reason, WORDS))
 
 
 #: URLs that did not give a file, each with the reason.
@@ -203,7 +211,7 @@ class Job:
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != 416 or not have:
-                raise FailedError(f"HTTP {error.code} {error.reason}") from None
+                raise FailedError(f"HTTP {error.code} {error.reason}".splitlines()[0]) from None
             if error.headers.get("Content-Range") != f"bytes */{have}":
                 part.clear()
                 raise _CutError("refuses to go on") from None
@@ -265,6 +273,32 @@ def _extent(response: http.client.HTTPResponse) -> tuple[int, int | None]:
     return int(match[1]), None if match[2] == "*" else int(match[2])
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to where HTTP is spoken, and to nothing else: no FTP, no file of this machine."""
+
+    def http_error_302(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any) -> Any:
+        """Go where the answer says."""
+        target = urljoin(req.full_url, headers.get("Location", ""))
+        if urlsplit(target).scheme not in SCHEMES:
+            fp.close()
+            raise FailedError(f"sends on to {target}, want {' or '.join(SCHEMES)}")
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """What opens URLs, through a proxy where the environment names one; of all that urllib can, HTTP alone."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(), urllib.request.UnknownHandler(), urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(), urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor(),
+        _Redirects(),
+    ):  # fmt: skip
+        opener.add_handler(handler)
+    return opener
+
+
 def _open(request: urllib.request.Request, patience: Patience) -> http.client.HTTPResponse:
     """Open a URL; give up after ``patience.timeout`` seconds, whatever they were spent on.
 
@@ -275,7 +309,7 @@ def _open(request: urllib.request.Request, patience: Patience) -> http.client.HT
 
     def ask() -> None:
         try:
-            answers.put(urllib.request.urlopen(request, timeout=patience.stall))
+            answers.put(_opener().open(request, timeout=patience.stall))
         except Exception as error:  # of any type: raised again in the caller's thread
             answers.put(error)
         if given_up.is_set():
@@ -293,7 +327,7 @@ def _open(request: urllib.request.Request, patience: Patience) -> http.client.HT
 
 def _refused(answer: object) -> NoReturn:
     """Raise what came in place of an answer, in our words where it is none of HTTP's."""
-    if isinstance(answer, urllib.error.HTTPError):
+    if isinstance(answer, (urllib.error.HTTPError, FailedError)):
         raise answer
     if isinstance(answer, OSError):
         raise _UnreachableError(_reason(answer)) from answer

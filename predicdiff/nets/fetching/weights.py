@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Callable, Optional, Sequence
 
-from ...errors import DownloadError, PredicdiffError, WeightsError
+from ...errors import DownloadError, PredicdiffError, WeightsError, first_line
 from ..caffe.prototxt import read_prototxt
 from ..caffe.resolved import resolve
 from . import download
@@ -59,7 +59,20 @@ class Status:
 
 
 def cache_dir() -> Path:
-    """Where fetched files are kept: the environment's PREDICDIFF_CACHE, or the user's cache folder."""
+    """Where fetched files are kept: the environment's PREDICDIFF_CACHE, or the user's cache folder.
+
+    A WeightsError where that lies in the home of a user who has none.
+    """
+    try:
+        return _cache_dir()
+    except RuntimeError as error:
+        raise WeightsError(
+            f"no folder for fetched files is known ({first_line(error).rstrip('.')}): "
+            "want one in the environment's PREDICDIFF_CACHE."
+        ) from error
+
+
+def _cache_dir() -> Path:
     if os.environ.get("PREDICDIFF_CACHE"):
         return Path(os.environ["PREDICDIFF_CACHE"]).expanduser()
     if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):

@@ -130,10 +130,10 @@ def scores_of(model: Any, output: str, settings: NetSettings) -> tuple[str, str]
     if said is not None:
         return output, said
     made, value = makers(model.graph), output
-    while value in made and made[value].op_type in HANDED_ON:
+    while value in made and made[value].op_type in HANDED_ON and made[value].input:
         value = made[value].input[0]
     node = made.get(value)
-    if node is None or node.op_type not in KINDS:
+    if node is None or node.op_type not in KINDS or not node.input:
         return output, "logits"
     if node.op_type != "Sigmoid" and not _over_classes(model, node, output):
         return output, "probabilities"

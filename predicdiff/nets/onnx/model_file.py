@@ -37,6 +37,7 @@ def read_model(path: Path) -> Any:
         raise FormatError(f"{path}: {what}. Give the path of an ONNX file.") from None
     except Exception as error:  # of a type of protobuf's that depends on its version
         raise FormatError(f"{path}: is no ONNX file, or damaged ({first_line(error)}).") from error
+    _check_texts(model.graph, path)
     if not model.graph.node:
         raise FormatError(f"{path}: holds no layers: it is no ONNX file, or an empty one.")
     try:
@@ -50,3 +51,13 @@ def read_model(path: Path) -> Any:
         raise FormatError(f"{path}: holds more than 2 GB, which is not supported: want a smaller net.")
     model.ir_version = max(model.ir_version, WITH_WEIGHTS_APART)
     return model
+
+
+def _check_texts(graph: Any, path: Path) -> None:
+    """Refuse names that are no UTF-8, which protobuf finds out when one is asked for."""
+    try:
+        for node in graph.node:
+            _ = [*node.input, *node.output, node.op_type, node.domain, *(one.name for one in node.attribute)]
+        _ = [one.name for one in (*graph.input, *graph.output, *graph.initializer, *graph.value_info)]
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: is no ONNX file, or damaged ({first_line(error)}).") from error

@@ -36,9 +36,11 @@ def archive(tmp_path: Path) -> Path:
             item = tarfile.TarInfo(name)
             item.size = len(content)
             tar.addfile(item, io.BytesIO(content))
-        folder = tarfile.TarInfo("./train.txt")
-        folder.type = tarfile.DIRTYPE
-        tar.addfile(folder)
+        kinds = {"./train.txt": tarfile.DIRTYPE, "./hard.txt": tarfile.LNKTYPE, "./soft.txt": tarfile.SYMTYPE}
+        for name, kind in kinds.items():
+            other = tarfile.TarInfo(name)
+            other.type, other.linkname = kind, "nowhere"
+            tar.addfile(other)
     return path
 
 
@@ -50,7 +52,7 @@ def test_a_member_is_taken_out_of_an_archive(archive: Path, target: Path) -> Non
     assert left(target) == ["net.caffemodel"]
 
 
-@pytest.mark.parametrize("member", ["absent.txt", "train.txt"])
+@pytest.mark.parametrize("member", ["absent.txt", "train.txt", "hard.txt", "soft.txt"])
 def test_an_archive_without_the_member_is_said(archive: Path, target: Path, member: str) -> None:
     with pytest.raises(WeightsError, match=f"aux.tar.gz: has no file {member}"):
         extract(archive, member, target, wanted=SHA1)

@@ -244,6 +244,9 @@ def test_the_next_mirror_helps(server: LocalServer, target: Path, bad: str) -> N
         ("status/500", "HTTP 500 Internal Server Error"),
         ("status/416", "HTTP 416"),
         ("loop", "HTTP 302 .*loop"),
+        ("rude", r"HTTP 503 \\x1b\]0;owned\\x07\\x9b2Jx{80,180}\.\.\.x{20,80}\n"),
+        ("elsewhere/ftp://127.0.0.1/x", "sends on to ftp://127.0.0.1/x, want http or https\n"),
+        ("elsewhere/file:///etc/hostname", "sends on to file:///etc/hostname, want http or https\n"),
         ("gibberish", "does not speak HTTP .220 mail"),
     ],
 )
