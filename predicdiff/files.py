@@ -109,8 +109,8 @@ def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mappi
             file.create_dataset(name, data=values, compression="gzip", shuffle=True)
         for name, value in texts.items():
             file.create_dataset(name, data=json.dumps(value), dtype=h5py.string_dtype())
-    with written_whole(path, error=kind.error) as part:
-        part.write_bytes(_sealed(content.getvalue()))
+    with written_whole(path, error=kind.error) as part, open(part, "wb") as file:
+        file.writelines([content.getbuffer(), _seal(content.getbuffer())])
 
 
 def read(path: Path, kind: Kind, make: Callable[[dict[str, Any]], T]) -> T:
@@ -177,21 +177,22 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, np.ndarray) else parsed(value)
 
 
-def _sealed(content: bytes) -> bytes:
-    return content + SEAL + hashlib.sha256(content).digest()
+def _seal(content: bytes | memoryview) -> bytes:
+    return SEAL + hashlib.sha256(content).digest()
 
 
 def _unsealed(path: Path, kind: Kind) -> bytes:
     """The content of a file whose seal is whole."""
-    length = len(_sealed(b""))
+    length = len(_seal(b""))
     with open_regular(path, kind.error) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - length))
         ours = file.read(len(SEAL)) == SEAL
         file.seek(0)
-        # a foreign file may be larger than memory
+        if ours:  # a foreign file may be larger than memory, and so may one of ours
+            budget.ask(size, f"{path}: the file itself", kind.error)
         content = file.read(size - length) if ours else b""
-        if not ours or _sealed(content)[-length:] != file.read():
+        if not ours or _seal(content) != file.read():
             raise kind.error(f"{path}: not a whole {kind.noun}. predicdiff did not write it, or it was cut or changed.")
     return content
 

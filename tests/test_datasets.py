@@ -15,7 +15,7 @@ from predicdiff import budget, datasets
 from predicdiff.datasets import plain_datasets
 from predicdiff.errors import ExplanationError, FormatError
 from predicdiff.explanation import Explanation
-from predicdiff.files import Kind, _sealed, write
+from predicdiff.files import Kind, _seal, write
 from predicdiff.nets.caffe.caffemodel import read_caffemodel
 
 SECRET = b"what another file of this machine holds"
@@ -112,7 +112,7 @@ def test_what_leads_elsewhere_is_refused_in_weights_and_in_results(tmp_path: Pat
     with h5py.File(content, "w") as file:
         file.attrs["format"], file.attrs["version"] = "predicdiff explanation", 1
         put(file, secret)
-    (tmp_path / "result.h5").write_bytes(_sealed(content.getvalue()))
+    (tmp_path / "result.h5").write_bytes(content.getvalue() + _seal(content.getvalue()))
     with pytest.raises(ExplanationError, match=f"result.h5: .*{said}"):
         Explanation.load(tmp_path / "result.h5")
 
