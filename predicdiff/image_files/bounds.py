@@ -19,8 +19,8 @@ from ..files import open_regular
 
 #: Calls of a reader for some of a file's bytes, half a microsecond and more each; a photograph takes some thousand.
 MOST_READS = 5 * 10**6
-#: Of a JPEG: scans (progressive ones have about 10, and libtiff allows as many), segments, and bytes of these.
-MOST_SCANS, MOST_SEGMENTS, MOST_METADATA = 100, 10_000, 32 * 2**20
+#: Of a JPEG: scans (progressive ones have about 10), segments, and bytes of these.
+MOST_SCANS, MOST_SEGMENTS, MOST_METADATA = 50, 10_000, 32 * 2**20
 #: Of a TIFF: strips and tiles of all its pages, for each of which Pillow makes records of its own.
 MOST_STRIPS = 500_000
 #: And pages that are counted.
