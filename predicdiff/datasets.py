@@ -49,14 +49,14 @@ def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
     for name, dataset in _walk(group):
         _check_plain(dataset)
         packed = dataset.chunks is not None
+        wanted[packed] += dataset.size * dataset.dtype.itemsize
+        if wanted[packed] > size * (DEFLATE if packed else 1):
+            raise FormatError(f"{dataset.name}: shape {dataset.shape} wants more than the file holds. Is it complete?")
         chunks += math.prod(-(-side // piece) for side, piece in zip(dataset.shape, dataset.chunks)) if packed else 0
         if chunks > MOST_CHUNKS:
             raise FormatError(
                 f"{dataset.name}: with it more than {MOST_CHUNKS:,} chunks are to be read: want larger ones."
             )
-        wanted[packed] += dataset.size * dataset.dtype.itemsize
-        if wanted[packed] > size * (DEFLATE if packed else 1):
-            raise FormatError(f"{dataset.name}: shape {dataset.shape} wants more than the file holds. Is it complete?")
         budget.ask(sum(wanted.values()), "what its arrays hold", FormatError)
         found[name] = dataset
     return found
