@@ -7,6 +7,7 @@ not looked at here.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Iterator
 
 from . import budget
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Groups in groups, and datasets and groups in all, each of which takes a tenth of a millisecond and more.
 DEEPEST, MOST_DATASETS = 16, 20_000
+#: Pieces of all datasets, each of which HDF5 keeps a record of: four kilobytes, however small it is.
+MOST_CHUNKS = 200_000
 #: Nothing that deflate packs grows more than this; what other filters pack tighter is refused.
 DEFLATE = 1032
 #: HDF5's own numbers of deflate, shuffle and a checksum. Any other may be code that HDF5 looks for in a folder.
@@ -36,11 +39,12 @@ def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
     Raises
     ------
     FormatError
-        If a link is no hard link, values lie elsewhere or are references, groups lie too deep or in themselves, or the
-        datasets together want more memory than the file can hold, or than may be taken. The file's name is left to the
-        caller.
+        If a link is no hard link, values lie elsewhere or are references, groups lie too deep or in themselves, values
+        lie in too many pieces, or the datasets together want more memory than the file can hold, or than may be taken.
+        The file's name is left to the caller.
     """
     found: dict[str, h5py.Dataset] = {}
+    chunks = 0
     wanted = {False: 0, True: 0}  # by whether it lies there in pieces, which may be packed
     for name, dataset in _walk(group):
         _check_plain(dataset)
@@ -48,6 +52,11 @@ def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
         wanted[packed] += dataset.size * dataset.dtype.itemsize
         if wanted[packed] > size * (DEFLATE if packed else 1):
             raise FormatError(f"{dataset.name}: shape {dataset.shape} wants more than the file holds. Is it complete?")
+        chunks += math.prod(-(-side // piece) for side, piece in zip(dataset.shape, dataset.chunks)) if packed else 0
+        if chunks > MOST_CHUNKS:
+            raise FormatError(
+                f"{dataset.name}: with it more than {MOST_CHUNKS:,} chunks are to be read: want larger ones."
+            )
         budget.ask(sum(wanted.values()), "what its arrays hold", FormatError)
         found[name] = dataset
     return found

@@ -160,3 +160,14 @@ def test_more_links_than_any_file_needs_are_not_followed(monkeypatch: pytest.Mon
             file[f"{number}"] = one
         with pytest.raises(FormatError, match="more than 20 datasets and groups"):
             plain_datasets(file, 10**9)
+
+
+def test_more_chunks_than_any_file_needs_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "MOST_CHUNKS", 11)
+    with h5py.File(io.BytesIO(), "w") as file:
+        file.create_dataset("one", data=np.ones((5, 4)), chunks=(2, 2))  # 3 x 2
+        file.create_dataset("other", data=np.ones(9), chunks=(2,))
+        assert set(plain_datasets(file, 10**9)) == {"one", "other"}
+        file.create_dataset("third", data=np.ones(1), chunks=(1,))
+        with pytest.raises(FormatError, match="/third: with it more than 11 chunks"):
+            plain_datasets(file, 10**9)

@@ -14,12 +14,15 @@ import numpy as np
 from .. import budget
 from ..errors import DependencyError, ImageError
 from ..extras import imported
+from .bounds import counted
 from .greys import Intensity, Picture, check_page, choice, of_greys
 
 EXTRA = "dicom"
 #: Where the letters DICM stand; files of a suffix may lack them.
 MARK = slice(128, 132)
 SUFFIXES = (".dcm", ".dicom")
+#: Calls for some of a file's bytes, of which pydicom makes two for each of its elements.
+MOST_READS = 10**6
 #: What brings decoders for most kinds of compression.
 FURTHER = 'pip install "pylibjpeg[all]"'
 
@@ -46,7 +49,9 @@ def read(file: Path | io.BytesIO, intensity: Intensity, page: int | None) -> Pic
     ImageError, DependencyError
     """
     # 3 is the first that hands out RGB
-    data = imported("pydicom", EXTRA, least="3").dcmread(file, force=True)
+    pydicom = imported("pydicom", EXTRA, least="3")
+    with counted(file, MOST_READS) as opened:
+        data = pydicom.dcmread(opened, force=True)
     pixels = imported("pydicom.pixels", EXTRA)
     if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise ImageError("a DICOM file without pixels, or none at all. Give one that holds an image.")

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ImageError
 from ..files import regular
+from .bounds import opened_image
 from .pillow import ask_for, greys, halved, orientation, page_count, upright
 
 #: Formats that change no value, and what a TIFF of them may be packed with.
@@ -31,11 +32,9 @@ def read_exact(path: Path) -> tuple[np.ndarray, int]:
     ImageError
         If the file's format, its compression or how its values are held could change some.
     """
-    from PIL import Image
-
     regular(path, ImageError)
-    count = page_count(lambda: Image.open(path))
-    with Image.open(path) as image:
+    count = page_count(lambda: opened_image(path))
+    with opened_image(path) as image:
         packed = image.info.get("compression", "raw")
         if image.format not in FORMATS or (image.format == "TIFF" and packed not in PACKED):
             raise ImageError(f"{packed if image.format == 'TIFF' else image.format} may change colours")

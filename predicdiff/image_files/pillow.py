@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import budget
 from ..errors import ImageError
+from .bounds import MOST_PAGES
 from .greys import Intensity, Picture, bands, check_page, choice, of_greys
 
 EXIF_ORIENTATION = 0x0112
@@ -24,10 +25,6 @@ class Paged(Protocol):
     @property
     def n_frames(self) -> int:
         """How many there are."""
-
-
-#: Pages of a TIFF that are counted.
-MOST_PAGES = 10_000
 
 
 def of_file(opened: Callable[[], Any], intensity: Intensity, page: int | None) -> Picture:

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import DependencyError, ImageError
 from ..files import open_regular, regular
 from . import dicom, heif
+from .bounds import opened_image
 from .greys import Intensity, Picture, of_greys, three
 from .pillow import of_file, of_image
 
@@ -100,9 +101,7 @@ def _opens(opener: Callable[[], Any]) -> bool:
 
 def _opener(head: bytes, file: Path | io.BytesIO) -> Callable[[], Any]:
     """What opens a file as a PIL image."""
-    from PIL import Image
-
-    return lambda: (heif.opened if heif.is_heif(head) else Image.open)(_from_its_beginning(file))
+    return lambda: opened_image(file, heif.opened if heif.is_heif(head) else None)
 
 
 def _head(file: Path | io.BytesIO) -> bytes:
@@ -110,12 +109,6 @@ def _head(file: Path | io.BytesIO) -> bytes:
         return file.getvalue()[:HEAD]
     with open_regular(file, ImageError) as opened:
         return opened.read(HEAD)
-
-
-def _from_its_beginning(file: Path | io.BytesIO) -> Path | io.BytesIO:
-    if isinstance(file, io.BytesIO):
-        file.seek(0)
-    return file
 
 
 def called(source: Source) -> str:

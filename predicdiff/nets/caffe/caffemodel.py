@@ -43,6 +43,8 @@ _KINDS = (
     (b"<?xml", "an XML file: the download went wrong"),
 )
 
+#: Bytes of a blob besides its numbers and gradients: a shape has at most 330.
+_MOST_BESIDE = 10**6
 _PROTOTXT = re.compile(rb"\b(layers?|input_shape)\s*{|\binput_dim\s*:")
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
 
@@ -242,6 +244,8 @@ def _read_blob(walk: Walk, start: int, stop: int) -> np.ndarray:
         if field.number in _NUMBERS:
             chunks[field.number].append(field)
         elif field.number not in _GRADIENTS:
+            if len(rest) + field.size > _MOST_BESIDE:
+                raise FormatError(f"it holds more than {_MOST_BESIDE:,} bytes beside its numbers: want a shape.")
             rest += stretch(file, field.begin, field.stop)
     message = message_class("BlobProto").FromString(bytes(rest))
     used = _DOUBLES if any(chunk.size for chunk in chunks[_DOUBLES]) else _FLOATS

@@ -24,6 +24,9 @@ WRAPPINGS = (
 #: How torch says of what class a pickle holds something, which it does not make.
 FORBIDDEN = re.compile(r"GLOBAL (\S+)|Unsupported class (\S+)")
 
+#: Bytes in which safetensors names its tensors, about a hundred for each; they take a third of a second for 1 MB.
+MOST_HEADER = 10**7
+
 #: How many names a message tells.
 TOLD = 3
 
@@ -98,6 +101,12 @@ def _is_safetensors(path: Path) -> bool:
 
 def _read_safetensors(path: Path) -> Any:
     safetensors = imported("safetensors.torch", "safetensors")
+    with open_regular(path, WeightsError) as file:
+        header = int.from_bytes(file.read(8), "little")
+    if MOST_HEADER < header <= path.stat().st_size:  # of another length it is damaged, which safetensors says
+        raise WeightsError(
+            f"{path}: its header has {header:,} bytes, want {MOST_HEADER:,} at most: no module has as many tensors."
+        )
     try:
         return safetensors.load_file(path)
     except Exception as error:  # of a type that is safetensors' own

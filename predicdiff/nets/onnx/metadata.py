@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...errors import InputWarning, warn
+from ..labels import MOST_LETTERS
 from ..preprocessing import Preprocessing
 
 LABELS = ("names", "classes", "class_names", "labels")
@@ -34,7 +35,7 @@ def properties(model: Any) -> dict[str, str]:
 def labels_of(about: Mapping[str, str], classes: int | None) -> list[str] | None:
     """Names of the classes, if properties hold as many; a list or dict, as JSON or Python write it, or commas."""
     for key in LABELS:
-        if key in about:
+        if key in about and len(about[key]) <= MOST_LETTERS:  # more are no names, and take minutes to be read
             names = _names(about[key])
             if classes is None or len(names) == classes:
                 return names

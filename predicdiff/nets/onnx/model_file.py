@@ -7,7 +7,8 @@ from typing import Any
 
 from ...errors import FormatError, WeightsError, first_line
 from ...extras import imported
-from ...files import regular
+from ...files import open_regular
+from .bounds import check_functions, check_parts
 
 #: An older file lists its weights among its inputs, which nothing here does.
 WITH_WEIGHTS_APART = 4
@@ -29,14 +30,18 @@ def read_model(path: Path) -> Any:
         If onnx is not installed.
     """
     onnx = imported("onnx", "onnx")
-    regular(path, FormatError, "Give that of an ONNX file.")
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
+        with open_regular(path, FormatError, "Give that of an ONNX file.") as file:
+            content = file.read()
     except OSError as error:
         what = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
         raise FormatError(f"{path}: {what}. Give the path of an ONNX file.") from None
+    try:
+        check_parts(content)
+        model = onnx.load_model_from_string(content)
+        check_functions(model)
     except Exception as error:  # of a type of protobuf's that depends on its version
-        raise FormatError(f"{path}: is no ONNX file, or damaged ({first_line(error)}).") from error
+        raise FormatError(f"{path}: is no ONNX file, or damaged ({first_line(error).rstrip('.')}).") from error
     _check_texts(model, path)
     if not model.graph.node:
         raise FormatError(f"{path}: holds no layers: it is no ONNX file, or an empty one.")

@@ -407,6 +407,7 @@ def test_mean_that_claims_more_than_it_holds(save: Save) -> None:
         ((DATA / "tiny_mean.binaryproto").read_bytes()[:-1], "cut off or damaged"),
         (legacy_shape((1, 3, 2, 2)) + floats([1] * 11), r"shape \(1, 3, 2, 2\) wants 12 values, found 11"),
         (b"\x93NUMPY\x01\0", "cannot be read as a mean"),
+        (piece(7, piece(1, b"\1" * 10**6)) + floats([1]), "more than 1,000,000 bytes beside its numbers"),
     ],
 )
 def test_no_mean_at_all(save: Save, data: bytes, message: str) -> None:

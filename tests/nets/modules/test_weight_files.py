@@ -124,3 +124,12 @@ def test_damaged_safetensors_are_told_of(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"junk" * 30)
     with pytest.raises(WeightsError, match="is damaged, or no file of safetensors"):
         read_state(tmp_path / "w.safetensors")
+
+
+def test_more_tensors_than_any_module_has_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predicdiff.nets.modules.weight_files.MOST_HEADER", 1000)
+    as_safetensors({"w": torch.zeros(300)}, tmp_path / "few.safetensors")
+    assert list(read_state(tmp_path / "few.safetensors")) == ["w"]
+    as_safetensors({f"w{number}": torch.zeros(1) for number in range(30)}, tmp_path / "many.safetensors")
+    with pytest.raises(WeightsError, match=r"many\.safetensors: its header has .* bytes, want 1,000 at most"):
+        read_state(tmp_path / "many.safetensors")
