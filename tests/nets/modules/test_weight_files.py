@@ -99,7 +99,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "a page of the web": ("w.pth", lambda path: path.write_text("<!DOCTYPE html>"), r"as torch weights \(no file of"),
     "half a file": ("w.pth", lambda path: path.write_bytes(_written(path)[:900]), r"be read as torch weights \("),
     "nothing": ("w.pth", lambda path: None, r"w\.pth: no such file\. Give"),
-    "a folder": ("w.pth", lambda path: path.mkdir(), r"cannot be read \(Is a directory\)"),
+    "a folder": ("w.pth", lambda path: path.mkdir(), "a folder, want the path of a file"),
 }  # fmt: skip
 
 
