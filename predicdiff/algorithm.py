@@ -11,6 +11,7 @@ import numpy as np
 from . import evidence, windows
 from .abilities import NetAbilities
 from .assembly import assemble, holes
+from .budget import room, within
 from .classes import scores_behind
 from .errors import ConfidenceWarning, InputWarning, SettingsError, warn
 from .examination import check_again
@@ -18,7 +19,7 @@ from .executors.here import Executor, run_tiles
 from .explanation import Explanation
 from .files import as_path
 from .journal import Journal
-from .plan import MEMORY, Analysis, Plan, make_plan
+from .plan import Analysis, Plan, make_plan
 from .protocols import Json, Net, Progress, Sampler, UnitLike
 from .readout import Readout
 from .refinement import missed, reached, stage_told, stages, whole
@@ -47,7 +48,7 @@ def explain(
     measure: str | None = None,
     seed: int = 0,
     training_instances: int | None = None,
-    memory: int = MEMORY,
+    memory: int | None = None,
     batch_size: int | None = None,
     start: str | None = None,
     channels_apart: bool = False,
@@ -98,9 +99,10 @@ def explain(
         Each window has its own stream of random numbers, keyed by (seed, row, column).
     training_instances : int, optional
         N of Laplace's correction; by default the net's.
-    memory : int
-        Bytes that the run may take, the program itself and the sampler apart; sets the batch size, where
-        ``batch_size`` does not.
+    memory : int, optional
+        Bytes that the run may take, the program itself and the sampler apart, by default 4 GB or what
+        `budget.within` allows; sets the batch size, where ``batch_size`` does not. A net that takes more for a single
+        image is refused before it computes.
     start : str, optional
         A hidden blob whose activations are taken away instead of pixels, equation (6). The sampler draws activations
         (see `samplers.hidden`), windows lie on the blob's maps, and so does the relevance. Takes k = 1 on a vector.
@@ -157,14 +159,16 @@ def explain(
         channels_apart=channels_apart, repeat=repeat, between=between, until=until, budget=budget,
         region=region, segments=segments, mask=mask,
     )  # fmt: skip
-    analysis = make_plan(net, image, settings).with_sampler(sampler)
+    memory = checked_effort(memory, batch_size)
+    with within(memory):
+        analysis = make_plan(net, image, settings).with_sampler(sampler)
     return run(analysis, memory=memory, batch_size=batch_size, progress=progress, renew=renew, checkpoint=checkpoint)
 
 
 def run(
     analysis: Analysis,
     *,
-    memory: int = MEMORY,
+    memory: int | None = None,
     batch_size: int | None = None,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
@@ -175,7 +179,18 @@ def run(
 
     ``executor`` says where tiles are evaluated: by default in this process, by as many threads as help.
     """
-    check_effort(memory, batch_size)
+    with within(checked_effort(memory, batch_size)):
+        return _run(analysis, batch_size, progress, checkpoint, renew, executor)
+
+
+def _run(
+    analysis: Analysis,
+    batch_size: int | None,
+    progress: Progress | None,
+    checkpoint: str | Path | None,
+    renew: Callable[[Explanation], object] | None,
+    executor: Executor,
+) -> Explanation:
     notes = _warn_if_flattened(analysis.readout, scores_behind(analysis.net, analysis.blob))
     started, before = time.perf_counter(), _work(analysis.abilities)
     check_progress(progress)
@@ -183,7 +198,7 @@ def run(
     refines = analysis.settings.refines
     evaluate = stages if refines else whole
     told: list[Json] = []
-    with Journal(path, analysis.tiles_identity, first_state(analysis, memory, batch_size)) as journal:
+    with Journal(path, analysis.tiles_identity, first_state(analysis, room(), batch_size)) as journal:
         if journal.tiles:
             _check_base(analysis, journal.state.get("base"), f"for the image in the run that left {path}")
         for stage in evaluate(analysis, journal, executor, progress):
@@ -213,12 +228,14 @@ def _check_base(analysis: Analysis, base: Any, when: str) -> None:
         check_again(analysis.net, pixels, blob, units, np.asarray(base, np.float64), analysis.readout.base, when=when)
 
 
-def check_effort(memory: int, batch_size: int | None) -> None:
-    """A SettingsError unless these are numbers that a run can be given."""
+def checked_effort(memory: int | None, batch_size: int | None) -> int:
+    """Bytes that a run may take; a SettingsError unless these are numbers that a run can be given."""
+    memory = room() if memory is None else memory
     if not isinstance(memory, (int, float, np.number)) or not np.isfinite(memory):
         raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
     if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
         raise SettingsError(f"batch size {batch_size!r}: want at least 1.")
+    return int(memory)
 
 
 def first_state(plan: Plan, memory: int, batch_size: int | None) -> Json:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Iterator
 
+from . import budget
 from .errors import FormatError
 
 if TYPE_CHECKING:
     import h5py
 
-#: Bytes that the arrays of one file may take in memory.
-MOST_BYTES = 4 * 10**9
-TOO_MUCH = f"its arrays want more than the {MOST_BYTES / 1e9:g} GB that one file may hold."
 #: Groups in groups, and datasets and groups in all, each of which takes a tenth of a millisecond and more.
 DEEPEST, MOST_DATASETS = 16, 20_000
 #: Nothing that deflate packs grows more than this; what other filters pack tighter is refused.
@@ -39,7 +37,8 @@ def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
     ------
     FormatError
         If a link is no hard link, values lie elsewhere or are references, groups lie too deep or in themselves, or the
-        datasets together want more memory than the file can hold or than 4 GB. The file's name is left to the caller.
+        datasets together want more memory than the file can hold, or than may be taken. The file's name is left to the
+        caller.
     """
     found: dict[str, h5py.Dataset] = {}
     wanted = {False: 0, True: 0}  # by whether it lies there in pieces, which may be packed
@@ -49,8 +48,7 @@ def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
         wanted[packed] += dataset.size * dataset.dtype.itemsize
         if wanted[packed] > size * (DEFLATE if packed else 1):
             raise FormatError(f"{dataset.name}: shape {dataset.shape} wants more than the file holds. Is it complete?")
-        if sum(wanted.values()) > MOST_BYTES:
-            raise FormatError(TOO_MUCH)
+        budget.ask(sum(wanted.values()), "what its arrays hold", FormatError)
         found[name] = dataset
     return found
 

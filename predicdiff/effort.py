@@ -10,8 +10,9 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
+from .budget import MEMORY
 from .executors.here import Team, evaluate_tile, evaluated, team_for
-from .plan import MEMORY, Analysis
+from .plan import Analysis
 from .protocols import HasPrecision
 from .readout import read_base
 

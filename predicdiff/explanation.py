@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import budget
 from .errors import ExplanationError, FormatError, SettingsError
 from .files import Kind, as_path, read, write
 from .images import Frame, enlarge
@@ -37,6 +39,9 @@ from .validation import (
 
 KIND = Kind("explanation", 1, "predicdiff explain IMAGE -o {path}", ExplanationError)
 ARRAYS = ("relevance", "stderr", "base", "pixels", "image", "interpolation_error", "reliability", "segments")
+#: Bytes that are made of each pixel's value, at most, where a map is brought to the original image.
+MADE = 48
+FEWER = "Ask for one target after the other (pick), or allow more memory (--memory)"
 SHOWN = ("window", "samples", "stride")
 #: What is read later of a file's parts, and must be of its kind then; newer releases may add others.
 TARGET = {"blob": TEXT, "unit": INDEX, "name": TEXT, "against": optional(TEXT), "source": optional(TEXT)}
@@ -177,6 +182,8 @@ class Explanation:
             raise ExplanationError(
                 "the explanation was made from pixels, not from an image: there is no way back to one."
             )
+        wanted = MADE * len(self) * math.prod(self.frame.original)
+        budget.ask(wanted, f"the map of {len(self)} target(s) at all pixels of the image", ExplanationError, FEWER)
         return self.frame.back(enlarge(self.relevance, self.pixels.shape[1:]))
 
     def save(self, path: str | Path) -> None:

@@ -14,11 +14,12 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Mapping, NamedTuple, TypeVar, Union
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, TypeVar, Union
 
 import numpy as np
 
-from .datasets import MOST_BYTES, TOO_MUCH, plain_datasets
+from . import budget
+from .datasets import plain_datasets
 from .errors import FormatError, PredicdiffError, SettingsError
 from .ours import SEAL
 from .validation import parsed
@@ -97,8 +98,8 @@ def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mappi
     """Write arrays, and what JSON can hold, by name; an error of the kind's if it cannot be (read-only, disk full)."""
     import h5py
 
-    if sum(np.asarray(values).nbytes for values in arrays.values()) > MOST_BYTES:  # which `read` would refuse
-        raise kind.error(f"{path}: {TOO_MUCH} Want smaller ones.")
+    taken = sum(np.asarray(values).nbytes for values in arrays.values())
+    budget.ask(taken, f"{path}: what is to be written", kind.error)  # which `read` would refuse
     # made in memory: when the disk is full, HDF5 prints pages of its own and may take the process down
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
@@ -107,8 +108,8 @@ def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mappi
             file.create_dataset(name, data=values, compression="gzip", shuffle=True)
         for name, value in texts.items():
             file.create_dataset(name, data=json.dumps(value), dtype=h5py.string_dtype())
-    with written_whole(path, error=kind.error) as part:
-        part.write_bytes(_sealed(content.getvalue()))
+    with written_whole(path, error=kind.error) as part, open(part, "wb") as file:
+        file.writelines([content.getbuffer(), _seal(content.getbuffer())])
 
 
 def read(path: Path, kind: Kind, make: Callable[[dict[str, Any]], T]) -> T:
@@ -175,20 +176,21 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, np.ndarray) else parsed(value)
 
 
-def _sealed(content: bytes) -> bytes:
-    return content + SEAL + hashlib.sha256(content).digest()
+def _seal(content: bytes | memoryview) -> bytes:
+    return SEAL + hashlib.sha256(content).digest()
 
 
 def _unsealed(path: Path, kind: Kind) -> bytes:
     """The content of a file whose seal is whole."""
-    length = len(_sealed(b""))
+    length = len(_seal(b""))
     with open_regular(path, kind.error) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - length))
         ours = file.read(len(SEAL)) == SEAL
         file.seek(0)
-        # a foreign file may be larger than memory
+        if ours:  # a foreign file may be larger than memory, and so may one of ours
+            budget.ask(size, f"{path}: the file itself", kind.error)
         content = file.read(size - length) if ours else b""
-        if not ours or _sealed(content)[-length:] != file.read():
+        if not ours or _seal(content) != file.read():
             raise kind.error(f"{path}: not a whole {kind.noun}. predicdiff did not write it, or it was cut or changed.")
     return content

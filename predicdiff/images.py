@@ -7,6 +7,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from . import budget
 from .errors import ImageError, InputWarning, SettingsError, warn
 from .image_files import Source, called, check_intensity, is_pil, read_picture
 
@@ -296,19 +297,32 @@ class View:
             return image
         if self.resampling is not None:
             return _resize_by_pillow(image, size, self.resampling)
-        from skimage.transform import resize
-
-        shrinks = size[0] < image.shape[0] or size[1] < image.shape[1]
-        # order 1, as caffe.io.resize_image; the flag is explicit because its default changed between versions. Caffe's
-        # mode, "constant", differs where images are enlarged alone: it darkens their outermost pixels
-        return resize(
-            image.astype(np.float64), size, order=1, mode="edge", preserve_range=True,
-            anti_aliasing=self.antialias and shrinks,
-        )  # fmt: skip
+        return _resize_linearly(image, size, smooth=self.antialias)
 
 
 def _pair(values: Sequence[int]) -> tuple[int, int]:
     return (int(values[0]), int(values[1]))
+
+
+def _resize_linearly(image: np.ndarray, size: tuple[int, int], *, smooth: bool) -> np.ndarray:
+    """An image (H, W, C) as scikit-image's `resize` of order 1 gives it, to the bit; no copy of it in float64 is made.
+
+    As caffe.io.resize_image; Caffe's mode, "constant", differs where images are enlarged alone: it darkens their
+    outermost pixels. SciPy reckons in float64 whatever it is given, channel by channel.
+    """
+    from scipy import ndimage
+
+    factors = np.divide(image.shape[:2], size)
+    widths = np.maximum(0, (factors - 1) / 2)
+    budget.ask(8.0 * image[..., 0].size * smooth, f"an image of {image.shape[1]} x {image.shape[0]} pixels", ImageError)
+    resized = np.empty((*size, image.shape[2]))
+    for channel in range(image.shape[2]):
+        values = image[..., channel]
+        values = values if values.dtype == np.uint8 else values.astype(np.float64)
+        if smooth and (factors > 1).any():
+            values = ndimage.gaussian_filter(values, widths, output=np.float64, mode="nearest")
+        ndimage.zoom(values, 1 / factors, resized[..., channel], order=1, mode="nearest", grid_mode=True)
+    return np.clip(resized, image.min(), image.max(), out=resized)
 
 
 def _resize_by_pillow(image: np.ndarray, size: tuple[int, int], resampling: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any, Callable, Union
 
 import numpy as np
 
-from . import evidence, windows
+from . import budget, evidence, windows
 from ._version import __version__
 from .abilities import NetAbilities, SamplerAbilities, net_abilities, sampler_abilities, settled
 from .checks import check_drawn
@@ -39,9 +39,6 @@ TILE_EVALUATIONS = 320
 TILE_BATCHES = 32
 #: Of the memory that a run may take, what draws get: those of one tile are made while another's are evaluated.
 DRAWS_SHARE = 0.1
-
-#: Bytes that a run may take by default: what the paper's machine had.
-MEMORY = 4 * 10**9
 
 #: Where windows lie, and of what shape they are.
 Shapes = Union[Lattice, Segments]
@@ -193,6 +190,7 @@ class Plan:
         if drawing.most_draws is not None:
             parts["settings"] = replace(self.settings, samples=min(self.settings.samples, drawing.most_draws))
         analysis = Analysis(**parts, sampler=sampler, drawing=drawing)
+        analysis._check_room()
         if analysis.settings.refines:
             _check_told(analysis)
         return analysis.with_net(examine(self.net, analysis.trial()))
@@ -212,6 +210,12 @@ class Analysis(Plan):
     def draws(self) -> int:
         """Of each window, those that are evaluated: the first ``skipped`` of its stream were before."""
         return self.settings.samples - self.skipped
+
+    def _check_room(self) -> None:
+        """Refuse draws of two windows, which the net is tried out on, for which memory has no room, made in float64."""
+        samples = self.settings.samples
+        wanted = 2.0 * 8 * samples * len(self.ground) * math.prod(self.settings.sides)
+        budget.ask(wanted, f"a sample of S = {samples} draws", advice="Want fewer, or more memory (--memory)")
 
     def with_net(self, examined: Examined) -> Analysis:
         """The same with a net that was tried out, one image at a time if that is needed."""

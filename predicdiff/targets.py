@@ -71,7 +71,7 @@ def _finite(image: Any) -> np.ndarray:
         raise ImageError(
             f"the image is a {type(image).__name__}: want an array of numbers or a PIL image. `load_image` reads files."
         )
-    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+    if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and not np.isfinite(array).all()):
         raise ImageError("the image holds NaN, infinity or what is no number: want finite numbers.")
     if array.size == 0:
         raise ImageError(f"the image has the shape {array.shape}, and no pixels.")

@@ -22,13 +22,14 @@ from tqdm import tqdm
 
 from predicdiff import precision, windows
 from predicdiff.between import Grid
+from predicdiff.budget import MEMORY
 from predicdiff.cli.options.base import option_field
 from predicdiff.cli.outputs import name_of
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.evidence import Difference
 from predicdiff.files import Kind, read, write
 from predicdiff.ours import marked
-from predicdiff.plan import MEMORY, Analysis, make_plan
+from predicdiff.plan import Analysis, make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.refinement import Level, levels
 from predicdiff.samplers.registry import find, names

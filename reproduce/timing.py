@@ -26,11 +26,12 @@ import numpy as np
 import torch
 
 from predicdiff.assembly import versions
+from predicdiff.budget import MEMORY
 from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.effort import precision_gap
 from predicdiff.errors import PredicdiffError, SettingsError
 from predicdiff.nets.engine.device import check_precision, choose_device, exactly
-from predicdiff.plan import MEMORY, make_plan
+from predicdiff.plan import make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.protocols import PRECISIONS
 from predicdiff.settings import Settings

@@ -24,13 +24,14 @@ import numpy as np
 import torch
 
 from predicdiff.assembly import versions
+from predicdiff.budget import MEMORY
 from predicdiff.cli.options.base import Options, option_field, options_of
 from predicdiff.cli.options.values import FOLDER
 from predicdiff.cli.outputs import check_outputs
 from predicdiff.cores import cores
 from predicdiff.errors import PredicdiffError
 from predicdiff.executors.here import Team, evaluated
-from predicdiff.plan import MEMORY, Analysis, make_plan
+from predicdiff.plan import Analysis, make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.settings import Settings
 

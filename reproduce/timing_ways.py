@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from predicdiff.budget import MEMORY
 from predicdiff.errors import PredicdiffError
-from predicdiff.plan import MEMORY, Analysis
+from predicdiff.plan import Analysis
 from predicdiff.targets import score_blob
 
 from .timing_caffe import CaffeProcess

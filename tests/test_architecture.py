@@ -20,7 +20,8 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "_version"),
-    ("noise", "tones", "extras", "datasets", "ours", "validation"),
+    ("noise", "budget", "ours"),
+    ("tones", "extras", "datasets", "validation"),
     ("written",),
     ("files",),
     ("protocols", "image_files"),

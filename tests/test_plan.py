@@ -79,6 +79,11 @@ def test_settings_are_plain_whatever_whole_numbers_came() -> None:
     }  # fmt: skip
 
 
+def test_more_draws_than_memory_has_room_for() -> None:
+    with pytest.raises(SettingsError, match="S = 1000000000 draws wants"):
+        plan(samples=10**9)
+
+
 def test_the_identity_tells_images_and_samplers_apart() -> None:
     class Other(NormalSampler):
         provenance: Any = {"fitted on": "cats"}  # noqa: RUF012

@@ -13,6 +13,7 @@ from ..nets.zoo import caffe_facts
 from ..protocols import Net
 from .options.base import Command, options_of
 from .options.net import NetChoice
+from .options.shared import memory_option
 
 HELP = """List a net's blobs in the order in which they are computed: what --blob and --start may name.
 
@@ -28,6 +29,7 @@ Examples:
 
 @click.command("blobs", cls=Command, help=HELP, short_help="List the layers that can be explained.")
 @options_of(NetChoice, "net")
+@memory_option()
 def command(net: NetChoice) -> None:
     """Print a table."""
     known: Net | NetFacts | None = caffe_facts(net.net, net.input_shape, net.output_blob, net.output_is)

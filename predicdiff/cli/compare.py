@@ -12,6 +12,7 @@ from ..errors import ImageError
 from ..explanation import Explanation
 from .options.base import Command, Options, option_field, options_of
 from .options.net import Reading
+from .options.shared import memory_option
 from .options.values import FIGURE
 from .outputs import check_outputs
 
@@ -49,6 +50,7 @@ class Comparing(Options):
 @click.argument("second", metavar="B.h5|PICTURE")
 @options_of(Comparing, "asked")
 @options_of(Reading, "reading")
+@memory_option()
 def command(first: str, second: str, asked: Comparing, reading: Reading) -> None:
     """Print the figures; draw if asked."""
     from ..plotting import comparison_figure, save_figure

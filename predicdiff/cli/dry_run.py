@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..algorithm import check_effort
+from ..algorithm import checked_effort
 from ..effort import demands, seconds_needed
 from ..plan import Analysis
 from .options.explain_options import Effort, Output, Sampling
@@ -21,7 +21,7 @@ def tell(analysis: Analysis, sampling: Sampling, effort: Effort, out: Output, re
         say(f"{result} holds this already: {_told(picture)} would be drawn, and nothing computed. Nothing was written.")
         return
     memory, batch_size = effort.memory, effort.batch_size
-    check_effort(memory, batch_size)
+    checked_effort(memory, batch_size)
     needed = demands(analysis, memory=memory, batch_size=batch_size)
     seconds = seconds_needed(analysis, memory=memory, batch_size=batch_size)
     done = 0 if out.restart else finished(analysis, tiles, memory, batch_size)

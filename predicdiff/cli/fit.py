@@ -22,7 +22,7 @@ from ..windows import WindowLike, by, spanned, told, usual_context
 from .options.base import Command, Options, option_field, options_of
 from .options.net import NetChoice, Reading
 from .options.sampler import channel_order
-from .options.shared import SIDE, context_field, seed_field
+from .options.shared import SIDE, context_field, memory_option, seed_field
 from .options.values import FOLDER, RESULT
 from .outputs import check_outputs
 
@@ -91,6 +91,7 @@ class Fitting(Options):
 @options_of(Fitting, "fitting")
 @options_of(Reading, "reading")
 @options_of(NetChoice, "net", net=None)
+@memory_option()
 def command(folder: Path | None, fitting: Fitting, reading: Reading, net: NetChoice) -> None:
     """Read images, fit, save."""
     check_outputs([fitting.output], net.files)

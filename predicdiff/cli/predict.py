@@ -10,6 +10,7 @@ from ..errors import ExplanationError, ImageError, PredicdiffError
 from .console import Failure
 from .options.base import Command, Options, option_field, options_of
 from .options.net import ImageReading, NetChoice, named_image
+from .options.shared import memory_option
 from .summaries import seen_lines
 
 HELP = """Say which classes a net sees in images.
@@ -37,6 +38,7 @@ class Ranking(Options):
 @options_of(ImageReading, "reading")
 @options_of(NetChoice, "net")
 @options_of(Ranking, "ranking")
+@memory_option()
 def command(images: tuple[str, ...], net: NetChoice, reading: ImageReading, ranking: Ranking) -> None:
     """Print the top classes of each image; go on after one that cannot be read."""
     model, intensity = net.load(), reading.intensity

@@ -17,7 +17,7 @@ from ..windows import Sides, WindowLike, as_asked, by, spanned
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import ImageReading, NetChoice, named_image
 from .options.sampler import SamplerChoice
-from .options.shared import context_field, samples_field, seed_field, window_field
+from .options.shared import context_field, memory_option, samples_field, seed_field, window_field
 from .options.values import FIGURE, PLACE
 from .outputs import check_outputs, default_output
 
@@ -61,6 +61,7 @@ class Trial(Options):
 @options_of(SamplerChoice, "sampler")
 @options_of(ImageReading, "reading")
 @options_of(NetChoice, "net")
+@memory_option()
 def command(image: str | None, net: NetChoice, reading: ImageReading, sampler: SamplerChoice, trial: Trial) -> None:
     """Draw from a sampler and show it."""
     from ..plotting import save_figure

@@ -17,6 +17,7 @@ from ..protocols import UnitLike
 from ..targets import name as unit_name
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import ImageReading, NetChoice, named_image
+from .options.shared import memory_option
 from .options.values import FIGURE, UNIT
 from .outputs import check_outputs, default_output
 from .summaries import addressed, seen_lines
@@ -66,6 +67,7 @@ class Gradient(Options):
 @options_of(Gradient, "asked")
 @options_of(ImageReading, "reading")
 @options_of(NetChoice, "net")
+@memory_option()
 def command(image: str | None, net: NetChoice, reading: ImageReading, asked: Gradient) -> None:
     """Take the gradient and draw it."""
     from ..plotting import save_figure

@@ -14,6 +14,7 @@ from ..explanation import Explanation
 from ..shapes.region import told as told_region
 from .console import duration
 from .options.base import Command, Options, option_field, options_of
+from .options.shared import memory_option
 from .options.values import FIGURE, FILE
 from .outputs import check_outputs
 from .summaries import note_lines, target_lines
@@ -51,6 +52,7 @@ class Drawing(Options):
 @click.command("show", cls=Command, help=HELP, short_help="Say what a result holds, and draw it.")
 @click.argument("result", type=FILE, metavar="RESULT.h5")
 @options_of(Drawing, "drawing")
+@memory_option()
 def command(result: Path, drawing: Drawing) -> None:
     """Print a summary; draw where ``drawing`` says."""
     explanation = Explanation.load(result)

@@ -18,10 +18,11 @@ from typing import Callable, Generator, Iterator, Optional, Sequence, Tuple, Typ
 
 import numpy as np
 
+from ..budget import MEMORY
 from ..errors import OutOfMemoryError
 from ..journal import Journal, Section
 from ..noise import Draws
-from ..plan import DRAWS_SHARE, MEMORY, Analysis
+from ..plan import DRAWS_SHARE, Analysis
 from ..protocols import Progress
 from ..stopping import Stopped, listen
 
@@ -155,7 +156,7 @@ def _drawn_ahead(pool: ThreadPoolExecutor, analysis: Analysis, tiles: Sequence[s
     """
     coming: Future[Draws] | None = None
     for number, tile in enumerate(tiles):
-        coming = coming or pool.submit(analysis.sample, tile)
+        coming = coming or pool.submit(copy_context().run, analysis.sample, tile)
         draws: Draws | None = None
         try:
             draws = coming.result()
@@ -163,7 +164,7 @@ def _drawn_ahead(pool: ThreadPoolExecutor, analysis: Analysis, tiles: Sequence[s
             with suppress(OutOfMemoryError, MemoryError):
                 draws = analysis.sample(tile)
         later = tiles[number + 1 : number + 2]
-        coming = pool.submit(analysis.sample, later[0]) if later else None
+        coming = pool.submit(copy_context().run, analysis.sample, later[0]) if later else None
         yield draws
         del draws  # only the next tile's stay while they are waited for
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import budget
 from ..errors import DependencyError, ImageError
 from ..extras import imported
 from .greys import Intensity, Picture, check_page, choice, of_greys
@@ -53,6 +54,10 @@ def read(file: Path | io.BytesIO, intensity: Intensity, page: int | None) -> Pic
     check_page(page, count)
     frame = 0 if page is None else page - 1
     _settle_syntax(data)
+    width, height = int(data.get("Columns") or 0), int(data.get("Rows") or 0)
+    # as stored, decompressed and rescaled in float64, as RGB, and what is made of them on the way
+    each = 40 * int(data.get("SamplesPerPixel") or 1)
+    budget.ask(width * height * each, f"an image of {width} x {height} pixels", ImageError)
     values = _stored(pixels, data, frame)
     colours = values.ndim == 3 or data.PhotometricInterpretation == "PALETTE COLOR"
     picture = _of_colours(pixels, data, values) if colours else _of_frame(pixels, data, values, frame, intensity)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ImageError
 from ..files import regular
-from .pillow import greys, halved, orientation, page_count, upright
+from .pillow import ask_for, greys, halved, orientation, page_count, upright
 
 #: Formats that change no value, and what a TIFF of them may be packed with.
 FORMATS = ("PNG", "GIF", "BMP", "TIFF")
@@ -40,6 +40,7 @@ def read_exact(path: Path) -> tuple[np.ndarray, int]:
         if image.format not in FORMATS or (image.format == "TIFF" and packed not in PACKED):
             raise ImageError(f"{packed if image.format == 'TIFF' else image.format} may change colours")
         deep = halved(image)  # which is known only until the file is read
+        ask_for(image)
         image.load()
         values, seen_through = greys(image), "transparency" in image.info
         if values is None and image.mode in GREYS and not seen_through:

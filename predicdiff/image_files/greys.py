@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from ..errors import ImageError, SettingsError
 
 #: Fewer of the 256 levels are too few for a picture.
 FEW_LEVELS = 8
+#: Pixels that are worked on at a time.
+BAND = 2**20
 
 #: The values of black and of white; None where a file's own range says so.
 Intensity = Optional[Tuple[float, float]]
@@ -76,15 +78,15 @@ def of_greys(values: np.ndarray, intensity: Intensity, *, turned: bool = False) 
 
     Black and white change places where ``turned``.
     """
-    floats, finite, doubts = values.dtype.kind == "f", np.isfinite(values), []
-    if not finite.all():
-        are, were = ("is", "was") if (~finite).sum() == 1 else ("are", "were")
-        doubts.append(
-            f"{(~finite).sum()} of its {values.size} values {are} NaN or infinite, and {were} taken for black."
-        )
+    floats, doubts = values.dtype.kind == "f", []
     black = 0.0 if intensity is None else intensity[0]
-    values = np.where(finite, values.astype(np.float64), black)
-    least, most = float(values.min()), float(values.max())
+    parts = [slice(*rows) for rows in bands(*values.shape)]
+    wrong = sum(int((~np.isfinite(values[part])).sum()) for part in parts) if floats else 0
+    if wrong:
+        are, were = ("is", "was") if wrong == 1 else ("are", "were")
+        doubts.append(f"{wrong} of its {values.size} values {are} NaN or infinite, and {were} taken for black.")
+    ends = [(known.min(), known.max()) for known in (_known(values[part], black) for part in parts)]
+    least, most = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
     if intensity is None:
         most = max(most, 0.0)
         white = next((white for white in (1.0, 255.0, 65535.0)[not floats :] if most <= white), most)
@@ -92,9 +94,23 @@ def of_greys(values: np.ndarray, intensity: Intensity, *, turned: bool = False) 
     else:
         white = intensity[1]
         doubts += _doubts_of_said(least, most, black, white)
-    levels = _bytes(values - black, white - black)
-    seen = np.where(finite, 255 - levels if turned else levels, 0).astype(np.uint8)
-    return Picture(three(seen), ranged=True, doubt=" ".join(doubts) or None)
+    pixels = np.empty((*values.shape, 3), np.uint8)
+    for part in parts:
+        levels = _bytes(_known(values[part], black) - black, white - black)
+        seen = np.where(np.isfinite(values[part]), 255 - levels if turned else levels, 0)
+        pixels[part] = seen[..., None]
+    return Picture(pixels, ranged=True, doubt=" ".join(doubts) or None)
+
+
+def bands(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Rows of a picture, from one to before another, so many at a time that little is made of them at once."""
+    rows = max(1, BAND // max(1, width))
+    return ((top, min(height, top + rows)) for top in range(0, height, rows))
+
+
+def _known(values: np.ndarray, black: float) -> np.ndarray:
+    """Values as float64, with ``black`` for NaN and infinity."""
+    return np.where(np.isfinite(values), values.astype(np.float64), black)
 
 
 def _bytes(values: np.ndarray, white: float) -> np.ndarray:

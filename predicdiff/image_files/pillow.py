@@ -6,7 +6,9 @@ from typing import Any, Callable, Mapping, Protocol, runtime_checkable
 
 import numpy as np
 
-from .greys import Intensity, Picture, check_page, choice, of_greys
+from .. import budget
+from ..errors import ImageError
+from .greys import Intensity, Picture, bands, check_page, choice, of_greys
 
 EXIF_ORIENTATION = 0x0112
 #: TIFF's tag for what numbers are, and its value for whole ones without a sign.
@@ -77,6 +79,7 @@ def of_image(image: Any, intensity: Intensity, page: int | None = None) -> Pictu
 
 def _of_page(image: Any, intensity: Intensity) -> Picture:
     deep = halved(image)
+    ask_for(image)
     image.load()
     values = greys(image)
     if values is not None:
@@ -85,6 +88,17 @@ def _of_page(image: Any, intensity: Intensity) -> Picture:
     else:
         picture = Picture(_rgb(image), doubt=_doubt_of_halves(image) if deep else None)
     return picture._replace(pixels=upright(picture.pixels, orientation(image)))
+
+
+def ask_for(image: Any) -> None:
+    """Refuse a picture for which memory has no room, by the size that its header says, before it is decoded."""
+    width, height = image.size
+    plain = image.mode in ("1", "L", "P")
+    # Pillow's own pixels, the RGB that is made of them, and once more while it is turned; greys of a range twice more
+    each = 1 + 3 + 3 if plain else 4 + 3 + 3
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        each = 4 + 4 + 4 + 3 + 3
+    budget.ask(width * height * each, f"an image of {width} x {height} pixels", ImageError)
 
 
 def halved(image: Any) -> bool:
@@ -147,9 +161,16 @@ def upright(pixels: np.ndarray, turn: int) -> np.ndarray:
 
 
 def _rgb(image: Any) -> np.ndarray:
+    """As RGB (H, W, 3), some rows after the others, so that nothing but the result is made of the whole picture."""
     from PIL import Image
 
-    if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa", "RGBA"):
-        over = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
-    return np.array(image.convert("RGB"))
+    width, height = image.size
+    seen_through = "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa", "RGBA")
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top, bottom in bands(height, width):
+        part = image.crop((0, top, width, bottom))
+        if seen_through:
+            over = part.convert("RGBA")
+            part = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
+        pixels[top:bottom] = np.asarray(part.convert("RGB"))
+    return pixels

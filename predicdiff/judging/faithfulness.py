@@ -21,7 +21,6 @@ from ..errors import SettingsError
 from ..evidence import kept
 from ..methods.prepared import Methods, Prepared, check_images, prepare
 from ..methods.registry import DIFFERENCE
-from ..plan import MEMORY
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..samplers.streams import check_seed
 from ..targets import name as unit_name
@@ -165,7 +164,7 @@ def faithfulness(
     infill: InfillLike = "blur",
     seed: int = 0,
     blob: str | None = None,
-    memory: int = MEMORY,
+    memory: int | None = None,
     progress: Progress | None = None,
 ) -> Faithfulness:
     """Deletion and insertion curves of several methods for the predicted class of each image.
@@ -190,7 +189,7 @@ def faithfulness(
         Of the draws, the random map and the bootstrap.
     blob : str, optional
         The scores or probabilities that are explained, and read while the picture goes; by default the probabilities.
-    memory : int
+    memory : int, optional
         Bytes that a map may take.
     progress : callable, optional
         Called with (maps done, maps in all).

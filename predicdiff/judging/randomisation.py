@@ -21,7 +21,6 @@ from ..errors import SettingsError
 from ..methods.method import MapFunction
 from ..methods.prepared import Prepared, check_images, prepare
 from ..methods.registry import DIFFERENCE
-from ..plan import MEMORY
 from ..protocols import Json, Net, Progress, Sampler, Unit
 from ..targets import observed, predicted, see
 from ..units import check_progress, whole_number
@@ -135,7 +134,7 @@ def randomisation(
     how: str = "permute",
     seed: int = 0,
     blob: str | None = None,
-    memory: int = MEMORY,
+    memory: int | None = None,
     progress: Progress | None = None,
 ) -> Randomisation:
     """Hold a net's maps against those of copies whose layers are random from the top down.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Sequence
 
 from ..errors import SettingsError
-from ..plan import MEMORY
 from ..protocols import Sampler
 from ..windows import SidesLike
 from . import occlusion, prediction_difference, random_map, sensitivity
@@ -43,7 +42,7 @@ def make_methods(
     samples: int = 4,
     stride: int = 8,
     blob: str | None = None,
-    memory: int = MEMORY,
+    memory: int | None = None,
 ) -> dict[str, MapFunction]:
     """Methods by name, ready to be called.
 
@@ -59,8 +58,8 @@ def make_methods(
         S and the step between windows.
     blob : str, optional
         The scores or the probabilities that are explained, by default as each method has it.
-    memory : int
-        Bytes that a map may take.
+    memory : int, optional
+        Bytes that a map may take, as for `algorithm.explain`.
 
     Raises
     ------

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import windows
+from .. import budget, windows
 from ..classes import find_unit, heads_of
-from ..errors import BlobError, ImageError, InputWarning, SettingsError, without
+from ..errors import BlobError, ImageError, InputWarning, OutOfMemoryError, SettingsError, without
 from ..images import as_array
 from ..noise import Noise
 from ..protocols import Unit, UnitLike
@@ -137,6 +137,7 @@ class BlobNet(ABC):
             raise BlobError(f"blobs = {blobs!r}: want a list of names, such as [{self.output or self.scores!r}].")
         self._look_up(blobs)
         checked = self._checked(inputs, ("b", *self.input_shape))
+        self._check_room(self._bytes_of_pass(1 if self.alone else len(checked), list(blobs)))
         if not self.alone:
             return self._forward(checked, list(blobs))
         answers = [self._forward(one[None], list(blobs)) for one in checked]
@@ -162,6 +163,7 @@ class BlobNet(ABC):
             As for `forward`; a BlobError too if the unit is out of range or has no gradient.
         """
         index = find_unit(self, blob, unit)
+        self._check_room(self._bytes_of_gradient(blob))
         return self._gradient(self._checked(inputs, self.input_shape), blob, index)
 
     def evaluate(
@@ -348,6 +350,19 @@ class BlobNet(ABC):
             checked = self._checked(checked, wanted)
         windows.check_inside(origins, ground[1:], checked.shape[3:])
         return checked
+
+    def _bytes_of_pass(self, count: int, blobs: list[str]) -> float:
+        """Memory for ``blobs`` of so many inputs, as far as that is known before they are computed."""
+        return float(count * max((self.bytes_per_input(blob) for blob in blobs), default=0))
+
+    def _bytes_of_gradient(self, blob: str) -> float:
+        """Memory for a gradient, as far as that is known before."""
+        return self._bytes_of_pass(1, [blob])
+
+    def _check_room(self, wanted: float) -> None:
+        """Refuse what memory has no room for, before any of it is computed."""
+        advice = "Allow more (--memory), or take a net of smaller inputs or blobs"
+        budget.ask(wanted, f"what net {self.name!r} computes", OutOfMemoryError, advice)
 
     def _look_up(self, blobs: Iterable[str]) -> None:
         for blob in blobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Sequence
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from .. import windows
+from .. import budget, windows
 from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation
 from ..images import Frame, enlarge
@@ -23,6 +24,8 @@ from .sheet import FAINT, Sheet, Slot, render, styled, tall, wrap
 #: Inches: longer side of a map, narrowest column, lowest row, margin, gap, colour bar, room for its labels.
 SIDE, NARROW, LOW, MARGIN, GAP, BAR, LABELS = 3.2, 1.7, 1.0, 0.2, 0.25, 0.12, 0.6
 ACROSS = 4
+#: Bytes that are made of each pixel: at most for the colours of one map, and what is kept of every map.
+COLOURS, MAPS = 150, 11
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,11 @@ def figure(
     picked = [explanation.pick(target) for target in chosen]
     if not picked:
         raise SettingsError("no target to draw: want at least one.")
-    seen, frame = _seen(explanation, on_image)
     size = explanation.pixels.shape[1:]
+    drawn = explanation.frame.original if on_image and explanation.frame is not None else size
+    wanted = math.prod(drawn) * (COLOURS + MAPS * len(picked))
+    budget.ask(wanted, f"a picture of {len(picked)} map(s) of {windows.by(drawn)} pixels", SettingsError)
+    seen, frame = _seen(explanation, on_image)
     maps = np.stack([_at(frame, one.relevance, size)[0] for one in picked])
     hidden = [_unsure(one, relevance, frame) if sure else None for one, relevance in zip(picked, maps)]
     one_scale = symmetric_scale(maps) if shared else None

@@ -8,6 +8,7 @@ from typing import Callable, Sequence
 
 import numpy as np
 
+from .. import budget
 from ..errors import DependencyError, ImageError, InputWarning, SamplerError, warn
 from ..files import as_path
 from ..image_files import Intensity, check_intensity, read_picture
@@ -211,11 +212,16 @@ def _read(
     files: Sequence[Path], view: Callable[[np.ndarray], np.ndarray], intensity: Intensity
 ) -> tuple[list[np.ndarray], list[str], list[str], list[str]]:
     """Pixels and names of the files that are images, and lines for those that are none, or whose white is in doubt."""
-    images, names, skipped, doubts = [], [], [], []
+    images: list[np.ndarray] = []
+    names, skipped, doubts = [], [], []
     for file in files:
         try:
             picture = read_picture(file, intensity)
-            images.append(np.asarray(view(picture.pixels), np.float32))
+            pixels = np.asarray(view(picture.pixels), np.float32)
+            # twice, since they are put into one array at the end
+            count = len(images) + 1
+            budget.ask(2 * count * pixels.nbytes, f"{file.parent}: {count} images as the net sees them", SamplerError)
+            images.append(pixels)
             names.append(file.name)
         except (DependencyError, ImageError) as error:
             skipped.append(f"{file.name}: {str(error).replace(f'{file}: ', '')}")

@@ -15,6 +15,7 @@ from typing import Any, Union
 
 import numpy as np
 
+from .. import budget
 from ..errors import InputWarning, SettingsError, warn
 from ..files import regular
 from ..image_files import read_exact
@@ -97,7 +98,9 @@ def _numbers(path: Path) -> tuple[np.ndarray, int]:
     """What a file holds, numbered, and how many pictures."""
     if path.suffix.lower() == ".npy":
         # mapped first, by which the size that a file claims is held against its own
-        return np.array(np.lib.format.open_memmap(path, mode="r")), 1
+        mapped = np.lib.format.open_memmap(path, mode="r")
+        budget.ask(3 * 8 * mapped.size, "what it holds")  # as whole numbers, and these in order
+        return np.array(mapped), 1
     values, count = read_exact(path)
     return (values if values.ndim == 2 else _of_colours(values)), count
 

@@ -14,11 +14,12 @@ import numpy as np
 from predicdiff import windows
 from predicdiff._version import __version__
 from predicdiff.algorithm import first_state
+from predicdiff.budget import MEMORY
 from predicdiff.errors import ExplanationError
 from predicdiff.executors.here import run_tiles
 from predicdiff.files import Kind, read, write
 from predicdiff.journal import Journal
-from predicdiff.plan import MEMORY, Analysis
+from predicdiff.plan import Analysis
 
 from .. import common
 

@@ -12,13 +12,14 @@ from predicdiff import windows
 from predicdiff._version import __version__
 from predicdiff.abilities import net_abilities
 from predicdiff.algorithm import first_state
+from predicdiff.budget import MEMORY
 from predicdiff.cli.options.sampler import channel_order
 from predicdiff.errors import ExplanationError
 from predicdiff.executors.here import run_tiles
 from predicdiff.files import Kind, read, write
 from predicdiff.journal import Journal
 from predicdiff.nets.preprocessing import Preprocessing
-from predicdiff.plan import MEMORY, Analysis, make_plan
+from predicdiff.plan import Analysis, make_plan
 from predicdiff.presets import LIKES, Like
 from predicdiff.protocols import Json, Sampler
 from predicdiff.samplers.corpus import bundled, default_corpus, read_folder

@@ -13,10 +13,11 @@ from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
 
 from predicdiff.abilities import net_abilities, sampler_abilities
 from predicdiff.algorithm import run
+from predicdiff.budget import MEMORY
 from predicdiff.errors import OutOfMemoryError, SamplerError
 from predicdiff.executors.here import Team, team_for
 from predicdiff.explanation import Explanation
-from predicdiff.plan import MEMORY, Analysis
+from predicdiff.plan import Analysis
 from predicdiff.stopping import check_stopped
 
 SHAPE = (2, 9, 10)

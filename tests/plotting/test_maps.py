@@ -12,6 +12,7 @@ from helpers.figures import no_overlap, words
 from matplotlib.figure import Figure
 from PIL import Image
 
+from predicdiff import budget
 from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.explanation import Explanation, Target
 from predicdiff.images import Frame
@@ -273,3 +274,15 @@ def test_a_map_of_colours_stands_as_large_beside_the_input() -> None:
         assert word in words(bare)
     assert "gradient" in words(barred)
     assert bare.get_size_inches()[0] < barred.get_size_inches()[0]
+
+
+def test_a_picture_that_memory_has_no_room_for_is_refused_before_it_is_drawn() -> None:
+    """The arrays of a result may fit where what is made of them, colours in float64, does not."""
+    wide = Frame((4000, 3000), SHAPE, (0, 0), SHAPE)
+    one = explanation(image=np.broadcast_to(np.uint8(9), (4000, 3000, 3)), frame=wide)
+    with budget.within(10**8):
+        with pytest.raises(SettingsError, match=r"1 map\(s\) of 4000 x 3000 pixels wants .* 100 MB are allowed"):
+            figure(one, on_image=True)
+        with pytest.raises(ExplanationError, match=r"at all pixels of the image wants .* 100 MB are allowed"):
+            one.on_image()
+        assert len(figure(one).axes) > 1

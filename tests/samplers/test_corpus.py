@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from predicdiff import budget
 from predicdiff.errors import ImageError, InputWarning, SamplerError, SettingsError
 from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import bundled, crops, default_corpus, read_folder
@@ -182,6 +183,13 @@ def test_too_few_images(tmp_path, good):
         write(tmp_path, f"{index}.png", index)
     with pytest.raises(SamplerError, match=rf"{good} image\(s\) read, 1 file\(s\) skipped \(bad\.png: .*at least two"):
         read_folder(tmp_path, view)
+
+
+def test_a_folder_of_more_images_than_memory_has_room_for(tmp_path):
+    for number in range(3):
+        Image.new("RGB", (50, 50)).save(tmp_path / f"{number}.png")
+    with budget.within(2 * 2 * 3 * 50 * 50 * 4), pytest.raises(SamplerError, match="3 images as the net sees them"):
+        read_folder(tmp_path, lambda image: image.transpose(2, 0, 1))
 
 
 def test_an_empty_folder(tmp_path):

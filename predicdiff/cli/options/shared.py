@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from ...budget import within
 from ...protocols import ENGINES
-from .base import option_field
+from .base import Decorator, Grouped, option_field
 from .values import MEMORY, STEP, WINDOW
 
 #: k where none is given, that of most of the paper's figures.
@@ -49,8 +50,27 @@ def seed_field(text: str = "Of all that is drawn.") -> Any:
 
 
 def memory_field() -> Any:
-    """--memory."""
-    return option_field("--memory", type=MEMORY, default="4GB", help="What the run may take.")
+    """--memory, which bounds from the first what the command makes."""
+    return option_field("--memory", **_MEMORY)
+
+
+def memory_option() -> Decorator:
+    """--memory, for a command that has no more to do with it than to keep to it."""
+    return click.option(
+        "--memory", cls=Grouped, metavar=MEMORY.metavar, show_default=True, expose_value=False, **_MEMORY
+    )
+
+
+def _allow(ctx: click.Context, param: click.Parameter, memory: int) -> int:
+    """Bound what is made until the command ends."""
+    ctx.with_resource(within(memory))
+    return memory
+
+
+_MEMORY: dict[str, Any] = {
+    "type": MEMORY, "default": "4GB", "is_eager": True, "callback": _allow,
+    "help": "What the command may take; what would take more ends in an error.",
+}  # fmt: skip
 
 
 def engine_field(text: str) -> Any:

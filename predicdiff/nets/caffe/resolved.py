@@ -54,7 +54,8 @@ class Step:
     @property
     def workspace(self) -> int:
         """Elements that the layer needs besides its tops, at most."""
-        return self.columns or 2 * max(map(math.prod, self.shapes.tops), default=0)
+        widened = 0 if self.type.widened is None else self.type.widened(self.bottoms, self.shapes)
+        return max(widened, self.columns or 2 * max(map(math.prod, self.shapes.tops), default=0))
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,9 @@ class ResolvedNet:
         channels, height, width = shapes_of_inputs[0]
         return channels, height, width
 
-    def steps_to(self, blob: str) -> list[tuple[Step, list[int]]]:
-        """The steps that a blob needs, in order, each with the values that nothing after it needs."""
-        wanted = [self._value(blob)]
+    def steps_to(self, *blobs: str) -> list[tuple[Step, list[int]]]:
+        """The steps that blobs need, in order, each with the values that nothing after it needs."""
+        wanted = [self._value(blob) for blob in blobs]
         steps = [self.steps[i] for i in needed([step.move for step in self.steps], wanted)]
         return list(zip(steps, freed([step.move for step in steps], wanted)))
 
@@ -125,16 +126,18 @@ class ResolvedNet:
         """The last value of blob ``start``, and every value that is computed from it."""
         return downstream([step.move for step in self.steps], self._value(start))
 
-    def live_elements(self, blob: str) -> int:
-        """Most elements alive at one time on the way to ``blob``, for one input; estimated from above."""
-        alive = {self.values[name] for name in self.inputs}
-        most = elements = sum(math.prod(self.sizes[value]) for value in alive)
-        for step, gone in self.steps_to(blob):
-            elements += sum(math.prod(self.sizes[value]) for value in step.writes if value not in alive)
-            alive.update(step.writes)
-            most = max(most, elements + step.workspace)
-            elements -= sum(math.prod(self.sizes[value]) for value in alive.intersection(gone))
-            alive.difference_update(gone)
+    def live_elements(self, *blobs: str, freeing: bool = True) -> int:
+        """Most elements alive at one time on the way to ``blobs``, for one input; estimated from above.
+
+        Without ``freeing`` as if all values on the way were kept, as a gradient needs them.
+        """
+        live = {self.values[name]: math.prod(self.sizes[self.values[name]]) for name in self.inputs}
+        most = sum(live.values())
+        for step, gone in self.steps_to(*blobs):
+            live.update((value, math.prod(self.sizes[value])) for value in step.writes)
+            most = max(most, sum(live.values()) + step.workspace)
+            for value in gone if freeing else ():
+                live.pop(value, None)
         return most
 
     def _value(self, blob: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -89,6 +90,15 @@ class CaffeTorchNet(TorchNet):
         """Memory that one input of a batch takes on its way to ``blob``, estimated from above."""
         lookup(self._blobs, blob)
         return 4 * (self._resolved.live_elements(blob) + 2 * int(np.prod(self.input_shape)))
+
+    def _bytes_of_pass(self, count: int, blobs: list[str]) -> float:
+        """Weights, what is alive on the way, and the blobs once more as arrays."""
+        given = sum(math.prod(self._blobs[blob]) for blob in blobs)
+        return self._weight_bytes() + 4.0 * count * (self._resolved.live_elements(*blobs) + given)
+
+    def _bytes_of_gradient(self, blob: str) -> float:
+        """Weights, all values on the way, and as much for what gradients need of them besides."""
+        return self._weight_bytes() + 8.0 * self._resolved.live_elements(blob, freeing=False)
 
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
         wanted = {blob: self._resolved.values[blob] for blob in blobs}

@@ -159,6 +159,8 @@ class TorchNet(BlobNet):
         batch_size: int,
         start: str | None,
     ) -> np.ndarray:
+        once, each = self.bytes_needed(blob, start=start, window=patches.shape[3:])
+        self._check_room(once + each * min(batch_size, math.prod(patches.shape[:2])))
         channels, inside = _of_channels(units)
         values = np.empty((*patches.shape[:2], len(units)))
         late = _Late(values)

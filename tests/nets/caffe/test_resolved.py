@@ -168,3 +168,13 @@ def test_missing_weights_name_the_near_layers() -> None:
     weights["fc_new"] = weights.pop("fc")
     with pytest.raises(WeightsError, match=r"layer 'fc'.* It has fc_new"):
         check_weights(resolve(branches()), weights)
+
+
+def test_live_elements_of_several_blobs_and_of_a_gradient() -> None:
+    """A chain whose maps double: two are alive at a time, or all of them."""
+    doubling = [layer("Concat", f"{above} {above}", top, axis=1) for above, top in zip(["data", *"abc"], "abcd")]
+    resolved = resolve(net((1, 2, 2), *doubling))
+    last, blobs = 4 * 16, 4 * (2 + 4 + 8 + 16)
+    assert resolved.live_elements("d") == last // 2 + last + 2 * last
+    assert resolved.live_elements(*"abcd") == blobs + 2 * last
+    assert resolved.live_elements("d", freeing=False) == 4 + blobs + 2 * last  # the image too

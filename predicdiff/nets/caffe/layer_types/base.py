@@ -60,6 +60,9 @@ class LayerType:
         How often its top's size Caffe keeps besides, for each input.
     columns : callable, optional
         From its bottoms' shapes and its `Shapes` to the elements that Caffe unfolds one input into.
+    widened : callable, optional
+        From the same to the elements of a map that is put into a wider one to be computed, or of what else is made on
+        the way, where that may be more than twice its tops.
     backward : bool
         Whether Caffe has a gradient of it; where it has none, it ends the process.
     wrong_in_place : callable
@@ -76,6 +79,7 @@ class LayerType:
     holds: str | None = None
     keeps: int = 0
     columns: Callable[[Sequence[Shape], Shapes], int] | None = None
+    widened: Callable[[Sequence[Shape], Shapes], int] | None = None
     backward: bool = True
     wrong_in_place: Callable[[Mapping[str, Any]], bool] = never
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Sequence
 
+from ...engine.geometry import Shape
 from ..fields import Fields
 from ..records import Layer
 from .base import ASIDE, LayerType, Shapes
-from .windows import pooling
+from .windows import bordered, pooling
 
 
 def reduction(fields: Fields) -> Shapes:
@@ -55,8 +57,18 @@ def _windows(size: list[int], count: int) -> dict[str, int]:
     return {f"{name}_{side}": pair[i] for name, pair in sides.items() for i, side in enumerate("hw")}
 
 
+def _padded(bottoms: Sequence[Shape], shapes: Shapes) -> int:
+    """The widest of the maps that are pooled."""
+    return max(bordered(bottoms[0], level) for level in shapes.settings["levels"])
+
+
+def _sorted(bottoms: Sequence[Shape], shapes: Shapes) -> int:
+    """All of the bottom turned round and in order, with the indices, which have 8 bytes."""
+    return 8 * math.prod(bottoms[0])
+
+
 TYPES = (
-    LayerType("ArgMax", arg_max, holds=ASIDE, backward=False),
+    LayerType("ArgMax", arg_max, holds=ASIDE, backward=False, widened=_sorted),
     LayerType("Reduction", reduction),
-    LayerType("SPP", pyramid, keeps=4),
+    LayerType("SPP", pyramid, keeps=4, widened=_padded),
 )

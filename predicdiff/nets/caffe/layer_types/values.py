@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Sequence
 
 from ...engine.geometry import Shape
 from ..fields import Fields
@@ -20,6 +21,13 @@ def lrn(fields: Fields) -> Shapes:
     if region == "WITHIN_CHANNEL":
         numbers.update(k=1.0, within=True)  # Caffe adds 1 there, whatever k is
     return Shapes((bottom,), (), {"size": size, **numbers})
+
+
+def _surrounded(bottoms: Sequence[Shape], shapes: Shapes) -> int:
+    """The bottom with its surroundings, and these squared, where it is normalised by them; else squares and sums."""
+    channels, *size = bottoms[0]
+    around = shapes.settings["size"] - 1 if "within" in shapes.settings else 0
+    return 3 * channels * math.prod(n + around for n in size)
 
 
 def mvn(fields: Fields) -> Shapes:
@@ -126,7 +134,7 @@ TYPES = (
     LayerType("Bias", bias, holds=SCALED),
     LayerType("Eltwise", eltwise, holds=COMBINED),
     LayerType("InnerProduct", inner_product, group="inner_product_param", holds="logits"),
-    LayerType("LRN", lrn, keeps=5),
+    LayerType("LRN", lrn, keeps=5, widened=_surrounded),
     LayerType("MVN", mvn, keeps=2, wrong_in_place=always),
     LayerType("Scale", scale, holds=SCALED),
     LayerType("Softmax", softmax, holds="probabilities", keeps=2),

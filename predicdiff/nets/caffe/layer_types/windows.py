@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ....windows import by
 from ...engine.geometry import Shape
@@ -111,11 +111,26 @@ def _global_pooling(fields: Fields, method: str, size: tuple[int, ...]) -> dict[
     return {"method": method, "kernel": size, "stride": (1, 1), "pad": (0, 0), "size": (1, 1)}
 
 
+def _padded(bottoms: Sequence[Shape], shapes: Shapes) -> int:
+    return bordered(bottoms[0], shapes.settings)
+
+
+def bordered(bottom: Shape, settings: Mapping[str, Any]) -> int:
+    """Elements of a map (C, H, W) with all that the windows of a pooling reach beyond it, where torch has to make it.
+
+    It pools without that where no pad is over half a kernel and no kernel over the padded map.
+    """
+    along = list(zip(bottom[1:], *(settings[name] for name in ("kernel", "stride", "pad", "size"))))
+    if all(2 * p <= k <= n + 2 * p for n, k, _, p, _ in along):
+        return 0
+    return bottom[0] * math.prod(max(n + p, (o - 1) * s + k) for n, k, s, p, o in along)
+
+
 TYPES = (
     LayerType("Convolution", convolution, holds="logits", columns=_columns),
     # as other Caffes than BVLC's call it
     LayerType("ConvolutionDepthwise", depthwise, group="convolution_param", holds="logits", columns=_columns),
     LayerType("DepthwiseConvolution", depthwise, group="convolution_param", holds="logits", columns=_columns),
     LayerType("Deconvolution", deconvolution, group="convolution_param", holds="logits", columns=_columns_transposed),
-    LayerType("Pooling", pooling, holds=SCALED, keeps=2),
+    LayerType("Pooling", pooling, holds=SCALED, keeps=2, widened=_padded),
 )
