@@ -19,7 +19,7 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, TypeVar, Union
 import numpy as np
 
 from . import budget
-from .datasets import plain_datasets
+from .datasets import plain_values
 from .errors import FormatError, PredicdiffError, SettingsError
 from .ours import SEAL
 from .validation import parsed
@@ -126,7 +126,7 @@ def read_any(path: Path, family: Kind, makers: Mapping[Kind, Callable[[dict[str,
         content = _unsealed(path, family)
         with h5py.File(io.BytesIO(content), "r") as file:
             kind = _kind_of(file, path, family, makers)
-            parts = {name: _plain(values[()]) for name, values in plain_datasets(file, len(content)).items()}
+            parts = {name: _plain(value) for name, value in plain_values(file, len(content))}
         return _made(makers[kind], parts)
     except FormatError as error:
         raise kind.error(f"{path}: {error}") from None

@@ -20,7 +20,7 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "_version"),
-    ("noise", "budget", "ours"),
+    ("noise", "budget", "ours", "chunks"),
     ("tones", "extras", "datasets", "validation"),
     ("written",),
     ("files",),
