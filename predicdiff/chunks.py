@@ -75,7 +75,7 @@ def read_chunks(dataset: h5py.Dataset, layout: Layout, most: int) -> tuple[np.nd
         corner = tuple(place * side for place, side in zip(number, layout.sides))
         try:
             mask, stored = dataset.id.read_direct_chunk(corner)
-        except (OSError, RuntimeError, ValueError):  # which of them depends on the release
+        except (OSError, RuntimeError, ValueError, MemoryError):  # which of them depends on the release
             raise FormatError(f"{dataset.name}: the chunk at {corner} is not there. Is the file complete?") from None
         taken += len(stored)
         if taken > most:
