@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 from . import budget
 from .chunks import layout_of, read_chunks
 from .errors import FormatError
+from .name_trees import Content
 
 if TYPE_CHECKING:
     import h5py
@@ -27,18 +28,20 @@ MOST_CHUNKS = 200_000
 COPIES = 3
 
 
-def plain_values(group: h5py.Group, size: int, width: int = 1) -> Iterator[tuple[str, Any]]:
+def plain_values(group: h5py.Group, content: Content, width: int = 1) -> Iterator[tuple[str, Any]]:
     """What the datasets hold that `plain_datasets` finds, by their paths: arrays, or a text or bytes of one.
 
-    Errors are its, too; all datasets are looked at before the first is read. ``width`` is how many bytes the caller
-    makes of each value at least.
+    Errors are its, too; all datasets are looked at before the first is read. ``content`` is the whole file, and
+    ``width`` how many bytes the caller makes of each value at least.
     """
-    left = size
+    size = left = len(content)
     for name, dataset in sorted(plain_datasets(group, size, width).items()):
         layout = layout_of(dataset)
         if layout is not None:
             values, taken = read_chunks(dataset, layout, left)
         else:
+            if dataset.dtype.kind == "O":
+                _check_length(dataset, content)
             values = dataset[()]
             taken = len(values) if isinstance(values, (str, bytes)) else 0  # arrays were counted by their shapes
         left -= taken
@@ -87,6 +90,13 @@ def plain_datasets(group: h5py.Group, size: int, width: int = 1) -> dict[str, h5
         budget.ask(taken + COPIES * largest, "what its arrays hold", FormatError)
         found[name] = dataset
     return found
+
+
+def _check_length(dataset: h5py.Dataset, content: Content) -> None:
+    """Refuse a text that is said to be longer than the file, since HDF5 makes room for it before it looks."""
+    place = dataset.id.get_offset()
+    if place is None or int.from_bytes(content[place : place + 4], "little") > len(content):
+        raise FormatError(f"{dataset.name}: a text that is not in the file. Is it complete?")
 
 
 def _walk(top: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:

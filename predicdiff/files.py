@@ -21,6 +21,7 @@ import numpy as np
 from . import budget
 from .datasets import plain_values
 from .errors import FormatError, PredicdiffError, SettingsError
+from .name_trees import check_name_trees
 from .ours import SEAL
 from .validation import parsed
 from .written import written_whole
@@ -124,9 +125,10 @@ def read_any(path: Path, family: Kind, makers: Mapping[Kind, Callable[[dict[str,
     kind = family
     try:
         content = _unsealed(path, family)
+        check_name_trees(content)
         with h5py.File(io.BytesIO(content), "r") as file:
             kind = _kind_of(file, path, family, makers)
-            parts = {name: _plain(value) for name, value in plain_values(file, len(content))}
+            parts = {name: _plain(value) for name, value in plain_values(file, content)}
         return _made(makers[kind], parts)
     except FormatError as error:
         raise kind.error(f"{path}: {error}") from None

@@ -20,7 +20,7 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "_version"),
-    ("noise", "budget", "ours", "chunks"),
+    ("noise", "budget", "ours", "chunks", "name_trees"),
     ("tones", "extras", "datasets", "validation"),
     ("written",),
     ("files",),

@@ -17,6 +17,7 @@ from predicdiff.datasets import plain_datasets, plain_values
 from predicdiff.errors import ExplanationError, FormatError
 from predicdiff.explanation import Explanation
 from predicdiff.files import Kind, _seal, write
+from predicdiff.name_trees import check_name_trees
 from predicdiff.nets.caffe.caffemodel import read_caffemodel
 
 SECRET = b"what another file of this machine holds"
@@ -181,22 +182,54 @@ def test_values_in_chunks_are_those_that_were_put_there(kind: str, packing: dict
         if "maxshape" not in packing and "fletcher32" not in packing:  # one that no filter went over
             dataset.id.write_direct_chunk((4, 3), values[4:8, 3:6].tobytes(), 0b11)
         file.flush()
-        ((_, found),) = plain_values(file, 10_000)
+        ((_, found),) = plain_values(file, bytes(10_000))
     assert found.dtype == values.dtype
     np.testing.assert_array_equal(found, values)
+
+
+def tree_at(content: bytes, level: int) -> int:
+    """Where the first node of names of this level lies."""
+    return content.index(b"TREE\0" + bytes([level]))
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (
+            24 + 8,
+            "two places of its index of names are one",
+        ),  # its first child is the node itself, and so is its second
+        (16, "its index of names leads back into itself"),  # its right neighbour
+    ],
+)
+def test_names_in_trees_that_lead_back_into_themselves_are_not_looked_for(
+    tmp_path: Path, place: int, said: str
+) -> None:
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        for number in range(300):
+            file[f"data/x/{number}"] = np.zeros(1)
+    path = tmp_path / "w.caffemodel.h5"
+    whole = bytearray(content.getvalue())
+    root = tree_at(whole, 1)
+    check_name_trees(bytes(whole))
+    for at in (root + place, *((root + place + 16,) if place > 16 else ())):
+        whole[at : at + 8] = root.to_bytes(8, "little")
+    path.write_bytes(whole)
+    with pytest.raises(FormatError, match=rf"w\.caffemodel\.h5: {said}"):
+        read_caffemodel(path)
 
 
 def test_no_bytes_of_a_file_are_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     with h5py.File(io.BytesIO(), "w") as file:
         file.create_dataset("x", data=np.zeros((4, 1000)), chunks=(1, 1000), compression="gzip")
-        file["text"] = "words"
         packed = file["x"].id.get_storage_size()
-        assert [name for name, _ in plain_values(file, packed + 5)] == ["text", "x"]
+        assert [name for name, _ in plain_values(file, bytes(packed))] == ["x"]
         with pytest.raises(FormatError, match="x: its chunks hold more than the file"):
-            list(plain_values(file, packed + 4))
+            list(plain_values(file, bytes(packed - 1)))
         monkeypatch.setattr(datasets, "MOST_CHUNKS", 3)
         with pytest.raises(FormatError, match="x: more than 3 chunks"):
-            list(plain_values(file, 10_000))
+            list(plain_values(file, bytes(10_000)))
 
 
 def test_plain_arrays_in_groups_are_found_and_one_with_two_names_too(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ that half a gigabyte is held once. What is small or rare (shapes, numbers stored
 from __future__ import annotations
 
 import math
+import mmap
 import re
 from contextlib import contextmanager
 from io import BufferedReader
@@ -21,6 +22,7 @@ from google.protobuf.message import DecodeError
 from ...datasets import plain_values
 from ...errors import FormatError
 from ...files import open_regular, regular
+from ...name_trees import Content, check_name_trees
 from .records import MOST_AXES, MOST_ELEMENTS
 from .schema import message_class
 from .wire import LENGTH, Field, Walk, stretch, want_length
@@ -95,7 +97,7 @@ def read_caffemodel(path: PathLike) -> dict[str, list[np.ndarray]]:
     """
     with opened(path, "a caffemodel") as (file, size, kind):
         if kind == _HDF5:
-            return _read_hdf5(file, size)
+            return _read_hdf5(file)
         if kind:
             raise FormatError(f"want a caffemodel, found {kind}.")
         weights = _read_net(Walk(file), size)
@@ -293,17 +295,9 @@ def check_shape(shape: tuple[int, ...]) -> None:
         raise FormatError(f"shape {shape}, want sizes of at least 0 and at most 2^31 - 1 elements.")
 
 
-def _read_hdf5(opened_file: BufferedReader, size: int) -> dict[str, list[np.ndarray]]:
-    blobs: dict[str, dict[int, np.ndarray]] = {}
-    with h5py.File(opened_file, "r") as file:  # and not its name, at which another may lie by now
-        data = file["data"] if file.get("data", getclass=True, getlink=True) is h5py.HardLink else None
-        if not isinstance(data, h5py.Group):
-            raise FormatError("is HDF5, but has no group /data: it is no .caffemodel.h5.")
-        for name, values in plain_values(data, size, np.dtype(np.float32).itemsize):
-            layer, _, index = name.rpartition("/")
-            if not index.isdecimal():
-                raise FormatError(f"/data/{name}: want blobs named 0, 1, ... in a group for each layer.")
-            blobs.setdefault(layer, {})[int(index)] = _blob(name, values)
+def _read_hdf5(opened_file: BufferedReader) -> dict[str, list[np.ndarray]]:
+    with mmap.mmap(opened_file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        blobs = _blobs(opened_file, content)
     for name, of_layer in blobs.items():
         if max(of_layer) > MOST_AXES:
             raise FormatError(f"layer {name!r}: has blobs {sorted(of_layer)}, want 0 to {MOST_AXES} at most.")
@@ -314,6 +308,22 @@ def _read_hdf5(opened_file: BufferedReader, size: int) -> dict[str, list[np.ndar
         name: [of_layer.get(index, np.empty(0, np.float32)) for index in range(max(of_layer) + 1)]
         for name, of_layer in blobs.items()
     }
+
+
+def _blobs(opened_file: BufferedReader, content: Content) -> dict[str, dict[int, np.ndarray]]:
+    """Blobs by layers and numbers; of the file that is open, since at its name another may lie by now."""
+    check_name_trees(content)
+    blobs: dict[str, dict[int, np.ndarray]] = {}
+    with h5py.File(opened_file, "r") as file:
+        data = file["data"] if file.get("data", getclass=True, getlink=True) is h5py.HardLink else None
+        if not isinstance(data, h5py.Group):
+            raise FormatError("is HDF5, but has no group /data: it is no .caffemodel.h5.")
+        for name, values in plain_values(data, content, np.dtype(np.float32).itemsize):
+            layer, _, index = name.rpartition("/")
+            if not index.isdecimal():
+                raise FormatError(f"/data/{name}: want blobs named 0, 1, ... in a group for each layer.")
+            blobs.setdefault(layer, {})[int(index)] = _blob(name, values)
+    return blobs
 
 
 def _blob(name: str, values: Any) -> np.ndarray:
