@@ -23,6 +23,7 @@ from .datasets import plain_values
 from .errors import FormatError, PredicdiffError, SettingsError
 from .name_trees import check_name_trees
 from .ours import SEAL
+from .texts import one_line
 from .validation import parsed
 from .written import written_whole
 
@@ -157,7 +158,10 @@ def _kind_of(file: Any, path: Path, family: Kind, kinds: Iterable[Kind]) -> Kind
     kind = next((kind for kind in kinds if said == f"predicdiff {kind.noun}"), None)
     if kind is None:
         raise family.error(f"{path}: not a whole {family.noun}, but another file of predicdiff's.")
-    if int(_attribute(file, "version")) > kind.version:
+    version = _attribute(file, "version")
+    if not isinstance(version, (int, np.integer)):  # of a text, `int` may take for ever
+        raise FormatError(f"its version is {one_line(version, 60)}, want a whole number.")
+    if version > kind.version:
         raise kind.error(f"{path}: written by a newer predicdiff. Install that to read it.")
     return kind
 

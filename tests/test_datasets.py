@@ -220,6 +220,17 @@ def test_names_in_trees_that_lead_back_into_themselves_are_not_looked_for(
         read_caffemodel(path)
 
 
+def test_a_text_that_is_said_to_be_longer_than_the_file_is_not_made_room_for() -> None:
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file["text"] = "words"
+        place = file["text"].id.get_offset()
+    content.seek(place)
+    content.write((2**32 - 1).to_bytes(4, "little"))
+    with h5py.File(content, "r") as file, pytest.raises(FormatError, match="text: a text that is not in the file"):
+        list(plain_values(file, content.getvalue()))
+
+
 def test_no_bytes_of_a_file_are_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     with h5py.File(io.BytesIO(), "w") as file:
         file.create_dataset("x", data=np.zeros((4, 1000)), chunks=(1, 1000), compression="gzip")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from predicdiff.errors import ExplanationError, SamplerError
 from predicdiff.explanation import Explanation, Target
-from predicdiff.files import Kind, write
+from predicdiff.files import Kind, _seal, write
 from predicdiff.images import Frame
 from predicdiff.samplers.gaussian import GaussianSampler
 from predicdiff.samplers.grey import GreyPatch
@@ -120,6 +121,15 @@ def test_the_result_is_one_and_what_newer_releases_add_is_passed_over(tmp_path: 
 def test_a_part_that_is_no_such_part_is_named(tmp_path: Path, where: str, value: Any, said: str) -> None:
     with pytest.raises(ExplanationError, match=rf"r\.h5: {said}"):
         Explanation.load(changed(tmp_path, where, value))
+
+
+def test_a_version_is_a_number(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "plain.h5", "w") as file:
+        file.attrs["format"], file.attrs["version"] = "predicdiff explanation", "9" * 3000
+    content = (tmp_path / "plain.h5").read_bytes()
+    (tmp_path / "r.h5").write_bytes(content + _seal(content))
+    with pytest.raises(ExplanationError, match=r"r\.h5: its version is 9+\S*, want a whole number"):
+        Explanation.load(tmp_path / "r.h5")
 
 
 def test_texts_are_not_deep(tmp_path: Path) -> None:
