@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import h5py
 import numpy as np
@@ -13,6 +14,7 @@ from predicdiff.errors import ExplanationError, SamplerError
 from predicdiff.explanation import Explanation, Target
 from predicdiff.files import Kind, _seal, write
 from predicdiff.images import Frame
+from predicdiff.plotting import figure, save_figure
 from predicdiff.samplers.gaussian import GaussianSampler
 from predicdiff.samplers.grey import GreyPatch
 from predicdiff.samplers.marginal import MarginalSampler
@@ -156,3 +158,12 @@ def test_samplers_of_other_parts_are_refused(tmp_path: Path, kind: Any, arrays: 
     write(tmp_path / "s.h5", kind.file, arrays, texts)
     with pytest.raises(SamplerError, match=rf"s\.h5: .*{said}"):
         load_sampler(tmp_path / "s.h5")
+
+
+@pytest.mark.parametrize(
+    "name", ["a\ufffe\uffffb", "x]]>y<&\"'", "\u202eabc\u2066", "a\0b\x1b[2J\x85\r", "\U0001fffe $\\frac{"]
+)
+def test_a_drawing_is_xml_whatever_a_result_names(tmp_path: Path, name: str) -> None:
+    explanation = Explanation.load(changed(tmp_path, "targets/0/name", name))
+    drawn = save_figure(figure(explanation, title=name), tmp_path / "map.svg")
+    ElementTree.parse(drawn)
