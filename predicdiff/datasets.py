@@ -8,25 +8,49 @@ not looked at here.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
 
 from . import budget
+from .chunks import layout_of, read_chunks
 from .errors import FormatError
+from .name_trees import Content
 
 if TYPE_CHECKING:
     import h5py
 
 #: Groups in groups, and datasets and groups in all, each of which takes a tenth of a millisecond and more.
 DEEPEST, MOST_DATASETS = 16, 20_000
-#: Pieces of all datasets, each of which HDF5 keeps a record of: four kilobytes, however small it is.
-MOST_CHUNKS = 200_000
 #: Nothing that deflate packs grows more than this; what other filters pack tighter is refused.
 DEFLATE = 1032
-#: HDF5's own numbers of deflate, shuffle and a checksum. Any other may be code that HDF5 looks for in a folder.
-PACKED_BY = {1, 2, 3}
+#: Chunks, each of which takes as long.
+MOST_CHUNKS = 200_000
+#: While a chunk is unpacked: its bytes, and what they are after one step and the next.
+COPIES = 3
 
 
-def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
+def plain_values(group: h5py.Group, content: Content, width: int = 1) -> Iterator[tuple[str, Any]]:
+    """What the datasets hold that `plain_datasets` finds, by their paths: arrays, or a text or bytes of one.
+
+    Errors are its, too; all datasets are looked at before the first is read. ``content`` is the whole file, and
+    ``width`` how many bytes the caller makes of each value at least.
+    """
+    size = left = len(content)
+    for name, dataset in sorted(plain_datasets(group, size, width).items()):
+        layout = layout_of(dataset)
+        if layout is not None:
+            values, taken = read_chunks(dataset, layout, left)
+        else:
+            if dataset.dtype.kind == "O":
+                _check_length(dataset, content)
+            values = dataset[()]
+            taken = len(values) if isinstance(values, (str, bytes)) else 0  # arrays were counted by their shapes
+        left -= taken
+        if left < 0:
+            raise FormatError(f"{dataset.name}: the file's texts hold more than the file.")
+        yield name, values
+
+
+def plain_datasets(group: h5py.Group, size: int, width: int = 1) -> dict[str, h5py.Dataset]:
     """The datasets in a group and in its groups, by their paths in it, none of which points out of the file.
 
     Parameters
@@ -35,6 +59,8 @@ def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
         A file, or a group of one.
     size : int
         Bytes of the file, which bound what its datasets may hold.
+    width : int
+        Bytes that each value will take at least.
 
     Raises
     ------
@@ -44,22 +70,35 @@ def plain_datasets(group: h5py.Group, size: int) -> dict[str, h5py.Dataset]:
         The file's name is left to the caller.
     """
     found: dict[str, h5py.Dataset] = {}
-    chunks = 0
-    wanted = {False: 0, True: 0}  # by whether it lies there in pieces, which may be packed
+    held = {False: 0, True: 0}  # by whether it lies there in chunks, which may be packed
+    taken = largest = chunks = 0
     for name, dataset in _walk(group):
         _check_plain(dataset)
-        packed = dataset.chunks is not None
-        wanted[packed] += dataset.size * dataset.dtype.itemsize
-        if wanted[packed] > size * (DEFLATE if packed else 1):
+        layout = layout_of(dataset)
+        values = math.prod(dataset.shape)
+        if layout is not None:  # whose last chunks reach over the ends
+            chunk = math.prod(layout.sides)
+            values, largest = chunk * math.prod(layout.counts), max(largest, chunk * dataset.dtype.itemsize)
+            chunks += math.prod(layout.counts)
+        packed = layout is not None
+        held[packed] += values * dataset.dtype.itemsize
+        taken += values * max(dataset.dtype.itemsize, width)
+        if held[packed] > size * (DEFLATE if packed else 1):
             raise FormatError(f"{dataset.name}: shape {dataset.shape} wants more than the file holds. Is it complete?")
-        chunks += math.prod(-(-side // piece) for side, piece in zip(dataset.shape, dataset.chunks)) if packed else 0
         if chunks > MOST_CHUNKS:
             raise FormatError(
                 f"{dataset.name}: with it more than {MOST_CHUNKS:,} chunks are to be read: want larger ones."
             )
-        budget.ask(sum(wanted.values()), "what its arrays hold", FormatError)
+        budget.ask(taken + COPIES * largest, "what its arrays hold", FormatError)
         found[name] = dataset
     return found
+
+
+def _check_length(dataset: h5py.Dataset, content: Content) -> None:
+    """Refuse a text that is said to be longer than the file, since HDF5 makes room for it before it looks."""
+    place = dataset.id.get_offset()
+    if place is None or int.from_bytes(content[place : place + 4], "little") > len(content):
+        raise FormatError(f"{dataset.name}: a text that is not in the file. Is it complete?")
 
 
 def _walk(top: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
@@ -96,14 +135,13 @@ def _check_plain(dataset: h5py.Dataset) -> None:
     name = dataset.name
     if dataset.external or dataset.is_virtual:
         raise FormatError(f"{name}: its values lie in another file, which is not read.")
-    plan = dataset.id.get_create_plist()
-    filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
-    if not PACKED_BY.issuperset(filters) or len(set(filters)) < len(filters):
-        raise FormatError(f"{name}: is packed by filters {filters}, want deflate (gzip) and shuffle, once, or none.")
     if dataset.shape is None:
         raise FormatError(f"{name}: holds no values.")
     # texts are numbers' only companions: anything else of variable length may be a reference, and of many texts nothing
     # says how long they are
     is_text = h5py.check_string_dtype(dataset.dtype) is not None and dataset.shape == ()
-    if dataset.dtype.kind not in "biufc" and not is_text:
-        raise FormatError(f"{name}: holds {dataset.dtype} {dataset.shape}, want numbers or one text.")
+    is_number = dataset.dtype.kind in "biuf" and dataset.id.get_type() == h5py.h5t.py_create(
+        dataset.dtype, logical=True
+    )
+    if not is_number and not is_text:
+        raise FormatError(f"{name}: holds {dataset.dtype} {dataset.shape}, want real numbers or one text.")

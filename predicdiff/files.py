@@ -19,9 +19,11 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, TypeVar, Union
 import numpy as np
 
 from . import budget
-from .datasets import plain_datasets
+from .datasets import plain_values
 from .errors import FormatError, PredicdiffError, SettingsError
+from .name_trees import check_name_trees
 from .ours import SEAL
+from .texts import one_line
 from .validation import parsed
 from .written import written_whole
 
@@ -124,9 +126,10 @@ def read_any(path: Path, family: Kind, makers: Mapping[Kind, Callable[[dict[str,
     kind = family
     try:
         content = _unsealed(path, family)
+        check_name_trees(content)
         with h5py.File(io.BytesIO(content), "r") as file:
             kind = _kind_of(file, path, family, makers)
-            parts = {name: _plain(values[()]) for name, values in plain_datasets(file, len(content)).items()}
+            parts = {name: _plain(value) for name, value in plain_values(file, content)}
         return _made(makers[kind], parts)
     except FormatError as error:
         raise kind.error(f"{path}: {error}") from None
@@ -155,7 +158,10 @@ def _kind_of(file: Any, path: Path, family: Kind, kinds: Iterable[Kind]) -> Kind
     kind = next((kind for kind in kinds if said == f"predicdiff {kind.noun}"), None)
     if kind is None:
         raise family.error(f"{path}: not a whole {family.noun}, but another file of predicdiff's.")
-    if int(_attribute(file, "version")) > kind.version:
+    version = _attribute(file, "version")
+    if not isinstance(version, (int, np.integer)):  # of a text, `int` may take for ever
+        raise FormatError(f"its version is {one_line(version, 60)}, want a whole number.")
+    if version > kind.version:
         raise kind.error(f"{path}: written by a newer predicdiff. Install that to read it.")
     return kind
 

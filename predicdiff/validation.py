@@ -114,10 +114,11 @@ LIST = Want("a list", lambda value: isinstance(value, list))
 def floats(values: Any, what: str, shape: tuple[int, ...], *, least: float = -LARGEST) -> None:
     """A FormatError if it is no array of real numbers of this shape, each from ``least`` to `LARGEST` or NaN."""
     array(values, what, "fiu", shape)
-    wide = values.astype(np.float64)
-    bad = wide[(wide < least) | (wide > LARGEST)]
-    if bad.size:
-        raise FormatError(f"{what} holds {bad[0]:.5g}, want numbers from {least:.3g} to {LARGEST:.3g}.")
+    # these pass over NaN, and make no copy of what may be gigabytes
+    lowest, highest = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
+    if lowest < least or highest > LARGEST:
+        bad = lowest if lowest < least else highest
+        raise FormatError(f"{what} holds {bad:.5g}, want numbers from {least:.3g} to {LARGEST:.3g}.")
 
 
 def array(values: Any, what: str, kinds: str, shape: tuple[int, ...]) -> None:

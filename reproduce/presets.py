@@ -35,6 +35,7 @@ from predicdiff.presets import QUALITIES
 from predicdiff.refinement import Level, levels
 from predicdiff.samplers.registry import find, names
 from predicdiff.settings import Settings
+from predicdiff.validation import DICT, Want, check
 from predicdiff.written import written_whole
 
 from . import common
@@ -214,10 +215,15 @@ class Request(common.Request):
     )
 
 
+def _held(parts: dict[str, Any]) -> dict[str, Any]:
+    check(parts, {"identity": DICT, "values": Want("an array", lambda value: isinstance(value, np.ndarray))})
+    return parts
+
+
 def kept(path: Path, identity: dict[str, Any], make: Callable[[], np.ndarray]) -> np.ndarray:
     """The values that a file holds, if they are of this identity; else they are made and kept there."""
     if path.exists():
-        held = read(path, KIND, dict)
+        held = read(path, KIND, _held)
         if held["identity"] == identity:
             return np.asarray(held["values"])
     values = make()

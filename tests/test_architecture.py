@@ -20,8 +20,8 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "_version"),
-    ("budget",),
-    ("noise", "tones", "extras", "datasets", "ours", "validation"),
+    ("noise", "budget", "ours", "chunks", "name_trees"),
+    ("tones", "extras", "datasets", "validation"),
     ("written",),
     ("files",),
     ("protocols", "image_files"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zlib
 from pathlib import Path
 from typing import Any, Callable
 
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 
 from predicdiff import budget, datasets
-from predicdiff.datasets import plain_datasets
+from predicdiff.datasets import plain_datasets, plain_values
 from predicdiff.errors import ExplanationError, FormatError
 from predicdiff.explanation import Explanation
 from predicdiff.files import Kind, _seal, write
+from predicdiff.name_trees import check_name_trees
 from predicdiff.nets.caffe.caffemodel import read_caffemodel
 
 SECRET = b"what another file of this machine holds"
@@ -47,11 +49,11 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File, Path], Any], str]] = {
     "a soft link": (lambda file, secret: soft(file), "x: a link that may lead out of the file"),
     "a reference": (
         lambda file, secret: file.create_dataset("x", data=np.array([file.ref], h5py.ref_dtype), dtype=h5py.ref_dtype),
-        r"x: holds object \(1,\), want numbers or one text",
+        r"x: holds object \(1,\), want real numbers or one text",
     ),
     "many texts": (
         lambda file, secret: file.create_dataset("x", data=np.array(["a", "b"], object), dtype=h5py.string_dtype()),
-        r"x: holds object \(2,\), want numbers or one text",
+        r"x: holds object \(2,\), want real numbers or one text",
     ),
     "a group in itself": (lambda file, secret: to_itself(file), "want groups at most 16 deep and each in one place"),
     "groups in groups": (lambda file, secret: deep(file), "want groups at most 16 deep"),
@@ -63,6 +65,30 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File, Path], Any], str]] = {
     "deflate within deflate": (
         lambda file, secret: twice_packed(file),
         r"x: is packed by filters \[1, 1\], want deflate",
+    ),
+    "a chunk that inflates without end": (
+        lambda file, secret: stored(file, zlib.compress(bytes(10**7))),
+        "x: a chunk of it is damaged, or holds other than the 80 bytes of its place",
+    ),
+    "a chunk that is too short": (
+        lambda file, secret: stored(file, zlib.compress(bytes(79))),
+        "x: a chunk of it is damaged",
+    ),
+    "a chunk that is cut": (
+        lambda file, secret: stored(file, zlib.compress(bytes(80))[:-4]),
+        "x: a chunk of it is damaged",
+    ),
+    "a chunk that is not there": (
+        lambda file, secret: stored(file, None),
+        r"x: the chunk at \(0,\) is not there",
+    ),
+    "chunks larger than the array": (
+        lambda file, secret: file.create_dataset("x", (1,), "f8", maxshape=(None,), chunks=(5 * 10**8,)),
+        "x: .* wants more than the file holds",
+    ),
+    "numbers of a width of their own": (
+        lambda file, secret: narrow(file),
+        "x: holds uint16 .*, want real numbers or one text",
     ),
     "more than there is": (
         lambda file, secret: [file.create_dataset(f"{n}", (10**6,), "f4", chunks=(10**5,)) for n in range(12)],
@@ -79,6 +105,19 @@ def virtual(secret: Path) -> h5py.VirtualLayout:
 
 def linked(file: h5py.File, secret: Path) -> None:
     file["x"] = h5py.ExternalLink(str(secret), "/y")
+
+
+def stored(file: h5py.File, content: bytes | None) -> None:
+    """A dataset of one chunk, which holds these bytes."""
+    dataset = file.create_dataset("x", (10,), "f8", chunks=(10,), compression="gzip")
+    if content is not None:
+        dataset.id.write_direct_chunk((0,), content)
+
+
+def narrow(file: h5py.File) -> None:
+    kind = h5py.h5t.STD_U16LE.copy()
+    kind.set_precision(12)
+    h5py.h5d.create(file.id, b"x", kind, h5py.h5s.create_simple((10,)))
 
 
 def twice_packed(file: h5py.File) -> None:
@@ -124,6 +163,84 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         file.create_dataset("data/x/0", (4,), "u1", external=[(str(tmp_path / "pipe"), 0, 4)])
     with pytest.raises(FormatError, match="x/0: its values lie in another file"):
         read_caffemodel(tmp_path / "w.caffemodel.h5")
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f8", "f2", "?", "u1", ">i8"])
+@pytest.mark.parametrize(
+    "packing",
+    [
+        {"chunks": (4, 3)},
+        {"chunks": (4, 3), "compression": "gzip", "shuffle": True},
+        {"chunks": (20, 9), "maxshape": (None, None), "compression": "gzip"},
+        {"chunks": (4, 3), "compression": "gzip", "shuffle": True, "fletcher32": True},
+    ],
+)
+def test_values_in_chunks_are_those_that_were_put_there(kind: str, packing: dict[str, Any]) -> None:
+    values = np.random.default_rng(0).integers(0, 100, (11, 7)).astype(kind)
+    with h5py.File(io.BytesIO(), "w") as file:
+        dataset = file.create_dataset("x", data=values, **packing)
+        if "maxshape" not in packing and "fletcher32" not in packing:  # one that no filter went over
+            dataset.id.write_direct_chunk((4, 3), values[4:8, 3:6].tobytes(), 0b11)
+        file.flush()
+        ((_, found),) = plain_values(file, bytes(10_000))
+    assert found.dtype == values.dtype
+    np.testing.assert_array_equal(found, values)
+
+
+def tree_at(content: bytes, level: int) -> int:
+    """Where the first node of names of this level lies."""
+    return content.index(b"TREE\0" + bytes([level]))
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (
+            24 + 8,
+            "two places of its index of names are one",
+        ),  # its first child is the node itself, and so is its second
+        (16, "its index of names leads back into itself"),  # its right neighbour
+    ],
+)
+def test_names_in_trees_that_lead_back_into_themselves_are_not_looked_for(
+    tmp_path: Path, place: int, said: str
+) -> None:
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        for number in range(300):
+            file[f"data/x/{number}"] = np.zeros(1)
+    path = tmp_path / "w.caffemodel.h5"
+    whole = bytearray(content.getvalue())
+    root = tree_at(whole, 1)
+    check_name_trees(bytes(whole))
+    for at in (root + place, *((root + place + 16,) if place > 16 else ())):
+        whole[at : at + 8] = root.to_bytes(8, "little")
+    path.write_bytes(whole)
+    with pytest.raises(FormatError, match=rf"w\.caffemodel\.h5: {said}"):
+        read_caffemodel(path)
+
+
+def test_a_text_that_is_said_to_be_longer_than_the_file_is_not_made_room_for() -> None:
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file["text"] = "words"
+        place = file["text"].id.get_offset()
+    content.seek(place)
+    content.write((2**32 - 1).to_bytes(4, "little"))
+    with h5py.File(content, "r") as file, pytest.raises(FormatError, match="text: a text that is not in the file"):
+        list(plain_values(file, content.getvalue()))
+
+
+def test_no_bytes_of_a_file_are_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    with h5py.File(io.BytesIO(), "w") as file:
+        file.create_dataset("x", data=np.zeros((4, 1000)), chunks=(1, 1000), compression="gzip")
+        packed = file["x"].id.get_storage_size()
+        assert [name for name, _ in plain_values(file, bytes(packed))] == ["x"]
+        with pytest.raises(FormatError, match="x: its chunks hold more than the file"):
+            list(plain_values(file, bytes(packed - 1)))
+        monkeypatch.setattr(datasets, "MOST_CHUNKS", 3)
+        with pytest.raises(FormatError, match="x: more than 3 chunks"):
+            list(plain_values(file, bytes(10_000)))
 
 
 def test_plain_arrays_in_groups_are_found_and_one_with_two_names_too(tmp_path: Path) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import h5py
 import numpy as np
 import pytest
 
 from predicdiff.errors import ExplanationError, SamplerError
 from predicdiff.explanation import Explanation, Target
-from predicdiff.files import Kind, write
+from predicdiff.files import Kind, _seal, write
 from predicdiff.images import Frame
+from predicdiff.plotting import figure, save_figure
 from predicdiff.samplers.gaussian import GaussianSampler
 from predicdiff.samplers.grey import GreyPatch
 from predicdiff.samplers.marginal import MarginalSampler
@@ -77,7 +80,7 @@ def test_the_result_is_one_and_what_newer_releases_add_is_passed_over(tmp_path: 
             np.ones((3, 6, 8)),
             r"relevance is float64 \(3, 6, 8\), want .* \(2, any, any\)",
         ),
-        ("relevance", np.ones((2, 6, 8), complex), "relevance is complex128"),
+        ("relevance", np.ones((2, 6, 8), complex), "/relevance: holds complex128"),
         ("relevance", np.full((2, 6, 8), np.inf), "relevance holds inf, want numbers"),
         ("relevance", np.ones((2, 6, 0)), r"relevance is float64 \(2, 6, 0\)"),
         ("stderr", np.ones((2, 6, 7)), r"stderr is float64 \(2, 6, 7\)"),
@@ -122,6 +125,15 @@ def test_a_part_that_is_no_such_part_is_named(tmp_path: Path, where: str, value:
         Explanation.load(changed(tmp_path, where, value))
 
 
+def test_a_version_is_a_number(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "plain.h5", "w") as file:
+        file.attrs["format"], file.attrs["version"] = "predicdiff explanation", "9" * 3000
+    content = (tmp_path / "plain.h5").read_bytes()
+    (tmp_path / "r.h5").write_bytes(content + _seal(content))
+    with pytest.raises(ExplanationError, match=r"r\.h5: its version is 9+\S*, want a whole number"):
+        Explanation.load(tmp_path / "r.h5")
+
+
 def test_texts_are_not_deep(tmp_path: Path) -> None:
     deep: Any = 0
     for _ in range(40):
@@ -135,7 +147,7 @@ def test_texts_are_not_deep(tmp_path: Path) -> None:
     [
         (GreyPatch, {}, {"value": {"a": 1}}, "grey = .*: want a number"),
         (MarginalSampler, {"images": np.ones((2, 1, 4, 4))}, {"names": 7, "choice": "random"}, "names = 7: want"),
-        (MarginalSampler, {"images": np.ones((2, 1, 4, 4), complex)}, {"names": None, "choice": "first"}, "images is"),
+        (MarginalSampler, {"images": np.ones((2, 1, 4, 4), complex)}, {"names": None, "choice": "first"}, "images"),
         (GaussianSampler, {"mean": np.ones((1, 2, 2)), "covariance": np.eye(4)[None]},
          {"clip": [3], "jitter": 0.0, "fitted_on": {}}, "clip"),
         (GaussianSampler, {"mean": np.ones((1, 2, 2)), "covariance": np.eye(4)[None]},
@@ -146,3 +158,12 @@ def test_samplers_of_other_parts_are_refused(tmp_path: Path, kind: Any, arrays: 
     write(tmp_path / "s.h5", kind.file, arrays, texts)
     with pytest.raises(SamplerError, match=rf"s\.h5: .*{said}"):
         load_sampler(tmp_path / "s.h5")
+
+
+@pytest.mark.parametrize(
+    "name", ["a\ufffe\uffffb", "x]]>y<&\"'", "\u202eabc\u2066", "a\0b\x1b[2J\x85\r", "\U0001fffe $\\frac{"]
+)
+def test_a_drawing_is_xml_whatever_a_result_names(tmp_path: Path, name: str) -> None:
+    explanation = Explanation.load(changed(tmp_path, "targets/0/name", name))
+    drawn = save_figure(figure(explanation, title=name), tmp_path / "map.svg")
+    ElementTree.parse(drawn)

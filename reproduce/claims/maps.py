@@ -20,6 +20,7 @@ from predicdiff.executors.here import run_tiles
 from predicdiff.files import Kind, read, write
 from predicdiff.journal import Journal
 from predicdiff.plan import Analysis
+from predicdiff.validation import DICT, array, check
 
 from .. import common
 
@@ -108,9 +109,16 @@ def evaluated(analysis: Analysis, origins: np.ndarray, folder: Path, stem: str, 
     return Windows(origins, kept["values"], kept["variances"], analysis.readout.base, window)
 
 
+def _held(parts: dict[str, Any]) -> dict[str, Any]:
+    check(parts, {"identity": DICT})
+    array(parts["values"], "values", "f", (-1, -1))
+    array(parts["variances"], "variances", "f", parts["values"].shape)
+    return parts
+
+
 def _kept(path: Path, identity: dict[str, Any]) -> dict[str, np.ndarray] | None:
     try:
-        parts = read(path, KIND, dict)
+        parts = read(path, KIND, _held)
     except ExplanationError:
         return None
     return parts if parts.pop("identity") == identity else None

@@ -25,6 +25,7 @@ from predicdiff.protocols import Json, Sampler
 from predicdiff.samplers.corpus import bundled, default_corpus, read_folder
 from predicdiff.settings import Settings
 from predicdiff.units import lookup
+from predicdiff.validation import DICT, TEXT, check, floats
 
 from .. import common
 
@@ -75,6 +76,15 @@ class UnitMaps:
         return only
 
 
+def _as_they_were(parts: dict[str, Any]) -> UnitMaps:
+    """Maps of a file's parts, held against what they are; a FormatError if they are otherwise."""
+    check(parts, {"identity": DICT, "version": TEXT})
+    floats(parts["base"], "base", (-1,))
+    floats(parts["values"], "values", (-1, len(parts["base"])))
+    floats(parts["pixels"], "pixels", (-1, -1, -1))
+    return UnitMaps(**parts)
+
+
 @dataclass
 class UnitsJob:
     """The maps of all units to make, kept in ``path``; for `common.work`."""
@@ -86,7 +96,7 @@ class UnitsJob:
     def done(self) -> UnitMaps | None:
         """What an earlier run with the same settings made."""
         try:
-            kept = read(self.path, KIND, lambda parts: UnitMaps(**parts))
+            kept = read(self.path, KIND, _as_they_were)
         except ExplanationError:
             return None
         return kept if kept.identity == self.analysis.identity and kept.version == __version__ else None

@@ -7,6 +7,7 @@ that half a gigabyte is held once. What is small or rare (shapes, numbers stored
 from __future__ import annotations
 
 import math
+import mmap
 import re
 from contextlib import contextmanager
 from io import BufferedReader
@@ -18,9 +19,10 @@ import h5py
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from ...datasets import plain_datasets
+from ...datasets import plain_values
 from ...errors import FormatError
 from ...files import open_regular, regular
+from ...name_trees import Content, check_name_trees
 from .records import MOST_AXES, MOST_ELEMENTS
 from .schema import message_class
 from .wire import LENGTH, Field, Walk, stretch, want_length
@@ -97,7 +99,7 @@ def read_caffemodel(path: PathLike) -> dict[str, list[np.ndarray]]:
     """
     with opened(path, "a caffemodel") as (file, size, kind):
         if kind == _HDF5:
-            return _read_hdf5(path, size)
+            return _read_hdf5(file)
         if kind:
             raise FormatError(f"want a caffemodel, found {kind}.")
         weights = _read_net(Walk(file), size)
@@ -303,17 +305,9 @@ def check_shape(shape: tuple[int, ...]) -> None:
         raise FormatError(f"shape {shape}, want sizes of at least 0 and at most 2^31 - 1 elements.")
 
 
-def _read_hdf5(path: PathLike, size: int) -> dict[str, list[np.ndarray]]:
-    blobs: dict[str, dict[int, np.ndarray]] = {}
-    with h5py.File(str(path), "r") as file:
-        data = file["data"] if file.get("data", getclass=True, getlink=True) is h5py.HardLink else None
-        if not isinstance(data, h5py.Group):
-            raise FormatError("is HDF5, but has no group /data: it is no .caffemodel.h5.")
-        for name, dataset in sorted(plain_datasets(data, size).items()):
-            layer, _, index = name.rpartition("/")
-            if not index.isdecimal():
-                raise FormatError(f"/data/{name}: want blobs named 0, 1, ... in a group for each layer.")
-            blobs.setdefault(layer, {})[int(index)] = _read_dataset(dataset)
+def _read_hdf5(opened_file: BufferedReader) -> dict[str, list[np.ndarray]]:
+    with mmap.mmap(opened_file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        blobs = _blobs(opened_file, content)
     for name, of_layer in blobs.items():
         if max(of_layer) > MOST_AXES:
             raise FormatError(f"layer {name!r}: has blobs {sorted(of_layer)}, want 0 to {MOST_AXES} at most.")
@@ -326,8 +320,24 @@ def _read_hdf5(path: PathLike, size: int) -> dict[str, list[np.ndarray]]:
     }
 
 
-def _read_dataset(dataset: h5py.Dataset) -> np.ndarray:
-    if dataset.dtype.kind not in "fiu":
-        raise FormatError(f"{dataset.name}: holds {dataset.dtype}, want real numbers.")
-    check_shape(dataset.shape)
-    return _as_float32(dataset[()]).reshape(dataset.shape)
+def _blobs(opened_file: BufferedReader, content: Content) -> dict[str, dict[int, np.ndarray]]:
+    """Blobs by layers and numbers; of the file that is open, since at its name another may lie by now."""
+    check_name_trees(content)
+    blobs: dict[str, dict[int, np.ndarray]] = {}
+    with h5py.File(opened_file, "r") as file:
+        data = file["data"] if file.get("data", getclass=True, getlink=True) is h5py.HardLink else None
+        if not isinstance(data, h5py.Group):
+            raise FormatError("is HDF5, but has no group /data: it is no .caffemodel.h5.")
+        for name, values in plain_values(data, content, np.dtype(np.float32).itemsize):
+            layer, _, index = name.rpartition("/")
+            if not index.isdecimal():
+                raise FormatError(f"/data/{name}: want blobs named 0, 1, ... in a group for each layer.")
+            blobs.setdefault(layer, {})[int(index)] = _blob(name, values)
+    return blobs
+
+
+def _blob(name: str, values: Any) -> np.ndarray:
+    if not isinstance(values, (np.ndarray, np.generic)) or values.dtype.kind not in "fiu":
+        raise FormatError(f"/data/{name}: want real numbers, found others or a text.")
+    check_shape(values.shape)
+    return _as_float32(np.asarray(values))

@@ -207,8 +207,8 @@ def test_hdf5_that_is_something_else(h5: h5py.File) -> None:
     [
         ("data/fc/999", np.zeros(3), r"layer 'fc': has blobs \[999\], want 0 to 32 at most"),
         ("data/fc/weight", np.zeros(3), "/data/fc/weight: want blobs named 0, 1"),
-        ("data/fc/0", np.array([b"abc"]), r"/data/fc/0: holds \|S3 \(1,\), want numbers or one text"),
-        ("data/fc/0", np.zeros(3, complex), "/data/fc/0: holds complex128, want real numbers"),
+        ("data/fc/0", np.array([b"abc"]), r"/data/fc/0: holds \|S3 \(1,\), want real numbers or one text"),
+        ("data/fc/0", np.zeros(3, complex), r"/data/fc/0: holds complex128 \(3,\), want real numbers"),
     ],
 )
 def test_hdf5_with_blobs_that_are_none(h5: h5py.File, path: str, value: np.ndarray, message: str) -> None:
