@@ -208,7 +208,7 @@ def _check_engine(engine: str, precision: str, door: Door) -> None:
     except (ImportError, OSError, MemoryError) as error:
         if not absent("torch"):
             raise DependencyError(
-                f"{unfit('torch', error)}: it is damaged, or wants more memory than a limit such as `ulimit -v` "
+                f"{unfit('torch', error)}: it is damaged, or wants more memory than a limit, such as that of ulimit, "
                 "leaves. Raise the limit, or install torch anew."
             ) from error
         raise DependencyError(
