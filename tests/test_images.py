@@ -251,7 +251,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="a folder, want the path of a file"):
+    with pytest.raises(ImageError, match=r"a folder, want the path of a file\.$"):
         load_image(tmp_path)
 
 
