@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import zipfile
 from pathlib import Path
 from typing import Any, Callable
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from predicdiff import budget
 from predicdiff.errors import InputWarning, WeightsError
 from predicdiff.nets.modules.weight_files import load_state, read_state
 
@@ -99,7 +101,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "a page of the web": ("w.pth", lambda path: path.write_text("<!DOCTYPE html>"), r"as torch weights \(no file of"),
     "half a file": ("w.pth", lambda path: path.write_bytes(_written(path)[:900]), r"be read as torch weights \("),
     "nothing": ("w.pth", lambda path: None, r"w\.pth: no such file\. Give"),
-    "a folder": ("w.pth", lambda path: path.mkdir(), r"cannot be read \(Is a directory\)"),
+    "a folder": ("w.pth", lambda path: path.mkdir(), r"a folder, want the path of a file"),
 }  # fmt: skip
 
 
@@ -124,3 +126,18 @@ def test_damaged_safetensors_are_told_of(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"junk" * 30)
     with pytest.raises(WeightsError, match="is damaged, or no file of safetensors"):
         read_state(tmp_path / "w.safetensors")
+
+
+def test_what_is_packed_in_a_file_is_counted_before_it_is_unpacked(tmp_path: Path) -> None:
+    """A million zeros, which take a thousandth of their 4 MB where somebody packs them."""
+    torch.save({"w": torch.zeros(10**6)}, tmp_path / "plain.pth")
+    with zipfile.ZipFile(tmp_path / "plain.pth") as plain, zipfile.ZipFile(
+        tmp_path / "w.pth", "w", zipfile.ZIP_DEFLATED
+    ) as packed:
+        for part in plain.infolist():
+            packed.writestr(part.filename, plain.read(part))
+    assert (tmp_path / "w.pth").stat().st_size < 10**5
+    with budget.within(10**6), pytest.raises(
+        WeightsError, match=r"w\.pth: what it holds wants 4 MB .* 1 MB are allowed"
+    ):
+        read_state(tmp_path / "w.pth")
