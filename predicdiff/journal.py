@@ -26,6 +26,7 @@ from .locks import InUseError, is_at, open_locked, open_to_read
 from .protocols import Json
 from .texts import shown
 from .tile_records import (
+    BEGINNING,
     CONDITIONS,
     HEAD_SIZE,
     MAGIC,
@@ -170,6 +171,7 @@ class Journal:
         if self.path is not None and os.path.lexists(self.path):
             try:
                 with open_to_read(self.path) as file:
+                    self._check_ours(file)
                     self._read(file)
             except OSError as error:
                 raise self._cannot("be read", error) from error
@@ -206,7 +208,8 @@ class Journal:
             raise InUseError(
                 f"{path}: another run works on it{_owner(path)}. Wait for its end, or give another output."
             ) from None
-        end = self._begun(self._file) if self._restart else self._read(self._file)
+        self._check_ours(self._file)
+        end = 0 if self._restart else self._read(self._file)
         self._known = self._held
         self._file.truncate(end)
         self._file.seek(end)
@@ -221,17 +224,12 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
 
-    def _begun(self, file: BinaryIO) -> int:
-        """0, where a file begins afresh that holds tiles; an ExplanationError if it holds anything else."""
-        file.seek(0)
-        magic = file.read(len(MAGIC))
-        if not (MAGIC.startswith(magic) or OLD_MAGIC.startswith(magic)):
+    def _check_ours(self, file: BinaryIO) -> None:
+        if not _is_ours(file):
             raise ExplanationError(f"{self.path}: should hold finished tiles, but is something else. Move it away.")
-        return 0
 
     def _read(self, file: BinaryIO) -> int:
         """Take up the tiles of an earlier run; returns where the last whole record ends, 0 if none was begun."""
-        self._begun(file)
         try:
             return self._take_up(file)
         except DamagedError:
@@ -327,6 +325,13 @@ class Section:
         for tile in range(self._first, self._first + self._count):
             self._journal.tiles.pop(tile)
         return [self.tiles.pop(tile) for tile in range(self._count)]
+
+
+def _is_ours(file: BinaryIO) -> bool:
+    """Whether a file holds tiles, or nothing, or what a kill has left of its first line."""
+    file.seek(0)
+    magic = file.read(len(MAGIC))
+    return not magic or (magic.startswith(BEGINNING) and (MAGIC.startswith(magic) or OLD_MAGIC.startswith(magic)))
 
 
 def _run_of(file: BinaryIO) -> tuple[Json | None, int]:
