@@ -327,6 +327,27 @@ class Section:
         return [self.tiles.pop(tile) for tile in range(self._count)]
 
 
+def run_at(path: Path) -> Json | None:
+    """The identity of the run whose tiles lie at a path: {} where none was begun, None where it cannot be known."""
+    try:
+        with open_to_read(path) as file:
+            head = _run_of(file)[0] or {}
+            return head.get("run", {}) if _is_ours(file) else None
+    except FileNotFoundError:
+        return {}
+    except (OSError, ExplanationError, DamagedError):
+        return None
+
+
+def sweep(path: Path, identity: Json) -> None:
+    """Delete tiles of a run whose result is safe elsewhere, unless somebody works on them or cannot be locked out."""
+    with contextlib.suppress(OSError, ExplanationError):
+        file, held = open_locked(path, new=False)
+        with file:
+            if held and run_at(path) == identity:
+                path.unlink()
+
+
 def _is_ours(file: BinaryIO) -> bool:
     """Whether a file holds tiles, or nothing, or what a kill has left of its first line."""
     file.seek(0)
