@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Callable
 import numpy as np
 
 from .errors import ExplanationError
-from .locks import InUseError, is_at, open_locked, open_to_read
+from .locks import InUseError, is_at, let_go, open_locked, open_to_read
 from .protocols import Json
 from .texts import shown
 from .tile_records import (
@@ -138,8 +138,7 @@ class Journal:
             self._delete()
         # every record was flushed as it was added: an error of closing was reported then, and loses nothing
         with contextlib.suppress(OSError):
-            if self._file is not None:
-                self._file.close()
+            let_go(self._file)
         self._file = None
 
     def made_under(self, conditions: Json) -> None:
@@ -343,9 +342,11 @@ def sweep(path: Path, identity: Json) -> None:
     """Delete tiles of a run whose result is safe elsewhere, unless somebody works on them or cannot be locked out."""
     with contextlib.suppress(OSError, ExplanationError):
         file, held = open_locked(path, new=False)
-        with file:
+        try:
             if held and run_at(path) == identity:
                 path.unlink()
+        finally:
+            let_go(file)
 
 
 def _is_ours(file: BinaryIO) -> bool:

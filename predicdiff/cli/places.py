@@ -36,7 +36,7 @@ class Place(NamedTuple):
 class Places:
     """Where a run's result may lie: at ``first`` or, where no output was named, also at names with a number.
 
-    ``check`` raises an error where a result cannot be written; ``is_mine`` whether one is this run's.
+    ``check`` raises an error where a result cannot be written; ``is_mine`` says whether one is this run's.
     """
 
     first: Path
