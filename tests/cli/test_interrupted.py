@@ -197,8 +197,9 @@ def test_a_second_run_of_one_output_ends_at_once_and_one_without_takes_a_number(
     (tiles,) = (tmp_path / "out").glob("*.tiles")
     result = tiles.with_suffix("")
     before = tiles.read_bytes()
-    for more in ([], ["--restart"]):
-        error = refused(*long, "-o", result, *more)
+    (tmp_path / "link.h5").symlink_to(result)
+    for name, *more in ([result], [result, "--restart"], ["link.h5"]):
+        error = refused(*long, "-o", name, *more)
         assert f"another run works on it (process {process.pid} on " in error
     said = cli(*long)
     assert said.exit_code == 0, said.output
