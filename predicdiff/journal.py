@@ -280,7 +280,7 @@ class Journal:
     def _suits(self, state: Json) -> bool:
         """Whether what is taken over of an earlier run's state can be that of this run."""
         tile, base, own = state.get("tile", 1), state.get("base"), self.state.get("base")
-        numbers = base is None or (isinstance(base, list) and all(type(value) in (int, float) for value in base))
+        numbers = base is None or (isinstance(base, list) and all(map(_is_number, base)))
         alike = base is None or own is None or (numbers and len(base) == len(own))
         return type(tile) is int and tile >= 1 and numbers and alike
 
@@ -347,6 +347,11 @@ def sweep(path: Path, identity: Json) -> None:
                 path.unlink()
         finally:
             let_go(file)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can be, which not all whole numbers can."""
+    return type(value) is float or (type(value) is int and abs(value) <= sys.float_info.max)
 
 
 def _is_ours(file: BinaryIO) -> bool:

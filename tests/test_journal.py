@@ -343,7 +343,10 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) ->
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("state", [7, [], {"tile": 0}, {"tile": True}, {"tile": "a"}, {"base": 1}, {"base": ["a"]}])
+@pytest.mark.parametrize(
+    "state",
+    [7, [], {"tile": 0}, {"tile": True}, {"tile": "a"}, {"base": 1}, {"base": ["a"]}, {"base": [10**400]}],
+)
 @pytest.mark.parametrize("form", [2, 3])
 def test_a_state_that_can_be_no_runs_is_damage(tmp_path: Path, state: Any, form: int) -> None:
     path = tmp_path / "cat.tiles"
