@@ -204,9 +204,7 @@ class Journal:
         try:
             self._file, self._held = open_locked(path)
         except InUseError:
-            raise InUseError(
-                f"{path}: another run works on it{_owner(path)}. Wait for its end, or give another output."
-            ) from None
+            raise InUseError(f"{path}: {_owner(path)}. Wait for its end, or give another output.") from None
         self._check_ours(self._file)
         end = 0 if self._restart else self._read(self._file)
         self._known = self._held
@@ -390,7 +388,7 @@ def _run_of(file: BinaryIO) -> tuple[Json | None, int]:
 
 
 def _owner(path: Path) -> str:
-    """The run that works on a file, as it has written there: its process, host and since when."""
+    """Which run works on a file, as it has written there: its process, host and since when."""
     last: Json = {}
     with contextlib.suppress(OSError, ExplanationError, DamagedError), open_to_read(path) as file:
         _, place = _run_of(file)
@@ -398,9 +396,11 @@ def _owner(path: Path) -> str:
             if record.kind == OWNER:
                 last = read_json(record.body)
     if not last:
-        return ""
+        return "another run works on it"
     process, host, since = (shown(str(last.get(name)), 60) for name in ("process", "host", "since"))
-    return f" (process {process} on {host}, since {since})"
+    if (process, host) == (str(os.getpid()), platform.node()):
+        return f"this process works on it already, since {since}"
+    return f"another run works on it (process {process} on {host}, since {since})"
 
 
 def _me() -> Json:

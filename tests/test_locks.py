@@ -72,6 +72,12 @@ with Journal(Path(sys.argv[1]), {"a": 1}, {}) as journal:
 """
 
 
+def test_the_process_itself_is_not_called_another_run(path: Path) -> None:
+    said = pytest.raises(InUseError, match=r"cat\.tiles: this process works on it already, since 20")
+    with Journal(path, {"a": 1}, {}), said:
+        Journal(path, {"a": 1}, {}).__enter__()
+
+
 def test_a_process_that_the_run_has_forked_does_not_hold_its_lock(path: Path) -> None:
     command = [sys.executable, "-c", FORKING, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -115,6 +115,16 @@ def test_the_keyboard_leaves_a_sentence_and_the_finished_tiles(interrupted, tmp_
     assert left(tmp_path) == ["a.h5.tiles"]
 
 
+def test_before_the_first_tile_it_names_no_file(cli, long, tmp_path, monkeypatch):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "add", pressed)
+    said = cli(*long, "-o", "a.h5").output
+    assert said.splitlines()[-1] == "Interrupted. No tile was finished."
+    assert left(tmp_path) == []
+
+
 def test_tiles_of_other_settings_are_not_taken_up(interrupted, cli, refused, long, tmp_path):
     interrupted(1)
     other = [*long, "-o", "a.h5", "--seed", 1]
