@@ -16,7 +16,8 @@ from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
 from ...shapes.labels import SLIC, read_segments
 from ...windows import SidesLike, WindowLike, shortest
-from ..outputs import default_output
+from ...written import target_of
+from ..outputs import TILES, default_output
 from .base import Options, option_field
 from .shared import SIDE, context_field, memory_field, samples_field, seed_field, stride_field, window_field
 from .values import CLASS, DURATION, FIGURE, FILE, REGION, RESULT, TEXT, UNIT, File
@@ -286,4 +287,5 @@ class Output(Options):
 
     def files(self, result: Path) -> tuple[Path, Path, Path]:
         """The .h5 file, the picture, and the finished tiles of a run."""
-        return result, self.figure or result.with_suffix(".png"), result.with_name(result.name + ".tiles")
+        target = target_of(result)  # of which there is one, however many links lead there
+        return result, self.figure or result.with_suffix(".png"), target.with_name(target.name + TILES)
