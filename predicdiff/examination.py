@@ -197,7 +197,8 @@ def check_some(
 
     ``pixels`` and ``base`` are the explained image and its units' values, ``values`` (n, S, T) the draws'.
     """
-    changes = np.nan_to_num(np.abs(values - base), nan=0.0, posinf=0.0).max(axis=2)
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        changes = np.nan_to_num(np.abs(values - base), nan=0.0, posinf=0.0).max(axis=2)
     other = np.random.default_rng(origins[0]).integers(changes.size)
     for window, draw in {divmod(int(at), changes.shape[1]) for at in (changes.argmax(), other)}:
         patches = draws.of_window(window) if isinstance(draws, Noise) else draws[window]

@@ -14,26 +14,22 @@ from .errors import ExplanationError, FormatError, SettingsError
 from .files import Kind, as_path, read, write
 from .images import Frame, enlarge
 from .protocols import Json
+from .texts import one_line
 from .tones import Tones, tones_of
 from .units import whole_number
 from .validation import (
-    BOX,
-    COUNT,
     DICT,
-    FLAG,
     INDEX,
     LENGTHS,
     LIST,
-    NUMBER,
+    MOST_SHOWN,
     PLACE,
-    SIDES,
     TEXT,
     TEXTS,
     Want,
     array,
     check,
     floats,
-    is_whole,
     optional,
 )
 
@@ -43,10 +39,11 @@ ARRAYS = ("relevance", "stderr", "base", "pixels", "image", "interpolation_error
 MADE = 48
 FEWER = "Ask for one target after the other (pick), or allow more memory (--memory)"
 SHOWN = ("window", "samples", "stride")
-#: What is read later of a file's parts, and must be of its kind then; newer releases may add others.
+#: What is read later of a file's parts, and must be of its kind then; newer releases may add others. What settings and
+#: provenance hold is anybody's: who reads of it looks first at what it is.
 TARGET = {"blob": TEXT, "unit": INDEX, "name": TEXT, "against": optional(TEXT), "source": optional(TEXT)}
 FRAME = {"original": LENGTHS, "resized": LENGTHS, "corner": PLACE, "size": LENGTHS}
-UNIT = Want("bits or activation", lambda value: value in ("bits", "activation"))
+UNIT = Want("bits or activation", lambda value: isinstance(value, str) and value in ("bits", "activation"))
 TEXT_PARTS = {
     "unit": UNIT,
     "settings": DICT,
@@ -55,17 +52,6 @@ TEXT_PARTS = {
     "targets": LIST,
     "frame": optional(DICT),
 }
-SEGMENTS = Want("a dict with their count", lambda value: isinstance(value, dict) and is_whole(value.get("count")))
-#: A sampler of somebody's own may say its name alone.
-NAMED = Want("a dict or a text", lambda value: isinstance(value, (dict, str)))
-SETTINGS = {
-    "window": SIDES, "stride": SIDES, "samples": COUNT, "region": BOX, "segments": SEGMENTS, "until": NUMBER,
-    "budget": NUMBER, "between": TEXT, "measure": TEXT,
-}  # fmt: skip
-PROVENANCE = {
-    "net": DICT, "sampler": NAMED, "versions": DICT, "stages": LIST, "finished": FLAG, "seconds": NUMBER,
-    "windows_before": optional(COUNT), "work_share": optional(NUMBER),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,7 +141,8 @@ class Explanation:
     def __repr__(self) -> str:
         names = ", ".join(target.title for target in self.targets[:3]) + (", ..." if len(self) > 3 else "")
         low, high = extent(self.relevance)
-        asked = ", ".join(f"{name} {self.settings[name]}" for name in SHOWN if name in self.settings)
+        told = {name: one_line(self.settings[name], MOST_SHOWN) for name in SHOWN if name in self.settings}
+        asked = ", ".join(f"{name} {value}" for name, value in told.items())
         return (
             f"<Explanation of {names}: relevance {self.relevance.shape} in {self.unit}, from "
             f"{low:.3g} to {high:.3g}{asked and '; ' + asked}>"
@@ -177,14 +164,17 @@ class Explanation:
         return replace(self, **{name: part[one] for name, part in parts.items() if part is not None})
 
     def on_image(self) -> np.ndarray:
-        """Relevance (T, H, W) at the original image's pixels, a hidden blob's enlarged; NaN where nothing was seen."""
+        """Relevance (T, H, W) at the original image's pixels, a hidden blob's enlarged.
+
+        NaN where nothing was seen, and where infinite relevance has a say.
+        """
         if self.frame is None:
             raise ExplanationError(
                 "the explanation was made from pixels, not from an image: there is no way back to one."
             )
         wanted = MADE * len(self) * math.prod(self.frame.original)
         budget.ask(wanted, f"the map of {len(self)} target(s) at all pixels of the image", ExplanationError, FEWER)
-        return self.frame.back(enlarge(self.relevance, self.pixels.shape[1:]))
+        return self.frame.back(enlarge(finite(self.relevance), self.pixels.shape[1:]))
 
     def save(self, path: str | Path) -> None:
         """Write one HDF5 file, whole or not at all.
@@ -192,13 +182,14 @@ class Explanation:
         Raises
         ------
         ExplanationError
-            If it cannot be written (read-only, disk full).
+            If it cannot be written (read-only, disk full), or holds what `load` would refuse, such as maps and targets
+            of other numbers, or settings that are no JSON.
         """
-        arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
+        arrays = {name: np.asarray(getattr(self, name)) for name in ARRAYS if getattr(self, name) is not None}
         texts = {name: getattr(self, name) for name in ("unit", "settings", "provenance", "notes")}
         texts["targets"] = [vars(target) for target in self.targets]
         texts["frame"] = None if self.frame is None else self.frame.as_dict()
-        write(as_path(path, "the result's file"), KIND, arrays, texts)
+        write(as_path(path, "the result's file"), KIND, arrays, texts, _check)
 
     @classmethod
     def load(cls, path: str | Path) -> Explanation:
@@ -213,8 +204,7 @@ class Explanation:
 
     @classmethod
     def _from(cls, parts: dict[str, Any]) -> Explanation:
-        _check_texts(parts)
-        _check_arrays(parts)
+        _check(parts)
         targets, frame = parts.pop("targets"), parts.pop("frame")
         known = {name.name for name in fields(cls)}
         return cls(
@@ -236,41 +226,51 @@ def extent(values: np.ndarray) -> tuple[float, float]:
     return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
 
 
+def finite(values: np.ndarray) -> np.ndarray:
+    """Values, with NaN for infinity, which cannot be averaged."""
+    known = np.isfinite(values)
+    return values if known.all() else np.where(known, values, np.nan)
+
+
+def _check(parts: dict[str, Any]) -> None:
+    """Hold what a file holds against what is read of it; a FormatError that names what is wrong."""
+    _check_texts(parts)
+    _check_arrays(parts)
+
+
 def _check_texts(parts: dict[str, Any]) -> None:
-    """Hold what a file's texts say against what is read of them; a FormatError that names what is wrong."""
     check(parts, TEXT_PARTS)
     for number, target in enumerate(parts["targets"]):
         check({"": target}, {"": DICT}, f"target {number}")
         check(target, TARGET, f"target {number}: ")
     if not parts["targets"]:
         raise FormatError("it has no targets.")
-    check(parts["settings"], SETTINGS, "settings: ")
-    check(parts["provenance"], PROVENANCE, "provenance: ")
-    check(parts["provenance"].get("net", {}), {"name": TEXT, "preprocessing": optional(DICT)}, "provenance: net: ")
-    sampler = parts["provenance"].get("sampler")
-    if isinstance(sampler, dict):
-        check(sampler, {"kind": TEXT, "context": optional(SIDES)}, "provenance: sampler: ")
     check(parts["frame"] or {}, FRAME, "frame: ")
 
 
 def _check_arrays(parts: dict[str, Any]) -> None:
     """Hold a file's arrays against each other: which numbers, and of what shapes."""
     count = len(parts["targets"])
-    floats(parts["relevance"], "relevance", (count, -1, -1))
+    # a net that gives infinity is taken, and noted
+    floats(parts["relevance"], "relevance", (count, -1, -1), infinite=True)
     floats(parts["pixels"], "pixels", (-1, -1, -1))
-    floats(parts["base"], "base", (count,))
+    floats(parts["base"], "base", (count,), infinite=True)
     shape = parts["relevance"].shape
     for name, of_shape in (("stderr", shape), ("interpolation_error", shape), ("reliability", (count,))):
         if name == "stderr" or name in parts:
-            floats(parts[name], name, of_shape, least=-1.0 if name == "reliability" else 0.0)
+            of_maps = name != "reliability"
+            floats(parts[name], name, of_shape, least=0.0 if of_maps else -1.0, infinite=of_maps)
     if "segments" in parts:
         array(parts["segments"], "segments", "iu", shape[1:])
-    if parts["frame"] is not None and "image" in parts:
+    if parts["frame"] is not None:
         _check_frame(Frame.from_dict({name: parts["frame"][name] for name in FRAME}), parts)
 
 
 def _check_frame(frame: Frame, parts: dict[str, Any]) -> None:
-    array(parts["image"], "image", "u", (*frame.original, 3))
+    image = parts.get("image")
+    if image is not None:
+        array(image, "image", "u", (*frame.original, 3))
     inside = all(at + size <= whole for at, size, whole in zip(frame.corner, frame.size, frame.resized))
-    if parts["image"].dtype != np.uint8 or frame.size != parts["pixels"].shape[1:] or not inside:
+    bytes_ = image is None or image.dtype == np.uint8
+    if not bytes_ or frame.size != parts["pixels"].shape[1:] or not inside:
         raise FormatError("the frame does not lie in the image, or is not of the pixels' size.")

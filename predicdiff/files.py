@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import stat
 import sys
@@ -24,7 +23,7 @@ from .errors import FormatError, PredicdiffError, SettingsError
 from .name_trees import check_name_trees
 from .ours import SEAL
 from .texts import one_line
-from .validation import parsed
+from .validation import dumped, parsed
 from .written import written_whole
 
 T = TypeVar("T")
@@ -96,10 +95,25 @@ def _refuse_no_file(path: PathLike, mode: int, error: type[PredicdiffError], adv
         raise error(f"{path}: {what}, want the path of a file.{advice and ' ' + advice}")
 
 
-def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mapping[str, Any]) -> None:
-    """Write arrays, and what JSON can hold, by name; an error of the kind's if it cannot be (read-only, disk full)."""
+def write(
+    path: Path,
+    kind: Kind,
+    arrays: Mapping[str, np.ndarray],
+    texts: Mapping[str, Any],
+    check: Callable[[dict[str, Any]], object] | None = None,
+) -> None:
+    """Write arrays, and what JSON can hold, by name; an error of the kind's if it cannot be (read-only, disk full).
+
+    So it is too where `read` would refuse the file: ``check`` raises a FormatError of parts that are not taken then.
+    """
     import h5py
 
+    try:
+        told = {name: dumped(name, value) for name, value in texts.items()}
+        if check is not None:
+            check({**arrays, **{name: parsed(text) for name, text in told.items()}})
+    except FormatError as error:
+        raise kind.error(f"{path}: not written, since it could not be read again: {error}") from None
     taken = sum(np.asarray(values).nbytes for values in arrays.values())
     budget.ask(taken, f"{path}: what is to be written", kind.error)  # which `read` would refuse
     # made in memory: when the disk is full, HDF5 prints pages of its own and may take the process down
@@ -108,8 +122,8 @@ def write(path: Path, kind: Kind, arrays: Mapping[str, np.ndarray], texts: Mappi
         file.attrs["format"], file.attrs["version"] = f"predicdiff {kind.noun}", kind.version
         for name, values in arrays.items():
             file.create_dataset(name, data=values, compression="gzip", shuffle=True)
-        for name, value in texts.items():
-            file.create_dataset(name, data=json.dumps(value), dtype=h5py.string_dtype())
+        for name, text in told.items():
+            file.create_dataset(name, data=text, dtype=h5py.string_dtype())
     with written_whole(path, error=kind.error) as part, open(part, "wb") as file:
         file.writelines([content.getbuffer(), _seal(content.getbuffer())])
 

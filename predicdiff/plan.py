@@ -288,7 +288,8 @@ class Analysis(Plan):
             explanation = Explanation.load(path)
         except ExplanationError:
             return None
-        made_by = explanation.provenance.get("versions", {}).get("predicdiff")
+        versions = explanation.provenance.get("versions")
+        made_by = versions.get("predicdiff") if isinstance(versions, dict) else None
         same = all(explanation.provenance.get(name) == value for name, value in self.identity.items())
         labelled = self.settings.channels_apart or explanation.targets == self.targets  # labels may have changed
         whole = so_far or explanation.provenance.get("finished", True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any, Callable, Mapping, NamedTuple
 
 import numpy as np
@@ -11,9 +12,11 @@ from .errors import FormatError
 from .texts import one_line
 
 #: Levels of lists and dicts in each other, letters of one text, and digits of one number.
-DEEPEST, LONGEST, MOST_DIGITS = 32, 2**25, 25
-#: Of a number in an array; those of float32 are no larger.
-LARGEST = 4e38
+DEEPEST, LONGEST, MOST_DIGITS = 100, 2**25, 4000
+#: Of a finite number in an array: squares of such do not overflow.
+LARGEST = 1e100
+#: Letters of a value that is only shown, whatever it is.
+MOST_SHOWN = 60
 #: Of a side, a count or a place.
 MOST = 2**31
 
@@ -35,24 +38,45 @@ def check(parts: Mapping[str, Any], wants: Mapping[str, Want], where: str = "") 
     """
     for name, want in wants.items():
         if name in parts and not want.holds(parts[name]):
-            raise FormatError(f"{where}{name} is {one_line(parts[name], 60)}, want {want.words}.")
+            raise FormatError(f"{where}{name} is {one_line(parts[name], MOST_SHOWN)}, want {want.words}.")
 
 
-def parsed(text: Any) -> Any:
-    """What a text holds as JSON: neither endless, nor deep, nor with halves of letters.
+def told(value: Any, want: Want, tell: Callable[[Any], str]) -> str:
+    """What ``tell`` says of a value that is what it wants; of any other what it is, in one line."""
+    return tell(value) if want.holds(value) else one_line(value, MOST_SHOWN)
+
+
+def dumped(name: str, value: Any) -> str:
+    """A value as the text of JSON that `parsed` takes.
 
     Raises
     ------
     FormatError
-        If it does.
+        Which names it, if it is neither numbers, texts, lists and dicts, or more of them than `parsed` takes.
+    """
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"{name} is no JSON ({error}): want plain numbers, texts, lists and dicts.") from None
+    try:
+        parsed(text)
+    except FormatError as error:
+        raise FormatError(f"{name}: {error}") from None
+    return text
+
+
+def parsed(text: Any) -> Any:
+    """What a text holds as JSON, neither endless nor deep; halves of letters, as in names of files, are taken.
+
+    Raises
+    ------
+    FormatError
+        If it is other than that.
     """
     if not isinstance(text, (str, bytes)) or len(text) > LONGEST:
         raise FormatError(f"want texts of JSON, of at most {LONGEST} letters: it holds another.")
     try:
         value = json.loads(text, parse_int=_whole)
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeError:
-        raise FormatError("a text in it is no Unicode: it holds half a letter.") from None
     except (ValueError, RecursionError):
         raise FormatError("a text in it is no JSON.") from None
     level = [value]
@@ -80,11 +104,11 @@ def is_whole(value: Any, least: int = 0) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_pair(value: Any, least: int) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(is_whole(side, least) for side in value)
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(is_whole(side, least) for side in value)
 
 
 def list_of(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -107,15 +131,18 @@ PLACE = Want("two whole numbers", lambda value: _is_pair(value, 0))
 LENGTHS = Want("two whole numbers above 0", lambda value: _is_pair(value, 1))
 BOX = Want("four whole numbers", lambda value: list_of(is_whole)(value) and len(value) == 4)
 INDEX = Want("a list of whole numbers", list_of(is_whole))
-FLAG = Want("true or false", lambda value: isinstance(value, bool))
 LIST = Want("a list", lambda value: isinstance(value, list))
 
 
-def floats(values: Any, what: str, shape: tuple[int, ...], *, least: float = -LARGEST) -> None:
-    """A FormatError if it is no array of real numbers of this shape, each from ``least`` to `LARGEST` or NaN."""
+def floats(values: Any, what: str, shape: tuple[int, ...], *, least: float = -LARGEST, infinite: bool = False) -> None:
+    """A FormatError if it is no array of real numbers of this shape, each from ``least`` to `LARGEST` or NaN.
+
+    ``least`` is 0 or below. With ``infinite`` infinity is taken too.
+    """
     array(values, what, "fiu", shape)
+    asked = np.isfinite(values) if infinite else True
     # these pass over NaN, and make no copy of what may be gigabytes
-    lowest, highest = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
+    lowest, highest = (float(of.reduce(values, axis=None, where=asked, initial=0)) for of in (np.fmin, np.fmax))
     if lowest < least or highest > LARGEST:
         bad = lowest if lowest < least else highest
         raise FormatError(f"{what} holds {bad:.5g}, want numbers from {least:.3g} to {LARGEST:.3g}.")
@@ -126,6 +153,6 @@ def array(values: Any, what: str, kinds: str, shape: tuple[int, ...]) -> None:
     some = isinstance(values, np.ndarray) and values.dtype.kind in kinds and values.ndim == len(shape) and values.size
     if some and all(wanted in (-1, found) for wanted, found in zip(shape, values.shape)):
         return
-    found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else one_line(values, 60)
+    found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else one_line(values, MOST_SHOWN)
     told = ", ".join("any" if wanted == -1 else str(wanted) for wanted in shape)
     raise FormatError(f"{what} is {found}, want an array of numbers ({told}).")

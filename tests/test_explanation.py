@@ -71,6 +71,8 @@ def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
         {"pixels": np.zeros((1, 16, 20), np.float32)},
         {"pixels": np.zeros((7, 16, 20), np.float64)},
         {"relevance": np.full((3, 16, 20), np.nan)},
+        {"relevance": np.full((3, 16, 20), -np.inf), "base": np.array([np.inf, -np.inf, np.nan])},
+        {"stderr": np.full((3, 16, 20), np.inf), "interpolation_error": np.full((3, 16, 20), np.inf)},
     ],
     ids=lambda changes: "-".join(changes),
 )
@@ -158,7 +160,7 @@ from predicdiff.errors import ExplanationError
 from predicdiff.explanation import Explanation, Target
 
 maps = np.random.default_rng(0).normal(size=(1, 64, 64))
-explanation = Explanation(maps, maps, [Target("prob", [1], "cat")], np.zeros(1), maps.astype("f"), "bits")
+explanation = Explanation(maps, abs(maps), [Target("prob", [1], "cat")], np.zeros(1), maps.astype("f"), "bits")
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
     explanation.save(sys.argv[1])

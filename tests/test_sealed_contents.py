@@ -9,7 +9,10 @@ from xml.etree import ElementTree
 import h5py
 import numpy as np
 import pytest
+from helpers.sealed import rewritten
 
+from predicdiff.cli.console import say
+from predicdiff.cli.show import setting_lines
 from predicdiff.errors import ExplanationError, SamplerError
 from predicdiff.explanation import Explanation, Target
 from predicdiff.files import Kind, _seal, write
@@ -81,7 +84,8 @@ def test_the_result_is_one_and_what_newer_releases_add_is_passed_over(tmp_path: 
             r"relevance is float64 \(3, 6, 8\), want .* \(2, any, any\)",
         ),
         ("relevance", np.ones((2, 6, 8), complex), "/relevance: holds complex128"),
-        ("relevance", np.full((2, 6, 8), np.inf), "relevance holds inf, want numbers"),
+        ("relevance", np.full((2, 6, 8), 1e200), r"relevance holds 1e\+200, want numbers"),
+        ("pixels", np.full((3, 6, 8), np.inf), "pixels holds inf, want numbers"),
         ("relevance", np.ones((2, 6, 0)), r"relevance is float64 \(2, 6, 0\)"),
         ("stderr", np.ones((2, 6, 7)), r"stderr is float64 \(2, 6, 7\)"),
         ("stderr", np.full((2, 6, 8), -1.0), "stderr holds -1, want numbers from 0"),
@@ -101,23 +105,13 @@ def test_the_result_is_one_and_what_newer_releases_add_is_passed_over(tmp_path: 
         ("targets/1/name", 7, "target 1: name is 7, want a text"),
         ("targets/1/unit", [True], r"target 1: unit is \[True\], want a list of whole numbers"),
         ("settings", [], r"settings is \[\], want a dict"),
-        ("settings/window", [1, 2, 3], r"settings: window is \[1, 2, 3\], want a number of pixels, or two"),
-        ("settings/until", "much", "settings: until is much, want a number"),
-        ("settings/samples", 10**20, "settings: samples is 100000000000000000000, want a whole number"),
-        ("settings/segments", {"count": "x"}, "settings: segments is .*, want a dict with their count"),
-        ("provenance/net", "tiny", "provenance: net is tiny, want a dict"),
-        ("provenance/net/name", ["\x1b[2J"], r"provenance: net: name is \['\\x1b\[2J'\], want a text"),
-        ("provenance/sampler/kind", {}, "provenance: sampler: kind is {}, want a text"),
-        ("provenance/seconds", float("nan"), "provenance: seconds is nan, want a number"),
-        ("provenance/stages", 3, "provenance: stages is 3, want a list"),
+        ("provenance", "mine", "provenance is mine, want a dict"),
         ("frame/corner", [5, 0], "the frame does not lie in the image"),
         (
             "frame/original",
             [10**6, 10**6],
             r"image is uint8 \(12, 16, 3\), want .* \(1000000, 1000000",
         ),
-        ("targets/0/name", "a\ud800b", "a text in it is no Unicode"),
-        ("settings/x", 10**30, "a text in it is no JSON"),
     ],
 )
 def test_a_part_that_is_no_such_part_is_named(tmp_path: Path, where: str, value: Any, said: str) -> None:
@@ -134,12 +128,53 @@ def test_a_version_is_a_number(tmp_path: Path) -> None:
         Explanation.load(tmp_path / "r.h5")
 
 
-def test_texts_are_not_deep(tmp_path: Path) -> None:
-    deep: Any = 0
-    for _ in range(40):
-        deep = [deep]
-    with pytest.raises(ExplanationError, match="lists in lists, more than 32 deep"):
-        Explanation.load(changed(tmp_path, "provenance/x", deep))
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"x": ' + "[" * 100 + "]" * 100 + "}", "a text in it holds lists in lists, more than 100 deep"),
+        ('{"x": ' + "[" * 10**5 + "]" * 10**5 + "}", "a text in it is no JSON"),
+        ('{"x": 1' + "0" * 4000 + "}", "a text in it is no JSON"),
+    ],
+    ids=["deep", "very deep", "a long number"],
+)
+def test_texts_are_bounded(tmp_path: Path, text: str, said: str) -> None:
+    path = changed(tmp_path, "unit", "bits")
+    rewritten(path, lambda file: file["provenance"].write_direct(np.array(text, h5py.string_dtype())))
+    with pytest.raises(ExplanationError, match=rf"r\.h5: {said}"):
+        Explanation.load(path)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "line"),
+    [
+        ("settings/window", [1, 2, 3], "windows [1, 2, 3], stride 1 x 2"),
+        ("settings/until", "much", "refined until much: 0 stages"),
+        ("settings/samples", "\x1b[2J", r"draws \x1b[2J each, seed None"),
+        ("settings/region", "left\nright", r"region left\nright"),
+        ("settings/segments", [3], "segments [3]"),
+        ("provenance/net", "tiny", "net tiny"),
+        ("provenance/net/name", ["\x1b[2J"], r"net name ['\x1b[2J']"),
+        ("provenance/net/preprocessing", 7, "preprocessing 7"),
+        ("provenance/sampler/kind", {"a": 3}, "sampler kind (a 3)"),
+        ("provenance/sampler/context", "wide", "sampler kind grey, context wide"),
+        ("provenance/seconds", float("nan"), "took nan, batches of None"),
+        (
+            "provenance/windows_before",
+            [1],
+            "took a few seconds after [1] windows of an interrupted run, batches of None",
+        ),
+        ("provenance/stages", 3, "refined until 0.9: 3 stages"),
+        ("provenance/versions", ["1"], "versions ['1']"),
+    ],
+)
+def test_settings_that_are_others_are_shown_as_they_are(
+    capsys: Any, tmp_path: Path, where: str, value: Any, line: str
+) -> None:
+    explanation = Explanation.load(changed(tmp_path, where, value))
+    say(*setting_lines(explanation))
+    assert line in [" ".join(told.split()) for told in capsys.readouterr().out.splitlines()]
+    assert repr(explanation).isprintable()
+    figure(explanation)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +186,9 @@ def test_texts_are_not_deep(tmp_path: Path) -> None:
         (GaussianSampler, {"mean": np.ones((1, 2, 2)), "covariance": np.eye(4)[None]},
          {"clip": [3], "jitter": 0.0, "fitted_on": {}}, "clip"),
         (GaussianSampler, {"mean": np.ones((1, 2, 2)), "covariance": np.eye(4)[None]},
-         {"clip": None, "jitter": 0.0, "fitted_on": {"kind": [], "skipped": "x"}}, "fitted_on"),
+         {"clip": None, "jitter": 0.0, "fitted_on": [3]}, "fitted_on"),
+        (GaussianSampler, {"mean": np.ones((1, 2, 2)), "covariance": np.eye(4)[None]},
+         {"clip": [0.0, 1.0], "jitter": None, "fitted_on": {}}, "jitter"),
     ],
 )  # fmt: skip
 def test_samplers_of_other_parts_are_refused(tmp_path: Path, kind: Any, arrays: Any, texts: Any, said: str) -> None:
@@ -161,7 +198,7 @@ def test_samplers_of_other_parts_are_refused(tmp_path: Path, kind: Any, arrays: 
 
 
 @pytest.mark.parametrize(
-    "name", ["a\ufffe\uffffb", "x]]>y<&\"'", "\u202eabc\u2066", "a\0b\x1b[2J\x85\r", "\U0001fffe $\\frac{"]
+    "name", ["caf\udce9", "a\ufffe\uffffb", "x]]>y<&\"'", "\u202eabc\u2066", "a\0b\x1b[2J\x85\r", "\U0001fffe $\\frac{"]
 )
 def test_a_drawing_is_xml_whatever_a_result_names(tmp_path: Path, name: str) -> None:
     explanation = Explanation.load(changed(tmp_path, "targets/0/name", name))

@@ -12,6 +12,8 @@ from .. import windows
 from ..errors import SettingsError
 from ..explanation import Explanation
 from ..shapes.region import told as told_region
+from ..texts import one_line
+from ..validation import BOX, COUNT, LIST, MOST_SHOWN, NUMBER, SIDES, told
 from .console import duration, say
 from .options.base import Command, Options, option_field, options_of
 from .options.shared import memory_option
@@ -86,35 +88,44 @@ def _lines(explanation: Explanation) -> list[str]:
 
 def setting_lines(explanation: Explanation) -> list[str]:
     """How the result was made, as lines of name and value."""
-    told = list(_settings(explanation.settings, explanation.provenance))
-    width = max(len(name) for name, _ in told)
-    return [f"{name:<{width}}  {value}" for name, value in told]
+    lines = list(_settings(explanation.settings, explanation.provenance))
+    width = max(len(name) for name, _ in lines)
+    return [f"{name:<{width}}  {value}" for name, value in lines]
 
 
 def _settings(asked: dict[str, Any], provenance: dict[str, Any]) -> Iterator[tuple[str, str]]:
     net, sampler = provenance.get("net", {}), provenance.get("sampler", {})
-    window = windows.by(asked["window"]) if "window" in asked else None
-    stride = windows.told(asked["stride"]) if "stride" in asked else None
     if "segments" in asked:
         yield "segments", _told(asked["segments"], "count", "sha1")
     else:
+        window, stride = told(asked.get("window"), SIDES, windows.by), told(asked.get("stride"), SIDES, windows.told)
         yield "windows", f"{window}, stride {stride}{', linear between' if asked.get('between') == 'linear' else ''}"
     if "region" in asked:
-        yield "region", told_region(asked["region"])
+        yield "region", told(asked["region"], BOX, told_region)
     yield "draws", f"{asked.get('samples')} each, seed {asked.get('seed')}"
     if "stages" in provenance:
-        goals = [f"{name} {asked[name]:g}" for name in ("until", "budget") if name in asked]
-        left = "" if provenance.get("finished", True) else ", interrupted"
-        yield "refined", f"{', '.join(goals)}: {len(provenance['stages'])} stages{left}"
+        yield "refined", _refined(asked, provenance)
     yield "measure", f"{asked.get('measure')}{_laplace(asked)}"
     yield "net", _told(net, "name", "engine", "weights")
-    yield "preprocessing", _told(net.get("preprocessing") or {}, "view", "channels", "mean", "raw_scale", "scale")
+    preprocessing = net.get("preprocessing") if isinstance(net, dict) else None
+    yield "preprocessing", _told(preprocessing or {}, "view", "channels", "mean", "raw_scale", "scale")
     yield "sampler", _told(sampler, "kind", "context", "channels", "count", "images", "patches", "fingerprint")
     if "seconds" in provenance:
-        before = provenance.get("windows_before")
-        continued = f" after {before:,} windows of an interrupted run" if before else ""
-        yield "took", f"{duration(provenance['seconds'])}{continued}, batches of {provenance.get('batch_size')}"
-    yield "versions", _told(provenance.get("versions", {}), *provenance.get("versions", {}))
+        yield "took", f"{_took(provenance)}, batches of {provenance.get('batch_size')}"
+    versions = provenance.get("versions", {})
+    yield "versions", _told(versions, *(versions if isinstance(versions, dict) else ()))
+
+
+def _refined(asked: dict[str, Any], provenance: dict[str, Any]) -> str:
+    goals = [f"{name} {told(asked[name], NUMBER, '{:g}'.format)}" for name in ("until", "budget") if name in asked]
+    stages = told(provenance["stages"], LIST, lambda stages: str(len(stages)))
+    return f"{', '.join(goals)}: {stages} stages{'' if provenance.get('finished', True) else ', interrupted'}"
+
+
+def _took(provenance: dict[str, Any]) -> str:
+    before = provenance.get("windows_before")
+    continued = f" after {told(before, COUNT, '{:,}'.format)} windows of an interrupted run" if before else ""
+    return f"{told(provenance['seconds'], NUMBER, duration)}{continued}"
 
 
 def _laplace(asked: dict[str, Any]) -> str:
@@ -126,9 +137,9 @@ def _laplace(asked: dict[str, Any]) -> str:
 def _told(fields: Any, *names: str) -> str:
     """The fields that are there, hashes cut to what tells them apart."""
     if not isinstance(fields, dict):
-        return str(fields)
-    told = [f"{name} {_short(fields[name])}" for name in names if fields.get(name) is not None]
-    return ", ".join(told) or "-"
+        return one_line(fields, MOST_SHOWN)
+    parts = [f"{name} {_short(fields[name])}" for name in names if fields.get(name) is not None]
+    return ", ".join(parts) or "-"
 
 
 def _short(value: Any) -> str:

@@ -18,6 +18,7 @@ from ..readout import check_numbers
 from ..targets import default_blob, highest, outcomes
 from ..texts import one_line
 from ..units import channels
+from ..validation import is_number
 from .options.net import NamedImage
 
 #: Letters of a label in a table.
@@ -140,7 +141,7 @@ def effort_lines(explanation: Explanation) -> list[str]:
     evaluation = str(provenance["evaluation"])
     told = f"{evaluation[:1].upper()}{evaluation[1:]}"
     share = provenance.get("work_share")
-    return [f"{told}." if share is None else f"{told}: {share:.0%} of the multiply-adds of dense passes."]
+    return [f"{told}: {share:.0%} of the multiply-adds of dense passes." if is_number(share) else f"{told}."]
 
 
 def _typical(stderr: np.ndarray) -> str:

@@ -13,6 +13,8 @@ from ..explanation import Explanation
 from ..files import open_regular
 from ..image_files import Intensity
 from ..images import Frame, load_image
+from ..texts import one_line
+from ..validation import MOST_SHOWN
 from .comparison import Comparison
 from .pictures import LIMITED, clipped, relevance_of, style_of
 from .registration import Placement, register
@@ -152,7 +154,7 @@ def _title(one: Map, target: int, otherwise: str) -> str:
         return otherwise
     net = one.provenance.get("net")
     name = net.get("name") if isinstance(net, dict) else None
-    return one.targets[target].title + (f" ({name})" if name else "")
+    return one.targets[target].title + (f" ({one_line(name, MOST_SHOWN)})" if name else "")
 
 
 def _between(a: Map, b: Map, shape: tuple[int, ...], other: tuple[int, ...]) -> tuple[Placement, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,16 +15,20 @@ from PIL import Image
 
 from .. import budget, windows
 from ..errors import ExplanationError, SettingsError
-from ..explanation import Explanation
+from ..explanation import Explanation, finite
 from ..images import Frame, enlarge
 from ..overlays import DEFAULT, MOST_DRAWN, overlay, picture, symmetric_scale
 from ..precision import UNKNOWN, told_reliability
 from ..samplers.registry import caption
+from ..texts import one_line
+from ..validation import MOST_SHOWN, SIDES, told
 from .sheet import FAINT, Sheet, Slot, render, styled, tall, wrap
 
 #: Inches: longer side of a map, narrowest column, lowest row, margin, gap, colour bar, room for its labels.
 SIDE, NARROW, LOW, MARGIN, GAP, BAR, LABELS = 3.2, 1.7, 1.0, 0.2, 0.25, 0.12, 0.6
 ACROSS = 4
+#: Letters of a net's name below a figure.
+MOST_NAMED = 200
 #: Bytes that are made of each pixel: at most for the colours of one map, and what is kept of every map.
 COLOURS, MAPS = 150, 11
 #: Pixels along an image's longer side on which maps are drawn: of a larger one no dot of a figure would show more; and
@@ -105,7 +109,7 @@ def figure(
         raise SettingsError("no target to draw: want at least one.")
     size = explanation.pixels.shape[1:]
     seen, frame = _seen(explanation, on_image, len(picked))
-    maps = np.stack([_at(frame, one.relevance, size)[0] for one in picked])
+    maps = np.stack([_at(frame, finite(one.relevance), size)[0] for one in picked])
     hidden = [_unsure(one, relevance, frame) if sure else None for one, relevance in zip(picked, maps)]
     one_scale = symmetric_scale(maps) if shared else None
     panels = [Panel(seen, "input")]
@@ -208,8 +212,9 @@ def _unsure(one: Explanation, relevance: np.ndarray, frame: Frame | None) -> np.
     """
     if np.isnan(one.stderr).all():
         raise SettingsError("the standard error is unknown, since each window had one draw: want at least two samples.")
-    left_out = 0.0 if one.interpolation_error is None else np.nan_to_num(one.interpolation_error)
-    error = np.hypot(one.stderr, left_out)
+    lost = one.interpolation_error
+    left_out = 0.0 if lost is None else np.where(np.isnan(lost), 0.0, lost)
+    error = finite(np.hypot(one.stderr, left_out))
     unsure: np.ndarray = ~(np.abs(relevance) >= 2.0 * _at(frame, error, one.pixels.shape[1:])[0])
     return unsure
 
@@ -227,23 +232,20 @@ def _value(one: Explanation) -> str:
 def _settings(explanation: Explanation, sure: bool) -> str:
     """The net, what drew, k, l, S and the stride: what tells pictures side by side apart."""
     net, sampler = (explanation.provenance.get(name) for name in ("net", "sampler"))
-    told = [net["name"]] if isinstance(net, dict) and "name" in net else []
-    segments = explanation.settings.get("segments")
-    told += [] if segments is None else [f"{segments['count']} segments"]
-    numbers = {"k": _sides(explanation.settings.get("window"))}
+    asked = explanation.settings
+    parts = [one_line(net["name"], MOST_NAMED)] if isinstance(net, dict) and "name" in net else []
+    segments = asked.get("segments")
+    parts += [f"{one_line(segments.get('count'), MOST_SHOWN)} segments"] if isinstance(segments, dict) else []
+    numbers = {"k": asked.get("window")}
     if isinstance(sampler, dict):
-        told += [caption(kind) for kind in (sampler.get("kind"),) if kind]
-        numbers["l"] = _sides(sampler.get("context"))
-    numbers.update({"S": explanation.settings.get("samples"), "stride": _sides(explanation.settings.get("stride"))})
-    told += [f"{name} = {value}" for name, value in numbers.items() if value is not None]
-    told += ["linear between"] if explanation.settings.get("between") == "linear" else []
+        parts += [caption(one_line(kind, MOST_SHOWN)) for kind in (sampler.get("kind"),) if kind]
+        numbers["l"] = sampler.get("context")
+    numbers.update({"S": asked.get("samples"), "stride": asked.get("stride")})
+    parts += [f"{name} = {told(value, SIDES, windows.told)}" for name, value in numbers.items() if value is not None]
+    parts += ["linear between"] if asked.get("between") == "linear" else []
     reliability = told_reliability(explanation.reliability)
-    told += [] if reliability == UNKNOWN else [f"reliability {reliability}"]
-    return ", ".join(told + (["clear below two standard errors"] if sure else []))
-
-
-def _sides(window: Any) -> str | None:
-    return None if window is None else windows.told(window)
+    parts += [] if reliability == UNKNOWN else [f"reliability {reliability}"]
+    return ", ".join(parts + (["clear below two standard errors"] if sure else []))
 
 
 def _lay_out(panels: Sequence[Panel], common: _Common, title: str, settings: str) -> Figure:

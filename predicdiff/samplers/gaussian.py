@@ -11,7 +11,7 @@ from ..files import Kind
 from ..noise import Limits, Noise, cut_off, drawn
 from ..protocols import Json
 from ..tones import Tones, check_corpus, check_range, refuse_beyond
-from ..validation import COUNT, DICT, NUMBER, TEXT, TEXTS, Want, array, check, is_number, list_of, optional
+from ..validation import DICT, NUMBER, Want, array, check, is_number, is_whole, list_of
 from ..windows import Sides, SidesLike, as_asked, contexts, recorded, tiles
 from .clipping import CORPUS, check_limits, limits_at, per_pixel, recorded_limits, seen
 from .common import as_names, check_gaussian, check_jitter, check_request, fingerprint, numeric
@@ -23,20 +23,15 @@ from .streams import normals, threads_beside
 
 #: Values drawn at once, which bounds the memory besides the result (25 bytes each).
 CHUNK = 2**20
-#: What a file's parts must be, and what is read of the record of the fit.
+#: What a file's parts must be; the record of the fit is anybody's.
 PARTS = {
     "jitter": NUMBER,
     "clip": Want(
         "two numbers, null or an array",
-        lambda clip: clip is None or isinstance(clip, np.ndarray) or (list_of(is_number)(clip) and len(clip) == 2),
+        lambda clip: clip is None or isinstance(clip, np.ndarray) or (list_of(_is_bound)(clip) and len(clip) == 2),
     ),
     "fitted_on": DICT,
 }
-NO_PART = Want("left to the sampler", lambda value: False)
-FITTED_ON = {
-    "images": COUNT, "skipped": COUNT, "names": optional(TEXTS), "patches": COUNT, "channels": TEXT, "first": COUNT,
-    "kind": NO_PART,
-}  # fmt: skip
 
 
 class GaussianSampler(SavedSampler):
@@ -190,7 +185,7 @@ class GaussianSampler(SavedSampler):
                 "its diagonal. More patches, or more varied images, may mend that."
             )
         skipped = self.fitted_on.get("skipped")
-        if skipped:
+        if is_whole(skipped, 1):
             notes.append(
                 f"{skipped} image(s) smaller than the sampler's context, {self.context}, were left out of its fit."
             )
@@ -306,7 +301,6 @@ class GaussianSampler(SavedSampler):
         if isinstance(clip, np.ndarray):
             array(clip, "clip", "fiu", (2, len(mean), -1, -1))
         check({"jitter": jitter, "clip": clip, "fitted_on": fitted_on}, PARTS)
-        check(fitted_on, FITTED_ON, "fitted_on: ")
         bounds = None if clip is None else (clip[0], clip[1])
         return cls(mean, covariance, clip=bounds, jitter=jitter, fitted_on=fitted_on)
 
@@ -329,6 +323,10 @@ class GaussianSampler(SavedSampler):
                 "same, or a sampler that is not clipped pixel by pixel."
             )
         return contexts(origins, pixels.shape[1:], window=window, context=self._laws.context)
+
+
+def _is_bound(value: Any) -> bool:
+    return is_number(value) or value in (-np.inf, np.inf)
 
 
 def _within(clip: tuple[Any, Any]) -> dict[str, Any]:

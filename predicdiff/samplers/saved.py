@@ -55,7 +55,7 @@ class SavedSampler(ABC):
         Raises
         ------
         SamplerError
-            If it cannot be written (read-only, disk full).
+            If it cannot be written (read-only, disk full), as where the record of a fit is no JSON.
         """
         write(as_path(path, "the sampler's file"), self.file, *self.parts())
 

@@ -119,6 +119,20 @@ def test_nan_is_clear() -> None:
     np.testing.assert_allclose(extent(red, SHAPE), [*ROWS, COLUMNS[0], 30], atol=0.5)
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e99])
+def test_what_is_infinite_or_very_large_is_drawn_on_the_image_too(value: float) -> None:
+    whole = explanation(image=np.full((100, 100, 3), 128, np.uint8), frame=Frame((100, 100), SHAPE, (0, 0), SHAPE))
+    for name in ("relevance", "stderr"):
+        getattr(whole, name)[0, :5, :5] = value if name == "relevance" else abs(value)
+    lost = np.full_like(whole.stderr, abs(value))
+    changed = replace(whole, base=np.array([value]), interpolation_error=lost, unit="activation")
+    for on_image in (False, True):
+        assert len(drawn(figure(changed, sure=True, on_image=on_image)))
+    seen = changed.on_image()[0]
+    assert np.isfinite(seen[50:, 50:]).all()
+    assert np.isfinite(seen[0, 0]) == np.isfinite(value)
+
+
 def test_sure_leaves_clear_what_lies_within_two_standard_errors() -> None:
     stderr = np.full((1, *SHAPE), 0.34)
     stderr[..., 28:] = 0.36
