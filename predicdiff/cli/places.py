@@ -127,10 +127,12 @@ def taken(places: Places, effort: Effort) -> Iterator[Place]:
         )
         try:
             journal.__enter__()
-        except (InUseError, OtherRunError):
+        except (InUseError, OtherRunError) as error:
             if out.output:
                 raise
-            busy = busy or f"{result} is what another run works on"
+            busy = (
+                busy or f"{result} is what another run {'works on' if isinstance(error, InUseError) else 'has begun'}"
+            )
             continue
         with journal:
             if out.output is None and os.path.lexists(result) and not places.is_mine(result):
