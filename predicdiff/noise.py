@@ -115,34 +115,22 @@ def drawn(normal: np.ndarray, means: Means, factor: np.ndarray) -> np.ndarray:
     """
     count, samples, _, size = normal.shape
     draws, roundings = np.empty(normal.shape, np.float32), np.arange(1, size + 1)  # the factor's other numbers are zero
+    mean_doubts = np.broadcast_to(means.doubts, means.values.shape)
     for block, own in enumerate(factor.astype(np.float64)):
-        numbers, long = np.ascontiguousarray(normal[:, :, block], np.float64), lengths(own)
+        numbers, long, unsure = np.ascontiguousarray(normal[:, :, block], np.float64), lengths(own), [np.empty(0, int)]
         values = np.matmul(numbers.reshape(-1, size), own.T).reshape(numbers.shape)
         for part in _runs(count, CHUNK // max(1, samples * size)):
-            doubts = doubt(roundings, lengths(numbers[part]).max(axis=1, keepdims=True, initial=0.0), long)
-            draws[part, :, block] = _rounded(values[part], doubts, means, (part, block), numbers[part], own)
-    return draws
-
-
-def _rounded(
-    values: np.ndarray,
-    doubts: np.ndarray,
-    means: Means,
-    place: tuple[slice, int],
-    normal: np.ndarray,
-    factor: np.ndarray,
-) -> np.ndarray:
-    """The draws (m, S, W) of one block of some windows, whose products with doubts (m, W) are used up."""
-    centres = means.values[place]
-    doubts = doubts + np.broadcast_to(means.doubts, means.values.shape)[place] + BESIDE * UNIT * np.abs(centres)
-    values += centres[:, None]
-    draws, unsure = between(values, doubts[:, None])
-    (part, block), places = place, np.unravel_index(np.flatnonzero(unsure), unsure.shape)
-    for some in _runs(len(places[0]), CHUNK // len(factor)):
-        window, sample, value = (place[some] for place in places)
-        draws[window, sample, value] = _settled(
-            normal[window, sample], factor[value], means, (part.start + window, block, value)
-        )
+            centres, rows = means.values[part, block], numbers[part]
+            doubts = doubt(roundings, lengths(rows).max(axis=1, keepdims=True, initial=0.0), long)
+            doubts += mean_doubts[part, block] + BESIDE * UNIT * np.abs(centres)
+            values[part] += centres[:, None]
+            draws[part, :, block], either = between(values[part], doubts[:, None])
+            unsure.append(np.flatnonzero(either) + part.start * samples * size)
+        places = np.concatenate(unsure)
+        for some in _runs(len(places), CHUNK // size):
+            window, sample, value = np.unravel_index(places[some], values.shape)
+            chosen = numbers[window, sample], own[value]
+            draws[window, sample, block, value] = _settled(*chosen, means, (window, block, value))
     return draws
 
 
