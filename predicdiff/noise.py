@@ -123,8 +123,7 @@ def drawn(normal: np.ndarray, means: Means, factor: np.ndarray) -> np.ndarray:
             centres, rows = means.values[part, block], numbers[part]
             doubts = doubt(roundings, lengths(rows).max(axis=1, keepdims=True, initial=0.0), long)
             doubts += mean_doubts[part, block] + BESIDE * UNIT * np.abs(centres)
-            values[part] += centres[:, None]
-            draws[part, :, block], either = between(values[part], doubts[:, None])
+            draws[part, :, block], either = between(values[part], centres[:, None], doubts[:, None])
             unsure.append(np.flatnonzero(either) + part.start * samples * size)
         places = np.concatenate(unsure)
         for some in _runs(len(places), CHUNK // size):
@@ -140,7 +139,7 @@ def _settled(
     """Draws (m,) that doubt left open, from numbers (m, W) and rows (m, W) of factors, and where their means are."""
     (centres, doubts), (values, own_doubts) = means.finer(*places), finer(normal, factor)
     doubts = doubts + own_doubts + BESIDE * UNIT * np.abs(centres)
-    draws, unsure = between(values + centres, doubts)
+    draws, unsure = between(values, centres, doubts)
     windows, block, inside = places
     for number in np.flatnonzero(unsure):
         mean = means.exactly(windows[number], block, inside[number])

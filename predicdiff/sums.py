@@ -93,8 +93,8 @@ def _split(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     return most, rows - most, length, grain
 
 
-def between(values: np.ndarray, doubts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Float32 numbers next to float64 ``values``, which are used up, and where within the doubts there are others.
+def between(values: np.ndarray, centres: np.ndarray, doubts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Float32 numbers next to ``values + centres``, and where within the doubts there are others; values are used up.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def between(values: np.ndarray, doubts: np.ndarray) -> tuple[np.ndarray, np.ndar
     open : bool array
         Where the number that is next to the exact value may be another one.
     """
-    values -= doubts  # in place: new memory took longer than the sums
+    values += centres - doubts  # in place: new memory took longer than the sums
     low = values.astype(np.float32)
     values += 2 * doubts
     high: np.ndarray = values.astype(np.float32)

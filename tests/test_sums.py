@@ -52,7 +52,7 @@ def test_finer_products_of_very_small_and_very_large_numbers() -> None:
 
 def test_what_is_open_is_told_and_nothing_else() -> None:
     tie = 1 + 2.0**-24  # in the middle of two float32 numbers
-    nearest, unsure = between(np.array([[1.0, tie + 1e-12], [tie - 1e-12, 3.0]]), np.full(2, 1e-11))
+    nearest, unsure = between(np.array([[0.0, tie - 1 + 1e-12], [tie - 1 - 1e-12, 2.0]]), np.ones(2), np.full(2, 1e-11))
     np.testing.assert_array_equal(unsure, [[False, True], [True, False]])
     np.testing.assert_array_equal(nearest[~unsure], [1, 3])
 
