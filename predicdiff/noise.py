@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Optional, Tuple, Union
 
 import numpy as np
 
-from .sums import BESIDE, UNIT, dot, doubt, rounded
+from .sums import BESIDE, UNIT, between, dot, doubt, finer, lengths
+
+#: Values rounded at once: they stay in a processor's cache.
+CHUNK = 2**17
 
 #: Where draws are cut off: at two numbers, or at two arrays (n, C, h, w), a bound for each value.
 Limits = Optional[Tuple[Union[float, np.ndarray], Union[float, np.ndarray]]]
@@ -27,6 +31,10 @@ class Means:
     values: np.ndarray
     doubts: np.ndarray
 
+    def finer(self, windows: np.ndarray, block: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Some of them (m,), each with a doubt of a few roundings, and these."""
+        return self.values[windows, block, values], np.zeros(len(values))
+
     def exactly(self, window: int, block: int, value: int) -> float:
         """One of them, rounded once."""
         return float(self.values[window, block, value])
@@ -44,9 +52,11 @@ class Noise:
     normal : (n, S, B, W) float array
         Standard normal numbers.
     means : (n, B, W) float64 array
+        As they are, without a doubt.
     laws : (n,) int array
         Which factor is a window's.
     factors : tuple of (B, W, W) arrays
+        Lower triangular.
     window : (rows, columns)
         Its sides.
     limits : (low, high) or None
@@ -82,7 +92,7 @@ class Noise:
     def patches(self) -> np.ndarray:
         """Patches (n, S, C, h, w) float32.
 
-        A draw has the same bits whatever others it is made with, and by however many threads.
+        With the same means a draw has the same bits whatever others it is made with, and by however many threads.
         """
         patches = np.empty(self.shape, np.float32)
         for law, factor in enumerate(self.factors):
@@ -101,19 +111,46 @@ def drawn(normal: np.ndarray, means: Means, factor: np.ndarray) -> np.ndarray:
     normal : (n, S, B, W) float array
     means : Means
     factor : (B, W, W) array
+        Lower triangular.
     """
-    count, samples, blocks, size = normal.shape
-    factor, rows = factor.astype(np.float64), normal.reshape(-1, blocks, size).transpose(1, 0, 2)
-    values = np.matmul(rows, factor.transpose(0, 2, 1)).reshape(blocks, count, samples, size)
-    values += means.values.transpose(1, 0, 2)[:, :, None]
-    doubts = means.doubts + BESIDE * UNIT * np.abs(means.values).max(axis=0, initial=0.0) + doubt(factor, rows)
+    count, samples, _, size = normal.shape
+    draws, roundings = np.empty(normal.shape, np.float32), np.arange(1, size + 1)  # the factor's other numbers are zero
+    mean_doubts = np.broadcast_to(means.doubts, means.values.shape)
+    for block, own in enumerate(factor.astype(np.float64)):
+        numbers, long, unsure = np.ascontiguousarray(normal[:, :, block], np.float64), lengths(own), [np.empty(0, int)]
+        values = np.matmul(numbers.reshape(-1, size), own.T).reshape(numbers.shape)
+        for part in _runs(count, CHUNK // max(1, samples * size)):
+            centres, rows = means.values[part, block], numbers[part]
+            doubts = doubt(roundings, lengths(rows).max(axis=1, keepdims=True, initial=0.0), long)
+            doubts += mean_doubts[part, block] + BESIDE * UNIT * np.abs(centres)
+            draws[part, :, block], either = between(values[part], centres[:, None], doubts[:, None])
+            unsure.append(np.flatnonzero(either) + part.start * samples * size)
+        places = np.concatenate(unsure)
+        for some in _runs(len(places), CHUNK // size):
+            window, sample, value = np.unravel_index(places[some], values.shape)
+            chosen = numbers[window, sample], own[value]
+            draws[window, sample, block, value] = _settled(*chosen, means, (window, block, value))
+    return draws
 
-    def exactly(place: tuple[int, ...]) -> float:
-        block, window, sample, value = place
-        mean = means.exactly(window, block, value)
-        return dot(factor[block, value], normal[window, sample, block].astype(np.float64), beside=mean)
 
-    return rounded(values, np.broadcast_to(doubts, (blocks, size))[:, None, None], exactly).transpose(1, 2, 0, 3)
+def _settled(
+    normal: np.ndarray, factor: np.ndarray, means: Means, places: tuple[np.ndarray, int, np.ndarray]
+) -> np.ndarray:
+    """Draws (m,) that doubt left open, from numbers (m, W) and rows (m, W) of factors, and where their means are."""
+    (centres, doubts), (values, own_doubts) = means.finer(*places), finer(normal, factor)
+    doubts = doubts + own_doubts + BESIDE * UNIT * np.abs(centres)
+    draws, unsure = between(values, centres, doubts)
+    windows, block, inside = places
+    for number in np.flatnonzero(unsure):
+        mean = means.exactly(windows[number], block, inside[number])
+        draws[number] = dot(factor[number], normal[number], beside=mean)
+    return draws
+
+
+def _runs(count: int, size: int) -> Iterator[slice]:
+    """Cut ``count`` of anything into runs of at most ``size``, one at least."""
+    size = max(1, size)
+    return (slice(start, start + size) for start in range(0, count, size))
 
 
 def cut_off(patches: np.ndarray, limits: Limits) -> np.ndarray:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from predicdiff.noise import Means, drawn
-from predicdiff.sums import dot, doubt, rounded
+from predicdiff.sums import UNIT, between, dot, finer, products
 
 
 def exact(left: np.ndarray, right: np.ndarray) -> Fraction:
@@ -22,28 +22,39 @@ def test_a_sum_that_cancels_is_that_of_fractions() -> None:
         assert dot(left, right, beside=beside) == float(exact(left, right) + Fraction(beside))
 
 
-def test_products_lie_within_their_doubt() -> None:
+def test_products_lie_within_their_doubts() -> None:
     rng = np.random.default_rng(1)
-    left, right = rng.standard_normal((2, 5, 300)), rng.standard_normal((2, 9, 300))
-    bounds, products = doubt(left, right), left @ right.transpose(0, 2, 1)
-    for block, row, other in np.ndindex(products.shape):
-        error = abs(Fraction(products[block, row, other]) - exact(left[block, row], right[block, other]))
-        assert error <= Fraction(bounds[block, row])
+    left, right = rng.standard_normal((2, 5, 700)) * 10.0 ** rng.integers(-6, 6, (2, 5, 700))
+    values, bounds = products(left, right)
+    for row, other in np.ndindex(values.shape):
+        assert abs(Fraction(values[row, other]) - exact(left[row], right[other])) <= Fraction(bounds[row, other])
 
 
-def test_what_is_open_is_asked_for_and_nothing_else() -> None:
+def test_finer_products_are_of_a_few_roundings_even_where_large_ones_cancel() -> None:
+    rng = np.random.default_rng(2)
+    left, right = rng.standard_normal((2, 20, 300)) * 10.0 ** rng.integers(-2, 2, (2, 20, 300))
+    right[:, 0] -= np.einsum("mk,mk->m", left, right) / left[:, 0]  # leaves little of the sum
+    plain, (values, bounds) = np.einsum("mk,mk->m", left, right), finer(left, right)
+    truth = [exact(*rows) for rows in zip(left, right)]
+    assert all(abs(Fraction(one) - true) <= Fraction(bound) for one, true, bound in zip(values, truth, bounds))
+    assert any(abs(Fraction(one) - true) > Fraction(bound) for one, true, bound in zip(plain, truth, bounds))
+
+
+def test_finer_products_of_very_small_and_very_large_numbers() -> None:
+    rng = np.random.default_rng(3)
+    for scale in (1e-300, 1e-160, 1e-38, 1e38, 1e150):
+        left, right = rng.standard_normal((2, 4, 50))
+        values, bounds = finer(left * scale, right)
+        for row, value in enumerate(values):
+            assert abs(Fraction(value) - exact(left[row] * scale, right[row])) <= Fraction(bounds[row])
+            assert scale < 1e-40 or bounds[row] < 100 * UNIT * abs(value)
+
+
+def test_what_is_open_is_told_and_nothing_else() -> None:
     tie = 1 + 2.0**-24  # in the middle of two float32 numbers
-    asked: list[tuple[int, ...]] = []
-
-    def exactly(place: tuple[int, ...]) -> float:
-        asked.append(place)
-        return 1 + 2.0**-23
-
-    values = np.array([[1.0, tie + 1e-12], [tie - 1e-12, 3.0]])
-    np.testing.assert_array_equal(
-        rounded(values, np.full(2, 1e-11), exactly), np.float32([[1, 1 + 2.0**-23], [1 + 2.0**-23, 3]])
-    )
-    assert asked == [(0, 1), (1, 0)]
+    nearest, unsure = between(np.array([[0.0, tie - 1 + 1e-12], [tie - 1 - 1e-12, 2.0]]), np.ones(2), np.full(2, 1e-11))
+    np.testing.assert_array_equal(unsure, [[False, True], [True, False]])
+    np.testing.assert_array_equal(nearest[~unsure], [1, 3])
 
 
 def test_draws_next_to_a_tie_are_rounded_as_their_exact_sums_alone_and_among_others() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..noise import Limits, Means, Noise
-from ..sums import dot, doubt
+from ..sums import BESIDE, UNIT, dot, finer, products
 from ..windows import Sides, cut
 from .conditioning import Conditional, condition
 
@@ -29,6 +29,16 @@ class ConditionalMeans(Means):
     away: np.ndarray
     gain: np.ndarray
     centre: np.ndarray
+
+    def finer(self, windows: np.ndarray, block: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Some of them (m,), each with a doubt of a few roundings, and these; draws of one window share its means."""
+        size = self.centre.shape[1]
+        pairs, which = np.unique(windows * size + values, return_inverse=True)
+        own, at = np.divmod(pairs, size)
+        sums, doubts = finer(self.away[own, block], self.gain[block, at])
+        means = sums + self.centre[block, at]
+        doubts += BESIDE * UNIT * np.abs(means)
+        return means[which], doubts[which]
 
     def exactly(self, window: int, block: int, value: int) -> float:
         """One of them, rounded once."""
@@ -95,9 +105,11 @@ class Laws:
         mean = self.mean.reshape(blocks, -1)
         values = cut(pixels, corners, window=self.context).reshape(len(corners), blocks, -1)
         away, centre = values[:, :, law.outside] - mean[:, law.outside], mean[:, law.inside]
-        by_block = away.transpose(1, 0, 2)
-        means = np.matmul(by_block, law.gain.transpose(0, 2, 1)) + centre[:, None]
-        return ConditionalMeans(means.transpose(1, 0, 2), doubt(law.gain, by_block), away, law.gain, centre)
+        means, doubts = np.empty((2, len(corners), *centre.shape))
+        for block, gain in enumerate(law.gain):
+            means[:, block], doubts[:, block] = products(away[:, block], gain)
+        means += centre
+        return ConditionalMeans(means, doubts, away, law.gain, centre)
 
     def _places(self, offsets: np.ndarray) -> np.ndarray:
         """A number for each place in the context."""
