@@ -75,7 +75,7 @@ def test_results(path: Path, asked: Any, provenance: Any, notes: Any, name: str,
 @given(
     some_of("images", "skipped", "names", "patches", "channels", "first", "kind", "context", "clip"),
     st.none() | st.tuples(st.just(-np.inf) | st.floats(-1e300, 0), st.just(np.inf) | st.floats(1, 1e300)),
-    st.sampled_from([0.0, 1e-9, 1e300, 5]),
+    st.sampled_from([0.0, 1e-9, 1e50, 5]),
 )
 def test_gaussian_samplers(path: Path, fitted_on: Any, clip: Any, jitter: float) -> None:
     whole = GaussianSampler(np.ones((1, 2, 2)), np.eye(4), clip=clip, jitter=jitter, fitted_on=fitted_on)
