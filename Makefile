@@ -17,7 +17,7 @@ MOST    ?=
 DEVICE  ?=
 SEED    ?= 0
 FUZZ_SECONDS ?= 600
-# a Python with pycaffe; this one is made on first use, but only where Caffe is asked for
+# a Python with pycaffe; this one is made on first use, but only where Caffe is asked for, and locks .caffe itself
 CAFFE_GIVEN  := $(CAFFE_PYTHON)
 CAFFE_PYTHON ?= tests/caffe-python
 
@@ -44,6 +44,7 @@ JOB   = $(LOCK) shared $(VENV).lock
 ALONE = $(LOCK) alone $(VENV).lock
 DOORS_JOB   = $(LOCK) shared $(DOORS).lock
 DOORS_ALONE = $(LOCK) alone $(DOORS).lock
+CAFFE_ALONE = $(LOCK) alone .caffe.lock
 # what every figure's target runs, with the variables above
 FIGURE = $(NET_PYTHON) -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \
   $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
@@ -135,7 +136,7 @@ test: $(READY)  ## The test suite
 	$(JOB) $(BIN)/python -m pytest
 
 fuzz: $(READY)  ## Damaged files of every format for FUZZ_SECONDS=600, others for another SEED; what fails is kept in OUT/fuzz
-	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) --seed $(SEED) --keep $(OUT)/fuzz
+	PYTHONPATH=tests $(JOB) $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) --seed $(SEED) --keep $(OUT)/fuzz
 
 test-whole: $(READY)  ## Tests that take long: the big nets, all settings on a GPU, a wheel installed
 	$(JOB) $(BIN)/python -m pytest --whole -m whole
@@ -188,4 +189,4 @@ format: $(READY)  ## Put the code in ruff's format
 	$(JOB) $(BIN)/ruff format .
 
 clean:  ## Remove .venv, .venv-doors, .caffe and caches (results in OUT stay)
-	$(ALONE) $(DOORS_ALONE) rm -rf $(VENV) $(DOORS) .caffe build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	$(ALONE) $(DOORS_ALONE) $(CAFFE_ALONE) rm -rf $(VENV) $(DOORS) .caffe build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

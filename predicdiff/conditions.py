@@ -58,9 +58,11 @@ def changes(made: Iterable[Mapping[str, Any] | None]) -> list[str]:
     names = dict.fromkeys(name for one in known for name in one)
     parts = [_told(name, [one.get(name) for one in known if name in one], len(each)) for name in names]
     parts = [part for part in parts if part]
-    unknown = sum(one is None or "processor" not in one for one in each)  # earlier releases recorded the batch size
-    if 0 < unknown < len(each):
-        parts.append(f"{unknown} of {len(each)} tiles were made by an earlier release, which did not record with what")
+    earlier = sum("processor" not in one for one in known)  # which recorded the batch size
+    if 0 < earlier < len(each):
+        parts.append(f"{earlier} of {len(each)} tiles were made by an earlier release, which did not record with what")
+    if len(known) < len(each):  # the record was damaged
+        parts.append(f"{len(each) - len(known)} of {len(each)} tiles were made with what is not known any more")
     return [f"{'; '.join(parts)}: values agree to rounding, not to the bit."] if parts else []
 
 

@@ -43,7 +43,7 @@ SHOWN = ("window", "samples", "stride")
 #: provenance hold is anybody's: who reads of it looks first at what it is.
 TARGET = {"blob": TEXT, "unit": INDEX, "name": TEXT, "against": optional(TEXT), "source": optional(TEXT)}
 FRAME = {"original": LENGTHS, "resized": LENGTHS, "corner": PLACE, "size": LENGTHS}
-UNIT = Want("bits or activation", lambda value: value in ("bits", "activation"))
+UNIT = Want("bits or activation", lambda value: isinstance(value, str) and value in ("bits", "activation"))
 TEXT_PARTS = {
     "unit": UNIT,
     "settings": DICT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Sequence
 
@@ -27,6 +28,8 @@ EIGHT_BITS = (
 )
 #: An enlarged image has at most so many pixels; only one that is a hair's breadth thin needs more.
 MOST_PIXELS = 2**26
+#: No side is as long.
+LONGEST = 2**31
 
 
 def load_image(path: Source, *, intensity: tuple[float, float] | None = None, page: int | None = None) -> np.ndarray:
@@ -268,8 +271,10 @@ class View:
         if self.size is None:
             return crop
         size = np.ravel(self.size).tolist()
-        if len(size) not in (1, 2) or not all(isinstance(side, int) and side > 0 for side in size):
-            raise SettingsError(f"image size {self.size!r}: want a whole number of pixels, or (height, width).")
+        if len(size) not in (1, 2) or not all(isinstance(side, int) and 0 < side < LONGEST for side in size):
+            raise SettingsError(
+                f"image size {self.size!r}: want a whole number of pixels, or (height, width), below 2**31."
+            )
         return (size[0], size[-1])
 
     def apply(self, image: np.ndarray, crop: tuple[int, int]) -> np.ndarray:
@@ -295,6 +300,9 @@ class View:
     def _resize(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         if image.shape[:2] == size:
             return image
+        budget.ask(
+            8 * math.prod(size) * image.shape[2], f"an image resized to {size[1]} x {size[0]} pixels", ImageError
+        )
         if self.resampling is not None:
             return _resize_by_pillow(image, size, self.resampling)
         return _resize_linearly(image, size, smooth=self.antialias)

@@ -22,10 +22,11 @@ from typing import Any, BinaryIO, Callable
 import numpy as np
 
 from .errors import ExplanationError
-from .locks import InUseError, is_at, open_locked, open_to_read
+from .locks import InUseError, is_at, let_go, open_locked, open_to_read
 from .protocols import Json
 from .texts import shown
 from .tile_records import (
+    BEGINNING,
     CONDITIONS,
     HEAD_SIZE,
     MAGIC,
@@ -137,8 +138,7 @@ class Journal:
             self._delete()
         # every record was flushed as it was added: an error of closing was reported then, and loses nothing
         with contextlib.suppress(OSError):
-            if self._file is not None:
-                self._file.close()
+            let_go(self._file)
         self._file = None
 
     def made_under(self, conditions: Json) -> None:
@@ -170,6 +170,7 @@ class Journal:
         if self.path is not None and os.path.lexists(self.path):
             try:
                 with open_to_read(self.path) as file:
+                    self._check_ours(file)
                     self._read(file)
             except OSError as error:
                 raise self._cannot("be read", error) from error
@@ -203,10 +204,9 @@ class Journal:
         try:
             self._file, self._held = open_locked(path)
         except InUseError:
-            raise InUseError(
-                f"{path}: another run works on it{_owner(path)}. Wait for its end, or give another output."
-            ) from None
-        end = self._begun(self._file) if self._restart else self._read(self._file)
+            raise InUseError(f"{path}: {_owner(path)}. Wait for its end, or give another output.") from None
+        self._check_ours(self._file)
+        end = 0 if self._restart else self._read(self._file)
         self._known = self._held
         self._file.truncate(end)
         self._file.seek(end)
@@ -221,17 +221,12 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
 
-    def _begun(self, file: BinaryIO) -> int:
-        """0, where a file begins afresh that holds tiles; an ExplanationError if it holds anything else."""
-        file.seek(0)
-        magic = file.read(len(MAGIC))
-        if not (MAGIC.startswith(magic) or OLD_MAGIC.startswith(magic)):
+    def _check_ours(self, file: BinaryIO) -> None:
+        if not _is_ours(file):
             raise ExplanationError(f"{self.path}: should hold finished tiles, but is something else. Move it away.")
-        return 0
 
     def _read(self, file: BinaryIO) -> int:
         """Take up the tiles of an earlier run; returns where the last whole record ends, 0 if none was begun."""
-        self._begun(file)
         try:
             return self._take_up(file)
         except DamagedError:
@@ -283,7 +278,7 @@ class Journal:
     def _suits(self, state: Json) -> bool:
         """Whether what is taken over of an earlier run's state can be that of this run."""
         tile, base, own = state.get("tile", 1), state.get("base"), self.state.get("base")
-        numbers = base is None or (isinstance(base, list) and all(type(value) in (int, float) for value in base))
+        numbers = base is None or (isinstance(base, list) and all(map(_is_number, base)))
         alike = base is None or own is None or (numbers and len(base) == len(own))
         return type(tile) is int and tile >= 1 and numbers and alike
 
@@ -329,6 +324,41 @@ class Section:
         return [self.tiles.pop(tile) for tile in range(self._count)]
 
 
+def run_at(path: Path) -> Json | None:
+    """The identity of the run whose tiles lie at a path: {} where none was begun, None where it cannot be known."""
+    try:
+        with open_to_read(path) as file:
+            head = _run_of(file)[0] or {}
+            return head.get("run", {}) if _is_ours(file) else None
+    except FileNotFoundError:
+        return {}
+    except (OSError, ExplanationError, DamagedError):
+        return None
+
+
+def sweep(path: Path, identity: Json) -> None:
+    """Delete tiles of a run whose result is safe elsewhere, unless somebody works on them or cannot be locked out."""
+    with contextlib.suppress(OSError, ExplanationError):
+        file, held = open_locked(path, new=False)
+        try:
+            if held and run_at(path) == identity:
+                path.unlink()
+        finally:
+            let_go(file)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can be, which not all whole numbers can."""
+    return type(value) is float or (type(value) is int and abs(value) <= sys.float_info.max)
+
+
+def _is_ours(file: BinaryIO) -> bool:
+    """Whether a file holds tiles, or nothing, or what a kill has left of its first line."""
+    file.seek(0)
+    magic = file.read(len(MAGIC))
+    return not magic or (magic.startswith(BEGINNING) and (MAGIC.startswith(magic) or OLD_MAGIC.startswith(magic)))
+
+
 def _run_of(file: BinaryIO) -> tuple[Json | None, int]:
     """What a file says that its run is, and where its tiles begin; None where a kill cut that short.
 
@@ -358,7 +388,7 @@ def _run_of(file: BinaryIO) -> tuple[Json | None, int]:
 
 
 def _owner(path: Path) -> str:
-    """The run that works on a file, as it has written there: its process, host and since when."""
+    """Which run works on a file, as it has written there: its process, host and since when."""
     last: Json = {}
     with contextlib.suppress(OSError, ExplanationError, DamagedError), open_to_read(path) as file:
         _, place = _run_of(file)
@@ -366,9 +396,11 @@ def _owner(path: Path) -> str:
             if record.kind == OWNER:
                 last = read_json(record.body)
     if not last:
-        return ""
+        return "another run works on it"
     process, host, since = (shown(str(last.get(name)), 60) for name in ("process", "host", "since"))
-    return f" (process {process} on {host}, since {since})"
+    if (process, host) == (str(os.getpid()), platform.node()):
+        return f"this process works on it already, since {since}"
+    return f"another run works on it (process {process} on {host}, since {since})"
 
 
 def _me() -> Json:

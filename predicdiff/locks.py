@@ -1,6 +1,7 @@
 """A file that one run alone writes: opened without following a link, and locked until it is closed.
 
-The lock is the system's (flock), so that it ends with the process however that ends. Whoever holds it may delete the
+The lock is the system's (flock), so that it ends with the process however that ends, and with it alone: one that was
+forked from it lets go of it at once. Whoever holds it may delete the
 file; who had opened that one before then finds that it has no name any more, and opens what has.
 """
 
@@ -13,6 +14,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+from weakref import WeakSet
 
 from .errors import ExplanationError, InputWarning, warn
 from .files import AT_ONCE, regular
@@ -28,6 +30,9 @@ else:
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 #: What it answers where another holds the lock.
 HELD = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)
+
+#: The files that are locked.
+_open: WeakSet[BinaryIO] = WeakSet()
 
 
 class InUseError(ExplanationError):
@@ -55,14 +60,42 @@ def open_locked(path: Path, *, new: bool = True) -> Locked:
     """
     while True:
         file = os.fdopen(_opened(path, os.O_RDWR | (os.O_CREAT if new else 0)), "r+b")
+        _open.add(file)
         try:
             held = _lock(file, path)
             if not held or is_at(file, path):
                 return Locked(file, held)
         except BaseException:
-            file.close()
+            let_go(file)
             raise
-        file.close()  # its holder deleted it in the moment before
+        let_go(file)  # its holder deleted it in the moment before
+
+
+def let_go(file: BinaryIO) -> None:
+    """Close a file of `open_locked`'s, and end its lock, whatever process else has it open."""
+    _open.discard(file)
+    if sys.platform == "win32" or file.closed:
+        file.close()
+        return
+    handle = os.dup(file.fileno())
+    try:
+        file.close()  # which may write, and does so under the lock
+    finally:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)
+        os.close(handle)
+
+
+def _forget() -> None:
+    """In a forked process: have nothing in the place of the files that the first one has locked."""
+    handle = os.open(os.devnull, os.O_RDWR)  # not closed: that would write what the first is about to write itself
+    for file in _open:
+        os.dup2(handle, file.fileno(), inheritable=False)
+    os.close(handle)
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_forget)
 
 
 def open_to_read(path: Path) -> BinaryIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,20 @@ def load_mask(path: str | Path) -> np.ndarray:
     SettingsError
         If it is black throughout, or not black and white.
     """
-    bright = load_image(path).max(axis=2).astype(float)
-    most = bright.max()
+    bright = load_image(path).max(axis=2)
+    most = int(bright.max())
     if most == 0:
         raise SettingsError(f"{path}: black throughout, want a mask, white where something is to be explained.")
-    if ((bright > 0.1 * most) & (bright < 0.9 * most)).mean() > GREY:
+    # held against whole numbers, as the pixels are: floats would take eight times as much memory
+    if ((bright > math.floor(0.1 * most)) & (bright < math.ceil(0.9 * most))).mean() > GREY:
         raise SettingsError(f"{path}: want a mask in black and white, and much of this picture is neither.")
-    return np.asarray(bright > most / 2)
+    return np.asarray(bright > most // 2)
 
 
 def checked_mask(mask: Any) -> np.ndarray:
     """A mask as a bool array (H, W) of its own; a SettingsError if it is none, or empty."""
     array = np.asarray(mask)
-    if array.ndim != 2 or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+    if array.ndim != 2 or array.dtype.kind not in "biuf" or not ((array == 0) | (array == 1)).all():
         raise SettingsError(
             f"mask is an array {array.shape} of {array.dtype}: want (height, width) of bool, or of 0 and 1."
         )

@@ -147,14 +147,20 @@ class Plan:
             return int(np.clip(memory // max(1, self.net.bytes_per_input(self.blob)), 1, most))
         start, window = self.settings.start, self.settings.asked_window
         once, each = self.abilities.bytes_needed(self.blob, start=start, window=window)
+        once += self.image_bytes
         room = int(memory * (1 - DRAWS_SHARE)) - once
         if room < each:
             least = (once + each) / (1 - DRAWS_SHARE) / 1e9
             raise SettingsError(
                 f"memory of {memory / 1e9:.3g} GB is too little for net {self.net.name!r}, whose weights and one input "
-                f"take more: want at least {least:.2g} GB."
+                f"take more{' beside the image' * (self.image_bytes > 10**8)}: want at least {least:.2g} GB."
             )
         return int(np.clip(room // each, 1, most))
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of the image itself, which stays for the result."""
+        return 0 if self.seen.image is None else self.seen.image.nbytes
 
     def tile(self, memory: int) -> int:
         """Evaluations in a tile: many batches, if their draws fit into their part of ``memory`` bytes."""

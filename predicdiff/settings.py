@@ -23,6 +23,8 @@ COUNTED = {
     "samples": "samples S", "top": "top", "repeat": "repeat",
     "training_instances": "training_instances N",
 }  # fmt: skip
+#: Passes that one value may be averaged over: the image itself takes as many before anything is said of time.
+MOST_REPEATED = 10_000
 #: Those that may be left open.
 OPTIONAL = ("top", "training_instances")
 
@@ -83,8 +85,8 @@ class Settings:
             raise SettingsError("segments take the place of windows: leave out stride, and between='linear'.")
         if self.mask is not None:
             object.__setattr__(self, "mask", checked_mask(self.mask))
-        if self.repeat < 1:
-            raise SettingsError(f"repeat = {self.repeat}: want at least 1.")
+        if not 1 <= self.repeat <= MOST_REPEATED:
+            raise SettingsError(f"repeat = {self.repeat}: want 1 to {MOST_REPEATED}.")
         if self.measure not in (None, *MEASURES):
             raise SettingsError(f"measure {self.measure!r} is unknown: want {' or '.join(MEASURES)}.")
         if sum(choice is not None for choice in (self.units, self.channels, self.top)) > 1:

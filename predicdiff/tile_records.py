@@ -21,7 +21,9 @@ import numpy as np
 
 from .protocols import Json
 
-MAGIC, OLD_MAGIC = b"predicdiff tiles 3\n", b"predicdiff tiles 2\n"
+#: How each form's first line begins, and the whole of it in this release and the last.
+BEGINNING = b"predicdiff tiles "
+MAGIC, OLD_MAGIC = BEGINNING + b"3\n", BEGINNING + b"2\n"
 #: What a record begins with, and the rest of its head: kind, number, group, the body's length and CRC-32; then its own.
 MARK = b"\xd7tiles\r\n"
 HEAD, CHECK = struct.Struct("<8scIIQI"), struct.Struct("<I")

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import BlobError, SettingsError
 from .protocols import Progress, Unit, UnitLike
-from .texts import near
+from .texts import near, one_line
 
 
 class Masked(Tuple[int, ...]):
@@ -30,12 +30,19 @@ def in_channel(unit: Unit, channel: int) -> Unit:
     return Masked((channel,), unit.places) if isinstance(unit, Masked) else (channel, *unit[1:])
 
 
+#: Beyond the largest whole number of any setting, that of a seed.
+TOO_LARGE = 2**64
+
+
 def whole_number(name: str, value: int) -> int:
-    """A setting that is a whole number, as an int; a SettingsError if it is none."""
+    """A setting that is a whole number, as an int; a SettingsError if it is none, or one of more than 64 bits."""
     try:
-        return operator.index(value)
+        number = operator.index(value)
     except TypeError:
         raise SettingsError(f"{name} = {value!r}: want a whole number.") from None
+    if abs(number) >= TOO_LARGE:
+        raise SettingsError(f"{name} = {one_line(number, 40)}: far too large a number.")
+    return number
 
 
 def real_number(name: str, value: float) -> float:

@@ -124,7 +124,7 @@ class Comparison:
         """As `kept`, of this net and this image."""
         pixels = hashlib.sha1(np.ascontiguousarray(self.plan.pixels).tobytes()).hexdigest()
         asked = {"net": self.plan.net.provenance, "blob": self.plan.blob, "unit": self.plan.units[0], "pixels": pixels}
-        path = self.request.out / "against" / f"{name_of(self.case.name, self.case.net.name, name)}.npz"
+        path = self.request.out / "against" / f"{name_of(self.case.name, self.case.net.name, name)}.h5"
         return kept(path, {**asked, **what}, make)
 
     def _speed(self, samples: Sequence[int]) -> Speed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Sequence
@@ -12,14 +11,14 @@ from typing import Any, Callable, Dict, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from predicdiff.errors import ExplanationError
-from predicdiff.ours import refuse
-from predicdiff.written import written_whole
+from predicdiff.errors import FormatError
+from predicdiff.files import Kind, read, write
 
 from .against_table import Row
 from .timing import multiply_adds
 from .timing_ways import Turn
 
+KIND = Kind("part of a comparison", 1, "python -m reproduce.against", FormatError)
 #: Rounds of timing that count.
 ROUNDS = 3
 
@@ -28,18 +27,13 @@ Arrays = Dict[str, np.ndarray]
 
 def kept(path: Path, what: Any, make: Callable[[], Arrays]) -> Arrays:
     """What ``make`` makes, or what an earlier call made of the same ``what`` (JSON-able) and left in this file."""
-    told = json.dumps(what, sort_keys=True)
-    refuse(path, ExplanationError)
-    try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-            arrays = dict(file)
-        if str(arrays.pop("what")) == told:
-            return arrays
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # there is none yet, or it is damaged
+    told = json.loads(json.dumps(what))  # as it comes back from a file
+    if path.exists():
+        held: dict[str, Any] = read(path, KIND, dict)
+        if held.pop("what") == told:
+            return held
     arrays = make()
-    with written_whole(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, what=told, **arrays)
+    write(path, KIND, arrays, {"what": told})
     return arrays
 
 

@@ -23,7 +23,7 @@ from predicdiff.cli.console import say
 from predicdiff.cli.outputs import check_outputs
 from predicdiff.extras import imported
 from predicdiff.nets.modules.net import ModuleNet
-from predicdiff.ours import MADE_BY
+from predicdiff.ours import MADE_BY, SHA256
 
 from .common import write_json
 
@@ -121,7 +121,8 @@ def main(names: tuple[str, ...], windows: int, samples: int, rounds: int, seed: 
     path = out / "architectures.json"
     check_outputs([path], [])
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known.pop(MADE_BY, None)
+    for key in (MADE_BY, SHA256):
+        known.pop(key, None)
     for name in names or NAMES:
         if name not in known:
             known[name] = measured(name, windows=windows, samples=samples, rounds=rounds, seed=seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 import warnings
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from predicdiff.effort import seconds_needed
 from predicdiff.errors import DependencyError, ExplanationError, ImageError, PredicdiffError, SettingsError
 from predicdiff.explanation import Explanation
 from predicdiff.images import load_image
-from predicdiff.ours import PAGE, marked, refuse
+from predicdiff.ours import PAGE, as_record, hashed, refuse
 from predicdiff.overlays import find_colour_map, symmetric_scale
 from predicdiff.plan import Analysis, make_plan
 from predicdiff.plotting import Block, grid_figure, save_figure
@@ -324,15 +323,15 @@ def full_colour(relevance: np.ndarray, unit: str) -> str:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a record, whole or not at all; no number but finite ones may be in it."""
-    text = json.dumps(marked(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    written = as_record(content, allow_nan=False, ensure_ascii=False)
     with written_whole(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(written)
 
 
 def write_markdown(path: Path, text: str) -> None:
     """Write a page, whole or not at all."""
     with written_whole(path) as part:
-        part.write_text(PAGE + text, encoding="utf-8")
+        part.write_bytes(hashed((PAGE + text).encode(), "md"))
 
 
 def plain(value: Any) -> Any:

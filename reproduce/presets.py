@@ -29,7 +29,7 @@ from predicdiff.cli.outputs import name_of
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.evidence import Difference
 from predicdiff.files import Kind, read, write
-from predicdiff.ours import marked
+from predicdiff.ours import as_record
 from predicdiff.plan import Analysis, make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.refinement import Level, levels
@@ -272,7 +272,7 @@ def main(request: Request) -> None:
             sampler = common.sampler(case, WINDOW, request.seed, kind)
             maps[label] = measure(request, make_plan(case.net, case.image, settings).with_sampler(sampler), label)
     with written_whole(path) as part:
-        part.write_text(json.dumps(marked({**where, "maps": maps}), indent=1))
+        part.write_bytes(as_record({**where, "maps": maps}))
     say_text(report(maps))
 
 

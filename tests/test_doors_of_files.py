@@ -47,7 +47,7 @@ DOORS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "an ONNX file": (".onnx", pd.load_net),
     "a folder's net": (".safetensors", lambda path: pd.load_net(path.parent)),
 }
-NEEDS = {".pt2": "torch", ".onnx": "onnx"}
+NEEDS = {".pt2": "torch", ".py": "torch", ".safetensors": "torch", ".onnx": "onnx"}
 
 
 @pytest.fixture(autouse=True)

@@ -251,7 +251,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="a folder, want the path of a file"):
+    with pytest.raises(ImageError, match=r"a folder, want the path of a file\.$"):
         load_image(tmp_path)
 
 
@@ -339,7 +339,7 @@ def test_a_large_image_is_read_without_a_word(tmp_path: Path, monkeypatch: pytes
 def test_an_enormous_image_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(Image.fromarray(noise(15, 15, 3)), tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ImageError, match=r"a\.png: the image is too large to be read"):
+    with pytest.raises(ImageError, match=r"a\.png: .* too large to be read, 200 pixels are allowed, and it has 225\."):
         load_image(path)
 
 

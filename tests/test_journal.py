@@ -151,7 +151,7 @@ def test_cut_at_every_byte_only_the_last_tile_is_lost(tmp_path: Path) -> None:
     ends = [kept(path, [number]).stat().st_size for number in range(2)]
     whole = path.read_bytes()
     head = whole.index(b"\n", whole.index(b"\n") + 1) + 1
-    for cut in range(len(whole) + 1):
+    for cut in [0, *range(len(b"predicdiff tiles "), len(whole) + 1)]:
         path = tmp_path / str(cut)  # overwriting one file thousands of times is slow
         path.write_bytes(whole[:cut])
         left = sum(end <= cut for end in ends)
@@ -332,7 +332,8 @@ def test_a_refused_journal_does_not_take_up_the_others_state(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "content", [b"my thesis\n", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, b"predicdiff tiles 1\n{}\n", b"\0" * 50]
+    "content",
+    [b"my thesis\n", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, b"predicdiff tiles 1\n{}\n", b"predicdiff", b"\0" * 50],
 )
 def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "cat.tiles"
@@ -342,7 +343,10 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) ->
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("state", [7, [], {"tile": 0}, {"tile": True}, {"tile": "a"}, {"base": 1}, {"base": ["a"]}])
+@pytest.mark.parametrize(
+    "state",
+    [7, [], {"tile": 0}, {"tile": True}, {"tile": "a"}, {"base": 1}, {"base": ["a"]}, {"base": [10**400]}],
+)
 @pytest.mark.parametrize("form", [2, 3])
 def test_a_state_that_can_be_no_runs_is_damage(tmp_path: Path, state: Any, form: int) -> None:
     path = tmp_path / "cat.tiles"

@@ -55,6 +55,47 @@ def test_another_process_is_named_and_its_death_frees_the_file(path: Path) -> No
         assert list(journal.tiles) == [0]
 
 
+#: Finishes a tile, and is killed or goes on while a process that it has forked lives.
+FORKING = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from predicdiff.journal import Journal
+
+with Journal(Path(sys.argv[1]), {"a": 1}, {}) as journal:
+    journal.add(0, np.zeros(3))
+    if os.fork() == 0:
+        print("forked", flush=True)
+        sys.stdin.read()
+        sys.exit()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_process_itself_is_not_called_another_run(path: Path) -> None:
+    said = pytest.raises(InUseError, match=r"cat\.tiles: this process works on it already, since 20")
+    with Journal(path, {"a": 1}, {}), said:
+        Journal(path, {"a": 1}, {}).__enter__()
+
+
+def test_a_process_that_the_run_has_forked_does_not_hold_its_lock(path: Path) -> None:
+    command = [sys.executable, "-c", FORKING, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "forked\n"
+        process.wait()
+        with Journal(path, {"a": 1}, {}) as journal:
+            assert list(journal.tiles) == [0]
+            journal.add(1, np.zeros(3))
+    with Journal(path, {"a": 1}, {}) as journal:  # the other has ended since, and left it as it was
+        assert list(journal.tiles) == [0, 1]
+        assert journal._file is not None
+        other = os.dup(journal._file.fileno())  # as of a process that was forked by no Python
+    with Journal(path, {"a": 1}, {}) as journal:
+        assert list(journal.tiles) == [0, 1]
+    os.close(other)
+
+
 def test_a_file_that_was_deleted_while_it_was_waited_for_is_not_taken(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,12 @@
-"""Two `make`s at once: one sets the environment up, and never beneath a job of the other. Python is a stub here."""
+"""Two `make`s at once: one sets an environment up or removes it, and never beneath a job of the other.
+
+Python is a stub here, and so is what Caffe's Python is begun by.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,10 +42,10 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(checkout: Path, target: str) -> subprocess.Popen[str]:
+def make(checkout: Path, *arguments: str, stdout: int | None = None) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    command = ["make", "PYTHON=./stub", target]
-    return subprocess.Popen(command, cwd=checkout, env=environment, stderr=subprocess.PIPE, text=True)
+    command = ["make", "PYTHON=./stub", *arguments]
+    return subprocess.Popen(command, cwd=checkout, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True)
 
 
 def log(checkout: Path) -> list[str]:
@@ -70,3 +74,38 @@ def test_nothing_is_cleared_beneath_a_job(checkout: Path) -> None:
     assert waits == "Waiting for another make, which holds .venv.lock.\n"
     assert (job.returncode, other.returncode) == (0, 0)
     assert log(checkout) == ["clear", "installed", "begins", ".venv/.ready", "clear", "installed"]
+
+
+def test_every_recipe_locks_the_environments_that_it_uses(checkout: Path) -> None:
+    for environment in (".venv", ".venv-doors"):
+        (checkout / environment).mkdir()
+        (checkout / environment / ".ready").touch()
+    (checkout / "constraints-doors.txt").touch()
+    os.utime(checkout / "constraints-doors.txt", (0, 0))
+    targets = re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    with make(checkout, "--dry-run", *targets, stdout=subprocess.PIPE) as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    commands = [line.strip() for line in output.replace("\\\n", " ").splitlines()]
+    jobs = [(command, place) for command in commands for place in re.findall(r"(\.venv\S*)/bin/", command)]
+    assert len(jobs) > len(targets) / 2
+    for command, place in jobs:
+        assert f"locked.py shared {place}.lock " in command.partition(f"{place}/bin/")[0], command
+    (removal,) = [command for command in commands if "rm -rf" in command]
+    for place in (".venv", ".venv-doors", ".caffe"):
+        assert f"locked.py alone {place}.lock " in removal.partition("rm -rf")[0]
+        assert f" {place} " in removal.partition("rm -rf")[2]
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="flock(1) is not installed")
+def test_caffe_runs_under_a_lock_of_its_root_that_others_share(tmp_path: Path) -> None:
+    (tmp_path / "caffe").mkdir()
+    (tmp_path / "caffe" / ".ready").touch()
+    lock = tmp_path / "caffe.lock"
+    begun = f"flock --shared --nonblock {lock} true && ! flock --nonblock {lock} true && echo shared"
+    for name, does in (("id", "echo 0"), ("unshare", begun)):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "CAFFE_ROOT": str(tmp_path / "caffe")}
+    command = [str(ROOT / "tests" / "caffe-python"), "-c", ""]
+    assert subprocess.check_output(command, env=environment, text=True, timeout=60) == "shared\n"

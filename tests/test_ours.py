@@ -11,12 +11,13 @@ from typing import Callable
 import h5py
 import numpy as np
 import pytest
+from helpers.places import ROOT
 from matplotlib.figure import Figure
 from PIL import Image, PngImagePlugin
 
 from predicdiff.errors import ExplanationError, FormatError
 from predicdiff.files import Kind, write
-from predicdiff.ours import PAGE, marked, refuse
+from predicdiff.ours import ARCHITECTURE, PAGE, as_record, hashed, refuse
 from predicdiff.plotting import save_figure
 
 KIND = Kind("test", 1, "none", FormatError)
@@ -37,17 +38,18 @@ def figure(path: Path) -> None:
 
 OURS: dict[str, Callable[[Path], object]] = {
     **{"a.h5": hdf5, "a.png": figure, "a.svg": figure, "a.pdf": figure},
-    "a.json": lambda path: path.write_text(json.dumps(marked({"value": 1}), indent=1)),
-    "a.md": lambda path: path.write_text(PAGE + "# Results\n"),
-    "a.npz": lambda path: np.savez_compressed(str(path), what="settings", values=np.arange(5)),
+    "a.json": lambda path: path.write_bytes(as_record({"value": "ä"}, ensure_ascii=False)),
+    "a.md": lambda path: path.write_bytes(hashed((PAGE + "# Results\n").encode(), "md")),
+    "empty.json": lambda path: path.write_bytes(as_record({})),
     "empty.txt": lambda path: path.write_bytes(b""),
 }
-#: How figures and records of earlier versions begin.
-EARLIER = {
-    "figure": {"figure": 1, "caption": "Evidence", "panels": []},
-    "faithfulness": {"methods": ["difference", "random"], "images": [], "targets": []},
-    "claims": {"table": [{"name": "a", "claim": "..."}], "not measured": []},
-    "timing": {"date": "2026-11-23", "machine": {"kind": "cpu"}},
+#: What `make` wrote in earlier versions.
+CLAIMS = "# The paper's claims as numbers\n\n**Net**: none.\n\nMade by `make claims`. Claims are those of section 4.\n"
+EARLIER: dict[str, Callable[[Path], object]] = {
+    "figure1.json": lambda path: path.write_text(json.dumps({"figure": 1, "caption": "", "panels": []}, indent=1)),
+    "architectures.json": lambda path: path.write_text(json.dumps({"net": dict.fromkeys(ARCHITECTURE, 1.0)}, indent=1)),
+    "figure1.png": lambda path: earlier_picture(path),
+    "claims.md": lambda path: path.write_text(CLAIMS),
 }
 
 
@@ -59,14 +61,26 @@ def test_what_we_write_is_ours(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EARLIER)
-def test_records_of_earlier_versions_are_ours(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text(json.dumps(EARLIER[name], indent=1))
+def test_what_make_wrote_in_earlier_versions_is_ours(tmp_path: Path, name: str) -> None:
+    EARLIER[name](tmp_path / name)
     refuse(tmp_path / name, ExplanationError)
+
+
+def test_the_records_of_times_that_come_with_the_source_are_of_earlier_versions() -> None:
+    for path in (ROOT / "reproduce" / "timings").glob("*.json"):
+        refuse(path, ExplanationError)
 
 
 @pytest.mark.parametrize("name", ["tiny.h5", "gaussian.h5", "tiny_torch.tiles"])
 def test_files_of_earlier_versions_are_ours(data: Path, name: str) -> None:
     refuse(data / "first_wave" / name, ExplanationError)
+
+
+def earlier_picture(path: Path) -> None:
+    """A PNG that names this program, and has no hash."""
+    said = PngImagePlugin.PngInfo()
+    said.add_text("Software", "predicdiff 0.1.0")
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(path, pnginfo=said)
 
 
 def other_hdf5(path: Path) -> None:
@@ -103,6 +117,31 @@ def photograph(path: Path) -> None:
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(path, pnginfo=said)
 
 
+def turned(path: Path) -> None:
+    """A picture of ours that another program turned, which keeps what it says of itself."""
+    figure(path)
+    with Image.open(path) as picture:
+        said = PngImagePlugin.PngInfo()
+        said.add_text("Software", picture.info["Software"])
+        picture.rotate(90).save(path, pnginfo=said)
+
+
+def with_more(path: Path) -> None:
+    """A record of ours that somebody put a key into."""
+    record = json.loads(as_record({"value": 1}))
+    path.write_text(json.dumps({**record, "mine": "hours of work"}, indent=1) + "\n")
+
+
+def page_with_more(path: Path) -> None:
+    """A page of ours in which somebody wrote, or below which."""
+    page = hashed((PAGE + CLAIMS).encode(), "md")
+    path.write_bytes(page + b"Mine.\n" if path.stem.startswith("longer") else page.replace(b"none", b"mine"))
+
+
+def foreign_json(**record: object) -> Callable[[Path], object]:
+    return lambda path: path.write_text(json.dumps(record, indent=1))
+
+
 FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "other.h5": (other_hdf5, "an HDF5 file"),
     "annotated.h5": (annotated, "an HDF5 file"),
@@ -114,9 +153,18 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "edited.pdf": (edited, "a PDF"),
     "longer.svg": (in_another, "an XML or SVG file"),
     "longer.pdf": (in_another, "a PDF"),
-    "figure.json": (lambda path: path.write_text(json.dumps({"figure": "1", "made by": "predicdiff"})), "a file"),
+    "turned.png": (turned, "a PNG picture"),
+    "with_more.json": (with_more, "a file"),
+    "no_hash.json": (foreign_json(**{"made by": "predicdiff 0.1.0", "mine": 1}), "a file"),
+    "figure.json": (foreign_json(figure=1, caption="my own thesis"), "a file"),
+    "machine.json": (foreign_json(date="2026-11-26", machine="cluster-7", results=[1, 2]), "a file"),
+    "more_than_a_figure.json": (foreign_json(figure=1, caption="", panels=[], mine=1), "a file"),
+    "damaged.json": (lambda path: path.write_bytes(b"{" * 99999), "a file"),
+    "edited.md": (page_with_more, "a file"),
+    "longer.md": (page_with_more, "a file"),
+    "notes.tiles": (lambda path: path.write_text("predicdiff tiles are kept beside my output"), "a file"),
     "page.md": (lambda path: path.write_text("# Notes\n\n" + PAGE), "a file"),
-    "arrays.npz": (lambda path: np.savez(str(path), values=np.arange(5)), "a file"),
+    "arrays.npz": (lambda path: np.savez(str(path), what=np.arange(5)), "a file"),
     "short.txt": (lambda path: path.write_bytes(b"p"), "a file"),
 }
 
@@ -141,7 +189,7 @@ def test_neither_a_result_nor_a_figure_takes_the_place_of_anothers_file(tmp_path
 
 
 def test_a_figure_is_the_same_file_each_time(tmp_path: Path) -> None:
-    for name in ("a.svg", "a.pdf"):
+    for name in ("a.svg", "a.pdf", "a.png"):
         figure(tmp_path / name)
         shutil.copy(tmp_path / name, tmp_path / "copy")
         figure(tmp_path / name)

@@ -15,7 +15,7 @@ from typing import Iterator
 import pytest
 
 from predicdiff.errors import ExplanationError, SamplerError
-from predicdiff.ours import marked
+from predicdiff.ours import as_record
 from predicdiff.written import written_whole
 
 HALF = """
@@ -29,14 +29,14 @@ with written_whole(Path(sys.argv[1])) as part:
 
 def fill(path: Path) -> bytes:
     """A file of ours that was there before."""
-    path.write_text(json.dumps(marked({"value": "earlier"})))
+    path.write_bytes(as_record({"value": "earlier"}))
     return path.read_bytes()
 
 
 def fill_whole(path: Path) -> None:
     """Write a file of ours in the way that is tested."""
     with written_whole(path) as part:
-        part.write_text(json.dumps(marked({"value": "new"})))
+        part.write_bytes(as_record({"value": "new"}))
 
 
 def mode(path: Path) -> int:

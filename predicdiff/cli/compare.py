@@ -39,7 +39,7 @@ class Comparing(Options):
     nulls: tuple[str, ...] = option_field(
         "--null", multiple=True, metavar="FILE.h5", help="An explanation of another image; may be repeated."
     )
-    target: int = option_field("--target", type=int, default=0, help="Which of an explanation's maps.")
+    target: int = option_field("--target", type=click.IntRange(0), default=0, help="Which of an explanation's maps.")
     whole: bool = option_field(
         "--whole", is_flag=True, help="The picture shows all of the map: it is shifted by at most 2 %."
     )

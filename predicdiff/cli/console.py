@@ -7,9 +7,10 @@ and other packages have put into one steers the terminal or begins a line of its
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Callable, Iterator, TextIO
 
 import click
@@ -20,6 +21,7 @@ from ..texts import one_line, shown
 
 OURS = (ConfidenceWarning, InputWarning)
 INTERRUPTED = 130
+STDOUT = "standard output"
 #: Seconds below which nobody minds.
 SOON = 5
 #: Letters of a file's name in front of its bar.
@@ -49,9 +51,22 @@ def _write(text: str, stream: TextIO | None) -> None:
     if stream is None:
         return
     encoding = stream.encoding or "utf-8"
-    with tqdm.external_write_mode(file=stream):
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        stream.flush()
+    try:
+        with tqdm.external_write_mode(file=stream):
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            stream.flush()
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader has gone: click ends quietly
+            raise
+        _leave(stream)
+        if stream is sys.stdout:  # of stderr there is nobody left to tell
+            raise OSError(error.errno, error.strerror, STDOUT) from error
+
+
+def _leave(stream: TextIO) -> None:
+    """Let what a stream could not take go nowhere: Python would try once more at the end, and remark on it."""
+    with suppress(OSError), open(os.devnull, "w") as nowhere:  # the former of streams that are no files
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 class Failure(click.ClickException):
@@ -78,6 +93,14 @@ class Commands(click.Group):
         except (click.NoSuchOption, click.BadOptionUsage) as error:
             raise _misused(error, error.ctx) from error
 
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """As usual, but that a help text which cannot be written, as on a full disk, ends in a sentence too."""
+        try:
+            return super().main(*args, **settings)
+        except OSError as error:
+            say_error(_of_system(error))
+            sys.exit(Failure.exit_code)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; errors become sentences, warnings lines."""
         with plain_warnings(), plain_errors(ctx):
@@ -98,11 +121,22 @@ def plain_errors(ctx: click.Context) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader has gone: click ends quietly
             raise
-        name = f"{error.filename}: " if error.filename else ""
-        raise Failure(one_line(f"{name}{error.strerror or error}.", MOST_OF_LINE)) from error
+        raise Failure(_of_system(error)) from error
     except KeyboardInterrupt:
         say(*([""] if _seen() else []), "Interrupted.", err=True)
         ctx.exit(INTERRUPTED)
+
+
+def _of_system(error: OSError) -> str:
+    """What the system says, and of what: a file, or standard output, to which click writes help texts."""
+    name = error.filename
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _leave(sys.stdout)
+        name = name or STDOUT
+    return one_line(f"{name}: {error.strerror or error}." if name else f"{error.strerror or error}.", MOST_OF_LINE)
 
 
 def _misused(error: click.UsageError, ctx: click.Context | None) -> Failure:

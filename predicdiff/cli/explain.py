@@ -29,8 +29,8 @@ from .options.base import Command, Speech, image_argument, options_of
 from .options.explain_options import Effort, Output, Sampling, Targets
 from .options.net import ImageReading, NetChoice, named_image
 from .options.sampler import SamplerChoice
-from .outputs import check_outputs, numbered
-from .places import Place, taken
+from .outputs import check_outputs
+from .places import Place, Places, taken
 from .running import Renewal, draw, finished, less_precise, run_to_end, say_how_long
 from .summaries import effort_lines, note_lines, seen_lines, target_lines
 
@@ -108,15 +108,15 @@ def command(
     def is_mine(result: Path) -> bool:
         return _held(result, analysis, sampling, so_far=True) is not None
 
+    places = Places(first, analysis, out, check, is_mine)
     if effort.dry_run:
-        result = first if out.output else numbered(first, is_mine)
-        check(result)
-        if result != first:
-            say(f"{first} holds another explanation, which stays: this one goes into {result}.")
+        result, why = next(places.candidates())
+        if why:
+            say(f"{why}: this one goes into {result}.")
         held = None if out.restart else _held(result, analysis, sampling)
         dry_run.tell(analysis, sampling, effort, out, result, held=held is not None)
         return
-    with taken(first, analysis, effort, out, check=check, is_mine=is_mine) as place:
+    with taken(places, effort) as place:
         if place.why:
             say(f"{place.why}: this one goes into {place.result}.")
         _made(analysis, net, sampler, sampling, effort, out, place, quiet=speech.quiet)

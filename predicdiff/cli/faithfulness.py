@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import click
 
 from ..judging.faithfulness import Faithfulness, faithfulness
 from ..methods.registry import names as method_names
-from ..ours import marked
+from ..ours import as_record
 from ..written import written_whole
 from .console import bar, follow, say, say_text
 from .options.base import Command, Options, Speech, option_field, options_of
@@ -78,4 +77,4 @@ def _write(result: Faithfulness, output: Path, numbers: Path) -> None:
 
     save_figure(result.figure(), output)
     with written_whole(numbers) as part:
-        part.write_text(json.dumps(marked(result.as_dict()), indent=1))
+        part.write_bytes(as_record(result.as_dict()))

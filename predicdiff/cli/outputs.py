@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Iterable
 
 from ..errors import ExplanationError, SettingsError
 from ..ours import refuse
@@ -39,15 +39,6 @@ def default_output(*parts: str, suffix: str) -> Path:
     return Path("out") / f"{name_of(*parts)}{suffix}"
 
 
-def numbered(path: Path, mine: Callable[[Path], bool]) -> Path:
-    """The path or, where a file stands that is not ``mine``, the first of path-2, path-3, ... that is free or mine."""
-    place, number = path, 1
-    while place.exists() and not mine(place):
-        number += 1
-        place = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return place
-
-
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[object], *, yielding: bool = False) -> None:
     """Refuse outputs that overwrite an input, each other or what is not ours, or that cannot be written.
 
@@ -69,7 +60,8 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[object], *, yielding
         if _real(path) in taken:
             raise SettingsError(f"{path} would be both {taken[_real(path)]}: give outputs other names.")
         taken[_real(path)] = "one output and another"
-        _check_place(path)
+        if not (yielding and os.path.isdir(path)):
+            _check_place(path)
         if not yielding and path.suffix != TILES:
             refuse(path, ExplanationError)
 

@@ -110,9 +110,8 @@ def run_to_end(analysis: Analysis, journal: Journal, done: int, renew: Renewal) 
             return go_on(analysis, journal, progress=progress, renew=renew)
     except KeyboardInterrupt:
         there = f"{renew.result} holds the map so far. " if renew.renewed else ""
-        say(
-            f"Interrupted. {there}What is finished is in {journal.path}: the same command goes on from there.", err=True
-        )
+        kept = f"What is finished is in {journal.path}: the same command goes on from there."
+        say(f"Interrupted. {there}{kept if journal.made else 'No tile was finished.'}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 

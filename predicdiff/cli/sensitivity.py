@@ -19,7 +19,7 @@ from .console import say
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import ImageReading, NetChoice, named_image
 from .options.shared import memory_option
-from .options.values import FIGURE, UNIT
+from .options.values import FIGURE, TEXT, UNIT
 from .outputs import check_outputs, default_output
 from .summaries import addressed, seen_lines
 
@@ -43,7 +43,9 @@ UNITS = {"signed": "gradient", "times_input": "gradient times input"}
 class Gradient(Options):
     """The options that say of what the gradient is taken, how it is brought down to a map, and where that goes."""
 
-    blob: str | None = option_field("--blob", help="Where the unit lies.  [default: the scores before the softmax]")
+    blob: str | None = option_field(
+        "--blob", type=TEXT, help="Where the unit lies.  [default: the scores before the softmax]"
+    )
     unit: UnitLike | None = option_field(
         "--unit", type=UNIT, help="A class such as 281 or tabby, or CHANNEL,ROW,COLUMN.  [default: the predicted class]"
     )

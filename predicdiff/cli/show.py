@@ -37,7 +37,11 @@ class Drawing(Options):
 
     output: Path | None = option_field("-o", "--output", type=FIGURE, help="Draw a picture into this file.")
     target: tuple[int, ...] = option_field(
-        "--target", type=int, multiple=True, metavar="N", help="Draw this target only, from 0; may be repeated."
+        "--target",
+        type=click.IntRange(0),
+        multiple=True,
+        metavar="N",
+        help="Draw this target only, from 0; may be repeated.",
     )
     on_image: bool = option_field(
         "--on-image", is_flag=True, help="Draw on the whole image, not only on what the net saw of it."

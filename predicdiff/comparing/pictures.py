@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import budget
 from ..errors import ImageError, SettingsError
 from ..images import LUMA
 from ..overlays import tint
@@ -38,6 +39,8 @@ OWN = 0.5
 FULL, BRIGHT = 0.9, 0.68
 #: The authors' overlay: how much of the colours' saturation it has, and how light black becomes.
 OPACITY, LIFTED = 0.8, 0.5
+#: Bytes that are made of a pixel at most while a map is read off it.
+MADE = 130
 #: How light black becomes below colours that are multiplied with the picture.
 GROUND = 0.6
 
@@ -188,6 +191,7 @@ def _colours(picture: np.ndarray, name: str) -> np.ndarray:
 
 def _checked(picture: np.ndarray) -> np.ndarray:
     """The picture's colours in 0..1, if they are those of a map."""
+    budget.ask(MADE * np.size(picture) / 3, "what is read off a map's picture", ImageError)
     colours = _colours(picture, "a map's picture")
     if np.abs(soft(signed(colours))).max() < PALE:
         raise ImageError("the picture is grey: want one with a map's red and blue, not a mask or a sensitivity map.")

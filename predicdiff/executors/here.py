@@ -104,7 +104,7 @@ def team_for(analysis: Analysis, batch: int, tile: int, memory: int) -> Team:
     fitting = memory * DRAWS_SHARE / draws
     if abilities.bytes_needed is not None:
         once, each = abilities.bytes_needed(analysis.blob, start=settings.start, window=settings.asked_window)
-        fitting = min(fitting, memory * (1 - DRAWS_SHARE) / (once + batch * each))
+        fitting = min(fitting, (memory * (1 - DRAWS_SHARE) - analysis.image_bytes) / (once + batch * each))
     threads = max(1, min(most, int(fitting)))
     return Team(threads, most // threads)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import budget
 from ..errors import ImageError
 from ..files import regular
 from .bounds import opened_image
@@ -19,6 +20,9 @@ PACKED = (
 )  # fmt: skip
 GREYS = ("1", "L", "P")
 COLOURS = ("RGB", "RGBA", "LA", "PA", *GREYS)
+#: Bytes that are made of a grey at most, by who reads it too: whole numbers of 64 bits, and these in order. Of a colour
+#: it is twice as many.
+MADE = 45
 
 
 def read_exact(path: Path) -> tuple[np.ndarray, int]:
@@ -40,6 +44,9 @@ def read_exact(path: Path) -> tuple[np.ndarray, int]:
             raise ImageError(f"{packed if image.format == 'TIFF' else image.format} may change colours")
         deep = halved(image)  # which is known only until the file is read
         ask_for(image)
+        width, height = image.size
+        each = MADE * (1 if image.mode in GREYS else 2)
+        budget.ask(width * height * each, f"what {width} x {height} pixels are numbers of")
         image.load()
         values, seen_through = greys(image), "transparency" in image.info
         if values is None and image.mode in GREYS and not seen_through:

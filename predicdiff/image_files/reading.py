@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any, Callable, Protocol, Union, runtime_checkable
@@ -156,8 +157,12 @@ def _why(error: Exception) -> str:
         return "no such file. Give the path of an image (PNG, JPEG, ...)."
     if isinstance(error, UnidentifiedImageError):
         return "not an image that Pillow can read. Give a PNG, JPEG or the like."
-    if isinstance(error, (Image.DecompressionBombError, MemoryError)):
-        return "the image is too large to be read. Make it smaller."
+    if isinstance(error, Image.DecompressionBombError):
+        count, most = (re.search(rf"{word} \D*(\d+)", str(error)) for word in ("size", "limit"))
+        told = f", {most[1]} pixels are allowed, and it has {count[1]}" if count and most else ""
+        return f"the image is too large to be read{told}. Make it smaller."
+    if isinstance(error, MemoryError):
+        return "the image is too large to be read, since memory ran out. Make it smaller."
     system = error.strerror if isinstance(error, OSError) else None
     hint = "" if system else " It may be cut short or damaged."
     # what pydicom adds behind a dash is what the hint says

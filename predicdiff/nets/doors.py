@@ -58,8 +58,8 @@ class NetSettings:
         """Refuse what says how a module is asked, of what is none."""
         if self.pick is not None or self.also not in ((), {}) or self.box is not None:
             raise SettingsError(
-                "pick (--pick), box and also say what of a module's outputs is explained and what else goes in: "
-                f"{source} takes images alone, and its outputs have names (output=, blob=)."
+                "pick (--pick), box (--box) and also (also=) say what of a module's outputs is explained and what else "
+                f"goes in: {source} takes images alone, and its outputs have names (output=, blob=)."
             )
 
     def refuse_shape(self, source: Any) -> None:

@@ -208,8 +208,8 @@ def _check_engine(engine: str, precision: str, door: Door) -> None:
     except (ImportError, OSError, MemoryError) as error:
         if not absent("torch"):
             raise DependencyError(
-                f"{unfit('torch', error)}: it is damaged, or wants more memory than the system allows. Raise the "
-                "limit, or install torch anew."
+                f"{unfit('torch', error)}: it is damaged, or wants more memory than a limit, such as that of ulimit, "
+                "leaves. Raise the limit, or install torch anew."
             ) from error
         raise DependencyError(
             f'torch is not installed ({error}): pip install "predicdiff[torch]", or where there is pycaffe take the '

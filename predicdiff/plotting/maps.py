@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from .. import budget, windows
 from ..errors import ExplanationError, SettingsError
@@ -30,6 +31,11 @@ ACROSS = 4
 MOST_NAMED = 200
 #: Bytes that are made of each pixel: at most for the colours of one map, and what is kept of every map.
 COLOURS, MAPS = 150, 11
+#: Pixels along an image's longer side on which maps are drawn: of a larger one no dot of a figure would show more; and
+#: how few they may become where memory has no room.
+MOST_SIDE, LEAST_SIDE = 4096, 512
+#: Rows of the smaller image that are made at a time.
+BAND = 64
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,8 @@ def figure(
     sure : bool
         Leave clear what lies within two standard errors of zero, the interpolation's included.
     on_image : bool
-        Draw on the original image, an outline around what the net saw of it, instead of on that part alone.
+        Draw on the original image, an outline around what the net saw of it, instead of on that part alone. One that is
+        larger than the figure can show, or memory has room for, is made smaller by a whole number.
     title : str
     colour_map : str
         A name of `overlays.COLOUR_MAPS`.
@@ -101,10 +108,7 @@ def figure(
     if not picked:
         raise SettingsError("no target to draw: want at least one.")
     size = explanation.pixels.shape[1:]
-    drawn = explanation.frame.original if on_image and explanation.frame is not None else size
-    wanted = math.prod(drawn) * (COLOURS + MAPS * len(picked))
-    budget.ask(wanted, f"a picture of {len(picked)} map(s) of {windows.by(drawn)} pixels", SettingsError)
-    seen, frame = _seen(explanation, on_image)
+    seen, frame = _seen(explanation, on_image, len(picked))
     maps = np.stack([_at(frame, finite(one.relevance), size)[0] for one in picked])
     hidden = [_unsure(one, relevance, frame) if sure else None for one, relevance in zip(picked, maps)]
     one_scale = symmetric_scale(maps) if shared else None
@@ -153,13 +157,46 @@ def png(explanation: Explanation, *, dpi: float = 100) -> bytes:
     return render(figure(explanation, targets=[0]), "png", dpi)
 
 
-def _seen(explanation: Explanation, on_image: bool) -> tuple[np.ndarray, Frame | None]:
-    """What lies below the maps (H, W, 3) uint8: what the net saw, or the image, and where in it that lies."""
+def _seen(explanation: Explanation, on_image: bool, maps: int) -> tuple[np.ndarray, Frame | None]:
+    """What lies below the maps (H, W, 3) uint8: what the net saw, or the image, and where in it that lies.
+
+    An image that is larger than a figure can show, or than memory has room for so many maps of, is made smaller.
+    """
     if not on_image:
+        _ask(explanation.pixels.shape[1:], maps)
         return picture(explanation.pixels, tones=explanation.tones), None
-    if explanation.image is None or explanation.frame is None:
+    image, frame = explanation.image, explanation.frame
+    if image is None or frame is None:
         raise ExplanationError("the explanation holds no image, only what the net saw of it: draw on that instead.")
-    return explanation.image, explanation.frame
+    most = max(1, max(frame.original) // LEAST_SIDE)
+    factor = next((factor for factor in range(1, most) if _fits(_divided(frame, factor), maps)), most)
+    frame = replace(frame, original=_divided(frame, factor))
+    _ask(frame.original, maps)
+    return (image if factor == 1 else _reduced(image, factor)), frame
+
+
+def _divided(frame: Frame, factor: int) -> tuple[int, int]:
+    """The sides of a frame's image that is made so many times smaller, to whole pixels."""
+    return (-(-frame.original[0] // factor), -(-frame.original[1] // factor))
+
+
+def _fits(size: tuple[int, int], maps: int) -> bool:
+    return max(size) <= MOST_SIDE and _bytes(size, maps) <= budget.room()
+
+
+def _bytes(size: tuple[int, ...], maps: int) -> int:
+    return math.prod(size) * (COLOURS + MAPS * maps)
+
+
+def _ask(size: tuple[int, ...], maps: int) -> None:
+    budget.ask(_bytes(size, maps), f"a picture of {maps} map(s) of {windows.by(size)} pixels", SettingsError)
+
+
+def _reduced(image: np.ndarray, factor: int) -> np.ndarray:
+    """The means of squares of so many pixels a side, (H, W, 3) uint8, some rows after the others."""
+    height = -(-len(image) // factor)
+    rows = (slice(top * factor, (top + BAND) * factor) for top in range(0, height, BAND))
+    return np.concatenate([np.asarray(Image.fromarray(image[some]).reduce(factor)) for some in rows])
 
 
 def _at(frame: Frame | None, maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

@@ -23,7 +23,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..errors import SettingsError
 from ..files import as_path
-from ..ours import PROGRAM, commented
+from ..ours import PROGRAM, hashed
 from ..overlays import DEFAULT, find_colour_map, overlay
 from ..texts import escaped, shown
 from ..written import written_whole
@@ -211,4 +211,4 @@ def render(figure: Figure, kind: str, dpi: float) -> bytes:
     file = io.BytesIO()
     with styled():
         figure.savefig(file, format=kind, dpi=dpi, facecolor="white", edgecolor="white", metadata=FORMATS[kind])
-    return commented(file.getvalue(), kind)
+    return hashed(file.getvalue(), kind)

@@ -98,7 +98,7 @@ def fingerprint(arrays: Sequence[np.ndarray]) -> str:
     for values in arrays:
         little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
         digest.update(f"{little.dtype.str}{little.shape}".encode())
-        digest.update(little.tobytes())
+        digest.update(little.data)
     return digest.hexdigest()
 
 

@@ -152,6 +152,9 @@ def default_corpus(
     images, names = [], []
     photographs = bundled(exclude, view=view)
     scenes = [PHOTOGRAPHS[name][1] for name in photographs]
+    # twice, as in `_read`
+    wanted = 2 * 4 * 3 * shape[1] * shape[2] * CROPS * len(set(scenes))
+    budget.ask(wanted, f"a corpus of images of {shape[1]} x {shape[2]} pixels", SamplerError)
     for number, (name, image) in enumerate(photographs.items()):
         count = CROPS // scenes.count(scenes[number])
         images.append(crops(image, (shape[1], shape[2]), count=count, seed=seed, number=number))

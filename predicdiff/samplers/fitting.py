@@ -20,6 +20,8 @@ from .streams import FIT, generator
 CHANNELS = ("joint", "independent", "authors")
 #: Patches that are in memory at the same time.
 BLOCK = 1000
+#: Patches that are cut: where each lies is known before the first is.
+MOST_PATCHES = 10**7
 
 Images = Union[np.ndarray, Sequence[Any]]
 
@@ -189,6 +191,8 @@ def _check_settings(context: SidesLike, patches: int, channels: str) -> Sides:
         raise WindowError(f"context l = {told(lengths)}: want at least 1.")
     if whole_number("patches", patches) < 2:
         raise SettingsError(f"patches = {patches}: a covariance takes at least 2, the paper took about 25000.")
+    if patches > MOST_PATCHES:
+        raise SettingsError(f"patches = {patches}: want at most {MOST_PATCHES}, the paper took about 25000.")
     if channels not in CHANNELS:
         raise SettingsError(f"channels {channels!r} is unknown: want one of {', '.join(CHANNELS)}.")
     return lengths

@@ -118,9 +118,12 @@ def refused(cli: Callable[..., Result]) -> Callable[..., str]:
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[..., Any]:
     """Start `python -m predicdiff`, or ``code``, in a process of its own, in an empty folder."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
-    def start(arguments: Sequence[object], *, code: str | None = None, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        arguments: Sequence[object], *, code: str | None = None, buffered: bool = False, **options: Any
+    ) -> subprocess.Popen[str]:
+        environment["PYTHONUNBUFFERED"] = "" if buffered else "1"
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         what = ["-m", "predicdiff"] if code is None else ["-c", code]
         command = [sys.executable, *what, *map(str, arguments)]

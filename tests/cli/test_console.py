@@ -140,8 +140,18 @@ def test_a_reader_who_has_gone_is_no_error(program):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk to print to")
-def test_a_full_disk_behind_the_output(program):
+@pytest.mark.parametrize(("argument", "buffered"), [("nets", False), ("nets", True), ("--help", True)])
+def test_a_full_disk_behind_the_output(program, argument, buffered):
+    """What is left in a buffer is not tried again at the end, with a remark of Python's and a status of its own."""
     with open("/dev/full", "w") as full:
-        process = program(["nets"], stdout=full)
-        assert process.communicate()[1] == "Error: No space left on device.\n"
+        process = program([argument], stdout=full, buffered=buffered)
+        assert process.communicate()[1] == "Error: standard output: No space left on device.\n"
+    assert process.returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk to print to")
+def test_an_error_that_cannot_be_told_still_has_its_status(program):
+    with open("/dev/full", "w") as full:
+        process = program(["show", "absent.h5"], stderr=full, buffered=True)
+        process.communicate()
     assert process.returncode == 2

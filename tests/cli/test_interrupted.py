@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -114,6 +115,16 @@ def test_the_keyboard_leaves_a_sentence_and_the_finished_tiles(interrupted, tmp_
     assert left(tmp_path) == ["a.h5.tiles"]
 
 
+def test_before_the_first_tile_it_names_no_file(cli, long, tmp_path, monkeypatch):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "add", pressed)
+    said = cli(*long, "-o", "a.h5").output
+    assert said.splitlines()[-1] == "Interrupted. No tile was finished."
+    assert left(tmp_path) == []
+
+
 def test_tiles_of_other_settings_are_not_taken_up(interrupted, cli, refused, long, tmp_path):
     interrupted(1)
     other = [*long, "-o", "a.h5", "--seed", 1]
@@ -196,8 +207,9 @@ def test_a_second_run_of_one_output_ends_at_once_and_one_without_takes_a_number(
     (tiles,) = (tmp_path / "out").glob("*.tiles")
     result = tiles.with_suffix("")
     before = tiles.read_bytes()
-    for more in ([], ["--restart"]):
-        error = refused(*long, "-o", result, *more)
+    (tmp_path / "link.h5").symlink_to(result)
+    for name, *more in ([result], [result, "--restart"], ["link.h5"]):
+        error = refused(*long, "-o", name, *more)
         assert f"another run works on it (process {process.pid} on " in error
     said = cli(*long)
     assert said.exit_code == 0, said.output
@@ -227,6 +239,60 @@ def test_tiles_beside_their_finished_result_do_not_stand_in_the_way(interrupted,
     assert result.exit_code == 0, result.output
     assert left(tmp_path) == ["a.h5", "a.png"]
     assert Explanation.load(tmp_path / "a.h5").settings["seed"] == 1
+
+
+def stopped(cli, *arguments):
+    """Stop a run at its second tile."""
+    add, count = Journal.add, []
+
+    def counted(*tile):
+        add(*tile)
+        count.append(1)
+        if len(count) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "add", counted)
+        assert cli(*arguments).exit_code == 130
+
+
+NAME = "out/small_tiny_fitted"
+
+
+def test_without_a_name_it_goes_on_under_the_number_where_it_was_stopped(cli, long, tmp_path):
+    """Whose first name was another run's then and is free now; what else was left of it is swept."""
+    stopped(cli, *long, "--seed", 1)
+    stopped(cli, *long)
+    (tmp_path / f"{NAME}.h5.tiles").unlink()
+    twin = tmp_path / f"{NAME}-4.h5.tiles"
+    twin.write_bytes((tmp_path / f"{NAME}-2.h5.tiles").read_bytes())
+    assert f"The result would go to {NAME}-2.h5" in cli(*long, "--dry-run").output
+    said = cli(*long).output
+    assert "Taking up 32 finished windows of 36." in said
+    assert f"Wrote {NAME}-2.h5 and {NAME}-2.png." in said
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "small_tiny_fitted-2.h5",
+        "small_tiny_fitted-2.png",
+    ]
+
+
+@pytest.mark.parametrize("ending", [".h5", ".h5.tiles", ".png"])
+@pytest.mark.parametrize("thing", ["text", "pipe", "folder"])
+def test_without_a_name_it_goes_around_what_is_not_its_own(cli, net, fitted, picture, tmp_path, ending, thing):
+    (tmp_path / "out").mkdir()
+    path = tmp_path / f"{NAME}{ending}"
+    {"text": lambda: path.write_text("predicdiff"), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[thing]()
+    result = cli("explain", picture, *net, *fitted, "-k", 8, "--stride", 8, "-S", 2)
+    assert f"{NAME}{ending} is not this run's, and stays: this one goes into {NAME}-2.h5." in result.output
+    assert f"Wrote {NAME}-2.h5 and {NAME}-2.png." in result.output
+
+
+def test_an_interrupted_run_of_others_is_not_restarted(cli, long, tmp_path):
+    stopped(cli, *long, "--seed", 1)
+    tiles = tmp_path / f"{NAME}.h5.tiles"
+    before = tiles.read_bytes()
+    assert f"Wrote {NAME}-2.h5" in cli(*long, "--restart").output
+    assert tiles.read_bytes() == before
 
 
 #: Runs the command line in a process that is killed at an event of the system's, counted from the last tile on.

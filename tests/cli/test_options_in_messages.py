@@ -21,8 +21,8 @@ NOT_SAID = {
     "blobs": {"--white", "--intensity"},
     "fetch": {"--input-shape", "--engine"},
     "nets": {"--net"},
-    "faithfulness": {"--unit"},
-    "randomisation": {"--unit"},
+    "faithfulness": {"--unit", "--restart"},
+    "randomisation": {"--unit", "--restart"},
 }
 
 

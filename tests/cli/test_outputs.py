@@ -8,7 +8,7 @@ import shutil
 import pytest
 from helpers.engines import needed
 
-from predicdiff.cli.outputs import check_outputs, name_of, numbered
+from predicdiff.cli.outputs import check_outputs, name_of
 from predicdiff.errors import ExplanationError, SettingsError
 
 
@@ -101,13 +101,3 @@ def test_a_folder_that_not_even_root_may_fill(cli, refused, net, tmp_path):
     error = refused("explain", *net, "-k", 8, "-S", 2, "-o", "/proc/self/predicdiff.h5")
     assert "/proc/self/predicdiff.h5" in error
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_number_where_another_file_stands(tmp_path):
-    path = tmp_path / "a.b.h5"
-    assert numbered(path, lambda _: False) == path
-    path.write_text("another")
-    assert numbered(path, lambda _: False) == tmp_path / "a.b-2.h5"
-    (tmp_path / "a.b-2.h5").write_text("mine")
-    assert numbered(path, lambda place: place.read_text() == "mine") == tmp_path / "a.b-2.h5"
-    assert numbered(path, lambda _: False) == tmp_path / "a.b-3.h5"

@@ -46,6 +46,7 @@ def harmless(text):
 
 def test_a_run_with_hostile_names_at_a_terminal(seen, data, tmp_path, photographs):
     """A label, a layer, a file and a bar; then the same from a result whose note is hostile too."""
+    pytest.importorskip("torch")
     prototxt = (data / "tiny_v1.prototxt").read_text()
     (tmp_path / "net.prototxt").write_text(prototxt.replace('"prob"', r'"\033]0;owned\007prob"'))
     (tmp_path / "labels.txt").write_text(f"{HOSTILE}\n" * 5, encoding="utf-8")

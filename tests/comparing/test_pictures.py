@@ -11,6 +11,7 @@ from helpers.drawn import blend, cut, draw, hsv, jpeg, larger, margin, multiply,
 from skimage import data
 from skimage.color import rgb2gray
 
+from predicdiff import budget
 from predicdiff.comparing.pictures import (
     clipped,
     edges,
@@ -276,3 +277,8 @@ def test_unknown_styles_are_refused() -> None:
         SettingsError, match="style 'viridis' is unknown: want one of auto, plain, overlay, hsv, multiply, blend"
     ):
         relevance_of(plain(smooth_map(0)), style="viridis")
+
+
+def test_a_picture_that_memory_has_no_room_to_read_is_refused() -> None:
+    with budget.within(10**6), pytest.raises(ImageError, match=r"picture wants 1[.]3 MB"):
+        relevance_of(np.zeros((100, 100, 3), np.uint8))

@@ -31,17 +31,19 @@ LARGE = Bounds(cpu=20.0, memory=4 * 10**9, chatter="tempfile.tif: ")
 
 #: Torch and onnxruntime make room for what a file says before they fill any.
 CLAIMS = LARGE._replace(claims=True)
+#: So do some releases of HDF5, of chunks that are not there.
+CHUNKS = USUAL._replace(claims=True)
 
 FORMATS: dict[str, Format] = {
     "prototxt": Format("net.prototxt", seeds.prototxt, changes.of_words, openings.prototxt, needs=("torch",)),
     "caffemodel": Format("net.caffemodel", seeds.caffemodel, changes.of_message, openings.caffemodel, needs=("torch",)),
     "caffemodel.h5": Format(
-        "net.caffemodel.h5", seeds.caffemodel_h5, changes.of_hdf5, openings.caffemodel, needs=("torch",)
+        "net.caffemodel.h5", seeds.caffemodel_h5, changes.of_hdf5, openings.caffemodel, needs=("torch",), bounds=CHUNKS
     ),
     "binaryproto": Format("mean.binaryproto", seeds.binaryproto, changes.of_message, openings.mean, needs=("torch",)),
     "npy": Format("mean.npy", seeds.npy, changes.of_npy, openings.mean, needs=("torch",)),
-    "result": Format("map.h5", seeds.result, changes.of_sealed, openings.result),
-    "sampler": Format("sampler.h5", seeds.sampler, changes.of_sealed, openings.sampler),
+    "result": Format("map.h5", seeds.result, changes.of_sealed, openings.result, bounds=CHUNKS),
+    "sampler": Format("sampler.h5", seeds.sampler, changes.of_sealed, openings.sampler, bounds=CHUNKS),
     "tiles": Format("map.tiles", seeds.tiles, changes.of_tiles, openings.tiles),
     "image": Format(
         "picture", seeds.image, changes.of_png, openings.image, count=400, needs=("torch",), seldom=20, bounds=LARGE

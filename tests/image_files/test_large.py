@@ -11,17 +11,24 @@ from PIL import Image
 from skimage.transform import resize
 
 from predicdiff import budget, load_image
-from predicdiff.errors import ImageError
+from predicdiff.errors import ImageError, SettingsError
 from predicdiff.images import View
+from predicdiff.shapes.labels import read_segments
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16", "L", "P"])
 def test_what_memory_has_no_room_for_is_refused_by_its_header(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "large.png"
     Image.new(mode, (3000, 2000)).save(path)
-    path.write_bytes(path.read_bytes()[:200])  # of which nothing can be decoded
+    path.write_bytes(path.read_bytes()[:1000])  # of which nothing can be decoded
     with budget.within(20 * 10**6), pytest.raises(ImageError, match=r"3000 x 2000 pixels wants .* 20 MB are allowed"):
         load_image(path)
+
+
+def test_segments_for_whose_numbers_memory_has_no_room_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200)).save(tmp_path / "segments.png")
+    with budget.within(10**6), pytest.raises(SettingsError, match=r"s\.png: what 300 x 200 pixels .* 1 MB are allowed"):
+        read_segments(tmp_path / "segments.png")
 
 
 @pytest.mark.parametrize("smooth", [False, True])

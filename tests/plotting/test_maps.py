@@ -298,13 +298,24 @@ def test_of_many_maps_the_first_are_drawn_which_the_picture_says() -> None:
     assert "the first 64 of 70 maps, " in told
 
 
-def test_a_picture_that_memory_has_no_room_for_is_refused_before_it_is_drawn() -> None:
-    """The arrays of a result may fit where what is made of them, colours in float64, does not."""
-    wide = Frame((4000, 3000), SHAPE, (0, 0), SHAPE)
-    one = explanation(image=np.broadcast_to(np.uint8(9), (4000, 3000, 3)), frame=wide)
+def test_a_large_image_is_made_smaller_before_it_is_drawn_and_what_memory_has_no_room_for_refused() -> None:
+    """The map of 12 million pixels itself would take 600 MB, and its colours 1.9 GB."""
+    rows, columns = np.ogrid[:4000, :3001]
+    image = np.repeat(((rows // 800 + columns // 600) % 2 * 200).astype(np.uint8)[..., None], 3, axis=2)
+    wide = Frame((4000, 3001), (400, 300), (100, 50), SHAPE)
+    one = explanation(image=image, frame=wide)
     with budget.within(10**8):
-        with pytest.raises(SettingsError, match=r"1 map\(s\) of 4000 x 3000 pixels wants .* 100 MB are allowed"):
-            figure(one, on_image=True)
+        page = figure(one, on_image=True)
         with pytest.raises(ExplanationError, match=r"at all pixels of the image wants .* 100 MB are allowed"):
             one.on_image()
-        assert len(figure(one).axes) > 1
+    seen, map_ = (axes.images[0].get_array() for axes in page.axes[:2])
+    assert seen.shape == (800, 601, 3)  # by 5: by 4 it would take 121 MB
+    checks = [seen[50, 50], seen[50, 150], seen[170, 150]]
+    np.testing.assert_array_equal(checks, np.repeat([[0], [200], [0]], 3, axis=1))
+    red = redness(np.asarray(map_, int)) > 60
+    # one pixel of what the net saw is ten of the original, and of five of these one is drawn
+    wanted = np.array([100 + ROWS[0], 100 + ROWS[1], 50 + COLUMNS[0], 50 + COLUMNS[1]]) * 10 / 5
+    np.testing.assert_allclose(extent(red, red.shape), wanted, atol=1.5)
+    with budget.within(10**7), pytest.raises(SettingsError, match=r"1 map\(s\) of 572 x 429 pixels wants .* 10 MB are"):
+        figure(one, on_image=True)
+    assert len(figure(explanation()).axes) > 1

@@ -190,6 +190,8 @@ def test_a_folder_of_more_images_than_memory_has_room_for(tmp_path):
         Image.new("RGB", (50, 50)).save(tmp_path / f"{number}.png")
     with budget.within(2 * 2 * 3 * 50 * 50 * 4), pytest.raises(SamplerError, match="3 images as the net sees them"):
         read_folder(tmp_path, lambda image: image.transpose(2, 0, 1))
+    with budget.within(10**8), pytest.raises(SamplerError, match=r"images of 2000 x 900 pixels wants .* 100 MB are"):
+        default_corpus((3, 2000, 900))
 
 
 def test_an_empty_folder(tmp_path):

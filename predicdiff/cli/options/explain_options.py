@@ -16,10 +16,11 @@ from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
 from ...shapes.labels import SLIC, read_segments
 from ...windows import SidesLike, WindowLike, shortest
-from ..outputs import default_output
+from ...written import target_of
+from ..outputs import TILES, default_output
 from .base import Options, option_field
 from .shared import SIDE, context_field, memory_field, samples_field, seed_field, stride_field, window_field
-from .values import CLASS, DURATION, FIGURE, FILE, REGION, RESULT, UNIT, File
+from .values import CLASS, DURATION, FIGURE, FILE, REGION, RESULT, TEXT, UNIT, File
 
 #: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
 #: choice; the others are functions of a class alone. The first is called by a word without a space.
@@ -36,7 +37,9 @@ class Targets(Options):
     heading = "What is explained"
 
     blob: str | None = option_field(
-        "--blob", help="Where the units lie, by a name of `predicdiff blobs`.  [default: the probabilities]"
+        "--blob",
+        type=TEXT,
+        help="Where the units lie, by a name of `predicdiff blobs`.  [default: the probabilities]",
     )
     unit: tuple[UnitLike, ...] = option_field(
         "--unit",
@@ -61,7 +64,10 @@ class Targets(Options):
         help="Fall of the log-odds in bits, or of the value itself.  [default: evidence for probabilities]",
     )
     start: str | None = option_field(
-        "--start", metavar="BLOB", help="A hidden blob that windows are taken away from, instead of the image."
+        "--start",
+        type=TEXT,
+        metavar="BLOB",
+        help="A hidden blob that windows are taken away from, instead of the image.",
     )
     channels_apart: bool = option_field(
         "--channels-apart",
@@ -281,4 +287,5 @@ class Output(Options):
 
     def files(self, result: Path) -> tuple[Path, Path, Path]:
         """The .h5 file, the picture, and the finished tiles of a run."""
-        return result, self.figure or result.with_suffix(".png"), result.with_name(result.name + ".tiles")
+        target = target_of(result)  # of which there is one, however many links lead there
+        return result, self.figure or result.with_suffix(".png"), target.with_name(target.name + TILES)

@@ -16,7 +16,7 @@ from ...samplers.corpus import read_folder
 from ...windows import SidesLike, WindowLike
 from .base import Decorator, Options, option_field
 from .shared import memory_field, samples_field, seed_field, stride_field, window_field
-from .values import FOLDER
+from .values import FOLDER, TEXT
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,9 @@ class Maps(Options):
     stride: SidesLike | None = stride_field("Step between windows, at most k.  [default: 8, or k where that is less]")
     seed: int = seed_field()
     blob: str | None = option_field(
-        "--blob", help="The scores or probabilities that are explained.  [default: the probabilities]"
+        "--blob",
+        type=TEXT,
+        help="The scores or probabilities that are explained.  [default: the probabilities]",
     )
     memory: int = memory_field()
     corpus: Path | None = option_field(

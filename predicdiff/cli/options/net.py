@@ -29,7 +29,7 @@ from ...samplers.corpus import bundled
 from ..console import FileBars
 from .base import Options, option_field
 from .shared import engine_field
-from .values import DEVIATIONS, FILE, PICK, RANGE, REGION, SHAPE, SIZE
+from .values import DEVIATIONS, FILE, PICK, RANGE, REGION, SHAPE, SIZE, TEXT
 
 DEFAULT_NET = "efficientnet_lite0"
 CAT = "chelsea"
@@ -50,6 +50,7 @@ class NetChoice(Options):
     net: str | None = option_field(
         "--net",
         default=DEFAULT_NET,
+        type=TEXT,
         metavar="NAME|FILE|FOLDER",
         help="A net that `predicdiff nets` lists; the prototxt of one of your own, that of training too; timm:NAME, "
         "torchvision:NAME, hf:NAME or a folder of save_pretrained; net.py:FUNCTION, whose code is run and makes a "
@@ -69,6 +70,7 @@ class NetChoice(Options):
     )
     mean: str | None = option_field(
         "--mean",
+        type=TEXT,
         metavar="FILE|B,G,R",
         help="The mean that is taken away: a .binaryproto or .npy, a number a channel, or one for all; 0,0,0 if there "
         "is none.  [default: that of a prototxt for training]",
@@ -113,6 +115,7 @@ class NetChoice(Options):
     )
     output_blob: str | None = option_field(
         "--output-blob",
+        type=TEXT,
         metavar="BLOB",
         help="A prototxt's output: a blob of probabilities, or of the scores before them.  [default: what its last "
         "Softmax makes, else a Sigmoid, else the last layer]",
@@ -137,7 +140,7 @@ class NetChoice(Options):
     )
     engine: str = engine_field("What runs a Caffe net: torch, by far the faster, or Caffe itself.")
     device: str | None = option_field(
-        "--device", metavar="cpu|cuda", help="Where to compute.  [default: a GPU if there is one]"
+        "--device", type=TEXT, metavar="cpu|cuda", help="Where to compute.  [default: a GPU if there is one]"
     )
     gpu: int | None = option_field("--gpu", type=click.IntRange(0), metavar="N", help="The same as --device cuda:N.")
     precision: str = option_field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -63,7 +64,9 @@ def memory_option() -> Decorator:
 
 def _allow(ctx: click.Context, param: click.Parameter, memory: int) -> int:
     """Bound what is made until the command ends."""
-    ctx.with_resource(within(memory))
+    bound = ExitStack()
+    bound.enter_context(within(memory))
+    ctx.call_on_close(bound.close)  # a context has no with_resource before click 8
     return memory
 
 

@@ -14,6 +14,8 @@ from .base import Value
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 SECONDS = {"s": 1, "min": 60, "h": 3600}
+#: Beyond any amount of bytes or of seconds.
+MOST = 1e18
 FIGURES = (".png", ".pdf", ".svg")
 RESULTS = (".h5", ".hdf5")
 
@@ -26,9 +28,10 @@ class Memory(Value):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Text -> bytes."""
         match = re.match(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([kmgt]i?)?b?\s*$", str(value), re.IGNORECASE)
-        if match is None or float(match.group(1)) == 0:
+        size = 0.0 if match is None else float(match.group(1)) * UNITS[(match.group(2) or "").lower()]
+        if not 0 < size < MOST:
             self.fail(f"{value!r} is no amount of memory: want for example 512MB, 4GB or 2GiB.", param, ctx)
-        return max(1, int(float(match.group(1)) * UNITS[(match.group(2) or "").lower()]))
+        return max(1, int(size))
 
 
 class Duration(Value):
@@ -39,9 +42,10 @@ class Duration(Value):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Text -> seconds."""
         match = re.match(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(s|min|h)?\s*$", str(value), re.IGNORECASE)
-        if match is None or float(match.group(1)) == 0:
+        seconds = 0.0 if match is None else float(match.group(1)) * SECONDS[(match.group(2) or "s").lower()]
+        if not 0 < seconds < MOST:
             self.fail(f"{value!r} is no time: want for example 60s, 5min or 1h.", param, ctx)
-        return float(match.group(1)) * SECONDS[(match.group(2) or "s").lower()]
+        return seconds
 
 
 class Numbers(Value):
@@ -91,6 +95,18 @@ class Pick(Value):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         """Text -> int or str."""
         return int(value) if re.fullmatch(r"-?\d+", str(value)) else str(value)
+
+
+class Text(Value):
+    """Any text that is not empty; an empty one, as of a shell's variable that was never set, is no choice."""
+
+    name = metavar = "TEXT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Text -> the same text."""
+        if not str(value).strip():
+            self.fail("an empty text: leave it out, or say what is meant.", param, ctx)
+        return str(value)
 
 
 class File(Value):
@@ -169,6 +185,7 @@ DURATION = Duration()
 RANGE = Range()
 SAMPLER = SamplerName()
 PICK = Pick()
+TEXT = Text()
 FILE = File()
 FOLDER = File("DIR")
 UNIT = UnitName(

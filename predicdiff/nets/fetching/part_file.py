@@ -156,7 +156,8 @@ def alone(target: Path) -> Iterator[None]:
     """Wait until nobody else fetches ``target``, and keep others from it until the end of the block.
 
     What killed processes have left of it besides ``<target>.part`` is removed. The lock is the system's, so that it
-    ends with its process; where the system or the file system has none, nobody is waited for.
+    ends with its process; where the system or the file system has none, nobody is waited for, and nothing is removed:
+    it could be another's who is at work.
 
     Raises
     ------
@@ -169,9 +170,10 @@ def alone(target: Path) -> Iterator[None]:
     path = target.with_name(target.name + ".lock")
     with _writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        file = _waited_for(path)
+        file, locked = _waited_for(path)
     try:
-        _sweep(target)
+        if locked:
+            _sweep(target)
         yield
     finally:
         with suppress(OSError):
@@ -179,15 +181,17 @@ def alone(target: Path) -> Iterator[None]:
         file.close()
 
 
-def _waited_for(path: Path) -> BinaryIO:
-    """The open file of a lock that is ours."""
+def _waited_for(path: Path) -> tuple[BinaryIO, bool]:
+    """The open file of a lock, and whether it is ours; it is not where the file system has no locks."""
     while True:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
+        locked = False
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
+            locked = True
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                return file
+                return file, locked
         file.close()
 
 
@@ -224,7 +228,10 @@ def _lock(file: BinaryIO, path: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # between opening and locking, whoever had the lock may have deleted the file
             there = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except OSError:
+    except OSError as error:
+        if sys.platform != "win32" and not isinstance(error, (BlockingIOError, PermissionError, FileNotFoundError)):
+            with suppress(OSError):
+                path.unlink()  # of a file system without locks: it is nobody's
         return False
     return there
 

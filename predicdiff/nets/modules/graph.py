@@ -57,7 +57,7 @@ class ModuleGraph:
         return Graph((*self.graph.nodes, *nodes), shapes, self.graph.input, values)
 
 
-def module_graph(module: nn.Module, zeros: Tensor, ask: Ask = PLAIN) -> ModuleGraph:
+def module_graph(module: nn.Module, zeros: Tensor, ask: Ask = PLAIN, each: int = 0) -> ModuleGraph:
     """Trace a module in evaluation mode.
 
     Parameters
@@ -66,12 +66,14 @@ def module_graph(module: nn.Module, zeros: Tensor, ask: Ask = PLAIN) -> ModuleGr
     zeros : (2, C, H, W) tensor
         What it is run on.
     ask : Ask
+    each : int
+        Bytes that a pass takes for each image.
 
     Raises
     ------
     UntraceableError
     """
-    return _Builder(module, traced(module, zeros, ask), zeros.device).build()
+    return _Builder(module, traced(module, zeros, ask, each), zeros.device).build()
 
 
 class _Builder:

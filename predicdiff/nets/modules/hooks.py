@@ -135,6 +135,16 @@ class DryRun:
     kinds: set[torch.dtype] = field(default_factory=set)
 
     @property
+    def bytes(self) -> int:
+        """What the elements take, in the widest of its numbers, float32's at least."""
+        return self.elements * self.size
+
+    @property
+    def size(self) -> int:
+        """Bytes of the widest of its numbers, float32's at least."""
+        return max(torch.finfo(kind).bits // 8 for kind in {torch.float32, *self.kinds})
+
+    @property
     def rounding(self) -> float:
         """By how much the least exact of these is rounded, as a part of its value."""
         return max(torch.finfo(kind).eps for kind in {torch.float64, *self.kinds}) / 2

@@ -241,7 +241,7 @@ class ModuleNet(TorchNet):
         """Memory that one input of a batch takes on its way to any blob, estimated from above in a dry run."""
         lookup(self._blobs, blob)
         # Twice, for what functions make that are no modules.
-        return 2 * self._size * self._seen.elements
+        return 2 * self._seen.bytes
 
     def _run(self, inputs: Tensor, blobs: Sequence[str]) -> dict[str, Tensor]:
         # the module itself, even where it has a graph: hooks on any of its parts are a user's, and are to be called
@@ -318,15 +318,10 @@ class ModuleNet(TorchNet):
     def bytes_needed(self, blob: str, *, start: str | None, window: SidesLike) -> tuple[int, int]:
         """Memory for `evaluate`, estimated from above: once, and for each input of a batch."""
         fixed, each = super().bytes_needed(blob, start=start, window=window)
-        weights, wider = self._weight_bytes(), self._size // 4
+        weights, wider = self._weight_bytes(), self._seen.size // 4
         fixed, each = weights + wider * (fixed - weights), wider * each
         known = self._known(start, blob) is not None
-        return (fixed, each) if known else (fixed, each + 2 * self._size * self._seen.elements)
-
-    @property
-    def _size(self) -> int:
-        """Bytes of the widest of its numbers, float32's at least."""
-        return max(torch.finfo(kind).bits // 8 for kind in {torch.float32, *self._seen.kinds})
+        return (fixed, each) if known else (fixed, each + 2 * self._seen.bytes)
 
     def _ready(self) -> ContextManager[None]:
         return evaluating(self.module)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from ... import budget
 from ..engine.geometry import Shape
 from .asking import Ask
 from .calls import SPLITS
@@ -26,6 +27,8 @@ from .recording import Elsewhere, Part, Recorder, Ref, Step, UntraceableError, t
 
 #: Numbers in the images of the last recording, at most where there are more than nine images.
 PIXELS = 17 * 3 * 224 * 224
+#: And how many it has at least: more than the two recordings before it.
+LEAST = 4
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,11 @@ class Opaque(nn.Module):
     because = ""
 
 
-def traced(module: nn.Module, zeros: Tensor, ask: Ask) -> Trace:
-    """Trace a module in evaluation mode, asked for zeros (2, C, H, W); an UntraceableError says why it can't be."""
+def traced(module: nn.Module, zeros: Tensor, ask: Ask, each: int = 0) -> Trace:
+    """Trace a module in evaluation mode, asked for zeros (2, C, H, W); an UntraceableError says why it can't be.
+
+    ``each`` is how many bytes a pass takes for each image.
+    """
     if hooked(module):
         raise UntraceableError("hooks listen to the whole module")
     if global_hooks():
@@ -83,7 +89,7 @@ def traced(module: nn.Module, zeros: Tensor, ask: Ask) -> Trace:
     opaque = next((part for part in module.modules() if isinstance(part, Opaque)), None)
     if opaque is not None:
         raise UntraceableError(opaque.because)
-    images = (2, 3, many(zeros.shape[1:]))
+    images = (2, 3, many(zeros.shape[1:], each))
     try:
         with torch.inference_mode(False), torch.no_grad():  # where torch counts how often a tensor is written on
             passes = [_recorded(module, _inputs(zeros, count), ask) for count in images]
@@ -95,9 +101,16 @@ def traced(module: nn.Module, zeros: Tensor, ask: Ask) -> Trace:
     return _Merger(module, images).merged(passes, frozenset(names))
 
 
-def many(shape: Sequence[int]) -> int:
-    """How many images the last recording has: more of small ones, since that costs a pass of so many."""
-    return max(9, min(65, PIXELS // math.prod(shape)))
+def many(shape: Sequence[int], each: int = 0) -> int:
+    """How many images the last recording has: more of small ones, since that costs a pass of so many.
+
+    Fewer where memory has no room for them at ``each`` bytes an image.
+    """
+    usual = max(9, min(65, PIXELS // math.prod(shape)))
+    fitting = usual if usual * each <= budget.room() else int(budget.room() // each)
+    if fitting < LEAST:
+        raise UntraceableError(f"its trace takes a pass of {LEAST} images, for which memory has no room (--memory)")
+    return fitting
 
 
 def _inputs(zeros: Tensor, images: int) -> Tensor:

@@ -47,7 +47,7 @@ def checked_graph(
     with evaluating(module), memory_errors(), exactly(), torch.inference_mode():
         try:
             zeros = torch.zeros(2, *shape, dtype=torch.float32, device=device)
-            graph = module_graph(module, zeros, ask).named(own, ending)
+            graph = module_graph(module, zeros, ask, seen.bytes).named(own, ending)
             windows = [_Windows(shape, device, seen.layout, size) for size in SIZES]
             _try_out(functools.partial(ask, module), graph, graph.values[ending.own], windows, seen.rounding)
             if seen.rounding > consistency.FLOAT32:

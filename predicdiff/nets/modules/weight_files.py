@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ... import budget
 from ...errors import InputWarning, WeightsError, first_line, warn
 from ...extras import imported
 from ...files import open_regular
@@ -116,6 +119,9 @@ def _read_safetensors(path: Path) -> Any:
 
 
 def _read_pickle(path: Path) -> Any:
+    if zipfile.is_zipfile(path):  # whose parts may be packed, though torch packs none
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as parts:
+            budget.ask(sum(part.file_size for part in parts.infolist()), f"{path}: what it holds", WeightsError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, of how a class that a damaged file names is written

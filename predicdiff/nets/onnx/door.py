@@ -15,8 +15,9 @@ from .conversion import UnconvertedError, converted
 from .metadata import labels_of, preprocessing_of, properties
 from .model_file import read_model
 from .net import OnnxNet
-from .plain import plain
+from .plain import IMAGES, plain
 from .runtime import is_there
+from .sizes import check_room
 
 
 def takes(source: Any) -> bool:
@@ -30,6 +31,7 @@ def load(source: str | Path, settings: NetSettings) -> Net:
     _refuse(path, settings)
     model = read_model(path)
     form = plain(model, settings, str(path))
+    check_room(form.model, IMAGES, form.shape, path.stem, kept=False)
     about = properties(model)
     settings = replace(
         settings.with_own(preprocessing_of(about, str(path))),

@@ -27,6 +27,7 @@ from .endings import ENDINGS
 from .graphs import array_of, downstream, part, weights_by_name
 from .plain import IMAGES
 from .runtime import Session, place, runtime
+from .sizes import check_room
 
 #: How many parts of a model are kept ready.
 READY = 4
@@ -120,6 +121,7 @@ class OnnxNet(BlobNet):
 
     def _dry_run(self, shape: tuple[int, int, int]) -> tuple[dict[str, tuple[int, ...]], bool]:
         """Shapes of all values of floats with the batch first, and whether the model takes but one image at a time."""
+        check_room(self._model, IMAGES, shape, self.name, kept=True)
         values = list(dict.fromkeys(value for node in self._model.graph.node for value in node.output if value))
         session = Session(part(self._model, values).SerializeToString(), self.device, self.name)
         self._elements = 2 * prod(shape)

@@ -350,7 +350,7 @@ def test_sizes_that_are_no_numbers_or_too_large(tmp_path: Path) -> None:
     whole = (tmp_path / "mean.npy").read_bytes()
     for size in (b"True", b"9" * 19):
         (tmp_path / "mean.npy").write_bytes(whole.replace(b"(1,), }" + b" " * (len(size) - 1), b"(" + size + b",), }"))
-        with pytest.raises(FormatError, match="a header that numpy cannot read|cannot be read as a mean"):
+        with pytest.raises(FormatError, match=r"a header that numpy cannot read|cannot be read as a mean"):
             read_mean(tmp_path / "mean.npy")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import hashlib
 import os
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO, Callable
 import pytest
 
 from predicdiff.errors import DownloadError
-from predicdiff.nets.fetching.part_file import Hash, file_hash, part_file
+from predicdiff.nets.fetching.part_file import Hash, alone, file_hash, part_file
 
 ABC = "a9993e364706816aba3e25717850c26c9cd0d89d"
 
@@ -87,6 +88,26 @@ def test_the_part_of_a_killed_process_is_gone_on_with(tmp_path: Path) -> None:
     with part_file(tmp_path / "net") as part:
         assert part.path.name == "net.part"
         assert part.hash("sha1") == hashlib.sha1(bytes(len(part))).hexdigest()
+
+
+def test_without_locks_nothing_of_others_is_removed_and_nothing_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def flock(file: object, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    target = tmp_path / "net"
+    with alone(target), part_file(target) as first:
+        first.write(b"abc")
+        with alone(target), part_file(target) as second:
+            second.write(b"abc")
+            second.keep()
+        first.keep()
+    assert target.read_bytes() == b"abc"
+    assert names(tmp_path) == ["net"]
 
 
 @pytest.fixture

@@ -17,9 +17,11 @@ from helpers.patched import set_in  # noqa: E402
 from torch import Tensor, fx, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from predicdiff import budget  # noqa: E402
 from predicdiff.errors import BlobError  # noqa: E402
 from predicdiff.nets.modules.net import ModuleNet  # noqa: E402
 from predicdiff.nets.modules.operations import OPERATIONS, Placewise  # noqa: E402
+from predicdiff.nets.modules.tracing import many  # noqa: E402
 
 SHAPE = (3, 9, 8)
 SHARED = "it writes on memory that several tensors share, or in a way that is not seen"
@@ -324,3 +326,13 @@ def test_threads_compute_while_another_traces() -> None:
             released.set()
             assert loading.result().dense_because is None
             torch.testing.assert_close(beside, [part(inputs), part(inputs).relu()])
+
+
+def test_a_trace_takes_as_many_images_as_memory_has_room_for() -> None:
+    with budget.within(10**7):
+        assert [many((3, 64, 64), each) for each in (0, 150_000, 10**6)] == [65, 65, 10]
+    module = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    assert ModuleNet(module, input_shape=(3, 64, 64)).dense_because is None
+    with budget.within(10**6):  # one image and the 16 maps of it take 300 kB
+        because = ModuleNet(module, input_shape=(3, 64, 64)).dense_because
+    assert because == "its trace takes a pass of 4 images, for which memory has no room (--memory)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import zipfile
 from pathlib import Path
 from typing import Any, Callable
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from predicdiff import budget
 from predicdiff.errors import InputWarning, WeightsError
 from predicdiff.nets.modules.weight_files import load_state, read_state
 
@@ -133,3 +135,18 @@ def test_more_tensors_than_any_module_has_are_not_read(tmp_path: Path, monkeypat
     as_safetensors({f"w{number}": torch.zeros(1) for number in range(30)}, tmp_path / "many.safetensors")
     with pytest.raises(WeightsError, match=r"many\.safetensors: its header has .* bytes, want 1,000 at most"):
         read_state(tmp_path / "many.safetensors")
+
+
+def test_what_is_packed_in_a_file_is_counted_before_it_is_unpacked(tmp_path: Path) -> None:
+    """A million zeros, which take a thousandth of their 4 MB where somebody packs them."""
+    torch.save({"w": torch.zeros(10**6)}, tmp_path / "plain.pth")
+    with zipfile.ZipFile(tmp_path / "plain.pth") as plain, zipfile.ZipFile(
+        tmp_path / "w.pth", "w", zipfile.ZIP_DEFLATED
+    ) as packed:
+        for part in plain.infolist():
+            packed.writestr(part.filename, plain.read(part))
+    assert (tmp_path / "w.pth").stat().st_size < 10**5
+    with budget.within(10**6), pytest.raises(
+        WeightsError, match=r"w\.pth: what it holds wants 4 MB .* 1 MB are allowed"
+    ):
+        read_state(tmp_path / "w.pth")

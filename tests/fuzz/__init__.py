@@ -1,1 +1,0 @@
-"""Files that hurt: what they are, what opens them, and how they are held to bounds."""
