@@ -132,10 +132,11 @@ def test_a_version_is_a_number(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ('{"x": ' + "[" * 100 + "]" * 100 + "}", "a text in it holds lists in lists, more than 100 deep"),
-        ('{"x": ' + "[" * 10**5 + "]" * 10**5 + "}", "a text in it is no JSON"),
+        ('{"x": ' + "[" * 10**5 + "]" * 10**5 + "}", "a text in it holds lists in lists, more than 100 deep"),
+        ('{"x": "a' + "[" * 10**5 + "}", "a text in it is no JSON"),
         ('{"x": 1' + "0" * 4000 + "}", "a text in it is no JSON"),
     ],
-    ids=["deep", "very deep", "a long number"],
+    ids=["deep", "very deep", "in a text without its end", "a long number"],
 )
 def test_texts_are_bounded(tmp_path: Path, text: str, said: str) -> None:
     path = changed(tmp_path, "unit", "bits")

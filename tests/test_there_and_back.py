@@ -128,6 +128,12 @@ def test_other_samplers(path: Path, whole: Any) -> None:
     assert load_sampler(path).provenance == whole.provenance
 
 
+def test_brackets_in_texts_are_no_lists(path: Path) -> None:
+    record = {"[" * 300 + '"[' * 300 + '\\"[' * 300: "\\" + "{" * 300, "names": ["\\", "[" * 300]}
+    GaussianSampler(np.ones((1, 2, 2)), np.eye(4), fitted_on=record).save(path)
+    assert GaussianSampler.load(path).fitted_on == record
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
