@@ -126,7 +126,7 @@ def check_gaussian(mean: np.ndarray, covariance: np.ndarray) -> None:
 
 
 def check_clip(clip: Clip) -> Clip:
-    """Bounds as floats, the lower one first, or None."""
+    """Bounds as floats, the lower one first, or None; what no float32 reaches is infinity."""
     if clip is None:
         return None
     try:
@@ -135,6 +135,8 @@ def check_clip(clip: Clip) -> Clip:
         raise SettingsError(f"clip = {clip!r}: want two numbers (low, high), or None.") from None
     if not low < high:
         raise SettingsError(f"clip = {clip!r}: want low < high, or None.")
+    with np.errstate(over="ignore"):
+        low, high = (bound if np.isfinite(np.float32(bound)) else float(np.float32(bound)) for bound in (low, high))
     return (low, high)
 
 
