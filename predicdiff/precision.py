@@ -102,7 +102,7 @@ def told_reliability(reliability: np.ndarray | None) -> str:
     """
     if reliability is None or not np.isfinite(reliability).all():
         return UNKNOWN
-    return f"{np.floor(1000 * reliability.min()) / 1000:.3f}"
+    return f"{np.floor(1000 * float(reliability.min())) / 1000:.3f}"
 
 
 def _lost(grid: Grid, axis: int, others: np.ndarray) -> np.ndarray:

@@ -132,10 +132,11 @@ def test_a_version_is_a_number(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ('{"x": ' + "[" * 100 + "]" * 100 + "}", "a text in it holds lists in lists, more than 100 deep"),
-        ('{"x": ' + "[" * 10**5 + "]" * 10**5 + "}", "a text in it is no JSON"),
+        ('{"x": ' + "[" * 10**5 + "]" * 10**5 + "}", "a text in it holds lists in lists, more than 100 deep"),
+        ('{"x": "a' + "[" * 10**5 + "}", "a text in it is no JSON"),
         ('{"x": 1' + "0" * 4000 + "}", "a text in it is no JSON"),
     ],
-    ids=["deep", "very deep", "a long number"],
+    ids=["deep", "very deep", "in a text without its end", "a long number"],
 )
 def test_texts_are_bounded(tmp_path: Path, text: str, said: str) -> None:
     path = changed(tmp_path, "unit", "bits")
@@ -187,6 +188,9 @@ def test_settings_that_are_others_are_shown_as_they_are(
          {"clip": [3], "jitter": 0.0, "fitted_on": {}}, "clip"),
         (GaussianSampler, {"mean": np.ones((1, 2, 2)), "covariance": np.eye(4)[None]},
          {"clip": None, "jitter": 0.0, "fitted_on": [3]}, "fitted_on"),
+        (GaussianSampler, {"mean": np.full((1, 2, 2), -1e308), "covariance": np.eye(4)[None]},
+         {"clip": [0.0, 1.0], "jitter": 0.0, "fitted_on": {}}, r"the mean's values reach 1e\+308: want at most 1e\+30"),
+        (MarginalSampler, {"images": np.full((2, 1, 4, 4), 1e300)}, {"names": None, "choice": "first"}, "not finite"),
         (GaussianSampler, {"mean": np.ones((1, 2, 2)), "covariance": np.eye(4)[None]},
          {"clip": [0.0, 1.0], "jitter": None, "fitted_on": {}}, "jitter"),
     ],

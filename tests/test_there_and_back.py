@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from helpers.oracle_nets import NumpyNet, photo, softmax
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from predicdiff.algorithm import explain
 from predicdiff.cli.show import setting_lines
 from predicdiff.cli.summaries import effort_lines, target_lines
-from predicdiff.errors import ExplanationError, SamplerError
+from predicdiff.errors import ExplanationError, InputWarning, SamplerError
 from predicdiff.explanation import Explanation, Target
+from predicdiff.plotting import png
 from predicdiff.samplers import GaussianSampler, GreyPatch, MarginalSampler, load_sampler
 
 #: With halves of letters, as names of files have them, and control characters.
@@ -52,6 +55,33 @@ def path(tmp_path_factory: Any) -> Path:
     return made
 
 
+class Masking(NumpyNet):
+    """A net that rules out its last class, as language models do."""
+
+    def compute(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
+        scores = np.stack([inputs.mean((1, 2, 3)) / 100, inputs.max((1, 2, 3)) / 100, np.full(len(inputs), -np.inf)], 1)
+        return {"scores": scores, "prob": softmax(scores)}
+
+
+class Covered(GreyPatch):
+    """A sampler of somebody's own, whose record is as they like it."""
+
+    provenance: ClassVar[Any] = {"kind": 3, "context": "wide", "channels": None}
+
+
+def test_a_result_of_a_net_that_gives_infinity_and_of_a_sampler_with_a_record_of_its_own(path: Path) -> None:
+    with pytest.warns(InputWarning, match="gave NaN or infinity"):
+        made = explain(Masking((3, 8, 8)), photo((3, 8, 8)), Covered(), window=4, stride=2, blob="scores", units=[0, 2])
+    assert made.base[1] == -np.inf
+    made.save(path)
+    loaded = Explanation.load(path)
+    np.testing.assert_array_equal(loaded.base, made.base)
+    np.testing.assert_array_equal(loaded.relevance, made.relevance)
+    lines = [" ".join(line.split()) for line in setting_lines(loaded)]
+    assert "sampler kind 3, context wide" in lines
+    assert png(loaded) == png(made)
+
+
 @settings(max_examples=40)
 @given(SETTINGS, PROVENANCES, st.lists(TEXTS, max_size=2), TEXTS, st.lists(NUMBERS, min_size=5, max_size=5))
 def test_results(path: Path, asked: Any, provenance: Any, notes: Any, name: str, numbers: list[float]) -> None:
@@ -75,7 +105,7 @@ def test_results(path: Path, asked: Any, provenance: Any, notes: Any, name: str,
 @given(
     some_of("images", "skipped", "names", "patches", "channels", "first", "kind", "context", "clip"),
     st.none() | st.tuples(st.just(-np.inf) | st.floats(-1e300, 0), st.just(np.inf) | st.floats(1, 1e300)),
-    st.sampled_from([0.0, 1e-9, 1e300, 5]),
+    st.sampled_from([0.0, 1e-9, 1e50, 5]),
 )
 def test_gaussian_samplers(path: Path, fitted_on: Any, clip: Any, jitter: float) -> None:
     whole = GaussianSampler(np.ones((1, 2, 2)), np.eye(4), clip=clip, jitter=jitter, fitted_on=fitted_on)
@@ -96,6 +126,12 @@ def test_gaussian_samplers(path: Path, fitted_on: Any, clip: Any, jitter: float)
 def test_other_samplers(path: Path, whole: Any) -> None:
     whole.save(path)
     assert load_sampler(path).provenance == whole.provenance
+
+
+def test_brackets_in_texts_are_no_lists(path: Path) -> None:
+    record = {"[" * 300 + '"[' * 300 + '\\"[' * 300: "\\" + "{" * 300, "names": ["\\", "[" * 300]}
+    GaussianSampler(np.ones((1, 2, 2)), np.eye(4), fitted_on=record).save(path)
+    assert GaussianSampler.load(path).fitted_on == record
 
 
 @pytest.mark.parametrize(

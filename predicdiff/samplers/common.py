@@ -16,6 +16,8 @@ from ..windows import Sides, SidesLike, check_inside, sides, told
 from .streams import check_seed
 
 Clip = Optional[Tuple[float, float]]
+#: Of a Gaussian's mean, and the square root of that of its covariance: what is drawn around it must be float32.
+MOST_DRAWN = 1e30
 
 
 def check_request(
@@ -79,9 +81,13 @@ def as_names(names: Any) -> list[str] | None:
 
 
 def numeric(values: Any, what: str, dtype: type) -> np.ndarray:
-    """A copy as a contiguous array of ``dtype``; SamplerError if it cannot be one (ragged, no numbers)."""
+    """A copy as a contiguous array of ``dtype``; SamplerError if it cannot be one (ragged, no numbers).
+
+    What is too large for ``dtype`` becomes infinity.
+    """
     try:
-        return np.array(values, dtype, order="C")
+        with np.errstate(over="ignore"):
+            return np.array(values, dtype, order="C")
     except (TypeError, ValueError):
         raise SamplerError(f"{what} are no array of numbers, all of one shape: give them as one.") from None
 
@@ -97,7 +103,7 @@ def fingerprint(arrays: Sequence[np.ndarray]) -> str:
 
 
 def check_gaussian(mean: np.ndarray, covariance: np.ndarray) -> None:
-    """Refuse a mean and a covariance (B, D, D) that do not belong together, are not finite or not symmetric."""
+    """Refuse a mean and a covariance (B, D, D) that do not belong together, are not finite, huge or not symmetric."""
     fits = mean.ndim == covariance.ndim == 3 and 0 not in mean.shape
     if fits:
         colours, area = len(mean), mean[0].size
@@ -109,6 +115,9 @@ def check_gaussian(mean: np.ndarray, covariance: np.ndarray) -> None:
         )
     check_finite(mean, "the mean's values")
     check_finite(covariance, "the covariance's values")
+    for values, what, most in ((mean, "mean", MOST_DRAWN), (covariance, "covariance", MOST_DRAWN**2)):
+        if np.abs(values).max() > most:
+            raise SamplerError(f"the {what}'s values reach {np.abs(values).max():.3g}: want at most {most:g}.")
     gap = np.abs(covariance - covariance.transpose(0, 2, 1)).max()
     if gap > 1e-8 * np.abs(covariance).max():
         raise SamplerError(
@@ -117,7 +126,7 @@ def check_gaussian(mean: np.ndarray, covariance: np.ndarray) -> None:
 
 
 def check_clip(clip: Clip) -> Clip:
-    """Bounds as floats, the lower one first, or None."""
+    """Bounds as floats, the lower one first, or None; what no float32 reaches is infinity."""
     if clip is None:
         return None
     try:
@@ -126,11 +135,13 @@ def check_clip(clip: Clip) -> Clip:
         raise SettingsError(f"clip = {clip!r}: want two numbers (low, high), or None.") from None
     if not low < high:
         raise SettingsError(f"clip = {clip!r}: want low < high, or None.")
+    with np.errstate(over="ignore"):
+        low, high = (bound if np.isfinite(np.float32(bound)) else float(np.float32(bound)) for bound in (low, high))
     return (low, high)
 
 
 def check_jitter(jitter: float) -> float:
-    """A finite number, not negative."""
-    if not 0 <= real_number("jitter", jitter) < np.inf:
+    """A number that is not negative, nor huge."""
+    if not 0 <= real_number("jitter", jitter) <= MOST_DRAWN**2:
         raise SettingsError(f"jitter = {jitter!r}: want a number >= 0, or None to have the smallest found.")
     return float(jitter)

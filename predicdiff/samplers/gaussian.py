@@ -146,7 +146,8 @@ class GaussianSampler(SavedSampler):
         images = as_list(images)
         estimated = estimate(images, context, patches=patches, seed=seed, channels=channels, first=first)
         bounds = check_limits(seen(images) if isinstance(clip, str) and clip == CORPUS else clip, len(estimated.mean))
-        if bounds is not None and not per_pixel(bounds):
+        # of a range without an end nothing says which values look like fractions of it
+        if bounds is not None and not per_pixel(bounds) and np.isfinite(np.array(bounds)).all():
             check_range(estimated.low, estimated.high, whose="the images'", **_within(bounds))
         fitted_on: Json = {
             "images": estimated.images,

@@ -27,7 +27,8 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"clip": None}, {"channels": "independent"}, {"patches": 10}, {"clip": (-1, 256.5)}]
+    "change",
+    [{}, {"clip": None}, {"channels": "independent"}, {"patches": 10}, {"clip": (-1, 256.5)}, {"clip": (0, np.inf)}],
 )
 def test_what_is_saved_comes_back(path, change):
     saved = sampler(**change)
