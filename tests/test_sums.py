@@ -61,7 +61,8 @@ def test_draws_next_to_a_tie_are_rounded_as_their_exact_sums_alone_and_among_oth
     """Large products cancel, and one of 2**-50 is left, which is lost beside them in double precision."""
     rng, windows, samples = np.random.default_rng(0), 6, 5
     large, signs = rng.normal(0, 1e3, (windows, samples, 20)), rng.choice([-1.0, 1.0], (windows, samples, 1))
-    numbers = rng.permuted(np.concatenate([large, -large, signs * 2.0**-50], axis=2), axis=2)
+    numbers = np.concatenate([large, -large, signs * 2.0**-50], axis=2)
+    numbers = np.take_along_axis(numbers, rng.random(numbers.shape).argsort(axis=2), axis=2)
     normal, factor = numbers[:, :, None], np.tril(np.ones((1, 41, 41), np.float32))
     means = Means(np.full((windows, 1, 41), 1 + 2.0**-24), np.zeros(1))
     draws = drawn(normal, means, factor)
