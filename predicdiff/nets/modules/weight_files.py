@@ -6,7 +6,6 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +118,16 @@ def _read_safetensors(path: Path) -> Any:
 
 
 def _read_pickle(path: Path) -> Any:
-    if zipfile.is_zipfile(path):  # whose parts may be packed, though torch packs none
-        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as parts:
-            budget.ask(sum(part.file_size for part in parts.infolist()), f"{path}: what it holds", WeightsError)
     try:
+        if zipfile.is_zipfile(path):  # whose parts may be packed, though torch packs none
+            with zipfile.ZipFile(path) as parts:
+                held = sum(part.file_size for part in parts.infolist())
+            budget.ask(held, f"{path}: what it holds", WeightsError)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, of how a class that a damaged file names is written
             return torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
     except Exception as error:  # whatever a damaged file makes the unpickler do: a dozen types, none documented
         raise WeightsError(f"{path}: {_why(error)}") from error
 
