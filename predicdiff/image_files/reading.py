@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import warnings
@@ -17,6 +18,9 @@ from . import dicom, heif
 from .bounds import opened_image
 from .greys import Intensity, Picture, of_greys, three
 from .pillow import of_file, of_image
+
+# Pillow logs what is wrong with a file, which Python prints where nobody has said where logs go
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 #: Bytes at the beginning of a file that tell its format.
 HEAD = 132

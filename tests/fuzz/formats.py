@@ -26,11 +26,9 @@ class Format(NamedTuple):
     bounds: Bounds = USUAL
 
 
-#: A small picture may say that it is large, and weights that they are.
-LARGE = Bounds(cpu=20.0, memory=4 * 10**9, chatter="tempfile.tif: ")
-
-#: Torch and onnxruntime make room for what a file says before they fill any.
-CLAIMS = LARGE._replace(claims=True)
+#: A small picture may say that it is large, and weights that they are. Pillow, torch and onnxruntime make room for what
+#: a file says before they fill any.
+LARGE = Bounds(cpu=20.0, memory=4 * 10**9, chatter="tempfile.tif: ", claims=True)
 #: So do some releases of HDF5, of chunks that are not there.
 CHUNKS = USUAL._replace(claims=True)
 
@@ -53,12 +51,12 @@ FORMATS: dict[str, Format] = {
     "segments": Format("segments.png", lambda: seeds.segments()[2:], changes.of_png, openings.segments, bounds=LARGE),
     "segments.npy": Format("segments.npy", lambda: seeds.segments()[:2], changes.of_npy, openings.segments),
     "onnx": Format(
-        "net.onnx", seeds.onnx, changes.of_message, openings.onnx, needs=("onnx", "onnxruntime", "torch"), bounds=CLAIMS
+        "net.onnx", seeds.onnx, changes.of_message, openings.onnx, needs=("onnx", "onnxruntime", "torch"), bounds=LARGE
     ),
     "safetensors": Format(
         "net.safetensors", seeds.safetensors, changes.of_safetensors, openings.weights, needs=("torch", "safetensors")
     ),
-    "pth": Format("net.pth", seeds.pth, changes.of_bytes, openings.weights, needs=("torch",), bounds=CLAIMS),
+    "pth": Format("net.pth", seeds.pth, changes.of_bytes, openings.weights, needs=("torch",), bounds=LARGE),
     "archive": Format("archive.tar", seeds.archive, changes.of_bytes, openings.archive),
     "manifest": Format("manifest.toml", seeds.manifest, changes.of_words, openings.manifest),
 }

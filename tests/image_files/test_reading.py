@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -205,3 +207,18 @@ def test_an_intensity_that_is_none(intensity: Any) -> None:
 def test_an_intensity_that_is_no_range(intensity: Any) -> None:
     with pytest.raises(SettingsError, match="want finite numbers, black below white"):
         load_image(TWELVE, intensity=intensity)
+
+
+def test_what_pillow_logs_of_a_damaged_file_is_not_printed(tmp_path: Path) -> None:
+    """In a process of its own, where nobody has said where logs go."""
+    Image.new("RGB", (2, 2)).save(tmp_path / "many.tif")
+    samples = b"\x15\x01\x03\x00\x01\x00\x00\x00"
+    content = (tmp_path / "many.tif").read_bytes().replace(samples + b"\x03", samples + b"\xff")
+    (tmp_path / "many.tif").write_bytes(content)
+    program = (
+        "import sys, predicdiff.images\ntry: predicdiff.images.load_image(sys.argv[1])\nexcept Exception as e: print(e)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "many.tif")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stderr == ""
+    assert "many.tif" in told.stdout
