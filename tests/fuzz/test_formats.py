@@ -6,7 +6,6 @@ import importlib.util
 from typing import Iterator, Sequence
 
 import pytest
-
 from fuzz.bounded import SENTENCE, VALUE, Attack, Bounds, Server
 from fuzz.crafted import CASES, LONG
 from fuzz.formats import FORMATS, whole
