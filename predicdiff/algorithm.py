@@ -243,8 +243,8 @@ def checked_effort(memory: int | None, batch_size: int | None) -> int:
     memory = room() if memory is None else memory
     if not isinstance(memory, (int, float, np.number)) or not np.isfinite(memory):
         raise SettingsError(f"memory = {memory!r}: want a number of bytes, such as 4e9.")
-    if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
-        raise SettingsError(f"batch size {batch_size!r}: want at least 1.")
+    if batch_size is not None and not (isinstance(batch_size, (int, np.integer)) and 1 <= batch_size < 2**31):
+        raise SettingsError(f"batch size {batch_size!r}: want at least 1, and below 2^31.")
     return int(memory)
 
 
