@@ -8,11 +8,15 @@ from typing import Any, Callable, ClassVar
 
 import click
 
+from ...budget import room, within
+
 Callback = Callable[..., Any]
 #: The heading of what belongs under no other: a command's own options, which come first, or what all commands have.
 OTHER = "Options"
 COMMON = {"--quiet", "--help"}
 HELP_NAMES = ["-h", "--help"]
+#: Where a context keeps the bytes that its command may take.
+ALLOWED = "predicdiff.memory"
 Decorator = Callable[[Callback], Callback]
 
 
@@ -36,6 +40,11 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # not left to the group: click keeps the help option of the first context, which may be one without it
         super().__init__(*args, **{"context_settings": {"help_option_names": HELP_NAMES}, **kwargs})
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command within the memory that it is allowed."""
+        with within(ctx.meta.get(ALLOWED, room())):
+            return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section for each heading, in the order in which they first appear, the command's own first."""

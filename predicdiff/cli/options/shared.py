@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any
 
 import click
 
-from ...budget import within
 from ...protocols import ENGINES
-from .base import Decorator, Grouped, option_field
+from .base import ALLOWED, Decorator, Grouped, option_field
 from .values import MEMORY, STEP, WINDOW
 
 #: k where none is given, that of most of the paper's figures.
@@ -63,15 +61,13 @@ def memory_option() -> Decorator:
 
 
 def _allow(ctx: click.Context, param: click.Parameter, memory: int) -> int:
-    """Bound what is made until the command ends."""
-    bound = ExitStack()
-    bound.enter_context(within(memory))
-    ctx.call_on_close(bound.close)  # a context has no with_resource before click 8
+    """Hand on what bounds the command, see `Command.invoke`."""
+    ctx.meta[ALLOWED] = memory
     return memory
 
 
 _MEMORY: dict[str, Any] = {
-    "type": MEMORY, "default": "4GB", "is_eager": True, "callback": _allow,
+    "type": MEMORY, "default": "4GB", "callback": _allow,
     "help": "What the command may take; what would take more ends in an error.",
 }  # fmt: skip
 
