@@ -22,7 +22,8 @@ from typing import Any, BinaryIO, Callable
 import numpy as np
 
 from .errors import ExplanationError
-from .locks import InUseError, is_at, let_go, open_locked, open_to_read
+from .flock import is_at
+from .locks import InUseError, let_go, open_locked, open_to_read
 from .protocols import Json
 from .texts import shown
 from .tile_records import (
@@ -192,7 +193,7 @@ class Journal:
 
     def _delete(self) -> None:
         """Delete the file if it still has its name."""
-        if self._file is None or self.path is None or not is_at(self._file, self.path):
+        if self._file is None or self.path is None or not is_at(self._file.fileno(), self.path):
             return
         if sys.platform == "win32":  # no open file is deleted there
             self._file.close()

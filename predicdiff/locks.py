@@ -1,35 +1,27 @@
 """A file that one run alone writes: opened without following a link, and locked until it is closed.
 
-The lock is the system's (flock), so that it ends with the process however that ends, and with it alone: one that was
-forked from it lets go of it at once. Whoever holds it may delete the
-file; who had opened that one before then finds that it has no name any more, and opens what has.
+The lock is the system's (`flock`), so that it ends with the process however that ends, and with it alone: one that was
+forked from it lets go of it at once. Whoever holds it may delete the file; who had opened that one before then finds
+that it has no name any more, and opens what has.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from weakref import WeakSet
 
 from .errors import ExplanationError, InputWarning, warn
 from .files import AT_ONCE, regular
+from .flock import is_at, lock, unlock
 
 if sys.platform == "win32":
     FLAGS = os.O_BINARY
 else:
-    import fcntl
-
     FLAGS = os.O_NOFOLLOW | AT_ONCE
-
-#: What the system answers where a file system has no locks.
-NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-#: What it answers where another holds the lock.
-HELD = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)
 
 #: The files that are locked.
 _open: WeakSet[BinaryIO] = WeakSet()
@@ -63,7 +55,7 @@ def open_locked(path: Path, *, new: bool = True) -> Locked:
         _open.add(file)
         try:
             held = _lock(file, path)
-            if not held or is_at(file, path):
+            if not held or is_at(file.fileno(), path):
                 return Locked(file, held)
         except BaseException:
             let_go(file)
@@ -81,8 +73,7 @@ def let_go(file: BinaryIO) -> None:
     try:
         file.close()  # which may write, and does so under the lock
     finally:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_UN)
+        unlock(handle)
         os.close(handle)
 
 
@@ -103,13 +94,6 @@ def open_to_read(path: Path) -> BinaryIO:
     return os.fdopen(_opened(path, os.O_RDONLY), "rb")
 
 
-def is_at(file: BinaryIO, path: Path) -> bool:
-    """Whether an open file is the one that has this name."""
-    with suppress(OSError):
-        return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
-    return False
-
-
 def _opened(path: Path, flags: int) -> int:
     regular(path, ExplanationError)
     if path.is_symlink():
@@ -123,15 +107,10 @@ def _opened(path: Path, flags: int) -> int:
 
 def _lock(file: BinaryIO, path: Path) -> bool:
     """Take the lock of an open file, without waiting; False where there are no locks."""
-    if sys.platform == "win32":
-        return False
     try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in HELD:
-            raise InUseError(f"{path}: another run holds it.") from None
-        if error.errno not in NO_LOCKS:
-            raise
+        held = lock(file.fileno())
+    except BlockingIOError:
+        raise InUseError(f"{path}: another run holds it.") from None
+    if not held and sys.platform != "win32":
         warn(f"{path}: the file system there has no locks. See to it that no other run writes there.", InputWarning)
-        return False
-    return True
+    return held

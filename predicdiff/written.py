@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Iterator
 
 from .errors import ExplanationError, PredicdiffError
+from .flock import is_at, lock
 from .ours import refuse
-
-if sys.platform != "win32":
-    import fcntl
 
 #: What is kept of the mode of a file that is replaced.
 PERMISSIONS = 0o777
@@ -105,8 +103,8 @@ def _made(target: Path, mode: int) -> tuple[int | None, Path]:
                 os.close(handle)
                 return None, path
             with suppress(OSError):  # of a file system without locks, where nothing is swept either
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            if _is_at(handle, path):  # else it was swept in the moment before
+                lock(handle, wait=True)
+            if is_at(handle, path):  # else it was swept in the moment before
                 return handle, path
             os.close(handle)
 
@@ -123,17 +121,10 @@ def _sweep(target: Path) -> None:
         with suppress(OSError):  # somebody else's, or being written
             handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+                if lock(handle):
+                    path.unlink()
             finally:
                 os.close(handle)
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    """Whether an open file has this name still."""
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(handle), os.lstat(path))
-    return False
 
 
 def _hand_on(before: os.stat_result, path: Path) -> None:

@@ -19,7 +19,7 @@ import predicdiff
 # rooms from the ground up: a module imports from the rows above its own, and from its own room
 LEVELS = (
     ("texts",),
-    ("errors", "sums", "cores", "stopping", "_version"),
+    ("errors", "sums", "cores", "stopping", "flock", "_version"),
     ("noise", "budget", "ours", "chunks", "name_trees"),
     ("tones", "extras", "datasets", "validation"),
     ("written",),

@@ -16,22 +16,21 @@ def test_a_package_that_is_not_there_is_named_with_what_installs_it() -> None:
         imported("nowhere.deep", "some")
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (r"RuntimeError('operator unfit::nms does not exist.\nmore')", r"operator .* exist\): "),
+        ("ImportError('unfit.so: failed to map segment from shared object')", r"unfit\.so: failed to map"),
+    ],
+    ids=["damaged", "kept out by a limit of memory"],
+)
 def test_a_package_that_cannot_be_imported_is_not_called_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reason: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "unfit.py").write_text("raise RuntimeError('operator unfit::nms does not exist.\\nmore')")
-    with pytest.raises(DependencyError, match=r"^unfit is installed and cannot be imported \(operator .* exist\): "):
+    (tmp_path / "unfit.py").write_text(f"raise {reason}")
+    with pytest.raises(DependencyError, match=rf"^unfit is installed and cannot be imported \({said}"):
         imported("unfit", "some")
-
-
-def test_a_package_that_a_limit_of_memory_keeps_out_is_not_called_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "large.py").write_text("raise ImportError('large.so: failed to map segment from shared object')")
-    with pytest.raises(DependencyError, match=r"^large is installed and cannot be imported \(large\.so: failed to map"):
-        imported("large", "some")
 
 
 def test_what_a_package_warns_of_while_it_is_imported_is_not_said(
@@ -44,6 +43,7 @@ def test_what_a_package_warns_of_while_it_is_imported_is_not_said(
 
 def test_filters_of_warnings_are_left_alone_where_nothing_is_imported_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are those of all threads: one that puts them back undoes what another has just done."""
+    imported("numpy.fft", "some")  # numpy itself imports it when it is asked for
     monkeypatch.delattr("warnings.catch_warnings")
     assert imported("numpy.fft", "some").fft
 

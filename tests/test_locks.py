@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from predicdiff import locks
+from predicdiff import flock, locks
 from predicdiff.errors import ExplanationError, InputWarning
+from predicdiff.flock import is_at
 from predicdiff.journal import Journal
-from predicdiff.locks import InUseError, is_at, open_locked
+from predicdiff.locks import InUseError, open_locked
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
 
@@ -113,7 +114,7 @@ def test_a_file_that_was_deleted_while_it_was_waited_for_is_not_taken(
     file, held = open_locked(path)
     with file:
         assert held
-        assert is_at(file, path)
+        assert is_at(file.fileno(), path)
         assert file.read() == b""
 
 
@@ -160,7 +161,7 @@ def test_where_there_are_no_locks_a_warning_says_so(path: Path, monkeypatch: pyt
     def none(*_: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(locks.fcntl, "flock", none)
+    monkeypatch.setattr(flock.fcntl, "flock", none)
     with pytest.warns(InputWarning, match="has no locks"), Journal(path, {"a": 1}, {}) as journal:
         journal.add(0, np.zeros(3))
     assert path.exists()

@@ -40,38 +40,31 @@ File = Union[Path, io.BytesIO]
 Order = Literal["little", "big"]
 
 
-class _CountedFile(io.BufferedReader):
-    """A file that is read in so many pieces, and no more."""
+class _Counted(io.BufferedIOBase):
+    """What is read in so many pieces, and no more."""
 
     left = MOST_READS
 
     def read(self, size: int | None = -1, /) -> bytes:
-        _count(self)
+        self._count()
         return super().read(size)
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        _count(self)
+        self._count()
         return super().readline(size)
 
-
-class _CountedBytes(io.BytesIO):
-    """Bytes that are read in so many pieces, and no more."""
-
-    left = MOST_READS
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        _count(self)
-        return super().read(size)
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        _count(self)
-        return super().readline(size)
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise ImageError(f"the file is in more pieces than are read of any. {SMALLER}")
 
 
-def _count(file: _CountedFile | _CountedBytes) -> None:
-    file.left -= 1
-    if file.left < 0:
-        raise ImageError(f"the file is in more pieces than are read of any. {SMALLER}")
+class _CountedFile(_Counted, io.BufferedReader):
+    """A file so read."""
+
+
+class _CountedBytes(_Counted, io.BytesIO):
+    """Bytes so read."""
 
 
 @contextmanager

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import BinaryIO, Iterator, NamedTuple
 
 from ...errors import DownloadError
+from ...flock import is_at, lock
 
 if sys.platform == "win32":
     import msvcrt
-else:
-    import fcntl
 
 
 class Hash(NamedTuple):
@@ -187,11 +186,9 @@ def _waited_for(path: Path) -> tuple[BinaryIO, bool]:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
         locked = False
         with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-            locked = True
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                return file, locked
+            locked = lock(file.fileno(), wait=True)
+        if is_at(file.fileno(), path):
+            return file, locked
         file.close()
 
 
@@ -223,17 +220,14 @@ def _lock(file: BinaryIO, path: Path) -> bool:
     try:
         if sys.platform == "win32":
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            there = True
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # between opening and locking, whoever had the lock may have deleted the file
-            there = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except OSError as error:
-        if sys.platform != "win32" and not isinstance(error, (BlockingIOError, PermissionError, FileNotFoundError)):
-            with suppress(OSError):
-                path.unlink()  # of a file system without locks: it is nobody's
+            return True
+        if not lock(file.fileno()):
+            path.unlink()  # of a file system without locks: it is nobody's
+            return False
+    except OSError:
         return False
-    return there
+    # between opening and locking, whoever had the lock may have deleted the file
+    return is_at(file.fileno(), path)
 
 
 def _stream_hash(file: BinaryIO, algorithm: str) -> str:
