@@ -28,7 +28,7 @@ LEVELS = (
     ("units", "windows", "images", "evidence", "locks", "tile_records"),
     ("journal",),
     ("abilities", "between"),
-    ("precision", "classes", "masks", "conditions"),
+    ("precision", "classes", "masks", "conditions", "workers"),
     ("consistency",),
     ("samplers", "nets", "explanation", "overlays"),
     ("shapes",),
