@@ -40,7 +40,7 @@ LEVELS = (
     ("refinement",),
     ("algorithm",),
     ("effort", "methods"),
-    ("judging",),
+    ("judging", "studies"),
     ("__init__",),
     ("cli",),
     ("__main__",),

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Callable, NamedTuple, Sequence
 
 from ..errors import warn
+from ..stopping import check_stopped
 from .protocol import Answer, LostWorkerError, Parcel, Workers
 
 #: Tasks that are under way for each worker: one at work, and one that waits for it.
@@ -90,5 +91,6 @@ def spread(workers: Workers, tasks: Iterable[Task]) -> Iterator[tuple[Any, Any]]
 
 def _next(done: SimpleQueue[Future[Answer]]) -> Future[Answer]:
     while True:
+        check_stopped()
         with suppress(Empty):
             return done.get(timeout=PATIENCE)
