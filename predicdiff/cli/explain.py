@@ -181,7 +181,7 @@ def _computed(
     if net.precision != "float32" and not renew.quiet:
         say(less_precise(analysis, net.precision, analysis.batch(memory, batch_size)))
     with workers_of(effort, lambda: worthwhile(analysis.abilities, 1)) as workers:
-        explanation = run_to_end(analysis, journal, done, renew, executor_with(workers))
+        explanation = run_to_end(analysis, journal, done, renew, executor_with(workers, analysis.net, analysis.sampler))
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
         if sampler.is_file or analysis.settings.start is not None:

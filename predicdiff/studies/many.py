@@ -298,7 +298,14 @@ class _Work:
                 return go_on(analysis, journal, progress=windows, executor=executor)
 
         return _outcome(
-            self._net, self._sampler, item, self._wish, run, executor_with(self._workers), turn=self._turn, first=first
+            self._net,
+            self._sampler,
+            item,
+            self._wish,
+            run,
+            executor_with(self._workers, self._net, self._sampler),
+            turn=self._turn,
+            first=first,
         )
 
     def tile_by_tile(self, items: Iterator[Item]) -> Generator[Outcome, None, None]:
