@@ -20,7 +20,7 @@ LOST_BY_CHANCE = 1
 
 
 def executor_with(workers: Workers | None, *kept: Any) -> Executor:
-    """Where tiles run: with these workers, who keep nets and samplers that come again, or without any in this process."""
+    """Where tiles run: with these workers, who keep nets and samplers that come again, or here."""
     return run_tiles if workers is None else Spread(workers, kept)
 
 

@@ -173,11 +173,6 @@ def explain_many(
     PredicdiffError
         One of its kinds, if settings do not fit the net; an error of the first images that is not theirs alone counts
         for all.
-
-    Examples
-    --------
-    >>> for done in pd.explain_many(net, sorted(folder.glob("*.jpg")), sampler, stride=4):  # doctest: +SKIP
-    ...     print(done.name, done.error or done.explanation.relevance.max())
     """
     unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
     if unknown:

@@ -326,7 +326,7 @@ class Output(Options):
     @property
     def is_folder(self) -> bool:
         """Whether a folder was named, in which results of several images lie."""
-        return self.output is not None and (self.output.is_dir() or self.output.suffix.lower() not in RESULTS)
+        return self.output is not None and self.output.suffix.lower() not in RESULTS
 
     def result(self, *names: str) -> Path:
         """The .h5 file."""
