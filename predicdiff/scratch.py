@@ -46,7 +46,7 @@ class Stack:
     what : str
         What they are, for errors: ``"photos/: images as the net sees them"``.
     dtype : numpy type, optional
-        By default that of the first; of arrays in memory one that holds them all.
+        By default that of the first.
     """
 
     def __init__(self, what: str, dtype: Any = None) -> None:
@@ -77,6 +77,7 @@ class Stack:
             If it has another shape than those before it, or no temporary file can be written.
         """
         array = np.asarray(array, self.dtype)
+        self.dtype = array.dtype
         if self.count and array.shape != self._shape:
             raise SamplerError(
                 f"{self.what}: number {self.count + 1} has the shape {array.shape}, those before it {self._shape}: "
@@ -103,18 +104,17 @@ class Stack:
         """Move what memory holds into the file."""
         try:
             if self._file is None:
-                self.dtype = np.result_type(*{array.dtype for array in self._held})
                 self._folder = _folder()
                 self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
             while self._held:
                 array = self._held.pop(0)
-                self._file.write(np.ascontiguousarray(array, self.dtype).data)
+                self._file.write(np.ascontiguousarray(array).data)
                 let_go(array)
         except OSError as error:
             raise self._no_room(error) from error
 
     def _no_room(self, error: OSError) -> SamplerError:
-        size = budget.size(self.count * math.prod(self._shape) * np.dtype(self.dtype).itemsize)
+        size = budget.size(self.count * math.prod(self._shape) * self.dtype.itemsize)
         return SamplerError(
             f"{self.what}: the first {self.count} take {size}, and they cannot be kept in a temporary file "
             f"({error.strerror}). Make room in {self._folder}, or name a folder with more of it in the environment's "
@@ -128,6 +128,11 @@ def stacked(arrays: Iterable[np.ndarray], what: str, dtype: Any = None) -> np.nd
         for array in arrays:
             stack.add(array)
         return stack.whole()
+
+
+def outside(array: np.ndarray, what: str) -> np.ndarray:
+    """An array that memory need not hold: itself where it is small or lies in a file, else a stack; see `Stack`."""
+    return array if array.nbytes <= HELD or in_file(array) else stacked(array, what)
 
 
 def in_file(array: Any) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
 from ..protocols import Json
-from ..scratch import blocks, extent, let_go
+from ..scratch import blocks, extent, let_go, outside
 from ..tones import Tones, check_corpus
 from ..validation import array
 from ..windows import Sides, SidesLike, sliding, tiles
@@ -47,6 +47,11 @@ class MarginalSampler(SavedSampler):
     SettingsError
         If ``choice`` is unknown.
 
+    Notes
+    -----
+    A file, which is compressed, or a pickle of it holds all images, 0.6 MB for each of 224 x 224, and so must memory
+    while that is written or read. Of more than 64 MB those that were read lie in a temporary file again.
+
     Examples
     --------
     >>> corpus = np.arange(3.0).reshape(3, 1, 1, 1) * np.ones((1, 1, 4, 4))
@@ -71,6 +76,11 @@ class MarginalSampler(SavedSampler):
         # tells nearly all images apart, and is looked at in no time
         self._rows = np.concatenate([block[:, :, 0].copy() for block in blocks(self.images)])
         self._fingerprint = fingerprint([self.images])
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # a pickle holds all images, which memory need not do for as long as the sampler is there
+        self.__dict__.update(state, images=outside(state["images"], "the corpus' images"))
+        self.images.flags.writeable = False
 
     def __repr__(self) -> str:
         how = "" if self.choice == "random" else ", the first ones"
@@ -164,7 +174,8 @@ class MarginalSampler(SavedSampler):
     def from_parts(cls, parts: dict[str, Any]) -> MarginalSampler:
         """The sampler of what `parts` gave."""
         array(parts["images"], "images", "fiu", (-1, -1, -1, -1))
-        return cls(parts["images"], names=parts["names"], choice=parts["choice"])
+        images = outside(parts["images"], "the corpus' images")
+        return cls(images, names=parts["names"], choice=parts["choice"])
 
     def _copy(self, chosen: np.ndarray, origins: np.ndarray, window: Sides, drawn: np.ndarray) -> None:
         """Copy what the chosen images (n, S) have in windows at ``origins`` (n, 2) into ``drawn`` (n, S, C, h, w)."""
