@@ -32,12 +32,13 @@ from ..executors.spread import executor_with, worthwhile
 from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..image_files import Content, Intensity, check_intensity, content_of
-from ..images import as_array, load_image
+from ..images import load_image
 from ..journal import Journal
 from ..plan import Analysis, make_plan
 from ..protocols import Net, Sampler
 from ..settings import Settings
 from ..stopping import listen
+from ..targets import numbers_of
 from ..units import check_progress
 from ..workers.choice import WorkersLike, chosen
 from ..workers.protocol import Workers
@@ -475,15 +476,7 @@ def _read(item: Item) -> Item:
 def _sendable(item: Item) -> Item:
     """The item with its file's content, or as an array, which can be pickled whatever it was."""
     read = _read(item)
-    if isinstance(read.source, Content):
-        return read
-    try:
-        return read._replace(source=as_array(read.source))
-    except ImageError:
-        raise
-    except Exception as error:  # whatever a stranger's array raises
-        what = type(read.source).__name__
-        raise ImageError(f"the image is a {what}, and no array is made of it ({first_line(error)}).") from error
+    return read if isinstance(read.source, Content) else read._replace(source=numbers_of(read.source))
 
 
 def _sha256(item: Item) -> str:
