@@ -96,10 +96,10 @@ def rows_of(explanation: Explanation, *, file: str, sha256: str, result: str = "
                 file=file, sha256=sha256, result=result, target=number, targets=len(explanation),
                 class_=one_line(target.title, MOST), unit=" ".join(map(str, target.unit)),
                 probability=float(explanation.base[number]), measure=explanation.unit,
-                highest=high, highest_row=high_row, highest_column=high_column,
-                lowest=low, lowest_row=low_row, lowest_column=low_column,
+                highest=_known(high), highest_row=high_row, highest_column=high_column,
+                lowest=_known(low), lowest_row=low_row, lowest_column=low_column,
                 stderr=_median(explanation.stderr[number]),
-                reliability=None if reliability is None else float(reliability[number]),
+                reliability=None if reliability is None else _known(reliability[number]),
                 seconds=explanation.provenance.get("seconds"),
                 notes=one_line(BETWEEN.join(explanation.notes), MOST),
             )
@@ -112,6 +112,10 @@ def _place(relevance: np.ndarray, value: float) -> tuple[int | None, int | None]
         return None, None
     row, column = np.unravel_index(int(np.argmax(relevance == value)), relevance.shape)
     return int(row), int(column)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _median(stderr: np.ndarray) -> float | None:
@@ -195,7 +199,7 @@ def as_csv(rows: Iterable[Row], *, header: bool = False) -> bytes:
 
 
 def _field(value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    if value is None:
         return ""
     return repr(value) if isinstance(value, float) else str(value)
 
@@ -230,7 +234,8 @@ class Index:
     def _found(self, is_kept: Callable[[Row], bool]) -> tuple[list[Row], bytes]:
         """The rows that are kept, and what the file holds."""
         content = _content(self._path) if os.path.lexists(self._path) else b""
-        there = _rows(self._path, content) if content else []
+        begun = as_csv([], header=True).startswith(content)
+        there = [] if begun else _rows(self._path, content)
         return [row for row in whole_images(there) if is_kept(row)], content
 
     def forget(self, files: set[str]) -> None:

@@ -10,8 +10,12 @@ from typing import Any, Sequence
 import numpy as np
 from PIL import Image
 
-from helpers.oracle_nets import MapNet
+from helpers.oracle_nets import MapNet, NormalSampler
 from predicdiff.nets.preprocessing import Preprocessing
+from predicdiff.settings import Settings
+from predicdiff.studies.folder import Maker, Study
+from predicdiff.studies.many import Item, Wish, outcomes
+from predicdiff.workers.choice import chosen
 
 #: What each map of a study is made with where nothing else is said.
 QUICK: dict[str, Any] = {"window": 3, "samples": 4, "stride": 3}
@@ -62,3 +66,16 @@ def picture(path: Path, seed: int, *, red: bool = False, size: tuple[int, int] =
         pixels[:4, :4] = 255, 0, 0
     Image.fromarray(pixels).save(path, "PNG")
     return path
+
+
+def studied(count: int, folder: str, workers: int) -> None:
+    """A study of so many images, which are all alike, in a folder."""
+    image = picture(Path(folder, "a.png"), 0, size=(300, 300))
+    items = [Item(number, f"{number}.png", image) for number in range(count)]
+    with chosen(workers, lambda: 1) as there, Study(Path(folder, str(count)), {}) as study:
+        wish = Wish(Settings(**QUICK), 10**9, then=Maker())
+        for done in outcomes(Pictured(), study.missing(items), NormalSampler(), wish, workers=there):
+            if done.error:
+                raise ValueError(done.error)
+            study.add(done)
+        study.finish()

@@ -17,6 +17,7 @@ from helpers.engines import needed, tiny_net
 from helpers.oracle_nets import NormalSampler
 from helpers.peak import peak
 from helpers.pictured import QUICK, Fails, Pictured, picture, pictures
+from helpers.places import ROOT
 from PIL import Image
 
 import predicdiff as pd
@@ -313,35 +314,14 @@ def test_a_study_over_images_and_net_are_left_as_they_were(way: Any, photos: lis
         np.testing.assert_array_equal(image, kept)
 
 
-IMPORTS = """
-from pathlib import Path
-sys.path.insert(0, "tests")
-import numpy as np, predicdiff as pd
-from helpers.pictured import QUICK, Pictured, picture
-from helpers.oracle_nets import NormalSampler
-from predicdiff.studies.folder import Maker, Study
-from predicdiff.studies.many import Item, Wish, outcomes
-from predicdiff.settings import Settings
-from predicdiff.plotting import figure
-"""
-WORK = (
-    "exec('''\\n"
-    "image = picture(Path(sys.argv[2]) / 'a.png', 0, size=(300, 300))\\n"
-    "items = [Item(number, f'{number}.png', image) for number in range(int(sys.argv[1]))]\\n"
-    "with Study(Path(sys.argv[2]) / sys.argv[1], {}) as study:\\n"
-    "    wish = Wish(Settings(**QUICK), 10**9, then=Maker())\\n"
-    "    for done in outcomes(Pictured(), study.missing(items), NormalSampler(), wish):\\n"
-    "        study.add(done)\\n"
-    "    study.finish()\\n"
-    "''')"
-)
-
-
 @pytest.mark.whole
-def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
-    few, many_ = (peak(IMPORTS, WORK, count, tmp_path) for count in (30, 300))
-    assert (few[1], many_[1]) == ("", "")
-    assert many_[0] < few[0] + 8 * 2**20  # 300 images of 270,000 bytes each
+@pytest.mark.parametrize("workers", [1, 2])
+def test_memory_does_not_grow_with_the_number_of_images(workers: int, tmp_path: Path) -> None:
+    imports = f"sys.path.insert(0, {str(ROOT / 'tests')!r})\nfrom helpers.pictured import studied"
+    work = "studied(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))"
+    few, more = (peak(imports, work, count, tmp_path, workers) for count in (30, 300))
+    assert (few[1], more[1]) == ("", "")
+    assert more[0] < few[0] + 8 * 2**20  # an image alone, its map and its picture are 3 MB
 
 
 def test_files_are_known_by_what_they_hold_at_their_turn(photos: list[Path], tmp_path: Path) -> None:
