@@ -262,6 +262,8 @@ class Study:
         try:
             refuse(path, ExplanationError)
             refuse(self._picture(name), ExplanationError)
+            if self._picture(name).is_dir():
+                return False
             return not os.path.lexists(path) or self._is_of(path, outcome)
         except ExplanationError:
             return False
@@ -313,7 +315,8 @@ def check_settings(folder: Path, identity: Json) -> None:
 
 
 def _has_results(folder: Path) -> bool:
-    return os.path.lexists(folder / INDEX) and any(row.result for row in read_index(folder))
+    rows = read_index(folder) if os.path.lexists(folder / INDEX) else []
+    return any((folder / row.result).is_file() for row in rows if row.result)
 
 
 def settings_of(folder: Path) -> Json | None:

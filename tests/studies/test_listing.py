@@ -40,7 +40,9 @@ def test_files_are_meant_as_they_are_named_there_or_not() -> None:
 def test_folders_hold_images_by_their_endings_in_the_order_of_their_names() -> None:
     touched("p/b.PNG", "p/a.jpeg", "p/.hidden.png", "p/d.dcm", "p/c.heic", "p/sub/e.png", "p/x.png.d/f.png")
     touched("p/n.txt", "p/m.h5", "p/k.pdf", "p/l.csv", "p/z.tif", "p/s.svg")
-    with pytest.warns(InputWarning, match=r"p: 5 file\(s\) passed over whose endings .* \(k.pdf, l.csv, m.h5, \.\.\.\)"):
+    with pytest.warns(
+        InputWarning, match=r"p: 5 file\(s\) passed over whose endings .* \(k.pdf, l.csv, m.h5, \.\.\.\)"
+    ):
         assert names(["p"]) == [f"p/{name}" for name in ("a.jpeg", "b.PNG", "c.heic", "d.dcm", "z.tif")]
     assert names(["p/sub/", "p/sub"]) == ["p/sub/e.png"]
 
@@ -145,7 +147,9 @@ def test_lists_have_a_path_in_each_line(content: bytes, wanted: list[str]) -> No
     assert lines_of(content, "list.txt") == wanted
 
 
-@pytest.mark.parametrize("content", [b"", b"\r\n\n  \n", "a.png\nb.png".encode("utf-16"), b"a.png\0b.png\0", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\r\n\n  \n", "a.png\nb.png".encode("utf-16"), b"a.png\0b.png\0", b"\xef\xbb\xbf"]
+)
 def test_what_is_no_list(content: bytes) -> None:
     with pytest.raises(ImageError, match=r"list\.txt: want a text with the path of an image in each line"):
         lines_of(content, "list.txt")
