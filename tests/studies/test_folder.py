@@ -164,7 +164,8 @@ def test_a_result_that_was_deleted_is_computed_again() -> None:
 
 def test_images_of_one_name_and_names_like_the_studys_own() -> None:
     paths = [Path(name) for name in (
-        "a/x.png", "b/x.png", "b/x.jpg.png", "b/x-2.png", "c/index.png", "c/settings.png", "c/.lock.png", "c/index.csv.png",
+        "a/x.png", "b/x.png", "b/x.jpg.png", "b/x-2.png", "c/index.png", "c/settings.png", "c/.lock.png",
+        "c/index.csv.png",
     )]  # fmt: skip
     for number, path in enumerate(paths):
         path.parent.mkdir(exist_ok=True)
@@ -188,7 +189,8 @@ def test_images_of_one_name_and_names_like_the_studys_own() -> None:
 @posix
 def test_names_of_every_kind_become_names_of_files() -> None:
     paths = [Path("p", name) for name in (
-        "a, b.png", 'q"u.png', "two\nlines.png", "\N{CAT}.png", os.fsdecode(b"latin\xe4.png"), "..png", "-.png", "l" * 240,
+        "a, b.png", 'q"u.png', "two\nlines.png", "\N{CAT}.png", os.fsdecode(b"latin\xe4.png"), "..png", "-.png",
+        "l" * 240,
     )]  # fmt: skip
     Path("p").mkdir()
     try:
@@ -480,7 +482,7 @@ def test_two_runs_at_once_do_not_meet() -> None:
     paths = pictures(Path("p"), 2)
 
     def second(count: int) -> None:
-        with pytest.raises(InUseError, match="study: another run writes this study. Wait for its end"):
+        with pytest.raises(InUseError, match=r"study: another run writes this study\. Wait for its end"):
             run(paths)
 
     assert run(paths, stop=second) == list(map(str, paths))
@@ -492,7 +494,7 @@ def test_where_tiles_cannot_be_kept_all_ends_at_once_and_not_each_image(monkeypa
     paths, seen = pictures(Path("p"), 4), []
     run(paths[:1])
     monkeypatch.setattr(Study, "tiles", lambda study, item: seen.append(item) or Path("p/00.png/tiles"))
-    with pytest.raises(ExplanationError, match="p/00.png/tiles: finished tiles cannot be kept"):
+    with pytest.raises(ExplanationError, match=r"p/00\.png/tiles: finished tiles cannot be kept"):
         run(paths)
     assert len(seen) <= 3
     assert set(rows()) == {"p/00.png"}

@@ -186,7 +186,7 @@ def test_what_is_no_index_is_refused_and_stays(tmp_path: Path, content: str, mat
 
 
 def test_where_there_is_none_or_something_else(tmp_path: Path) -> None:
-    with pytest.raises(ExplanationError, match="no such file. Want the folder of a study"):
+    with pytest.raises(ExplanationError, match=r"no such file\. Want the folder of a study"):
         read_index(tmp_path)
     (tmp_path / "index.csv").mkdir()
     with pytest.raises(ExplanationError, match="a folder, want the path of a file"):
