@@ -158,6 +158,8 @@ def _sampler(model: Net, settings: Settings, options: StudyOptions) -> Sampler:
         start=settings.start, like=options.sampling.model, intensity=options.reading.intensity,
     )  # fmt: skip
     options.sampler.check_samples(sampler, options.sampling.samples)
+    if options.out.sure and settings.samples == 1 and sampler_abilities(sampler).most_draws != 1:
+        raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
     return sampler
 
 
@@ -194,8 +196,10 @@ def _explained(
             count, quiet=quiet, initial=finished, unit=None
         ) as shown:
 
+            def tell(*, refresh: bool = False) -> None:
+                shown.set_description_str(f"{finished + written + failed} of {_count(count)} ", refresh=refresh)
+
             def progress(done: float, total: int | None) -> None:
-                shown.set_description_str(f"{finished + written + failed} of {_count(count)} ", refresh=False)
                 shown.update(max(0.0, finished + done - shown.n))
 
             wish = _wish(settings, options)
@@ -205,6 +209,7 @@ def _explained(
                     count=len(missing), workers=workers, progress=progress, checkpoint=study.tiles,
                 )
             ) as done:  # fmt: skip
+                tell()
                 for outcome in done:
                     study.add(outcome)
                     if outcome.error:
@@ -215,6 +220,7 @@ def _explained(
                     if outcome.warned and warned < MOST_WARNED:
                         warned += 1
                         say(*(f"Warning: {outcome.item.name}: {text}" for text, _ in outcome.warned), err=True)
+                    tell(refresh=True)
         study.finish()
     except KeyboardInterrupt:
         study.finish()
