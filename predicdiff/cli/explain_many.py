@@ -158,8 +158,7 @@ def _sampler(model: Net, settings: Settings, options: StudyOptions) -> Sampler:
         start=settings.start, like=options.sampling.model, intensity=options.reading.intensity,
     )  # fmt: skip
     options.sampler.check_samples(sampler, options.sampling.samples)
-    if options.out.sure and settings.samples == 1 and sampler_abilities(sampler).most_draws != 1:
-        raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
+    options.out.check_sure(settings.samples, drawn=sampler_abilities(sampler).most_draws != 1)
     return sampler
 
 
