@@ -1,0 +1,83 @@
+"""Figures of studies: which maps are drawn, and in what words."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..explanation import Explanation, finite
+from ..images import enlarge
+from ..overlays import find_colour_map, heat, overlay, picture, saliency, symmetric_scale
+from ..plotting.maps import Panel
+from ..plotting.study import ACROSS, Bars, Counts, Strip, study_figure
+from .findings import Summary
+
+#: Classes that are drawn.
+MOST_BARS = 10
+
+
+def summary_figure(summary: Summary, title: str = "") -> Figure:
+    """Mean, spread and signs; the most unlike images; the classes' evidence as bars, and how like maps are."""
+    unlike = [one for one in summary.unlike(ACROSS) if one.image.path.exists()]
+    strips = [_maps(summary)]
+    if unlike:
+        words = "correlation r with the mean of all other maps; full colour at each map's largest magnitude"
+        panels = [
+            _drawn(Explanation.load(one.image.path), summary.target, one.image.name, f"r = {one.correlation:.3f}")
+            for one in unlike
+        ]
+        strips.append(Strip("Images whose maps are most unlike the others", words, panels))
+    height, width = summary.mean.shape
+    caption = (
+        f"{summary.made + ': ' if summary.made else ''}{len(summary.seen)} map(s) of {height} x {width}, "
+        f"target {summary.target} of each image, maps of different classes averaged as they are."
+    )
+    return study_figure(strips, _diagrams(summary), unit=_unit(summary.unit), title=title, caption=caption)
+
+
+def _maps(summary: Summary) -> Strip:
+    colours = find_colour_map()
+    size = summary.ground.shape[:2]
+    mean = enlarge(summary.mean, size)
+    scale = symmetric_scale(mean)
+    panels = [
+        Panel(summary.ground, "mean picture", "of what the net saw"),
+        Panel(overlay(mean, summary.ground, scale=scale), "mean map", "over the mean picture, in grey", scale),
+    ]
+    spread = summary.spread[np.isfinite(summary.spread)]
+    if spread.size:
+        most = symmetric_scale(spread)
+        told = f"black: 0, white: {float(spread.max()):.3g} {summary.unit}"
+        panels.append(Panel(saliency(enlarge(summary.spread, size), scale=most), "standard deviation", told))
+        signs = 2.0 * enlarge(summary.above, size) - 1.0
+        told = f"{colours.positive}: in all maps, white: in half, {colours.negative}: in none"
+        panels.append(Panel(heat(signs, scale=1.0), "part of maps above zero", told))
+    return Strip("All maps together", "", panels)
+
+
+def _drawn(explanation: Explanation, target: int, title: str, words: str) -> Panel:
+    """A map over what the net saw."""
+    seen = picture(explanation.pixels, tones=explanation.tones)
+    relevance = enlarge(finite(explanation.relevance[target]), explanation.pixels.shape[1:])
+    return Panel(overlay(relevance, seen), title, f"{words}; {explanation.targets[target].title}")
+
+
+def _diagrams(summary: Summary) -> list[Bars | Counts]:
+    colours, shown = find_colour_map(), summary.classes[:MOST_BARS]
+    more = f", the first {MOST_BARS} of {len(summary.classes)}" if len(summary.classes) > MOST_BARS else ""
+    bars = Bars(
+        "Classes with most evidence",
+        f"means over their maps, in brackets how many{more}; {colours.positive} for, {colours.negative} against",
+        [f"{one.name} ({one.maps})" for one in shown],
+        np.array([one.evidence_for for one in shown]),
+        np.array([one.evidence_against for one in shown]),
+    )
+    values = np.array([one.correlation for one in summary.unlike(len(summary.seen))])
+    if not values.size:
+        return [bars]
+    words = f"Pearson's correlation of each map; mean {values.mean():.2f}"
+    return [bars, Counts("Likeness to the mean of the others", words, values, np.array([]))]
+
+
+def _unit(unit: str) -> str:
+    return "evidence in bits a pixel" if unit == "bits" else "activation difference a pixel"
