@@ -14,7 +14,7 @@ from ..errors import SettingsError
 from ..overlays import DEFAULT, ColourMap, find_colour_map
 from ..texts import one_line
 from .maps import Panel
-from .sheet import EDGE, FAINT, INK, MINUS, Sheet, styled, tall, wrap
+from .sheet import EDGE, FAINT, INK, MINUS, Sheet, Slot, styled, tall, wrap
 
 #: Inches: longer side of a map, margin, gap, colour bar with its labels, between rows.
 SIDE, MARGIN, GAP, BAR, LABELS, APART = 2.2, 0.25, 0.3, 0.12, 0.62, 0.25
@@ -62,7 +62,17 @@ class Counts:
     high: float = 1.0
 
 
-Diagram = Union[Bars, Counts]
+@dataclass(frozen=True)
+class Places:
+    """Parts (r, c) of a whole for each place of a map, one table in the colour of for and one in that of against."""
+
+    heading: str
+    words: str
+    right: np.ndarray
+    left: np.ndarray
+
+
+Diagram = Union[Bars, Counts, Places]
 
 
 def study_figure(
@@ -79,8 +89,8 @@ def study_figure(
     Parameters
     ----------
     strips : sequence of Strip
-    diagrams : sequence of Bars and Counts
-        Bars are as wide as two maps, counts as one; all have to fit side by side.
+    diagrams : sequence of Bars, Counts and Places
+        Bars are as wide as two maps, others as one; all have to fit side by side.
     unit : str
         What colour bars measure.
     title, caption : str
@@ -215,14 +225,22 @@ class _Diagrams:
         ):
             sheet.text(left, top, heading, HEADING, weight="bold")
             sheet.text(left, top + tall(heading, HEADING), words, TEXT, color=FAINT)
-            room = NAMES * SIDE if isinstance(one, Bars) else LEFT
-            axes = _axes(sheet, left + room, top + self.said, width - room, self.deep)
+            at = (left, top + self.said, width, self.deep)
             if isinstance(one, Bars):
-                self._names(sheet, one, left, top + self.said, room - 0.08)
-                _draw_bars(axes, one, self.page.colours)
-                axes.set_xlabel(self.page.unit, fontsize=TEXT, color=INK)
+                self._bars(sheet, one, at)
+            elif isinstance(one, Counts):
+                _draw_counts(_axes(sheet, left + LEFT, at[1], width - LEFT, self.deep), one)
             else:
-                _draw_counts(axes, one)
+                side = min(width, self.deep)
+                _draw_places(_axes(sheet, left, at[1], side, side), one, self.page.colours)
+
+    def _bars(self, sheet: Sheet, bars: Bars, slot: Slot) -> None:
+        left, top, width, height = slot
+        room = NAMES * SIDE
+        axes = _axes(sheet, left + room, top, width - room, height)
+        _draw_bars(axes, bars, self.page.colours)
+        axes.set_xlabel(self.page.unit, fontsize=TEXT, color=INK)
+        self._names(sheet, bars, left, top, room - 0.08)
 
     def _names(self, sheet: Sheet, bars: Bars, left: float, top: float, room: float) -> None:
         """One line each beside its bar; of a longer one the middle is left out."""
@@ -270,6 +288,23 @@ def _draw_counts(axes: Axes, counts: Counts) -> None:
     axes.set_xticklabels([f"{tick:g}".replace("-", MINUS) for tick in ticks])
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_ylabel("images", fontsize=TEXT, color=INK)
+
+
+def _draw_places(axes: Axes, places: Places, colours: ColourMap) -> None:
+    rows, columns = places.right.shape
+    for table, sign, up in ((places.right, 1, 0.38), (places.left, -1, 0.66)):
+        for row in range(rows):
+            for column in range(columns):
+                share = table[row, column]
+                words = f"{100.0 * share:.1f} %" if np.isfinite(share) else "-"
+                how = {"fontsize": TEXT, "ha": "center", "va": "center", "color": colours.ink(sign)}
+                axes.text(column + 0.5, row + up, words, **how)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+    axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=range(1, columns), yticks=range(1, rows))
+    axes.set(xticklabels=[], yticklabels=[])
+    axes.tick_params(length=0)
+    axes.grid(color=EDGE, linewidth=0.5)
 
 
 def _fitted(text: str, width: float) -> str:

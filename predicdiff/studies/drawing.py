@@ -9,7 +9,8 @@ from ..explanation import Explanation, finite
 from ..images import enlarge
 from ..overlays import find_colour_map, heat, overlay, picture, saliency, symmetric_scale
 from ..plotting.maps import Panel
-from ..plotting.study import ACROSS, Bars, Counts, Strip, study_figure
+from ..plotting.study import ACROSS, Bars, Counts, Diagram, Places, Strip, study_figure
+from ..plotting.sheet import MINUS
 from .findings import Summary
 
 #: Classes that are drawn.
@@ -23,7 +24,7 @@ def summary_figure(summary: Summary, title: str = "") -> Figure:
     if unlike:
         words = "correlation r with the mean of all other maps; full colour at each map's largest magnitude"
         panels = [
-            _drawn(Explanation.load(one.image.path), summary.target, one.image.name, f"r = {one.correlation:.3f}")
+            _drawn(Explanation.load(one.image.path), summary.target, one.image.stem, _told(one.correlation))
             for one in unlike
         ]
         strips.append(Strip("Images whose maps are most unlike the others", words, panels))
@@ -50,7 +51,7 @@ def _maps(summary: Summary) -> Strip:
         told = f"black: 0, white: {float(spread.max()):.3g} {summary.unit}"
         panels.append(Panel(saliency(enlarge(summary.spread, size), scale=most), "standard deviation", told))
         signs = 2.0 * enlarge(summary.above, size) - 1.0
-        told = f"{colours.positive}: in all maps, white: in half, {colours.negative}: in none"
+        told = f"{colours.positive}: all, white: half, {colours.negative}: none"
         panels.append(Panel(heat(signs, scale=1.0), "part of maps above zero", told))
     return Strip("All maps together", "", panels)
 
@@ -62,7 +63,7 @@ def _drawn(explanation: Explanation, target: int, title: str, words: str) -> Pan
     return Panel(overlay(relevance, seen), title, f"{words}; {explanation.targets[target].title}")
 
 
-def _diagrams(summary: Summary) -> list[Bars | Counts]:
+def _diagrams(summary: Summary) -> list[Diagram]:
     colours, shown = find_colour_map(), summary.classes[:MOST_BARS]
     more = f", the first {MOST_BARS} of {len(summary.classes)}" if len(summary.classes) > MOST_BARS else ""
     bars = Bars(
@@ -72,11 +73,17 @@ def _diagrams(summary: Summary) -> list[Bars | Counts]:
         np.array([one.evidence_for for one in shown]),
         np.array([one.evidence_against for one in shown]),
     )
+    words = f"shares of all, {colours.positive} for, {colours.negative} against"
+    places = Places("Evidence by place", words, summary.places_for, summary.places_against)
     values = np.array([one.correlation for one in summary.unlike(len(summary.seen))])
     if not values.size:
-        return [bars]
-    words = f"Pearson's correlation of each map; mean {values.mean():.2f}"
-    return [bars, Counts("Likeness to the mean of the others", words, values, np.array([]))]
+        return [bars, places]
+    words = f"correlation of each with the mean of all others; mean {values.mean():.2f}".replace("-", MINUS)
+    return [bars, places, Counts("How alike maps are", words, values, np.array([]))]
+
+
+def _told(correlation: float) -> str:
+    return f"r = {correlation:.3f}".replace("-", MINUS)
 
 
 def _unit(unit: str) -> str:

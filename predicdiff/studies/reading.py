@@ -36,6 +36,11 @@ class Image(NamedTuple):
         """The file's own name, without its folder."""
         return Path(self.file).name
 
+    @property
+    def stem(self) -> str:
+        """That without its ending."""
+        return Path(self.file).stem or self.file
+
 
 @dataclass
 class Study:
