@@ -220,9 +220,7 @@ class _Diagrams:
 
     def draw(self, sheet: Sheet, top: float) -> None:
         """Put them on a sheet."""
-        for one, left, width, heading, words in zip(
-            self.diagrams, self.starts, self.widths, self.headings, self.words
-        ):
+        for one, left, width, heading, words in zip(self.diagrams, self.starts, self.widths, self.headings, self.words):
             sheet.text(left, top, heading, HEADING, weight="bold")
             sheet.text(left, top + tall(heading, HEADING), words, TEXT, color=FAINT)
             at = (left, top + self.said, width, self.deep)

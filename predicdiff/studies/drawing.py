@@ -5,16 +5,21 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..comparing.comparison import NAMES, called
 from ..explanation import Explanation, finite
 from ..images import enlarge
 from ..overlays import find_colour_map, heat, overlay, picture, saliency, symmetric_scale
+from ..plotting.comparison import RANGES
 from ..plotting.maps import Panel
 from ..plotting.study import ACROSS, Bars, Counts, Diagram, Places, Strip, study_figure
 from ..plotting.sheet import MINUS
+from .agreed import Agreement, Pair
 from .findings import Summary
 
 #: Classes that are drawn.
 MOST_BARS = 10
+#: Images whose two maps are drawn in a row.
+EXAMPLES = ACROSS // 2
 
 
 def summary_figure(summary: Summary, title: str = "") -> Figure:
@@ -88,3 +93,42 @@ def _told(correlation: float) -> str:
 
 def _unit(unit: str) -> str:
     return "evidence in bits a pixel" if unit == "bits" else "activation difference a pixel"
+
+
+def agreement_figure(agreement: Agreement, title: str = "") -> Figure:
+    """How the figures of all images are distributed, with their nulls, and the maps that agree least and most."""
+    least = [pair for pair in agreement.least(len(agreement.pairs)) if all(one.path.exists() for one in pair.match)]
+    worst, best = least[:EXAMPLES], least[EXAMPLES:][-EXAMPLES:][::-1]
+    words = "correlation r of the two maps, of the first study and of the second beside it"
+    strips = [
+        Strip(heading, words, [panel for pair in pairs for panel in _both(pair)])
+        for heading, pairs in (("Where they agree least", worst), ("Where they agree most", best))
+        if pairs
+    ]
+    names = [f"{side.folder.name}{side.made and f' ({side.made})'}" for side in (agreement.first, agreement.second)]
+    caption = (
+        f"{names[0]} against {names[1]}: {len(agreement.pairs)} image(s). Red: maps of the same image; grey: the second "
+        "study's maps held against the first's of other images; lines: means."
+    )
+    diagrams = [_counts(agreement, name) for name in NAMES]
+    return study_figure(strips, diagrams, title=title, caption=" ".join([caption, *agreement.notes]))
+
+
+def _counts(agreement: Agreement, name: str) -> Diagram:
+    values, nulls = agreement.values(name), agreement.nulls(name)
+    null = agreement.mean(name, null=True)
+    words = f"mean {agreement.mean(name).value:.2f}" + (f", other images {null.value:.2f}" if null.count else "")
+    heading = called(name, agreement.top)
+    known, others = values[np.isfinite(values)], nulls[np.isfinite(nulls)]
+    low = RANGES[name][0]
+    return Counts(heading[0].upper() + heading[1:], words.replace("-", MINUS), known, others, low)
+
+
+def _both(pair: Pair) -> list[Panel]:
+    """The two maps of an image, each over what its net saw."""
+    words = [_told(pair.similarity.pearson), "second study"]
+    numbers = (pair.targets.first, pair.targets.second)
+    return [
+        _drawn(Explanation.load(image.path), number, image.stem, text)
+        for image, number, text in zip(pair.match, numbers, words)
+    ]

@@ -112,7 +112,9 @@ class Summary:
 
     def unlike(self, count: int = TOP) -> list[Seen]:
         """The maps that are least like the mean of the others, the most unlike first."""
-        return sorted((one for one in self.seen if np.isfinite(one.correlation)), key=lambda one: one.correlation)[:count]
+        return sorted((one for one in self.seen if np.isfinite(one.correlation)), key=lambda one: one.correlation)[
+            :count
+        ]
 
     def facts(self) -> list[tuple[str, str]]:
         """Names and values of what no table holds."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Iterator
+from typing import Iterator
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class _Reader:
         self.read = self.without = 0
         self.seen: list[Seen] = []
         self.first: Explanation | None = None
-        self.classes: Dict[str, np.ndarray] = {}
+        self.classes: dict[str, np.ndarray] = {}
 
     def take(self, image: Image) -> None:
         """Read a result for the first time."""
@@ -138,7 +138,7 @@ class _Reader:
             yield one._replace(correlation=pearson(values[known], others[known]))
 
 
-def _ordered(classes: Dict[str, np.ndarray]) -> list[ClassEvidence]:
+def _ordered(classes: dict[str, np.ndarray]) -> list[ClassEvidence]:
     """Means over each class's maps, and its share of all evidence."""
     total = sum(sums[3] + sums[4] for sums in classes.values())
     found = []
