@@ -41,6 +41,7 @@ LEVELS = (
     ("algorithm",),
     ("effort", "methods"),
     ("judging",),
+    ("studies",),
     ("__init__",),
     ("cli",),
     ("__main__",),

@@ -18,14 +18,18 @@ from .sheet import EDGE, FAINT, INK, MINUS, Sheet, Slot, styled, tall, wrap
 
 #: Inches: longer side of a map, margin, gap, colour bar with its labels, between rows.
 SIDE, MARGIN, GAP, BAR, LABELS, APART = 2.2, 0.25, 0.3, 0.12, 0.62, 0.25
+#: Inches by which lines over a map are kept shorter than it: drawn in dots, letters are a little wider than measured.
+SLACK = 0.08
 #: Maps in a row; the columns that names of bars, and a diagram of bars with its names, take.
 ACROSS, NAMES, BARS = 4, 0.85, 2
 #: Inches: least height of a diagram, of one bar, room below for ticks and words, left of a histogram for its counts.
 HEIGHT, STEP, BELOW, LEFT = 1.7, 0.21, 0.5, 0.4
 #: Points: title, headings, heads, text.
 TITLE, HEADING, HEAD, TEXT = 12.0, 10.5, 9.0, 8.0
-#: Letters of a panel's title, which may be a file's name.
-MOST_OF_TITLE = 60
+#: Letters of a panel's title, which may be a file's name, and of the words under it.
+MOST_OF_TITLE, MOST_OF_WORDS = 48, 80
+#: Bars that a diagram has room for at least: fewer are no thicker.
+FEWEST_BARS = 6
 BINS = 24
 ACCENT, NULL = "#b00000", "#7f7f7f"
 
@@ -166,8 +170,8 @@ class _Row:
         self.strip, self.page = strip, page
         width = page.wide - 2 * MARGIN
         self.heading, self.words = wrap(strip.heading, width, HEADING, "bold"), wrap(strip.words, width, TEXT)
-        self.titles = [wrap(one_line(panel.title, MOST_OF_TITLE), SIDE, HEAD, "bold") for panel in strip.panels]
-        self.values = [wrap(panel.value, SIDE, TEXT) for panel in strip.panels]
+        self.titles = [wrap(one_line(panel.title, MOST_OF_TITLE), SIDE - SLACK, HEAD, "bold") for panel in strip.panels]
+        self.values = [wrap(one_line(panel.value, MOST_OF_WORDS), SIDE - SLACK, TEXT) for panel in strip.panels]
         self.sizes = [_size(panel) for panel in strip.panels]
         self.said = tall(self.heading, HEADING) + tall(self.words, TEXT) + 0.06
         titled = max(tall(title, HEAD) + tall(value, TEXT) for title, value in zip(self.titles, self.values))
@@ -186,7 +190,7 @@ class _Row:
             sheet.text(left, under, value, TEXT, color=FAINT)
             sheet.image(panel.colours, (left, top + self.map, *size))
             if panel.scale is not None:
-                bar = (left + size[0] + 0.08, top + self.map, BAR, size[1])
+                bar = (left + SIDE + 0.08, top + self.map, BAR, size[1])
                 sheet.bar(panel.scale, self.page.unit, bar, self.page.colours.name)
 
 
@@ -205,7 +209,7 @@ class _Diagrams:
         self.words = [wrap(one.words, width, TEXT) for one, width in zip(diagrams, self.widths)]
         said = [tall(heading, HEADING) + tall(words, TEXT) for heading, words in zip(self.headings, self.words)]
         self.said = max(said, default=0.0) + 0.06
-        self.deep = max([HEIGHT] + [STEP * len(one.names) + 0.1 for one in diagrams if isinstance(one, Bars)])
+        self.deep = max([HEIGHT] + [STEP * _rows(one) + 0.1 for one in diagrams if isinstance(one, Bars)])
         self.height = self.said + self.deep + BELOW if diagrams else 0.0
 
     def _columns(self) -> tuple[list[float], list[float]]:
@@ -242,10 +246,15 @@ class _Diagrams:
 
     def _names(self, sheet: Sheet, bars: Bars, left: float, top: float, room: float) -> None:
         """One line each beside its bar; of a longer one the middle is left out."""
-        step = self.deep / max(1, len(bars.names))
+        step = self.deep / _rows(bars)
         for number, name in enumerate(bars.names):
             middle = top + (number + 0.5) * step
             sheet.text(left + room, middle - tall(" ", TEXT) / 2, _fitted(name, room), TEXT, ha="right")
+
+
+def _rows(bars: Bars) -> int:
+    """As many as a diagram has room for."""
+    return max(len(bars.names), FEWEST_BARS)
 
 
 def _axes(sheet: Sheet, left: float, top: float, width: float, height: float) -> Axes:
@@ -262,18 +271,18 @@ def _draw_bars(axes: Axes, bars: Bars, colours: ColourMap) -> None:
     axes.barh(at, bars.right, height=0.7, color=colours.ink(1))
     axes.barh(at, -np.asarray(bars.left), height=0.7, color=colours.ink(-1))
     axes.axvline(0.0, color=EDGE, linewidth=0.5)
-    low, high = -max(bars.left, default=0.0), max(bars.right, default=0.0)
+    low, high = -float(np.max(bars.left, initial=0.0)), float(np.max(bars.right, initial=0.0))
     room = 0.04 * ((high - low) or 1.0)
-    axes.set(ylim=(len(at) - 0.5, -0.5), yticks=[], xlim=(low - room, high + room))
+    axes.set(ylim=(_rows(bars) - 0.5, -0.5), yticks=[], xlim=(low - room, high + room))
     axes.spines["left"].set_visible(False)
-    ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+    ticks = np.asarray(MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high))
     ticks = ticks[(ticks >= low - room) & (ticks <= high + room)]
     axes.set_xticks(ticks)
     axes.set_xticklabels([f"{abs(tick):.4g}" for tick in ticks])
 
 
 def _draw_counts(axes: Axes, counts: Counts) -> None:
-    edges = np.linspace(counts.low, counts.high, BINS + 1)
+    edges = np.linspace(counts.low, counts.high, BINS + 1).tolist()
     if len(counts.null):
         axes.hist(counts.null, edges, color=NULL, alpha=0.45, linewidth=0)
     axes.hist(counts.values, edges, color=ACCENT, alpha=0.55, linewidth=0)
@@ -295,8 +304,8 @@ def _draw_places(axes: Axes, places: Places, colours: ColourMap) -> None:
             for column in range(columns):
                 share = table[row, column]
                 words = f"{100.0 * share:.1f} %" if np.isfinite(share) else "-"
-                how = {"fontsize": TEXT, "ha": "center", "va": "center", "color": colours.ink(sign)}
-                axes.text(column + 0.5, row + up, words, **how)
+                at = (column + 0.5, row + up)
+                axes.text(*at, words, fontsize=TEXT, ha="center", va="center", color=colours.ink(sign))
     for spine in axes.spines.values():
         spine.set_visible(True)
     axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=range(1, columns), yticks=range(1, rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ from ..protocols import Json
 from .findings import TOP
 from .matching import Match, Targets
 from .numbers import number
+from .reading import named
 from .tables import Table, aligned, facts_lines, page
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ class Mean(NamedTuple):
     value: float
     low: float
     high: float
-    count: int
+    images: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,11 @@ class Agreement:
     seed: int
     notes: list[str]
 
+    @property
+    def lost(self) -> int:
+        """Results of both that could not be used."""
+        return self.first.lost + self.second.lost
+
     def values(self, name: str) -> np.ndarray:
         """A figure of `Similarity` for each image, (n,) float64; NaN where it has no meaning."""
         return np.array([getattr(pair.similarity, _known(name)) for pair in self.pairs])
@@ -115,13 +122,12 @@ class Agreement:
 
     def mean(self, name: str, *, null: bool = False) -> Mean:
         """The mean of a figure, or of its null, over the images that have it."""
-        values = self.nulls(name) if null else self.values(name)
-        values = values[np.isfinite(values)]
-        if not values.size:
-            return Mean(np.nan, np.nan, np.nan, 0)
-        resamples = max(FEWEST, min(RESAMPLES, MOST_DRAWS // len(values)))
-        low, high = interval(values, seed=self.seed, resamples=resamples)
-        return Mean(float(values.mean()), float(low), float(high), len(values))
+        return self._means[_known(name)][null]
+
+    @cached_property
+    def _means(self) -> dict[str, tuple[Mean, Mean]]:
+        """Of each figure and its null; intervals of many images take their time."""
+        return {name: (_mean(self.values(name), self.seed), _mean(self.nulls(name), self.seed)) for name in NAMES}
 
     def above(self, name: str) -> tuple[int, int]:
         """In how many images a figure exceeds its own null, and of how many."""
@@ -137,7 +143,7 @@ class Agreement:
     def facts(self) -> list[tuple[str, str]]:
         """Names and values of what no table holds."""
         facts = [
-            (name, f"{side.folder}{side.made and f' ({side.made})'}")
+            (name, named(side.folder, side.made))
             for name, side in (("first study", self.first), ("second study", self.second))
         ]
         facts.append(("images", f"{len(self.pairs)} compared{self._left_out()}"))
@@ -155,7 +161,7 @@ class Agreement:
         counts = [
             (self.first.alone, "in the first study alone"),
             (self.second.alone, "in the second alone"),
-            (self.first.lost + self.second.lost, "results that cannot be used"),
+            (self.lost, "results that cannot be used"),
             (self.without, f"without a target {self.target} in both"),
         ]
         return "".join(f", {count} {why}" for count, why in counts if count)
@@ -179,7 +185,15 @@ class Agreement:
             for pair in self.least(top)
         ]
         if least:
-            heads = ["image", "class in the first", "in the second", *(called(name, self.top) for name in NAMES)]
+            heads = [
+                "image",
+                "class in the first",
+                "in the second",
+                "Pearson",
+                "Spearman",
+                "signs",
+                f"top {100 * self.top:g} %",
+            ]
             tables.append(
                 Table("Images on which they agree least", heads, least, 3, "lowest Pearson correlation first")
             )
@@ -223,8 +237,17 @@ def _known(name: str) -> str:
     return name
 
 
+def _mean(values: np.ndarray, seed: int) -> Mean:
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return Mean(np.nan, np.nan, np.nan, 0)
+    resamples = max(FEWEST, min(RESAMPLES, MOST_DRAWS // len(values)))
+    low, high = interval(values, seed=seed, resamples=resamples)
+    return Mean(float(values.mean()), float(low), float(high), len(values))
+
+
 def _told(mean: Mean) -> str:
-    if not mean.count:
+    if not mean.images:
         return "-"
     inside = "" if np.isnan(mean.low) else f" [{mean.low:.3f}, {mean.high:.3f}]"
     return f"{mean.value:.3f}{inside}"

@@ -67,8 +67,8 @@ def agreement(
     found = matches(*(study.images for study in studies))
     if not found:
         raise ExplanationError(
-            f"{first} and {second} have no image in common, neither by its content nor by its name: want two studies of "
-            "the same images."
+            f"{first} and {second} have no image in common, neither by its content nor by its name: want two studies "
+            "of the same images."
         )
     # each is held against the one before it, the first against the last: nobody against itself
     order = np.random.default_rng(seed).permutation(len(found))
@@ -86,8 +86,8 @@ def _gathered(
 ) -> Agreement:
     if not comparing.pairs:
         raise ExplanationError(
-            f"{studies[0].folder} and {studies[1].folder}: none of the {len(found)} images that they have in common can "
-            "be compared."
+            f"{studies[0].folder} and {studies[1].folder}: none of the {len(found)} images that they have in common "
+            "can be compared."
         )
     sides = [
         Side(study.folder, made, len(study.images) - len(found), study.lost)
@@ -139,13 +139,14 @@ class _Comparing:
     def close(self) -> None:
         """Compare the first image's map with that of the last, too, where there are two."""
         if self.opening is not None and len(self.pairs) > 1:
-            number, *opening = self.opening
-            null = _compared(*opening, self.before).nulls[0]
+            number, a, b, targets = self.opening
+            null = _compared(a, b, targets, self.before).nulls[0]
             self.pairs[number] = self.pairs[number]._replace(null=null)
 
     def told_notes(self) -> list[str]:
         """What there is to say of how maps came together, and of how many images."""
-        return [f"{note[:-1]} ({count} of {len(self.pairs)} images)." for note, count in self.notes.items()]
+        told = [(note[0].upper() + note[1:].rstrip("."), count) for note, count in self.notes.items()]
+        return [f"{note} ({count} of {len(self.pairs)} images)." for note, count in told]
 
 
 def _compared(a: Explanation, b: Explanation, targets: Targets, null: np.ndarray | None) -> Comparison:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -11,13 +13,18 @@ from ..images import enlarge
 from ..overlays import find_colour_map, heat, overlay, picture, saliency, symmetric_scale
 from ..plotting.comparison import RANGES
 from ..plotting.maps import Panel
-from ..plotting.study import ACROSS, Bars, Counts, Diagram, Places, Strip, study_figure
 from ..plotting.sheet import MINUS
+from ..plotting.study import ACROSS, Bars, Counts, Diagram, Places, Strip, study_figure
+from ..texts import one_line
 from .agreed import Agreement, Pair
 from .findings import Summary
+from .numbers import counted
+from .reading import named
 
 #: Classes that are drawn.
 MOST_BARS = 10
+#: Letters of a class over a map.
+MOST_OF_CLASS = 60
 #: Images whose two maps are drawn in a row.
 EXAMPLES = ACROSS // 2
 
@@ -34,10 +41,8 @@ def summary_figure(summary: Summary, title: str = "") -> Figure:
         ]
         strips.append(Strip("Images whose maps are most unlike the others", words, panels))
     height, width = summary.mean.shape
-    caption = (
-        f"{summary.made + ': ' if summary.made else ''}{len(summary.seen)} map(s) of {height} x {width}, "
-        f"target {summary.target} of each image, maps of different classes averaged as they are."
-    )
+    maps = f"{counted(len(summary.seen), 'map')} of {height} x {width}, target {summary.target} of each image"
+    caption = f"{summary.made and summary.made + ': '}{maps}, whatever its class."
     return study_figure(strips, _diagrams(summary), unit=_unit(summary.unit), title=title, caption=caption)
 
 
@@ -53,19 +58,26 @@ def _maps(summary: Summary) -> Strip:
     spread = summary.spread[np.isfinite(summary.spread)]
     if spread.size:
         most = symmetric_scale(spread)
-        told = f"black: 0, white: {float(spread.max()):.3g} {summary.unit}"
-        panels.append(Panel(saliency(enlarge(summary.spread, size), scale=most), "standard deviation", told))
+        told = f"black: 0, white: {float(spread.max()):.3g}{' bits' if summary.unit == 'bits' else ''}"
+        panels.append(Panel(_shades(enlarge(summary.spread, size), most), "standard deviation", told))
         signs = 2.0 * enlarge(summary.above, size) - 1.0
         told = f"{colours.positive}: all, white: half, {colours.negative}: none"
         panels.append(Panel(heat(signs, scale=1.0), "part of maps above zero", told))
     return Strip("All maps together", "", panels)
 
 
+def _shades(values: np.ndarray, most: float) -> np.ndarray:
+    """From black at 0 to white at ``most``, and the colour of what is not known where nothing is."""
+    return np.where(np.isfinite(values)[..., None], saliency(values, scale=most), heat(np.full(values.shape, np.nan)))
+
+
 def _drawn(explanation: Explanation, target: int, title: str, words: str) -> Panel:
     """A map over what the net saw."""
     seen = picture(explanation.pixels, tones=explanation.tones)
     relevance = enlarge(finite(explanation.relevance[target]), explanation.pixels.shape[1:])
-    return Panel(overlay(relevance, seen), title, f"{words}; {explanation.targets[target].title}")
+    return Panel(
+        overlay(relevance, seen), title, f"{words}; {one_line(explanation.targets[target].title, MOST_OF_CLASS)}"
+    )
 
 
 def _diagrams(summary: Summary) -> list[Diagram]:
@@ -105,10 +117,10 @@ def agreement_figure(agreement: Agreement, title: str = "") -> Figure:
         for heading, pairs in (("Where they agree least", worst), ("Where they agree most", best))
         if pairs
     ]
-    names = [f"{side.folder.name}{side.made and f' ({side.made})'}" for side in (agreement.first, agreement.second)]
+    names = [named(Path(side.folder.name), side.made) for side in (agreement.first, agreement.second)]
     caption = (
-        f"{names[0]} against {names[1]}: {len(agreement.pairs)} image(s). Red: maps of the same image; grey: the second "
-        "study's maps held against the first's of other images; lines: means."
+        f"{names[0]} against {names[1]}: {counted(len(agreement.pairs), 'image')}. Red: maps of the same image; "
+        "grey: the second study's maps held against the first's of other images; lines: means."
     )
     diagrams = [_counts(agreement, name) for name in NAMES]
     return study_figure(strips, diagrams, title=title, caption=" ".join([caption, *agreement.notes]))
@@ -117,7 +129,7 @@ def agreement_figure(agreement: Agreement, title: str = "") -> Figure:
 def _counts(agreement: Agreement, name: str) -> Diagram:
     values, nulls = agreement.values(name), agreement.nulls(name)
     null = agreement.mean(name, null=True)
-    words = f"mean {agreement.mean(name).value:.2f}" + (f", other images {null.value:.2f}" if null.count else "")
+    words = f"mean {agreement.mean(name).value:.2f}" + (f", other images {null.value:.2f}" if null.images else "")
     heading = called(name, agreement.top)
     known, others = values[np.isfinite(values)], nulls[np.isfinite(nulls)]
     low = RANGES[name][0]

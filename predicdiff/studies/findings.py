@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..protocols import Json
-from .numbers import extreme, listed, median, number, percent, place
-from .reading import Image
+from .numbers import counted, extreme, listed, median, number, percent, place
+from .reading import Image, named
 from .sums import COLUMNS, ROWS
 from .tables import Table, aligned, facts_lines, page
 
@@ -119,10 +119,13 @@ class Summary:
     def facts(self) -> list[tuple[str, str]]:
         """Names and values of what no table holds."""
         height, width = self.mean.shape
-        maps = "1 map" if len(self.seen) == 1 else f"{len(self.seen)} maps"
+        maps = counted(len(self.seen), "map")
         facts = [
-            ("study", f"{self.folder}{self.made and f' ({self.made})'}"),
-            ("maps", f"{maps} of {height} x {width} in {self.unit}: target {self.target} of each image, of any class"),
+            ("study", named(self.folder, self.made)),
+            (
+                "maps",
+                f"{maps} of {height} x {width} in {self.unit}: target {self.target} of each image, whatever its class",
+            ),
         ]
         left_out = [
             (self.failed, "failed when the study was made"),

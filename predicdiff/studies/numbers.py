@@ -12,6 +12,11 @@ def number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
+def counted(count: int, noun: str) -> str:
+    """Such as "1 map" or "60 maps"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def listed(values: np.ndarray) -> list[list[float | None]]:
     """A table of numbers for JSON."""
     return [[number(value) for value in row] for row in values]

@@ -121,3 +121,8 @@ def made_by(explanation: Explanation) -> str:
     kind = sampler.get("kind") if isinstance(sampler, dict) else None
     parts = [one_line(name, MOST_SHOWN)] if name else []
     return ", ".join([*parts, caption(one_line(kind, MOST_SHOWN))] if kind else parts)
+
+
+def named(folder: Path, made: str) -> str:
+    """A study's folder, and what it was made by where that is known."""
+    return f"{folder} ({made})" if made else str(folder)
