@@ -101,8 +101,9 @@ def _check(outputs: list[Path], folders: list[Path]) -> None:
 
 def _write(found: Found, output: Path, telling: Telling) -> None:
     from ..plotting import save_figure
+    from ..studies.drawing import agreement_figure, summary_figure
 
-    save_figure(found.figure(), output)
+    save_figure(summary_figure(found) if isinstance(found, Summary) else agreement_figure(found), output)
     if telling.table is None:
         return
     as_page = telling.table.suffix.lower() == ".md"

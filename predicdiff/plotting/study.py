@@ -133,16 +133,16 @@ class _Page:
         self.strips, self.diagrams, self.unit = strips, diagrams, unit
         self.colours = find_colour_map(colour_map)
         self.lefts = self._lefts()
-        self.wide = self.lefts[-1] + SIDE + MARGIN
+        self.wide = self.lefts.pop() - GAP + MARGIN
         self.title = wrap(title, self.wide - 2 * MARGIN, TITLE, "bold")
         self.caption = wrap(caption, self.wide - 2 * MARGIN, TEXT)
         self.top = MARGIN + tall(self.title, TITLE) + (0.1 if title else 0.0)
 
     def _lefts(self) -> list[float]:
-        """Where each column begins; one with a colour bar in any row keeps room for it in all."""
+        """Where each column begins, and where one more would; one with a colour bar keeps room for it in all rows."""
         lefts = [MARGIN]
-        for column in range(1, ACROSS):
-            rows = [strip.panels[column - 1 : column] for strip in self.strips]
+        for column in range(ACROSS):
+            rows = [strip.panels[column : column + 1] for strip in self.strips]
             bar = any(panel.scale is not None for row in rows for panel in row)
             lefts.append(lefts[-1] + SIDE + GAP + (BAR + LABELS if bar else 0.0))
         return lefts
@@ -317,7 +317,11 @@ def _draw_places(axes: Axes, places: Places, colours: ColourMap) -> None:
 def _fitted(text: str, width: float) -> str:
     """As much of a text as stands in one line."""
     whole = one_line(text)
-    letters = min(len(whole), MOST_OF_TITLE)
-    while letters > 4 and "\n" in wrap(one_line(whole, letters), width, TEXT):
-        letters -= 1
-    return one_line(whole, letters)
+    fitting, too_many = 4, min(len(whole), MOST_OF_TITLE) + 1
+    while too_many - fitting > 1:
+        middle = (fitting + too_many) // 2
+        if "\n" in wrap(one_line(whole, middle), width, TEXT):
+            too_many = middle
+        else:
+            fitting = middle
+    return one_line(whole, fitting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from .matching import Match, Targets
 from .numbers import number
 from .reading import named
 from .tables import Table, aligned, facts_lines, page
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Draws of a bootstrap, of which many images need fewer resamples, and the fewest resamples.
 MOST_DRAWS, FEWEST = 2 * 10**7, 1000
@@ -223,12 +220,6 @@ class Agreement:
             "target": self.target, "top": self.top, "seed": self.seed, "without": self.without, "notes": self.notes,
             "figures": means, "images": [_record(pair) for pair in self.pairs],
         }  # fmt: skip
-
-    def figure(self, title: str = "") -> Figure:
-        """How the figures are distributed, with their nulls, and the maps that agree least and most."""
-        from .drawing import agreement_figure
-
-        return agreement_figure(self, title)
 
 
 def _known(name: str) -> str:

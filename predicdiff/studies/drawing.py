@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..comparing.comparison import NAMES, called
 from ..explanation import Explanation, finite
@@ -20,6 +20,9 @@ from .agreed import Agreement, Pair
 from .findings import Summary
 from .numbers import counted
 from .reading import named
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Classes that are drawn.
 MOST_BARS = 10

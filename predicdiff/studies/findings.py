@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from .numbers import counted, extreme, listed, median, number, percent, place
 from .reading import Image, named
 from .sums import COLUMNS, ROWS
 from .tables import Table, aligned, facts_lines, page
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Rows of a table that are shown where nothing else is said.
 TOP = 10
@@ -205,9 +202,3 @@ class Summary:
                 for one in self.seen
             ],
         }  # fmt: skip
-
-    def figure(self, title: str = "") -> Figure:
-        """Mean, spread and where maps agree in sign; the most unlike images; the classes' evidence as bars."""
-        from .drawing import summary_figure
-
-        return summary_figure(self, title)
