@@ -13,7 +13,7 @@ from ..errors import SettingsError
 
 RESAMPLES = 10_000
 #: Draws that are made at a time.
-AT_A_TIME = 2**23
+AT_A_TIME = 2**21
 
 
 def interval(

@@ -11,8 +11,8 @@ import numpy as np
 from ..protocols import Json
 from .numbers import counted, extreme, listed, median, number, percent, place
 from .reading import Image, named
-from .sums import COLUMNS, ROWS
 from .tables import Table, aligned, facts_lines, page
+from .totals import COLUMNS, ROWS
 
 #: Rows of a table that are shown where nothing else is said.
 TOP = 10

@@ -18,7 +18,7 @@ from ..protocols import Progress
 from ..units import check_progress, whole_number
 from .findings import ClassEvidence, Seen, Summary
 from .reading import Image, Study, made_by, open_study
-from .sums import MapSums, PictureSums
+from .totals import MapSums, PictureSums
 
 
 def summary(folder: str | Path, *, target: int = 0, progress: Progress | None = None) -> Summary:
