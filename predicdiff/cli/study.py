@@ -14,7 +14,7 @@ from ..studies.agreed import Agreement
 from ..studies.agreement import agreement
 from ..studies.findings import TOP, Summary
 from ..studies.index import INDEX
-from ..studies.reading import open_study
+from ..studies.results import open_study
 from ..studies.summary import summary
 from ..written import written_whole
 from .console import bar, follow, speaker

@@ -17,7 +17,7 @@ from ..protocols import Json
 from .findings import TOP
 from .matching import Match, Targets
 from .numbers import number
-from .reading import named
+from .results import named
 from .tables import Table, aligned, facts_lines, page
 
 #: Draws of a bootstrap, of which many images need fewer resamples, and the fewest resamples.

@@ -19,7 +19,7 @@ from ..samplers.streams import check_seed
 from ..units import check_progress, whole_number
 from .agreed import Agreement, Pair, Side
 from .matching import Match, Targets, common_targets, matches
-from .reading import Study, made_by, open_study
+from .results import Study, made_by, open_study
 
 #: Part of the pixels whose overlap is taken.
 TOP_PART = 0.05

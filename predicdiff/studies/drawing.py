@@ -19,7 +19,7 @@ from ..texts import one_line
 from .agreed import Agreement, Pair
 from .findings import Summary
 from .numbers import counted
-from .reading import named
+from .results import named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..protocols import Json
 from .numbers import counted, extreme, listed, median, number, percent, place
-from .reading import Image, named
+from .results import Image, named
 from .tables import Table, aligned, facts_lines, page
 from .totals import COLUMNS, ROWS
 

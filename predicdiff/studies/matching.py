@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Sequence
 
 from ..explanation import Explanation
-from .reading import Image
+from .results import Image
 
 
 class Match(NamedTuple):

@@ -17,7 +17,7 @@ from ..explanation import Explanation, finite
 from ..protocols import Progress
 from ..units import check_progress, whole_number
 from .findings import ClassEvidence, Seen, Summary
-from .reading import Image, Study, made_by, open_study
+from .results import Image, Study, made_by, open_study
 from .totals import MapSums, PictureSums
 
 
