@@ -52,9 +52,14 @@ class NetAbilities:
         """Which of an input's values (C, H, W) are black, grey and white."""
         return tones_of(values, pixels=self.preprocessing is not None)
 
+    @property
+    def shared_by_threads(self) -> bool:
+        """Whether several threads may evaluate at once, each of which computes alone."""
+        return self.compute_with is not None and self.evaluating_threads is not None and self.evaluating_threads() > 0
+
     def by_one_thread(self, work: Callable[[], T]) -> T:
         """What ``work`` gives, computed as threads that share the net compute: each alone, to the same bits."""
-        if self.evaluating_threads is None or self.compute_with is None or not self.evaluating_threads():
+        if self.compute_with is None or not self.shared_by_threads:
             return work()
         with ThreadPoolExecutor(1) as pool:
             pool.submit(self.compute_with, 1).result()

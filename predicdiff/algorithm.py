@@ -16,7 +16,9 @@ from .classes import scores_behind
 from .conditions import changes, conditions
 from .errors import ConfidenceWarning, InputWarning, SettingsError, warn
 from .examination import check_again
-from .executors.here import Executor, run_tiles
+from .executors.here import run_tiles
+from .executors.spread import executor_with, worthwhile
+from .executors.tiles import Executor
 from .explanation import Explanation
 from .files import as_path
 from .journal import Journal
@@ -27,6 +29,7 @@ from .refinement import missed, reached, stage_told, stages, whole
 from .settings import Settings
 from .shapes.labels import SegmentsLike
 from .units import check_progress
+from .workers.choice import WorkersLike, chosen
 
 #: A reader is warned of a class that the net is sure of where Laplace's correction leaves less than this of small
 #: changes in the evidence: with ILSVRC's N and K above a probability of 0.9988.
@@ -63,6 +66,7 @@ def explain(
     progress: Progress | None = None,
     renew: Callable[[Explanation], object] | None = None,
     checkpoint: str | Path | None = None,
+    workers: WorkersLike | None = None,
 ) -> Explanation:
     """Which pixels speak for a class, or excite a unit: prediction difference analysis.
 
@@ -141,6 +145,10 @@ def explain(
     checkpoint : path, optional
         File that keeps finished tiles; a second call with the same settings goes on from there, with the memory and the
         batch size that it was given itself. It is left in place. An ExplanationError while another run works on it.
+    workers : int, "auto" or Workers, optional
+        So many processes of this machine evaluate tiles, each within ``memory``; net and sampler have to be picklable.
+        "auto" takes as many as help: one, this process, for nets that threads share. By default this process evaluates
+        all, unless there is a ``dask.distributed.Client``, whose workers do it then.
 
     Returns
     -------
@@ -164,7 +172,11 @@ def explain(
     memory = checked_effort(memory, batch_size)
     with within(memory):
         analysis = make_plan(net, image, settings).with_sampler(sampler)
-    return run(analysis, memory=memory, batch_size=batch_size, progress=progress, renew=renew, checkpoint=checkpoint)
+        with chosen(workers, lambda: worthwhile(analysis.abilities, 1)) as there:
+            return run(
+                analysis, memory=memory, batch_size=batch_size, progress=progress, renew=renew, checkpoint=checkpoint,
+                executor=executor_with(there, analysis.net, analysis.sampler),
+            )  # fmt: skip
 
 
 def run(

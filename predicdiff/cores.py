@@ -5,18 +5,38 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 #: Where Linux says in which control groups a process is, and where the groups lie.
 MEMBERSHIP, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
+#: How many of them this one's work is to use, where it shares them with other processes.
+_share: ContextVar[int | None] = ContextVar("share", default=None)
+
+
+@contextmanager
+def sharing(count: int) -> Iterator[None]:
+    """Use no more processors than ``count``, in this thread and until the end of the block."""
+    token = _share.set(count)
+    try:
+        yield
+    finally:
+        _share.reset(token)
+
 
 def cores() -> int:
     """Processors that the process is bound to, or the container's quota of their time where that is less; at least 1.
 
-    A quota of one and a half counts as two: two threads use it up, and pause until the next period begins.
+    A quota of one and a half counts as two: two threads use it up, and pause until the next period begins. Within
+    `sharing` there are no more than it says.
     """
+    share = _share.get()
+    return _there() if share is None else max(1, min(share, _there()))
+
+
+def _there() -> int:
     allowed = getattr(os, "sched_getaffinity", None)  # not on every system
     bound = len(allowed(0)) if allowed is not None else os.cpu_count() or 1
     return max(1, min([bound, *map(math.ceil, _quotas())]))

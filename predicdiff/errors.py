@@ -104,12 +104,31 @@ def without(category: type[Warning]) -> Iterator[None]:
         _silent.reset(token)
 
 
+#: Where warnings are put instead of being said, in the work that somebody else asked for.
+_collected: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[tuple[str, type[Warning]]]]:
+    """Put this package's warnings into a list, for others to say, until the end of the block; threads join in."""
+    found: list[tuple[str, type[Warning]]] = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
 def warn(message: str, category: type[Warning]) -> None:
     """Warn at the line outside of this package that called into it, however deep inside the reason came to light.
 
     The message is made one harmless line, as an error's is.
     """
     if issubclass(category, _silent.get()):
+        return
+    collected = _collected.get()
+    if collected is not None:
+        collected.append((message, category))
         return
     level = 1
     frame: FrameType | None = sys._getframe()

@@ -16,7 +16,7 @@ from typing import Any, Iterator, NamedTuple, Sequence
 import numpy as np
 
 from .evidence import Difference
-from .executors.here import Executor
+from .executors.tiles import Executor
 from .explanation import Explanation
 from .journal import Journal, Section
 from .noise import Draws

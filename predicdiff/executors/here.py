@@ -9,32 +9,22 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from math import prod
 from queue import Empty, SimpleQueue
-from typing import Callable, Generator, Iterator, Optional, Sequence, Tuple, TypeVar, Union
-
-import numpy as np
+from typing import Callable, Generator, Iterator, Sequence, TypeVar
 
 from ..budget import MEMORY
 from ..errors import OutOfMemoryError
-from ..journal import Journal, Section
 from ..noise import Draws
 from ..plan import DRAWS_SHARE, Analysis
 from ..protocols import Progress
 from ..stopping import Stopped, listen
+from .tiles import Evaluated, Outcome, Tiles, put_into
 
 T = TypeVar("T")
-
-#: What evaluates the tiles that a journal does not hold yet, and puts them into it; gives the last tile's batch size.
-Executor = Callable[[Analysis, Sequence[slice], Union[Journal, Section], Optional[Progress]], int]
-
-#: What is kept of a tile, see `Analysis.outcome`.
-Outcome = Tuple[np.ndarray, ...]
-#: A tile's number, its outcome, and the batch size that fitted.
-Evaluated = Tuple[int, Outcome, int]
 
 #: Seconds after which whoever waits for threads looks up: not everywhere does Ctrl-C wake it.
 PATIENCE = 0.1
@@ -51,42 +41,18 @@ class Team:
     each: int | None = None
 
 
-def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Journal | Section, progress: Progress | None) -> int:
-    """Evaluate the tiles that a journal does not hold yet, and put them into it.
+def run_tiles(analysis: Analysis, tiles: Sequence[slice], journal: Tiles, progress: Progress | None) -> int:
+    """Evaluate the tiles that a journal does not hold yet, and put them into it; see `put_into`."""
+    return put_into(journal, analysis, tiles, progress, _by_a_team)
 
-    Returns
-    -------
-    int
-        The batch size of the last tile: smaller than the journal's ``state`` says where memory ran out.
-    """
-    total, done = len(analysis.origins), 0
-    finished = [number for number in range(len(tiles)) if number in journal.tiles]
-    batch = _batch(journal, finished)
 
-    def tell(number: int) -> None:
-        nonlocal done
-        done += tiles[number].stop - tiles[number].start
-        if progress is not None:
-            progress(done, total)
-
-    for number in finished:
-        tell(number)
-    waiting = {number: tile for number, tile in enumerate(tiles) if number not in journal.tiles}
+def _by_a_team(
+    analysis: Analysis, tiles: dict[int, slice], batch: int, journal: Tiles
+) -> Generator[Evaluated, None, None]:
     team = team_for(analysis, batch, int(journal.state["tile"]), int(journal.state.get("memory", MEMORY)))
     if team.each is not None and "threads" in journal.conditions:
         journal.made_under({**journal.conditions, "threads": team.each})
-    with closing(evaluated(analysis, waiting, batch, team)) as results:
-        for number, outcome, batch in results:
-            journal.add(number, *outcome, np.array(batch))
-            tell(number)
-    return batch
-
-
-def _batch(journal: Journal | Section, finished: Sequence[int]) -> int:
-    """The batch size to go on with: where the run before set out with the same, as small as memory had made it."""
-    asked = int(journal.state["batch_size"])
-    alike = [number for number in finished if (journal.made[number] or {}).get("batch_size") == asked]
-    return min([asked, *(int(journal.tiles[number][-1]) for number in alike)])
+    return evaluated(analysis, tiles, batch, team)
 
 
 def team_for(analysis: Analysis, batch: int, tile: int, memory: int) -> Team:
@@ -154,7 +120,7 @@ def _one_by_one(analysis: Analysis, tiles: dict[int, slice], batch: int) -> Gene
         ahead = _drawn_ahead(pool, analysis, list(tiles.values()))
         for number, tile in tiles.items():
             outcome, batch = evaluate_tile(analysis, tile, batch, next(ahead))
-            yield number, outcome, batch
+            yield Evaluated(number, outcome, batch)
 
 
 def _drawn_ahead(pool: ThreadPoolExecutor, analysis: Analysis, tiles: Sequence[slice]) -> Iterator[Draws | None]:
@@ -238,7 +204,7 @@ class _Threads:
             if self._leaves(number):
                 return False
             outcome, self._batch = evaluate_tile(self._analysis, self._tiles[number], self._batch, draws)
-        self._results.put((number, outcome, self._batch))
+        self._results.put(Evaluated(number, outcome, self._batch))
         return True
 
     def _leaves(self, number: int) -> bool:

@@ -1,1 +1,1 @@
-"""Studies: maps of many images in one folder, and what they say together."""
+"""Many images, explained alike: here or by workers, into a folder, and what all of their maps say together."""

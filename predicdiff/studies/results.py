@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterable, Iterator, NamedTuple
+from typing import Iterable, NamedTuple
 
 from ..errors import ExplanationError, InputWarning, warn
 from ..explanation import Explanation
@@ -93,25 +93,22 @@ def open_study(folder: str | Path) -> Study:
     if not folder.is_dir():
         raise ExplanationError(f"{folder}: no such folder. Give the folder of a study.")
     rows = read_index(folder)
-    images = list(_images(folder, rows))
-    failed = sum(not row.result for row in rows)  # each has one row
+    images = _images(folder, rows)
+    # of those that failed more than once, or once before they did not, there are several rows
+    failed = len({row.file for row in rows if not row.result} - {image.file for image in images})
     if not images:
         why = f"each of its {failed} images failed" if failed else "there are no images in it"
         raise ExplanationError(f"{folder}: the study says nothing, since {why}.")
     return Study(folder, images, failed)
 
 
-def _images(folder: Path, rows: Iterable[Row]) -> Iterator[Image]:
+def _images(folder: Path, rows: Iterable[Row]) -> list[Image]:
     """One for each result, whatever the number of its targets."""
-    seen = set()
+    first: dict[str, Row] = {}
     for row in rows:
-        if row.result and row.result not in seen:
-            if Path(row.result).name != row.result:
-                raise ExplanationError(
-                    f"{folder}: its index names a result {row.result!r}, which does not lie in the folder itself."
-                )
-            seen.add(row.result)
-            yield Image(row.file or row.result, row.sha256 or "", folder / row.result)
+        if row.result:
+            first.setdefault(row.result, row)
+    return [Image(row.file or name, row.sha256, folder / name) for name, row in first.items()]
 
 
 def made_by(explanation: Explanation) -> str:

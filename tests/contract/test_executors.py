@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 import pytest
 from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
 from helpers.unchanged import unchanged
 
-from predicdiff import executors
 from predicdiff.algorithm import run
-from predicdiff.executors.here import Executor, evaluate_tile
+from predicdiff.executors.here import evaluate_tile, run_tiles
+from predicdiff.executors.spread import Spread
+from predicdiff.executors.tiles import Executor
 from predicdiff.journal import Journal
 from predicdiff.plan import Analysis
+from predicdiff.workers.processes import Processes
 
 SHAPE = (2, 9, 10)
 IMAGE = photo(SHAPE, 1)
-NAMES = [module.name for module in pkgutil.iter_modules(executors.__path__)]
+EXECUTORS = ("here", "processes")
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Processes]:
+    workers = Processes(2)
+    yield workers
+    workers.close()
+
+
+@pytest.fixture(params=EXECUTORS)
 def executor(request: pytest.FixtureRequest) -> Executor:
-    run_tiles: Executor = importlib.import_module(f"{executors.__name__}.{request.param}").run_tiles
-    return run_tiles
+    return run_tiles if request.param == "here" else Spread(request.getfixturevalue(request.param))
 
 
 def plan() -> Analysis:

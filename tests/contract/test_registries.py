@@ -11,7 +11,7 @@ from helpers.contract_methods import WANTED
 from helpers.contract_nets import NETS
 from helpers.contract_samplers import FORMS
 
-from predicdiff import executors, samplers
+from predicdiff import samplers
 from predicdiff.methods.registry import METHODS
 from predicdiff.nets import zoo
 from predicdiff.protocols import ENGINES
@@ -62,9 +62,3 @@ def test_each_sampler_that_can_be_saved_is_held() -> None:
 
 def test_each_form_is_one_of_a_sampler_that_there_is() -> None:
     assert set(FORMS) <= set(SAMPLERS), "a kind of sampler is gone: take its forms out of contract_samplers.FORMS"
-
-
-@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(executors.__path__)])
-def test_each_executor_is_called_as_the_others(name: str) -> None:
-    module = importlib.import_module(f"{executors.__name__}.{name}")
-    assert "run_tiles" in vars(module), f"executors.{name} has no run_tiles, by which the others are called"

@@ -135,6 +135,11 @@ def test_results_that_are_no_use_are_named_and_counted(tmp_path: Path) -> None:
     assert dict(found.facts())["left out"] == "2 failed when the study was made, 4 cannot be used"
 
 
+def test_an_image_that_failed_twice_or_before_it_did_not_counts_once_or_never(tmp_path: Path) -> None:
+    names = ["photos/0.jpg", "broken.jpg", "broken.jpg", "worse.jpg"]
+    assert summary(write_study(tmp_path, [explained(one) for one in maps(2)], failed=names)).failed == 2
+
+
 def test_a_map_alone_is_unlike_no_other(tmp_path: Path) -> None:
     found = summary(write_study(tmp_path, [explained(maps(1)[0])]))
     assert found.unlike() == []
@@ -226,5 +231,5 @@ def test_an_index_names_no_file_outside_the_folder(tmp_path: Path) -> None:
     write_study(tmp_path / "a", [explained(one) for one in maps(2)])
     index = tmp_path / "a" / "index.csv"
     index.write_text(index.read_text().replace(",0.h5,", ",../b/0.h5,"))
-    with pytest.raises(ExplanationError, match="which does not lie in the folder itself"):
+    with pytest.raises(ExplanationError, match="line 2 is no row of a study's index"):
         summary(tmp_path / "a")

@@ -1,0 +1,139 @@
+"""Tiles evaluated by workers, wherever these are; this process alone puts them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Generator, Iterator, NamedTuple, Sequence
+
+from ..abilities import NetAbilities, net_abilities, sampler_abilities
+from ..conditions import conditions
+from ..cores import cores
+from ..plan import Analysis
+from ..protocols import Json, Net, Progress, Sampler
+from ..workers.protocol import Workers
+from ..workers.spreading import Task, spread
+from .here import evaluate_tile, run_tiles
+from .tiles import Evaluated, Executor, Outcome, Tiles, put_into
+
+#: How many workers may be lost with a tile before its batches are made smaller: a kill has many reasons.
+LOST_BY_CHANCE = 1
+
+
+def executor_with(workers: Workers | None, *kept: Any) -> Executor:
+    """Where tiles run: with these workers, who keep nets and samplers that come again, or here."""
+    return run_tiles if workers is None else Spread(workers, kept)
+
+
+def worthwhile(abilities: NetAbilities, images: int) -> int:
+    """How many processes of this machine are worth their start, for so many images.
+
+    Threads that share a net evaluate about as fast as processes would, see `here`. But planning, writing and drawing
+    take a thread alone: with several images each gets a process. A net that threads can't share is worth processes for
+    a single image.
+    """
+    return 1 if abilities.shared_by_threads and images == 1 else cores()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """An executor that gives each tile to one of ``workers``.
+
+    Attributes
+    ----------
+    workers : Workers
+    kept : tuple of nets and samplers
+        What workers keep from one call to the next; of others they are told that no further task needs them.
+    """
+
+    workers: Workers
+    kept: tuple[Any, ...] = ()
+
+    def __call__(self, analysis: Analysis, tiles: Sequence[slice], journal: Tiles, progress: Progress | None) -> int:
+        """Evaluate the tiles that a journal does not hold yet, and put them into it; see `put_into`."""
+        return put_into(journal, analysis, tiles, progress, self._evaluated)
+
+    def _evaluated(
+        self, analysis: Analysis, tiles: dict[int, slice], batch: int, journal: Tiles
+    ) -> Generator[Evaluated, None, None]:
+        if not tiles:
+            return
+        things = (analysis.net, analysis.sampler, Luggage.of(analysis))
+        parcels = [self.workers.send(thing) for thing in things]
+
+        def tasks() -> Iterator[Task]:
+            for number, tile in tiles.items():
+                # evaluated at once: when a task is given anew, another tile has its turn
+                yield Task(number, tile_of, parcels, lambda lost, tile=tile: (tile, smaller(batch, lost)))  # type: ignore[misc]
+
+        try:
+            for number, made in spread(self.workers, tasks()):
+                _count_work(analysis, made)
+                yield Evaluated(number, made.outcome, made.batch, made.conditions)
+        finally:
+            for thing, parcel in zip(things, parcels):
+                if not any(thing is one for one in self.kept):
+                    self.workers.forget(parcel)
+
+
+def smaller(batch: int, lost: int) -> int:
+    """The batch size of a tile with which so many workers were lost: halved each time from the second one on."""
+    return max(1, batch >> max(0, lost - LOST_BY_CHANCE))
+
+
+class Made(NamedTuple):
+    """What a worker made of a tile: what is kept of it, with which batch size and with what, and the work it took."""
+
+    outcome: Outcome
+    batch: int
+    conditions: Json
+    done: float
+    dense: float
+
+
+@dataclass(frozen=True)
+class Luggage:
+    """An analysis without its net and sampler, which workers have already, and the image, which no tile needs."""
+
+    parts: dict[str, Any]
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> Luggage:
+        """What is sent of an analysis; its own class, of which the stages of a refined one have others, goes along."""
+        left = ("net", "abilities", "sampler", "drawing")
+        parts = {part.name: getattr(analysis, part.name) for part in fields(analysis) if part.name not in left}
+        parts["seen"] = replace(analysis.seen, image=None)
+        return cls({"": type(analysis), **parts})
+
+    def unpacked(self, net: Net, sampler: Sampler) -> Analysis:
+        """The analysis, with a net and a sampler that were sent beside it."""
+        parts = dict(self.parts)
+        made: Analysis = parts.pop("")(
+            net=net, abilities=net_abilities(net), sampler=sampler, drawing=sampler_abilities(sampler), **parts
+        )
+        return made
+
+
+def tile_of(net: Net, sampler: Sampler, luggage: Luggage, tile: slice, batch: int) -> Made:
+    """A tile, evaluated by this process; what a worker calls."""
+    analysis = luggage.unpacked(net, sampler)
+    told, abilities = conditions(analysis.abilities, batch), analysis.abilities
+    before = (0.0, 0.0) if abilities.work is None else (abilities.work.done, abilities.work.dense)
+
+    def evaluated() -> tuple[Outcome, int]:
+        return evaluate_tile(analysis, tile, batch)
+
+    # as threads here do, each of which computes alone
+    alone = not analysis.varies and abilities.shared_by_threads
+    outcome, fitting = abilities.by_one_thread(evaluated) if alone else evaluated()
+    if alone and "threads" in told:
+        told["threads"] = 1
+    after = before if abilities.work is None else (abilities.work.done, abilities.work.dense)
+    return Made(outcome, fitting, told, after[0] - before[0], after[1] - before[1])
+
+
+def _count_work(analysis: Analysis, made: Made) -> None:
+    """Count what workers did as the net's own work, which a result tells of."""
+    work = analysis.abilities.work
+    if work is not None:
+        work.done += made.done
+        work.dense += made.dense

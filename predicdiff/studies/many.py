@@ -1,0 +1,418 @@
+"""Many images, one after the other or side by side: each is explained as `explain` would."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
+from dataclasses import dataclass, fields
+from itertools import chain
+from pathlib import Path
+from typing import Any, Callable, Generator, Iterable, Iterator, NamedTuple, Sized
+
+from ..abilities import net_abilities
+from ..algorithm import checked_effort, first_state, go_on
+from ..budget import within
+from ..errors import DependencyError, ImageError, OutOfMemoryError, PredicdiffError, SettingsError, collecting, warn
+from ..executors.spread import executor_with, worthwhile
+from ..executors.tiles import Executor
+from ..explanation import Explanation
+from ..image_files import Content, Intensity, check_intensity, content_of
+from ..images import load_image
+from ..journal import Journal
+from ..plan import Analysis, make_plan
+from ..protocols import Net, Sampler
+from ..settings import Settings
+from ..stopping import listen
+from ..workers.choice import WorkersLike, chosen
+from ..workers.protocol import LostWorkerError, Workers
+from ..workers.spreading import Task, spread
+
+#: Tiles of an image from which on workers get them one by one, and not the image as a whole: so much of the work and no
+#: more is lost with a worker.
+MANY_TILES = 64
+#: Images whose tiles workers get at the same time, so that the last tiles of one leave none of them idle.
+LANES = 2
+#: What concerns one image and no other.
+OF_THE_IMAGE = (ImageError, DependencyError)
+
+
+class Item(NamedTuple):
+    """An image of many.
+
+    Attributes
+    ----------
+    number : int
+        Its place among them, from 0.
+    name : str
+        What it is called.
+    source : path or image
+        As `explain` and `load_image` take them.
+    """
+
+    number: int
+    name: str
+    source: Any
+
+
+class Explained(NamedTuple):
+    """What became of an image of many.
+
+    Attributes
+    ----------
+    number : int
+        Its place among them, from 0.
+    name : str
+        The path as it was given, or "image 3".
+    explanation : Explanation or None
+    error : str
+        One sentence where it could not be explained, else empty.
+    """
+
+    number: int
+    name: str
+    explanation: Explanation | None
+    error: str = ""
+
+
+class Outcome(NamedTuple):
+    """What became of an image, and what was made of its explanation.
+
+    Attributes
+    ----------
+    item : Item
+    made : object
+        None where it failed.
+    error : str
+        One sentence then.
+    warned : tuple of (str, type of Warning)
+        What was warned of meanwhile, each sentence once.
+    sha256 : str
+        Of the image's file, in hexadecimal digits; empty of an image that came without one.
+    seconds : float
+        From the reading of the file on.
+    """
+
+    item: Item
+    made: Any
+    error: str = ""
+    warned: tuple[tuple[str, type[Warning]], ...] = ()
+    sha256: str = ""
+    seconds: float = 0.0
+
+
+#: Makes of an item, the SHA-256 of its file and its explanation what is wanted; workers call it, so it is pickled.
+Then = Callable[[Item, str, Explanation], Any]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How each image is to be explained, and what of that is kept.
+
+    Attributes
+    ----------
+    settings : Settings
+    memory, batch_size : int
+        As of `explain`.
+    intensity : (low, high) or None
+        As of `load_image`.
+    then : callable or None
+        What is made of each explanation where it was computed; None keeps the explanation itself.
+    """
+
+    settings: Settings
+    memory: int
+    batch_size: int | None = None
+    intensity: Intensity = None
+    then: Then | None = None
+
+
+def explain_many(
+    net: Net,
+    images: Iterable[Any],
+    sampler: Sampler,
+    *,
+    workers: WorkersLike | None = None,
+    memory: int | None = None,
+    batch_size: int | None = None,
+    intensity: tuple[float, float] | None = None,
+    progress: Callable[[float, int | None], object] | None = None,
+    **settings: Any,
+) -> Iterator[Explained]:
+    """Explain one image after the other, with one net and one sampler for all.
+
+    Parameters
+    ----------
+    net, sampler
+        As for `explain`. Nothing takes an explained image out of the sampler's corpus here.
+    images : iterable
+        Paths, or images as `explain` takes them. Of what gives them one by one no more are taken than are worked on.
+    workers : int, "auto" or Workers, optional
+        As for `explain`. Workers get an image each or, where images are few or have more than 64 tiles, tiles.
+    memory, batch_size : int, optional
+        As for `explain`; what each of the workers may take.
+    intensity : (low, high), optional
+        Black and white in files of greys of more than 8 bits, as for `load_image`.
+    progress : callable, optional
+        Called with how many images are done, parts of one included, and how many there are, None where that is unknown.
+    **settings
+        Of `explain`: window, samples, stride, blob, units, until and so on.
+
+    Yields
+    ------
+    Explained
+        In the order in which they are done, which without workers is that of ``images``. An image that cannot be read
+        or explained has an ``error`` in place of an explanation.
+
+    Raises
+    ------
+    PredicdiffError
+        One of its kinds, if settings do not fit the net; an error of the first images that is not theirs alone counts
+        for all.
+    """
+    unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
+    if unknown:
+        raise SettingsError(f"{', '.join(unknown)}: explain_many has no such setting. They are those of explain.")
+    asked = Settings(**{"window": 10, "samples": 20, "stride": 1, **settings})
+    wish = Wish(asked, checked_effort(memory, batch_size), batch_size, check_intensity(intensity))
+    count = len(images) if isinstance(images, Sized) else None
+    with chosen(workers, lambda: worthwhile(net_abilities(net), 2 if count is None else count)) as there:
+        for outcome in outcomes(net, _items(images), sampler, wish, count=count, workers=there, progress=progress):
+            for text, category in outcome.warned:
+                warn(f"{outcome.item.name}: {text}", category)
+            yield Explained(outcome.item.number, outcome.item.name, outcome.made, outcome.error)
+
+
+def _items(images: Iterable[Any]) -> Iterator[Item]:
+    for number, image in enumerate(images):
+        yield Item(number, str(image) if isinstance(image, (str, Path)) else f"image {number}", image)
+
+
+def outcomes(
+    net: Net,
+    items: Iterable[Item],
+    sampler: Sampler,
+    wish: Wish,
+    *,
+    count: int | None = None,
+    workers: Workers | None = None,
+    progress: Callable[[float, int | None], object] | None = None,
+    checkpoint: Callable[[Item], Path | None] = lambda item: None,
+) -> Generator[Outcome, None, None]:
+    """What becomes of each image; ``checkpoint`` says where its tiles are kept. See `explain_many`.
+
+    The first images are worked on alone until one was explained: what is wrong with the settings shows then.
+    """
+    work = _Work(net, sampler, wish, workers, checkpoint, _Told(progress, count))
+    coming = iter(items)
+    for item in coming:
+        outcome = work.explained(item, first=True)
+        yield work.told(outcome)
+        if not outcome.error:
+            break
+    if workers is None:
+        for item in coming:
+            yield work.told(work.explained(item))
+        return
+    # images are few where workers would wait for the last ones
+    head = [item for _, item in zip(range(2 * workers.count), coming)]
+    rest = chain(head, coming)
+    by_tiles = work.tiles > MANY_TILES or len(head) < 2 * workers.count
+    with closing(work.tile_by_tile(rest) if by_tiles else work.image_by_image(rest)) as found:
+        for outcome in found:
+            yield work.told(outcome)
+
+
+@dataclass
+class _Told:
+    """Tells how many images are done, with what is done of those that are worked on."""
+
+    progress: Callable[[float, int | None], object] | None
+    count: int | None
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.parts: dict[int, float] = {}
+
+    def part(self, number: int, done: int, total: int) -> None:
+        """So many windows of an image are done."""
+        self.parts[number] = done / total
+        self._tell()
+
+    def whole(self, number: int) -> None:
+        """An image is done, or has failed."""
+        self.parts.pop(number, None)
+        self.done += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.progress is not None:
+            self.progress(self.done + sum(list(self.parts.values())), self.count)
+
+
+class _Work:
+    """Images explained by one net and sampler, with whatever workers there are."""
+
+    def __init__(
+        self,
+        net: Net,
+        sampler: Sampler,
+        wish: Wish,
+        workers: Workers | None,
+        checkpoint: Callable[[Item], Path | None],
+        progress: _Told,
+    ) -> None:
+        self._net, self._sampler, self._wish, self._workers = net, sampler, wish, workers
+        self._checkpoint, self._progress = checkpoint, progress
+        self._turn = threading.Lock()  # to plan an image: the net and the sampler are asked by one thread at once
+        #: Of the image that had the most.
+        self.tiles = 0
+
+    def told(self, outcome: Outcome) -> Outcome:
+        """The same outcome, once it was told that it is there."""
+        self._progress.whole(outcome.item.number)
+        return outcome
+
+    def explained(self, item: Item, *, first: bool = False) -> Outcome:
+        """What becomes of an image that this process sees to; workers, where there are any, evaluate its tiles."""
+        path = self._checkpoint(item)
+
+        def windows(done: int, total: int) -> None:
+            self._progress.part(item.number, done, total)
+
+        def run(analysis: Analysis, executor: Executor) -> Explanation:
+            wish = self._wish
+            state = first_state(analysis, wish.memory, wish.batch_size)
+            # tiles that lie there of another run are those of a file that has changed since
+            with Journal(path, analysis.tiles_identity, state, outdated=lambda run: True) as journal:
+                self.tiles = max(self.tiles, len(analysis.tiles(int(journal.state["tile"]))))
+                return go_on(analysis, journal, progress=windows, executor=executor)
+
+        return _outcome(
+            self._net,
+            self._sampler,
+            item,
+            self._wish,
+            run,
+            executor_with(self._workers, self._net, self._sampler),
+            turn=self._turn,
+            first=first,
+        )
+
+    def tile_by_tile(self, items: Iterator[Item]) -> Generator[Outcome, None, None]:
+        """A few images at once, of which workers get tiles."""
+        lanes = 1 if self._wish.settings.refines else LANES  # between stages sampler and net are asked here
+        stop = threading.Event()
+        at_work: deque[Future[Outcome]] = deque()
+
+        def explained(item: Item) -> Outcome:
+            listen(stop)
+            return self.explained(item)
+
+        with ThreadPoolExecutor(lanes) as pool:
+            try:
+                for item in items:
+                    at_work.append(pool.submit(copy_context().run, explained, item))
+                    if len(at_work) == lanes:
+                        yield at_work.popleft().result()
+                while at_work:
+                    yield at_work.popleft().result()
+            finally:
+                stop.set()
+                for future in at_work:
+                    future.cancel()
+
+    def image_by_image(self, items: Iterator[Item]) -> Generator[Outcome, None, None]:
+        """Whole images, each by a worker."""
+        workers, wish = self._workers, self._wish
+        if workers is None:
+            return
+        parcels = [workers.send(self._net), workers.send(self._sampler), workers.send(wish)]
+        sent: dict[int, Item] = {}
+
+        def tasks() -> Iterator[Task]:
+            for item in items:
+                try:
+                    content = _read(item)
+                except OF_THE_IMAGE as error:
+                    failed.append(Outcome(item, None, str(error)))
+                    continue
+                sent[item.number] = item
+                yield Task(item.number, image_of, parcels, lambda lost, content=content: (content,))  # type: ignore[misc]
+
+        failed: deque[Outcome] = deque()
+        for number, outcome in spread(workers, tasks()):
+            yield outcome._replace(item=sent.pop(number))
+            while failed:
+                yield failed.popleft()
+        yield from failed
+
+
+def image_of(net: Net, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
+    """What becomes of an image that a worker sees to from its file to what is made of its explanation."""
+
+    def run(analysis: Analysis, executor: Executor) -> Explanation:
+        with Journal(None, analysis.tiles_identity, first_state(analysis, wish.memory, wish.batch_size)) as journal:
+            return go_on(analysis, journal, executor=executor)
+
+    outcome = _outcome(net, sampler, item, wish, run, executor_with(None), turn=threading.Lock())
+    return outcome._replace(item=item._replace(source=None))  # which need not go back
+
+
+def _outcome(
+    net: Net,
+    sampler: Sampler,
+    item: Item,
+    wish: Wish,
+    run: Callable[[Analysis, Executor], Explanation],
+    executor: Executor,
+    *,
+    turn: threading.Lock,
+    first: bool = False,
+) -> Outcome:
+    """An image, read, planned, explained by ``run``, and made into what is wanted.
+
+    Raises
+    ------
+    PredicdiffError
+        Of the ``first`` image, if it is not of this image alone.
+    """
+    started, digest = time.perf_counter(), ""
+    with within(wish.memory), collecting() as warned:
+        try:
+            read = _read(item)
+            digest = _sha256(read)
+            with turn:
+                image = _image(read, wish.intensity)
+                analysis = make_plan(net, image, wish.settings).with_sampler(sampler)
+            explanation = run(analysis, executor)
+            made = explanation if wish.then is None else wish.then(item, digest, explanation)
+            error = ""
+        except LostWorkerError:
+            raise
+        except PredicdiffError as wrong:
+            if first and not isinstance(wrong, OF_THE_IMAGE):
+                raise
+            made, error = None, str(wrong)
+        except MemoryError as wrong:
+            made, error = None, str(OutOfMemoryError(f"memory ran out for {item.name}: {wrong}"))
+    return Outcome(item, made, error, tuple(dict.fromkeys(warned)), digest, time.perf_counter() - started)
+
+
+def _read(item: Item) -> Item:
+    """The item with its file's content, which other machines may have no way to."""
+    if not isinstance(item.source, (str, Path)):
+        return item
+    return item._replace(source=content_of(item.source))
+
+
+def _sha256(item: Item) -> str:
+    return hashlib.sha256(item.source.getbuffer()).hexdigest() if isinstance(item.source, Content) else ""
+
+
+def _image(item: Item, intensity: Intensity) -> Any:
+    return load_image(item.source, intensity=intensity) if isinstance(item.source, Content) else item.source

@@ -1,0 +1,266 @@
+"""Workers that are processes of this machine, each with its part of the processors, or a GPU of its own.
+
+Each process has a pipe of its own, by which it gets one task after the other, and a thread here that waits for it. So
+one that is killed takes its own task with it and nothing else, and another is started in its place. They end with this
+process, however it ends, and leave Ctrl-C to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import pickle
+import shutil
+import signal
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import Future
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Callable, NamedTuple, Sequence
+
+from ..budget import room
+from ..cores import cores
+from ..errors import ExplanationError, first_line
+from .protocol import Answer, LostWorkerError, Parcel
+from .working import Terms, do, packed
+
+#: What says to numerical libraries how many threads a process computes with, before they are loaded.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+GPUS = "CUDA_VISIBLE_DEVICES"
+#: Seconds that a process may take to end by itself.
+PATIENCE = 5.0
+
+_environment_turn = threading.Lock()
+
+
+class _Asked(NamedTuple):
+    """A task, and where its answer goes."""
+
+    future: Future[Answer]
+    message: tuple[Any, ...]
+
+
+class WorkersTraceback(Exception):  # noqa: N818
+    """Where in a worker an error was raised, as text; the cause of the error that is raised here."""
+
+
+class Processes:
+    """``count`` processes of this machine, started when they are needed.
+
+    Parameters
+    ----------
+    count : int
+    gpus : sequence of str
+        For each process the GPU that it sees, as ``CUDA_VISIBLE_DEVICES`` has it; none for a processor's.
+    """
+
+    def __init__(self, count: int, *, gpus: Sequence[str] = ()) -> None:
+        self.count = count
+        self._share = max(1, cores() // count)
+        self._folder = Path(tempfile.mkdtemp(prefix="predicdiff-"))
+        self._sent: dict[int, tuple[Any, Parcel]] = {}
+        self._numbers = itertools.count()
+        self._tasks: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._closed = threading.Event()
+        self._processes: dict[int, _Process] = {}
+        self._turn = threading.Lock()  # to start a process, or to end them all
+        self._threads = [
+            threading.Thread(target=self._serve, args=(number, gpus[number] if gpus else None), daemon=True)
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, thing: Any) -> Parcel:
+        """Write a thing into a file that each process reads once; see `Workers.send`."""
+        if id(thing) not in self._sent:
+            content, path = packed(thing), self._folder / f"{next(self._numbers)}.pickle"
+            try:
+                path.write_bytes(content)
+            except OSError as error:
+                raise ExplanationError(
+                    f"{path}: what workers need cannot be written ({error.strerror}). Make room there, or name another "
+                    "folder for temporary files in the environment's TMPDIR."
+                ) from error
+            self._sent[id(thing)] = thing, Parcel(path.name, path)
+        return self._sent[id(thing)][1]
+
+    def forget(self, parcel: Parcel) -> None:
+        """Delete a parcel's file."""
+        self._sent = {key: sent for key, sent in self._sent.items() if sent[1] != parcel}
+        with contextlib.suppress(OSError):
+            parcel.content.unlink()
+
+    def submit(self, work: Callable[..., Any], parcels: Sequence[Parcel], *arguments: Any) -> Future[Answer]:
+        """Give a task to whichever process is free next."""
+        future: Future[Answer] = Future()
+        self._tasks.put(_Asked(future, (work, parcels, arguments, Terms(self._share, room()))))
+        return future
+
+    def close(self) -> None:
+        """End all processes, also those at work, and delete what was sent."""
+        self._closed.set()
+        for _ in self._threads:
+            self._tasks.put(None)
+        with self._turn:
+            for process in self._processes.values():
+                process.kill()
+        for thread in self._threads:
+            thread.join()
+        for process in self._processes.values():
+            process.end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process numbers of those that are running."""
+        with self._turn:
+            return [process.pid for process in self._processes.values() if process.runs]
+
+    def _serve(self, number: int, gpu: str | None) -> None:
+        """Give one process its tasks, and start another where it was lost; in a thread of its own."""
+        while True:
+            asked = self._tasks.get()
+            if asked is None:
+                return
+            if not asked.future.set_running_or_notify_cancel():
+                continue
+            try:
+                answer = self._running(number, gpu).ask(asked.message)
+            except BaseException as error:  # whoever waits for the future raises it
+                asked.future.set_exception(error)
+            else:
+                asked.future.set_result(answer)
+
+    def _running(self, number: int, gpu: str | None) -> _Process:
+        """The thread's own process, a new one where it is not there."""
+        with self._turn:
+            if self._closed.is_set():
+                raise LostWorkerError("the workers were told to end.")
+            there = self._processes.get(number)
+            if there is None or not there.runs:
+                if there is not None:
+                    there.end()
+                self._processes[number] = _Process(self._share, gpu, self._folder)
+            return self._processes[number]
+
+
+class _Process:
+    """A process, and this end of its pipe."""
+
+    def __init__(self, share: int, gpu: str | None, folder: Path) -> None:
+        # not forked: threads of this process may hold locks that would never be let go of in the other
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, folder), daemon=True)
+        self._began = False
+        with _environment(share, gpu):
+            self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return int(self._process.pid or 0)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is there."""
+        return self._process.is_alive()
+
+    def ask(self, message: tuple[Any, ...]) -> Answer:
+        """Have it do a task, and wait for the answer."""
+        try:
+            if not self._began:
+                self._pipe.recv()
+                self._began = True
+            self._pipe.send(message)
+            good, answer, told = self._pipe.recv()
+        except (EOFError, OSError):
+            self._process.join(PATIENCE)
+            self.end()
+            raise self._lost() from None
+        if good:
+            return answer
+        raise answer from WorkersTraceback(told)
+
+    def kill(self) -> None:
+        """Have it end at once; whoever waits for its answer learns that there is none."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """End it, and close the pipe, for which nobody may wait any more."""
+        self.kill()
+        self._process.join()
+        self._pipe.close()
+
+    def _lost(self) -> Exception:
+        status = self._process.exitcode
+        if not self._began and (status or 0) > 0:
+            return ExplanationError(
+                f"a worker process ended while it started (exit status {status}). A script that uses workers has to do "
+                'so below `if __name__ == "__main__":`, since each worker reads it too.'
+            )
+        how = f"was killed by signal {-status}" if status and status < 0 else f"ended with exit status {status}"
+        return LostWorkerError(f"the worker process {self.pid} {how}.")
+
+
+@contextlib.contextmanager
+def _environment(share: int, gpu: str | None) -> Iterator[None]:
+    """The environment that a process is started with: how many threads, and which GPU."""
+    wanted = {name: str(share) for name in THREADS}
+    if gpu is not None:
+        wanted[GPUS] = gpu
+    with _environment_turn:
+        before = {name: os.environ.get(name) for name in wanted}
+        os.environ.update(wanted)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def serve(pipe: Connection, folder: Path) -> None:
+    """Do one task after the other that comes by a pipe, until it is closed; what a worker process runs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process is told, and tells us
+    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        pipe.send("ready")
+        while True:
+            pipe.send(_answered(*pipe.recv()))
+
+
+def _answered(*message: Any) -> tuple[bool, Any, str]:
+    """Whether a task went well, its answer or the error, and where that was raised."""
+    try:
+        return True, do(*message), ""
+    except BaseException as error:
+        return False, _sendable(error), traceback.format_exc()
+
+
+def _sendable(error: BaseException) -> BaseException:
+    """The error itself, or where it cannot be pickled one of ours that says the same."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return ExplanationError(f"a worker failed ({type(error).__name__}: {first_line(error)}).")
+    return error
+
+
+def _end_with_parent(folder: Path) -> None:
+    """End this process as soon as the one that started it has; what was sent is deleted then, too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(1)

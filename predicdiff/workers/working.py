@@ -1,0 +1,78 @@
+"""The worker's side: what is sent is unpacked once, and a task runs with the share of the machine that it may use."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Callable, NamedTuple, Sequence
+
+from ..budget import within
+from ..cores import sharing
+from ..errors import SettingsError, collecting, first_line
+from .protocol import Answer, Parcel
+
+#: Parcels that a worker keeps unpacked, those last used: a net, a sampler, and what is sent of a few images.
+KEPT = 6
+
+_unpacked: OrderedDict[str, Any] = OrderedDict()
+_turn = threading.Lock()  # workers may have several threads
+
+
+class Terms(NamedTuple):
+    """On what terms a task runs.
+
+    Attributes
+    ----------
+    share : int or None
+        How many processors it may use; None for all that there are.
+    memory : int
+        Bytes that it may take, see `budget`.
+    """
+
+    share: int | None
+    memory: int
+
+
+def do(work: Callable[..., Any], parcels: Sequence[Parcel], arguments: Sequence[Any], terms: Terms) -> Answer:
+    """Call ``work`` with what the parcels hold and the arguments; called by `Workers` in the worker."""
+    things = [unpacked(parcel) for parcel in parcels]
+    with within(terms.memory), collecting() as warned:
+        if terms.share is None:
+            return Answer(work(*things, *arguments), warned)
+        with sharing(terms.share):
+            return Answer(work(*things, *arguments), warned)
+
+
+def packed(thing: Any) -> bytes:
+    """A thing's pickled bytes; a SettingsError that names what cannot be pickled."""
+    try:
+        return pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # anybody's class may raise anything
+        raise SettingsError(
+            f"a {type(thing).__name__} cannot be sent to worker processes ({first_line(error)}): want one that can be "
+            "pickled, whose classes and functions stand in a module and have names there; or compute without workers."
+        ) from error
+
+
+def unpacked(parcel: Parcel) -> Any:
+    """What a parcel holds: one object for all tasks of this process that need it."""
+    with _turn:
+        if parcel.key not in _unpacked:
+            _unpacked[parcel.key] = _loaded(parcel.content)
+            while len(_unpacked) > KEPT:
+                _unpacked.popitem(last=False)
+        _unpacked.move_to_end(parcel.key)
+        return _unpacked[parcel.key]
+
+
+def _loaded(content: Path | bytes) -> Any:
+    data = content.read_bytes() if isinstance(content, Path) else content
+    try:
+        return pickle.loads(data)
+    except (AttributeError, ImportError) as error:
+        raise SettingsError(
+            f"a worker cannot make what it was sent ({first_line(error)}): want nets and samplers whose classes stand "
+            "in a module that workers can import too."
+        ) from error
