@@ -19,7 +19,7 @@ from ..samplers.streams import check_seed
 from ..units import check_progress, whole_number
 from .agreed import Agreement, Pair, Side
 from .matching import Match, Targets, common_targets, matches
-from .results import Study, made_by, open_study
+from .results import Results, made_by, open_study
 
 #: Part of the pixels whose overlap is taken.
 TOP_PART = 0.05
@@ -82,7 +82,7 @@ def agreement(
 
 
 def _gathered(
-    comparing: _Comparing, studies: tuple[Study, Study], found: list[Match], target: int, seed: int
+    comparing: _Comparing, studies: tuple[Results, Results], found: list[Match], target: int, seed: int
 ) -> Agreement:
     if not comparing.pairs:
         raise ExplanationError(
@@ -102,7 +102,7 @@ def _gathered(
 class _Comparing:
     """Pairs of maps, one after the other; of those that went by the first and the last are kept, for the null."""
 
-    def __init__(self, studies: tuple[Study, Study], target: int) -> None:
+    def __init__(self, studies: tuple[Results, Results], target: int) -> None:
         self.studies, self.target = studies, target
         self.pairs: dict[int, Pair] = {}
         self.made = ("", "")

@@ -43,7 +43,7 @@ class Image(NamedTuple):
 
 
 @dataclass
-class Study:
+class Results:
     """A study's folder, as its index describes it.
 
     Attributes
@@ -81,7 +81,7 @@ class Study:
             raise ExplanationError(f"{self.folder}: none of its {len(self.images)} results can be used.")
 
 
-def open_study(folder: str | Path) -> Study:
+def open_study(folder: str | Path) -> Results:
     """Read a study's index.
 
     Raises
@@ -99,7 +99,7 @@ def open_study(folder: str | Path) -> Study:
     if not images:
         why = f"each of its {failed} images failed" if failed else "there are no images in it"
         raise ExplanationError(f"{folder}: the study says nothing, since {why}.")
-    return Study(folder, images, failed)
+    return Results(folder, images, failed)
 
 
 def _images(folder: Path, rows: Iterable[Row]) -> list[Image]:

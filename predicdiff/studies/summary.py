@@ -17,7 +17,7 @@ from ..explanation import Explanation, finite
 from ..protocols import Progress
 from ..units import check_progress, whole_number
 from .findings import ClassEvidence, Seen, Summary
-from .results import Image, Study, made_by, open_study
+from .results import Image, Results, made_by, open_study
 from .totals import MapSums, PictureSums
 
 
@@ -62,7 +62,7 @@ def summary(folder: str | Path, *, target: int = 0, progress: Progress | None = 
 class _Reader:
     """The two readings of a study."""
 
-    def __init__(self, study: Study, target: int, progress: Progress | None) -> None:
+    def __init__(self, study: Results, target: int, progress: Progress | None) -> None:
         self.study, self.target, self.progress = study, target, progress
         self.read = self.without = 0
         self.seen: list[Seen] = []
