@@ -23,12 +23,14 @@ from ..presets import Like
 from ..protocols import Json
 from ..settings import Settings
 from ..texts import name_of, one_line
-from ..written import written_whole
+from ..written import sweep, written_whole
 from .index import BETWEEN, MOST, TABLE, Index, Row, as_parquet, read_index, replaced, rows_of
 from .many import Item, Outcome
 
 SETTINGS, LOCK = "settings.json", ".lock"
 TILES = ".tiles"
+#: Of the files that are made of each image.
+ENDINGS = (".h5", ".png")
 #: Bytes of the record of settings.
 MOST_SETTINGS = 2**26
 #: What tells a study's record from others.
@@ -118,6 +120,7 @@ class Study:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 stack.callback(let_go, self._lock())
                 self._check_settings()
+                sweep(self.folder, *ENDINGS)  # once, since it looks at all files
                 self._index.take_up(self._is_there)
             except OSError as error:
                 raise ExplanationError(
@@ -159,7 +162,7 @@ class Study:
         files: Files = outcome.made
         name = self._name(outcome)
         for path, content in ((self.folder / name, files.result), (self._picture(name), files.picture)):
-            with written_whole(path) as part:
+            with written_whole(path, swept=True) as part:
                 part.write_bytes(content)
         self._index.add(
             [
