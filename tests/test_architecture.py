@@ -21,6 +21,7 @@ LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "flock", "_version"),
     ("noise", "budget", "ours", "chunks", "name_trees"),
+    ("scratch",),
     ("tones", "extras", "datasets", "validation"),
     ("written",),
     ("files",),

@@ -19,9 +19,9 @@ from .tiles import Evaluated, Executor, Outcome, Tiles, put_into
 LOST_BY_CHANCE = 1
 
 
-def executor_with(workers: Workers | None) -> Executor:
-    """Where tiles run: with these workers or, without any, in this process."""
-    return run_tiles if workers is None else Spread(workers)
+def executor_with(workers: Workers | None, *kept: Any) -> Executor:
+    """Where tiles run: with these workers, who keep nets and samplers that come again, or here."""
+    return run_tiles if workers is None else Spread(workers, kept)
 
 
 def worthwhile(abilities: NetAbilities, images: int) -> int:
@@ -36,9 +36,17 @@ def worthwhile(abilities: NetAbilities, images: int) -> int:
 
 @dataclass(frozen=True)
 class Spread:
-    """An executor that gives each tile to one of ``workers``."""
+    """An executor that gives each tile to one of ``workers``.
+
+    Attributes
+    ----------
+    workers : Workers
+    kept : tuple of nets and samplers
+        What workers keep from one call to the next; of others they are told that no further task needs them.
+    """
 
     workers: Workers
+    kept: tuple[Any, ...] = ()
 
     def __call__(self, analysis: Analysis, tiles: Sequence[slice], journal: Tiles, progress: Progress | None) -> int:
         """Evaluate the tiles that a journal does not hold yet, and put them into it; see `put_into`."""
@@ -49,8 +57,8 @@ class Spread:
     ) -> Generator[Evaluated, None, None]:
         if not tiles:
             return
-        luggage = self.workers.send(Luggage.of(analysis))
-        parcels = [self.workers.send(analysis.net), self.workers.send(analysis.sampler), luggage]
+        things = (analysis.net, analysis.sampler, Luggage.of(analysis))
+        parcels = [self.workers.send(thing) for thing in things]
 
         def tasks() -> Iterator[Task]:
             for number, tile in tiles.items():
@@ -62,7 +70,9 @@ class Spread:
                 _count_work(analysis, made)
                 yield Evaluated(number, made.outcome, made.batch, made.conditions)
         finally:
-            self.workers.forget(luggage)
+            for thing, parcel in zip(things, parcels):
+                if not any(thing is one for one in self.kept):
+                    self.workers.forget(parcel)
 
 
 def smaller(batch: int, lost: int) -> int:

@@ -85,7 +85,7 @@ def _inside(folder: Path) -> list[Path]:
     if others:
         more = ", ..." if len(others) > MOST_NAMED else ""
         warn(
-            f"{folder}: {len(others)} files are passed over whose endings are not those of images "
+            f"{folder}: {len(others)} file(s) passed over whose endings are not those of images "
             f"({', '.join(others[:MOST_NAMED])}{more}).",
             InputWarning,
         )

@@ -178,11 +178,6 @@ def explain_many(
     PredicdiffError
         One of its kinds, if settings do not fit the net; an error of the first images that is not theirs alone counts
         for all.
-
-    Examples
-    --------
-    >>> for done in pd.explain_many(net, sorted(folder.glob("*.jpg")), sampler, stride=4):  # doctest: +SKIP
-    ...     print(done.name, done.error or done.explanation.relevance.max())
     """
     unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
     if unknown:
@@ -313,7 +308,14 @@ class _Work:
                 return go_on(analysis, journal, progress=windows, executor=executor)
 
         return _outcome(
-            self._net, self._sampler, item, self._wish, run, executor_with(self._workers), turn=self._turn, first=first
+            self._net,
+            self._sampler,
+            item,
+            self._wish,
+            run,
+            executor_with(self._workers, self._net, self._sampler),
+            turn=self._turn,
+            first=first,
         )
 
     def tile_by_tile(self, items: Iterator[Item]) -> Generator[Outcome, None, None]:

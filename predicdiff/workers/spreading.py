@@ -75,7 +75,7 @@ def spread(workers: Workers, tasks: Iterable[Task]) -> Iterator[tuple[Any, Any]]
                 if lost + 1 == TRIES:
                     raise LostWorkerError(
                         f"{TRIES} workers were lost one after the other with the same task ({error}): perhaps it takes "
-                        "more memory than they have. Allow less (--memory, --batch-size), or use fewer workers."
+                        "more memory than they have. Allow less memory or smaller batches, or use fewer workers."
                     ) from None
                 give(task, lost + 1)
                 continue

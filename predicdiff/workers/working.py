@@ -14,7 +14,7 @@ from ..errors import SettingsError, collecting, first_line
 from .protocol import Answer, Parcel
 
 #: Parcels that a worker keeps unpacked, those last used: a net, a sampler, and what is sent of a few images.
-KEPT = 8
+KEPT = 6
 
 _unpacked: OrderedDict[str, Any] = OrderedDict()
 _turn = threading.Lock()  # workers may have several threads
