@@ -25,7 +25,7 @@ from ..presets import Like
 from ..protocols import Json
 from ..settings import Settings
 from ..texts import name_of, one_line
-from ..written import written_whole
+from ..written import sweep, written_whole
 from .index import BETWEEN, INDEX, MOST, TABLE, Index, Row, as_parquet, read_index, replaced, rows_of
 from .many import Item, Outcome
 
@@ -33,6 +33,8 @@ SETTINGS, LOCK = "settings.json", ".lock"
 #: The part of a file of settings that is being written.
 BEGUN = re.compile(r"\.settings\.json\.[a-z0-9_]{8}\.part\.json")
 TILES = ".tiles"
+#: Of the files that are made of each image.
+ENDINGS = (".h5", ".png")
 #: Bytes of the record of settings.
 MOST_SETTINGS = 2**26
 #: What tells a study's record from others.
@@ -143,6 +145,7 @@ class Study:
         if settings_of(self.folder) != self._identity:
             with written_whole(self.folder / SETTINGS) as part:
                 part.write_bytes(as_record({"kind": KIND, **self._identity}))
+        sweep(self.folder, *ENDINGS)  # once, since it looks at all files
         self._index.take_up(self._is_there)
         self._own = {file: result for file, (_, result) in self._index.finished.items()}
         self._names = {result: file for file, result in self._own.items()}
@@ -188,7 +191,7 @@ class Study:
         files: Files = outcome.made
         name = self._name(outcome)
         for path, content in ((self.folder / name, files.result), (self._picture(name), files.picture)):
-            with written_whole(path) as part:
+            with written_whole(path, swept=True) as part:
                 part.write_bytes(content)
         self._index.add(
             [

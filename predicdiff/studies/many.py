@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import deque
@@ -42,13 +43,17 @@ from ..targets import numbers_of
 from ..units import check_progress
 from ..workers.choice import WorkersLike, chosen
 from ..workers.protocol import Workers
-from ..workers.spreading import Task, spread
+from ..workers.spreading import AHEAD, Task, spread
 
 #: Tiles of an image from which on workers get them one by one, and not the image as a whole: so much of the work and no
 #: more is lost with a worker.
 MANY_TILES = 64
-#: Images whose tiles workers get at the same time, so that the last tiles of one leave none of them idle.
-LANES = 2
+#: Images whose tiles workers get at the same time, at least, so that the last tiles of one leave none of them idle, and
+#: at most: each has its pixels and windows in memory here.
+LANES, MOST_LANES = 2, 16
+#: Images from which on they are never few: planning, drawing and writing one takes this process so long that workers
+#: with tiles would wait for it, see docs/scaling.md.
+MANY_IMAGES = 32
 #: What keeps a file from being read, and concerns no other.
 OF_THE_IMAGE = (ImageError, DependencyError)
 
@@ -251,12 +256,22 @@ def outcomes(
             yield work.told(work.explained(item))
         return
     # images are few where workers would wait for the last ones
-    head = [item for _, item in zip(range(2 * workers.count), coming)]
+    many = min(2 * workers.count, MANY_IMAGES)
+    head = [item for _, item in zip(range(many), coming)]
     rest = chain(head, coming)
-    by_tiles = work.tiles > MANY_TILES or len(head) < 2 * workers.count
+    by_tiles = work.tiles > MANY_TILES or len(head) < many
     with closing(work.tile_by_tile(rest) if by_tiles else work.image_by_image(rest)) as found:
         for outcome in found:
             yield work.told(outcome)
+
+
+def lanes_for(count: int, tiles: int) -> int:
+    """Images under way at once, of which ``count`` workers get tiles, ``tiles`` each.
+
+    While one is planned, drawn or at its last tiles, the others have as many as workers take.
+    """
+    wanted = 1 + math.ceil(AHEAD * count / max(1, tiles))
+    return max(LANES, min(wanted, MOST_LANES))
 
 
 @dataclass
@@ -364,7 +379,9 @@ class _Work:
 
     def tile_by_tile(self, items: Iterator[Item]) -> Generator[Outcome, None, None]:
         """A few images at once, of which workers get tiles."""
-        lanes = 1 if self._wish.settings.refines else LANES  # between stages sampler and net are asked here
+        # between the stages of a refined map sampler and net are asked here
+        count = 1 if self._workers is None else self._workers.count
+        lanes = 1 if self._wish.settings.refines else lanes_for(count, self.tiles)
         stop = threading.Event()
         at_work: deque[Future[Outcome]] = deque()
 
