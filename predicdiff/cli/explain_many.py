@@ -26,7 +26,8 @@ from ..settings import Settings
 from ..shapes.labels import SLIC
 from ..studies.folder import Maker, Study, asked, check_folder
 from ..studies.listing import lines_of, listed
-from ..studies.many import OF_THE_IMAGE, Item, Outcome, Wish, outcomes
+from ..studies.many import outcomes
+from ..studies.one import OF_THE_IMAGE, Item, Outcome, Wish
 from ..units import as_map, lookup
 from ..windows import spanned
 from .console import INTERRUPTED, Failure, bar, duration, say, speaker

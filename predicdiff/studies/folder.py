@@ -27,7 +27,7 @@ from ..settings import Settings
 from ..texts import name_of, one_line
 from ..written import sweep, written_whole
 from .index import BETWEEN, INDEX, MOST, TABLE, Index, Row, as_parquet, read_index, replaced, rows_of
-from .many import Item, Outcome
+from .one import Item, Outcome
 
 SETTINGS, LOCK = "settings.json", ".lock"
 #: The part of a file of settings that is being written.
