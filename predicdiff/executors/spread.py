@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, Generator, Iterator, NamedTuple, Sequence
 
 from ..abilities import NetAbilities, net_abilities, sampler_abilities
 from ..conditions import conditions
 from ..cores import cores
+from ..errors import OutOfMemoryError
 from ..plan import Analysis
 from ..protocols import Json, Net, Progress, Sampler
 from ..workers.protocol import Workers
@@ -15,8 +18,11 @@ from ..workers.spreading import Task, spread
 from .here import evaluate_tile, run_tiles
 from .tiles import Evaluated, Executor, Outcome, Tiles, put_into
 
-#: How many workers may be lost with a tile before its batches are made smaller: a kill has many reasons.
-LOST_BY_CHANCE = 1
+#: How many workers may be lost with a tile before its batches are made smaller: where tiles were finished with such
+#: batches, and where none was yet.
+LOST_BY_CHANCE, LOST_AT_FIRST = 3, 1
+#: A process with several tasks at once has one of them draw at a time, or evaluate where threads can't share the net.
+_alone = threading.Lock()
 
 
 def executor_with(workers: Workers | None) -> Executor:
@@ -51,23 +57,40 @@ class Spread:
             return
         luggage = self.workers.send(Luggage.of(analysis))
         parcels = [self.workers.send(analysis.net), self.workers.send(analysis.sampler), luggage]
+        sizes = Sizes(batch)
 
         def tasks() -> Iterator[Task]:
             for number, tile in tiles.items():
                 # evaluated at once: when a task is given anew, another tile has its turn
-                yield Task(number, tile_of, parcels, lambda lost, tile=tile: (tile, smaller(batch, lost)))  # type: ignore[misc]
+                yield Task(number, tile_of, parcels, lambda lost, tile=tile: (tile, sizes.after(lost)))  # type: ignore[misc]
 
         try:
             for number, made in spread(self.workers, tasks()):
                 _count_work(analysis, made)
+                sizes.served(made.batch)
                 yield Evaluated(number, made.outcome, made.batch, made.conditions)
         finally:
             self.workers.forget(luggage)
 
 
-def smaller(batch: int, lost: int) -> int:
-    """The batch size of a tile with which so many workers were lost: halved each time from the second one on."""
-    return max(1, batch >> max(0, lost - LOST_BY_CHANCE))
+class Sizes:
+    """The batch size that tiles set out with, smaller where workers are lost with them: memory may have run out.
+
+    A kill has many reasons. So a size with which a tile was finished is blamed later than one of which none was.
+    """
+
+    def __init__(self, batch: int) -> None:
+        self._batch, self._serves = batch, False
+
+    def after(self, lost: int) -> int:
+        """The batch size for a tile with which so many workers were lost: halved each time, from a certain one on."""
+        by_chance = LOST_BY_CHANCE if self._serves else LOST_AT_FIRST
+        return max(1, self._batch >> max(0, lost - by_chance))
+
+    def served(self, batch: int) -> None:
+        """Learn that a tile was finished with this batch size: the next set out with it, unless larger ones serve."""
+        if not self._serves:
+            self._batch, self._serves = min(batch, self._batch), True
 
 
 class Made(NamedTuple):
@@ -109,14 +132,22 @@ def tile_of(net: Net, sampler: Sampler, luggage: Luggage, tile: slice, batch: in
     told, abilities = conditions(analysis.abilities, batch), analysis.abilities
     before = (0.0, 0.0) if abilities.work is None else (abilities.work.done, abilities.work.dense)
 
-    def evaluated() -> tuple[Outcome, int]:
-        return evaluate_tile(analysis, tile, batch)
-
     # as threads here do, each of which computes alone
-    alone = not analysis.varies and abilities.shared_by_threads
-    outcome, fitting = abilities.by_one_thread(evaluated) if alone else evaluated()
-    if alone and "threads" in told:
+    shared = not analysis.varies and abilities.shared_by_threads
+
+    def evaluated() -> tuple[Outcome, int]:
+        draws = None
+        with _alone:
+            with suppress(OutOfMemoryError, MemoryError):
+                draws = analysis.sample(tile)
+            if not shared or draws is None:
+                return evaluate_tile(analysis, tile, batch, draws)
+        return evaluate_tile(analysis, tile, batch, draws)
+
+    outcome, fitting = abilities.by_one_thread(evaluated) if shared else evaluated()
+    if shared and "threads" in told:
         told["threads"] = 1
+    # where other tasks compute beside this one, their work is counted too; what is told of it is a ratio
     after = before if abilities.work is None else (abilities.work.done, abilities.work.dense)
     return Made(outcome, fitting, told, after[0] - before[0], after[1] - before[1])
 

@@ -11,12 +11,10 @@ import contextlib
 import itertools
 import multiprocessing
 import os
-import pickle
 import shutil
 import signal
 import tempfile
 import threading
-import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
@@ -26,9 +24,9 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 from ..budget import room
 from ..cores import cores
-from ..errors import ExplanationError, first_line
+from ..errors import ExplanationError
 from .protocol import Answer, LostWorkerError, Parcel
-from .working import Terms, do, packed
+from .working import Terms, answered, packed, result_of
 
 #: What says to numerical libraries how many threads a process computes with, before they are loaded.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -44,10 +42,6 @@ class _Asked(NamedTuple):
 
     future: Future[Answer]
     message: tuple[Any, ...]
-
-
-class WorkersTraceback(Exception):  # noqa: N818
-    """Where in a worker an error was raised, as text; the cause of the error that is raised here."""
 
 
 class Processes:
@@ -186,9 +180,7 @@ class _Process:
             self._process.join(PATIENCE)
             self.end()
             raise self._lost() from None
-        if good:
-            return answer
-        raise answer from WorkersTraceback(told)
+        return result_of(good, answer, told)
 
     def kill(self) -> None:
         """Have it end at once; whoever waits for its answer learns that there is none."""
@@ -237,24 +229,7 @@ def serve(pipe: Connection, folder: Path) -> None:
     with contextlib.suppress(EOFError, OSError):
         pipe.send("ready")
         while True:
-            pipe.send(_answered(*pipe.recv()))
-
-
-def _answered(*message: Any) -> tuple[bool, Any, str]:
-    """Whether a task went well, its answer or the error, and where that was raised."""
-    try:
-        return True, do(*message), ""
-    except BaseException as error:
-        return False, _sendable(error), traceback.format_exc()
-
-
-def _sendable(error: BaseException) -> BaseException:
-    """The error itself, or where it cannot be pickled one of ours that says the same."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return ExplanationError(f"a worker failed ({type(error).__name__}: {first_line(error)}).")
-    return error
+            pipe.send(answered(*pipe.recv()))
 
 
 def _end_with_parent(folder: Path) -> None:

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Callable, NamedTuple, Sequence
 
 from ..errors import warn
-from .protocol import Answer, LostWorkerError, Parcel, Workers
+from .protocol import Answer, LostWorkerError, Parcel, UnbegunError, Workers
 
 #: Tasks that are under way for each worker: one at work, and one that waits for it.
 AHEAD = 2
@@ -70,6 +70,9 @@ def spread(workers: Workers, tasks: Iterable[Task]) -> Iterator[tuple[Any, Any]]
             task, lost = at_work.pop(future)
             try:
                 answer = future.result()
+            except UnbegunError:
+                give(task, lost)
+                continue
             except (LostWorkerError, CancelledError) as error:
                 if lost + 1 == TRIES:
                     raise LostWorkerError(
