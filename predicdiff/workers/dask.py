@@ -28,6 +28,8 @@ from .working import Terms, answered, loaded, packed, result_of
 
 #: The first version of Dask that serves, that of Python 3.8.
 LEAST = "2023.5"
+#: What a worker evaluates: a worker that cannot load a function of a package which it lacks would end.
+TASK = f"__import__({__name__!r}, fromlist=['task']).task(*arguments)"
 #: Seconds between two looks at which workers there are.
 LOOK = 0.5
 #: Seconds that a scheduler which is gone is waited for.
@@ -143,7 +145,7 @@ class DaskWorkers:
         future: Future[Answer] = Future()
         with self._turn:
             theirs = self._client.submit(
-                _task, keys, call, room(), self._versions, *contents,
+                eval, TASK, {"arguments": [self._versions, keys, call, room(), *contents]},
                 key=f"predicdiff-task-{uuid.uuid4().hex}", pure=False, workers=[address], allow_other_workers=False,
             )  # fmt: skip
             self._given.setdefault(address, {})[future] = _Given(future, theirs)
@@ -311,9 +313,11 @@ def _client(distributed: Any, address: str, **settings: Any) -> Any:
 
 
 def _signs_of_loss(distributed: Any) -> tuple[type[BaseException], ...]:
-    """What Dask raises when a scheduler, a worker or what they held is gone; AttributeError by a client that closes."""
+    """What Dask raises when a scheduler, a worker or what they held is gone."""
     closed = getattr(distributed.client, "ClosedClientError", OSError)
-    return (OSError, asyncio.TimeoutError, asyncio.CancelledError, CancelledError, AttributeError, RuntimeError, closed)
+    cancelled = (asyncio.TimeoutError, asyncio.CancelledError, CancelledError)
+    # a scheduler that does not know a worker any more, and a client that is closing
+    return (OSError, *cancelled, LookupError, AttributeError, RuntimeError, closed)
 
 
 def _cancel(theirs: Any, gone: tuple[type[BaseException], ...]) -> None:
@@ -330,7 +334,7 @@ def _not_run(error: BaseException) -> Exception:
     return ExplanationError(f"Dask could not run a task ({type(error).__name__}: {first_line(error)}).")
 
 
-def _task(keys: list[str], call: bytes, memory: int, wanted: dict[str, str], *contents: bytes) -> tuple[Any, ...]:
+def task(wanted: dict[str, str], keys: list[str], call: bytes, memory: int, *contents: bytes) -> tuple[Any, ...]:
     """What a worker of Dask calls: a task with the contents of its parcels, see `working.answered`."""
     from distributed import get_worker
 
