@@ -16,7 +16,8 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
-from typing import Any, Callable, NamedTuple, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Sequence
 
 from ..budget import room
 from ..cores import cores
@@ -49,11 +50,13 @@ class _Sent:
         self.there: Any = None
 
 
-class _Given(NamedTuple):
-    """A task that a worker was given: who waits for it here, and Dask's own future."""
+@dataclass
+class _Given:
+    """A task that a worker was given: who waits for it here, Dask's own future, and whether the worker has done it."""
 
     future: Future[Answer]
     theirs: Any
+    done: bool = False
 
 
 class DaskWorkers:
@@ -132,10 +135,9 @@ class DaskWorkers:
         with self._turn:
             given = [one for tasks in self._given.values() for one in tasks.values()]
             self._given.clear()
-        for future, theirs in given:
-            future.cancel()
-            with suppress(*self._gone):
-                theirs.cancel()
+        for one in given:
+            one.future.cancel()
+            _cancel(one.theirs, self._gone)
         self._sent.clear()
         if self._client is not self._users:
             self._client.close()
@@ -148,9 +150,10 @@ class DaskWorkers:
                 eval, TASK, {"arguments": [self._versions, keys, call, room(), *contents]},
                 key=f"predicdiff-task-{uuid.uuid4().hex}", pure=False, workers=[address], allow_other_workers=False,
             )  # fmt: skip
-            self._given.setdefault(address, {})[future] = _Given(future, theirs)
+            given = _Given(future, theirs)
+            self._given.setdefault(address, {})[future] = given
         future.add_done_callback(lambda done: _cancel(theirs, self._gone) if done.cancelled() else None)
-        theirs.add_done_callback(lambda _: self._done(address, future, theirs))
+        theirs.add_done_callback(lambda _: self._done(address, given))
         return future
 
     def _content(self, key: str, address: str) -> Any:
@@ -162,18 +165,19 @@ class DaskWorkers:
             sent.content = None
         return sent.there
 
-    def _done(self, address: str, future: Future[Answer], theirs: Any) -> None:
+    def _done(self, address: str, given: _Given) -> None:
         """Hand on what became of a task; called by a thread of Dask's."""
         answer, error = None, None
+        given.done = given.theirs.status == "finished"  # whatever becomes of its worker until the answer is here
         try:
-            answer = self._answer(theirs)
+            answer = self._answer(given.theirs)
         except BaseException as raised:  # whoever waits for the future raises it
             error = raised
         if isinstance(error, UnbegunError):
             self._look()  # if its worker is gone, this tells whether the task had begun
         with self._turn:
-            self._given.get(address, {}).pop(future, None)
-        self._settle(future, answer, error)
+            self._given.get(address, {}).pop(given.future, None)
+        self._settle(given.future, answer, error)
 
     def _answer(self, theirs: Any) -> Answer:
         """A task's answer; its error, or that of losing it, is raised."""
@@ -248,10 +252,11 @@ class DaskWorkers:
                 gone = {at: self._given.pop(at) for at in list(self._given) if at not in there}
             for address, tasks in gone.items():
                 # a worker's threads take tasks in the order in which they were given
-                for place, (future, theirs) in enumerate(tasks.values()):
-                    kind = LostWorkerError if place < before.get(address, 1) else UnbegunError
-                    self._settle(future, None, kind(f"the worker {address} was lost."))
-                    _cancel(theirs, self._gone)
+                at_work = [one.future for one in tasks.values() if not one.done][: before.get(address, 1)]
+                for given in tasks.values():
+                    kind = LostWorkerError if given.future in at_work else UnbegunError
+                    self._settle(given.future, None, kind(f"the worker {address} was lost."))
+                    _cancel(given.theirs, self._gone)
 
 
 def current_client() -> Any:
