@@ -17,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
@@ -154,7 +155,7 @@ class _Process:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, folder), daemon=True)
         self._began = False
-        with _environment(share, gpu):
+        with _environment(share, gpu), _without_interrupts():
             self._process.start()
         theirs.close()
 
@@ -222,9 +223,25 @@ def _environment(share: int, gpu: str | None) -> Iterator[None]:
                     os.environ[name] = value
 
 
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from processes that this thread starts, until they say themselves that they ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):  # another system
+        yield
+        return
+    resource_tracker.ensure_running()  # which is started with the first process, and lets signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def serve(pipe: Connection, folder: Path) -> None:
     """Do one task after the other that comes by a pipe, until it is closed; what a worker process runs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process is told, and tells us
+    if hasattr(signal, "pthread_sigmask"):  # it was kept off while this one started
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         pipe.send("ready")

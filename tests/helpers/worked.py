@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from predicdiff.algorithm import run
 from predicdiff.errors import InputWarning, warn
+from predicdiff.explanation import Explanation
 from predicdiff.plan import Analysis
 
 from .oracle_nets import MapNet, NormalSampler, analysis, photo
@@ -102,3 +104,13 @@ def planned(net: Any = None, sampler: Any = None, samples: int = 80) -> Analysis
     net = MapNet(SHAPE, gain=0.4, dtype=np.float32) if net is None else net
     sampler = NormalSampler() if sampler is None else sampler
     return analysis(net, IMAGE.copy(), sampler, window=3, samples=samples, stride=1, units=[0, 2])
+
+
+def bits(result: Explanation) -> bytes:
+    """All that a result's maps are."""
+    return result.relevance.tobytes() + result.stderr.tobytes()
+
+
+def here(samples: int = 80, batch_size: int = 16) -> bytes:
+    """What this process alone makes of it."""
+    return bits(run(planned(samples=samples), batch_size=batch_size))

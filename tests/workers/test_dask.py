@@ -25,6 +25,8 @@ from helpers.worked import (
     Full,
     Hungry,
     Slow,
+    bits,
+    here,
     planned,
 )
 
@@ -32,7 +34,6 @@ import predicdiff as pd
 from predicdiff.algorithm import run
 from predicdiff.errors import DependencyError, ExplanationError, InputWarning, SettingsError
 from predicdiff.executors.spread import Spread
-from predicdiff.explanation import Explanation
 from predicdiff.workers.choice import chosen
 from predicdiff.workers.dask import DaskWorkers, client_at, current_client
 
@@ -63,15 +64,6 @@ def workers(pair: Cluster) -> Iterator[DaskWorkers]:
         made = DaskWorkers(client)
         yield made
         made.close()
-
-
-def bits(result: Explanation) -> bytes:
-    return result.relevance.tobytes() + result.stderr.tobytes()
-
-
-def here(samples: int = 80, batch_size: int = 16) -> bytes:
-    """One machine's."""
-    return bits(run(planned(samples=samples), batch_size=batch_size))
 
 
 class Killer:
