@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, Generator, Iterator, NamedTuple, Sequence
 
 from ..abilities import NetAbilities, net_abilities, sampler_abilities
 from ..conditions import conditions
 from ..cores import cores
 from ..errors import OutOfMemoryError
+from ..nets.recipes import Recipe, recipe_of
+from ..nets.zoo import made_again
 from ..plan import Analysis
 from ..protocols import Json, Net, Progress, Sampler
-from ..workers.protocol import Workers
+from ..workers.protocol import NotMadeError, Workers
 from ..workers.spreading import Task, spread
 from .here import evaluate_tile, run_tiles
 from .tiles import Evaluated, Executor, Outcome, Tiles, put_into
@@ -56,7 +59,12 @@ class Spread:
         if not tiles:
             return
         luggage = self.workers.send(Luggage.of(analysis))
-        parcels = [self.workers.send(analysis.net), self.workers.send(analysis.sampler), luggage]
+        net = self.workers.send(recipe_of(analysis.net) or analysis.net)
+        parcels = [net, self.workers.send(analysis.sampler), luggage]
+
+        def send_net() -> None:
+            parcels[0] = self.workers.send(analysis.net)
+
         sizes = Sizes(batch)
 
         def tasks() -> Iterator[Task]:
@@ -65,7 +73,7 @@ class Spread:
                 yield Task(number, tile_of, parcels, lambda lost, tile=tile: (tile, sizes.after(lost)))  # type: ignore[misc]
 
         try:
-            for number, made in spread(self.workers, tasks()):
+            for number, made in spread(self.workers, tasks(), send_net):
                 _count_work(analysis, made)
                 sizes.served(made.batch)
                 yield Evaluated(number, made.outcome, made.batch, made.conditions)
@@ -126,8 +134,10 @@ class Luggage:
         return made
 
 
-def tile_of(net: Net, sampler: Sampler, luggage: Luggage, tile: slice, batch: int) -> Made:
+def tile_of(net: Net | Recipe, sampler: Sampler, luggage: Luggage, tile: slice, batch: int) -> Made:
     """A tile, evaluated by this process; what a worker calls."""
+    with _alone:
+        net = _by_recipe(net) if isinstance(net, Recipe) else net
     analysis = luggage.unpacked(net, sampler)
     told, abilities = conditions(analysis.abilities, batch), analysis.abilities
     before = (0.0, 0.0) if abilities.work is None else (abilities.work.done, abilities.work.dense)
@@ -150,6 +160,15 @@ def tile_of(net: Net, sampler: Sampler, luggage: Luggage, tile: slice, batch: in
     # where other tasks compute beside this one, their work is counted too; what is told of it is a ratio
     after = before if abilities.work is None else (abilities.work.done, abilities.work.dense)
     return Made(outcome, fitting, told, after[0] - before[0], after[1] - before[1])
+
+
+@lru_cache(maxsize=2)
+def _by_recipe(recipe: Recipe) -> Net:
+    """The net of a recipe, made once by this process."""
+    net = made_again(recipe)
+    if net is None:
+        raise NotMadeError(f"{recipe.source}: a worker lacks these files, or has others.")
+    return net
 
 
 def _count_work(analysis: Analysis, made: Made) -> None:

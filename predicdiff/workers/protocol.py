@@ -16,6 +16,10 @@ class UnbegunError(LostWorkerError):
     """A worker ended, or is out of reach, before it began a task, which therefore is not to blame."""
 
 
+class NotMadeError(UnbegunError):
+    """A worker lacks what it would make a thing of that it was told of, and has to be sent the thing itself."""
+
+
 class Parcel(NamedTuple):
     """Something that was sent to workers, each of which unpacks it once.
 

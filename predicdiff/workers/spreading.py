@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Callable, NamedTuple, Sequence
 
 from ..errors import warn
-from .protocol import Answer, LostWorkerError, Parcel, UnbegunError, Workers
+from .protocol import Answer, LostWorkerError, NotMadeError, Parcel, UnbegunError, Workers
 
 #: Tasks that are under way for each worker: one at work, and one that waits for it.
 AHEAD = 2
@@ -39,8 +39,17 @@ class Task(NamedTuple):
     arguments: Callable[[int], tuple[Any, ...]]
 
 
-def spread(workers: Workers, tasks: Iterable[Task]) -> Iterator[tuple[Any, Any]]:
+def spread(
+    workers: Workers, tasks: Iterable[Task], not_made: Callable[[], object] = lambda: None
+) -> Iterator[tuple[Any, Any]]:
     """Keys and values of tasks, in the order in which they are done; what workers warned of is warned of here, once.
+
+    Parameters
+    ----------
+    workers : Workers
+    tasks : iterable of Task
+    not_made : callable
+        Called where a worker cannot make a thing that it was told of, to put other parcels into the tasks' lists.
 
     Raises
     ------
@@ -70,7 +79,9 @@ def spread(workers: Workers, tasks: Iterable[Task]) -> Iterator[tuple[Any, Any]]
             task, lost = at_work.pop(future)
             try:
                 answer = future.result()
-            except UnbegunError:
+            except UnbegunError as error:
+                if isinstance(error, NotMadeError):
+                    not_made()
                 give(task, lost)
                 continue
             except (LostWorkerError, CancelledError) as error:
