@@ -45,8 +45,8 @@ class ColourMap:
     contradicting : str
         A word for that.
     even : bool
-        Over white a map shows its colours themselves, whose steps are even, and over all else as much of them;
-        otherwise it is as opaque as the influence is strong.
+        Over white a map shows its colours themselves, whose steps are even, and over all else as much of them: at 0
+        they are white. Otherwise it is as opaque as the influence is strong.
     about : str
         What the colours are good for, for help texts.
     """
