@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, Callable, Generator, Iterable, Iterator, NamedTuple, Sized
 
-from ..abilities import net_abilities
+from ..abilities import net_abilities, sampler_abilities
 from ..algorithm import checked_effort, first_state, go_on
 from ..budget import within
 from ..errors import (
@@ -23,11 +23,12 @@ from ..errors import (
     SettingsError,
     warn,
 )  # fmt: skip
-from ..executors.spread import executor_with, worthwhile
+from ..executors.spread import executor_with, in_turn, made_of, send_net, worthwhile
 from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..image_files import check_intensity
 from ..journal import Journal
+from ..nets.recipes import Recipe
 from ..plan import Analysis
 from ..protocols import Net, Sampler
 from ..settings import Settings
@@ -328,7 +329,11 @@ class _Work:
         workers, wish = self._workers, self._wish
         if workers is None:
             return
-        parcels = [workers.send(self._net), workers.send(self._sampler), workers.send(wish)]
+        parcels = [send_net(workers, self._net), workers.send(self._sampler), workers.send(wish)]
+
+        def send_whole() -> None:
+            parcels[0] = workers.send(self._net)
+
         sent: dict[int, Item] = {}
 
         def tasks() -> Iterator[Task]:
@@ -343,7 +348,7 @@ class _Work:
                 else:
                     yield Task(item.number, image_of, parcels, lambda lost, content=content: (content,))  # type: ignore[misc]
 
-        for number, outcome in spread(workers, tasks()):
+        for number, outcome in spread(workers, tasks(), send_whole):
             yield outcome._replace(item=sent.pop(number))
 
 
@@ -352,13 +357,16 @@ def _as_it_is(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def image_of(net: Net, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
+def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
     """What becomes of an image that a worker sees to from its file to what is made of its explanation."""
 
     def run(analysis: Analysis, executor: Executor) -> Explanation:
         with Journal(None, analysis.tiles_identity, first_state(analysis, wish.memory, wish.batch_size)) as journal:
             return go_on(analysis, journal, executor=executor)
 
-    turn = threading.Lock()
-    outcome = outcome_of(net, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
+    net = made_of(net)
+    together = net_abilities(net).shared_by_threads and sampler_abilities(sampler).drawn_by_threads
+    with in_turn(not together):
+        turn = threading.Lock()
+        outcome = outcome_of(net, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
     return outcome._replace(item=item._replace(source=None))  # which need not go back

@@ -20,6 +20,8 @@ from ..protocols import Net, Sampler
 from ..settings import Settings
 from ..targets import numbers_of
 
+#: Held while a picture is drawn: settings of matplotlib are those of all threads, of which a worker may have several.
+_drawing = threading.Lock()
 #: What keeps a file from being read, and concerns no other.
 OF_THE_IMAGE = (ImageError, DependencyError)
 
@@ -120,7 +122,7 @@ def outcome_of(
                 analysis = make_plan(net, image, wish.settings).with_sampler(sampler)
             made, error = run(analysis, executor), ""
             if wish.then is not None:
-                with turn:  # settings of matplotlib are those of all threads
+                with _drawing:
                     made = wish.then(item, digest, made)
         except Exception as wrong:  # anybody's net and sampler may raise anything
             if ends(wrong):

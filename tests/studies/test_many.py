@@ -70,7 +70,7 @@ def by_number(net: Any, images: Any, sampler: Any, **how: Any) -> list[pd.studie
 def alike(found: pd.Explanation | None, wanted: pd.Explanation) -> None:
     assert found is not None
     for name in ("relevance", "stderr", "base", "pixels", "reliability", "image"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), strict=True)
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
     assert (found.targets, found.unit, found.settings) == (wanted.targets, wanted.unit, wanted.settings)
     assert found.notes == wanted.notes
     assert found.frame == wanted.frame
