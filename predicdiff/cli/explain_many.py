@@ -28,6 +28,7 @@ from ..studies.folder import Maker, Study, asked, check_folder
 from ..studies.listing import lines_of, listed
 from ..studies.many import outcomes
 from ..studies.one import OF_THE_IMAGE, Item, Outcome, Wish
+from ..texts import one_line
 from ..units import as_map, lookup
 from ..windows import spanned
 from .console import INTERRUPTED, Failure, bar, duration, say, speaker
@@ -235,7 +236,7 @@ def _explained(
 
 def _named(outcome: Outcome) -> str:
     """An error, which names the image."""
-    name = outcome.item.name
+    name = one_line(outcome.item.name)
     return outcome.error if name in outcome.error else f"{name}: {outcome.error}"
 
 

@@ -160,16 +160,16 @@ def test_workers_give_the_same_and_so_does_a_second_run_that_finds_all_there(cli
 def test_images_that_cannot_be_read_are_named_passed_over_and_make_the_status_2(cli: Any) -> None:
     Path("p/text.png").write_text("no image")
     Path("p/empty.png").write_bytes(b"")
-    said = cli("explain", "p", "absent.jpg", "p/00.png", *FAST, "-o", "study/")
+    said = cli("explain", "p", "absent.jpg", "a\nb.png", "p/00.png", *FAST, "-o", "study/")
     assert said.exit_code == 2
     lines = said.output.splitlines()
-    assert lines[0] == "9 images, which numpy sees as 9 x 10."
+    assert lines[0] == "10 images, which numpy sees as 9 x 10."
     assert sorted(line.split(": ")[1] for line in lines if line.startswith("Passed over: ")) == [
-        "absent.jpg", "p/empty.png", "p/text.png",
+        r"a\nb.png", "absent.jpg", "p/empty.png", "p/text.png",
     ]  # fmt: skip
-    assert lines[-1].startswith("Wrote 6 of 9 images into study, without 3 that could not be explained, and ")
+    assert lines[-1].startswith("Wrote 6 of 10 images into study, without 4 that could not be explained, and ")
     assert there() == whole(*ALL)
-    assert sum(1 for row in read_index(Path("study")) if row.error) == 3
+    assert sum(1 for row in read_index(Path("study")) if row.error) == 4
     Path("p/text.png").unlink()
     Path("p/empty.png").unlink()
     again = cli("explain", "p", *FAST, "-o", "study/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import re
 import threading
 import time
 import warnings
@@ -90,7 +91,7 @@ def test_each_map_is_to_the_bit_what_explain_gives(asked: Any, way: Any, photos:
 
 
 @needed
-@pytest.mark.parametrize("workers", [None, "processes"])
+@pytest.mark.parametrize("workers", [None, pytest.param("processes", marks=pytest.mark.whole)])
 def test_hidden_starts_of_a_real_net(photos: list[Path], request: pytest.FixtureRequest, workers: str | None) -> None:
     net = tiny_net(preprocessing=pd.Preprocessing(), device="cpu")
     how = {"start": "pool1", "window": 2, "samples": 3, "stride": 2, "units": [1]}
@@ -331,3 +332,16 @@ def test_files_are_known_by_what_they_hold_at_their_turn(photos: list[Path], tmp
     assert next(found).name == str(first)
     os.unlink(second)
     assert "no such file" in next(found).error
+
+
+@needed
+@pytest.mark.whole
+def test_the_example_of_the_documents_runs(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("skimage")
+    page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(import .*?explain_many.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "maps").mkdir()
+    net = tiny_net(preprocessing=pd.Preprocessing(), device="cpu")
+    exec(example.replace('pd.load_net("googlenet")', "net"), {"net": net, "paths": photos})
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == [f"{number}.h5" for number in range(6)]
