@@ -23,7 +23,7 @@ from ..errors import (
     SettingsError,
     warn,
 )  # fmt: skip
-from ..executors.spread import executor_with, in_turn, made_of, send_net, worthwhile
+from ..executors.spread import LOST_AT_FIRST, executor_with, in_turn, made_of, send_net, worthwhile
 from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..image_files import check_intensity
@@ -346,7 +346,7 @@ class _Work:
                     failed = Outcome(item._replace(source=None), None, str(error))
                     yield Task(item.number, _as_it_is, [], lambda lost, failed=failed: (failed,))  # type: ignore[misc]
                 else:
-                    yield Task(item.number, image_of, parcels, lambda lost, content=content: (content,))  # type: ignore[misc]
+                    yield Task(item.number, image_of, parcels, lambda lost, content=content: (content, lost))  # type: ignore[misc]
 
         for number, outcome in spread(workers, tasks(), send_whole):
             yield outcome._replace(item=sent.pop(number))
@@ -357,11 +357,16 @@ def _as_it_is(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
-    """What becomes of an image that a worker sees to from its file to what is made of its explanation."""
+def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item, lost: int) -> Outcome:
+    """What becomes of an image that a worker sees to from its file to what is made of its explanation.
+
+    So many workers were ``lost`` with it before, perhaps since its batches took more memory than they have.
+    """
 
     def run(analysis: Analysis, executor: Executor) -> Explanation:
-        with Journal(None, analysis.tiles_identity, first_state(analysis, wish.memory, wish.batch_size)) as journal:
+        state = first_state(analysis, wish.memory, wish.batch_size)
+        state["batch_size"] = max(1, state["batch_size"] >> max(0, lost - LOST_AT_FIRST))
+        with Journal(None, analysis.tiles_identity, state) as journal:
             return go_on(analysis, journal, executor=executor)
 
     net = made_of(net)

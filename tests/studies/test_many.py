@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import re
+import sys
 import threading
 import time
 import warnings
@@ -17,7 +18,7 @@ import pytest
 from helpers.engines import needed, tiny_net
 from helpers.oracle_nets import NormalSampler
 from helpers.peak import peak
-from helpers.pictured import QUICK, Fails, Pictured, picture, pictures
+from helpers.pictured import QUICK, Fails, Greedy, Pictured, RefusesRed, picture, pictures
 from helpers.places import ROOT
 from PIL import Image
 
@@ -157,6 +158,30 @@ def test_a_net_that_fails_at_an_image_is_that_images_error(error: Any, told: str
     paths = pictures(tmp_path, 6, red=[2, 4])
     found = by_number(Fails(error), paths, NormalSampler(), **QUICK, **way)
     assert [done.error for done in found] == ["", "", told, "", told, ""]
+
+
+def test_a_sampler_that_fails_at_an_image_is_that_images_error(way: Any, tmp_path: Path) -> None:
+    paths = pictures(tmp_path, 6, red=[4])
+    found = by_number(Pictured(), paths, RefusesRed(), **QUICK, **way)
+    assert [done.number for done in found if done.error] == [4]
+    assert found[4].error == "the net or the sampler failed (ZeroDivisionError: no red)."
+
+
+@pytest.mark.whole
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("tiles", [0, 10**6])
+def test_an_image_with_which_workers_are_lost_gets_smaller_batches(
+    tiles: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "MANY_TILES", tiles)
+    paths = pictures(tmp_path, 6, red=[4])
+    how = {**QUICK, "stride": 1, "samples": 20}
+    found = by_number(Greedy(), paths, NormalSampler(), workers=2, **how)
+    assert not any(done.error for done in found)
+    for done, path in zip(found, paths):
+        wanted = pd.explain(Pictured(), pd.load_image(path), NormalSampler(), **how)
+        np.testing.assert_allclose(done.explanation.relevance, wanted.relevance, atol=1e-4)
+        assert (done.explanation.provenance["batch_size"] < 100) == (done.number == 4)
 
 
 def test_a_net_that_fails_at_the_first_image_is_nobodys_image(tmp_path: Path) -> None:
