@@ -325,10 +325,11 @@ def test_warnings_name_their_image(way: Any, photos: list[Path]) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         list(pd.explain_many(Warns(), photos, NormalSampler(), **QUICK, **way))
-    said = [str(warning.message) for warning in caught if warning.category is InputWarning]
+    ours = [warning for warning in caught if warning.category is InputWarning]
+    said = [str(warning.message) for warning in ours]
     wanted = [f"{path}: its brightest pixel is {pd.load_image(path).max()}." for path in photos]
     assert sorted(said) == sorted(wanted)
-    assert {Path(str(warning.filename)).name for warning in caught} == {"test_many.py"}
+    assert {Path(str(warning.filename)).name for warning in ours} == {"test_many.py"}
 
 
 def test_a_study_over_images_and_net_are_left_as_they_were(way: Any, photos: list[Path]) -> None:
