@@ -37,7 +37,7 @@ from ..units import check_progress
 from ..workers.choice import WorkersLike, chosen
 from ..workers.protocol import Workers
 from ..workers.spreading import AHEAD, Task, spread
-from .one import Item, Outcome, Wish, outcome_of, sendable
+from .one import PLANNING, Item, Outcome, Wish, outcome_of, sendable
 
 #: Tiles of an image from which on workers get them one by one, and not the image as a whole: so much of the work and no
 #: more is lost with a worker.
@@ -141,8 +141,9 @@ def _explained(
         outcomes(net, _items(images), sampler, wish, count=count, workers=there, progress=progress)
     ) as found:
         for outcome in found:
-            for text, category in outcome.warned:
-                warn(f"{outcome.item.name}: {text}", category)
+            with PLANNING:
+                for text, category in outcome.warned:
+                    warn(f"{outcome.item.name}: {text}", category)
             yield Explained(outcome.item.number, outcome.item.name, outcome.made, outcome.error)
 
 
@@ -254,7 +255,6 @@ class _Work:
     ) -> None:
         self._net, self._sampler, self._wish, self._workers = net, sampler, wish, workers
         self._checkpoint, self._progress = checkpoint, progress
-        self._turn = threading.Lock()  # to plan an image: the net and the sampler are asked by one thread at once
         #: Of the image that had the most.
         self.tiles = 0
 
@@ -295,7 +295,6 @@ class _Work:
             self._wish,
             run,
             executor_with(self._workers, self._net, self._sampler),
-            turn=self._turn,
             ends=ends,
         )
 
@@ -372,6 +371,5 @@ def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item, lost: 
     net = made_of(net)
     together = net_abilities(net).shared_by_threads and sampler_abilities(sampler).drawn_by_threads
     with in_turn(not together):
-        turn = threading.Lock()
-        outcome = outcome_of(net, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
+        outcome = outcome_of(net, sampler, item, wish, run, executor_with(None), ends=lambda wrong: False)
     return outcome._replace(item=item._replace(source=None))  # which need not go back

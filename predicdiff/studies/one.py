@@ -20,6 +20,9 @@ from ..protocols import Net, Sampler
 from ..settings import Settings
 from ..targets import numbers_of
 
+#: Held while an image is read and planned, and while one is warned of: net and sampler are asked by one thread at once,
+#: and filters of warnings, which are changed meanwhile, are those of all threads.
+PLANNING = threading.RLock()
 #: Held while a picture is drawn: settings of matplotlib are those of all threads, of which a worker may have several.
 _drawing = threading.Lock()
 #: What keeps a file from being read, and concerns no other.
@@ -104,7 +107,6 @@ def outcome_of(
     run: Callable[[Analysis, Executor], Explanation],
     executor: Executor,
     *,
-    turn: threading.Lock,
     ends: Callable[[Exception], bool],
 ) -> Outcome:
     """An image, read, planned, explained by ``run``, and made into what is wanted.
@@ -117,7 +119,7 @@ def outcome_of(
         try:
             read = _read(item)
             digest = _sha256(read)
-            with turn:
+            with PLANNING:
                 image = _image(read, wish.intensity)
                 analysis = make_plan(net, image, wish.settings).with_sampler(sampler)
             made, error = run(analysis, executor), ""
