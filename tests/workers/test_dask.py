@@ -92,12 +92,16 @@ class Killer:
 
 
 @pytest.mark.parametrize(
-    ("kills", "seed"), [(3, 1), pytest.param(20, 2, marks=pytest.mark.whole)], ids=["three", "twenty"]
+    ("kills", "samples", "seed"),
+    [(3, 160, 1), pytest.param(20, 320, 2, marks=pytest.mark.whole)],
+    ids=["three", "twenty"],
 )
-def test_workers_killed_at_random_moments_lose_no_tile(cluster: Cluster, kills: int, seed: int, tmp_path: Path) -> None:
+def test_workers_killed_at_random_moments_lose_no_tile(
+    cluster: Cluster, kills: int, samples: int, seed: int, tmp_path: Path
+) -> None:
     for _ in range(3):
         cluster.start_worker()
-    plan, path = planned(Slow(), samples=320), tmp_path / "cat.tiles"
+    plan, path = planned(Slow(), samples=samples), tmp_path / "cat.tiles"
     with client_at(cluster.address) as client:
         client.wait_for_workers(3, timeout=PATIENCE)
         workers, killer = DaskWorkers(client), Killer(cluster, kills, len(plan.origins), seed)
@@ -108,9 +112,9 @@ def test_workers_killed_at_random_moments_lose_no_tile(cluster: Cluster, kills: 
             killer.thread.join()
             workers.close()
     assert killer.kills == kills
-    assert bits(result) == here(320)
+    assert bits(result) == here(samples)
     assert result.provenance["batch_size"] == 16
-    asked = planned(Slow(), samples=320)
+    asked = planned(Slow(), samples=samples)
     again = run(asked, batch_size=16, checkpoint=path)
     assert again.provenance["windows_before"] == len(asked.origins)
     assert bits(again) == bits(result)
@@ -129,10 +133,10 @@ def test_a_worker_that_joins_late_gets_work(cluster: Cluster) -> None:
                 cluster.start_worker()
                 client.wait_for_workers(2, timeout=PATIENCE)
 
-        result = run(planned(Slow(), samples=320), batch_size=16, executor=Spread(workers), progress=progress)
+        result = run(planned(Slow(), samples=160), batch_size=16, executor=Spread(workers), progress=progress)
         ran = set(client.run(did).values())
         workers.close()
-    assert bits(result) == here(320)
+    assert bits(result) == here(160)
     assert (counts[0], counts[-1]) == (1, 2)
     assert 0 not in ran
 
@@ -159,12 +163,13 @@ def test_a_scheduler_that_is_killed_and_started_again_goes_on(cluster: Cluster, 
     with client_at(cluster.address) as client:
         client.wait_for_workers(2, timeout=PATIENCE)
         workers = DaskWorkers(client)
-        result = run(planned(Slow(), samples=320), batch_size=16, executor=Spread(workers), progress=progress)
+        result = run(planned(Slow(), samples=160), batch_size=16, executor=Spread(workers), progress=progress)
         workers.close()
     assert killed.is_set()
-    assert bits(result) == here(320)
+    assert bits(result) == here(160)
 
 
+@pytest.mark.whole
 def test_a_scheduler_that_does_not_come_back_is_told_and_what_is_finished_is_kept(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +192,7 @@ def test_a_scheduler_that_does_not_come_back_is_told_and_what_is_finished_is_kep
     assert bits(result) == here(320)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("nanny", [False, True])
 def test_memory_that_runs_out_and_takes_the_worker_with_it_ends_with_smaller_batches(
     cluster: Cluster, nanny: bool
