@@ -21,6 +21,7 @@ from .nets.zoo import load_net
 from .samplers.corpus import default_corpus
 from .samplers.gaussian import GaussianSampler
 from .samplers.marginal import MarginalSampler
+from .studies.many import explain_many
 
 __all__ = [
     "Explanation",
@@ -35,6 +36,7 @@ __all__ = [
     "compare",
     "default_corpus",
     "explain",
+    "explain_many",
     "load_image",
     "load_net",
     "occlusion",

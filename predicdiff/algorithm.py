@@ -175,7 +175,7 @@ def explain(
         with chosen(workers, lambda: worthwhile(analysis.abilities, 1)) as there:
             return run(
                 analysis, memory=memory, batch_size=batch_size, progress=progress, renew=renew, checkpoint=checkpoint,
-                executor=executor_with(there),
+                executor=executor_with(there, analysis.net, analysis.sampler),
             )  # fmt: skip
 
 

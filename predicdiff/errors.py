@@ -76,6 +76,9 @@ class DependencyError(PredicdiffError, ImportError):
 class OutOfMemoryError(PredicdiffError, MemoryError):
     """A batch did not fit into memory; `explain` halves it and tries again."""
 
+    # MemoryError's makes no other class, and whoever makes errors without their arguments, as Dask does, would ask it
+    __new__ = Exception.__new__  # type: ignore[assignment]
+
 
 class ConfidenceWarning(UserWarning):
     """The net is so sure that Laplace's correction flattens the weight of evidence."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import budget
 from .errors import ExplanationError, FormatError, SettingsError
-from .files import Kind, as_path, read, write
+from .files import Kind, as_path, content_of, read, write
 from .images import Frame, enlarge
 from .protocols import Json
 from .texts import one_line
@@ -185,11 +185,18 @@ class Explanation:
             If it cannot be written (read-only, disk full), or holds what `load` would refuse, such as maps and targets
             of other numbers, or settings that are no JSON.
         """
+        write(*self._parts(as_path(path, "the result's file")))
+
+    def content(self, name: str | Path) -> bytes:
+        """What `save` writes, as bytes; errors call it ``name``."""
+        return content_of(*self._parts(Path(name)))
+
+    def _parts(self, path: Path) -> tuple[Any, ...]:
         arrays = {name: np.asarray(getattr(self, name)) for name in ARRAYS if getattr(self, name) is not None}
         texts = {name: getattr(self, name) for name in ("unit", "settings", "provenance", "notes")}
         texts["targets"] = [vars(target) for target in self.targets]
         texts["frame"] = None if self.frame is None else self.frame.as_dict()
-        write(as_path(path, "the result's file"), KIND, arrays, texts, _check)
+        return path, KIND, arrays, texts, _check
 
     @classmethod
     def load(cls, path: str | Path) -> Explanation:

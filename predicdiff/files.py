@@ -102,9 +102,23 @@ def write(
     texts: Mapping[str, Any],
     check: Callable[[dict[str, Any]], object] | None = None,
 ) -> None:
-    """Write arrays, and what JSON can hold, by name; an error of the kind's if it cannot be (read-only, disk full).
+    """Write what `content_of` makes; an error of the kind's if it cannot be (read-only, disk full)."""
+    content = content_of(path, kind, arrays, texts, check)
+    with written_whole(path, error=kind.error) as part:
+        part.write_bytes(content)
 
-    So it is too where `read` would refuse the file: ``check`` raises a FormatError of parts that are not taken then.
+
+def content_of(
+    path: Path,
+    kind: Kind,
+    arrays: Mapping[str, np.ndarray],
+    texts: Mapping[str, Any],
+    check: Callable[[dict[str, Any]], object] | None = None,
+) -> bytes:
+    """A file of arrays, and of what JSON can hold, by name, as its bytes; ``path`` is what errors call it.
+
+    It is an error of the kind's where `read` would refuse the file: ``check`` raises a FormatError of parts that are
+    not taken then.
     """
     import h5py
 
@@ -124,8 +138,10 @@ def write(
             file.create_dataset(name, data=values, compression="gzip", shuffle=True)
         for name, text in told.items():
             file.create_dataset(name, data=text, dtype=h5py.string_dtype())
-    with written_whole(path, error=kind.error) as part, open(part, "wb") as file:
-        file.writelines([content.getbuffer(), _seal(content.getbuffer())])
+    seal = _seal(content.getbuffer())
+    content.seek(0, os.SEEK_END)
+    content.write(seal)
+    return content.getvalue()
 
 
 def read(path: Path, kind: Kind, make: Callable[[dict[str, Any]], T]) -> T:

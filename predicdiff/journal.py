@@ -247,7 +247,7 @@ class Journal:
             if self._outdated(before):
                 return 0
             raise OtherRunError(
-                f"{self.path}: tiles of a run with other settings ({_changes(before, self.identity)}). "
+                f"{self.path}: tiles of a run with other settings ({changes(before, self.identity)}). "
                 "Give another output, repeat those settings, or delete the file (`predicdiff explain --restart`) "
                 "to start afresh."
             )
@@ -408,11 +408,11 @@ def _me() -> Json:
     return {"process": os.getpid(), "host": platform.node(), "since": datetime.now().isoformat(" ", "seconds")}
 
 
-def _changes(before: Any, now: Any, name: str = "") -> str:
+def changes(before: Any, now: Any, name: str = "") -> str:
     """The first few settings that differ, as text."""
     if isinstance(before, dict) and isinstance(now, dict):
         keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-        return "; ".join(_changes(before.get(key), now.get(key), key) for key in keys[:3])
+        return "; ".join(changes(before.get(key), now.get(key), key) for key in keys[:3])
     return f"{shown(name, 40)} was {_short(before)}, is {_short(now)}"
 
 

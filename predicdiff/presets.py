@@ -10,15 +10,18 @@ A `Like` says what a net, a sampler and `explain` are to be given, and what beco
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Sequence
+from itertools import chain
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 
 from . import windows
+from .errors import SettingsError
 from .explanation import Explanation
 from .nets.preprocessing import Preprocessing
 from .protocols import Sampler
 from .samplers.registry import Recipe, find
+from .scratch import blocks, stacked
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class Like:
         self,
         kind: str,
         images: np.ndarray,
-        pixels: np.ndarray,
+        pixels: np.ndarray | None = None,
         *,
         context: windows.SidesLike | None = None,
         order: str = "rgb",
@@ -126,31 +129,57 @@ class Like:
             A name of the registry: "conditional", "marginal" or "grey".
         images : (m, C, H, W) array
             Pixels as the net sees them.
-        pixels : (C, H, W) array
-            The explained image, which is put into the corpus, first, or taken out, as `with_explained` says.
+        pixels : (C, H, W) array, optional
+            The explained image, which is put into the corpus, first, or taken out, as `with_explained` says. Of a
+            sampler for many images there is none.
         context : int or (rows, columns), optional
             l; by default that of `window`.
         order : {"rgb", "bgr"}
             The net's channel order: the authors' first colour is the first of the net's input.
+
+        Raises
+        ------
+        SettingsError
+            If the kind is unknown, or there is no explained image and it belongs to the corpus.
         """
-        make = find(kind).make
-        images, names = self.corpus(images, pixels, names)
+        make, images = find(kind).make, np.asarray(images)
+        colours = images.shape[1] if pixels is None else len(pixels)
+        if find(kind).takes_corpus:
+            images, names = self.corpus(images, pixels, names)
         recipe = Recipe(
             windows.grown(self.window, self.margin) if context is None else context,
             patches=self.patches, channels=self.channels,
-            first=first_colour(len(pixels), order), clip=self.clip, choice=self.choice, seed=seed, names=names,
+            first=first_colour(colours, order), clip=self.clip, choice=self.choice, seed=seed, names=names,
         )  # fmt: skip
         return make(images, recipe)
 
     def corpus(
-        self, images: np.ndarray, pixels: np.ndarray, names: Sequence[str] | None = None
+        self, images: np.ndarray, pixels: np.ndarray | None, names: Sequence[str] | None = None
     ) -> tuple[np.ndarray, list[str] | None]:
-        """Images and names with the explained one first, or without it; see `sampler`."""
-        kept = [i for i, image in enumerate(images) if not np.array_equal(image, pixels)]
-        others, told = np.asarray(images)[kept], None if names is None else [names[i] for i in kept]
-        if not self.with_explained:
-            return others, told
-        return np.concatenate([pixels[None], others]), None if told is None else ["the explained image", *told]
+        """Images and names with the explained one first, or without it; see `sampler`.
+
+        The array itself where nothing is to be put in or taken out.
+        """
+        images = np.asarray(images)
+        self.check_explained(pixels)
+        if pixels is None:
+            return images, None if names is None else list(names)
+        kept = [i for i, same in enumerate(_equal(images, pixels)) if not same]
+        others, told = (images[i] for i in kept), None if names is None else [names[i] for i in kept]
+        if self.with_explained:
+            images = stacked(chain([pixels], others), "the corpus' images", np.result_type(images, pixels))
+            return images, None if told is None else ["the explained image", *told]
+        if 0 < len(kept) < len(images):
+            return stacked(others, "the corpus' images", images.dtype), told
+        return images[: len(kept)], told
+
+    def check_explained(self, pixels: np.ndarray | None) -> None:
+        """Refuse to make a sampler for many images, where there is no explained one to put into the corpus."""
+        if pixels is None and self.with_explained:
+            raise SettingsError(
+                f"--like {self.name} puts the explained image into the corpus, so it takes one image alone: give one, "
+                "or leave it out."
+            )
 
     def finish(self, explanation: Explanation) -> Explanation:
         """The result as this program would have handed it out, with a note of what was done to it."""
@@ -183,6 +212,13 @@ LIKES = {
         batch=128,
     ),
 }  # fmt: skip
+
+
+def _equal(images: np.ndarray, pixels: np.ndarray) -> Iterator[bool]:
+    """Of each image of a corpus, whether it is this one: a row tells nearly all apart."""
+    for block in blocks(images):
+        for image in block:
+            yield np.array_equal(image[:, :1], pixels[:, :1]) and np.array_equal(image, pixels)
 
 
 def rounded(explanation: Explanation) -> Explanation:

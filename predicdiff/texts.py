@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import os
+import re
 import unicodedata
 from typing import Iterable
 
@@ -12,6 +15,10 @@ HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: Of these what text is laid out with, and what else stays: what joins letters or emoji, and hyphens in words.
 LAYOUT = frozenset("\n\t")
 KEPT = LAYOUT | frozenset("\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}\N{SOFT HYPHEN}")
+
+#: Bytes of a file's name that is made of parts: some file systems allow 143, and a number, an ending and the mark of
+#: what is not finished are added to it.
+MOST_BYTES = 100
 
 #: What looking for near names may take, and what each comparison takes besides the cube: a second or two at worst.
 MOST_STEPS, STEPS_OF_ANY = 3 * 10**8, 5000
@@ -47,6 +54,19 @@ def one_line(text: object, most: int | None = None) -> str:
     'tiger\\nWrote all.'
     """
     return shown(text, most, kept=KEPT - LAYOUT)
+
+
+def name_of(*parts: str) -> str:
+    """A file name made of parts: letters, digits, dots and dashes stay, anything else becomes a dash.
+
+    One that is too long for a file ends in a hash of what is left out of it.
+    """
+    name = "_".join(re.sub(r"[^\w.-]+", "-", part).strip("-.") or "x" for part in parts)
+    whole = os.fsencode(name)
+    if len(whole) <= MOST_BYTES:
+        return name
+    digest = hashlib.sha256(whole).hexdigest()[:12]
+    return f"{whole[: MOST_BYTES - 13].decode('utf-8', 'ignore').rstrip('-._')}-{digest}"
 
 
 def near(name: str, names: Iterable[str], most: int = 3, cutoff: float = 0.6) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import ImageError, InputWarning, PredicdiffError, SamplerError, warn
+from .scratch import extent
 
 #: The part of a range by which values may leave it and still be taken for it: where an image is resampled with cubic
 #: weights, sharp edges overshoot by up to a quarter.
@@ -99,9 +100,7 @@ def check_pixels(values: np.ndarray, whose: str = "the image's") -> None:
     if values.dtype == np.uint8 or values.dtype.kind not in "biuf" or values.size == 0:
         return
     # of whole numbers 0 and 1 are a very dark picture
-    check_range(
-        float(values.min()), float(values.max()), PIXELS_ARE, whose=whose, fractions=values.dtype.kind not in "iu"
-    )
+    check_range(*extent(values), PIXELS_ARE, whose=whose, fractions=values.dtype.kind not in "iu")
 
 
 def check_range(

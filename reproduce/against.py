@@ -26,11 +26,11 @@ from predicdiff.algorithm import run
 from predicdiff.assembly import versions
 from predicdiff.cli.console import say_text
 from predicdiff.cli.options.base import option_field
-from predicdiff.cli.outputs import name_of
 from predicdiff.errors import SettingsError
 from predicdiff.methods.occlusion import occlusion
 from predicdiff.plan import Analysis, Plan, make_plan
 from predicdiff.settings import Settings
+from predicdiff.texts import name_of
 
 from . import common, presets
 from .against_kept import Arrays, Speed, kept

@@ -18,7 +18,7 @@ from predicdiff.algorithm import run
 from predicdiff.cli.console import duration, say_error
 from predicdiff.cli.options.base import option_field, options_of
 from predicdiff.cli.options.values import FOLDER
-from predicdiff.cli.outputs import check_outputs, name_of
+from predicdiff.cli.outputs import check_outputs
 from predicdiff.effort import seconds_needed
 from predicdiff.errors import DependencyError, ExplanationError, ImageError, PredicdiffError, SettingsError
 from predicdiff.explanation import Explanation
@@ -33,6 +33,7 @@ from predicdiff.samplers.corpus import bundled, default_corpus
 from predicdiff.samplers.registry import Recipe, find
 from predicdiff.samplers.saved import SavedSampler
 from predicdiff.settings import Settings
+from predicdiff.texts import name_of
 from predicdiff.windows import usual_context
 from predicdiff.written import written_whole
 

@@ -25,7 +25,6 @@ from predicdiff.between import Grid
 from predicdiff.budget import MEMORY
 from predicdiff.cli.console import say_text
 from predicdiff.cli.options.base import option_field
-from predicdiff.cli.outputs import name_of
 from predicdiff.errors import FormatError, SettingsError
 from predicdiff.evidence import Difference
 from predicdiff.files import Kind, read, write
@@ -35,6 +34,7 @@ from predicdiff.presets import QUALITIES
 from predicdiff.refinement import Level, levels
 from predicdiff.samplers.registry import find, names
 from predicdiff.settings import Settings
+from predicdiff.texts import name_of
 from predicdiff.validation import DICT, Want, check
 from predicdiff.written import written_whole
 

@@ -167,9 +167,12 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
-def bar(total: int | None, *, quiet: bool, initial: int = 0, unit: str = " windows", scale: bool = False) -> tqdm:
-    """A progress bar on stderr with the time left; nothing where that is no terminal."""
-    shape = "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{unit}, {elapsed} gone, {remaining} left"
+def bar(
+    total: float | None, *, quiet: bool, initial: float = 0, unit: str | None = " windows", scale: bool = False
+) -> tqdm:
+    """A bar on stderr with the time left; nothing where that is no terminal. Without a unit nothing is counted."""
+    count = "" if unit is None else "{n_fmt}/{total_fmt}{unit}, "
+    shape = "{desc}{percentage:3.0f}% |{bar}| " + count + "{elapsed} gone, {remaining} left"
     hidden = quiet or not _seen()
     return tqdm(
         total=total,
@@ -177,7 +180,7 @@ def bar(total: int | None, *, quiet: bool, initial: int = 0, unit: str = " windo
         unit_scale=scale,
         file=sys.stderr,
         disable=hidden,
-        bar_format=shape.replace("{unit}", unit),
+        bar_format=shape.replace("{unit}", unit or ""),
         dynamic_ncols=True,
     )
 

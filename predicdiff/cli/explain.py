@@ -10,6 +10,7 @@ import numpy as np
 
 from ..effort import seconds_needed
 from ..errors import SettingsError
+from ..executors.spread import executor_with, worthwhile
 from ..explanation import Explanation
 from ..image_files import Intensity
 from ..journal import Journal
@@ -19,19 +20,20 @@ from ..overlays import MOST_DRAWN, find_colour_map
 from ..plan import Analysis, Plan, make_plan
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import find
-from ..samplers.registry import names as sampler_names
 from ..settings import Settings
+from ..studies.listing import is_many
 from ..targets import default_blob
 from ..units import lookup
 from . import dry_run
 from .console import speaker
-from .options.base import Command, Speech, image_argument, options_of
-from .options.explain_options import Effort, Output, Sampling, Targets
+from .explain_many import StudyOptions, explain_many
+from .options.base import Command, Speech, images_argument, options_of
+from .options.explain_options import Effort, Images, Output, Sampling, Targets
 from .options.net import ImageReading, NetChoice, named_image
 from .options.sampler import SamplerChoice
 from .outputs import check_outputs
 from .places import Place, Places, taken
-from .running import Renewal, draw, finished, less_precise, run_to_end, say_how_long
+from .running import Renewal, draw, finished, less_precise, run_to_end, say_how_long, workers_of
 from .summaries import effort_lines, note_lines, seen_lines, target_lines
 
 HELP = f"""Show what in an image speaks for and against a class.
@@ -41,6 +43,9 @@ prediction moves (Zintgraf, Cohen and Welling, 2016). Without an image it takes 
 input. Writes the result and a picture of it, {find_colour_map().positive} for the class and
 {find_colour_map().negative} against it.
 
+Several images, folders and patterns make a study: a folder with a result and a picture of each, and a table of all.
+An image that cannot be read is named and passed over, and makes the exit status 2.
+
 What is finished is kept beside the result: the same command goes on after an interruption, and draws a finished result
 anew.
 
@@ -48,6 +53,7 @@ anew.
 Examples:
   predicdiff explain
   predicdiff explain cat.jpg --top 3 -o out/cat.h5
+  predicdiff explain PHOTOS more.jpg 'trip/**/*.png' -o study/ --workers auto
   predicdiff explain cat.jpg --net googlenet --quality paper
   predicdiff explain cat.jpg --net googlenet --until 0.99
   predicdiff explain cat.jpg --net alexnet --blob fc8 --unit 281 --against 285
@@ -62,7 +68,8 @@ Examples:
 
 
 @click.command("explain", cls=Command, help=HELP, short_help="Show what in an image speaks for and against a class.")
-@image_argument()
+@images_argument()
+@options_of(Images, "listing")
 @options_of(Targets, "targets")
 @options_of(Sampling, "sampling")
 @options_of(Effort, "effort")
@@ -72,7 +79,8 @@ Examples:
 @options_of(NetChoice, "net")
 @options_of(Speech, "speech")
 def command(
-    image: str | None,
+    images: tuple[str, ...],
+    listing: Images,
     net: NetChoice,
     reading: ImageReading,
     sampler: SamplerChoice,
@@ -83,6 +91,11 @@ def command(
     speech: Speech,
 ) -> None:
     """Check everything, say how long it will take, run, write."""
+    if listing.list is not None or len(images) > 1 or any(map(is_many, images)) or out.is_folder:
+        study = StudyOptions(net, reading, sampler, targets, sampling, effort, out, speech)
+        explain_many(images, listing.list, study)
+        return
+    image = images[0] if images else None
     shown = named_image(image, reading.intensity, reading.page)
     model = net.load(sampling.model, shown.image)
     say = speaker(speech.quiet)
@@ -166,7 +179,8 @@ def _computed(
         say_how_long(analysis, sampling, done, seconds_needed(analysis, memory=memory, batch_size=batch_size))
     if net.precision != "float32" and not renew.quiet:
         say(less_precise(analysis, net.precision, analysis.batch(memory, batch_size)))
-    explanation = run_to_end(analysis, journal, done, renew)
+    with workers_of(effort, lambda: worthwhile(analysis.abilities, 1)) as workers:
+        explanation = run_to_end(analysis, journal, done, renew, executor_with(workers, analysis.net, analysis.sampler))
     if sampling.model is not None:
         explanation = sampling.model.finish(explanation)
         if sampler.is_file or analysis.settings.start is not None:
@@ -184,7 +198,7 @@ def _sampled(
 ) -> Analysis:
     """All else is checked before a corpus is read and a sampler fitted."""
     if targets.occludes:
-        _check_idle(sampler, sampling)
+        sampler.check_idle(sampling.context, sampling.samples)
         return plan.with_sampler(GreyPatch())
     asked = plan.settings
     if asked.segments is not None and not sampler.is_file and find(sampler.name).takes_context:
@@ -195,14 +209,6 @@ def _sampled(
     )  # fmt: skip
     sampler.check_samples(fitted, sampling.samples)
     return plan.with_sampler(fitted)
-
-
-def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
-    """Refuse what says how draws are made where none are."""
-    options = {"--sampler": sampler.name != sampler_names()[0], "--corpus": sampler.corpus, "-l": sampling.context}
-    idle = [name for name, value in {**options, "-S": sampling.samples}.items() if value]
-    if idle:
-        raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
 
 
 def _held(path: Path, analysis: Analysis, sampling: Sampling, *, so_far: bool = False) -> Explanation | None:

@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import re
 from pathlib import Path
 from typing import Iterable
 
 from ..errors import ExplanationError, SettingsError
 from ..ours import refuse
-from ..texts import one_line
+from ..texts import name_of, one_line
 from ..written import part_name, target_of
 
-#: Bytes of a name that is made of parts: some file systems allow 143, and a number, an ending and the mark of what is
-#: not finished are added to it.
-MOST_BYTES = 100
 #: The ending of unfinished tiles, whose journal says itself whether they are ours.
 TILES = ".tiles"
-
-
-def name_of(*parts: str) -> str:
-    """A file name made of parts: letters, digits, dots and dashes stay, anything else becomes a dash.
-
-    One that is too long for a file ends in a hash of what is left out of it.
-    """
-    name = "_".join(re.sub(r"[^\w.-]+", "-", part).strip("-.") or "x" for part in parts)
-    whole = os.fsencode(name)
-    if len(whole) <= MOST_BYTES:
-        return name
-    digest = hashlib.sha256(whole).hexdigest()[:12]
-    return f"{whole[: MOST_BYTES - 13].decode('utf-8', 'ignore').rstrip('-._')}-{digest}"
 
 
 def default_output(*parts: str, suffix: str) -> Path:

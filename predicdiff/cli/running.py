@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable, Iterator
 
 import click
 
 from ..algorithm import go_on
 from ..effort import precision_gap
+from ..executors.here import run_tiles
+from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..journal import Journal
 from ..plan import Analysis
 from ..presets import QUALITIES
 from ..refinement import windows_done
+from ..workers.choice import chosen
+from ..workers.protocol import Workers
 from .console import INTERRUPTED, SOON, bar, duration, say
-from .options.explain_options import Output, Sampling
+from .options.explain_options import Effort, Output, Sampling
 from .summaries import stage_line
 
 
@@ -98,7 +104,9 @@ def less_precise(analysis: Analysis, precision: str, batch: int) -> str:
     return f"{precision} changes the relevance of 16 windows by {gap:.2g} {unit} at most; the largest has {most:.2g}."
 
 
-def run_to_end(analysis: Analysis, journal: Journal, done: int, renew: Renewal) -> Explanation:
+def run_to_end(
+    analysis: Analysis, journal: Journal, done: int, renew: Renewal, executor: Executor = run_tiles
+) -> Explanation:
     """The result, under a bar; an interruption says where what is finished lies."""
     try:
         with bar(len(analysis.origins), initial=done, quiet=renew.quiet) as shown:
@@ -107,12 +115,19 @@ def run_to_end(analysis: Analysis, journal: Journal, done: int, renew: Renewal) 
                 shown.total = count
                 shown.update(max(0, windows_done - shown.n))
 
-            return go_on(analysis, journal, progress=progress, renew=renew)
+            return go_on(analysis, journal, progress=progress, renew=renew, executor=executor)
     except KeyboardInterrupt:
         there = f"{renew.result} holds the map so far. " if renew.renewed else ""
         kept = f"What is finished is in {journal.path}: the same command goes on from there."
         say(f"Interrupted. {there}{kept if journal.made else 'No tile was finished.'}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def workers_of(effort: Effort, worthwhile: Callable[[], int]) -> Iterator[Workers | None]:
+    """The workers that options ask for; None where this process is to compute."""
+    with chosen(effort.workers, worthwhile) as workers:
+        yield workers
 
 
 def draw(explanation: Explanation, picture: Path, out: Output) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -12,25 +11,24 @@ from ..abilities import NetAbilities, net_abilities, sampler_abilities
 from ..conditions import conditions
 from ..cores import cores
 from ..errors import OutOfMemoryError
-from ..nets.recipes import Recipe, recipe_of
+from ..nets.recipes import Recipe, forget_recipe, recipe_of
 from ..nets.zoo import made_again
 from ..plan import Analysis
 from ..protocols import Json, Net, Progress, Sampler
 from ..workers.protocol import NotMadeError, Workers
 from ..workers.spreading import Task, spread
+from ..workers.working import one_at_once
 from .here import evaluate_tile, run_tiles
 from .tiles import Evaluated, Executor, Outcome, Tiles, put_into
 
 #: How many workers may be lost with a tile before its batches are made smaller: where tiles were finished with such
 #: batches, and where none was yet.
 LOST_BY_CHANCE, LOST_AT_FIRST = 3, 1
-#: A process with several tasks at once has one of them draw at a time, or evaluate where threads can't share the net.
-_alone = threading.Lock()
 
 
-def executor_with(workers: Workers | None) -> Executor:
-    """Where tiles run: with these workers or, without any, in this process."""
-    return run_tiles if workers is None else Spread(workers)
+def executor_with(workers: Workers | None, *kept: Any) -> Executor:
+    """Where tiles run: with these workers, who keep nets and samplers that come again, or here."""
+    return run_tiles if workers is None else Spread(workers, kept)
 
 
 def worthwhile(abilities: NetAbilities, images: int) -> int:
@@ -45,9 +43,17 @@ def worthwhile(abilities: NetAbilities, images: int) -> int:
 
 @dataclass(frozen=True)
 class Spread:
-    """An executor that gives each tile to one of ``workers``."""
+    """An executor that gives each tile to one of ``workers``.
+
+    Attributes
+    ----------
+    workers : Workers
+    kept : tuple of nets and samplers
+        What workers keep from one call to the next; of others they are told that no further task needs them.
+    """
 
     workers: Workers
+    kept: tuple[Any, ...] = ()
 
     def __call__(self, analysis: Analysis, tiles: Sequence[slice], journal: Tiles, progress: Progress | None) -> int:
         """Evaluate the tiles that a journal does not hold yet, and put them into it; see `put_into`."""
@@ -59,13 +65,11 @@ class Spread:
         if not tiles:
             return
         luggage = self.workers.send(Luggage.of(analysis))
-        net = self.workers.send(recipe_of(analysis.net) or analysis.net)
-        parcels = [net, self.workers.send(analysis.sampler), luggage]
+        parcels = [self.workers.send(as_sent(analysis.net)), self.workers.send(analysis.sampler), luggage]
+        sizes = Sizes(batch)
 
         def send_net() -> None:
-            parcels[0] = self.workers.send(analysis.net)
-
-        sizes = Sizes(batch)
+            parcels[0] = self.workers.send(whole(analysis.net))
 
         def tasks() -> Iterator[Task]:
             for number, tile in tiles.items():
@@ -78,7 +82,9 @@ class Spread:
                 sizes.served(made.batch)
                 yield Evaluated(number, made.outcome, made.batch, made.conditions)
         finally:
-            self.workers.forget(luggage)
+            for thing, parcel in zip((analysis.net, analysis.sampler, None), parcels):
+                if not any(thing is one for one in self.kept):
+                    self.workers.forget(parcel)
 
 
 class Sizes:
@@ -136,9 +142,7 @@ class Luggage:
 
 def tile_of(net: Net | Recipe, sampler: Sampler, luggage: Luggage, tile: slice, batch: int) -> Made:
     """A tile, evaluated by this process; what a worker calls."""
-    with _alone:
-        net = _by_recipe(net) if isinstance(net, Recipe) else net
-    analysis = luggage.unpacked(net, sampler)
+    analysis = luggage.unpacked(as_made(net), sampler)
     told, abilities = conditions(analysis.abilities, batch), analysis.abilities
     before = (0.0, 0.0) if abilities.work is None else (abilities.work.done, abilities.work.dense)
 
@@ -147,7 +151,7 @@ def tile_of(net: Net | Recipe, sampler: Sampler, luggage: Luggage, tile: slice, 
 
     def evaluated() -> tuple[Outcome, int]:
         draws = None
-        with _alone:
+        with one_at_once:  # samplers draw one after the other, and nets that threads can't share evaluate so
             with suppress(OutOfMemoryError, MemoryError):
                 draws = analysis.sample(tile)
             if not shared or draws is None:
@@ -162,9 +166,25 @@ def tile_of(net: Net | Recipe, sampler: Sampler, luggage: Luggage, tile: slice, 
     return Made(outcome, fitting, told, after[0] - before[0], after[1] - before[1])
 
 
+def as_sent(net: Net) -> Net | Recipe:
+    """What workers are sent of a net: how they make it themselves, where that is known."""
+    return recipe_of(net) or net
+
+
+def whole(net: Net) -> Net:
+    """The net itself, as which it is sent from now on."""
+    forget_recipe(net)
+    return net
+
+
+def as_made(net: Net | Recipe) -> Net:
+    """The net that was sent; a NotMadeError where a worker cannot make it."""
+    with one_at_once:
+        return _by_recipe(net) if isinstance(net, Recipe) else net
+
+
 @lru_cache(maxsize=2)
 def _by_recipe(recipe: Recipe) -> Net:
-    """The net of a recipe, made once by this process."""
     net = made_again(recipe)
     if net is None:
         raise NotMadeError(f"{recipe.source}: a worker lacks these files, or has others.")

@@ -2,9 +2,9 @@
 
 from .exact import read_exact
 from .greys import Intensity, Picture, check_intensity
-from .reading import BinaryFile, Piped, Source, called, is_pil, read_picture
+from .reading import BinaryFile, Content, Source, begins_as_image, called, content_of, is_pil, read_picture
 
 __all__ = [
-    "BinaryFile", "Intensity", "Picture", "Piped", "Source", "called", "check_intensity", "is_pil", "read_exact",
-    "read_picture",
+    "BinaryFile", "Content", "Intensity", "Picture", "Source", "begins_as_image", "called", "check_intensity",
+    "content_of", "is_pil", "read_exact", "read_picture",
 ]  # fmt: skip

@@ -34,7 +34,8 @@ def is_marked(head: bytes) -> bool:
 
 def is_named(file: Path | io.BytesIO) -> bool:
     """Whether a file's name says that it is one, in which the mark may be missing."""
-    return isinstance(file, Path) and file.suffix.lower() in SUFFIXES
+    name = file if isinstance(file, Path) else getattr(file, "name", "")  # of what was read of a file already
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def read(file: Path | io.BytesIO, intensity: Intensity, page: int | None) -> Picture:

@@ -12,6 +12,7 @@ from typing import Any, Callable, Protocol, Union, runtime_checkable
 
 import numpy as np
 
+from .. import budget
 from ..errors import DependencyError, ImageError
 from ..files import open_regular, regular
 from . import dicom, heif
@@ -51,8 +52,22 @@ def is_pil(thing: Any) -> bool:
     return isinstance(thing, Image.Image)
 
 
-class Piped(io.BytesIO):
-    """What came by standard input, which messages call so."""
+class Content(io.BytesIO):
+    """What was read already of a file, whose name messages call it by: a path, or "standard input"."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self.name = name
+
+
+def content_of(path: str | os.PathLike[str]) -> Content:
+    """All that a file holds, before anybody looks at what it is; errors as of `read_picture`."""
+    try:
+        with open_regular(path, ImageError) as file:
+            budget.ask(os.fstat(file.fileno()).st_size, f"{path}: the file itself", ImageError)
+            return Content(file.read(), str(path))
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{called(path)}: {_why(error)}") from error
 
 
 def read_picture(source: Source, intensity: Intensity = None, page: int | None = None) -> Picture:
@@ -94,6 +109,15 @@ def _read(source: Source, intensity: Intensity, page: int | None) -> Picture:
     return of_file(opener, intensity, page)
 
 
+def begins_as_image(path: Path) -> bool:
+    """Whether a file, whose name has no ending that would tell, begins as an image does; errors are as good as none."""
+    try:
+        head = _head(path)
+        return dicom.is_marked(head) or _opens(_opener(head, path))
+    except Exception:  # Pillow raises many kinds for a damaged file
+        return False
+
+
 def _opens(opener: Callable[[], Any]) -> bool:
     from PIL import UnidentifiedImageError
 
@@ -120,8 +144,8 @@ def called(source: Source) -> str:
     """What errors and warnings call a picture: its path, or its type."""
     if isinstance(source, (str, os.PathLike)):
         return str(source) or "an empty path"
-    if isinstance(source, Piped):
-        return "standard input"
+    if isinstance(source, Content):
+        return source.name
     return f"the image ({type(source).__name__})"
 
 
@@ -131,6 +155,8 @@ def _openable(source: Source) -> Path | io.BytesIO:
         if "://" in str(source):
             raise ImageError("an address, want the path of a file. Download it first.")
         return Path(source)
+    if isinstance(source, Content):
+        return Content(source.getvalue(), source.name)
     if not isinstance(source, BinaryFile):
         raise ImageError("want a path, a file opened in binary mode, a PIL image or an array (height, width, 3).")
     try:

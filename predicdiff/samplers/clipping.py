@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError
 from ..noise import Limits
+from ..scratch import let_go
 from ..windows import Sides, cut
 from .common import check_clip, check_finite, fingerprint, numeric
 from .fitting import Images, as_pixels
@@ -66,6 +67,7 @@ def seen(images: Images) -> tuple[np.ndarray, np.ndarray]:
     low, high = pixels[0].astype(np.float32), pixels[0].astype(np.float32)
     for image in pixels[1:]:
         low, high = np.minimum(low, image).astype(np.float32), np.maximum(high, image).astype(np.float32)
+        let_go(image)
     return low, high
 
 

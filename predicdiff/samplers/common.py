@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import SamplerError, SettingsError, WindowError
 from ..image_files import is_pil
 from ..images import load_image
+from ..scratch import blocks, in_file
 from ..units import real_number, whole_number
 from ..windows import Sides, SidesLike, check_inside, sides, told
 from .streams import check_seed
@@ -83,8 +84,10 @@ def as_names(names: Any) -> list[str] | None:
 def numeric(values: Any, what: str, dtype: type) -> np.ndarray:
     """A copy as a contiguous array of ``dtype``; SamplerError if it cannot be one (ragged, no numbers).
 
-    What is too large for ``dtype`` becomes infinity.
+    What is too large for ``dtype`` becomes infinity. A stack in a file, which nobody can change, is not copied.
     """
+    if in_file(values) and values.dtype == dtype and values.flags.c_contiguous:
+        return np.asarray(values)
     try:
         with np.errstate(over="ignore"):
             return np.array(values, dtype, order="C")
@@ -96,9 +99,10 @@ def fingerprint(arrays: Sequence[np.ndarray]) -> str:
     """SHA-1 of arrays' types, shapes and bytes."""
     digest = hashlib.sha1()
     for values in arrays:
-        little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-        digest.update(f"{little.dtype.str}{little.shape}".encode())
-        digest.update(little.data)
+        whole, little = np.ascontiguousarray(values), values.dtype.newbyteorder("<")
+        digest.update(f"{little.str}{whole.shape}".encode())
+        for block in blocks(whole):
+            digest.update(block.astype(little, copy=False).data)
     return digest.hexdigest()
 
 

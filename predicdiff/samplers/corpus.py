@@ -13,6 +13,7 @@ from ..errors import DependencyError, ImageError, InputWarning, SamplerError, wa
 from ..files import as_path
 from ..image_files import Intensity, check_intensity, read_picture
 from ..images import LUMA, View, as_array, load_image
+from ..scratch import Stack
 from ..units import image_shape
 from .streams import CROP, check_seed, generator
 
@@ -152,7 +153,7 @@ def default_corpus(
     images, names = [], []
     photographs = bundled(exclude, view=view)
     scenes = [PHOTOGRAPHS[name][1] for name in photographs]
-    # twice, as in `_read`
+    # twice, since they are put into one array at the end
     wanted = 2 * 4 * 3 * shape[1] * shape[2] * CROPS * len(set(scenes))
     budget.ask(wanted, f"a corpus of images of {shape[1]} x {shape[2]} pixels", SamplerError)
     for number, (name, image) in enumerate(photographs.items()):
@@ -171,7 +172,8 @@ def read_folder(
     """Every image in a folder, as a net sees it, in the order of their names.
 
     Folders within it and hidden files are not looked at. Files that cannot be read are named in one `InputWarning`, and
-    those whose black and white are in doubt in another.
+    those whose black and white are in doubt in another. Images that take more than 64 MB together lie in a temporary
+    file, not in memory (see `scratch`).
 
     Parameters
     ----------
@@ -184,6 +186,7 @@ def read_folder(
     Returns
     -------
     (m, C, h, w) float32 array
+        One in a file cannot be written to.
     list of str
         Names of the files read.
     list of str
@@ -192,15 +195,18 @@ def read_folder(
     Raises
     ------
     SamplerError
-        If there is no such folder, or fewer than two images can be read.
+        If there is no such folder, fewer than two images can be read, they differ in shape, or no temporary file can be
+        written.
     """
     path = as_path(path, "the folder")
-    images, names, skipped, doubts = _read(_files(path), view, check_intensity(intensity))
-    if len(images) < 2:
-        raise SamplerError(
-            f"{path}: {len(images)} image(s) read, {len(skipped)} file(s) skipped{_first(skipped)}: "
-            "want a folder with at least two images."
-        )
+    with Stack(f"{path}: images as the net sees them", np.float32) as stack:
+        names, skipped, doubts = _read(_files(path), view, check_intensity(intensity), stack)
+        if len(names) < 2:
+            raise SamplerError(
+                f"{path}: {len(names)} image(s) read, {len(skipped)} file(s) skipped{_first(skipped)}: "
+                "want a folder with at least two images."
+            )
+        images = stack.whole()
     if skipped:
         warn(
             f"{path}: {len(skipped)} of {len(names) + len(skipped)} files skipped{_first(skipped)}.",
@@ -208,29 +214,29 @@ def read_folder(
         )
     if doubts:
         warn(f"{path}: {len(doubts)} of {len(names)} images, such as {doubts[0]}", InputWarning)
-    return np.stack(images), names, skipped
+    return images, names, skipped
 
 
 def _read(
-    files: Sequence[Path], view: Callable[[np.ndarray], np.ndarray], intensity: Intensity
-) -> tuple[list[np.ndarray], list[str], list[str], list[str]]:
-    """Pixels and names of the files that are images, and lines for those that are none, or whose white is in doubt."""
-    images: list[np.ndarray] = []
+    files: Sequence[Path], view: Callable[[np.ndarray], np.ndarray], intensity: Intensity, stack: Stack
+) -> tuple[list[str], list[str], list[str]]:
+    """Names of the files that are images, and lines for those that are none, or whose white is in doubt.
+
+    Their pixels are put on the stack.
+    """
     names, skipped, doubts = [], [], []
     for file in files:
         try:
             picture = read_picture(file, intensity)
             pixels = np.asarray(view(picture.pixels), np.float32)
-            # twice, since they are put into one array at the end
-            count = len(images) + 1
-            budget.ask(2 * count * pixels.nbytes, f"{file.parent}: {count} images as the net sees them", SamplerError)
-            images.append(pixels)
+            budget.ask(2 * pixels.nbytes, f"{file}: the image as the net sees it", SamplerError)
+            stack.add(pixels)
             names.append(file.name)
         except (DependencyError, ImageError) as error:
             skipped.append(f"{file.name}: {str(error).replace(f'{file}: ', '')}")
         else:
             doubts += [f"{file.name}: {' '.join(picture.remarks)}"] if picture.remarks else []
-    return images, names, skipped, doubts
+    return names, skipped, doubts
 
 
 def _data_folder() -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import SamplerError, SettingsError, WindowError
 from ..images import as_array
+from ..scratch import extent, let_go
 from ..units import whole_number
 from ..windows import Sides, SidesLike, by, cut, sides, tiles, told
 from .common import check_finite
@@ -159,9 +160,10 @@ def _outer(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _range(images: Sequence[np.ndarray]) -> tuple[float, float]:
-    for image in images:
-        check_finite(image, "the images")
-    return min(float(image.min()) for image in images), max(float(image.max()) for image in images)
+    """Smallest and largest value of all images."""
+    ends = np.array([extent(image) for image in images])
+    check_finite(ends, "the images")
+    return float(ends[:, 0].min()), float(ends[:, 1].max())
 
 
 def _places(shapes: Sequence[tuple[int, ...]], context: Sides, patches: int, seed: int) -> np.ndarray:
@@ -181,6 +183,7 @@ def _blocks(images: Sequence[np.ndarray], places: np.ndarray, context: Sides) ->
         pieces: list[np.ndarray] = []
         for index in np.unique(block[:, 0]):
             pieces.append(cut(images[index], block[block[:, 0] == index, 1:], window=context))
+            let_go(images[index])
         yield np.concatenate(pieces).astype(np.float64)
 
 

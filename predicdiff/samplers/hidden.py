@@ -10,6 +10,7 @@ import numpy as np
 from ..abilities import net_abilities
 from ..errors import SamplerError
 from ..protocols import Net
+from ..scratch import blocks, stacked
 from ..tones import check_pixels
 from ..units import as_map, lookup
 from ..windows import Sides, SidesLike, sides
@@ -28,7 +29,9 @@ def activations_of(net: Net, images: np.ndarray, start: str) -> np.ndarray:
     shape = as_map(lookup(net.blobs, start))
 
     def passed() -> np.ndarray:
-        return np.stack([net.forward(net.encode(image)[None], [start])[start].reshape(shape) for image in images])
+        every = (image for block in blocks(np.asarray(images)) for image in block)
+        activations = (net.forward(net.encode(image)[None], [start])[start].reshape(shape) for image in every)
+        return stacked(activations, f"activations of blob {start!r}")
 
     return net_abilities(net).by_one_thread(passed)
 

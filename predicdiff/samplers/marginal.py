@@ -9,15 +9,18 @@ import numpy as np
 from ..errors import SamplerError, SettingsError
 from ..files import Kind
 from ..protocols import Json
+from ..scratch import blocks, extent, let_go, outside
 from ..tones import Tones, check_corpus
 from ..validation import array
-from ..windows import SidesLike, sliding
+from ..windows import Sides, SidesLike, sliding, tiles
 from .common import as_corpus, as_names, check_finite, check_request, fingerprint, numeric
 from .saved import Parts, SavedSampler
 from .streams import generators
 
 #: Images whose values differ by less than this part of the largest are the same image: float rounding.
 SAME = 1e-5
+#: Windows of images that are copied at a time: each may want a few pages of a file.
+AT_ONCE = 256
 #: How images are chosen for a window: at random, or always those that stand first in the corpus.
 CHOICES = ("random", "first")
 
@@ -28,7 +31,8 @@ class MarginalSampler(SavedSampler):
     Parameters
     ----------
     images : (m, C, H, W) array, or sequence of PIL images
-        Pixels as the net sees them, at least two images of the same size. A copy is kept.
+        Pixels as the net sees them, at least two images of the same size. A copy is kept, or the array itself
+        where `read_folder` has put it into a file, which nobody can change.
     names : sequence of str, optional
         Where the images come from, for the record.
     choice : {"random", "first"}
@@ -42,6 +46,11 @@ class MarginalSampler(SavedSampler):
         If there are fewer than two, or values that are not finite.
     SettingsError
         If ``choice`` is unknown.
+
+    Notes
+    -----
+    A file, which is compressed, or a pickle of it holds all images, 0.6 MB for each of 224 x 224, and so must memory
+    while that is written or read. Of more than 64 MB those that were read lie in a temporary file again.
 
     Examples
     --------
@@ -62,7 +71,16 @@ class MarginalSampler(SavedSampler):
         self.names = as_names(names)
         self._check()
         self.images.flags.writeable = False
+        self._extent = extent(self.images)
+        check_finite(np.array(self._extent), "the corpus' images")
+        # tells nearly all images apart, and is looked at in no time
+        self._rows = np.concatenate([block[:, :, 0].copy() for block in blocks(self.images)])
         self._fingerprint = fingerprint([self.images])
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # a pickle holds all images, which memory need not do for as long as the sampler is there
+        self.__dict__.update(state, images=outside(state["images"], "the corpus' images"))
+        self.images.flags.writeable = False
 
     def __repr__(self) -> str:
         how = "" if self.choice == "random" else ", the first ones"
@@ -139,13 +157,13 @@ class MarginalSampler(SavedSampler):
         """As `draw`, images being chosen by the random streams of the windows at ``keys`` (n, 2)."""
         pixels, origins, lengths = check_request(pixels, origins, window=window, samples=samples, seed=seed)
         chosen = self._chosen(pixels, np.asarray(keys, np.int64).reshape(-1, 2), samples, seed)
-        at: Any = (chosen, slice(None), *origins.T[..., None])
-        drawn: np.ndarray = sliding(self.images, window=lengths)[at]
+        drawn = np.empty((*chosen.shape, len(pixels), *lengths), np.float32)
+        self._copy(chosen, origins, lengths, drawn)
         return drawn
 
     def among(self, tones: Tones) -> MarginalSampler:
         """Itself; refuses or warns where the corpus is of another range than the values that it is to stand among."""
-        check_corpus(float(self.images.min()), float(self.images.max()), tones)
+        check_corpus(*self._extent, tones)
         return self
 
     def parts(self) -> Parts:
@@ -156,7 +174,17 @@ class MarginalSampler(SavedSampler):
     def from_parts(cls, parts: dict[str, Any]) -> MarginalSampler:
         """The sampler of what `parts` gave."""
         array(parts["images"], "images", "fiu", (-1, -1, -1, -1))
-        return cls(parts["images"], names=parts["names"], choice=parts["choice"])
+        images = outside(parts["images"], "the corpus' images")
+        return cls(images, names=parts["names"], choice=parts["choice"])
+
+    def _copy(self, chosen: np.ndarray, origins: np.ndarray, window: Sides, drawn: np.ndarray) -> None:
+        """Copy what the chosen images (n, S) have in windows at ``origins`` (n, 2) into ``drawn`` (n, S, C, h, w)."""
+        every, flat = sliding(self.images, window=window), drawn.reshape(-1, *drawn.shape[2:])
+        numbers, places = chosen.ravel(), np.repeat(origins, chosen.shape[1], axis=0)
+        for part in tiles(len(numbers), AT_ONCE):
+            at: Any = (numbers[part], slice(None), *places[part].T)
+            flat[part] = every[at]
+            let_go(self.images)
 
     def _chosen(self, pixels: np.ndarray, keys: np.ndarray, samples: int, seed: int) -> np.ndarray:
         """Which images (n, S) are put into each window."""
@@ -178,10 +206,10 @@ class MarginalSampler(SavedSampler):
         """Indices of the images that are not the explained one."""
         self._check_shape(pixels)
         tolerance = SAME * float(np.abs(pixels).max(initial=0.0))
-        # one row tells nearly all images apart, and is looked at in no time
-        same = np.abs(self.images[:, :, 0] - pixels[:, 0]).max(axis=(1, 2)) <= tolerance
+        same = np.abs(self._rows - pixels[:, 0]).max(axis=(1, 2)) <= tolerance
         for index in np.flatnonzero(same):
             same[index] = np.abs(self.images[index] - pixels).max() <= tolerance
+            let_go(self.images)
         others = np.flatnonzero(~same)
         if len(others) == 0:
             raise SamplerError(
@@ -204,4 +232,3 @@ class MarginalSampler(SavedSampler):
             raise SamplerError(f"the corpus has {len(self.images)} image(s): want at least two to draw from.")
         if self.names is not None and len(self.names) != len(self.images):
             raise SamplerError(f"{len(self.names)} names for {len(self.images)} images: want as many.")
-        check_finite(self.images, "the corpus' images")

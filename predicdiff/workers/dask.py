@@ -23,6 +23,7 @@ from ..budget import room
 from ..cores import cores
 from ..errors import DependencyError, ExplanationError, InputWarning, SettingsError, first_line, warn
 from ..extras import imported
+from ..stopping import check_stopped
 from .protocol import Answer, LostWorkerError, Parcel, UnbegunError
 from .versions import check_versions, versions
 from .working import Terms, answered, loaded, packed, result_of
@@ -86,7 +87,8 @@ class DaskWorkers:
         self._sent: dict[str, _Sent] = {}
         self._given: dict[str, dict[Future[Answer], _Given]] = {}
         self._threads: dict[str, int] = {}
-        self._turn, self._looking = threading.RLock(), threading.Lock()
+        # several images may have their tiles evaluated at once, each by a thread of this process
+        self._turn, self._sending, self._looking = threading.RLock(), threading.Lock(), threading.Lock()
         self._closed = threading.Event()
         self._look()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -98,16 +100,18 @@ class DaskWorkers:
 
     def send(self, thing: Any) -> Parcel:
         """Pack a thing; it goes on its way with the first task that needs it. See `Workers.send`."""
-        for key, sent in self._sent.items():
-            if sent.thing is thing:
-                return Parcel(key, None)
-        key = f"predicdiff-{uuid.uuid4().hex}"
-        self._sent[key] = _Sent(thing)
-        return Parcel(key, None)
+        with self._sending:
+            for key, sent in self._sent.items():
+                if sent.thing is thing:
+                    return Parcel(key, None)
+            key = f"predicdiff-{uuid.uuid4().hex}"
+            self._sent[key] = _Sent(thing)
+            return Parcel(key, None)
 
     def forget(self, parcel: Parcel) -> None:
         """Have the cluster forget a parcel."""
-        self._sent.pop(parcel.key, None)
+        with self._sending:
+            self._sent.pop(parcel.key, None)
 
     def submit(self, work: Callable[..., Any], parcels: Sequence[Parcel], *arguments: Any) -> Future[Answer]:
         """Give a task to the worker that has the least to do; waits for one, and for the scheduler, if need be.
@@ -120,6 +124,7 @@ class DaskWorkers:
         call = _packed((work, arguments))
         until = time.monotonic() + PATIENCE
         while True:
+            check_stopped()
             address = self._free_worker()
             try:
                 return self._submitted(address, [parcel.key for parcel in parcels], call)
@@ -158,12 +163,13 @@ class DaskWorkers:
 
     def _content(self, key: str, address: str) -> Any:
         """What stands for a parcel on the cluster, where it is sent to a worker unless it is there."""
-        sent = self._sent[key]
-        if sent.there is None or sent.there.status != "finished":
-            content = _packed(sent.thing) if sent.content is None else sent.content
-            sent.there = self._client.scatter(content, workers=[address], hash=False, timeout=ANSWERS)
-            sent.content = None
-        return sent.there
+        with self._sending:
+            sent = self._sent[key]
+            if sent.there is None or sent.there.status != "finished":
+                content = _packed(sent.thing) if sent.content is None else sent.content
+                sent.there = self._client.scatter(content, workers=[address], hash=False, timeout=ANSWERS)
+                sent.content = None
+            return sent.there
 
     def _done(self, address: str, given: _Given) -> None:
         """Hand on what became of a task; called by a thread of Dask's."""
@@ -204,6 +210,7 @@ class DaskWorkers:
         """The address of the worker with the fewest tasks for its threads; waits until there is one."""
         quiet = time.monotonic() + QUIET
         while True:
+            check_stopped()
             self._connect()
             with self._turn:
                 if self._threads:
@@ -218,6 +225,7 @@ class DaskWorkers:
         """Wait until the client has its scheduler, again where that was lost; an ExplanationError after minutes."""
         until = time.monotonic() + PATIENCE
         while self._client.status != "running":
+            check_stopped()
             if self._closed.is_set():
                 raise LostWorkerError("the workers were told to end.")
             if time.monotonic() > until:
@@ -348,8 +356,9 @@ def task(wanted: dict[str, str], keys: list[str], call: bytes, memory: int, *con
         check_versions(wanted, worker.address)
     except DependencyError as error:
         return False, error, ""
-    share = max(1, cores() // max(1, worker.state.nthreads))
-    return answered(_called, [Parcel(*one) for one in zip(keys, contents)], (call,), Terms(share, memory))
+    threads = max(1, worker.state.nthreads)
+    terms = Terms(max(1, cores() // threads), memory, threads)
+    return answered(_called, [Parcel(*one) for one in zip(keys, contents)], (call,), terms)
 
 
 def _called(*things: Any) -> Any:

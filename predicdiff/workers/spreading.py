@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Callable, NamedTuple, Sequence
 
 from ..errors import warn
+from ..stopping import check_stopped
 from .protocol import Answer, LostWorkerError, NotMadeError, Parcel, UnbegunError, Workers
 
 #: Tasks that are under way for each worker: one at work, and one that waits for it.
@@ -88,7 +89,7 @@ def spread(
                 if lost + 1 == TRIES:
                     raise LostWorkerError(
                         f"{TRIES} workers were lost one after the other with the same task ({error}): perhaps it takes "
-                        "more memory than they have. Allow less (--memory, --batch-size), or use fewer workers."
+                        "more memory than they have. Allow less memory or smaller batches, or use fewer workers."
                     ) from None
                 give(task, lost + 1)
                 continue
@@ -104,5 +105,6 @@ def spread(
 
 def _next(done: SimpleQueue[Future[Answer]]) -> Future[Answer]:
     while True:
+        check_stopped()
         with suppress(Empty):
             return done.get(timeout=PATIENCE)

@@ -10,11 +10,11 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from predicdiff.cli.outputs import name_of
 from predicdiff.plan import make_plan
 from predicdiff.samplers.registry import Recipe, find
 from predicdiff.samplers.saved import SavedSampler
 from predicdiff.settings import Settings
+from predicdiff.texts import name_of
 from predicdiff.windows import usual_context
 
 from .maps import Windows, evaluated, middle

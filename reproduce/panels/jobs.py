@@ -8,7 +8,6 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from predicdiff.cli.outputs import name_of
 from predicdiff.errors import SettingsError
 from predicdiff.images import load_image
 from predicdiff.judging.random_weights import randomised, weighted_layers
@@ -16,6 +15,7 @@ from predicdiff.presets import LIKES
 from predicdiff.protocols import Sampler
 from predicdiff.samplers.grey import GreyPatch
 from predicdiff.targets import predicted
+from predicdiff.texts import name_of
 from predicdiff.units import lookup
 
 from .folder import Panel, enlarged

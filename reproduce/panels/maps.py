@@ -23,6 +23,7 @@ from predicdiff.plan import Analysis, make_plan
 from predicdiff.presets import LIKES, Like
 from predicdiff.protocols import Json, Sampler
 from predicdiff.samplers.corpus import bundled, default_corpus, read_folder
+from predicdiff.scratch import blocks
 from predicdiff.settings import Settings
 from predicdiff.units import lookup
 from predicdiff.validation import DICT, TEXT, check, floats
@@ -159,7 +160,7 @@ class Samplers:
     def photographs(self, way: str) -> Iterable[np.ndarray]:
         """What a way's corpus is made of, each whole, as the net sees it."""
         if self.folder is not None:
-            return self.corpora[way].images
+            return (image for block in blocks(self.corpora[way].images) for image in block)
         return (self.net.view(image) for image in bundled().values())
 
     def get(self, way: str, kind: str, context: int, pixels: np.ndarray) -> Sampler:

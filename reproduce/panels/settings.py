@@ -20,11 +20,11 @@ from predicdiff.abilities import net_abilities
 from predicdiff.cli.options.sampler import channel_order
 from predicdiff.cli.options.shared import samples_field, stride_field
 from predicdiff.cli.options.values import FOLDER
-from predicdiff.cli.outputs import name_of
 from predicdiff.errors import SettingsError
 from predicdiff.images import load_image
 from predicdiff.protocols import Sampler
 from predicdiff.targets import predicted
+from predicdiff.texts import name_of
 
 from .. import common
 from .folder import Panel, enlarged, read_panels

@@ -145,7 +145,7 @@ def test_images(no, data, tmp_path):
     assert "https://example.org/cat.jpg: an address" in no(image="https://example.org/cat.jpg")
     assert "nowhere.png: no such file" in no(image="nowhere.png")
     assert "not an image" in no(image=data / "tiny_v1.prototxt")
-    assert "a folder, want the path of a file" in no(image=tmp_path)
+    assert "several images want a folder for their results" in no(image=tmp_path)
     broken = tmp_path / "broken.png"
     whole = (tmp_path / "small.png").read_bytes()
     for end in (0, 20, 100, len(whole) - 30):

@@ -8,8 +8,9 @@ import shutil
 import pytest
 from helpers.engines import needed
 
-from predicdiff.cli.outputs import check_outputs, name_of
+from predicdiff.cli.outputs import check_outputs
 from predicdiff.errors import ExplanationError, SettingsError
+from predicdiff.texts import name_of
 
 
 def test_names_are_safe_to_be_file_names():

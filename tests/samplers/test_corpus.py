@@ -186,12 +186,24 @@ def test_too_few_images(tmp_path, good):
 
 
 def test_a_folder_of_more_images_than_memory_has_room_for(tmp_path):
+    """Together they lie in a file; one alone must have room, and crops of photographs are in memory."""
     for number in range(3):
-        Image.new("RGB", (50, 50)).save(tmp_path / f"{number}.png")
-    with budget.within(2 * 2 * 3 * 50 * 50 * 4), pytest.raises(SamplerError, match="3 images as the net sees them"):
+        Image.new("RGB", (50, 50), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    one = 2 * 3 * 50 * 50 * 4
+    with budget.within(2 * one):
+        images, _, _ = read_folder(tmp_path, lambda image: image.transpose(2, 0, 1))
+    assert images[:, 0, 7, 7].tolist() == [0, 1, 2]
+    with budget.within(one - 1), pytest.raises(SamplerError, match=r"0\.png: the image as the net sees it wants 0\.06"):
         read_folder(tmp_path, lambda image: image.transpose(2, 0, 1))
     with budget.within(10**8), pytest.raises(SamplerError, match=r"images of 2000 x 900 pixels wants .* 100 MB are"):
         default_corpus((3, 2000, 900))
+
+
+def test_views_of_several_shapes(tmp_path):
+    for number, side in enumerate((4, 4, 5)):
+        Image.new("RGB", (side, side)).save(tmp_path / f"{number}.png")
+    with pytest.raises(SamplerError, match=r"number 3 has the shape \(3, 5, 5\), those before it \(3, 4, 4\): want"):
+        read_folder(tmp_path, lambda image: image.transpose(2, 0, 1))
 
 
 def test_an_empty_folder(tmp_path):

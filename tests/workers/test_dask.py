@@ -14,7 +14,7 @@ from typing import Any, Iterator
 import numpy as np
 import pytest
 from helpers.dask_cluster import PATIENCE, Cluster
-from helpers.oracle_nets import NormalSampler
+from helpers.oracle_nets import NormalSampler, photo
 from helpers.places import PACKAGE
 from helpers.worked import (
     SHAPE,
@@ -286,8 +286,8 @@ def test_what_workers_warn_of_is_warned_of_here_once(workers: DaskWorkers) -> No
 
 def test_what_is_sent_is_unpacked_once_by_each_worker(workers: DaskWorkers) -> None:
     net = Counted()
-    run(planned(net), batch_size=16, executor=Spread(workers))
-    run(planned(net), batch_size=16, executor=Spread(workers))
+    for _ in range(2):
+        run(planned(net), batch_size=16, executor=Spread(workers, kept=(net,)))
     made = workers._client.run(unpacked).values()
     assert set(made) <= {0, 1}
     assert sum(made) > 0
@@ -330,6 +330,19 @@ def test_the_client_that_is_there_is_taken(pair: Cluster) -> None:
         other = pd.explain(asked.net, asked.pixels, NormalSampler(), workers=client, **settings)
     assert bits(result) == bits(other) == here()
     assert before["batch_size"] == 16
+
+
+@pytest.mark.parametrize("count", [3, 12], ids=["tiles", "images"])
+def test_many_images_are_explained_by_the_workers_that_there_are(workers: DaskWorkers, count: int) -> None:
+    settings: dict[str, Any] = {"window": 3, "samples": 80, "units": [0, 2], "batch_size": 16}
+    images = [photo(SHAPE, seed) for seed in range(count)]
+    net = Alone(SHAPE, gain=0.4, dtype=np.float32)
+    found = {done.number: done for done in pd.explain_many(net, images, NormalSampler(), workers=workers, **settings)}
+    here = pd.explain_many(net, images, NormalSampler(), workers=1, **settings)
+    assert sorted(found) == list(range(count))
+    for done in here:
+        assert not found[done.number].error
+        assert bits(found[done.number].explanation) == bits(done.explanation)
 
 
 def test_what_is_interrupted_is_cancelled(workers: DaskWorkers) -> None:

@@ -122,6 +122,11 @@ class Speech(Options):
     quiet: bool = option_field("-q", "--quiet", is_flag=True, help="Print nothing but warnings and errors.")
 
 
+def images_argument() -> Decorator:
+    """Any number of images, folders and patterns; ``-`` is standard input."""
+    return click.argument("images", nargs=-1, metavar="[IMAGE]...")
+
+
 def image_argument() -> Decorator:
     """An image that may be left out; ``-`` is standard input."""
     return click.argument("image", required=False, metavar="[IMAGE]")

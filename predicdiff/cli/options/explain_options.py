@@ -20,7 +20,19 @@ from ...written import target_of
 from ..outputs import TILES, default_output
 from .base import Options, option_field
 from .shared import SIDE, context_field, memory_field, samples_field, seed_field, stride_field, window_field
-from .values import CLASS, DURATION, FIGURE, FILE, REGION, RESULT, TEXT, UNIT, File
+from .values import (
+    CLASS,
+    DURATION,
+    FIGURE,
+    FILE,
+    REGION,
+    RESULT_OR_FOLDER,
+    RESULTS,
+    TEXT,
+    UNIT,
+    WORKERS,
+    File,
+)  # fmt: skip
 
 #: Of the registry's methods the two whose maps are explanations, with a standard error, a blob and targets of one's
 #: choice; the others are functions of a class alone. The first is called by a word without a space.
@@ -28,6 +40,19 @@ METHODS = ("difference", OCCLUSION.name)
 #: The quality where none is given, and where the grid is refined until it is good enough.
 DEFAULT, FINEST = "preview", "paper"
 PRESETS = "; ".join(f"{name}: stride {preset.stride}, S = {preset.samples}" for name, preset in QUALITIES.items())
+
+
+@dataclass(frozen=True)
+class Images(Options):
+    """The options that say which images, beside the argument."""
+
+    heading = "Several images"
+
+    list: Path | None = option_field(
+        "--list",
+        type=FILE,
+        help="A text with the path of an image, a folder or a pattern in each line; - is standard input.",
+    )
 
 
 @dataclass(frozen=True)
@@ -251,6 +276,19 @@ class Effort(Options):
     batch_size: int | None = option_field(
         "--batch-size", type=int, metavar="N", help="Inputs at once.  [default: as many as fit]"
     )
+    workers: int | str | None = option_field(
+        "--workers",
+        type=WORKERS,
+        help="So many processes of this machine, each within --memory; auto takes as many as help. Of several images "
+        "each gets one after the other, of few or large ones parts.  [default: this process, by as many threads as "
+        "help]",
+    )
+    scheduler: str | None = option_field(
+        "--scheduler",
+        type=TEXT,
+        metavar="tcp://HOST:PORT",
+        help="The workers of a Dask cluster, by the address of its scheduler.",
+    )
     dry_run: bool = option_field(
         "--dry-run",
         is_flag=True,
@@ -266,7 +304,11 @@ class Output(Options):
     heading = "Output"
 
     output: Path | None = option_field(
-        "-o", "--output", type=RESULT, help="The result.  [default: out/IMAGE_NET_SAMPLER.h5, with a number if taken]"
+        "-o",
+        "--output",
+        type=RESULT_OR_FOLDER,
+        help="The result, or a folder for those of several images.  [default: out/IMAGE_NET_SAMPLER.h5, with a number "
+        "if taken; out/study_NET_SAMPLER]",
     )
     figure: Path | None = option_field(
         "--figure", type=FIGURE, help="The picture of it.  [default: beside the result, as PNG]"
@@ -280,6 +322,11 @@ class Output(Options):
     restart: bool = option_field(
         "--restart", is_flag=True, help="Compute anew what is finished already, or was interrupted."
     )
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether a folder was named, in which results of several images lie."""
+        return self.output is not None and self.output.suffix.lower() not in RESULTS
 
     def result(self, *names: str) -> Path:
         """The .h5 file."""

@@ -14,7 +14,7 @@ import numpy as np
 from ...abilities import net_abilities
 from ...errors import ImageError, InputWarning, SettingsError, warn
 from ...files import regular
-from ...image_files import Intensity, Piped, check_intensity
+from ...image_files import Content, Intensity, check_intensity
 from ...images import MODES, load_image
 from ...nets.caffe.transformer import caffe_preprocessing
 from ...nets.doors import Altered
@@ -350,7 +350,7 @@ def named_image(path: str | None, intensity: Intensity = None, page: int | None 
     return NamedImage(image, Path(path).stem, f"{Path(path)}{of_page}", Path(path))
 
 
-def _piped() -> Piped:
+def _piped() -> Content:
     """What comes by standard input."""
     content = bytearray()
     if sys.stdin is not None and not sys.stdin.isatty():
@@ -360,4 +360,4 @@ def _piped() -> Piped:
         raise ImageError(f"standard input: more than {MOST_PIPED / 1e9:g} GB, want one image. Give its file instead.")
     if not content:
         raise ImageError(f"{PIPED} is standard input, by which nothing comes: want an image, as by `cat x.jpg | ...`.")
-    return Piped(bytes(content))
+    return Content(bytes(content), "standard input")

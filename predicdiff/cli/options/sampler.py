@@ -64,7 +64,7 @@ class SamplerChoice(Options):
         self,
         net: Net,
         abilities: NetAbilities,
-        image: np.ndarray,
+        image: np.ndarray | None,
         *,
         window: SidesLike,
         context: WindowLike | None,
@@ -73,7 +73,7 @@ class SamplerChoice(Options):
         like: Like | None = None,
         intensity: Intensity = None,
     ) -> Sampler:
-        """The sampler: loaded, or made of the corpus without the explained image.
+        """The sampler: loaded, or made of the corpus without the explained image, or for many images of all of it.
 
         The ``context`` is by default k + 4, or all of a side that is shorter.
         With a ``start`` it draws that blob's activations; with a ``like`` it is made as there. ``intensity`` says what
@@ -94,21 +94,31 @@ class SamplerChoice(Options):
             around = usual_context(window, ground[1:]) if around is None else around
             _check_context(ground, window, around)
             _check_size(ground[0] * math.prod(around), around)
-        images, names = self._images(net, image, seed, intensity)
         like = like or OURS
+        if kind.takes_corpus:
+            like.check_explained(image)
+        images, names = self._images(net, image, seed, intensity)
+        pixels = None if image is None else net.view(image)
         with _fitting(around):
             if start is None:
                 return like.sampler(
-                    kind.name, images, net.view(image),
+                    kind.name, images, pixels,
                     context=around, order=channel_order(abilities), names=names, seed=seed,
                 )  # fmt: skip
-            images, names = like.corpus(images, net.view(image), names)
+            images, names = like.corpus(images, pixels, names)
             return hidden_sampler(net, images, start, kind, Recipe(around, seed=seed, names=names))
 
     def check_samples(self, sampler: Sampler, samples: int | None) -> None:
         """Refuse a number of draws, where one was given, of a sampler that draws nothing."""
         if samples is not None and sampler_abilities(sampler).most_draws == 1:
             raise SettingsError(f"--sampler {self.sampler} draws nothing: leave out -S.")
+
+    def check_idle(self, context: WindowLike | None, samples: int | None) -> None:
+        """Refuse what says how draws are made where none are."""
+        options = {"--sampler": self.sampler != registry.names()[0], "--corpus": self.corpus, "-l": context}
+        idle = [name for name, value in {**options, "-S": samples}.items() if value]
+        if idle:
+            raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
 
     def _load(self, ground: tuple[int, int, int], window: SidesLike, context: SidesLike | None) -> Sampler:
         if self.corpus is not None:
@@ -125,7 +135,7 @@ class SamplerChoice(Options):
             _check_context(ground, window, sampler.context)
         return sampler
 
-    def _images(self, net: Net, image: np.ndarray, seed: int, intensity: Intensity) -> tuple[np.ndarray, Any]:
+    def _images(self, net: Net, image: np.ndarray | None, seed: int, intensity: Intensity) -> tuple[np.ndarray, Any]:
         if not registry.find(self.sampler).takes_corpus:
             return np.empty((0, *net.input_shape), np.float32), None
         if self.corpus is None:

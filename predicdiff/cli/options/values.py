@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ...errors import SettingsError
 from ...samplers.registry import names
 from ...windows import ALL
+from ...workers.choice import AUTO, checked_count
+from ...workers.choice import MOST as MOST_WORKERS
 from .base import Value
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -132,6 +136,36 @@ def _listed(words: tuple[str, ...]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]])
 
 
+class Result(File):
+    """A path of a result, or of the folder for those of several images: one that is there, or a name without ending."""
+
+    def __init__(self) -> None:
+        super().__init__("FILE.h5|DIR", RESULTS)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Text -> path; that of a folder has no ending of a result."""
+        path = FOLDER.convert(value, param, ctx)
+        separators = tuple(filter(None, (os.sep, os.altsep)))
+        if str(value).endswith(separators) or path.is_dir() or not path.suffix:
+            return path
+        return super().convert(value, param, ctx)
+
+
+class WorkerCount(Value):
+    """A number of processes, or "auto"."""
+
+    name = metavar = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Text -> int, or "auto"."""
+        if value == AUTO:
+            return AUTO
+        try:
+            return checked_count(int(value))
+        except (ValueError, SettingsError):
+            self.fail(f"{value!r}: want a number of processes from 1 to {MOST_WORKERS}, or {AUTO}.", param, ctx)
+
+
 class SamplerName(Value):
     """A kind of sampler, or the file of a fitted one."""
 
@@ -200,5 +234,7 @@ WINDOW = Numbers(
 )
 REGION = Numbers("ROW,COLUMN,HEIGHT,WIDTH", (4,), "row, column, height and width such as 40,60,100,80")
 STEP = Numbers("STEP", (1, 2), "one number of pixels such as 2, or ROWSxCOLUMNS such as 4x2")
+WORKERS = WorkerCount()
 FIGURE = File("FILE.png|pdf|svg", FIGURES)
 RESULT = File("FILE.h5", RESULTS)
+RESULT_OR_FOLDER = Result()

@@ -11,6 +11,7 @@ from predicdiff.cli.options import sampler as sampler_choice
 from predicdiff.cli.options.sampler import SamplerChoice
 from predicdiff.errors import InputWarning, SamplerError, SettingsError, WindowError
 from predicdiff.nets.caffe.transformer import caffe_preprocessing
+from predicdiff.presets import LIKES
 from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import bundled
 
@@ -23,9 +24,9 @@ def tiny():
     return lambda: tiny_net(preprocessing=caffe_preprocessing(mean="104,117,123", image_size=24))
 
 
-def make(name, net, image, corpus=None, *, window=4, context=None, seed=0):
+def make(name, net, image, corpus=None, *, window=4, context=None, seed=0, **settings):
     choice = SamplerChoice(str(name), corpus)
-    return choice.make(net, net_abilities(net), image, window=window, context=context, seed=seed)
+    return choice.make(net, net_abilities(net), image, window=window, context=context, seed=seed, **settings)
 
 
 def test_a_marginal_sampler_of_a_folder(tiny, folder, photographs):
@@ -44,6 +45,31 @@ def test_a_gaussian_of_a_folder_without_the_explained_image(tiny, folder, photog
     assert sampler.context == 8
     np.testing.assert_array_equal(sampler.covariance, expected.covariance)
     assert sampler.fitted_on["names"] == [f"{number:02}.png" for number in range(11) if number != 3]
+
+
+def test_a_sampler_for_many_images_is_made_of_the_whole_corpus(tiny, folder, photographs):
+    net = tiny()
+    names = [f"{number:02}.png" for number in range(11)]
+    marginal = make("marginal", net, None, folder)
+    np.testing.assert_array_equal(marginal.images, [photo.transpose(2, 0, 1) for photo in photographs[1:]])
+    assert marginal.names == names
+    fitted = make("conditional", net, None, folder, seed=5, like=LIKES["paper"])
+    wanted = GaussianSampler.fit(list(photographs[1:]), 8, seed=5, clip=None)
+    np.testing.assert_array_equal(fitted.covariance, wanted.covariance)
+    assert (fitted.clip, fitted.fitted_on["names"]) == (None, names)
+    assert len(make("marginal", net, None).names) == 48
+    hidden = make("marginal", net, None, folder, start="conv1")
+    assert hidden.names == names
+
+
+def test_the_authors_sampler_takes_one_image_alone(tiny, folder, photographs):
+    net, authors = tiny(), LIKES["authors"]
+    for settings in ({}, {"start": "conv1"}):
+        with pytest.raises(SettingsError, match="--like authors puts the explained image into the corpus, so it takes"):
+            make("conditional", net, None, folder / "missing", like=authors, **settings)
+    assert make("grey", net, None, like=authors).provenance == make("grey", net, photographs[0]).provenance
+    with pytest.raises(SettingsError, match="--like authors puts"):
+        authors.sampler("marginal", photographs[1:].transpose(0, 3, 1, 2))
 
 
 def test_the_bundled_cat_is_not_drawn_from_when_it_is_explained(tiny, photographs):

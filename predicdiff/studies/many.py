@@ -1,0 +1,514 @@
+"""Many images, one after the other or side by side: each is explained as `explain` would."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
+from dataclasses import dataclass, fields
+from itertools import chain
+from pathlib import Path, PurePath
+from typing import Any, Callable, Generator, Iterable, Iterator, NamedTuple, Sized
+
+from ..abilities import net_abilities
+from ..algorithm import checked_effort, first_state, go_on
+from ..budget import within
+from ..errors import (
+    DependencyError,
+    ExplanationError,
+    ImageError,
+    OutOfMemoryError,
+    PredicdiffError,
+    SettingsError,
+    collecting,
+    first_line,
+    warn,
+)  # fmt: skip
+from ..executors.spread import as_made, as_sent, executor_with, whole, worthwhile
+from ..executors.tiles import Executor
+from ..explanation import Explanation
+from ..image_files import Content, Intensity, check_intensity, content_of
+from ..images import load_image
+from ..journal import Journal
+from ..nets.recipes import Recipe
+from ..plan import Analysis, make_plan
+from ..protocols import Net, Sampler
+from ..settings import Settings
+from ..stopping import listen
+from ..targets import numbers_of
+from ..units import check_progress
+from ..workers.choice import WorkersLike, chosen
+from ..workers.protocol import Workers
+from ..workers.spreading import AHEAD, Task, spread
+from ..workers.working import alone
+
+#: Tiles of an image from which on workers get them one by one, and not the image as a whole: so much of the work and no
+#: more is lost with a worker.
+MANY_TILES = 64
+#: Images whose tiles workers get at the same time, at least, so that the last tiles of one leave none of them idle, and
+#: at most: each has its pixels and windows in memory here.
+LANES, MOST_LANES = 2, 16
+#: Images from which on they are never few: planning, drawing and writing one takes this process so long that workers
+#: with tiles would wait for it, see docs/scaling.md.
+MANY_IMAGES = 32
+#: What keeps a file from being read, and concerns no other.
+OF_THE_IMAGE = (ImageError, DependencyError)
+
+
+class Item(NamedTuple):
+    """An image of many.
+
+    Attributes
+    ----------
+    number : int
+        Its place among them, from 0.
+    name : str
+        What it is called.
+    source : path or image
+        As `explain` and `load_image` take them.
+    """
+
+    number: int
+    name: str
+    source: Any
+
+
+class Explained(NamedTuple):
+    """What became of an image of many.
+
+    Attributes
+    ----------
+    number : int
+        Its place among them, from 0.
+    name : str
+        The path as it was given, or "image 3".
+    explanation : Explanation or None
+    error : str
+        One sentence where it could not be explained, else empty.
+    """
+
+    number: int
+    name: str
+    explanation: Explanation | None
+    error: str = ""
+
+
+class Outcome(NamedTuple):
+    """What became of an image, and what was made of its explanation.
+
+    Attributes
+    ----------
+    item : Item
+    made : object
+        None where it failed.
+    error : str
+        One sentence then.
+    warned : tuple of (str, type of Warning)
+        What was warned of meanwhile, each sentence once.
+    sha256 : str
+        Of the image's file, in hexadecimal digits; empty of an image that came without one.
+    seconds : float
+        From the reading of the file on.
+    """
+
+    item: Item
+    made: Any
+    error: str = ""
+    warned: tuple[tuple[str, type[Warning]], ...] = ()
+    sha256: str = ""
+    seconds: float = 0.0
+
+
+#: Makes of an item, the SHA-256 of its file and its explanation what is wanted; workers call it, so it is pickled.
+Then = Callable[[Item, str, Explanation], Any]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How each image is to be explained, and what of that is kept.
+
+    Attributes
+    ----------
+    settings : Settings
+    memory, batch_size : int
+        As of `explain`.
+    intensity : (low, high) or None
+        As of `load_image`.
+    then : callable or None
+        What is made of each explanation where it was computed; None keeps the explanation itself.
+    """
+
+    settings: Settings
+    memory: int
+    batch_size: int | None = None
+    intensity: Intensity = None
+    then: Then | None = None
+
+
+def explain_many(
+    net: Net,
+    images: Iterable[Any],
+    sampler: Sampler,
+    *,
+    workers: WorkersLike | None = None,
+    memory: int | None = None,
+    batch_size: int | None = None,
+    intensity: tuple[float, float] | None = None,
+    progress: Callable[[float, int | None], object] | None = None,
+    **settings: Any,
+) -> Iterator[Explained]:
+    """Explain one image after the other, with one net and one sampler for all.
+
+    Parameters
+    ----------
+    net, sampler
+        As for `explain`. Nothing takes an explained image out of the sampler's corpus here.
+    images : iterable
+        Paths, or images as `explain` takes them. Of what gives them one by one no more are taken than are worked on.
+    workers : int, "auto" or Workers, optional
+        As for `explain`. Workers get an image each or, where images are few or have more than 64 tiles, tiles.
+    memory, batch_size : int, optional
+        As for `explain`; what each of the workers may take.
+    intensity : (low, high), optional
+        Black and white in files of greys of more than 8 bits, as for `load_image`.
+    progress : callable, optional
+        Called with how many images are done, parts of one included, and how many there are, None where that is unknown;
+        one call after the other, though by several threads where workers get tiles.
+    **settings
+        Of `explain`: window, samples, stride, blob, units, until and so on.
+
+    Returns
+    -------
+    iterator of Explained
+        In the order in which they are done, which without workers is that of ``images``. An image that cannot be read
+        or explained, also since the net or the sampler raised an error of its own, has an ``error`` in place of an
+        explanation.
+
+    Raises
+    ------
+    SettingsError
+        At once, if a setting is unknown or out of its range.
+    PredicdiffError
+        One of its kinds, when the first images are asked for, if settings do not fit the net: until one was explained,
+        an error that is not of an image alone counts for all. Later where tiles cannot be kept, or workers are lost.
+    """
+    if isinstance(images, (str, bytes, PurePath)) or not isinstance(images, Iterable):
+        raise SettingsError(f"images is {images!r}: want several, such as a list of paths or of arrays.")
+    unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
+    if unknown:
+        raise SettingsError(f"{', '.join(unknown)}: explain_many has no such setting. They are those of explain.")
+    asked = Settings(**{"window": 10, "samples": 20, "stride": 1, **settings})
+    wish = Wish(asked, checked_effort(memory, batch_size), batch_size, check_intensity(intensity))
+    check_progress(progress)
+    return _explained(net, images, sampler, wish, workers, progress)
+
+
+def _explained(
+    net: Net,
+    images: Iterable[Any],
+    sampler: Sampler,
+    wish: Wish,
+    workers: WorkersLike | None,
+    progress: Callable[[float, int | None], object] | None,
+) -> Iterator[Explained]:
+    count = len(images) if isinstance(images, Sized) else None
+    with chosen(workers, lambda: worthwhile(net_abilities(net), 2 if count is None else count)) as there, closing(
+        outcomes(net, _items(images), sampler, wish, count=count, workers=there, progress=progress)
+    ) as found:
+        for outcome in found:
+            for text, category in outcome.warned:
+                warn(f"{outcome.item.name}: {text}", category)
+            yield Explained(outcome.item.number, outcome.item.name, outcome.made, outcome.error)
+
+
+def _items(images: Iterable[Any]) -> Iterator[Item]:
+    for number, image in enumerate(images):
+        yield Item(number, str(image) if isinstance(image, (str, Path)) else f"image {number}", image)
+
+
+def outcomes(
+    net: Net,
+    items: Iterable[Item],
+    sampler: Sampler,
+    wish: Wish,
+    *,
+    count: int | None = None,
+    workers: Workers | None = None,
+    progress: Callable[[float, int | None], object] | None = None,
+    checkpoint: Callable[[Item], Path | None] = lambda item: None,
+) -> Generator[Outcome, None, None]:
+    """What becomes of each image; ``checkpoint`` says where its tiles are kept. See `explain_many`.
+
+    The first images are worked on alone until one was explained: what is wrong with the settings shows then.
+    """
+    work = _Work(net, sampler, wish, workers, checkpoint, _Told(progress, count))
+    coming = iter(items)
+    for item in coming:
+        outcome = work.explained(item, first=True)
+        yield work.told(outcome)
+        if not outcome.error:
+            break
+    if workers is None:
+        for item in coming:
+            yield work.told(work.explained(item))
+        return
+    # images are few where workers would wait for the last ones
+    many = min(2 * workers.count, MANY_IMAGES)
+    head = [item for _, item in zip(range(many), coming)]
+    rest = chain(head, coming)
+    by_tiles = work.tiles > MANY_TILES or len(head) < many
+    with closing(work.tile_by_tile(rest) if by_tiles else work.image_by_image(rest)) as found:
+        for outcome in found:
+            yield work.told(outcome)
+
+
+def lanes_for(count: int, tiles: int) -> int:
+    """Images under way at once, of which ``count`` workers get tiles, ``tiles`` each.
+
+    While one is planned, drawn or at its last tiles, the others have as many as workers take.
+    """
+    wanted = 1 + math.ceil(AHEAD * count / max(1, tiles))
+    return max(LANES, min(wanted, MOST_LANES))
+
+
+@dataclass
+class _Told:
+    """Tells how many images are done, with what is done of those that are worked on; never less than before.
+
+    Attributes
+    ----------
+    raised : Exception or None
+        What the caller's function raised, which no image is to blame for.
+    """
+
+    progress: Callable[[float, int | None], object] | None
+    count: int | None
+    done: int = 0
+    raised: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self._parts: dict[int, float] = {}
+        self._told = 0.0
+        self._turn = threading.Lock()  # a few images are worked on by as many threads
+
+    def part(self, number: int, done: int, total: int) -> None:
+        """So many windows of an image are done."""
+        with self._turn:
+            self._parts[number] = done / total
+            self._tell()
+
+    def whole(self, number: int) -> None:
+        """An image is done, or has failed."""
+        with self._turn:
+            self._parts.pop(number, None)
+            self.done += 1
+            self._tell()
+
+    def _tell(self) -> None:
+        # a stage of a refined image has more windows than the one before, and one that fails takes its part back
+        self._told = max(self._told, self.done + sum(self._parts.values()))
+        if self.progress is not None:
+            try:
+                self.progress(self._told, self.count)
+            except Exception as error:
+                self.raised = error
+                raise
+
+
+class _Work:
+    """Images explained by one net and sampler, with whatever workers there are."""
+
+    def __init__(
+        self,
+        net: Net,
+        sampler: Sampler,
+        wish: Wish,
+        workers: Workers | None,
+        checkpoint: Callable[[Item], Path | None],
+        progress: _Told,
+    ) -> None:
+        self._net, self._sampler, self._wish, self._workers = net, sampler, wish, workers
+        self._checkpoint, self._progress = checkpoint, progress
+        self._turn = threading.Lock()  # to plan an image: the net and the sampler are asked by one thread at once
+        #: Of the image that had the most.
+        self.tiles = 0
+
+    def told(self, outcome: Outcome) -> Outcome:
+        """The same outcome, once it was told that it is there."""
+        self._progress.whole(outcome.item.number)
+        return outcome
+
+    def explained(self, item: Item, *, first: bool = False) -> Outcome:
+        """What becomes of an image that this process sees to; workers, where there are any, evaluate its tiles."""
+        path = self._checkpoint(item)
+        of_all: list[Exception] = []
+
+        def windows(done: int, total: int) -> None:
+            self._progress.part(item.number, done, total)
+
+        def ends(wrong: Exception) -> bool:
+            if first and not isinstance(wrong, ImageError):
+                return isinstance(wrong, OutOfMemoryError) or not isinstance(wrong, MemoryError)
+            return wrong in of_all or wrong is self._progress.raised
+
+        def run(analysis: Analysis, executor: Executor) -> Explanation:
+            wish = self._wish
+            state = first_state(analysis, wish.memory, wish.batch_size)
+            # tiles that lie there of another run are those of a file that has changed since
+            try:
+                with Journal(path, analysis.tiles_identity, state, outdated=lambda run: True) as journal:
+                    self.tiles = max(self.tiles, len(analysis.tiles(int(journal.state["tile"]))))
+                    return go_on(analysis, journal, progress=windows, executor=executor)
+            except ExplanationError as wrong:  # tiles cannot be kept, or workers were lost: so it would go on
+                of_all.append(wrong)
+                raise
+
+        return _outcome(
+            self._net,
+            self._sampler,
+            item,
+            self._wish,
+            run,
+            executor_with(self._workers, self._net, self._sampler),
+            turn=self._turn,
+            ends=ends,
+        )
+
+    def tile_by_tile(self, items: Iterator[Item]) -> Generator[Outcome, None, None]:
+        """A few images at once, of which workers get tiles."""
+        # between the stages of a refined map sampler and net are asked here
+        count = 1 if self._workers is None else self._workers.count
+        lanes = 1 if self._wish.settings.refines else lanes_for(count, self.tiles)
+        stop = threading.Event()
+        at_work: deque[Future[Outcome]] = deque()
+
+        def explained(item: Item) -> Outcome:
+            listen(stop)
+            return self.explained(item)
+
+        with ThreadPoolExecutor(lanes) as pool:
+            try:
+                for item in items:
+                    at_work.append(pool.submit(copy_context().run, explained, item))
+                    if len(at_work) == lanes:
+                        yield at_work.popleft().result()
+                while at_work:
+                    yield at_work.popleft().result()
+            finally:
+                stop.set()
+                for future in at_work:
+                    future.cancel()
+
+    def image_by_image(self, items: Iterator[Item]) -> Generator[Outcome, None, None]:
+        """Whole images, each by a worker."""
+        workers, wish = self._workers, self._wish
+        if workers is None:
+            return
+        parcels = [workers.send(as_sent(self._net)), workers.send(self._sampler), workers.send(wish)]
+
+        def send_net() -> None:
+            parcels[0] = workers.send(whole(self._net))
+
+        sent: dict[int, Item] = {}
+
+        def tasks() -> Iterator[Task]:
+            for item in items:
+                sent[item.number] = item
+                try:
+                    with within(wish.memory):
+                        content = _sendable(item)
+                except ImageError as error:  # has its turn like any other, lest many of them be read at once
+                    failed = Outcome(item._replace(source=None), None, str(error))
+                    yield Task(item.number, _as_it_is, [], lambda lost, failed=failed: (failed,))  # type: ignore[misc]
+                else:
+                    yield Task(item.number, image_of, parcels, lambda lost, content=content: (content,))  # type: ignore[misc]
+
+        for number, outcome in spread(workers, tasks(), send_net):
+            yield outcome._replace(item=sent.pop(number))
+
+
+def _as_it_is(outcome: Outcome) -> Outcome:
+    """What became of an image that could not be sent; called by a worker."""
+    return outcome
+
+
+def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
+    """What becomes of an image that a worker sees to from its file to what is made of its explanation."""
+
+    def run(analysis: Analysis, executor: Executor) -> Explanation:
+        with Journal(None, analysis.tiles_identity, first_state(analysis, wish.memory, wish.batch_size)) as journal:
+            return go_on(analysis, journal, executor=executor)
+
+    there, turn = as_made(net), threading.Lock()
+    with alone():  # a worker may have several threads, which share the sampler, and matplotlib's settings
+        outcome = _outcome(there, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
+    return outcome._replace(item=item._replace(source=None))  # which need not go back
+
+
+def _outcome(
+    net: Net,
+    sampler: Sampler,
+    item: Item,
+    wish: Wish,
+    run: Callable[[Analysis, Executor], Explanation],
+    executor: Executor,
+    *,
+    turn: threading.Lock,
+    ends: Callable[[Exception], bool],
+) -> Outcome:
+    """An image, read, planned, explained by ``run``, and made into what is wanted; an error of which ``ends`` says so
+    ends all, and any other is the image's own."""
+    started, digest = time.perf_counter(), ""
+    with within(wish.memory), collecting() as warned:
+        try:
+            read = _read(item)
+            digest = _sha256(read)
+            with turn:
+                image = _image(read, wish.intensity)
+                analysis = make_plan(net, image, wish.settings).with_sampler(sampler)
+            explanation, made, error = run(analysis, executor), None, ""
+            with turn:  # settings of matplotlib are those of all threads
+                made = explanation if wish.then is None else wish.then(item, digest, explanation)
+        except Exception as wrong:  # anybody's net and sampler may raise anything
+            if ends(wrong):
+                raise
+            made, error = None, _why(wrong)
+    return Outcome(item, made, error, tuple(dict.fromkeys(warned)), digest, time.perf_counter() - started)
+
+
+def _why(wrong: Exception) -> str:
+    """Why there is no explanation, in a sentence."""
+    if isinstance(wrong, PredicdiffError):
+        return str(wrong)
+    if isinstance(wrong, MemoryError):
+        return "memory ran out for this image: free some, or make it smaller."
+    return f"the net or the sampler failed ({type(wrong).__name__}: {first_line(wrong)})."
+
+
+def _read(item: Item) -> Item:
+    """The item with its file's content, which other machines may have no way to."""
+    if not isinstance(item.source, (str, Path)):
+        return item
+    return item._replace(source=content_of(item.source))
+
+
+def _sendable(item: Item) -> Item:
+    """The item with its file's content, or as an array, which can be pickled whatever it was."""
+    read = _read(item)
+    return read if isinstance(read.source, Content) else read._replace(source=numbers_of(read.source))
+
+
+def _sha256(item: Item) -> str:
+    return hashlib.sha256(item.source.getbuffer()).hexdigest() if isinstance(item.source, Content) else ""
+
+
+def _image(item: Item, intensity: Intensity) -> Any:
+    try:
+        return load_image(item.source, intensity=intensity) if isinstance(item.source, Content) else item.source
+    except DependencyError as error:  # what reads this format is not there; other images may be of others
+        raise ImageError(str(error)) from error
