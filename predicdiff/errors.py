@@ -76,8 +76,9 @@ class DependencyError(PredicdiffError, ImportError):
 class OutOfMemoryError(PredicdiffError, MemoryError):
     """A batch did not fit into memory; `explain` halves it and tries again."""
 
-    # MemoryError's makes no other class, and whoever makes errors without their arguments, as Dask does, would ask it
-    __new__ = Exception.__new__  # type: ignore[assignment]
+    def __new__(cls, *lines: object) -> OutOfMemoryError:
+        """As other errors are made: Python makes MemoryError in a way of its own, which some picklers stumble over."""
+        return PredicdiffError.__new__(cls, *lines)
 
 
 class ConfidenceWarning(UserWarning):

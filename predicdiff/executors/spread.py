@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Generator, Iterator, NamedTuple, Sequence
@@ -15,15 +16,16 @@ from ..nets.recipes import Recipe, forget_recipe, recipe_of
 from ..nets.zoo import made_again
 from ..plan import Analysis
 from ..protocols import Json, Net, Progress, Sampler
-from ..workers.protocol import NotMadeError, Workers
+from ..workers.protocol import NotMadeError, Parcel, Workers
 from ..workers.spreading import Task, spread
-from ..workers.working import one_at_once
 from .here import evaluate_tile, run_tiles
 from .tiles import Evaluated, Executor, Outcome, Tiles, put_into
 
 #: How many workers may be lost with a tile before its batches are made smaller: where tiles were finished with such
 #: batches, and where none was yet.
 LOST_BY_CHANCE, LOST_AT_FIRST = 3, 1
+#: A process with several tasks at once has one of them draw at a time, or evaluate where threads can't share the net.
+_alone = threading.RLock()
 
 
 def executor_with(workers: Workers | None, *kept: Any) -> Executor:
@@ -64,12 +66,13 @@ class Spread:
     ) -> Generator[Evaluated, None, None]:
         if not tiles:
             return
-        luggage = self.workers.send(Luggage.of(analysis))
-        parcels = [self.workers.send(as_sent(analysis.net)), self.workers.send(analysis.sampler), luggage]
-        sizes = Sizes(batch)
+        things = (analysis.net, analysis.sampler, Luggage.of(analysis))
+        parcels = [send_net(self.workers, analysis.net), *map(self.workers.send, things[1:])]
 
-        def send_net() -> None:
-            parcels[0] = self.workers.send(whole(analysis.net))
+        def send_whole() -> None:
+            parcels[0] = send_whole_net(self.workers, analysis.net)
+
+        sizes = Sizes(batch)
 
         def tasks() -> Iterator[Task]:
             for number, tile in tiles.items():
@@ -77,12 +80,12 @@ class Spread:
                 yield Task(number, tile_of, parcels, lambda lost, tile=tile: (tile, sizes.after(lost)))  # type: ignore[misc]
 
         try:
-            for number, made in spread(self.workers, tasks(), send_net):
+            for number, made in spread(self.workers, tasks(), send_whole):
                 _count_work(analysis, made)
                 sizes.served(made.batch)
                 yield Evaluated(number, made.outcome, made.batch, made.conditions)
         finally:
-            for thing, parcel in zip((analysis.net, analysis.sampler, None), parcels):
+            for thing, parcel in zip(things, parcels):
                 if not any(thing is one for one in self.kept):
                     self.workers.forget(parcel)
 
@@ -142,7 +145,7 @@ class Luggage:
 
 def tile_of(net: Net | Recipe, sampler: Sampler, luggage: Luggage, tile: slice, batch: int) -> Made:
     """A tile, evaluated by this process; what a worker calls."""
-    analysis = luggage.unpacked(as_made(net), sampler)
+    analysis = luggage.unpacked(made_of(net), sampler)
     told, abilities = conditions(analysis.abilities, batch), analysis.abilities
     before = (0.0, 0.0) if abilities.work is None else (abilities.work.done, abilities.work.dense)
 
@@ -151,12 +154,10 @@ def tile_of(net: Net | Recipe, sampler: Sampler, luggage: Luggage, tile: slice, 
 
     def evaluated() -> tuple[Outcome, int]:
         draws = None
-        with one_at_once:  # samplers draw one after the other, and nets that threads can't share evaluate so
-            with suppress(OutOfMemoryError, MemoryError):
-                draws = analysis.sample(tile)
-            if not shared or draws is None:
-                return evaluate_tile(analysis, tile, batch, draws)
-        return evaluate_tile(analysis, tile, batch, draws)
+        with in_turn(not analysis.drawing.drawn_by_threads), suppress(OutOfMemoryError, MemoryError):
+            draws = analysis.sample(tile)
+        with in_turn(not shared or draws is None):
+            return evaluate_tile(analysis, tile, batch, draws)
 
     outcome, fitting = abilities.by_one_thread(evaluated) if shared else evaluated()
     if shared and "threads" in told:
@@ -166,21 +167,36 @@ def tile_of(net: Net | Recipe, sampler: Sampler, luggage: Luggage, tile: slice, 
     return Made(outcome, fitting, told, after[0] - before[0], after[1] - before[1])
 
 
-def as_sent(net: Net) -> Net | Recipe:
-    """What workers are sent of a net: how they make it themselves, where that is known."""
-    return recipe_of(net) or net
+@contextmanager
+def in_turn(alone: bool) -> Iterator[None]:
+    """Keep other tasks of this process, which may have several at once, from what threads must not do together."""
+    with _alone if alone else nullcontext():
+        yield
 
 
-def whole(net: Net) -> Net:
-    """The net itself, as which it is sent from now on."""
+def send_net(workers: Workers, net: Net) -> Parcel:
+    """Tell workers how to make a net, or where that is not known send it whole."""
+    return workers.send(recipe_of(net) or net)
+
+
+def send_whole_net(workers: Workers, net: Net) -> Parcel:
+    """Send a net that workers cannot make, as which it goes to them from now on."""
     forget_recipe(net)
-    return net
+    return workers.send(net)
 
 
-def as_made(net: Net | Recipe) -> Net:
-    """The net that was sent; a NotMadeError where a worker cannot make it."""
-    with one_at_once:
-        return _by_recipe(net) if isinstance(net, Recipe) else net
+def made_of(net: Net | Recipe) -> Net:
+    """The net that was sent, or the one that this process makes of its recipe, once.
+
+    Raises
+    ------
+    NotMadeError
+        If it lacks the files: the whole net is to be sent.
+    """
+    if not isinstance(net, Recipe):
+        return net
+    with _alone:
+        return _by_recipe(net)
 
 
 @lru_cache(maxsize=2)

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, Callable, Generator, Iterable, Iterator, NamedTuple, Sized
 
-from ..abilities import net_abilities
+from ..abilities import net_abilities, sampler_abilities
 from ..algorithm import checked_effort, first_state, go_on
 from ..budget import within
 from ..errors import (
@@ -29,7 +29,7 @@ from ..errors import (
     first_line,
     warn,
 )  # fmt: skip
-from ..executors.spread import as_made, as_sent, executor_with, whole, worthwhile
+from ..executors.spread import executor_with, in_turn, made_of, send_net, send_whole_net, worthwhile
 from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..image_files import Content, Intensity, check_intensity, content_of
@@ -45,7 +45,6 @@ from ..units import check_progress
 from ..workers.choice import WorkersLike, chosen
 from ..workers.protocol import Workers
 from ..workers.spreading import AHEAD, Task, spread
-from ..workers.working import alone
 
 #: Tiles of an image from which on workers get them one by one, and not the image as a whole: so much of the work and no
 #: more is lost with a worker.
@@ -56,6 +55,8 @@ LANES, MOST_LANES = 2, 16
 #: Images from which on they are never few: planning, drawing and writing one takes this process so long that workers
 #: with tiles would wait for it, see docs/scaling.md.
 MANY_IMAGES = 32
+#: A worker may have several images at once, whose pictures share the settings of matplotlib.
+_turn = threading.Lock()
 #: What keeps a file from being read, and concerns no other.
 OF_THE_IMAGE = (ImageError, DependencyError)
 
@@ -409,10 +410,10 @@ class _Work:
         workers, wish = self._workers, self._wish
         if workers is None:
             return
-        parcels = [workers.send(as_sent(self._net)), workers.send(self._sampler), workers.send(wish)]
+        parcels = [send_net(workers, self._net), workers.send(self._sampler), workers.send(wish)]
 
-        def send_net() -> None:
-            parcels[0] = workers.send(whole(self._net))
+        def send_whole() -> None:
+            parcels[0] = send_whole_net(workers, self._net)
 
         sent: dict[int, Item] = {}
 
@@ -428,7 +429,7 @@ class _Work:
                 else:
                     yield Task(item.number, image_of, parcels, lambda lost, content=content: (content,))  # type: ignore[misc]
 
-        for number, outcome in spread(workers, tasks(), send_net):
+        for number, outcome in spread(workers, tasks(), send_whole):
             yield outcome._replace(item=sent.pop(number))
 
 
@@ -444,9 +445,10 @@ def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item) -> Out
         with Journal(None, analysis.tiles_identity, first_state(analysis, wish.memory, wish.batch_size)) as journal:
             return go_on(analysis, journal, executor=executor)
 
-    there, turn = as_made(net), threading.Lock()
-    with alone():  # a worker may have several threads, which share the sampler, and matplotlib's settings
-        outcome = _outcome(there, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
+    net = made_of(net)
+    together = net_abilities(net).shared_by_threads and sampler_abilities(sampler).drawn_by_threads
+    with in_turn(not together):
+        outcome = _outcome(net, sampler, item, wish, run, executor_with(None), turn=_turn, ends=lambda wrong: False)
     return outcome._replace(item=item._replace(source=None))  # which need not go back
 
 

@@ -356,8 +356,7 @@ def task(wanted: dict[str, str], keys: list[str], call: bytes, memory: int, *con
         check_versions(wanted, worker.address)
     except DependencyError as error:
         return False, error, ""
-    threads = max(1, worker.state.nthreads)
-    terms = Terms(max(1, cores() // threads), memory, threads)
+    terms = Terms(max(1, cores() // max(1, worker.state.nthreads)), memory)
     return answered(_called, [Parcel(*one) for one in zip(keys, contents)], (call,), terms)
 
 

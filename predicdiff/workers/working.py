@@ -6,14 +6,11 @@ import pickle
 import threading
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Sequence, cast
 
 from ..budget import within
-from ..cores import cores, sharing
+from ..cores import sharing
 from ..errors import ExplanationError, SettingsError, collecting, first_line
 from .protocol import Answer, Parcel
 
@@ -22,10 +19,6 @@ KEPT = 6
 
 _unpacked: OrderedDict[str, Any] = OrderedDict()
 _turn = threading.Lock()  # workers may have several threads
-#: Held by what only one of a process' tasks may do at once.
-one_at_once = threading.Lock()
-#: How many tasks this process may have at once.
-_beside: ContextVar[int] = ContextVar("beside", default=1)
 
 
 class WorkersTraceback(Exception):  # noqa: N818
@@ -41,34 +34,20 @@ class Terms(NamedTuple):
         How many processors it may use; None for all that there are.
     memory : int
         Bytes that it may take, see `budget`.
-    tasks : int
-        How many the process may have at once, each with such a share.
     """
 
     share: int | None
     memory: int
-    tasks: int = 1
 
 
 def do(work: Callable[..., Any], parcels: Sequence[Parcel], arguments: Sequence[Any], terms: Terms) -> Answer:
     """Call ``work`` with what the parcels hold and the arguments; called by `Workers` in the worker."""
     things = [unpacked(parcel) for parcel in parcels]
-    token = _beside.set(terms.tasks)
-    try:
-        with within(terms.memory), collecting() as warned:
-            if terms.share is None:
-                return Answer(work(*things, *arguments), warned)
-            with sharing(terms.share):
-                return Answer(work(*things, *arguments), warned)
-    finally:
-        _beside.reset(token)
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Have the process to this task, with the processors of all that it may have at once, until the block ends."""
-    with one_at_once, sharing(cores() * _beside.get()):
-        yield
+    with within(terms.memory), collecting() as warned:
+        if terms.share is None:
+            return Answer(work(*things, *arguments), warned)
+        with sharing(terms.share):
+            return Answer(work(*things, *arguments), warned)
 
 
 def answered(*task: Any) -> tuple[bool, Any, str]:
