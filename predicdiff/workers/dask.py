@@ -9,6 +9,7 @@ not by the scheduler; where the last one that had it is lost, it is sent again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 import time
@@ -315,10 +316,25 @@ def client_at(address: str) -> Iterator[Any]:
             f"no Dask scheduler answers at {address} ({first_line(error)}): start one (dask scheduler), or mend the "
             "address or what lies between."
         ) from error
+    with _quiet():
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off the terminal what Dask logs of what is gone, with tracebacks: a sentence is said where it matters."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "tornado.application")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
-        yield client
+        yield
     finally:
-        client.close()
+        for logger, level in zip(loggers, before):
+            logger.setLevel(level)
 
 
 def _client(distributed: Any, address: str, **settings: Any) -> Any:
