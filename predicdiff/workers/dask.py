@@ -8,15 +8,11 @@ not by the scheduler; where the last one that had it is lost, it is sent again.
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Callable, Sequence
 
@@ -25,12 +21,11 @@ from ..cores import cores
 from ..errors import DependencyError, ExplanationError, InputWarning, SettingsError, first_line, warn
 from ..extras import imported
 from ..stopping import check_stopped
+from .clients import ANSWERS, LEAST, connected, signs_of_loss
 from .protocol import Answer, LostWorkerError, Parcel, UnbegunError
 from .versions import check_versions, versions
 from .working import Terms, answered, loaded, packed, result_of
 
-#: The first version of Dask that serves, that of Python 3.8.
-LEAST = "2023.5"
 #: What a worker evaluates: a worker that cannot load a function of a package which it lacks would end.
 TASK = f"__import__({__name__!r}, fromlist=['task']).task(*arguments)"
 #: Seconds between two looks at which workers there are.
@@ -39,8 +34,6 @@ LOOK = 0.5
 PATIENCE = 300.0
 #: Seconds after which it is said that no worker is there.
 QUIET = 30.0
-#: Seconds in which a scheduler answers.
-ANSWERS = 10.0
 
 
 class _Sent:
@@ -84,7 +77,7 @@ class DaskWorkers:
         self._client, self._users = client, client
         self._address, self._security = client.scheduler.address, client.security
         self._versions = versions()
-        self._gone = _signs_of_loss(self._distributed)
+        self._gone = signs_of_loss(self._distributed)
         self._sent: dict[str, _Sent] = {}
         self._given: dict[str, dict[Future[Answer], _Given]] = {}
         self._threads: dict[str, int] = {}
@@ -233,7 +226,7 @@ class DaskWorkers:
                 raise self._unreached(None)
             if self._client.status == "closed":  # it has given up
                 with suppress(*self._gone):
-                    self._client = _client(self._distributed, self._address, security=self._security)
+                    self._client = connected(self._distributed, self._address, security=self._security)
             time.sleep(LOOK / 5)
 
     def _unreached(self, error: BaseException | None) -> ExplanationError:
@@ -266,87 +259,6 @@ class DaskWorkers:
                     kind = LostWorkerError if given.future in at_work else UnbegunError
                     self._settle(given.future, None, kind(f"the worker {address} was lost."))
                     _cancel(given.theirs, self._gone)
-
-
-def current_client() -> Any:
-    """The Dask client that is there, whose workers are to compute; None without one, and in a task of Dask's own."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:  # nobody can have made one
-        return None
-    with suppress(ValueError):
-        distributed.get_worker()
-        return None
-    with suppress(ValueError):
-        client = distributed.Client.current()
-        return None if client.asynchronous or client.status != "running" else client
-    return None
-
-
-def is_client(thing: Any) -> bool:
-    """Whether something is a client of Dask."""
-    distributed = sys.modules.get("distributed")
-    return distributed is not None and isinstance(thing, distributed.Client)
-
-
-@contextmanager
-def client_at(address: str) -> Iterator[Any]:
-    """A client of the scheduler at an address, such as "tcp://host:8786", which is closed afterwards.
-
-    Raises
-    ------
-    DependencyError
-        If Dask is not installed.
-    SettingsError
-        If this is no address.
-    ExplanationError
-        If nobody answers there.
-    """
-    distributed = imported("distributed", "dask", least=LEAST)
-    try:
-        distributed.comm.get_address_host_port(str(address), strict=True)
-    except (ValueError, TypeError) as error:
-        raise SettingsError(
-            f"{address!r} is no address of a Dask scheduler: want one such as tcp://host:8786."
-        ) from error
-    silence = _signs_of_loss(distributed) + (ValueError,)
-    try:
-        client = _client(distributed, str(address))
-    except silence as error:
-        raise ExplanationError(
-            f"no Dask scheduler answers at {address} ({first_line(error)}): start one (dask scheduler), or mend the "
-            "address or what lies between."
-        ) from error
-    with _quiet():
-        try:
-            yield client
-        finally:
-            client.close()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep off the terminal what Dask logs of what is gone, with tracebacks: a sentence is said where it matters."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "tornado.application")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before):
-            logger.setLevel(level)
-
-
-def _client(distributed: Any, address: str, **settings: Any) -> Any:
-    return distributed.Client(address, timeout=ANSWERS, set_as_default=False, **settings)
-
-
-def _signs_of_loss(distributed: Any) -> tuple[type[BaseException], ...]:
-    """What Dask raises when a scheduler, a worker or what they held is gone."""
-    closed = getattr(distributed.client, "ClosedClientError", OSError)
-    cancelled = (asyncio.TimeoutError, asyncio.CancelledError, CancelledError)
-    # a scheduler that does not know a worker any more, and a client that is closing
-    return (OSError, *cancelled, LookupError, AttributeError, RuntimeError, closed)
 
 
 def _cancel(theirs: Any, gone: tuple[type[BaseException], ...]) -> None:

@@ -35,7 +35,8 @@ from predicdiff.algorithm import run
 from predicdiff.errors import DependencyError, ExplanationError, InputWarning, SettingsError
 from predicdiff.executors.spread import Spread
 from predicdiff.workers.choice import chosen
-from predicdiff.workers.dask import DaskWorkers, client_at, current_client
+from predicdiff.workers.clients import client_at, current_client
+from predicdiff.workers.dask import DaskWorkers
 
 distributed = pytest.importorskip("distributed")
 
@@ -174,7 +175,8 @@ def test_a_scheduler_that_does_not_come_back_is_told_and_what_is_finished_is_kep
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("predicdiff.workers.dask.PATIENCE", 1.0)
-    monkeypatch.setattr("predicdiff.workers.dask.ANSWERS", 1.0)
+    for module in ("dask", "clients"):
+        monkeypatch.setattr(f"predicdiff.workers.{module}.ANSWERS", 1.0)
     cluster.start_worker()
     path = tmp_path / "cat.tiles"
 
@@ -365,7 +367,7 @@ def test_what_is_no_address_is_refused(address: Any) -> None:
 
 
 def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("predicdiff.workers.dask.ANSWERS", 0.3)
+    monkeypatch.setattr("predicdiff.workers.clients.ANSWERS", 0.3)
     with pytest.raises(ExplanationError, match=r"^no Dask scheduler answers at tcp://127\.0\.0\.1:9 \("):
         client_at("tcp://127.0.0.1:9").__enter__()
 
