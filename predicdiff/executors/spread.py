@@ -16,6 +16,7 @@ from ..nets.recipes import Recipe, forget_recipe, recipe_of
 from ..nets.zoo import made_again
 from ..plan import Analysis
 from ..protocols import Json, Net, Progress, Sampler
+from ..workers.choice import Fitting
 from ..workers.protocol import NotMadeError, Parcel, Workers
 from ..workers.spreading import Task, spread
 from .here import evaluate_tile, run_tiles
@@ -33,14 +34,17 @@ def executor_with(workers: Workers | None, *kept: Any) -> Executor:
     return run_tiles if workers is None else Spread(workers, kept)
 
 
-def worthwhile(abilities: NetAbilities, images: int) -> int:
-    """How many processes of this machine are worth their start, for so many images.
+def worthwhile(abilities: NetAbilities, images: int) -> Fitting:
+    """How many processes of this machine are worth their start, for so many images, and which GPUs they are to have.
 
-    Threads that share a net evaluate about as fast as processes would, see `here`. But planning, writing and drawing
-    take a thread alone: with several images each gets a process. A net that threads can't share is worth processes for
-    a single image.
+    Each GPU is worth one process. Threads that share a net evaluate about as fast as processes would, see `here`. But
+    planning, writing and drawing take a thread alone: with several images each gets a process. A net that threads can't
+    share is worth processes for a single image.
     """
-    return 1 if abilities.shared_by_threads and images == 1 else cores()
+    gpus = () if abilities.gpus is None else tuple(abilities.gpus())
+    if gpus:
+        return Fitting(len(gpus), gpus)
+    return Fitting(1 if abilities.shared_by_threads and images == 1 else cores())
 
 
 @dataclass(frozen=True)
