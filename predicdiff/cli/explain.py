@@ -111,7 +111,7 @@ def command(
     say(*seen_lines(model, shown))
     plan = make_plan(model, shown.image, settings)
     analysis = _sampled(plan, shown.image, sampler, targets, sampling, reading.intensity)
-    _check_picture(analysis, out)
+    out.check_sure(analysis.settings.samples, drawn=analysis.population != 0)
     if len(analysis.targets) > MOST_DRAWN:
         say(f"The picture shows the first {MOST_DRAWN} of {len(analysis.targets)} maps; the result holds all.")
 
@@ -215,11 +215,6 @@ def _held(path: Path, analysis: Analysis, sampling: Sampling, *, so_far: bool = 
     """What a file holds, if it is what the analysis will make, or ``so_far`` what a stage of it has made."""
     held = analysis.held(path, so_far=so_far)
     return held if held is not None and held.settings.get("like") == sampling.like else None
-
-
-def _check_picture(analysis: Analysis, out: Output) -> None:
-    if out.sure and analysis.settings.samples == 1 and analysis.population != 0:
-        raise SettingsError("--sure needs a standard error, and one draw a window has none: want --samples 2 or more.")
 
 
 def _unlike(sampler: SamplerChoice, sampling: Sampling) -> str:

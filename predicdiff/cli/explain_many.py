@@ -26,7 +26,9 @@ from ..settings import Settings
 from ..shapes.labels import SLIC
 from ..studies.folder import Maker, Study, asked, check_folder
 from ..studies.listing import lines_of, listed
-from ..studies.many import OF_THE_IMAGE, Item, Outcome, Wish, outcomes
+from ..studies.many import outcomes
+from ..studies.one import OF_THE_IMAGE, Item, Outcome, Wish
+from ..texts import one_line
 from ..units import as_map, lookup
 from ..windows import spanned
 from .console import INTERRUPTED, Failure, bar, duration, say, speaker
@@ -158,6 +160,7 @@ def _sampler(model: Net, settings: Settings, options: StudyOptions) -> Sampler:
         start=settings.start, like=options.sampling.model, intensity=options.reading.intensity,
     )  # fmt: skip
     options.sampler.check_samples(sampler, options.sampling.samples)
+    options.out.check_sure(settings.samples, drawn=sampler_abilities(sampler).most_draws != 1)
     return sampler
 
 
@@ -194,8 +197,10 @@ def _explained(
             count, quiet=quiet, initial=finished, unit=None
         ) as shown:
 
+            def tell(*, refresh: bool = False) -> None:
+                shown.set_description_str(f"{finished + written + failed} of {_count(count)} ", refresh=refresh)
+
             def progress(done: float, total: int | None) -> None:
-                shown.set_description_str(f"{finished + written + failed} of {_count(count)} ", refresh=False)
                 shown.update(max(0.0, finished + done - shown.n))
 
             wish = _wish(settings, options)
@@ -205,6 +210,7 @@ def _explained(
                     count=len(missing), workers=workers, progress=progress, checkpoint=study.tiles,
                 )
             ) as done:  # fmt: skip
+                tell()
                 for outcome in done:
                     study.add(outcome)
                     if outcome.error:
@@ -215,6 +221,7 @@ def _explained(
                     if outcome.warned and warned < MOST_WARNED:
                         warned += 1
                         say(*(f"Warning: {outcome.item.name}: {text}" for text, _ in outcome.warned), err=True)
+                    tell(refresh=True)
         study.finish()
     except KeyboardInterrupt:
         study.finish()
@@ -229,7 +236,7 @@ def _explained(
 
 def _named(outcome: Outcome) -> str:
     """An error, which names the image."""
-    name = outcome.item.name
+    name = one_line(outcome.item.name)
     return outcome.error if name in outcome.error else f"{name}: {outcome.error}"
 
 

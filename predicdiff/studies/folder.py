@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, fields
 from itertools import chain, count
@@ -27,11 +26,9 @@ from ..settings import Settings
 from ..texts import name_of, one_line
 from ..written import sweep, written_whole
 from .index import BETWEEN, INDEX, MOST, TABLE, Index, Row, as_parquet, read_index, replaced, rows_of
-from .many import Item, Outcome
+from .one import Item, Outcome
 
 SETTINGS, LOCK = "settings.json", ".lock"
-#: The part of a file of settings that is being written.
-BEGUN = re.compile(r"\.settings\.json\.[a-z0-9_]{8}\.part\.json")
 TILES = ".tiles"
 #: Of the files that are made of each image.
 ENDINGS = (".h5", ".png")
@@ -287,12 +284,9 @@ def check_folder(folder: Path) -> None:
     if os.path.lexists(folder) and not folder.is_dir():
         raise ExplanationError(f"{folder}: a file, want a folder for the results of several images.")
     try:
-        # a kill at the very beginning leaves a part of the settings
-        others = (
-            folder.is_dir()
-            and not (folder / SETTINGS).exists()
-            and any(name != LOCK and not BEGUN.fullmatch(name) for name in os.listdir(folder))
-        )
+        # hidden are a lock and a part of the settings, which a kill may leave, and what systems put into folders
+        is_study = (folder / SETTINGS).exists()
+        others = folder.is_dir() and not is_study and any(not name.startswith(".") for name in os.listdir(folder))
     except OSError as error:
         raise ExplanationError(f"{folder}: cannot be read ({error.strerror}).") from error
     if others:

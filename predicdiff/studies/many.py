@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
-import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -19,32 +17,35 @@ from ..abilities import net_abilities, sampler_abilities
 from ..algorithm import checked_effort, first_state, go_on
 from ..budget import within
 from ..errors import (
-    DependencyError,
     ExplanationError,
     ImageError,
     OutOfMemoryError,
-    PredicdiffError,
     SettingsError,
-    collecting,
-    first_line,
     warn,
 )  # fmt: skip
-from ..executors.spread import executor_with, in_turn, made_of, send_net, send_whole_net, worthwhile
+from ..executors.spread import (
+    LOST_AT_FIRST,
+    executor_with,
+    in_turn,
+    made_of,
+    send_net,
+    send_whole_net,
+    worthwhile,
+)  # fmt: skip
 from ..executors.tiles import Executor
 from ..explanation import Explanation
-from ..image_files import Content, Intensity, check_intensity, content_of
-from ..images import load_image
+from ..image_files import check_intensity
 from ..journal import Journal
 from ..nets.recipes import Recipe
-from ..plan import Analysis, make_plan
+from ..plan import Analysis
 from ..protocols import Net, Sampler
 from ..settings import Settings
 from ..stopping import listen
-from ..targets import numbers_of
 from ..units import check_progress
 from ..workers.choice import WorkersLike, chosen
 from ..workers.protocol import Workers
 from ..workers.spreading import AHEAD, Task, spread
+from .one import Item, Outcome, Wish, outcome_of, sendable
 
 #: Tiles of an image from which on workers get them one by one, and not the image as a whole: so much of the work and no
 #: more is lost with a worker.
@@ -57,26 +58,6 @@ LANES, MOST_LANES = 2, 16
 MANY_IMAGES = 32
 #: A worker may have several images at once, whose pictures share the settings of matplotlib.
 _turn = threading.Lock()
-#: What keeps a file from being read, and concerns no other.
-OF_THE_IMAGE = (ImageError, DependencyError)
-
-
-class Item(NamedTuple):
-    """An image of many.
-
-    Attributes
-    ----------
-    number : int
-        Its place among them, from 0.
-    name : str
-        What it is called.
-    source : path or image
-        As `explain` and `load_image` take them.
-    """
-
-    number: int
-    name: str
-    source: Any
 
 
 class Explained(NamedTuple):
@@ -97,58 +78,6 @@ class Explained(NamedTuple):
     name: str
     explanation: Explanation | None
     error: str = ""
-
-
-class Outcome(NamedTuple):
-    """What became of an image, and what was made of its explanation.
-
-    Attributes
-    ----------
-    item : Item
-    made : object
-        None where it failed.
-    error : str
-        One sentence then.
-    warned : tuple of (str, type of Warning)
-        What was warned of meanwhile, each sentence once.
-    sha256 : str
-        Of the image's file, in hexadecimal digits; empty of an image that came without one.
-    seconds : float
-        From the reading of the file on.
-    """
-
-    item: Item
-    made: Any
-    error: str = ""
-    warned: tuple[tuple[str, type[Warning]], ...] = ()
-    sha256: str = ""
-    seconds: float = 0.0
-
-
-#: Makes of an item, the SHA-256 of its file and its explanation what is wanted; workers call it, so it is pickled.
-Then = Callable[[Item, str, Explanation], Any]
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How each image is to be explained, and what of that is kept.
-
-    Attributes
-    ----------
-    settings : Settings
-    memory, batch_size : int
-        As of `explain`.
-    intensity : (low, high) or None
-        As of `load_image`.
-    then : callable or None
-        What is made of each explanation where it was computed; None keeps the explanation itself.
-    """
-
-    settings: Settings
-    memory: int
-    batch_size: int | None = None
-    intensity: Intensity = None
-    then: Then | None = None
 
 
 def explain_many(
@@ -369,7 +298,7 @@ class _Work:
                 of_all.append(wrong)
                 raise
 
-        return _outcome(
+        return outcome_of(
             self._net,
             self._sampler,
             item,
@@ -422,12 +351,12 @@ class _Work:
                 sent[item.number] = item
                 try:
                     with within(wish.memory):
-                        content = _sendable(item)
+                        content = sendable(item)
                 except ImageError as error:  # has its turn like any other, lest many of them be read at once
                     failed = Outcome(item._replace(source=None), None, str(error))
                     yield Task(item.number, _as_it_is, [], lambda lost, failed=failed: (failed,))  # type: ignore[misc]
                 else:
-                    yield Task(item.number, image_of, parcels, lambda lost, content=content: (content,))  # type: ignore[misc]
+                    yield Task(item.number, image_of, parcels, lambda lost, content=content: (content, lost))  # type: ignore[misc]
 
         for number, outcome in spread(workers, tasks(), send_whole):
             yield outcome._replace(item=sent.pop(number))
@@ -438,79 +367,20 @@ def _as_it_is(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
-    """What becomes of an image that a worker sees to from its file to what is made of its explanation."""
+def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item, lost: int) -> Outcome:
+    """What becomes of an image that a worker sees to from its file to what is made of its explanation.
+
+    So many workers were ``lost`` with it before, perhaps since its batches took more memory than they have.
+    """
 
     def run(analysis: Analysis, executor: Executor) -> Explanation:
-        with Journal(None, analysis.tiles_identity, first_state(analysis, wish.memory, wish.batch_size)) as journal:
+        state = first_state(analysis, wish.memory, wish.batch_size)
+        state["batch_size"] = max(1, state["batch_size"] >> max(0, lost - LOST_AT_FIRST))
+        with Journal(None, analysis.tiles_identity, state) as journal:
             return go_on(analysis, journal, executor=executor)
 
     net = made_of(net)
     together = net_abilities(net).shared_by_threads and sampler_abilities(sampler).drawn_by_threads
     with in_turn(not together):
-        outcome = _outcome(net, sampler, item, wish, run, executor_with(None), turn=_turn, ends=lambda wrong: False)
+        outcome = outcome_of(net, sampler, item, wish, run, executor_with(None), turn=_turn, ends=lambda wrong: False)
     return outcome._replace(item=item._replace(source=None))  # which need not go back
-
-
-def _outcome(
-    net: Net,
-    sampler: Sampler,
-    item: Item,
-    wish: Wish,
-    run: Callable[[Analysis, Executor], Explanation],
-    executor: Executor,
-    *,
-    turn: threading.Lock,
-    ends: Callable[[Exception], bool],
-) -> Outcome:
-    """An image, read, planned, explained by ``run``, and made into what is wanted; an error of which ``ends`` says so
-    ends all, and any other is the image's own."""
-    started, digest = time.perf_counter(), ""
-    with within(wish.memory), collecting() as warned:
-        try:
-            read = _read(item)
-            digest = _sha256(read)
-            with turn:
-                image = _image(read, wish.intensity)
-                analysis = make_plan(net, image, wish.settings).with_sampler(sampler)
-            explanation, made, error = run(analysis, executor), None, ""
-            with turn:  # settings of matplotlib are those of all threads
-                made = explanation if wish.then is None else wish.then(item, digest, explanation)
-        except Exception as wrong:  # anybody's net and sampler may raise anything
-            if ends(wrong):
-                raise
-            made, error = None, _why(wrong)
-    return Outcome(item, made, error, tuple(dict.fromkeys(warned)), digest, time.perf_counter() - started)
-
-
-def _why(wrong: Exception) -> str:
-    """Why there is no explanation, in a sentence."""
-    if isinstance(wrong, PredicdiffError):
-        return str(wrong)
-    if isinstance(wrong, MemoryError):
-        return "memory ran out for this image: free some, or make it smaller."
-    return f"the net or the sampler failed ({type(wrong).__name__}: {first_line(wrong)})."
-
-
-def _read(item: Item) -> Item:
-    """The item with its file's content, which other machines may have no way to."""
-    if not isinstance(item.source, (str, Path)):
-        return item
-    return item._replace(source=content_of(item.source))
-
-
-def _sendable(item: Item) -> Item:
-    """The item with its file's content, or as an array, which can be pickled whatever it was."""
-    read = _read(item)
-    return read if isinstance(read.source, Content) else read._replace(source=numbers_of(read.source))
-
-
-def _sha256(item: Item) -> str:
-    return hashlib.sha256(item.source.getbuffer()).hexdigest() if isinstance(item.source, Content) else ""
-
-
-def _image(item: Item, intensity: Intensity) -> Any:
-    try:
-        return load_image(item.source, intensity=intensity) if isinstance(item.source, Content) else item.source
-    except DependencyError as error:  # what reads this format is not there; other images may be of others
-        raise ImageError(str(error)) from error

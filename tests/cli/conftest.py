@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,28 @@ def program(tmp_path: Path) -> Callable[..., Any]:
         return subprocess.Popen(command, cwd=tmp_path, env=environment, universal_newlines=True, **streams)
 
     return start
+
+
+@pytest.fixture
+def seen(program: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
+    """Run the program, or code, at a terminal; gives its exit status and what reached the terminal."""
+    pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))
+
+    def call(*arguments: object, code: str | None = None) -> tuple[int, str]:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))  # otherwise bars have no room
+        process = program(arguments, code=code, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        received = b""
+        try:
+            while chunk := os.read(ours, 2**16):
+                received += chunk
+        except OSError:  # how Linux says that the other side has closed
+            pass
+        os.close(ours)
+        return process.wait(60), received.decode("utf-8")
+
+    return call
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import struct
 import sys
 
 import pytest
@@ -16,28 +14,6 @@ from predicdiff.cli import console
 HOSTILE = "\x1b]0;owned\x07\x9b2J\u202etiger"
 SHOWN = r"\x1b]0;owned\x07\x9b2J\u202etiger"
 FORGED = "tiger\nWrote all."
-
-
-@pytest.fixture
-def seen(program):
-    """Run the program, or code, at a terminal; gives its exit status and what reached the terminal."""
-    pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))
-
-    def call(*arguments, code=None):
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))  # otherwise bars have no room
-        process = program(arguments, code=code, stdout=theirs, stderr=theirs)
-        os.close(theirs)
-        received = b""
-        try:
-            while chunk := os.read(ours, 2**16):
-                received += chunk
-        except OSError:  # how Linux says that the other side has closed
-            pass
-        os.close(ours)
-        return process.wait(60), received.decode("utf-8")
-
-    return call
 
 
 def harmless(text):

@@ -14,7 +14,8 @@ from helpers.oracle_nets import MapNet, NormalSampler
 from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.settings import Settings
 from predicdiff.studies.folder import Maker, Study
-from predicdiff.studies.many import Item, Wish, outcomes
+from predicdiff.studies.many import outcomes
+from predicdiff.studies.one import Item, Wish
 from predicdiff.workers.choice import chosen
 
 #: What each map of a study is made with where nothing else is said.
@@ -36,17 +37,37 @@ class Pictured(MapNet):
 class Fails(Pictured):
     """Raises an error for images whose first pixel is red, when it is asked for their windows."""
 
-    def __init__(self, error: BaseException | None = None) -> None:
+    def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
 
     def evaluate(self, pixels: np.ndarray, *arguments: Any, **how: Any) -> np.ndarray:
-        if pixels[0, 0, 0] == 255 and pixels[1, 0, 0] == 0:
-            if self.error is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-            else:
-                raise self.error
+        if is_red(pixels):
+            raise self.error
         return super().evaluate(pixels, *arguments, **how)
+
+
+class Greedy(Pictured):
+    """Takes its process down for such images, as a system does whose memory runs out, unless batches are small."""
+
+    def evaluate(self, pixels: np.ndarray, *arguments: Any, **how: Any) -> np.ndarray:
+        if is_red(pixels) and how["batch_size"] > 100:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().evaluate(pixels, *arguments, **how)
+
+
+class RefusesRed(NormalSampler):
+    """A sampler that raises an error of its own for such images."""
+
+    def draw(self, pixels: np.ndarray, *arguments: Any, **how: Any) -> np.ndarray:
+        if is_red(pixels):
+            raise ZeroDivisionError("no red")
+        return super().draw(pixels, *arguments, **how)
+
+
+def is_red(pixels: np.ndarray) -> bool:
+    """Whether the first pixel is."""
+    return bool(pixels[0, 0, 0] == 255 and pixels[1, 0, 0] == 0)
 
 
 def pictures(folder: Path, count: int, *, red: Sequence[int] = (), size: tuple[int, int] = (12, 13)) -> list[Path]:

@@ -26,7 +26,8 @@ from predicdiff.settings import Settings
 from predicdiff.studies import folder as folders
 from predicdiff.studies.folder import Files, Maker, Study, asked, settings_of
 from predicdiff.studies.index import Row, read_index, rows_of
-from predicdiff.studies.many import Item, Wish, outcomes
+from predicdiff.studies.many import outcomes
+from predicdiff.studies.one import Item, Wish
 
 
 def dot() -> bytes:
@@ -337,13 +338,12 @@ def test_what_kills_leave_at_any_moment_is_swept() -> None:
     assert there() == whole("00", "01")
 
 
-@pytest.mark.parametrize("left", [[".lock"], [".lock", ".settings.json.0a1b2c3d.part.json"]])
-def test_what_a_kill_leaves_at_the_very_beginning_is_no_other_file(left: list[str]) -> None:
+def test_what_a_kill_leaves_at_the_very_beginning_and_what_systems_hide_is_no_other_file() -> None:
     Path("study").mkdir()
-    for name in left:
-        Path("study", name).write_bytes(b'{"made by"' if "settings" in name else b"")
+    for name in (".lock", ".settings.json.0a1b2c3d.part.json", ".DS_Store"):
+        Path("study", name).write_bytes(b'{"made by"')
     assert run(pictures(Path("p"), 1)) == ["p/00.png"]
-    assert there() == whole("00")
+    assert there() == [".DS_Store", *whole("00")]
 
 
 def test_restart_computes_the_given_ones_anew_and_no_others() -> None:

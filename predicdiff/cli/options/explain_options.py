@@ -341,6 +341,13 @@ class Output(Options):
         """Whether a folder was named, in which results of several images lie."""
         return self.output is not None and self.output.suffix.lower() not in RESULTS
 
+    def check_sure(self, samples: int, *, drawn: bool) -> None:
+        """Refuse to leave clear what is not sure where one draw a window leaves that unknown."""
+        if self.sure and samples == 1 and drawn:
+            raise SettingsError(
+                "--sure needs a standard error, and one draw a window has none: want --samples 2 or more."
+            )
+
     @property
     def drawing(self) -> dict[str, Any]:
         """How the picture is drawn, in the words of `plotting.figure`."""
