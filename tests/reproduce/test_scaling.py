@@ -106,6 +106,66 @@ def test_no_study_is_better_than_what_bounds_it(simulation: Any) -> None:
             assert simulation.simulated(road, cluster, 200).efficiency <= simulation.bound(road, cluster) * 1.02
 
 
+#: What is measured of a net: an image of 20 tiles of 2 s, planned in 0.5 s and drawn in 0.1 s.
+COSTS = {
+    "tiles": 20, "tile_evaluations": 640, "tile_seconds": [1.8, 2.0, 2.2], "plan": 0.5, "assemble": 0.01, "draw": 0.1,
+    "read": 0.001, "write": 0.004, "keep_tile": 0.002, "message": {"tile": 0.001, "image": 0.002},
+    "bytes": {"net": 8_000_000, "luggage": 600_000, "out": {"tile": 500, "image": 150_000},
+              "back": {"tile": 5000, "image": 200_000}},
+}  # fmt: skip
+#: In turns: a tile takes 2 s and an image 40 s, of one worker; two took 12.5 s and 80 s in place of 10 s and 80 s.
+TURNS = {
+    "net": "small", "tiles": 10, "images": 4, "start": {"1 workers": 3.0, "2 workers": 4.0},
+    "image": {"1 workers": [20.0, 20.0], "2 workers": [12.5, 10.0], "1 threads here": [20.0, 22.0],
+              "2 threads here": [10.0, 11.0]},
+    "study": {"1 workers": [160.0, 160.0], "2 workers": [80.0, 80.0], "1 threads here": [160.0, 160.0],
+              "2 threads here": [100.0, 80.0]},
+    "alone": {"tile": [2.0, 2.0], "image": [40.0, 40.0]},
+}  # fmt: skip
+
+
+@pytest.fixture
+def scaling(module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command's module, which simulates little."""
+    monkeypatch.setattr(module("scaling_simulated"), "MOST_TASKS", 400)
+    command = module("scaling")
+    monkeypatch.setattr(command, "COUNTS", (1, 10))
+    return command
+
+
+def test_what_follows_from_the_measurement(scaling: Any) -> None:
+    told = scaling.derived({"turns": TURNS, "nets": {"small": {"preview": COSTS, "paper": COSTS}}})
+    assert told["efficiency"]["image"]["workers"] == {"median": pytest.approx(0.9), "min": 0.8, "max": 1.0}
+    assert told["efficiency"]["study"]["threads here"]["min"] == 0.8
+    # ten tiles of 2 s, and a thousandth or two of a second for each here, and the map put together and drawn
+    assert told["simulated_part"]["image"]["1 workers"] == pytest.approx(1.0, abs=0.02)
+    assert told["simulated_part"]["study"]["2 workers"] == pytest.approx(1.0, abs=0.01)
+    assert told["simulated_part"]["study"]["1 workers"] == pytest.approx(1.0, abs=0.01)
+    roads = ("image by image", "tile by tile")
+    cases = [(row["quality"], row["road"], row["network"], row["workers"]) for row in told["studies"]]
+    assert cases == [
+        (quality, road, network, count)
+        for quality in ("preview", "paper")
+        for road in roads
+        for network in (1e9, 10e9)
+        for count in (1, 10)
+    ]
+    assert all(0 < row["efficiency"] <= 1 and row["rate"] > 0 for row in told["studies"])
+
+
+def test_the_tables_have_a_line_for_each_case(scaling: Any, module: Callable[[str], Any]) -> None:
+    found: dict[str, Any] = {
+        "turns": TURNS,
+        "small": [{"images": 10, "seconds": 0.2, "processor_seconds": 0.1, "memory": None, "written": 10}],
+        "nets": {"small": {"preview": COSTS, "paper": COSTS}},
+    }
+    text = module("scaling_table").report({**found, **scaling.derived(found)})
+    assert "| an image, tile by tile | workers | 20.0 s | 11.2 s | 0.90 (0.80 to 1.00) |" in text
+    assert "| 10 | 200 ms | 100 ms | unknown |" in text
+    assert "| a tile there and back | 0.0005 MB, 0.005 MB |" in text
+    assert len(re.findall(r"^\| (?:preview|paper) \|", text, re.MULTILINE)) == 16
+
+
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     """What a run of small sizes writes and prints; its net is that of the small studies."""
@@ -119,14 +179,19 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], st
         costs = sys.modules["reproduce.scaling_costs"]
         patch.setattr(costs, "load", lambda name, **how: type("Loaded", (), {"net": small.small_net()}))
         patch.setattr(costs, "TASKS", 4)
+        patch.setattr(sys.modules["reproduce.scaling_simulated"], "MOST_TASKS", 100)
+        patch.setattr(sys.modules["reproduce.scaling_simulated"], "LEAST_EACH", 2)
+        patch.setattr(scaling, "COUNTS", (1, 10))
         arguments = ["--net", "small", "--turns", "1", "--stride", "4", "--study-stride", "14", "--images", "4"]
         result = CliRunner().invoke(scaling.main, [*arguments, "--small", "3", "--out", str(folder)])
     assert result.exit_code == 0, (result.output, result.exception)
     return json.loads((folder / "scaling.json").read_text()), result.output
 
 
+@pytest.mark.whole
 def test_a_run_leaves_a_whole_record(record: tuple[dict[str, Any], str]) -> None:
-    told, _ = record
+    told, output = record
+    assert "**small**" in output
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", told["date"])
     turns, (small,) = told["turns"], told["small"]
     assert (turns["net"], turns["tiles"], turns["images"]) == ("small", 1, 4)
@@ -142,21 +207,6 @@ def test_a_run_leaves_a_whole_record(record: tuple[dict[str, Any], str]) -> None
         assert min(found[name] for name in ("plan", "assemble", "draw", "read", "write", "keep_tile")) > 0
         assert found["bytes"]["out"]["image"] > 10_000 > found["bytes"]["out"]["tile"]
     assert told["nets"]["small"]["paper"]["tiles"] > told["nets"]["small"]["preview"]["tiles"] == 1
-
-
-def test_it_simulates_both_roads_at_each_number_of_workers(record: tuple[dict[str, Any], str]) -> None:
-    told, output = record
-    cases = [(row["quality"], row["road"], row["network"], row["workers"]) for row in told["studies"]]
-    roads = ("image by image", "tile by tile")
-    assert cases == [
-        (quality, road, network, count)
-        for quality in ("preview", "paper")
-        for road in roads
-        for network in (1e9, 10e9)
-        for count in (1, 10, 100, 1000)
-    ]
-    assert all(0 < row["efficiency"] <= 1 and row["rate"] > 0 for row in told["studies"])
-    assert len(re.findall(r"^\| (?:preview|paper) \|", output, re.MULTILINE)) == len(cases)
 
 
 def test_what_is_not_a_number_of_turns_is_refused(module: Callable[[str], Any]) -> None:
