@@ -8,9 +8,11 @@ from __future__ import annotations
 import pytest
 from click import Argument, Choice
 from helpers.engines import needed
+from helpers.small_studies import write_study
 from PIL import Image
 
 from predicdiff.cli import COMMANDS, main
+from predicdiff.explanation import Explanation
 
 pytestmark = needed
 
@@ -18,6 +20,7 @@ pytestmark = needed
 HOW = ["--corpus", "corpus", "-k", "8", "-S", "2"]
 WORKS = {
     "explain": (["small.png"], ["--sampler", "marginal", *HOW, "--dry-run"]),
+    "study": (["study", "study"], []),
     "show": (["a.h5"], []),
     "predict": (["small.png"], []),
     "sensitivity": (["small.png"], []),
@@ -30,7 +33,7 @@ WORKS = {
     "blobs": ([], []),
     "fetch": (["squeezenet1.1"], []),
 }
-WITHOUT_NET = ("show", "compare", "nets", "fetch")
+WITHOUT_NET = ("study", "show", "compare", "nets", "fetch")
 HUGE = "9" * 400
 #: The others run with --whole alone.
 VALUES = ["", HUGE, *(pytest.param(value, marks=pytest.mark.whole) for value in ["nan", "-1", "a\udcff\n\x1b[2J"])]
@@ -55,6 +58,7 @@ def place(cli, net, tmp_path, photographs):
     Image.fromarray(photographs[4]).save(tmp_path / "small.png")
     made = cli("explain", "small.png", *net, "--sampler", "grey", "-k", "8", "--stride", "8", "-o", "a.h5")
     assert made.exit_code == 0, made.output
+    write_study(tmp_path / "study", [Explanation.load(tmp_path / "a.h5")])
     return tmp_path
 
 
