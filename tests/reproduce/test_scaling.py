@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -30,9 +29,8 @@ def tiled(simulation: Any, **seconds: Any) -> Any:
 
 
 def test_one_image_of_one_task_takes_the_sum_of_all(simulation: Any) -> None:
-    road = whole(
-        simulation, before=0.5, giving=0.25, taking=0.125, after=0.0625, out=100, back=300, luggage=40, net=1000, start=7.0
-    )  # fmt: skip
+    here, sent = {"before": 0.5, "giving": 0.25, "taking": 0.125, "after": 0.0625}, {"luggage": 40, "net": 1000}
+    road = whole(simulation, **here, **sent, out=100, back=300, start=7.0)
     found = simulation.simulated(road, simulation.Cluster(1, bandwidth=100.0, scheduler=0.03), 1)
     assert found.seconds == pytest.approx(0.5 + 0.25 + 0.03 + 1140 / 100 + 7 + 2 + 300 / 100 + 0.125 + 0.0625)
 
