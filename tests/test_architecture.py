@@ -51,7 +51,7 @@ LEVELS = (
 INSIDE = {
     "nets": (
         ("arrays", "scores", "preprocessing", "labels"),
-        ("facts", "base", "doors"),
+        ("facts", "base", "doors", "recipes"),
         ("engine",),
         ("caffe", "modules", "onnx", "fetching"),
         ("zoo",),

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, Callable, Generator, Iterable, Iterator, NamedTuple, Sized
 
-from ..abilities import net_abilities
+from ..abilities import net_abilities, sampler_abilities
 from ..algorithm import checked_effort, first_state, go_on
 from ..budget import within
 from ..errors import (
@@ -29,12 +29,13 @@ from ..errors import (
     first_line,
     warn,
 )  # fmt: skip
-from ..executors.spread import executor_with, worthwhile
+from ..executors.spread import executor_with, in_turn, made_of, send_net, worthwhile
 from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..image_files import Content, Intensity, check_intensity, content_of
 from ..images import load_image
 from ..journal import Journal
+from ..nets.recipes import Recipe
 from ..plan import Analysis, make_plan
 from ..protocols import Net, Sampler
 from ..settings import Settings
@@ -407,7 +408,11 @@ class _Work:
         workers, wish = self._workers, self._wish
         if workers is None:
             return
-        parcels = [workers.send(self._net), workers.send(self._sampler), workers.send(wish)]
+        parcels = [send_net(workers, self._net), workers.send(self._sampler), workers.send(wish)]
+
+        def send_whole() -> None:
+            parcels[0] = workers.send(self._net)
+
         sent: dict[int, Item] = {}
 
         def tasks() -> Iterator[Task]:
@@ -422,7 +427,7 @@ class _Work:
                 else:
                     yield Task(item.number, image_of, parcels, lambda lost, content=content: (content,))  # type: ignore[misc]
 
-        for number, outcome in spread(workers, tasks()):
+        for number, outcome in spread(workers, tasks(), send_whole):
             yield outcome._replace(item=sent.pop(number))
 
 
@@ -431,15 +436,18 @@ def _as_it_is(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def image_of(net: Net, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
+def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
     """What becomes of an image that a worker sees to from its file to what is made of its explanation."""
 
     def run(analysis: Analysis, executor: Executor) -> Explanation:
         with Journal(None, analysis.tiles_identity, first_state(analysis, wish.memory, wish.batch_size)) as journal:
             return go_on(analysis, journal, executor=executor)
 
-    turn = threading.Lock()
-    outcome = _outcome(net, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
+    net = made_of(net)
+    together = net_abilities(net).shared_by_threads and sampler_abilities(sampler).drawn_by_threads
+    with in_turn(not together):
+        turn = threading.Lock()
+        outcome = _outcome(net, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
     return outcome._replace(item=item._replace(source=None))  # which need not go back
 
 
