@@ -31,7 +31,7 @@ MOST_OF_TITLE, MOST_OF_WORDS = 48, 80
 #: Bars that a diagram has room for at least: fewer are no thicker.
 FEWEST_BARS = 6
 BINS = 24
-ACCENT, NULL = "#b00000", "#7f7f7f"
+NULL = "#7f7f7f"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def study_figure(
     unit: str = "",
     title: str = "",
     caption: str = "",
-    colour_map: str = DEFAULT,
+    cmap: str = DEFAULT,
 ) -> Figure:
     """Rows of maps, a row of diagrams below them, and a caption.
 
@@ -96,9 +96,9 @@ def study_figure(
     diagrams : sequence of Bars, Counts and Places
         Bars are as wide as two maps, others as one; all have to fit side by side.
     unit : str
-        What colour bars measure.
+        What bars for classes measure.
     title, caption : str
-    colour_map : str
+    cmap : str
         A name of `overlays.COLOUR_MAPS`.
 
     Returns
@@ -115,7 +115,7 @@ def study_figure(
     if max(longest, columns) > ACROSS or longest + columns == 0:
         raise SettingsError(f"rows of {longest} maps and diagrams as wide as {columns}: want 1 to {ACROSS}.")
     with styled():
-        return _Page(strips, diagrams, unit, title, caption, colour_map).drawn()
+        return _Page(strips, diagrams, unit, title, caption, cmap).drawn()
 
 
 class _Page:
@@ -128,10 +128,10 @@ class _Page:
         unit: str,
         title: str,
         caption: str,
-        colour_map: str,
+        cmap: str,
     ) -> None:
         self.strips, self.diagrams, self.unit = strips, diagrams, unit
-        self.colours = find_colour_map(colour_map)
+        self.colours = find_colour_map(cmap)
         self.lefts = self._lefts()
         self.wide = self.lefts.pop() - GAP + MARGIN
         self.title = wrap(title, self.wide - 2 * MARGIN, TITLE, "bold")
@@ -143,7 +143,7 @@ class _Page:
         lefts = [MARGIN]
         for column in range(ACROSS):
             rows = [strip.panels[column : column + 1] for strip in self.strips]
-            bar = any(panel.scale is not None for row in rows for panel in row)
+            bar = any(panel.bar is not None for row in rows for panel in row)
             lefts.append(lefts[-1] + SIDE + GAP + (BAR + LABELS if bar else 0.0))
         return lefts
 
@@ -189,9 +189,9 @@ class _Row:
             sheet.text(left, under - tall(title, HEAD), title, HEAD, weight="bold")
             sheet.text(left, under, value, TEXT, color=FAINT)
             sheet.image(panel.colours, (left, top + self.map, *size))
-            if panel.scale is not None:
-                bar = (left + SIDE + 0.08, top + self.map, BAR, size[1])
-                sheet.bar(panel.scale, self.page.unit, bar, self.page.colours.name)
+            if panel.bar is not None:
+                slot = (left + SIDE + 0.08, top + self.map, BAR, size[1])
+                sheet.bar(panel.bar.scale, panel.bar.unit, slot, panel.bar.cmap, panel.bar.beyond)
 
 
 def _size(panel: Panel) -> tuple[float, float]:
@@ -231,7 +231,7 @@ class _Diagrams:
             if isinstance(one, Bars):
                 self._bars(sheet, one, at)
             elif isinstance(one, Counts):
-                _draw_counts(_axes(sheet, left + LEFT, at[1], width - LEFT, self.deep), one)
+                _draw_counts(_axes(sheet, left + LEFT, at[1], width - LEFT, self.deep), one, self.page.colours.ink(1))
             else:
                 side = min(width, self.deep)
                 _draw_places(_axes(sheet, left, at[1], side, side), one, self.page.colours)
@@ -281,13 +281,13 @@ def _draw_bars(axes: Axes, bars: Bars, colours: ColourMap) -> None:
     axes.set_xticklabels([f"{abs(tick):.4g}" for tick in ticks])
 
 
-def _draw_counts(axes: Axes, counts: Counts) -> None:
+def _draw_counts(axes: Axes, counts: Counts, colour: str) -> None:
     edges = np.linspace(counts.low, counts.high, BINS + 1).tolist()
     if len(counts.null):
         axes.hist(counts.null, edges, color=NULL, alpha=0.45, linewidth=0)
-    axes.hist(counts.values, edges, color=ACCENT, alpha=0.55, linewidth=0)
+    axes.hist(counts.values, edges, color=colour, alpha=0.55, linewidth=0)
     if len(counts.values):
-        axes.axvline(float(np.mean(counts.values)), color=ACCENT, linewidth=1.4)
+        axes.axvline(float(np.mean(counts.values)), color=colour, linewidth=1.4)
     if len(counts.null):
         axes.axvline(float(np.mean(counts.null)), color=NULL, linewidth=1.4, linestyle=(0, (3, 1.5)))
     ticks = np.linspace(counts.low, counts.high, 5)
