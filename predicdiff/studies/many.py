@@ -56,8 +56,6 @@ LANES, MOST_LANES = 2, 16
 #: Images from which on they are never few: planning, drawing and writing one takes this process so long that workers
 #: with tiles would wait for it, see docs/scaling.md.
 MANY_IMAGES = 32
-#: A worker may have several images at once, whose pictures share the settings of matplotlib.
-_turn = threading.Lock()
 
 
 class Explained(NamedTuple):
@@ -382,5 +380,6 @@ def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item, lost: 
     net = made_of(net)
     together = net_abilities(net).shared_by_threads and sampler_abilities(sampler).drawn_by_threads
     with in_turn(not together):
-        outcome = outcome_of(net, sampler, item, wish, run, executor_with(None), turn=_turn, ends=lambda wrong: False)
+        turn = threading.Lock()
+        outcome = outcome_of(net, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
     return outcome._replace(item=item._replace(source=None))  # which need not go back
