@@ -58,7 +58,7 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
   --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets claims panels timing against architectures
+.PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets claims panels timing against architectures scaling
 .PHONY: lint format clean
 .PHONY: test fuzz test-whole test-caffe test-doors coverage docker docker-test docker-figure1
 
@@ -131,6 +131,9 @@ architectures: $(READY)  ## How timm's architectures are evaluated, where timm i
 against: $(READY)  ## What a map of known reliability costs by others' methods and by ours (Captum where it is installed)
 	$(JOB) $(BIN)/python -m reproduce.against --seed $(SEED) --out $(OUT) $(OWN) \
 	  $(foreach net,$(NETS),--net $(net)) $(foreach image,$(IMAGES),--image $(image))
+
+scaling: $(READY)  ## How a study scales: one worker and two here, up to 1,000 simulated, many small images (OUT/scaling.json)
+	$(JOB) $(BIN)/python -m reproduce.scaling --seed $(SEED) --out $(OUT) $(foreach net,$(NETS),--net $(net))
 
 test: $(READY)  ## The test suite
 	$(JOB) $(BIN)/python -m pytest

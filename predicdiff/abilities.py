@@ -47,6 +47,7 @@ class NetAbilities:
     alone: bool = False
     evaluating_threads: Callable[[], int] | None = None
     compute_with: Callable[[int], None] | None = None
+    gpus: Callable[[], Sequence[str]] | None = None
     computed_by: Callable[[], Json] | None = None
     work: Work | None = None
 

@@ -29,6 +29,7 @@ BEYOND = {
     "check_downstream": protocols.HiddenStarts,
     "evaluation": protocols.TellsEvaluation,
     "computed_by": protocols.TellsComputation,
+    "gpus": protocols.ComputesOnGPUs,
     "incremental": protocols.ComputesChanges,
     "one_by_one": protocols.RunsAlone,
     "renewed": protocols.CanBeRenewed,

@@ -249,6 +249,13 @@ class SharedByThreads(Protocol):
         """Have the thread that calls this, which ends when its work is done, compute with so many; others as before."""
 
 
+class ComputesOnGPUs(Protocol):
+    """A net that any of several GPUs could compute, each in a process of its own."""
+
+    def gpus(self) -> Sequence[str]:
+        """Those of this machine, as ``CUDA_VISIBLE_DEVICES`` names them; none where a processor is to compute."""
+
+
 class TellsComputation(Protocol):
     """A net that says what computes it, as far as the last bits of its values depend on that."""
 

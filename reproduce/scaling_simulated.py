@@ -18,12 +18,13 @@ from predicdiff.studies.many import lanes_for
 from predicdiff.workers.spreading import AHEAD
 
 #: Tasks that are simulated at most, and of each worker at least; what a longer study takes follows from their rate.
-MOST_TASKS, LEAST_EACH = 100_000, 40
+MOST_TASKS, LEAST_EACH = 20_000, 20
 #: The part of a resource's time from which on it is the limit.
 LIMITING = 0.85
 GOAL = 0.9
-#: How close the smallest task is found at which workers are busy enough.
-STEP = 1.1
+#: Seconds of the smallest task that is tried, how close the one is found at which workers are busy enough, and tasks of
+#: an image from which on it is told by what else is to be done alone.
+LEAST_TASK, STEP, MOST_SIMULATED = 1e-3, 1.1, 2_000
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ def simulated(road: Road, cluster: Cluster, images: int, factors: Sequence[float
     rate = between / (last - first) if last > first else tried / study.done[-1]
     mean = sum(factors) / len(factors)
     busy = {
-        "workers": rate * road.tasks * road.worker * mean / cluster.workers,
+        "workers": min(1.0, rate * road.tasks * road.worker * mean / cluster.workers),
         "this process": rate * road.here,
         "network": rate * study.bytes / tried / cluster.bandwidth,
         "scheduler": rate * road.tasks * cluster.scheduler,
@@ -251,16 +252,18 @@ def _limit(road: Road, busy: dict[str, float]) -> str:
 def smallest(road: Road, cluster: Cluster, goal: float = GOAL) -> float | None:
     """Seconds of a worker that a task has to take for workers to be busy for so large a part of their time.
 
-    Of tiles there are fewer then, of which an image takes as long as before; None where not even whole images do, each
-    one tile. Images get longer.
+    Of tiles there are fewer then, since an image takes as long as before; None where not even whole images do, each one
+    tile. Where tasks are whole images, images get longer.
     """
     total = road.tasks * road.worker
-    seconds, most = 1e-3, (float("inf") if road.whole else total)
-    while seconds <= most * STEP:
+    seconds, most = LEAST_TASK, (float("inf") if road.whole else total)
+    while seconds < most * STEP:
         seconds = min(seconds, most)
-        larger = replace(road, worker=seconds) if road.whole else tiles_of(road, seconds)
-        if _bound(larger, cluster) >= goal and simulated(larger, cluster, _enough(larger, cluster)).efficiency >= goal:
-            return larger.worker
+        other = replace(road, worker=seconds) if road.whole else tiles_of(road, seconds)
+        if bound(other, cluster) >= goal and (
+            other.tasks > MOST_SIMULATED or simulated(other, cluster, _enough(other, cluster)).efficiency >= goal
+        ):
+            return other.worker
         seconds *= STEP
     return None
 
@@ -272,12 +275,14 @@ def tiles_of(road: Road, seconds: float) -> Road:
     return replace(road, tasks=tasks, worker=total / tasks)
 
 
-def _bound(road: Road, cluster: Cluster) -> float:
+def bound(road: Road, cluster: Cluster) -> float:
     """What no study is above: the part of their time that workers can be busy, for what else is to be done."""
-    least = max(road.here, road.tasks * cluster.scheduler, road.tasks * (road.out + road.back) / cluster.bandwidth)
-    return min(1.0, road.tasks * road.worker / cluster.workers / least) if least else 1.0
+    sent = road.tasks * (road.out + road.back) + road.luggage * max(1, min(road.tasks, cluster.workers) // 2)
+    least = max(road.here, road.tasks * cluster.scheduler, sent / cluster.bandwidth)
+    ideal = road.tasks * road.worker / cluster.workers
+    return min(1.0, ideal / least) if least else 1.0
 
 
 def _enough(road: Road, cluster: Cluster) -> int:
     """Images that show how busy workers are in the middle of a study."""
-    return max(30, LEAST_EACH * cluster.workers // road.tasks)
+    return max(9, LEAST_EACH * cluster.workers // road.tasks)

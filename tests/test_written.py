@@ -16,7 +16,7 @@ import pytest
 
 from predicdiff.errors import ExplanationError, SamplerError
 from predicdiff.ours import as_record
-from predicdiff.written import written_whole
+from predicdiff.written import sweep, written_whole
 
 HALF = """
 import sys
@@ -91,6 +91,28 @@ def test_a_killed_run_leaves_the_old_file_and_the_next_sweeps_what_it_left(tmp_p
         (tmp_path / name).write_text("another's")
     fill_whole(path)
     assert set(os.listdir(tmp_path)) == {"cat.json", *others}, left
+
+
+def test_a_folder_is_swept_of_the_parts_of_all_files_of_some_endings(tmp_path: Path) -> None:
+    parts = [".cat.h5.0123abcd.part.h5", ".dog.h5.0123abce.part.h5", ".cat.png.0123abcf.part.png"]
+    others = {".cat.json.0123abcd.part.json", ".cat.h5.mine.part.h5", "cat.h5", ".0123abcd.part.h5"}
+    for name in (*parts, *others):
+        (tmp_path / name).touch()
+    with writing(tmp_path / "hen.h5"):
+        sweep(tmp_path, ".h5", ".png")
+        left = {path.name for path in tmp_path.iterdir()} - others
+    (hen,) = left
+    assert hen.startswith(".hen.h5.")
+    assert others < {path.name for path in tmp_path.iterdir()}
+
+
+def test_who_has_swept_the_folder_is_believed(tmp_path: Path) -> None:
+    path = tmp_path / "cat.json"
+    with writing(path):
+        pass
+    with written_whole(path, swept=True) as part:
+        part.write_text("{}")
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_what_another_process_is_writing_is_not_swept(tmp_path: Path) -> None:

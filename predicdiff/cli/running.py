@@ -20,8 +20,8 @@ from ..journal import Journal
 from ..plan import Analysis
 from ..presets import QUALITIES
 from ..refinement import windows_done
-from ..workers.choice import WorkersLike, chosen
-from ..workers.dask import client_at
+from ..workers.choice import Fitting, WorkersLike, chosen
+from ..workers.clients import client_at
 from ..workers.protocol import Workers
 from .console import INTERRUPTED, SOON, bar, duration, say
 from .options.explain_options import Effort, Output, Sampling
@@ -126,7 +126,7 @@ def run_to_end(
 
 
 @contextmanager
-def workers_of(effort: Effort, worthwhile: Callable[[], int]) -> Iterator[Workers | None]:
+def workers_of(effort: Effort, worthwhile: Callable[[], Fitting]) -> Iterator[Workers | None]:
     """The workers that options ask for; None where this process is to compute."""
     with ExitStack() as stack:
         asked: WorkersLike | None = effort.workers

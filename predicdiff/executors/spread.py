@@ -12,10 +12,11 @@ from ..abilities import NetAbilities, net_abilities, sampler_abilities
 from ..conditions import conditions
 from ..cores import cores
 from ..errors import OutOfMemoryError
-from ..nets.recipes import Recipe, recipe_of
+from ..nets.recipes import Recipe, forget_recipe, recipe_of
 from ..nets.zoo import made_again
 from ..plan import Analysis
 from ..protocols import Json, Net, Progress, Sampler
+from ..workers.choice import Fitting
 from ..workers.protocol import NotMadeError, Parcel, Workers
 from ..workers.spreading import Task, spread
 from .here import evaluate_tile, run_tiles
@@ -33,14 +34,17 @@ def executor_with(workers: Workers | None, *kept: Any) -> Executor:
     return run_tiles if workers is None else Spread(workers, kept)
 
 
-def worthwhile(abilities: NetAbilities, images: int) -> int:
-    """How many processes of this machine are worth their start, for so many images.
+def worthwhile(abilities: NetAbilities, images: int) -> Fitting:
+    """How many processes of this machine are worth their start, for so many images, and which GPUs they are to have.
 
-    Threads that share a net evaluate about as fast as processes would, see `here`. But planning, writing and drawing
-    take a thread alone: with several images each gets a process. A net that threads can't share is worth processes for
-    a single image.
+    Each GPU is worth one process. Threads that share a net evaluate about as fast as processes would, see `here`. But
+    planning, writing and drawing take a thread alone: with several images each gets a process. A net that threads can't
+    share is worth processes for a single image.
     """
-    return 1 if abilities.shared_by_threads and images == 1 else cores()
+    gpus = () if abilities.gpus is None else tuple(abilities.gpus())
+    if gpus:
+        return Fitting(len(gpus), gpus)
+    return Fitting(1 if abilities.shared_by_threads and images == 1 else cores())
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Spread:
         parcels = [send_net(self.workers, analysis.net), *map(self.workers.send, things[1:])]
 
         def send_whole() -> None:
-            parcels[0] = self.workers.send(analysis.net)
+            parcels[0] = send_whole_net(self.workers, analysis.net)
 
         sizes = Sizes(batch)
 
@@ -177,6 +181,12 @@ def in_turn(alone: bool) -> Iterator[None]:
 def send_net(workers: Workers, net: Net) -> Parcel:
     """Tell workers how to make a net, or where that is not known send it whole."""
     return workers.send(recipe_of(net) or net)
+
+
+def send_whole_net(workers: Workers, net: Net) -> Parcel:
+    """Send a net that workers cannot make, as which it goes to them from now on."""
+    forget_recipe(net)
+    return workers.send(net)
 
 
 def made_of(net: Net | Recipe) -> Net:

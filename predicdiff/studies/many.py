@@ -23,7 +23,15 @@ from ..errors import (
     SettingsError,
     warn,
 )  # fmt: skip
-from ..executors.spread import LOST_AT_FIRST, executor_with, in_turn, made_of, send_net, worthwhile
+from ..executors.spread import (
+    LOST_AT_FIRST,
+    executor_with,
+    in_turn,
+    made_of,
+    send_net,
+    send_whole_net,
+    worthwhile,
+)  # fmt: skip
 from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..image_files import check_intensity
@@ -331,7 +339,7 @@ class _Work:
         parcels = [send_net(workers, self._net), workers.send(self._sampler), workers.send(wish)]
 
         def send_whole() -> None:
-            parcels[0] = workers.send(self._net)
+            parcels[0] = send_whole_net(workers, self._net)
 
         sent: dict[int, Item] = {}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Callable, Union
+from typing import Any, Callable, NamedTuple, Sequence, Union
 
 import numpy as np
 
 from ..errors import SettingsError
-from .dask import DaskWorkers, current_client, is_client
+from .clients import current_client, is_client
+from .dask import DaskWorkers
 from .processes import Processes
 from .protocol import Workers
 
@@ -20,8 +21,22 @@ AUTO = "auto"
 MOST = 1024
 
 
+class Fitting(NamedTuple):
+    """How many processes of this machine help.
+
+    Attributes
+    ----------
+    processes : int
+    gpus : sequence of str
+        Which GPUs they are to have, one each, as ``CUDA_VISIBLE_DEVICES`` names them; none where processors compute.
+    """
+
+    processes: int
+    gpus: Sequence[str] = ()
+
+
 @contextmanager
-def chosen(asked: WorkersLike | None, worthwhile: Callable[[], int]) -> Iterator[Workers | None]:
+def chosen(asked: WorkersLike | None, worthwhile: Callable[[], Fitting]) -> Iterator[Workers | None]:
     """The workers that are asked for, ended afterwards where they are ours; None where this process is to compute.
 
     Parameters
@@ -30,7 +45,7 @@ def chosen(asked: WorkersLike | None, worthwhile: Callable[[], int]) -> Iterator
         With 1 this process computes by itself, by as many threads as help. With None it does so too, unless a client of
         Dask is there, whose workers are taken then.
     worthwhile : callable
-        How many processes "auto" stands for.
+        How many processes "auto" stands for, and which GPUs processes are given in turn, however many are asked for.
 
     Raises
     ------
@@ -45,13 +60,15 @@ def chosen(asked: WorkersLike | None, worthwhile: Callable[[], int]) -> Iterator
             workers.close()
 
 
-def _asked_for(asked: WorkersLike | None, worthwhile: Callable[[], int]) -> tuple[Workers | None, bool]:
+def _asked_for(asked: WorkersLike | None, worthwhile: Callable[[], Fitting]) -> tuple[Workers | None, bool]:
     """The workers, and whether they are made here."""
     if is_client(asked):
         return DaskWorkers(asked), True
     if isinstance(asked, (int, str, np.integer)):
-        count = worthwhile() if asked == AUTO else checked_count(asked)
-        return (None if count == 1 else Processes(count)), True
+        fitting = worthwhile()
+        count = fitting.processes if asked == AUTO else checked_count(asked)
+        gpus = [fitting.gpus[number % len(fitting.gpus)] for number in range(count)] if fitting.gpus else []
+        return (None if count == 1 else Processes(count, gpus=gpus)), True
     if asked is None or all(callable(getattr(asked, name, None)) for name in ("submit", "send", "forget", "close")):
         return asked, False
     raise SettingsError(

@@ -352,6 +352,16 @@ def test_memory_does_not_grow_with_the_number_of_images(workers: int, tmp_path: 
     assert more[0] < few[0] + 8 * 2**20  # an image alone, its map and its picture are 3 MB
 
 
+@pytest.mark.parametrize(
+    ("workers", "tiles", "images"),
+    [(2, 1486, 2), (2, 10, 2), (2, 1, 5), (10, 10, 3), (100, 1486, 2), (1000, 1486, 3), (1000, 10, 16), (1, 0, 3)],
+)
+def test_so_many_images_are_under_way_that_all_but_one_have_two_tiles_for_each_worker(
+    workers: int, tiles: int, images: int
+) -> None:
+    assert many.lanes_for(workers, tiles) == images
+
+
 def test_files_are_known_by_what_they_hold_at_their_turn(photos: list[Path], tmp_path: Path) -> None:
     first, second = picture(tmp_path / "a.png", 1), picture(tmp_path / "b.png", 2)
     found = pd.explain_many(Pictured(), [first, second], NormalSampler(), **QUICK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -80,6 +81,13 @@ def choose_device(device: Device) -> torch.device:
         there = "want cpu, or cuda" if torch.cuda.is_available() else "want cpu, since torch finds no GPU it can use"
         raise SettingsError(f"device {str(device)!r} cannot be used ({first_line(error)}): {there}.") from None
     return chosen
+
+
+def gpus() -> list[str]:
+    """The GPUs that this process sees, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return named.split(",")[:count] if named else [str(number) for number in range(count)]
 
 
 def threads() -> int:

@@ -25,7 +25,7 @@ from ..base import BlobNet
 from ..facts import NetFacts
 from . import draws as device_draws
 from .asked import only
-from .device import check_precision, compute_with, computing, exactly, memory_errors, threads
+from .device import check_precision, compute_with, computing, exactly, gpus, memory_errors, threads
 from .folding import folded
 from .graph import Graph
 from .incremental import Chunk, Incremental
@@ -90,6 +90,10 @@ class TorchNet(BlobNet):
     def compute_with(self, count: int) -> None:
         """Have the thread that calls this compute with so many of torch's threads; others as before."""
         compute_with(count)
+
+    def gpus(self) -> list[str]:
+        """GPUs of this machine that could compute this net; none of one that has another than the first by its name."""
+        return gpus() if self.device.type == "cuda" and not self.device.index else []
 
     def computed_by(self) -> Json:
         """Torch's version and the threads that it uses, or the GPU's name."""
