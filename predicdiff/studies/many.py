@@ -43,7 +43,7 @@ from ..settings import Settings
 from ..stopping import listen
 from ..units import check_progress
 from ..workers.choice import WorkersLike, chosen
-from ..workers.protocol import Workers
+from ..workers.protocol import LostWorkerError, Workers
 from ..workers.spreading import AHEAD, Task, spread
 from .one import PLANNING, Item, Outcome, Wish, outcome_of, sendable
 
@@ -292,7 +292,9 @@ class _Work:
                 with Journal(path, analysis.tiles_identity, state, outdated=lambda run: True) as journal:
                     self.tiles = max(self.tiles, len(analysis.tiles(int(journal.state["tile"]))))
                     return go_on(analysis, journal, progress=windows, executor=executor)
-            except ExplanationError as wrong:  # tiles cannot be kept, or workers were lost: so it would go on
+            except LostWorkerError:  # with a tile of this image, again and again
+                raise
+            except ExplanationError as wrong:  # tiles cannot be kept, or the scheduler is gone: so it would go on
                 of_all.append(wrong)
                 raise
 
@@ -353,7 +355,13 @@ class _Work:
                     failed = Outcome(item._replace(source=None), None, str(error))
                     yield Task(item.number, _as_it_is, [], lambda lost, failed=failed: (failed,))  # type: ignore[misc]
                 else:
-                    yield Task(item.number, image_of, parcels, lambda lost, content=content: (content, lost))  # type: ignore[misc]
+                    yield Task(
+                        item.number,
+                        image_of,
+                        parcels,
+                        lambda lost, content=content: (content, lost),  # type: ignore[misc]
+                        lambda error, item=item: Outcome(item._replace(source=None), None, str(error)),  # type: ignore[misc]
+                    )
 
         for number, outcome in spread(workers, tasks(), send_whole):
             yield outcome._replace(item=sent.pop(number))

@@ -32,12 +32,16 @@ class Task(NamedTuple):
     parcels : sequence of Parcel
     arguments : callable
         Of how many workers were lost with this task, the further arguments: it may have taken too much memory.
+    given_up : callable, optional
+        Makes a value of the error where so many workers were lost with it that it is to blame; without it, that ends
+        all tasks.
     """
 
     key: Any
     work: Callable[..., Any]
     parcels: Sequence[Parcel]
     arguments: Callable[[int], tuple[Any, ...]]
+    given_up: Callable[[LostWorkerError], Any] | None = None
 
 
 def spread(
@@ -86,12 +90,16 @@ def spread(
                 give(task, lost)
                 continue
             except (LostWorkerError, CancelledError) as error:
-                if lost + 1 == TRIES:
-                    raise LostWorkerError(
-                        f"{TRIES} workers were lost one after the other with the same task ({error}): perhaps it takes "
-                        "more memory than they have. Allow less memory or smaller batches, or use fewer workers."
-                    ) from None
-                give(task, lost + 1)
+                if lost + 1 < TRIES:
+                    give(task, lost + 1)
+                    continue
+                to_blame = LostWorkerError(
+                    f"{TRIES} workers were lost one after the other with the same task ({error}): perhaps it takes "
+                    "more memory than they have. Allow less memory or smaller batches, or use fewer workers."
+                )
+                if task.given_up is None:
+                    raise to_blame from None
+                yield task.key, task.given_up(to_blame)
                 continue
             for warning in answer.warned:
                 if warning not in said:
