@@ -21,7 +21,7 @@ Examples:
 """
 #: In the order of the help text.
 COMMANDS = (
-    "explain", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets",
+    "explain", "show", "report", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets",
     "blobs", "fetch",
 )  # fmt: skip
 

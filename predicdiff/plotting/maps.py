@@ -15,7 +15,7 @@ from PIL import Image
 
 from .. import budget, windows
 from ..errors import ExplanationError, SettingsError
-from ..explanation import Explanation, finite
+from ..explanation import Explanation, finite, told_value
 from ..images import Frame, enlarge
 from ..overlays import DEFAULT, MOST_DRAWN, overlay, picture, symmetric_scale
 from ..precision import UNKNOWN, told_reliability
@@ -116,7 +116,7 @@ def figure(
     for one, relevance, hide in zip(picked, maps, hidden):
         scale = one_scale or symmetric_scale(relevance)
         colours = overlay(relevance, seen, scale=scale, hide=hide, colour_map=colour_map)
-        panels.append(Panel(colours, one.targets[0].title, _value(one), scale))
+        panels.append(Panel(colours, one.targets[0].title, told_value(one), scale))
     unit = "evidence in bits" if explanation.unit == "bits" else "activation difference"
     with styled():
         return _lay_out(panels, _Common(frame, unit, colour_map), title, left_out + _settings(explanation, sure))
@@ -217,16 +217,6 @@ def _unsure(one: Explanation, relevance: np.ndarray, frame: Frame | None) -> np.
     error = finite(np.hypot(one.stderr, left_out))
     unsure: np.ndarray = ~(np.abs(relevance) >= 2.0 * _at(frame, error, one.pixels.shape[1:])[0])
     return unsure
-
-
-def _value(one: Explanation) -> str:
-    """What the net gives the untouched image."""
-    base = float(one.base[0])
-    if one.unit != "bits":
-        return f"{one.targets[0].blob} = {base:.4g}"
-    if base > 0.999995:
-        return "p > 0.99999"
-    return f"p = {base:.1e}" if base < 0.0005 else f"p = {base:.5f}" if base > 0.9995 else f"p = {base:.3f}"
 
 
 def _settings(explanation: Explanation, sure: bool) -> str:

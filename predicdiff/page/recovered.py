@@ -1,0 +1,90 @@
+"""The evidence of single windows, got back from the map that it was averaged into.
+
+A file holds the map and not what each window said. Along each axis the map is a product with known weights, those of
+`windows.spread` or of `between`: more pixels than windows, so that the windows' evidence follows from it, and pixels
+are left over to tell whether it does.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import between, windows
+from ..errors import PredicdiffError
+from ..explanation import Explanation
+from ..validation import SIDES
+from ..windows import Sides
+
+#: How far a map may be from what the windows give, as a share of its largest value; rounding stays far below it.
+ROUNDING = 1e-8
+
+
+class Evidence(NamedTuple):
+    """What each window says.
+
+    Attributes
+    ----------
+    values : (T, r, c) float64 array
+    rows, columns : (r,) and (c,) int arrays
+        Where windows start.
+    """
+
+    values: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+def window_of(explanation: Explanation) -> Sides | None:
+    """The sides of its windows; None where it has none, or says what can be none."""
+    window = explanation.settings.get("window")
+    if explanation.segments is not None or not SIDES.holds(window):
+        return None
+    lengths = windows.sides(window)
+    return lengths if all(side <= size for side, size in zip(lengths, explanation.relevance.shape[1:])) else None
+
+
+def evidence_of(explanation: Explanation) -> Evidence | None:
+    """The windows' evidence; None where the map does not hold it: windows without a number, or made in another way."""
+    window, steps = window_of(explanation), explanation.settings.get("stride")
+    box = _known(explanation.relevance)
+    if window is None or box is None or not SIDES.holds(steps):
+        return None
+    maps = np.asarray(explanation.relevance[(slice(None), *box)], np.float64)
+    linear = explanation.settings.get("between") == "linear"
+    try:
+        axes = [
+            _Axis(size, side, step, linear) for size, side, step in zip(maps.shape[1:], window, windows.sides(steps))
+        ]
+    except PredicdiffError:  # the windows leave pixels out, or do not fit
+        return None
+    rows, columns = axes
+    values = rows.back @ maps @ columns.back.T
+    if not np.abs(rows.weights @ values @ columns.weights.T - maps).max() <= ROUNDING * np.abs(maps).max():
+        return None
+    return Evidence(values, rows.starts + box[0].start, columns.starts + box[1].start)
+
+
+class _Axis:
+    """How much windows count for pixels along one axis, (size, n), and the way back (n, size)."""
+
+    def __init__(self, size: int, side: int, step: int, linear: bool) -> None:
+        self.starts = windows.positions(size, side, step)
+        if linear:
+            self.weights = between.weights(self.starts, side, size)
+        else:
+            pixels = np.arange(size)[:, None]
+            covers = (self.starts <= pixels) & (pixels < self.starts + side)
+            self.weights = covers / covers.sum(axis=1, keepdims=True)
+        self.back = np.linalg.pinv(self.weights)
+
+
+def _known(maps: np.ndarray) -> tuple[slice, slice] | None:
+    """The rectangle in which all maps (T, H, W) have numbers; None where these are no rectangle."""
+    known = np.isfinite(maps).all(axis=0)
+    if not known.any():
+        return None
+    rows, columns = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
+    box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
+    return box if known[box].all() else None
