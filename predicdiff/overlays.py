@@ -6,13 +6,15 @@ A map is a (H, W) float array, positive where a pixel speaks for the class. Colo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Sequence
+from numbers import Real
+from typing import Any, Sequence, Union
 
 import numpy as np
 
 from .errors import ImageError, SettingsError
 from .images import LUMA
 from .tones import Tones, tones_of
+from .validation import LARGEST
 
 #: The greyed image's black and white: lifted, so that dark colours stand out against it.
 GREYS = (0.3, 1.0)
@@ -20,6 +22,9 @@ GREYS = (0.3, 1.0)
 NOTHING = 1e-100
 #: What stands for "not known" in a map without an image under it.
 MISSING = 0.85
+#: Which magnitude gets the full colour: each map's own, that of all maps, or a number.
+Scale = Union[str, float]
+OWN, SHARED = "own", "shared"
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,12 @@ class ColourMap:
         RGB in 0..1 at the stops.
     positive, negative : str
         Words for the two colours.
+    contradiction : 3 floats
+        RGB in 0..1 of where two maps contradict each other: far from both colours.
+    contradicting : str
+        A word for that.
+    about : str
+        What the colours are good for, for help texts.
     """
 
     name: str
@@ -42,31 +53,72 @@ class ColourMap:
     colours: Sequence[tuple[float, float, float]]
     positive: str = "red"
     negative: str = "blue"
+    contradiction: tuple[float, float, float] = (0.922, 0.627, 0.0)
+    contradicting: str = "amber"
+    about: str = ""
 
     def at(self, level: np.ndarray) -> np.ndarray:
         """RGB in 0..1, (..., 3), of values (...) in -1..1."""
         return np.stack([np.interp(level, self.stops, channel) for channel in zip(*self.colours)], axis=-1)
 
     def ink(self, sign: int) -> str:
-        """A colour for letters and lines on white, ``#rrggbb``: that of half the scale, darker since they are thin."""
-        red, green, blue = _eight(INK * self.at(np.array(sign * 0.5)))
+        """A colour for letters and lines on white, ``#rrggbb``: that of half the scale, as dark as it must be."""
+        colour = INK * self.at(np.array(sign * 0.5))
+        while _contrast(colour) < LEGIBLE:
+            colour = 0.95 * colour
+        red, green, blue = _eight(colour)
         return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-#: How dark a colour map's ink is.
-INK = 0.69
+def _contrast(colour: np.ndarray) -> float:
+    """That of a colour in 0..1 with white, by WCAG 2.2: from 1 to 21."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return float(1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05))
+
+
+#: How dark a colour map's ink is at least, since letters are thin; and its contrast with white, a little more than the
+#: 4.5 that WCAG asks of small letters.
+INK, LEGIBLE = 0.69, 4.6
+GREEN = (0.0, 0.62, 0.45)
 #: Colour maps by name.
 COLOUR_MAPS = {
-    colour_map.name: colour_map
-    for colour_map in (
+    one.name: one
+    for one in (
         # matplotlib's, as in the paper
         ColourMap(
             "seismic",
             (-1.0, -0.5, 0.0, 0.5, 1.0),
             ((0.0, 0.0, 0.3), (0.0, 0.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.5, 0.0, 0.0)),
+            about="as in the paper",
+        ),
+        # PuOr of nine classes, turned round, its middle made white: Cynthia Brewer, Mark Harrower and The Pennsylvania
+        # State University, colorbrewer2.org, Apache License 2.0
+        ColourMap(
+            "puor",
+            (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0),
+            (
+                (0.329, 0.153, 0.533), (0.502, 0.451, 0.675), (0.698, 0.671, 0.824), (0.847, 0.855, 0.922),
+                (1.0, 1.0, 1.0),
+                (0.996, 0.878, 0.714), (0.992, 0.722, 0.388), (0.878, 0.51, 0.078), (0.702, 0.345, 0.024),
+            ),
+            positive="orange", negative="purple", contradiction=GREEN, contradicting="green",
+            about="for any colour vision",
+        ),
+        # vik, its stops moved so that equal steps look equally large, by CIEDE2000, and its blue as long as its brown:
+        # copyright 2023 Fabio Crameri, doi.org/10.5281/zenodo.1243862, MIT licence
+        ColourMap(
+            "vik",
+            (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0),
+            (
+                (0.01, 0.16, 0.44), (0.05, 0.37, 0.57), (0.3, 0.57, 0.71), (0.65, 0.79, 0.86),
+                (0.92, 0.9, 0.88),
+                (0.87, 0.69, 0.58), (0.76, 0.44, 0.25), (0.6, 0.2, 0.03), (0.35, 0.0, 0.03),
+            ),
+            positive="brown", negative="blue", contradiction=GREEN, contradicting="green",
+            about="equal steps look equally large",
         ),
     )
-}
+}  # fmt: skip
 DEFAULT = "seismic"
 #: Maps of a picture, lest it grow too large to be drawn, whatever their titles; of more the first are drawn.
 MOST_DRAWN = 64
@@ -138,6 +190,38 @@ def symmetric_scale(relevance: np.ndarray, *, percentile: float = 100.0) -> floa
     return float(scale if scale >= NOTHING else values.max())
 
 
+def scales_of(maps: Sequence[np.ndarray], scale: Scale = OWN) -> list[float]:
+    """The magnitude that gets the full colour, for each of several maps.
+
+    Parameters
+    ----------
+    maps : sequence of float arrays
+    scale : {"own", "shared"} or float
+        Each map's `symmetric_scale`, the largest of these, or this number.
+    """
+    if not is_scale(scale):
+        raise SettingsError(f"scale = {scale!r}: want {OWN!r}, {SHARED!r}, or a number above 0 for the full colour.")
+    if scale == OWN:
+        return [symmetric_scale(one) for one in maps]
+    if scale == SHARED:
+        largest = [np.abs(one[np.isfinite(one)]).max(initial=0.0) for one in maps]
+        return [symmetric_scale(np.array(largest))] * len(maps)
+    return [float(scale)] * len(maps)
+
+
+def is_scale(scale: Any) -> bool:
+    """Whether something is a `Scale`."""
+    if isinstance(scale, str):
+        return scale in (OWN, SHARED)
+    return isinstance(scale, Real) and not isinstance(scale, bool) and NOTHING <= float(scale) < LARGEST
+
+
+def beyond(relevance: np.ndarray, scale: float) -> tuple[bool, bool]:
+    """Whether finite values lie below and above a scale, and are cut off by it."""
+    values = relevance[np.isfinite(relevance)]
+    return bool(values.min(initial=0.0) < -scale), bool(values.max(initial=0.0) > scale)
+
+
 def top_mask(relevance: np.ndarray, *, part: float = 0.05) -> np.ndarray:
     """The pixels with the largest magnitudes, as in the paper's figure 3.
 
@@ -173,7 +257,7 @@ def top_mask(relevance: np.ndarray, *, part: float = 0.05) -> np.ndarray:
     return mask.reshape(relevance.shape)
 
 
-def heat(relevance: np.ndarray, *, scale: float | None = None, colour_map: str = DEFAULT) -> np.ndarray:
+def heat(relevance: np.ndarray, *, scale: float | None = None, cmap: str = DEFAULT) -> np.ndarray:
     """The map alone: colours for and against, and between them that of zero; light grey what is not known.
 
     Parameters
@@ -181,11 +265,11 @@ def heat(relevance: np.ndarray, *, scale: float | None = None, colour_map: str =
     relevance : (H, W) float array
     scale : float, optional
         Magnitude of the full colour; by default `symmetric_scale`.
-    colour_map : str
+    cmap : str
         A name of `COLOUR_MAPS`.
     """
     level = _levels(relevance, scale)
-    colours = np.where(np.isfinite(level)[..., None], find_colour_map(colour_map).at(np.nan_to_num(level)), MISSING)
+    colours = np.where(np.isfinite(level)[..., None], find_colour_map(cmap).at(np.nan_to_num(level)), MISSING)
     return _eight(colours)
 
 
@@ -204,7 +288,7 @@ def saliency(sensitivity: np.ndarray, *, scale: float | None = None) -> np.ndarr
 
 
 def tint(
-    relevance: np.ndarray, *, scale: float | None = None, hide: np.ndarray | None = None, colour_map: str = DEFAULT
+    relevance: np.ndarray, *, scale: float | None = None, hide: np.ndarray | None = None, cmap: str = DEFAULT
 ) -> np.ndarray:
     """The map as a glass pane: as coloured as the influence is strong, clear where there is none.
 
@@ -215,7 +299,7 @@ def tint(
         Magnitude of the full, opaque colour; by default `symmetric_scale`.
     hide : (H, W) bool array, optional
         Where to leave the pane clear all the same.
-    colour_map : str
+    cmap : str
         A name of `COLOUR_MAPS`.
 
     Returns
@@ -229,7 +313,7 @@ def tint(
             raise ImageError(f"what to hide has the shape {np.shape(hide)}, the map {level.shape}: want the same.")
         level = np.where(hide, 0.0, level)
     level = np.nan_to_num(level)
-    return _eight(np.concatenate([find_colour_map(colour_map).at(level), np.abs(level)[..., None]], axis=2))
+    return _eight(np.concatenate([find_colour_map(cmap).at(level), np.abs(level)[..., None]], axis=2))
 
 
 def overlay(
@@ -238,7 +322,7 @@ def overlay(
     *,
     scale: float | None = None,
     hide: np.ndarray | None = None,
-    colour_map: str = DEFAULT,
+    cmap: str = DEFAULT,
 ) -> np.ndarray:
     """The map over the greyed image.
 
@@ -248,14 +332,14 @@ def overlay(
         Clear where it is zero or not finite.
     ground : (C, H, W) pixels or (H, W, 3) uint8 image
         Pixels are drawn by their own values. To draw them by a net's, give what `picture` makes of them and its tones.
-    scale, hide, colour_map
+    scale, hide, cmap
         As for `tint`.
 
     Returns
     -------
     (H, W, 3) uint8 array
     """
-    pane = tint(relevance, scale=scale, hide=hide, colour_map=colour_map) / 255.0
+    pane = tint(relevance, scale=scale, hide=hide, cmap=cmap) / 255.0
     below = greyed(ground)
     if below.shape[:2] != pane.shape[:2]:
         raise ImageError(
@@ -279,7 +363,9 @@ def _levels(relevance: np.ndarray, scale: float | None, percentile: float = 100.
         scale = symmetric_scale(relevance, percentile=percentile)
     if not (np.isfinite(scale) and scale > 0.0):
         raise SettingsError(f"scale {scale}: want a finite number above zero.")
-    return np.where(np.isfinite(relevance), np.clip(relevance / scale, -1.0, 1.0), np.nan)
+    with np.errstate(over="ignore"):  # which is far beyond the scale
+        level = np.clip(relevance / scale, -1.0, 1.0)
+    return np.where(np.isfinite(relevance), level, np.nan)
 
 
 def _as_map(relevance: np.ndarray) -> np.ndarray:

@@ -108,7 +108,7 @@ def test_a_method_for_maps() -> None:
 def test_a_colour_map() -> None:
     follow("A colour map")
     relevance = np.ones((6, 6)) * [[-1], [-1], [0], [0], [1], [1]]
-    page = comparison_figure(pd.compare(relevance, relevance), colour_map="earth")
+    page = comparison_figure(pd.compare(relevance, relevance), cmap="earth")
     assert "green for in both, brown against in both" in words(page).replace("\n", " ")
     (row,) = {tuple(map(tuple, column)) for column in np.swapaxes(page.axes[0].images[0].get_array(), 0, 1)}
     brown, white, green = (84, 48, 5), (255, 255, 255), (0, 61, 48)  # 255 times the recipe's numbers

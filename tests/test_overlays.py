@@ -197,10 +197,10 @@ def test_a_colour_map_of_ones_own_gives_maps_its_colours(monkeypatch: pytest.Mon
     monkeypatch.setitem(overlays.COLOUR_MAPS, "dusk", DUSK)
     relevance = np.array([[-2.0, -1.0, 0.0, 1.0, 2.0]])
     wanted = [[0, 255, 0], [51, 178, 51], [102, 102, 102], [178, 178, 51], [255, 255, 0]]
-    np.testing.assert_allclose(overlays.heat(relevance, colour_map="dusk")[0], wanted, atol=1)
+    np.testing.assert_allclose(overlays.heat(relevance, cmap="dusk")[0], wanted, atol=1)
     ends = [wanted[0], wanted[-1]]
-    np.testing.assert_array_equal(overlays.tint(relevance, colour_map="dusk")[0, [0, 4], :3], ends)
+    np.testing.assert_array_equal(overlays.tint(relevance, cmap="dusk")[0, [0, 4], :3], ends)
     black = np.zeros((3, 1, 5))
-    np.testing.assert_array_equal(overlays.overlay(relevance, black, colour_map="dusk")[0, [0, 4]], ends)
-    with pytest.raises(SettingsError, match="colour map 'dawn' is unknown: want one of seismic, dusk"):
-        overlays.heat(relevance, colour_map="dawn")
+    np.testing.assert_array_equal(overlays.overlay(relevance, black, cmap="dusk")[0, [0, 4]], ends)
+    with pytest.raises(SettingsError, match="colour map 'dawn' is unknown: want one of seismic, puor, vik, dusk"):
+        overlays.heat(relevance, cmap="dawn")

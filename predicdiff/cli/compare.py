@@ -7,22 +7,25 @@ from pathlib import Path
 
 import click
 
+from ..comparing.colours import READ
 from ..comparing.compare import compare, load
-from ..errors import ImageError
+from ..errors import ImageError, SettingsError
 from ..explanation import Explanation
+from ..overlays import DEFAULT, find_colour_map
 from .console import say
 from .options.base import Command, Options, option_field, options_of
 from .options.net import Reading
-from .options.shared import memory_option
+from .options.shared import cmap_field, memory_option
 from .options.values import FIGURE
 from .outputs import check_outputs
 
-HELP = """Compare an explanation with another, or with a picture of one such as a panel cut from the paper.
+_READ = find_colour_map(READ)
+HELP = f"""Compare an explanation with another, or with a picture of one such as a panel cut from the paper.
 
-A picture must be the map's panel alone, without axes, title or colour bar. Its red and blue are turned back into
-signed relevance, and it is laid over the map where the two fit best; one that shows the whole map needs no
-search (--whole). Where an overlay shows no values above half of the largest, the map is limited likewise.
-Maps of other images (--null) say what the figures are worth: each is laid out in the same way.
+A picture must be the map's panel alone, without axes, title or colour bar. Its {_READ.positive} and
+{_READ.negative} are turned back into signed relevance, and it is laid over the map where the two fit best; one that
+shows the whole map needs no search (--whole). Where an overlay shows no values above half of the largest, the map is
+limited likewise. Maps of other images (--null) say what the figures are worth: each is laid out in the same way.
 
 \b
 Examples:
@@ -44,6 +47,7 @@ class Comparing(Options):
         "--whole", is_flag=True, help="The picture shows all of the map: it is shifted by at most 2 %."
     )
     output: Path | None = option_field("-o", "--output", type=FIGURE, help="A picture of both side by side.")
+    cmap: str = cmap_field()
 
 
 @click.command("compare", cls=Command, help=HELP, short_help="Compare a map with another, or a picture of one.")
@@ -56,6 +60,8 @@ def command(first: str, second: str, asked: Comparing, reading: Reading) -> None
     """Print the figures; draw if asked."""
     from ..plotting import comparison_figure, save_figure
 
+    if asked.output is None and asked.cmap != DEFAULT:
+        raise SettingsError("say which file to draw into with -o FILE.png.")
     if asked.output is not None:
         check_outputs([asked.output], [first, second, *asked.nulls])
     one = load(first)
@@ -68,5 +74,6 @@ def command(first: str, second: str, asked: Comparing, reading: Reading) -> None
     say(*comparison.lines())
     if asked.output is not None:
         named = [f"{Path(path).stem}: {title}" for path, title in zip((first, second), comparison.titles)]
-        save_figure(comparison_figure(replace(comparison, titles=(named[0], named[1]))), asked.output)
+        titled = replace(comparison, titles=(named[0], named[1]))
+        save_figure(comparison_figure(titled, cmap=asked.cmap), asked.output)
         say(f"Wrote {asked.output}.")

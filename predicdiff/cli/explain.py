@@ -42,7 +42,7 @@ HELP = f"""Show what in an image speaks for and against a class.
 Takes away one window of the image after the other by sampling what else could have stood there, and sees how the
 prediction moves (Zintgraf, Cohen and Welling, 2016). Without an image it takes a photograph of a cat; - is standard
 input. Writes the result and a picture of it, {find_colour_map().positive} for the class and
-{find_colour_map().negative} against it.
+{find_colour_map().negative} against it where --cmap asks for no other colours.
 
 Several images, folders and patterns make a study: a folder with a result and a picture of each, and a table of all.
 An image that cannot be read is named and passed over, and makes the exit status 2.

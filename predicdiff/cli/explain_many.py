@@ -156,7 +156,7 @@ def _identity(model: Net, sampler: Sampler, settings: Settings, options: StudyOp
 
 
 def _wish(settings: Settings, options: StudyOptions) -> Wish:
-    maker = Maker(options.out.sure, options.out.on_image, options.sampling.model)
+    maker = Maker(options.sampling.model, options.out.drawing)
     effort = options.effort
     return Wish(settings, effort.memory, effort.batch_size, options.reading.intensity, maker)
 

@@ -12,7 +12,7 @@ from ..page.study import save_report
 from ..texts import one_line
 from .console import bar, follow, say, speaker
 from .options.base import Command, Options, Speech, option_field, options_of
-from .options.shared import memory_option
+from .options.shared import cmap_field, memory_option
 from .options.values import FOLDER, PAGE
 from .outputs import check_outputs, default_output
 
@@ -40,6 +40,7 @@ class Page(Options):
     pages: bool = option_field(
         "--pages", is_flag=True, help="Write a page of each image too, beside it, on which maps are read pixel by pixel."
     )
+    cmap: str = cmap_field()
 
 
 @click.command("report", cls=Command, help=HELP, short_help="Make a page of a study.")
@@ -52,7 +53,7 @@ def command(study: Path, page: Page, speech: Speech) -> None:
     output = page.output or default_output(study.resolve().name, suffix=".html")
     check_outputs([output], [])
     with bar(None, quiet=speech.quiet, unit=" maps") as shown:
-        written = save_report(study, output, pages=page.pages, progress=follow(shown))
+        written = save_report(study, output, pages=page.pages, palette=page.cmap, progress=follow(shown))
     for reason in written.unread[:MOST_TOLD]:
         say(f"Warning: {one_line(reason)}", err=True)
     if len(written.unread) > MOST_TOLD:

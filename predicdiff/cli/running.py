@@ -134,4 +134,4 @@ def draw(explanation: Explanation, picture: Path, out: Output) -> None:
     """Write the picture."""
     from ..plotting import figure, save_figure
 
-    save_figure(figure(explanation, sure=out.sure, on_image=out.on_image), picture)
+    save_figure(figure(explanation, **out.drawing), picture)

@@ -10,15 +10,16 @@ import click
 import numpy as np
 
 from ..abilities import net_abilities
+from ..errors import SettingsError
 from ..methods.sensitivity import REDUCTIONS, sensitivity, source
-from ..overlays import heat, picture, saliency, symmetric_scale
+from ..overlays import DEFAULT, beyond, heat, picture, saliency, symmetric_scale
 from ..presets import LIKES
 from ..protocols import UnitLike
 from ..targets import name as unit_name
 from .console import say
 from .options.base import Command, Options, image_argument, option_field, options_of
 from .options.net import ImageReading, NetChoice, named_image
-from .options.shared import memory_option
+from .options.shared import cmap_field, memory_option
 from .options.values import FIGURE, TEXT, UNIT
 from .outputs import check_outputs, default_output
 from .summaries import addressed, seen_lines
@@ -29,13 +30,15 @@ HELP = """Draw a sensitivity map: how fast a class's score changes with each pix
 Examples:
   predicdiff sensitivity
   predicdiff sensitivity cat.jpg --net alexnet --unit 281 -o cat.png
-  predicdiff sensitivity cat.jpg --kind times_input
+  predicdiff sensitivity cat.jpg --kind times_input --cmap vik
 """
 CAPTIONS = {
     "max_abs": "the largest magnitude over the colours",
     "signed": "the sum over the colours",
     "times_input": "gradient times input",
 }
+#: The kind that has no signs.
+UNSIGNED = "max_abs"
 UNITS = {"signed": "gradient", "times_input": "gradient times input"}
 
 
@@ -60,6 +63,7 @@ class Gradient(Options):
         type=click.Choice(list(LIKES)),
         help="As in the paper, or as in its authors' later code, which starts from the unit's activation.",
     )
+    cmap: str = cmap_field()
     output: Path | None = option_field(
         "-o", "--output", type=FIGURE, help="The picture.  [default: out/IMAGE_NET_sensitivity.png]"
     )
@@ -75,6 +79,11 @@ def command(image: str | None, net: NetChoice, reading: ImageReading, asked: Gra
     """Take the gradient and draw it."""
     from ..plotting import save_figure
 
+    if asked.kind == UNSIGNED and asked.cmap != DEFAULT:
+        raise SettingsError(
+            f"--kind {UNSIGNED} gives magnitudes, which are drawn from black to white: leave out --cmap, or take "
+            f"--kind {' or '.join(UNITS)}."
+        )
     shown = named_image(image, reading.intensity, reading.page)
     settings = LIKES[asked.like or "paper"]
     model = net.load(None if asked.like is None else settings)
@@ -86,17 +95,20 @@ def command(image: str | None, net: NetChoice, reading: ImageReading, asked: Gra
     blob, unit = source(model, pixels, asked.blob, asked.unit)
     values = sensitivity(model, shown.image, blob=blob, unit=unit, reduce=asked.kind, **settings.sensing)
     named = addressed(unit_name(model, blob, unit), f"{blob}[{', '.join(map(str, unit or [0]))}]")
-    save_figure(_drawn(seen, values, asked.kind, named, model.name), output)
+    save_figure(_drawn(seen, values, asked, named, model.name), output)
     say(f"Sensitivity of {named}, {model.name}: {CAPTIONS[asked.kind]}.", f"Wrote {output}.")
 
 
-def _drawn(seen: np.ndarray, values: np.ndarray, kind: str, named: str, net: str) -> Any:
-    """The input and the map beside it: magnitudes from black to white, signed values from blue to red."""
+def _drawn(seen: np.ndarray, values: np.ndarray, asked: Gradient, named: str, net: str) -> Any:
+    """The input and the map beside it: magnitudes from black to white, signed values in colours for and against."""
     from ..plotting import beside
 
     scale = symmetric_scale(values, percentile=99.5)
-    caption = f"{net}, sensitivity: {CAPTIONS[kind]}"
-    if kind == "max_abs":
+    caption = f"{net}, sensitivity: {CAPTIONS[asked.kind]}"
+    if asked.kind == UNSIGNED:
         return beside(seen, saliency(values, scale=scale), named, caption=f"{caption}; white: {scale:.2g} and more")
-    unit = UNITS[kind]
-    return beside(seen, heat(values, scale=scale), named, scale=scale, unit=unit, caption=caption)
+    colours = heat(values, scale=scale, cmap=asked.cmap)
+    return beside(
+        seen, colours, named, scale=scale, unit=UNITS[asked.kind], caption=caption, cmap=asked.cmap,
+        beyond=beyond(values, scale),
+    )  # fmt: skip

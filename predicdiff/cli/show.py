@@ -1,47 +1,56 @@
-"""`predicdiff show`: what a result file holds, in words and as a picture."""
+"""`predicdiff show`: what result files hold, in words and as a picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 import click
 
 from .. import windows
+from ..budget import size
 from ..errors import SettingsError
 from ..explanation import Explanation
+from ..overlays import Scale
+from ..page.maps import Look, save_page
 from ..shapes.region import told as told_region
 from ..texts import one_line
 from ..validation import BOX, COUNT, LIST, MOST_SHOWN, NUMBER, SIDES, told
 from .console import duration, say
 from .options.base import Command, Options, option_field, options_of
-from .options.shared import memory_option
-from .options.values import FIGURE, FILE
+from .options.shared import cmap_field, memory_option, scale_field
+from .options.values import FIGURE, FILE, PAGE
 from .outputs import check_outputs
 from .summaries import note_lines, target_lines
 
-HELP = """Say what a result of `predicdiff explain` holds, and draw it.
+HELP = """Say what results of `predicdiff explain` hold, and draw them, several beside each other.
+
+A page (--html) is a file for any browser, on which maps are read pixel by pixel.
 
 \b
 Examples:
   predicdiff show out/cat.h5
+  predicdiff show out/cat.h5 --html cat.html
   predicdiff show out/cat.h5 -o cat.pdf --on-image --sure
-  predicdiff show out/cat.h5 -o top.png --target 0 --target 2 --shared-scale
+  predicdiff show out/cat.h5 -o top.png --target 0 --target 2 --scale 2.5
+  predicdiff show out/cat_alexnet.h5 out/cat_googlenet.h5 -o both.png \\
+      --scale shared --cmap puor
 """
 
 
 @dataclass(frozen=True)
 class Drawing(Options):
-    """The options that say how a result is drawn; none of them has a say without ``output``."""
+    """The options that say how results are drawn; none of them has a say without ``output`` or ``html``."""
 
     output: Path | None = option_field("-o", "--output", type=FIGURE, help="Draw a picture into this file.")
+    html: Path | None = option_field("--html", type=PAGE, help="Write a page for a browser into this file.")
     target: tuple[int, ...] = option_field(
         "--target",
         type=click.IntRange(0),
         multiple=True,
         metavar="N",
-        help="Draw this target only, from 0; may be repeated.",
+        help="Draw this target of each result only, from 0; may be repeated.",
     )
     on_image: bool = option_field(
         "--on-image", is_flag=True, help="Draw on the whole image, not only on what the net saw of it."
@@ -49,37 +58,60 @@ class Drawing(Options):
     sure: bool = option_field(
         "--sure", is_flag=True, help="Leave clear what lies within two errors of zero, interpolation's included."
     )
-    shared_scale: bool = option_field(
-        "--shared-scale", is_flag=True, help="One colour scale for all targets instead of one each."
-    )
+    cmap: str = cmap_field()
+    scale: Scale = scale_field("all maps of all results")
     title: str = option_field("--title", default="", help="A line above the picture.")
 
 
-@click.command("show", cls=Command, help=HELP, short_help="Say what a result holds, and draw it.")
-@click.argument("result", type=FILE, metavar="RESULT.h5")
+@click.command("show", cls=Command, help=HELP, short_help="Say what results hold, and draw them.")
+@click.argument("results", type=FILE, nargs=-1, required=True, metavar="RESULT.h5...")
 @options_of(Drawing, "drawing")
 @memory_option()
-def command(result: Path, drawing: Drawing) -> None:
+def command(results: tuple[Path, ...], drawing: Drawing) -> None:
     """Print a summary; draw where ``drawing`` says."""
-    explanation = Explanation.load(result)
-    if drawing.output is None:
-        if drawing != Drawing():
-            raise SettingsError("say which file to draw into with -o FILE.png.")
-        say(*_lines(explanation))
-        return
-    check_outputs([drawing.output], [result])
-    _draw(explanation, drawing, drawing.output)
-    say(*_lines(explanation), f"Wrote {drawing.output}.")
+    _check(results, drawing)
+    explanations = [Explanation.load(result) for result in results]
+    outputs = [path for path in (drawing.output, drawing.html) if path is not None]
+    check_outputs(outputs, results)
+    if drawing.output is not None:
+        _draw(results, explanations, drawing, drawing.output)
+    if drawing.html is not None:
+        look = Look(sure=drawing.sure, scale=drawing.scale, palette=drawing.cmap)
+        named = list(zip(_names(results) or [result.stem for result in results], explanations))
+        targets = list(drawing.target) or None
+        save_page(named, drawing.html, targets=targets, title=drawing.title, look=look)
+    _say(results, explanations)
+    say(*(f"Wrote {path} ({size(path.stat().st_size)})." if path == drawing.html else f"Wrote {path}." for path in outputs))
 
 
-def _draw(explanation: Explanation, drawing: Drawing, output: Path) -> None:
+def _check(results: Sequence[Path], drawing: Drawing) -> None:
+    if drawing.output is None and drawing.html is None and drawing != Drawing():
+        raise SettingsError("say which file to draw into with -o FILE.png, or with --html FILE.html.")
+    if drawing.output is None and drawing.on_image:
+        raise SettingsError("--on-image goes with -o: a page shows what the net saw of the image. Leave it out.")
+
+
+def _draw(results: Sequence[Path], explanations: list[Explanation], drawing: Drawing, output: Path) -> None:
     from ..plotting import figure, save_figure
 
     drawn = figure(
-        explanation, targets=list(drawing.target) or None, on_image=drawing.on_image, sure=drawing.sure,
-        shared=drawing.shared_scale, title=drawing.title,
+        explanations, targets=list(drawing.target) or None, scale=drawing.scale, sure=drawing.sure,
+        on_image=drawing.on_image, title=drawing.title, cmap=drawing.cmap, names=_names(results),
     )  # fmt: skip
     save_figure(drawn, output)
+
+
+def _names(results: Sequence[Path]) -> list[str]:
+    """What tells several results apart: the names of their files, with the folders where these are alike."""
+    if len(results) == 1:
+        return []
+    stems = [result.stem for result in results]
+    return stems if len(set(stems)) == len(stems) else [str(result) for result in results]
+
+
+def _say(results: Sequence[Path], explanations: list[Explanation]) -> None:
+    for result, explanation in zip(results, explanations):
+        say(*([f"{result}:"] if len(results) > 1 else []), *_lines(explanation))
 
 
 def _lines(explanation: Explanation) -> list[str]:

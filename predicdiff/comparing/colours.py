@@ -56,7 +56,7 @@ def distance(colours: np.ndarray) -> np.ndarray:
     eight = np.rint(colours.reshape(-1, 3) * 255.0).astype(np.int64)
     present, place = np.unique(eight @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
     each = np.stack([present >> 16, present >> 8 & 255, present & 255], axis=1) / 255.0
-    distances = cKDTree(heat(LEVELS[None], scale=1.0, colour_map=READ)[0] / 255.0).query(each)[0]
+    distances = cKDTree(heat(LEVELS[None], scale=1.0, cmap=READ)[0] / 255.0).query(each)[0]
     return distances[place].reshape(colours.shape[:2])
 
 

@@ -85,7 +85,7 @@ def _blends() -> np.ndarray:
     greys = np.arange(0, 256, 2, dtype=np.uint8)
     ground = np.repeat(np.repeat(greys[:, None, None], len(LEVELS), axis=1), 3, axis=2)
     levels = np.repeat(LEVELS[None], len(greys), axis=0)
-    drawn = overlay(levels, ground, scale=1.0, colour_map=READ) / 255.0
+    drawn = overlay(levels, ground, scale=1.0, cmap=READ) / 255.0
     at = _seen(signed(drawn), drawn @ LUMA).reshape(2, -1)
     axes: dict[str, Any] = {"bins": (201, 101), "range": ((0, 1), (0, 1))}
     # some blur, as the picture's colours are not exact

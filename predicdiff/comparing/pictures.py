@@ -18,7 +18,7 @@ import numpy as np
 from .. import budget
 from ..errors import ImageError, SettingsError
 from ..images import LUMA
-from ..overlays import tint
+from ..overlays import find_colour_map, tint
 from .colours import DARK, FAINT, NEAR, PALE, READ, areas, distance, excess, saturation_of, signed, soft
 from .decoding import blend, hsv, multiply, plain
 from .registration import Placement
@@ -172,7 +172,7 @@ def edges(picture: np.ndarray) -> np.ndarray:
 
 def _over(relevance: np.ndarray, picture: np.ndarray, scale: float | None) -> tuple[np.ndarray, np.ndarray]:
     """A map's colours (H, W, 3) and the luminance (H, W, 1) of the picture below it, both 0..1."""
-    tints = tint(relevance, scale=scale, colour_map=READ)[..., :3] / 255.0
+    tints = tint(relevance, scale=scale, cmap=READ)[..., :3] / 255.0
     grey = luminance(picture)
     if grey.shape != tints.shape[:2]:
         raise ImageError(f"the map is {tints.shape[:2]}, the picture {grey.shape} (height, width): want the same.")
@@ -194,12 +194,21 @@ def _checked(picture: np.ndarray) -> np.ndarray:
     budget.ask(MADE * np.size(picture) / 3, "what is read off a map's picture", ImageError)
     colours = _colours(picture, "a map's picture")
     if np.abs(soft(signed(colours))).max() < PALE:
-        raise ImageError("the picture is grey: want one with a map's red and blue, not a mask or a sensitivity map.")
+        raise ImageError(f"the picture is grey: want one with a map's {_words()}, not a mask or a sensitivity map.")
     chroma = np.abs(signed(colours))
     coloured = chroma > PALE
     if np.abs(excess(colours))[coloured].sum() > OFF * chroma[coloured].sum():
-        raise ImageError("the picture has other colours than red and blue: want a map's panel with nothing else on it.")
+        raise ImageError(
+            f"the picture has other colours than {_words()}: want a map's panel with nothing else on it, drawn in the "
+            f"colours of {READ}."
+        )
     return colours
+
+
+def _words() -> str:
+    """What the colours are called that can be read."""
+    colours = find_colour_map(READ)
+    return f"{colours.positive} and {colours.negative}"
 
 
 def _fitted(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -11,7 +11,7 @@ const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowR
 const look = {
   opacity: 1,
   hidden: DATA.look.sure ? 2 : 0,
-  shared: DATA.look.shared,
+  scale: DATA.look.scale,
   palette: DATA.palettes.find((one) => one.name === DATA.look.palette),
   ground: "grey",
   linked: true,
@@ -221,8 +221,12 @@ class MapPanel extends Panel {
     point(this, this.inside(row + by * step[0], this.rows), this.inside(column + by * step[1], this.columns), true, true);
   }
 
+  /** The magnitude that gets the full colour. Maps of bits and of activations can't share one. */
   get scale() {
-    const alike = look.shared ? panels.filter((one) => one.map && one.result.data.unit === this.result.data.unit) : [this];
+    if (typeof look.scale === "number") {
+      return look.scale;
+    }
+    const alike = look.scale === "shared" ? panels.filter((one) => one.map && one.result.data.unit === this.result.data.unit) : [this];
     const largest = Math.max(...alike.map((one) => one.largest));
     return largest < DATA.nothing ? 1 : largest;
   }
@@ -444,18 +448,34 @@ function control(id, event, change) {
   });
 }
 
+/** The scale that the controls ask for; until a number above zero is typed in, that of each map. */
+function scaleAsked() {
+  const asked = byId("scale").value;
+  byId("full-label").hidden = asked !== "number";
+  const full = byId("full").valueAsNumber;
+  return asked !== "number" ? asked : full > 0 ? full : "own";
+}
+
+function furnishScale() {
+  const fixed = typeof look.scale === "number";
+  byId("scale").value = fixed ? "number" : look.scale;
+  byId("full").value = fixed ? look.scale : "";
+  byId("full-label").hidden = !fixed;
+}
+
 function furnishControls() {
   byId("palette").append(...DATA.palettes.map(({ name, positive, negative }) =>
     make("option", { value: name, text: `${name} (${positive} for, ${negative} against)` })));
   byId("palette").value = look.palette.name;
   byId("hidden").value = look.hidden;
-  byId("shared").value = look.shared ? "yes" : "";
+  furnishScale();
   control("opacity", "input", ({ value }) => {
     look.opacity = value / 100;
     byId("opacity-told").textContent = `${value}%`;
   });
   control("hidden", "change", ({ value }) => { look.hidden = Number(value); });
-  control("shared", "change", ({ value }) => { look.shared = value !== ""; });
+  control("scale", "change", () => { look.scale = scaleAsked(); });
+  control("full", "input", () => { look.scale = scaleAsked(); });
   control("palette", "change", ({ value }) => { look.palette = DATA.palettes.find((one) => one.name === value); });
   control("ground", "change", ({ value }) => { look.ground = value; });
   control("linked", "change", ({ checked }) => { look.linked = checked; });

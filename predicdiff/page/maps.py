@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, NamedTuple
+from typing import Any, Iterable, NamedTuple, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from .. import budget
 from ..errors import SettingsError
 from ..explanation import Explanation, told_value
 from ..files import PathLike, as_path
-from ..overlays import DEFAULT, MOST_DRAWN, find_colour_map, picture
+from ..overlays import DEFAULT, MOST_DRAWN, OWN, Scale, find_colour_map, picture, scales_of
 from ..precision import UNKNOWN, told_reliability
 from ..texts import one_line
 from ..written import written_whole
@@ -31,24 +31,31 @@ class Look(NamedTuple):
     ----------
     sure : bool
         Hide what lies within two standard errors of zero.
-    shared : bool
-        One scale for all maps instead of one each.
+    scale : {"own", "shared"} or float
+        What gets the full colour: the largest value of each map, of all maps, or this number.
     palette : str
         A name of `overlays.COLOUR_MAPS`.
     """
 
     sure: bool = False
-    shared: bool = False
+    scale: Scale = OWN
     palette: str = DEFAULT
 
 
-def maps_page(results: Iterable[tuple[str, Explanation]], *, title: str = "", look: Look | None = None) -> bytes:
+def maps_page(
+    results: Iterable[tuple[str, Explanation]],
+    *,
+    targets: Sequence[int] | None = None,
+    title: str = "",
+    look: Look | None = None,
+) -> bytes:
     """A page of results side by side.
 
     Parameters
     ----------
     results : iterable of (name, Explanation)
-        Of more than `overlays.MOST_DRAWN` targets of a result the first are shown.
+    targets : sequence of int, optional
+        Which of each result's targets, from 0; by default all. Of more than `overlays.MOST_DRAWN` the first are shown.
     title : str
         By default the names.
     look : Look, optional
@@ -61,22 +68,24 @@ def maps_page(results: Iterable[tuple[str, Explanation]], *, title: str = "", lo
     Raises
     ------
     SettingsError
-        If there is no result, the palette is unknown, or the page would take more memory than is allowed.
+        If there is no result, a target is out of range, the palette or the scale is none, or the page would take more
+        memory than is allowed.
     """
     named, look = list(results), look or Look()
     if not named:
         raise SettingsError("no result to show: want at least one.")
     find_colour_map(look.palette)
-    wanted = MADE * sum(3 * one.relevance[:MOST_DRAWN].size + one.pixels[0].size for _, one in named)
-    budget.ask(wanted, f"a page of {len(named)} result(s)", SettingsError, "Show fewer targets, or allow more memory")
-    data = {"look": look._asdict(), "results": [_result(one_line(name, MOST), one) for name, one in named]}
+    scales_of([], look.scale)
+    shown = [list(range(len(one)) if targets is None else targets) for _, one in named]
+    pixels = sum(3 * len(some) * one.relevance[0].size + one.pixels[0].size for some, (_, one) in zip(shown, named))
+    budget.ask(MADE * pixels, f"a page of {len(named)} result(s)", SettingsError, "Show fewer targets (--target)")
+    results = [_result(one_line(name, MOST), one, some) for some, (name, one) in zip(shown, named)]
+    data = {"look": look._asdict(), "results": results}
     return document("maps", one_line(title or ", ".join(name for name, _ in named), MOST), data)
 
 
-def save_page(
-    results: Iterable[tuple[str, Explanation]], path: PathLike, *, title: str = "", look: Look | None = None
-) -> int:
-    """Write what `maps_page` makes, whole or not at all; gives its size in bytes.
+def save_page(results: Iterable[tuple[str, Explanation]], path: PathLike, **how: Any) -> int:
+    """Write what `maps_page` makes, with ``how`` as there, whole or not at all; gives its size in bytes.
 
     Raises
     ------
@@ -85,16 +94,16 @@ def save_page(
     ExplanationError
         If the file cannot be written, or what stands there is not ours.
     """
-    content = maps_page(results, title=title, look=look)
+    content = maps_page(results, **how)
     with written_whole(as_path(path, "the page's file")) as part:
         part.write_bytes(content)
     return len(content)
 
 
-def _result(name: str, explanation: Explanation) -> dict[str, Any]:
+def _result(name: str, explanation: Explanation, targets: list[int]) -> dict[str, Any]:
     notes = list(explanation.notes)
-    if len(explanation) > MOST_DRAWN:
-        notes.append(f"The first {MOST_DRAWN} of {len(explanation)} maps are shown: pick others with --target.")
+    if len(targets) > MOST_DRAWN:
+        notes.append(f"The first {MOST_DRAWN} of {len(targets)} maps are shown: pick others with --target.")
     window, evidence = window_of(explanation), evidence_of(explanation)
     return {
         "name": name,
@@ -106,7 +115,7 @@ def _result(name: str, explanation: Explanation) -> dict[str, Any]:
         "unit": "bits" if explanation.unit == "bits" else "activation",
         "window": window and list(window),
         "segments": None if explanation.segments is None else numbers(explanation.segments, "<i4"),
-        "maps": [_map(explanation, number, evidence) for number in range(min(len(explanation), MOST_DRAWN))],
+        "maps": [_map(explanation, number, evidence) for number in targets[:MOST_DRAWN]],
         "notes": [one_line(note, MOST) for note in notes],
         "facts": [table._asdict() for table in tables_of(explanation.settings, explanation.provenance)],
     }

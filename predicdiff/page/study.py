@@ -190,7 +190,7 @@ class _Report:
 def thumbnail(one: Explanation, palette: str = DEFAULT) -> bytes:
     """The first target's map over its picture, small, as a PNG."""
     ground = picture(one.pixels, tones=one.tones)
-    colours = overlay(enlarge(finite(one.relevance), ground.shape[:2])[0], ground, colour_map=palette)
+    colours = overlay(enlarge(finite(one.relevance), ground.shape[:2])[0], ground, cmap=palette)
     image = Image.fromarray(colours)
     image.thumbnail((SIDE, SIDE), Image.BICUBIC)
     return as_png(image.quantize(COLOURS))

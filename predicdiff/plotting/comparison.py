@@ -16,36 +16,37 @@ from .sheet import EDGE, FAINT, MINUS, Sheet, styled, tall, wrap
 SIDE, NARROW, MARGIN, GAP, ROW, NAME, STRIP, END = 2.6, 1.7, 0.2, 0.25, 0.24, 1.5, 2.0, 0.2
 #: Points: title, heads, text.
 TITLE, HEAD, TEXT = 12.0, 9.5, 8.5
-#: Full colour of a contradiction.
-AMBER = np.array([235.0, 160.0, 0.0])
 #: The line of a figure among those of its nulls.
 ACCENT = "#b00000"
 RANGES = {"pearson": (-1.0, 1.0), "spearman": (-1.0, 1.0), "sign_agreement": (0.0, 1.0), "top_overlap": (0.0, 1.0)}
 
 
-def agreement(a: np.ndarray, b: np.ndarray, *, colour_map: str = DEFAULT) -> np.ndarray:
-    """Where two maps agree: the colours of for and of against where both are, amber where they contradict.
+def agreement(a: np.ndarray, b: np.ndarray, *, cmap: str = DEFAULT) -> np.ndarray:
+    """Where two maps agree: the colours of for and of against where both are, another where they contradict.
 
     As strong as the geometric mean of the two magnitudes, each in units of its own `symmetric_scale`.
 
     Parameters
     ----------
     a, b : (H, W) float arrays
+    cmap : str
+        A name of `overlays.COLOUR_MAPS`, which says what the other colour is.
 
     Returns
     -------
     (H, W, 3) uint8 array
-        White where either is zero, light grey where either is unknown.
+        The colour of zero where either is zero, light grey where either is unknown.
     """
     product = (a / symmetric_scale(a)) * (b / symmetric_scale(b))
     strength = np.sqrt(np.abs(product))
-    colours = heat(np.where(product > 0, strength * np.sign(a), 0.0 * product), scale=1.0, colour_map=colour_map)
-    depth = np.clip(strength, 0.0, 1.0)[..., None]
-    colours = np.where((product < 0)[..., None], 255.0 + depth * (AMBER - 255.0), colours.astype(np.float64))
-    return np.rint(colours).astype(np.uint8)
+    colours = heat(np.where(product > 0, strength * np.sign(a), 0.0 * product), scale=1.0, cmap=cmap)
+    depth, words = np.clip(strength, 0.0, 1.0)[..., None], find_colour_map(cmap)
+    zero = words.at(np.array(0.0))
+    contradiction = 255.0 * (zero + depth * (words.contradiction - zero))
+    return np.rint(np.where((product < 0)[..., None], contradiction, colours)).astype(np.uint8)
 
 
-def comparison_figure(comparison: Comparison, title: str = "", *, colour_map: str = DEFAULT) -> Figure:
+def comparison_figure(comparison: Comparison, title: str = "", *, cmap: str = DEFAULT) -> Figure:
     """Both maps, the second as it came, where they agree, and the figures among their nulls.
 
     Parameters
@@ -53,7 +54,7 @@ def comparison_figure(comparison: Comparison, title: str = "", *, colour_map: st
     comparison : Comparison
         What `predicdiff.compare` gives.
     title : str
-    colour_map : str
+    cmap : str
         A name of `overlays.COLOUR_MAPS`.
 
     Returns
@@ -61,7 +62,7 @@ def comparison_figure(comparison: Comparison, title: str = "", *, colour_map: st
     matplotlib.figure.Figure
         For `save_figure`, or to go on drawing.
     """
-    panels = _panels(comparison, colour_map)
+    panels = _panels(comparison, cmap)
     height, width = comparison.a.shape
     size = (SIDE * min(1.0, width / height), SIDE * min(1.0, height / width))
     broad = max(size[0], NARROW)
@@ -87,10 +88,10 @@ def comparison_figure(comparison: Comparison, title: str = "", *, colour_map: st
     return sheet.figure
 
 
-def _panels(comparison: Comparison, colour_map: str) -> list[tuple[str, str, np.ndarray]]:
+def _panels(comparison: Comparison, cmap: str) -> list[tuple[str, str, np.ndarray]]:
     """Head, text under it and colours of each."""
     first, second = comparison.titles
-    colours, words = partial(heat, colour_map=colour_map), find_colour_map(colour_map)
+    colours, words = partial(heat, cmap=cmap), find_colour_map(cmap)
     # limited to half of its largest value, it keeps the colours that it had
     scale = 2.0 * symmetric_scale(comparison.a) if comparison.style in LIMITED else None
     panels = [(first, "", colours(comparison.a, scale=scale))]
@@ -100,8 +101,8 @@ def _panels(comparison: Comparison, colour_map: str) -> list[tuple[str, str, np.
         panels.append((second, "as it came", comparison.picture))
         # in the picture's own units, as it was drawn
         panels.append((f"{second}, turned back", f"read as {comparison.reading()}", colours(comparison.b, scale=1.0)))
-    key = f"{words.positive} for in both, {words.negative} against in both, amber in contradiction"
-    return [*panels, ("agreement", key, agreement(comparison.a, comparison.b, colour_map=colour_map))]
+    key = f"{words.positive} for in both, {words.negative} against in both, {words.contradicting} in contradiction"
+    return [*panels, ("agreement", key, agreement(comparison.a, comparison.b, cmap=cmap))]
 
 
 def _row(sheet: Sheet, comparison: Comparison, name: str, top: float) -> None:

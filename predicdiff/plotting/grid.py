@@ -63,7 +63,7 @@ def grid_figure(
     caption: str = "",
     across: int | None = None,
     legend: bool = True,
-    colour_map: str = DEFAULT,
+    cmap: str = DEFAULT,
 ) -> Figure:
     """Blocks side by side, as many as the page holds, in lines below one another; a caption under them.
 
@@ -80,7 +80,7 @@ def grid_figure(
         Blocks in a line; by default as many as fit into 16 inches.
     legend : bool
         Say which colours are for and against.
-    colour_map : str
+    cmap : str
         Whose colours those are: a name of `overlays.COLOUR_MAPS`.
 
     Returns
@@ -94,7 +94,7 @@ def grid_figure(
     across = min(across, len(blocks))
     bands = [_Band(blocks[start : start + across], row_labels) for start in range(0, len(blocks), across)]
     width = 2 * MARGIN + across * (widest + APART) - APART
-    legend_of = find_colour_map(colour_map) if legend else None
+    legend_of = find_colour_map(cmap) if legend else None
     foot, narrow = _Foot(caption, legend_of, width - 2 * MARGIN), _Foot(caption, legend_of, blocks[0].side)
     beside = len(blocks) == 1 and narrow.height + APART <= bands[0].room
     height = 2 * MARGIN + sum(band.height + APART for band in bands) - APART
@@ -213,7 +213,7 @@ class _Foot:
         sheet.text(MARGIN, top + self.key, self.words, TEXT)
         if self.colours:
             sheet.text(MARGIN, top, "against", TEXT, color=self.colours.ink(-1))
-            stripe = ramp(colour_map=self.colours.name)[::-1].transpose(1, 0, 2)
+            stripe = ramp(cmap=self.colours.name)[::-1].transpose(1, 0, 2)
             axes = sheet.image(stripe, (MARGIN + 0.55, top + 0.01, 1.5, 0.12))
             axes.set_aspect("auto")
             sheet.text(MARGIN + 2.12, top, "for", TEXT, color=self.colours.ink(1))

@@ -1,32 +1,28 @@
-"""The figure of an explanation: the input, and each target's map over it."""
+"""The figure of an explanation, or of several: the input, and each target's map over it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Sequence
+from typing import Iterator, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from PIL import Image
 
 from .. import budget, windows
 from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation, finite, told_value
 from ..images import Frame, enlarge
-from ..overlays import DEFAULT, MOST_DRAWN, overlay, picture, symmetric_scale
+from ..overlays import DEFAULT, MOST_DRAWN, OWN, SHARED, Scale, beyond, overlay, picture, scales_of
 from ..precision import UNKNOWN, told_reliability
 from ..samplers.registry import caption
 from ..texts import one_line
 from ..validation import MOST_SHOWN, SIDES, told
-from .sheet import FAINT, Sheet, Slot, render, styled, tall, wrap
+from .layout import Bar, Panel, lay_out
+from .sheet import render
 
-#: Inches: longer side of a map, narrowest column, lowest row, margin, gap, colour bar, room for its labels.
-SIDE, NARROW, LOW, MARGIN, GAP, BAR, LABELS = 3.2, 1.7, 1.0, 0.2, 0.25, 0.12, 0.6
-ACROSS = 4
 #: Letters of a net's name below a figure.
 MOST_NAMED = 200
 #: Bytes that are made of each pixel: at most for the colours of one map, and what is kept of every map.
@@ -39,50 +35,65 @@ BAND = 64
 
 
 @dataclass(frozen=True)
-class Panel:
-    """Colours with a title, a line in grey under it, and where they are a map its scale."""
+class _Result:
+    """What is drawn of one explanation: its targets, each picked, over what lies below them."""
 
-    colours: np.ndarray
-    title: str
-    value: str = ""
-    scale: float | None = None
-
-
-class _Common(NamedTuple):
-    """What all panels of a figure have in common: where the net looked, the unit and the colours of their bars."""
-
+    explanation: Explanation
+    name: str
+    picked: Sequence[Explanation]
+    seen: np.ndarray
     frame: Frame | None
-    unit: str
-    colour_map: str
+    maps: np.ndarray
+
+    @property
+    def unit(self) -> str:
+        return "evidence in bits" if self.explanation.unit == "bits" else "activation difference"
+
+    def called(self, title: str) -> str:
+        return f"{self.name}: {title}" if self.name else title
+
+    def panels(self, scales: Iterator[float], *, sure: bool, cmap: str) -> Iterator[Panel]:
+        """A panel of each map."""
+        for one, relevance, scale in zip(self.picked, self.maps, scales):
+            hide = _unsure(one, relevance, self.frame) if sure else None
+            colours = overlay(relevance, self.seen, scale=scale, hide=hide, cmap=cmap)
+            bar = Bar(scale, self.unit, cmap, beyond(relevance, scale))
+            yield Panel(colours, self.called(one.targets[0].title), told_value(one), bar, self.frame)
 
 
 def figure(
-    explanation: Explanation,
+    explanation: Explanation | Sequence[Explanation],
     *,
     targets: Sequence[int] | None = None,
-    shared: bool = False,
+    scale: Scale = OWN,
     sure: bool = False,
     on_image: bool = False,
     title: str = "",
-    colour_map: str = DEFAULT,
+    cmap: str = DEFAULT,
+    names: Sequence[str] = (),
 ) -> Figure:
-    """The input, and beside it each target's map over it, with a colour bar.
+    """The input, and beside it each target's map over it, with a colour bar; of several explanations one after another.
 
     Parameters
     ----------
-    explanation : Explanation
+    explanation : Explanation, or a sequence of them
+        An input that is the same as the one before is not repeated.
     targets : sequence of int, optional
-        Which of them, by their place in ``explanation.targets``; by default all. Of more than `MOST_DRAWN` the first.
-    shared : bool
-        One scale for all maps instead of one each.
+        Which of them, by their place in ``explanation.targets``; by default all. Of more than `MOST_DRAWN` maps the
+        first are drawn.
+    scale : {"own", "shared"} or float
+        The magnitude that gets the full colour: each map's largest, the largest of all, or a number of the maps' unit,
+        so that figures can have one in common. Where values lie beyond it, the colour bar ends in an arrow.
     sure : bool
         Leave clear what lies within two standard errors of zero, the interpolation's included.
     on_image : bool
         Draw on the original image, an outline around what the net saw of it, instead of on that part alone. One that is
         larger than the figure can show, or memory has room for, is made smaller by a whole number.
     title : str
-    colour_map : str
+    cmap : str
         A name of `overlays.COLOUR_MAPS`.
+    names : sequence of str, optional
+        What each of several explanations is called, in the titles of its maps.
 
     Returns
     -------
@@ -92,34 +103,58 @@ def figure(
     Raises
     ------
     SettingsError
-        If a target is out of range, or ``sure`` was asked of a run whose standard error is unknown.
+        If a target is out of range, ``scale`` is none of these or shared by maps of different units, or ``sure`` was
+        asked of a run whose standard error is unknown.
     ExplanationError
         If ``on_image`` was asked and the explanation holds no image.
     """
-    if not isinstance(explanation, Explanation):
+    given = [explanation] if isinstance(explanation, Explanation) else explanation
+    if not isinstance(given, Iterable) or not all(isinstance(one, Explanation) for one in given):
         raise SettingsError(f"the explanation is a {type(explanation).__name__}: want what `explain` gives.")
+    results, left_out = _results(list(given), targets, names, on_image=on_image)
+    if scale == SHARED and len({result.unit for result in results}) > 1:
+        raise SettingsError("maps in bits and of activations have no scale in common: draw them apart.")
+    scales = iter(scales_of([relevance for result in results for relevance in result.maps], scale))
+    panels: list[Panel] = []
+    seen = None
+    alike = len({result.seen.tobytes() for result in results}) == 1
+    for result in results:
+        if seen is None or not np.array_equal(seen, result.seen):
+            seen = result.seen
+            panels.append(Panel(seen, "input" if alike else result.called("input"), frame=result.frame))
+        panels.extend(result.panels(scales, sure=sure, cmap=cmap))
+    captions = [result.called(_settings(result.explanation, sure)) for result in results]
+    return lay_out(panels, title, [left_out + captions[0], *captions[1:]])
+
+
+def _results(
+    given: Sequence[Explanation], targets: Sequence[int] | None, names: Sequence[str], *, on_image: bool
+) -> tuple[list[_Result], str]:
+    """What is to be drawn, and in words what is left out."""
+    if names and len(names) != len(given):
+        raise SettingsError(f"{len(names)} names for {len(given)} explanations: want one for each.")
+    picked = [[one.pick(target) for target in _asked(one, targets)] for one in given]
+    count = sum(map(len, picked))
+    if not count:
+        raise SettingsError("no target to draw: want at least one.")
+    results: list[_Result] = []
+    room = MOST_DRAWN
+    for one, some, name in zip(given, picked, names or [""] * len(given)):
+        drawn = some[:room]
+        room -= len(drawn)
+        if drawn:
+            seen, frame = _seen(one, on_image, min(count, MOST_DRAWN))
+            maps = [_at(frame, finite(each.relevance), one.pixels.shape[1:])[0] for each in drawn]
+            results.append(_Result(one, name, drawn, seen, frame, np.stack(maps)))
+    return results, "" if count <= MOST_DRAWN else f"the first {MOST_DRAWN} of {count} maps, "
+
+
+def _asked(explanation: Explanation, targets: Sequence[int] | None) -> list[int]:
+    """The numbers of the targets to draw."""
     chosen = range(len(explanation)) if targets is None else [targets] if isinstance(targets, int) else targets
     if not isinstance(chosen, Iterable):
         raise SettingsError(f"targets = {targets!r}: want a list of their numbers, from 0.")
-    asked = list(chosen)
-    picked = [explanation.pick(target) for target in asked]
-    left_out = "" if len(asked) <= MOST_DRAWN else f"the first {MOST_DRAWN} of {len(asked)} maps, "
-    picked = picked[:MOST_DRAWN]
-    if not picked:
-        raise SettingsError("no target to draw: want at least one.")
-    size = explanation.pixels.shape[1:]
-    seen, frame = _seen(explanation, on_image, len(picked))
-    maps = np.stack([_at(frame, finite(one.relevance), size)[0] for one in picked])
-    hidden = [_unsure(one, relevance, frame) if sure else None for one, relevance in zip(picked, maps)]
-    one_scale = symmetric_scale(maps) if shared else None
-    panels = [Panel(seen, "input")]
-    for one, relevance, hide in zip(picked, maps, hidden):
-        scale = one_scale or symmetric_scale(relevance)
-        colours = overlay(relevance, seen, scale=scale, hide=hide, colour_map=colour_map)
-        panels.append(Panel(colours, one.targets[0].title, told_value(one), scale))
-    unit = "evidence in bits" if explanation.unit == "bits" else "activation difference"
-    with styled():
-        return _lay_out(panels, _Common(frame, unit, colour_map), title, left_out + _settings(explanation, sure))
+    return list(chosen)
 
 
 def beside(
@@ -130,7 +165,8 @@ def beside(
     scale: float | None = None,
     unit: str = "",
     caption: str = "",
-    colour_map: str = DEFAULT,
+    cmap: str = DEFAULT,
+    beyond: tuple[bool, bool] = (False, False),
 ) -> Figure:
     """The input, and as large beside it a map that is colours already.
 
@@ -144,17 +180,18 @@ def beside(
     scale : float, optional
         Magnitude of the full colours, for a colour bar from for to against with its ``unit``.
     caption : str
-    colour_map : str
+    cmap : str
         The colour bar's: a name of `overlays.COLOUR_MAPS`.
+    beyond : (bool, bool)
+        Whether values lie below and above the scale, as `overlays.beyond` tells.
     """
-    panels = [Panel(picture(ground), "input"), Panel(colours, title, "", scale)]
-    with styled():
-        return _lay_out(panels, _Common(None, unit, colour_map), "", caption)
+    bar = None if scale is None else Bar(scale, unit, cmap, beyond)
+    return lay_out([Panel(picture(ground), "input"), Panel(colours, title, "", bar)], "", [caption])
 
 
-def png(explanation: Explanation, *, dpi: float = 100) -> bytes:
-    """The figure of the first target as a PNG file."""
-    return render(figure(explanation, targets=[0]), "png", dpi)
+def png(explanation: Explanation, *, dpi: float = 100, scale: Scale = OWN, cmap: str = DEFAULT) -> bytes:
+    """The figure of the first target as a PNG file; ``scale`` and ``cmap`` are those of `figure`."""
+    return render(figure(explanation, targets=[0], scale=scale, cmap=cmap), "png", dpi)
 
 
 def _seen(explanation: Explanation, on_image: bool, maps: int) -> tuple[np.ndarray, Frame | None]:
@@ -236,61 +273,3 @@ def _settings(explanation: Explanation, sure: bool) -> str:
     reliability = told_reliability(explanation.reliability)
     parts += [] if reliability == UNKNOWN else [f"reliability {reliability}"]
     return ", ".join(parts + (["clear below two standard errors"] if sure else []))
-
-
-def _lay_out(panels: Sequence[Panel], common: _Common, title: str, settings: str) -> Figure:
-    height, width = panels[0].colours.shape[:2]
-    size = (SIDE * min(1.0, width / height), SIDE * min(1.0, height / width))
-    broad, deep = max(size[0], NARROW), max(size[1], LOW)  # room for titles and ticks, however narrow or low the map
-    rows, across = _rows(panels)
-    single = len(rows) == 1
-    # a column is as wide as its map and bar; the input needs no bar where nothing with one stands below it
-    bar = 0.0 if all(panel.scale is None for panel in panels) else BAR + 0.08 + LABELS
-    steps = [broad + GAP + (0.0 if single and column == 0 else bar) for column in range(across)]
-    wide = 2 * MARGIN + sum(steps) - GAP
-    heading = wrap(title, wide - 2 * MARGIN, 12, "bold")
-    settings = wrap(settings, wide - 2 * MARGIN, 7.5)
-    heads = [max(tall(wrap(p.title, broad, 9.5, "bold"), 9.5) + tall(p.value, 8.5) for p in row) for row in rows]
-    top = MARGIN + tall(heading, 12) + (0.1 if heading else 0.0)
-    high = top + sum(heads) + len(rows) * (deep + GAP + 0.03) + tall(settings, 7.5) + MARGIN - 0.05
-    sheet = Sheet(wide, high)
-    sheet.text(MARGIN, MARGIN, heading, 12, weight="bold")
-    for row, head in zip(rows, heads):
-        top += head + 0.03
-        for column, panel in enumerate(row):
-            _place(sheet, panel, (MARGIN + sum(steps[:column]), top, *size), broad, common)
-        top += deep + GAP
-    sheet.text(MARGIN, top, settings, 7.5, color=FAINT)
-    return sheet.figure
-
-
-def _rows(panels: Sequence[Panel]) -> tuple[list[Sequence[Panel]], int]:
-    """Panels in as few rows as may be, about equally long."""
-    count = -(-len(panels) // ACROSS)
-    across = -(-len(panels) // count)
-    return [panels[start : start + across] for start in range(0, len(panels), across)], across
-
-
-def _place(sheet: Sheet, panel: Panel, slot: Slot, broad: float, common: _Common) -> None:
-    left, top, _width, height = slot
-    title = wrap(panel.title, broad, 9.5, "bold")
-    value = top - 0.03 - tall(panel.value, 8.5)
-    sheet.text(left, value - tall(title, 9.5), title, 9.5, weight="bold")
-    sheet.text(left, value, panel.value, 8.5, color=FAINT)
-    axes = sheet.image(panel.colours, slot)
-    if common.frame is not None:
-        _outline(axes, common.frame)
-    if panel.scale is not None:
-        bar = (left + broad + 0.08, top, BAR, max(height, LOW))
-        sheet.bar(panel.scale, common.unit, bar, common.colour_map)
-
-
-def _outline(axes: Axes, frame: Frame) -> None:
-    """Around what the net saw of the image, where that is not all of it."""
-    (top, left), (height, width) = frame.corner, frame.size
-    if frame.size == frame.resized:
-        return
-    down, along = frame.original[0] / frame.resized[0], frame.original[1] / frame.resized[1]
-    place = ((left * along - 0.5, top * down - 0.5), width * along, height * down)
-    for colour, dashes in (("black", "solid"), ("white", (0, (4, 4)))):  # seen on any ground
-        axes.add_patch(Rectangle(*place, fill=False, linewidth=0.8, linestyle=dashes, edgecolor=colour))

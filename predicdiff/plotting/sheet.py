@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.patches import Polygon
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
@@ -41,6 +42,8 @@ INK, FAINT, EDGE = "#1a1a1a", "#5f5f5f", "#9a9a9a"
 MINUS = "\N{MINUS SIGN}"
 #: From one line of text to the next, in units of its size.
 LINE = 1.25
+#: Inches that an arrow on a colour bar is long; and how far a tick stays from an arrow's, in units of the scale.
+ARROW, APART = 0.09, 0.12
 #: Of a piece of text, which files may bring; far more than our own have.
 MOST_LETTERS, MOST_LINES = 4000, 100
 #: Where something stands on the page: left, top, width and height, in inches.
@@ -85,27 +88,51 @@ class Sheet:
         plain = legible(text, how.get("weight", "normal")).replace("$", r"\$")  # a dollar sign begins no formula
         self.figure.text(left / self.width, 1 - down / self.height, plain, fontsize=size, **how)
 
-    def bar(self, scale: float, unit: str, slot: Slot, colour_map: str = DEFAULT) -> None:
-        """An upright colour bar with full colour at ``scale``."""
+    def bar(
+        self, scale: float, unit: str, slot: Slot, cmap: str = DEFAULT, beyond: tuple[bool, bool] = (False, False)
+    ) -> None:
+        """An upright colour bar with full colour at ``scale``; arrows where values lie ``beyond`` its ends."""
         left, top, width, height = slot
-        colours = find_colour_map(colour_map)
-        axes = self.image(ramp(colour_map=colour_map), slot)
+        colours = find_colour_map(cmap)
+        axes = self.image(ramp(cmap=cmap), slot)
         axes.set_aspect("auto")
         axes.images[0].set_extent((0, 1, -scale, scale))
-        ticks = [tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(-scale, scale) if abs(tick) <= scale]
-        axes.set(xlim=(0, 1), ylim=(-scale, scale), yticks=ticks)
-        axes.set_yticklabels([f"{tick:.4g}".replace("-", MINUS) for tick in ticks], fontsize=7, color=INK)
+        ticks = _ticks(scale, beyond)
+        axes.set(xlim=(0, 1), ylim=(-scale, scale), yticks=list(ticks))
+        axes.set_yticklabels([text.replace("-", MINUS) for text in ticks.values()], fontsize=7, color=INK)
         axes.yaxis.tick_right()
         axes.tick_params(axis="y", length=2, width=0.5, color=EDGE, pad=2)
-        self.text(left + width / 2, top - 0.02 - tall("for", 7), "for", 7, color=colours.ink(1), ha="center")
-        self.text(left + width / 2, top + height + 0.03, "against", 7, color=colours.ink(-1), ha="center")
+        for sign, there, end in ((1, beyond[1], top), (-1, beyond[0], top + height)):
+            if there:
+                self._arrow(left, end, width, -sign * ARROW, colours.at(np.array(float(sign))))
+        above, below = (ARROW if there else 0.0 for there in reversed(beyond))
+        middle = left + width / 2
+        self.text(middle, top - above - 0.02 - tall("for", 7), "for", 7, color=colours.ink(1), ha="center")
+        self.text(middle, top + height + below + 0.03, "against", 7, color=colours.ink(-1), ha="center")
         self.upright(left + width + 0.5, top + height / 2, unit, 7, color=FAINT, ha="center")
 
+    def _arrow(self, left: float, end: float, width: float, long: float, colour: np.ndarray) -> None:
+        """A tip on a bar's end, ``long`` inches down from there, or up."""
+        corners = np.array([(left, end), (left + width, end), (left + width / 2, end + long)])
+        place = np.stack([corners[:, 0] / self.width, 1 - corners[:, 1] / self.height], axis=1)
+        how = {"facecolor": colour, "edgecolor": EDGE, "linewidth": 0.5, "transform": self.figure.transFigure}
+        self.figure.add_artist(Polygon(place, closed=True, **how))
 
-def ramp(length: int = 256, colour_map: str = DEFAULT) -> np.ndarray:
+
+def _ticks(scale: float, beyond: tuple[bool, bool]) -> dict[float, str]:
+    """Where a colour bar has ticks, and what stands there: round numbers, and ends that values lie beyond."""
+    below, above = beyond
+    ends = {-scale: f"\N{LESS-THAN OR EQUAL TO}{-scale:.4g}"} if below else {}
+    ends.update({scale: f"\N{GREATER-THAN OR EQUAL TO}{scale:.4g}"} if above else {})
+    between = [tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(-scale, scale) if abs(tick) <= scale]
+    far = [tick for tick in between if all(abs(tick - end) > APART * scale for end in ends)]
+    return {**{tick: f"{tick:.4g}" for tick in far}, **ends}
+
+
+def ramp(length: int = 256, cmap: str = DEFAULT) -> np.ndarray:
     """The colours from for, on top, to against, as an overlay shows them over white: (length, 1, 3) uint8."""
     levels, white = np.linspace(1.0, -1.0, length)[:, None], np.full((length, 1, 3), 255, np.uint8)
-    return overlay(levels, white, scale=1.0, colour_map=colour_map)
+    return overlay(levels, white, scale=1.0, cmap=cmap)
 
 
 def wrap(text: str, width: float, size: float, weight: str = "normal") -> str:

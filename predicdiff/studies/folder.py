@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Iterator, NamedTuple
+from typing import Any, BinaryIO, Iterator, Mapping, NamedTuple
 
 import numpy as np
 
@@ -39,7 +39,7 @@ DPI = 150
 
 def asked(settings: Settings) -> Json:
     """JSON-able: the settings of each analysis, as they were asked for, the image's own share apart."""
-    told = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    told = {one.name: getattr(settings, one.name) for one in fields(settings)}
     plain: Json = json.loads(json.dumps(told, default=_plain))
     return plain
 
@@ -62,15 +62,14 @@ class Maker:
 
     Attributes
     ----------
-    sure, on_image : bool
-        How the picture is drawn, see `plotting.figure`.
     like : Like or None
         What finishes explanations that repeat another program's settings.
+    drawing : dict
+        How the picture is drawn, in the words of `plotting.figure`.
     """
 
-    sure: bool = False
-    on_image: bool = False
     like: Like | None = None
+    drawing: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, item: Item, sha256: str, explanation: Explanation) -> Files:
         """The bytes of the result and of the picture, and the rows."""
@@ -80,7 +79,7 @@ class Maker:
         if self.like is not None:
             explanation = self.like.finish(explanation)
         explanation.provenance["image"] = {"file": item.name, SHA256: sha256}
-        drawn = render(figure(explanation, sure=self.sure, on_image=self.on_image), "png", DPI)
+        drawn = render(figure(explanation, **self.drawing), "png", DPI)
         return Files(explanation.content(item.name), drawn, rows_of(explanation, file=item.name, sha256=sha256))
 
 

@@ -84,7 +84,7 @@ def test_it_draws(cli, explanation, tmp_path, name):
 
 
 def test_each_way_of_drawing_changes_the_picture(cli, explanation, tmp_path):
-    ways = [[], ["--target", 1], ["--on-image"], ["--sure"], ["--shared-scale"], ["--title", "A dog"]]
+    ways = [[], ["--target", 1], ["--on-image"], ["--sure"], ["--scale", "shared"], ["--title", "A dog"]]
     pictures = []
     for way in ways:
         assert cli("show", "a.h5", "-o", "a.png", *way).exit_code == 0
@@ -94,7 +94,7 @@ def test_each_way_of_drawing_changes_the_picture(cli, explanation, tmp_path):
 
 
 def test_what_cannot_be_drawn(refused, explanation, tmp_path):
-    for way in (["--target", 0], ["--on-image"], ["--sure"], ["--shared-scale"], ["--title", "x"]):
+    for way in (["--target", 0], ["--on-image"], ["--sure"], ["--scale", "shared"], ["--title", "x"]):
         assert "say which file to draw into with -o" in refused("show", "a.h5", *way)
     assert "target 2 is out of range" in refused("show", "a.h5", "-o", "a.png", "--target", 2)
     assert "want a name that ends in" in refused("show", "a.h5", "-o", "a.h5")

@@ -27,20 +27,20 @@ def legend(figure: Figure) -> dict[str, tuple[float, ...]]:
 
 
 def test_a_comparison_names_the_colours_that_it_shows() -> None:
-    page = comparison_figure(compare(RELEVANCE, -RELEVANCE), colour_map="dusk")
+    page = comparison_figure(compare(RELEVANCE, -RELEVANCE), cmap="dusk")
     assert "yellow for in both, green against in both" in words(page).replace("\n", " ")
     np.testing.assert_array_equal(page.axes[0].images[0].get_array()[0], [YELLOW, GREEN])
 
 
 @pytest.mark.parametrize("kind", ["grid", "bar"])
 def test_for_and_against_are_written_in_the_colours_at_half_the_scale(kind: str) -> None:
-    colours = overlays.heat(RELEVANCE, colour_map="dusk")
+    colours = overlays.heat(RELEVANCE, cmap="dusk")
     if kind == "grid":
-        page = grid_figure([Block(colours, ["net"], [[colours]])], ["map"], colour_map="dusk")
+        page = grid_figure([Block(colours, ["net"], [[colours]])], ["map"], cmap="dusk")
     else:
-        page = beside(np.zeros((3, 2, 2)), colours, "map", scale=1.0, colour_map="dusk")
-    # half way from grey to yellow and to green, and darker, as thin strokes must be
-    np.testing.assert_allclose(legend(page)["for"], overlays.INK * np.array([0.7, 0.7, 0.2]), atol=0.003)
+        page = beside(np.zeros((3, 2, 2)), colours, "map", scale=1.0, cmap="dusk")
+    # half way from grey to yellow and to green, and darker, as thin strokes must be; yellow more so, to be read
+    np.testing.assert_allclose(legend(page)["for"], 0.95 * overlays.INK * np.array([0.7, 0.7, 0.2]), atol=0.004)
     np.testing.assert_allclose(legend(page)["against"], overlays.INK * np.array([0.2, 0.7, 0.2]), atol=0.003)
     ramp = page.axes[-1].images[0].get_array().reshape(-1, 3)
     assert {tuple(ramp[0]), tuple(ramp[-1])} == {YELLOW, GREEN}

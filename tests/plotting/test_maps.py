@@ -163,12 +163,12 @@ def limits(page: Figure) -> list[float]:
 
 def test_each_map_has_its_scale_unless_it_is_shared() -> None:
     np.testing.assert_allclose(limits(figure(explanation(3))), [0.7, 0.35, 0.7 / 3])
-    np.testing.assert_allclose(limits(figure(explanation(3), shared=True)), [0.7, 0.7, 0.7])
-    np.testing.assert_allclose(limits(figure(explanation(3), targets=[2, 1], shared=True)), [0.35, 0.35])
+    np.testing.assert_allclose(limits(figure(explanation(3), scale="shared")), [0.7, 0.7, 0.7])
+    np.testing.assert_allclose(limits(figure(explanation(3), targets=[2, 1], scale="shared")), [0.35, 0.35])
 
 
 def test_a_shared_scale_pales_the_weaker_map() -> None:
-    page = figure(explanation(2), shared=True)
+    page = figure(explanation(2), scale="shared")
     shown = drawn(page)
     strong, weak = (inside(page, shown, axes) for axes in (1, 3))
     # the grey below shines through where the colour is not full
@@ -269,7 +269,7 @@ def test_inputs_of_0_to_1_are_seen_and_a_dark_photograph_stays_dark() -> None:
 
 def test_the_explanation_is_not_changed() -> None:
     explained, same = explanation(2), explanation(2)
-    figure(explained, sure=True, shared=True)
+    figure(explained, sure=True, scale="shared")
     np.testing.assert_array_equal(explained.relevance, same.relevance)
     np.testing.assert_array_equal(explained.pixels, same.pixels)
 

@@ -12,6 +12,7 @@ from ...between import BETWEEN
 from ...errors import SettingsError
 from ...masks import load_mask
 from ...methods.occlusion import METHOD as OCCLUSION
+from ...overlays import Scale
 from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
 from ...shapes.labels import SLIC, read_segments
@@ -19,7 +20,17 @@ from ...windows import SidesLike, WindowLike, shortest
 from ...written import target_of
 from ..outputs import TILES, default_output
 from .base import Options, option_field
-from .shared import SIDE, context_field, memory_field, samples_field, seed_field, stride_field, window_field
+from .shared import (
+    SIDE,
+    cmap_field,
+    context_field,
+    memory_field,
+    samples_field,
+    scale_field,
+    seed_field,
+    stride_field,
+    window_field,
+)  # fmt: skip
 from .values import (
     CLASS,
     DURATION,
@@ -319,6 +330,8 @@ class Output(Options):
     sure: bool = option_field(
         "--sure", is_flag=True, help="Leave clear what lies within two errors of zero, interpolation's included."
     )
+    cmap: str = cmap_field()
+    scale: Scale = scale_field("all maps of a picture")
     restart: bool = option_field(
         "--restart", is_flag=True, help="Compute anew what is finished already, or was interrupted."
     )
@@ -327,6 +340,11 @@ class Output(Options):
     def is_folder(self) -> bool:
         """Whether a folder was named, in which results of several images lie."""
         return self.output is not None and self.output.suffix.lower() not in RESULTS
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """How the picture is drawn, in the words of `plotting.figure`."""
+        return {"sure": self.sure, "on_image": self.on_image, "cmap": self.cmap, "scale": self.scale}
 
     def result(self, *names: str) -> Path:
         """The .h5 file."""

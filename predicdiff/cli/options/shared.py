@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
+from ...overlays import COLOUR_MAPS, DEFAULT, OWN
 from ...protocols import ENGINES
 from .base import ALLOWED, Decorator, Grouped, option_field
-from .values import MEMORY, STEP, WINDOW
+from .values import MEMORY, SCALE, STEP, WINDOW
 
 #: k where none is given, that of most of the paper's figures.
 SIDE = 10
@@ -70,6 +71,25 @@ _MEMORY: dict[str, Any] = {
     "type": MEMORY, "default": "4GB", "callback": _allow,
     "help": "What the command may take; what would take more ends in an error.",
 }  # fmt: skip
+
+
+def cmap_field() -> Any:
+    """--cmap."""
+    kinds = [f"{name}, {one.positive} for and {one.negative} against: {one.about}" for name, one in COLOUR_MAPS.items()]
+    return option_field(
+        "--cmap", type=click.Choice(list(COLOUR_MAPS)), default=DEFAULT, help=f"The map's colours. {'; '.join(kinds)}."
+    )
+
+
+def scale_field(maps: str) -> Any:
+    """--scale, which ``maps`` can share."""
+    return option_field(
+        "--scale",
+        type=SCALE,
+        default=OWN,
+        help=f"What gets the full colour: the largest value of each map, of {maps}, or a number in the maps' unit, by "
+        "which pictures can be held against each other.",
+    )
 
 
 def engine_field(text: str) -> Any:

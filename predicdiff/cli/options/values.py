@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ...errors import SettingsError
+from ...overlays import OWN, SHARED, Scale, is_scale
 from ...samplers.registry import names
 from ...windows import ALL
 from ...workers.choice import AUTO, checked_count
@@ -167,6 +168,22 @@ class WorkerCount(Value):
             self.fail(f"{value!r}: want a number of processes from 1 to {MOST_WORKERS}, or {AUTO}.", param, ctx)
 
 
+class ScaleValue(Value):
+    """A way to find the magnitude of the full colour, or that magnitude."""
+
+    name = metavar = f"{OWN}|{SHARED}|NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Scale:
+        """Text -> the same word, or float."""
+        try:
+            scale: Scale = str(value) if value in (OWN, SHARED) else float(value)
+        except ValueError:
+            scale = ""
+        if not is_scale(scale):
+            self.fail(f"{value!r}: want {OWN}, {SHARED}, or a number above 0 such as 2.5.", param, ctx)
+        return scale
+
+
 class SamplerName(Value):
     """A kind of sampler, or the file of a fitted one."""
 
@@ -219,6 +236,7 @@ DEVIATIONS = Deviations()
 DURATION = Duration()
 RANGE = Range()
 SAMPLER = SamplerName()
+SCALE = ScaleValue()
 PICK = Pick()
 TEXT = Text()
 FILE = File()
