@@ -52,7 +52,7 @@ function sign(value) {
   if (value === 0 || Number.isNaN(value)) {
     return "";
   }
-  return value > 0 ? `, for (${look.palette.positive})` : `, against (${look.palette.negative})`;
+  return value > 0 ? ` for (${look.palette.positive})` : ` against (${look.palette.negative})`;
 }
 
 function span(start, length) {
@@ -102,6 +102,8 @@ class Panel {
     this.down = make("div", { class: "down", hidden: true });
     this.box = make("div", { class: "window", hidden: true });
     this.heading = make("div", { class: "heading" }, make(level, { text: title }));
+    this.below = make("p", { class: "faint", text: `${width} x ${height} pixels` });
+    this.heading.append(this.below);
     this.frame = make("div", { class: "frame" }, this.canvas, this.box, this.across, this.down);
     this.element = make("figure", { class: "panel" }, this.heading, this.frame);
     this.kept = null;
@@ -178,14 +180,14 @@ class MapPanel extends Panel {
   furnish() {
     const reliability = this.map.reliability === null ? "" : `, reliability ${this.map.reliability}`;
     const place = this.map.place === this.map.title ? "" : `${this.map.place}: `;
-    this.heading.append(make("p", { class: "faint", text: `${place}${this.map.value}${reliability}` }));
+    this.below.textContent = `${place}${this.map.value}${reliability}`;
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("aria-describedby", "help");
     this.canvas.addEventListener("keydown", (event) => this.move(event));
     this.canvas.addEventListener("focus", () => activate(this));
     this.bar = make("canvas", { width: 256, height: 1, "aria-hidden": "true" });
     [this.low, this.high] = [make("span"), make("span")];
-    this.legend = make("div", { class: "legend" }, this.low, this.bar, this.high);
+    this.legend = make("div", { class: "legend" }, this.bar, this.low, this.high);
     this.readout = make("dl", { class: "readout" });
     this.ends = make("div", { class: "ends" }, ...this.endButtons());
     this.element.append(make("figcaption", {}, this.legend, this.readout, this.ends));
@@ -269,8 +271,8 @@ class MapPanel extends Panel {
       mix(image.data, 4 * x, table, (2 * x) / (width - 1) - 1, look.ground === "none" ? null : white);
     }
     this.bar.getContext("2d").putImageData(image, 0, 0);
-    this.low.textContent = `against (${look.palette.negative}) ${MINUS}${told(this.scaleNow)}`;
-    this.high.textContent = `+${told(this.scaleNow)} for (${look.palette.positive})${this.result.unit && ","}${this.result.unit}`;
+    this.low.textContent = `${MINUS}${told(this.scaleNow)} against (${look.palette.negative})`;
+    this.high.textContent = `+${told(this.scaleNow)}${this.result.unit} for (${look.palette.positive})`;
   }
 
   relabel() {
@@ -320,8 +322,10 @@ class MapPanel extends Panel {
     }
     const { title, value, top, left, height, width } = this.evidence ? this.foremost(row, column) : this.mean(row, column);
     this.outline(top, left, height, width);
-    const where = `rows ${span(top, height)}, columns ${span(left, width)}`;
-    return [[title, `${signed(value)}${this.result.unit}${sign(value)}: ${where}`]];
+    return [
+      [title, `${signed(value)}${this.result.unit}${sign(value)}`],
+      ["Its place", `rows ${span(top, height)}, columns ${span(left, width)}`],
+    ];
   }
 
   /** Of the windows that cover a pixel the one with the largest evidence, for or against. */

@@ -2,12 +2,14 @@
 // The table of a study: sorted, filtered and shown a page at a time, so that thousands of rows stay quick.
 
 const ALL = "";
+/** What the values are called: of evidence they are probabilities, of other measures whatever the blob holds. */
+const VALUE = DATA.rows.every((row) => row.error || row.measure === "bits") ? "Probability" : "Value";
 /** The table's columns: what each is called, what it is sorted by, whether it holds numbers, what stands in its cells. */
 const COLUMNS = [
   { title: "Map", cell: thumbnail },
   { title: "Image", key: "file", cell: (row) => make("span", { text: row.file }) },
   { title: "Class", key: "class", cell: (row) => make("span", { text: row.error || row.class }) },
-  { title: "Value", key: "probability", number: true },
+  { title: VALUE, key: "probability", number: true },
   { title: "Highest", key: "highest", number: true, tell: signed },
   { title: "Lowest", key: "lowest", number: true, tell: signed },
   { title: "Standard error", key: "stderr", number: true },
@@ -141,7 +143,7 @@ function enlarge(row) {
 function known(row) {
   const end = (name) => `${signed(row[name])} at row ${row[`${name}_row`]}, column ${row[`${name}_column`]}`;
   const lines = [
-    ["Value", told(row.probability)],
+    [VALUE, told(row.probability)],
     ["Highest", end("highest")],
     ["Lowest", end("lowest")],
     ["Standard error", `${told(row.stderr)} (median)`],
@@ -165,6 +167,8 @@ function furnishControls() {
   for (const [id, event] of [["class", "change"], ["text", "input"], ["least", "input"], ["most", "input"], ["which", "change"], ["size", "change"]]) {
     byId(id).addEventListener(event, choose);
   }
+  byId("least-told").textContent = `${VALUE} from`;
+  byId("most-told").textContent = `${VALUE} to`;
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
   byId("clear").addEventListener("click", () => {
     byId("controls").reset();
