@@ -117,10 +117,11 @@ class _Report:
         images, failed = len({row.file for row in self.rows}), sum(1 for row in self.rows if row.error)
         colours = find_colour_map(self.palette)
         could_not = f", of which {failed} could not be explained" if failed else ""
+        measures = sorted({row.measure for row in self.rows if row.measure})
         return (
             f"{images} image{'s' * (images != 1)}{could_not}. In the small maps {colours.positive} speaks for the class "
-            f"and {colours.negative} against it, each on a scale of its own; choose one to see it larger. Relevance is "
-            "in the measure of its row, bits or activation."
+            f"and {colours.negative} against it, each on a scale of its own; choose one to see it larger."
+            + (f" Relevance is in {one_line(measures[0], MOST)}." if len(measures) == 1 else "")
         )
 
     def _told(self, progress: Callable[[int, int], None]) -> Iterator[dict[str, Any]]:
