@@ -21,8 +21,8 @@ Examples:
 """
 #: In the order of the help text.
 COMMANDS = (
-    "explain", "show", "report", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation", "nets",
-    "blobs", "fetch",
+    "explain", "show", "report", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation",
+    "nets", "blobs", "fetch",
 )  # fmt: skip
 
 

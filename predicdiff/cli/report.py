@@ -38,7 +38,9 @@ class Page(Options):
         "-o", "--output", type=PAGE, help="The page's file.  [default: out/ and the study's name]"
     )
     pages: bool = option_field(
-        "--pages", is_flag=True, help="Write a page of each image too, beside it, on which maps are read pixel by pixel."
+        "--pages",
+        is_flag=True,
+        help="Write a page of each image too, beside it, on which maps are read pixel by pixel.",
     )
     cmap: str = cmap_field()
 

@@ -81,7 +81,8 @@ def command(results: tuple[Path, ...], drawing: Drawing) -> None:
         targets = list(drawing.target) or None
         save_page(named, drawing.html, targets=targets, title=drawing.title, look=look)
     _say(results, explanations)
-    say(*(f"Wrote {path} ({size(path.stat().st_size)})." if path == drawing.html else f"Wrote {path}." for path in outputs))
+    for path in outputs:
+        say(f"Wrote {path}" + (f" ({size(path.stat().st_size)})." if path == drawing.html else "."))
 
 
 def _check(results: Sequence[Path], drawing: Drawing) -> None:

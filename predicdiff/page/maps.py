@@ -78,9 +78,11 @@ def maps_page(
     scales_of([], look.scale)
     shown = [list(range(len(one)) if targets is None else targets) for _, one in named]
     pixels = sum(3 * len(some) * one.relevance[0].size + one.pixels[0].size for some, (_, one) in zip(shown, named))
-    budget.ask(MADE * pixels, f"a page of {len(named)} result(s)", SettingsError, "Show fewer targets (--target)")
-    results = [_result(one_line(name, MOST), one, some) for some, (name, one) in zip(shown, named)]
-    data = {"look": look._asdict(), "results": results}
+    budget.ask(
+        MADE * pixels, f"a page of {len(named)} result(s)", SettingsError, "Show fewer targets, or allow more memory"
+    )
+    parts = [_result(one_line(name, MOST), one, some) for some, (name, one) in zip(shown, named)]
+    data = {"look": look._asdict(), "results": parts}
     return document("maps", one_line(title or ", ".join(name for name, _ in named), MOST), data)
 
 
@@ -103,7 +105,7 @@ def save_page(results: Iterable[tuple[str, Explanation]], path: PathLike, **how:
 def _result(name: str, explanation: Explanation, targets: list[int]) -> dict[str, Any]:
     notes = list(explanation.notes)
     if len(targets) > MOST_DRAWN:
-        notes.append(f"The first {MOST_DRAWN} of {len(targets)} maps are shown: pick others with --target.")
+        notes.append(f"Of {len(targets)} maps the first {MOST_DRAWN} are shown.")
     window, evidence = window_of(explanation), evidence_of(explanation)
     return {
         "name": name,

@@ -7,7 +7,7 @@ are left over to tell whether it does.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Evidence(NamedTuple):
 
 def window_of(explanation: Explanation) -> Sides | None:
     """The sides of its windows; None where it has none, or says what can be none."""
-    window = explanation.settings.get("window")
+    window: Any = explanation.settings.get("window")
     if explanation.segments is not None or not SIDES.holds(window):
         return None
     lengths = windows.sides(window)
@@ -47,8 +47,8 @@ def window_of(explanation: Explanation) -> Sides | None:
 
 def evidence_of(explanation: Explanation) -> Evidence | None:
     """The windows' evidence; None where the map does not hold it: windows without a number, or made in another way."""
-    window, steps = window_of(explanation), explanation.settings.get("stride")
-    box = _known(explanation.relevance)
+    window, box = window_of(explanation), _known(explanation.relevance)
+    steps: Any = explanation.settings.get("stride")
     if window is None or box is None or not SIDES.holds(steps):
         return None
     maps = np.asarray(explanation.relevance[(slice(None), *box)], np.float64)

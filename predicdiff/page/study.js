@@ -100,10 +100,8 @@ function head() {
   byId("head").replaceChildren(...COLUMNS.map(({ title, key, number }) => {
     const sorted = key && key === view.key;
     const order = sorted ? (view.down ? "descending" : "ascending") : undefined;
-    const mark = sorted ? (view.down ? " \u25bc" : " \u25b2") : "";
     const content = key
-      ? make("button", { type: "button", "data-key": key, on: { click: () => sort(key, number) } }, title,
-        make("span", { text: mark, "aria-hidden": "true" }))
+      ? make("button", { type: "button", text: title, "data-key": key, on: { click: () => sort(key, number) } })
       : make("span", { text: title });
     return make("th", { scope: "col", class: number && "number", "aria-sort": order }, content);
   }));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from PIL import Image
 from ..errors import ExplanationError, PredicdiffError
 from ..explanation import Explanation, finite
 from ..files import PathLike, as_path
-from ..images import enlarge
+from ..images import FILTERS, enlarge
 from ..ours import hashed
 from ..overlays import DEFAULT, find_colour_map, overlay, picture
 from ..studies.folder import SETTINGS, settings_of
@@ -52,6 +53,7 @@ def save_report(
     *,
     pages: bool = False,
     palette: str = DEFAULT,
+    inside: int = MOST_INSIDE,
     progress: Callable[[int, int], None] | None = None,
 ) -> Written:
     """Write the page of a study.
@@ -61,11 +63,13 @@ def save_report(
     folder : path
         The study's.
     path : path
-        The page's. Of more than `MOST_INSIDE` maps thumbnails lie beside it, in a folder of its name and ``_files``.
+        The page's. Of more than ``inside`` maps thumbnails lie beside it, in a folder of its name and ``_files``.
     pages : bool
         Write a page of each result too, into that folder.
     palette : str
         A name of `overlays.COLOUR_MAPS`.
+    inside : int
+        Maps whose thumbnails the page holds itself, at most.
     progress : callable, optional
         Is told how many results are done, and of how many.
 
@@ -76,7 +80,8 @@ def save_report(
     SettingsError
         If the palette is unknown.
     """
-    report = _Report(Path(as_path(folder, "the study's folder")), as_path(path, "the page's file"), pages, palette)
+    report = _Report(as_path(folder, "the study's folder"), as_path(path, "the page's file"), pages, palette)
+    report.lies_beside = len(report.rows) > inside
     content = report.page(progress or (lambda done, total: None))
     with written_whole(report.path) as part:
         part.write_bytes(content)
@@ -96,7 +101,7 @@ class _Report:
                 "study/` makes one."
             )
         self.settings, self.rows = settings, read_index(folder)
-        self.lies_beside = len(self.rows) > MOST_INSIDE
+        self.lies_beside = False
         self.beside = 0
         self.unread: list[str] = []
 
@@ -119,8 +124,8 @@ class _Report:
         could_not = f", of which {failed} could not be explained" if failed else ""
         measures = sorted({row.measure for row in self.rows if row.measure})
         return (
-            f"{images} image{'s' * (images != 1)}{could_not}. In the small maps {colours.positive} speaks for the class "
-            f"and {colours.negative} against it, each on a scale of its own; choose one to see it larger."
+            f"{images} image{'s' * (images != 1)}{could_not}. In the small maps {colours.positive} speaks for the "
+            f"class and {colours.negative} against it, each on a scale of its own; choose one to see it larger."
             + (f" Relevance is in {one_line(measures[0], MOST)}." if len(measures) == 1 else "")
         )
 
@@ -152,7 +157,8 @@ class _Report:
             result = self.folder / row.result
             told["thumbnail"] = self._thumbnail(row, explanation.pick(row.target))
             told["picture"] = self._address(result.with_suffix(".png"))
-            told["command"] = one_line(f"predicdiff show {result} --html {result.stem}.html", MOST)
+            words = ("predicdiff", "show", shlex.quote(str(result)), "--html", shlex.quote(f"{result.stem}.html"))
+            told["command"] = one_line(" ".join(words), MOST)
             told["page"] = self._address(self._files / f"{result.stem}.html") if self.pages else None
         return told
 
@@ -176,7 +182,7 @@ class _Report:
 
     def _write_page(self, result: str, explanation: Explanation) -> None:
         path = self._files / f"{Path(result).stem}.html"
-        save_page([(result, explanation)], path, look=Look(palette=self.palette))
+        save_page([(Path(result).stem, explanation)], path, look=Look(palette=self.palette))
         self.beside += 1
 
     def _address(self, path: Path) -> str:
@@ -193,7 +199,7 @@ def thumbnail(one: Explanation, palette: str = DEFAULT) -> bytes:
     ground = picture(one.pixels, tones=one.tones)
     colours = overlay(enlarge(finite(one.relevance), ground.shape[:2])[0], ground, cmap=palette)
     image = Image.fromarray(colours)
-    image.thumbnail((SIDE, SIDE), Image.BICUBIC)
+    image.thumbnail((SIDE, SIDE), FILTERS["bicubic"])
     return as_png(image.quantize(COLOURS))
 
 

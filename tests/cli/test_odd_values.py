@@ -19,6 +19,7 @@ HOW = ["--corpus", "corpus", "-k", "8", "-S", "2"]
 WORKS = {
     "explain": (["small.png"], ["--sampler", "marginal", *HOW, "--dry-run"]),
     "show": (["a.h5"], []),
+    "report": (["study"], []),
     "predict": (["small.png"], []),
     "sensitivity": (["small.png"], []),
     "samples": (["small.png"], ["--at", "1,1", "--sampler", "marginal", *HOW]),
@@ -30,7 +31,7 @@ WORKS = {
     "blobs": ([], []),
     "fetch": (["squeezenet1.1"], []),
 }
-WITHOUT_NET = ("show", "compare", "nets", "fetch")
+WITHOUT_NET = ("show", "report", "compare", "nets", "fetch")
 HUGE = "9" * 400
 #: The others run with --whole alone.
 VALUES = ["", HUGE, *(pytest.param(value, marks=pytest.mark.whole) for value in ["nan", "-1", "a\udcff\n\x1b[2J"])]
@@ -53,8 +54,9 @@ def place(cli, net, tmp_path, photographs):
     for number in range(3):
         Image.fromarray(photographs[number]).save(tmp_path / "corpus" / f"{number}.png")
     Image.fromarray(photographs[4]).save(tmp_path / "small.png")
-    made = cli("explain", "small.png", *net, "--sampler", "grey", "-k", "8", "--stride", "8", "-o", "a.h5")
-    assert made.exit_code == 0, made.output
+    for output in ("a.h5", "study/"):
+        made = cli("explain", "small.png", *net, "--sampler", "grey", "-k", "8", "--stride", "8", "-o", output)
+        assert made.exit_code == 0, made.output
     return tmp_path
 
 

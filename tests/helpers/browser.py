@@ -40,9 +40,7 @@ class Browser:
         script = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
         command = ["bash", "-c", script, str(executable()), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(
-            command, pass_fds=(theirs_in, theirs_out), start_new_session=True, **quiet
-        )  # type: ignore[call-overload]
+        self._process = subprocess.Popen(command, pass_fds=(theirs_in, theirs_out), start_new_session=True, **quiet)  # type: ignore[call-overload]
         for theirs in (theirs_in, theirs_out):
             os.close(theirs)
         self._in, self._out = os.fdopen(ours_in, "rb", buffering=0), os.fdopen(ours_out, "wb", buffering=0)
@@ -117,7 +115,7 @@ class Browser:
         return answer["result"].get("value")
 
     def size(self, width: int, height: int, **features: str) -> None:
-        """Make the window so large; ``features`` are what the reader prefers, such as ``prefers_color_scheme="dark"``."""
+        """Make the window so large, for a reader who prefers ``features``, as ``prefers_color_scheme="dark"``."""
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         told = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         self.send("Emulation.setEmulatedMedia", features=told)
@@ -125,7 +123,8 @@ class Browser:
     def mouse(self, kind: str, selector: str, along: float = 0.5, down: float = 0.5) -> None:
         """Move, or press and release (``click``), at a part of the width and of the height of what a selector finds."""
         box = self.run(
-            f"(() => {{ const one = document.querySelector({json.dumps(selector)}); one.scrollIntoView({{block: 'center'}}); "
+            f"(() => {{ const one = document.querySelector({json.dumps(selector)}); "
+            "one.scrollIntoView({block: 'center'}); "
             "const {left, top, width, height} = one.getBoundingClientRect(); return [left, top, width, height]; })()"
         )
         at = {"x": box[0] + along * box[2], "y": box[1] + down * box[3]}
@@ -144,7 +143,9 @@ class Browser:
 
     def type_into(self, selector: str, text: str) -> None:
         """Put the cursor into a field, take out what is there, and type."""
-        self.run(f"(() => {{ const one = document.querySelector({json.dumps(selector)}); one.focus(); one.select(); }})()")
+        self.run(
+            f"(() => {{ const one = document.querySelector({json.dumps(selector)}); one.focus(); one.select(); }})()"
+        )
         if text:
             self.send("Input.insertText", text=text)
         else:

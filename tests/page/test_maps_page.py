@@ -10,6 +10,7 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from helpers.browser import Browser
+from helpers.places import PACKAGE
 from helpers.results import made
 
 from predicdiff import windows
@@ -102,7 +103,11 @@ def test_at_first_the_strongest_pixel_is_told(opened: Open) -> None:
 def test_what_no_window_covers_is_not_known(opened: Open) -> None:
     browser = opened(made())
     point(browser, 0, 0)
-    assert readout(browser, FIRST) == {"Pixel": "row 0, column 0", "Relevance": "not known", "Standard error": "unknown bits"}
+    assert readout(browser, FIRST) == {
+        "Pixel": "row 0, column 0",
+        "Relevance": "not known",
+        "Standard error": "unknown bits",
+    }
 
 
 def test_the_window_that_matters_most_is_that_of_the_largest_evidence_that_covers_the_pixel(opened: Open) -> None:
@@ -117,7 +122,9 @@ def test_the_window_that_matters_most_is_that_of_the_largest_evidence_that_cover
             told, (top, left) = readout(browser, panel), origins[best]
             assert agrees(told["Window that matters most"], values[best, number])
             assert told["Its place"] == f"rows {top} to {top + 2}, columns {left} to {left + 3}"
-    outline = browser.run(f"(({{left, top}}) => [left, top])(document.querySelector('{in_panel(SECOND)} .window').style)")
+    outline = browser.run(
+        f"(({{left, top}}) => [left, top])(document.querySelector('{in_panel(SECOND)} .window').style)"
+    )
     assert [float(part.rstrip("%")) for part in outline] == pytest.approx([100 * left / 18, 100 * top / 12], abs=1e-3)
 
 
@@ -289,7 +296,8 @@ def test_results_of_other_sizes_stand_side_by_side(opened: Open) -> None:
     draw = np.random.default_rng(2)
     other = made(
         relevance=draw.normal(size=(1, 6, 6)), stderr=np.full((1, 6, 6), np.nan), targets=[Target("fc", [1], "fc[1]")],
-        base=np.array([7.0]), pixels=np.zeros((1, 6, 6), np.float32), unit="activation", settings={}, provenance={}, notes=[],
+        base=np.array([7.0]), pixels=np.zeros((1, 6, 6), np.float32), unit="activation",
+        settings={}, provenance={}, notes=[],
     )  # fmt: skip
     browser = opened(made(), other)
     assert browser.texts("h2") == ["0", "1"]
@@ -361,6 +369,29 @@ def test_axe_finds_nothing(opened: Open, violations: Callable[[], list[Any]], sc
     assert browser.run("document.documentElement.scrollWidth") == width
 
 
+def test_letters_stand_out_in_light_and_dark() -> None:
+    """By WCAG 2.2: 4.5 to 1 for letters, 3 to 1 for the edges of what is pressed."""
+
+    def luminance(colour: str) -> float:
+        parts = np.array([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ (0.2126, 0.7152, 0.0722))
+
+    css = (PACKAGE / "page" / "page.css").read_text(encoding="utf-8")
+    schemes = [
+        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root \{([^}]*--ground[^}]*)\}", css)
+    ]
+    assert len(schemes) == 3  # light, dark, print
+    schemes[2] = {**schemes[0], **schemes[2]}
+    for scheme in schemes:
+        lights = {name: luminance(colour) for name, colour in scheme.items()}
+        for front, least in (("ink", 7), ("faint", 4.5), ("accent", 4.5), ("edge", 3)):
+            for ground in ("ground", "panel"):
+                low, high = sorted((lights[front], lights[ground]))
+                assert (high + 0.05) / (low + 0.05) >= least, (front, ground)
+
+
 def test_on_paper_there_are_maps_and_tables_and_no_controls(opened: Open) -> None:
     browser = opened(made())
     assert browser.pdf().startswith(b"%PDF")
@@ -379,7 +410,9 @@ def test_on_paper_there_are_maps_and_tables_and_no_controls(opened: Open) -> Non
 def test_a_notebook_shows_the_page(browser: Browser, tmp_path: Path) -> None:
     result = made()
     page = tmp_path / "notebook.html"
-    page.write_text(f"<!doctype html><title>n</title><body data-ready='yes'>{result._repr_html_()}</body>", encoding="utf-8")
+    page.write_text(
+        f"<!doctype html><title>n</title><body data-ready='yes'>{result._repr_html_()}</body>", encoding="utf-8"
+    )
     browser.open(page)
     frame = browser.send("Page.getFrameTree")["frameTree"]["childFrames"][0]["frame"]["id"]
     world = browser.send("Page.createIsolatedWorld", frameId=frame)["executionContextId"]

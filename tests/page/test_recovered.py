@@ -26,7 +26,13 @@ def map_of(values: np.ndarray, window: tuple[int, int], stride: Any, shape: tupl
 @pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize(
     ("window", "stride", "shape"),
-    [((3, 4), 1, (12, 18)), ((3, 4), 3, (13, 19)), ((5, 2), (4, 1), (40, 21)), ((1, 1), 1, (3, 4)), ((6, 6), 6, (12, 18))],
+    [
+        ((3, 4), 1, (12, 18)),
+        ((3, 4), 3, (13, 19)),
+        ((5, 2), (4, 1), (40, 21)),
+        ((1, 1), 1, (3, 4)),
+        ((6, 6), 6, (12, 18)),
+    ],
 )
 def test_what_each_window_said_comes_back(window: Any, stride: Any, shape: Any, linear: bool) -> None:
     origins = windows.grid(shape, window=window, stride=stride)
@@ -58,7 +64,8 @@ def test_a_map_of_another_making_tells_no_windows() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"window": "all", "stride": 1}, {"window": 3}, {"window": 3, "stride": 4}, {"window": 99, "stride": 1}]
+    "settings",
+    [{}, {"window": "all", "stride": 1}, {"window": 3}, {"window": 3, "stride": 4}, {"window": 99, "stride": 1}],
 )
 def test_settings_of_any_kind_are_taken(settings: Any) -> None:
     assert evidence_of(made(relevance=np.zeros((2, 12, 18)), settings=settings)) is None
