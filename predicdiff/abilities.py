@@ -17,6 +17,8 @@ from .units import whole_number
 
 T = TypeVar("T")
 
+#: What a sampler says of its own ``draw``, and not of a subclass's.
+BESIDE_DRAW = ("noise", "fill", "drawn_by_threads")
 #: The longest batch of a net that likes none better.
 LONGEST_BATCH = 320
 
@@ -78,6 +80,7 @@ class SamplerAbilities:
     name: str
     population: Callable[..., int] | None = None
     most_draws: int | None = None
+    drawn_by_threads: bool | None = None
     noise: Callable[..., Noise] | None = None
     fill: Callable[..., np.ndarray] | None = None
     among: Callable[[Tones], Sampler] | None = None
@@ -112,7 +115,10 @@ def sampler_abilities(sampler: Sampler) -> SamplerAbilities:
             f"the sampler is {kind}: want a MarginalSampler, a GaussianSampler or another object with their method "
             "draw."
         )
-    beyond = {**_beyond(sampler, SamplerAbilities), **{name: _beside_draw(sampler, name) for name in ("noise", "fill")}}
+    beyond = {
+        **_beyond(sampler, SamplerAbilities),
+        **{name: _beside_draw(sampler, name) for name in BESIDE_DRAW},
+    }
     abilities = SamplerAbilities(type(sampler).__name__, **beyond)
     if abilities.most_draws is not None and whole_number(f"{abilities.name}.most_draws", abilities.most_draws) < 1:
         raise SamplerError(f"{abilities.name}.most_draws is {abilities.most_draws}: want at least 1.")
@@ -128,12 +134,11 @@ def settled(sampler: Sampler, tones: Tones) -> Sampler:
     return sampler if among is None else among(tones)
 
 
-def _beside_draw(sampler: Any, name: str) -> Callable[..., Any] | None:
-    """A method; None if there is none, or a subclass has another ``draw`` and no such method of its own."""
+def _beside_draw(sampler: Any, name: str) -> Any:
+    """What goes with its ``draw``; None if there is nothing, or a subclass has another ``draw`` and none of its own."""
     for kind in type(sampler).__mro__:
         if name in vars(kind):
-            method: Callable[..., Any] = getattr(sampler, name)
-            return method
+            return getattr(sampler, name)
         if "draw" in vars(kind):
             return None
     return None

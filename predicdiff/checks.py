@@ -36,6 +36,7 @@ BEYOND = {
     "work": protocols.CountsWork,
     "population": protocols.HasPopulation,
     "most_draws": protocols.DrawsFew,
+    "drawn_by_threads": protocols.DrawnByThreads,
     "noise": protocols.MakesNoise,
     "among": protocols.Settles,
     "provenance": protocols.HasProvenance,

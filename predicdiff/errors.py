@@ -76,6 +76,10 @@ class DependencyError(PredicdiffError, ImportError):
 class OutOfMemoryError(PredicdiffError, MemoryError):
     """A batch did not fit into memory; `explain` halves it and tries again."""
 
+    def __new__(cls, *lines: object) -> OutOfMemoryError:
+        """As other errors are made: Python makes MemoryError in a way of its own, which some picklers stumble over."""
+        return PredicdiffError.__new__(cls, *lines)
+
 
 class ConfidenceWarning(UserWarning):
     """The net is so sure that Laplace's correction flattens the weight of evidence."""

@@ -44,6 +44,9 @@ class ColourMap:
         RGB in 0..1 of where two maps contradict each other: far from both colours.
     contradicting : str
         A word for that.
+    even : bool
+        Over white a map shows its colours themselves, whose steps are even, and over all else as much of them: at 0
+        they are white. Otherwise it is as opaque as the influence is strong.
     about : str
         What the colours are good for, for help texts.
     """
@@ -55,11 +58,22 @@ class ColourMap:
     negative: str = "blue"
     contradiction: tuple[float, float, float] = (0.922, 0.627, 0.0)
     contradicting: str = "amber"
+    even: bool = False
     about: str = ""
 
     def at(self, level: np.ndarray) -> np.ndarray:
         """RGB in 0..1, (..., 3), of values (...) in -1..1."""
         return np.stack([np.interp(level, self.stops, channel) for channel in zip(*self.colours)], axis=-1)
+
+    def pane(self, level: np.ndarray) -> np.ndarray:
+        """The same as a glass pane, (..., 4): RGB and opacity in 0..1, not multiplied into them, clear at 0."""
+        colours = self.at(level)
+        if not self.even:
+            return np.concatenate([colours, np.abs(level)[..., None]], axis=-1)
+        # the least opacity by which white from below can be what is missing to the colour
+        opacity = 1.0 - colours.min(axis=-1, keepdims=True)
+        pure = (colours - (1.0 - opacity)) / np.maximum(opacity, np.finfo(float).tiny)
+        return np.concatenate([np.where(opacity > 0.0, pure, colours), opacity], axis=-1)
 
     def ink(self, sign: int) -> str:
         """A colour for letters and lines on white, ``#rrggbb``: that of half the scale, as dark as it must be."""
@@ -79,7 +93,7 @@ def _contrast(colour: np.ndarray) -> float:
 #: How dark a colour map's ink is at least, since letters are thin; and its contrast with white, a little more than the
 #: 4.5 that WCAG asks of small letters.
 INK, LEGIBLE = 0.69, 4.6
-GREEN = (0.0, 0.62, 0.45)
+GREEN = (0.0, 0.62, 0.451)
 #: Colour maps by name.
 COLOUR_MAPS = {
     one.name: one
@@ -91,30 +105,26 @@ COLOUR_MAPS = {
             ((0.0, 0.0, 0.3), (0.0, 0.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.5, 0.0, 0.0)),
             about="as in the paper",
         ),
-        # PuOr of nine classes, turned round, its middle made white: Cynthia Brewer, Mark Harrower and The Pennsylvania
-        # State University, colorbrewer2.org, Apache License 2.0
+        # blue and vermilion of Masataka Okabe and Kei Ito, Color Universal Design (2002, 2008), free to use, at half of
+        # the scale; seven tenths of them at its ends
         ColourMap(
-            "puor",
-            (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0),
-            (
-                (0.329, 0.153, 0.533), (0.502, 0.451, 0.675), (0.698, 0.671, 0.824), (0.847, 0.855, 0.922),
-                (1.0, 1.0, 1.0),
-                (0.996, 0.878, 0.714), (0.992, 0.722, 0.388), (0.878, 0.51, 0.078), (0.702, 0.345, 0.024),
-            ),
-            positive="orange", negative="purple", contradiction=GREEN, contradicting="green",
+            "okabe",
+            (-1.0, -0.5, 0.0, 0.5, 1.0),
+            ((0.0, 0.313, 0.489), (0.0, 0.447, 0.698), (1.0, 1.0, 1.0), (0.835, 0.369, 0.0), (0.585, 0.258, 0.0)),
+            positive="orange", negative="blue", contradiction=GREEN, contradicting="green",
             about="for any colour vision",
         ),
-        # vik, its stops moved so that equal steps look equally large, by CIEDE2000, and its blue as long as its brown:
-        # copyright 2023 Fabio Crameri, doi.org/10.5281/zenodo.1243862, MIT licence
+        # vik by Fabio Crameri, copyright 2023, doi.org/10.5281/zenodo.1243862, MIT licence; its stops moved so that
+        # equal steps look equally large, by CIEDE2000, its middle made white, and the longer side cut to the other
         ColourMap(
             "vik",
             (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0),
             (
-                (0.01, 0.16, 0.44), (0.05, 0.37, 0.57), (0.3, 0.57, 0.71), (0.65, 0.79, 0.86),
-                (0.92, 0.9, 0.88),
-                (0.87, 0.69, 0.58), (0.76, 0.44, 0.25), (0.6, 0.2, 0.03), (0.35, 0.0, 0.03),
+                (0.01, 0.13, 0.42), (0.03, 0.35, 0.56), (0.27, 0.55, 0.69), (0.63, 0.78, 0.85),
+                (1.0, 1.0, 1.0),
+                (0.9, 0.75, 0.67), (0.79, 0.49, 0.32), (0.64, 0.25, 0.05), (0.39, 0.03, 0.03),
             ),
-            positive="brown", negative="blue", contradiction=GREEN, contradicting="green",
+            positive="brown", negative="blue", contradiction=GREEN, contradicting="green", even=True,
             about="equal steps look equally large",
         ),
     )
@@ -290,7 +300,7 @@ def saliency(sensitivity: np.ndarray, *, scale: float | None = None) -> np.ndarr
 def tint(
     relevance: np.ndarray, *, scale: float | None = None, hide: np.ndarray | None = None, cmap: str = DEFAULT
 ) -> np.ndarray:
-    """The map as a glass pane: as coloured as the influence is strong, clear where there is none.
+    """The map as a glass pane: the more coloured the stronger the influence, clear where there is none.
 
     Parameters
     ----------
@@ -312,8 +322,7 @@ def tint(
         if np.shape(hide) != level.shape:
             raise ImageError(f"what to hide has the shape {np.shape(hide)}, the map {level.shape}: want the same.")
         level = np.where(hide, 0.0, level)
-    level = np.nan_to_num(level)
-    return _eight(np.concatenate([find_colour_map(cmap).at(level), np.abs(level)[..., None]], axis=2))
+    return _eight(find_colour_map(cmap).pane(np.nan_to_num(level)))
 
 
 def overlay(

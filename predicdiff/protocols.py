@@ -280,6 +280,12 @@ class HasPopulation(Protocol):
         """From how many patches the draws are chosen; 0 where nothing is left to chance."""
 
 
+class DrawnByThreads(Protocol):
+    """A sampler whose ``draw``, ``noise`` and ``fill`` may be called by several threads at once, if this is true."""
+
+    drawn_by_threads: bool
+
+
 class DrawsFew(Protocol):
     """A sampler that has no more draws for a window than so many, whatever is asked: one, where nothing is drawn."""
 

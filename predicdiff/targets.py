@@ -24,7 +24,7 @@ SAY = "load the net with what its output holds (--output-is, output_is=)"
 def see(net: Net, abilities: NetAbilities, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Frame | None]:
     """Pixels as the net sees them, and for an image the image itself and where in it they lie."""
     preprocessing = abilities.preprocessing
-    image = _finite(image)
+    image = numbers_of(image)
     wanted = tuple(net.input_shape)
     if preprocessing is not None:
         check_pixels(image)
@@ -58,7 +58,8 @@ def _kept(image: np.ndarray) -> np.ndarray | None:
     return np.repeat(image, 3 // image.shape[2], axis=2)
 
 
-def _finite(image: Any) -> np.ndarray:
+def numbers_of(image: Any) -> np.ndarray:
+    """What somebody hands over as an image, as an array of finite numbers; an ImageError if none is made of it."""
     if isinstance(image, (str, bytes, os.PathLike)):
         raise ImageError(f"the image is {image!r}: want an array. `load_image` reads a file.")
     try:

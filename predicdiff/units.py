@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any, Mapping, Sequence, Tuple
+from typing import Any, Callable, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from .errors import BlobError, SettingsError
-from .protocols import Progress, Unit, UnitLike
+from .protocols import Unit, UnitLike
 from .texts import near, one_line
 
 
@@ -64,7 +64,7 @@ def image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]:
     return (channels, height, width)
 
 
-def check_progress(progress: Progress | None) -> None:
+def check_progress(progress: Callable[..., object] | None) -> None:
     """A SettingsError if what is to be told how far the work is cannot be called."""
     if progress is not None and not callable(progress):
         raise SettingsError(f"progress = {progress!r}: want a function (done, in all), or None.")

@@ -24,11 +24,22 @@ PERMISSIONS = 0o777
 
 
 @contextmanager
-def written_whole(path: Path, *, error: type[PredicdiffError] = ExplanationError) -> Iterator[Path]:
+def written_whole(
+    path: Path, *, error: type[PredicdiffError] = ExplanationError, swept: bool = False
+) -> Iterator[Path]:
     """Give a name beside ``path`` to write to; it gets the real name only when all went well.
 
     A link stays, and the file that it leads to is written. A file that was there before hands on its mode and, where
     that is allowed, its owner and group; otherwise the mode is that of any new file.
+
+    Parameters
+    ----------
+    path : Path
+    error : type
+        Of the errors.
+    swept : bool
+        Whether nothing is to be looked for that killed writes of this file have left: `sweep` was called before. To
+        look takes the longer, the more files the folder has.
 
     Raises
     ------
@@ -39,7 +50,8 @@ def written_whole(path: Path, *, error: type[PredicdiffError] = ExplanationError
     try:
         target = target_of(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
+        if not swept:
+            _sweep(target.parent, re.escape(target.name), re.escape(target.suffix))
         part = _Part(target)
         yield part.path
         refuse(target, error)
@@ -109,13 +121,18 @@ def _made(target: Path, mode: int) -> tuple[int | None, Path]:
             os.close(handle)
 
 
-def _sweep(target: Path) -> None:
-    """Remove the parts of a file that killed writes have left."""
+def sweep(folder: Path, *suffixes: str) -> None:
+    """Remove the parts of all files of these endings that killed writes have left in a folder."""
+    for suffix in map(re.escape, suffixes):
+        _sweep(folder, rf".+{suffix}", suffix)
+
+
+def _sweep(folder: Path, name: str, suffix: str) -> None:
+    """Remove the parts of files whose names match ``name``, and their endings ``suffix``, both as `re` has them."""
     if sys.platform == "win32":
         return
-    name, suffix = re.escape(target.name), re.escape(target.suffix)
     parts = re.compile(rf"\.{name}\.[a-z0-9_]{{8}}\.part{suffix}")
-    with os.scandir(target.parent) as items:
+    with os.scandir(folder) as items:
         found = [Path(item.path) for item in items if parts.fullmatch(item.name)]
     for path in found:
         with suppress(OSError):  # somebody else's, or being written

@@ -41,8 +41,13 @@ LEVELS = (
     ("refinement",),
     ("algorithm",),
     ("effort", "methods"),
+<<<<<<< HEAD
     ("judging", "studies"),
     ("page",),
+=======
+    ("judging",),
+    ("studies",),
+>>>>>>> next
     ("__init__",),
     ("cli",),
     ("__main__",),
@@ -51,7 +56,7 @@ LEVELS = (
 INSIDE = {
     "nets": (
         ("arrays", "scores", "preprocessing", "labels"),
-        ("facts", "base", "doors"),
+        ("facts", "base", "doors", "recipes"),
         ("engine",),
         ("caffe", "modules", "onnx", "fetching"),
         ("zoo",),

@@ -30,7 +30,7 @@ def test_what_is_there_beyond_the_least_is_told() -> None:
     assert pd.check_net(with_(evaluation=lambda *_, **__: "densely")) == ["TellsEvaluation"]
     corpus = np.random.default_rng(1).uniform(0, 255, (30, *SHAPE)).astype(np.float32)
     assert pd.check_sampler(pd.MarginalSampler(corpus), SHAPE) == [
-        "HasPopulation", "Settles", "HasProvenance", "HasNotes",
+        "HasPopulation", "DrawnByThreads", "Settles", "HasProvenance", "HasNotes",
     ]  # fmt: skip
     gaussian = pd.GaussianSampler.fit(corpus, 5, patches=200, seed=0)
     assert {"MakesNoise", "HasProvenance"} <= set(pd.check_sampler(gaussian, SHAPE))

@@ -73,6 +73,8 @@ def test_what_came_from_outside_steers_no_terminal_and_begins_no_line(kind: type
     assert str(error) == wanted
     assert str(pickle.loads(pickle.dumps(error))) == wanted
     assert str(kind()) == ""
+    made = kind.__new__(kind, "as some picklers make it")
+    assert (type(made), made.args) == (kind, ("as some picklers make it",))
 
 
 def test_a_long_name_makes_no_long_message() -> None:

@@ -202,5 +202,5 @@ def test_a_colour_map_of_ones_own_gives_maps_its_colours(monkeypatch: pytest.Mon
     np.testing.assert_array_equal(overlays.tint(relevance, cmap="dusk")[0, [0, 4], :3], ends)
     black = np.zeros((3, 1, 5))
     np.testing.assert_array_equal(overlays.overlay(relevance, black, cmap="dusk")[0, [0, 4]], ends)
-    with pytest.raises(SettingsError, match="colour map 'dawn' is unknown: want one of seismic, puor, vik, dusk"):
+    with pytest.raises(SettingsError, match="colour map 'dawn' is unknown: want one of seismic, okabe, vik, dusk"):
         overlays.heat(relevance, cmap="dawn")

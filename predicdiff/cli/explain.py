@@ -20,7 +20,6 @@ from ..overlays import MOST_DRAWN, find_colour_map
 from ..plan import Analysis, Plan, make_plan
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import find
-from ..samplers.registry import names as sampler_names
 from ..settings import Settings
 from ..studies.listing import is_many
 from ..targets import default_blob
@@ -199,7 +198,7 @@ def _sampled(
 ) -> Analysis:
     """All else is checked before a corpus is read and a sampler fitted."""
     if targets.occludes:
-        _check_idle(sampler, sampling)
+        sampler.check_idle(sampling.context, sampling.samples)
         return plan.with_sampler(GreyPatch())
     asked = plan.settings
     if asked.segments is not None and not sampler.is_file and find(sampler.name).takes_context:
@@ -210,14 +209,6 @@ def _sampled(
     )  # fmt: skip
     sampler.check_samples(fitted, sampling.samples)
     return plan.with_sampler(fitted)
-
-
-def _check_idle(sampler: SamplerChoice, sampling: Sampling) -> None:
-    """Refuse what says how draws are made where none are."""
-    options = {"--sampler": sampler.name != sampler_names()[0], "--corpus": sampler.corpus, "-l": sampling.context}
-    idle = [name for name, value in {**options, "-S": sampling.samples}.items() if value]
-    if idle:
-        raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
 
 
 def _held(path: Path, analysis: Analysis, sampling: Sampling, *, so_far: bool = False) -> Explanation | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import click
 from .._version import __version__
 from ..abilities import net_abilities, sampler_abilities
 from ..effort import seconds_needed
-from ..errors import ImageError, PredicdiffError, SettingsError
+from ..errors import ImageError, InputWarning, PredicdiffError, SettingsError, warn
 from ..executors.spread import worthwhile
 from ..image_files import content_of
 from ..images import load_image
@@ -89,18 +90,19 @@ def explain_many(images: Iterable[str], listing: Path | None, options: StudyOpti
         With status 2, if there are images that could not be explained.
     """
     options.check()
-    items = [Item(number, str(path), path) for number, path in enumerate(_paths(images, listing))]
-    settings = options.settings()
+    settings, paths = options.settings(), _paths(images, listing)
     model = options.net.load(options.sampling.model)
     folder = options.out.output or default_output("study", model.name, options.method, suffix="")
+    items = _items(paths, folder)
     check_folder(folder)
     check_outputs([folder / "settings.json"], [*(item.source for item in items), *options.net.files])
     sampler = _sampler(model, settings, options)
+    study = Study(folder, _identity(model, sampler, settings, options), restart=options.out.restart)
     if options.effort.dry_run:
-        _tell(model, items, sampler, settings, options, folder)
+        _tell(model, study.look(items), sampler, settings, options, study)
         return
-    with Study(folder, _identity(model, sampler, settings, options), restart=options.out.restart) as study:
-        missing = list(study.missing(items))
+    with study:
+        missing = study.missing(items)
         say_ = speaker(options.speech.quiet)
         done = len(items) - len(missing)
         say_(
@@ -108,10 +110,20 @@ def explain_many(images: Iterable[str], listing: Path | None, options: StudyOpti
             + (f", of which {done} are finished in {folder}." if done else ".")
         )
         failed = _explained(model, missing, sampler, settings, study, options, len(items))
-        study.finish()
-        say_(f"Wrote {len(items) - failed} of {_count(len(items))} into {folder}, and {folder / 'index.csv'}.")
+        without = f", without {failed} that could not be explained" if failed else ""
+        say_(f"Wrote {len(items) - failed} of {_count(len(items))} into {folder}{without}, and {folder / 'index.csv'}.")
     if failed:
         raise click.exceptions.Exit(Failure.exit_code)
+
+
+def _items(paths: list[Path], folder: Path) -> list[Item]:
+    """The images that are meant, without the pictures that the study itself holds, which patterns may match."""
+    own = os.path.realpath(folder)
+    folders = {path.parent: os.path.realpath(path.parent) for path in paths}
+    left = [path for path in paths if folders[path.parent] != own]
+    if len(left) < len(paths):
+        warn(f"{folder}: {_count(len(paths) - len(left))} of the study's own passed over.", InputWarning)
+    return [Item(number, str(path), path) for number, path in enumerate(left)]
 
 
 def _count(images: int) -> str:
@@ -129,12 +141,15 @@ def _paths(images: Iterable[str], listing: Path | None) -> list[Path]:
             given += lines_of(content_of(listing).getvalue(), str(listing))
     if PIPED in given:
         raise ImageError(f"{PIPED} is standard input, by which one image comes: leave it out with several.")
-    return listed(given) if given else []
+    if not given:
+        raise ImageError("no image was given: want the paths of images, folders or patterns, or --list FILE.")
+    return listed(given)
 
 
 def _sampler(model: Net, settings: Settings, options: StudyOptions) -> Sampler:
     """One sampler for all images, none of which is taken out of its corpus."""
     if options.targets.occludes:
+        options.sampler.check_idle(options.sampling.context, options.sampling.samples)
         return GreyPatch()
     ground = model.input_shape if settings.start is None else as_map(lookup(model.blobs, settings.start))
     sampler = options.sampler.make(
@@ -200,7 +215,9 @@ def _explained(
                     if outcome.warned and warned < MOST_WARNED:
                         warned += 1
                         say(*(f"Warning: {outcome.item.name}: {text}" for text, _ in outcome.warned), err=True)
+        study.finish()
     except KeyboardInterrupt:
+        study.finish()
         say(
             f"Interrupted. {finished + written} of {_count(count)} are finished in {study.folder}: the same command "
             "goes on from there.",
@@ -217,15 +234,18 @@ def _named(outcome: Outcome) -> str:
 
 
 def _tell(
-    model: Net, items: list[Item], sampler: Sampler, settings: Settings, options: StudyOptions, folder: Path
+    model: Net, items: list[Item], sampler: Sampler, settings: Settings, options: StudyOptions, study: Study
 ) -> None:
-    """Say how long it would take, by the first image that can be read; writes nothing."""
-    error: PredicdiffError = ImageError("no image was given.")
+    """Say how long it would take for images that are missing, by the first that can be read; writes nothing."""
+    if not items:
+        say(f"All images are finished in {study.folder}. Nothing was written.")
+        return
+    error: PredicdiffError | None = None
     for item in items:
         try:
             image = load_image(item.source, intensity=options.reading.intensity)
         except OF_THE_IMAGE as wrong:
-            error = wrong
+            error = error or wrong
             continue
         analysis = make_plan(model, image, settings).with_sampler(sampler)
         memory, batch_size = options.effort.memory, options.effort.batch_size
@@ -234,7 +254,7 @@ def _tell(
             f"{_count(len(items))}, each with {analysis.shapes.told(len(analysis.origins))} and "
             f"{analysis.settings.samples} draws: {duration(seconds)} by this machine's processors, estimated from a "
             f"few windows of {item.name}.",
-            f"Results would go to {folder}. Nothing was written.",
+            f"Results would go to {study.folder}. Nothing was written.",
         )
         return
-    raise error
+    raise error or ImageError("no image can be read.")

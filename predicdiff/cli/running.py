@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterator
@@ -12,6 +12,7 @@ import click
 
 from ..algorithm import go_on
 from ..effort import precision_gap
+from ..errors import SettingsError
 from ..executors.here import run_tiles
 from ..executors.tiles import Executor
 from ..explanation import Explanation
@@ -19,7 +20,8 @@ from ..journal import Journal
 from ..plan import Analysis
 from ..presets import QUALITIES
 from ..refinement import windows_done
-from ..workers.choice import chosen
+from ..workers.choice import WorkersLike, chosen
+from ..workers.dask import client_at
 from ..workers.protocol import Workers
 from .console import INTERRUPTED, SOON, bar, duration, say
 from .options.explain_options import Effort, Output, Sampling
@@ -126,8 +128,13 @@ def run_to_end(
 @contextmanager
 def workers_of(effort: Effort, worthwhile: Callable[[], int]) -> Iterator[Workers | None]:
     """The workers that options ask for; None where this process is to compute."""
-    with chosen(effort.workers, worthwhile) as workers:
-        yield workers
+    with ExitStack() as stack:
+        asked: WorkersLike | None = effort.workers
+        if effort.scheduler is not None:
+            if asked is not None:
+                raise SettingsError("--workers and --scheduler both say who computes: want one of them.")
+            asked = stack.enter_context(client_at(effort.scheduler))
+        yield stack.enter_context(chosen(asked, worthwhile))
 
 
 def draw(explanation: Explanation, picture: Path, out: Output) -> None:

@@ -35,7 +35,7 @@ Examples:
   predicdiff show out/cat.h5 -o cat.pdf --on-image --sure
   predicdiff show out/cat.h5 -o top.png --target 0 --target 2 --scale 2.5
   predicdiff show out/cat_alexnet.h5 out/cat_googlenet.h5 -o both.png \\
-      --scale shared --cmap puor
+      --scale shared --cmap okabe
 """
 
 

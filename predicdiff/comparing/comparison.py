@@ -25,6 +25,11 @@ DRAWN = {
 }
 
 
+def called(name: str, top: float) -> str:
+    """A figure's name for people; ``top`` is the part of the pixels whose overlap is taken."""
+    return NAMES[name] + (f" {100.0 * top:g} %" if name == "top_overlap" else "")
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """What `predicdiff.compare` finds.
@@ -84,7 +89,7 @@ class Comparison:
 
     def called(self, name: str) -> str:
         """A figure's name for people."""
-        return NAMES[name] + (f" {100.0 * self.top:g} %" if name == "top_overlap" else "")
+        return called(name, self.top)
 
     def told(self, name: str) -> str:
         """A figure in words, and where it stands among the nulls."""

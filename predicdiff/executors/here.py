@@ -63,7 +63,7 @@ def team_for(analysis: Analysis, batch: int, tile: int, memory: int) -> Team:
     abilities = analysis.abilities
     shared, settles = abilities.evaluating_threads, abilities.compute_with
     most = 0 if shared is None or settles is None or analysis.varies else shared()
-    if not most:
+    if most < 2:
         return Team()
     settings = analysis.settings
     draws = 4 * len(analysis.ground) * prod(settings.sides) * tile

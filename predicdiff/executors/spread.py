@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, Generator, Iterator, NamedTuple, Sequence
 
 from ..abilities import NetAbilities, net_abilities, sampler_abilities
 from ..conditions import conditions
 from ..cores import cores
+from ..errors import OutOfMemoryError
+from ..nets.recipes import Recipe, recipe_of
+from ..nets.zoo import made_again
 from ..plan import Analysis
 from ..protocols import Json, Net, Progress, Sampler
-from ..workers.protocol import Workers
+from ..workers.protocol import NotMadeError, Parcel, Workers
 from ..workers.spreading import Task, spread
 from .here import evaluate_tile, run_tiles
 from .tiles import Evaluated, Executor, Outcome, Tiles, put_into
 
-#: How many workers may be lost with a tile before its batches are made smaller: a kill has many reasons.
-LOST_BY_CHANCE = 1
+#: How many workers may be lost with a tile before its batches are made smaller: where tiles were finished with such
+#: batches, and where none was yet.
+LOST_BY_CHANCE, LOST_AT_FIRST = 3, 1
+#: A process with several tasks at once has one of them draw at a time, or evaluate where threads can't share the net.
+_alone = threading.RLock()
 
 
 def executor_with(workers: Workers | None, *kept: Any) -> Executor:
@@ -58,16 +67,22 @@ class Spread:
         if not tiles:
             return
         things = (analysis.net, analysis.sampler, Luggage.of(analysis))
-        parcels = [self.workers.send(thing) for thing in things]
+        parcels = [send_net(self.workers, analysis.net), *map(self.workers.send, things[1:])]
+
+        def send_whole() -> None:
+            parcels[0] = self.workers.send(analysis.net)
+
+        sizes = Sizes(batch)
 
         def tasks() -> Iterator[Task]:
             for number, tile in tiles.items():
                 # evaluated at once: when a task is given anew, another tile has its turn
-                yield Task(number, tile_of, parcels, lambda lost, tile=tile: (tile, smaller(batch, lost)))  # type: ignore[misc]
+                yield Task(number, tile_of, parcels, lambda lost, tile=tile: (tile, sizes.after(lost)))  # type: ignore[misc]
 
         try:
-            for number, made in spread(self.workers, tasks()):
+            for number, made in spread(self.workers, tasks(), send_whole):
                 _count_work(analysis, made)
+                sizes.served(made.batch)
                 yield Evaluated(number, made.outcome, made.batch, made.conditions)
         finally:
             for thing, parcel in zip(things, parcels):
@@ -75,9 +90,24 @@ class Spread:
                     self.workers.forget(parcel)
 
 
-def smaller(batch: int, lost: int) -> int:
-    """The batch size of a tile with which so many workers were lost: halved each time from the second one on."""
-    return max(1, batch >> max(0, lost - LOST_BY_CHANCE))
+class Sizes:
+    """The batch size that tiles set out with, smaller where workers are lost with them: memory may have run out.
+
+    A kill has many reasons. So a size with which a tile was finished is blamed later than one of which none was.
+    """
+
+    def __init__(self, batch: int) -> None:
+        self._batch, self._serves = batch, False
+
+    def after(self, lost: int) -> int:
+        """The batch size for a tile with which so many workers were lost: halved each time, from a certain one on."""
+        by_chance = LOST_BY_CHANCE if self._serves else LOST_AT_FIRST
+        return max(1, self._batch >> max(0, lost - by_chance))
+
+    def served(self, batch: int) -> None:
+        """Learn that a tile was finished with this batch size: the next set out with it, unless larger ones serve."""
+        if not self._serves:
+            self._batch, self._serves = min(batch, self._batch), True
 
 
 class Made(NamedTuple):
@@ -113,22 +143,62 @@ class Luggage:
         return made
 
 
-def tile_of(net: Net, sampler: Sampler, luggage: Luggage, tile: slice, batch: int) -> Made:
+def tile_of(net: Net | Recipe, sampler: Sampler, luggage: Luggage, tile: slice, batch: int) -> Made:
     """A tile, evaluated by this process; what a worker calls."""
-    analysis = luggage.unpacked(net, sampler)
+    analysis = luggage.unpacked(made_of(net), sampler)
     told, abilities = conditions(analysis.abilities, batch), analysis.abilities
     before = (0.0, 0.0) if abilities.work is None else (abilities.work.done, abilities.work.dense)
 
-    def evaluated() -> tuple[Outcome, int]:
-        return evaluate_tile(analysis, tile, batch)
-
     # as threads here do, each of which computes alone
-    alone = not analysis.varies and abilities.shared_by_threads
-    outcome, fitting = abilities.by_one_thread(evaluated) if alone else evaluated()
-    if alone and "threads" in told:
+    shared = not analysis.varies and abilities.shared_by_threads
+
+    def evaluated() -> tuple[Outcome, int]:
+        draws = None
+        with in_turn(not analysis.drawing.drawn_by_threads), suppress(OutOfMemoryError, MemoryError):
+            draws = analysis.sample(tile)
+        with in_turn(not shared or draws is None):
+            return evaluate_tile(analysis, tile, batch, draws)
+
+    outcome, fitting = abilities.by_one_thread(evaluated) if shared else evaluated()
+    if shared and "threads" in told:
         told["threads"] = 1
+    # where other tasks compute beside this one, their work is counted too; what is told of it is a ratio
     after = before if abilities.work is None else (abilities.work.done, abilities.work.dense)
     return Made(outcome, fitting, told, after[0] - before[0], after[1] - before[1])
+
+
+@contextmanager
+def in_turn(alone: bool) -> Iterator[None]:
+    """Keep other tasks of this process, which may have several at once, from what threads must not do together."""
+    with _alone if alone else nullcontext():
+        yield
+
+
+def send_net(workers: Workers, net: Net) -> Parcel:
+    """Tell workers how to make a net, or where that is not known send it whole."""
+    return workers.send(recipe_of(net) or net)
+
+
+def made_of(net: Net | Recipe) -> Net:
+    """The net that was sent, or the one that this process makes of its recipe, once.
+
+    Raises
+    ------
+    NotMadeError
+        If it lacks the files: the whole net is to be sent.
+    """
+    if not isinstance(net, Recipe):
+        return net
+    with _alone:
+        return _by_recipe(net)
+
+
+@lru_cache(maxsize=2)
+def _by_recipe(recipe: Recipe) -> Net:
+    net = made_again(recipe)
+    if net is None:
+        raise NotMadeError(f"{recipe.source}: a worker lacks these files, or has others.")
+    return net
 
 
 def _count_work(analysis: Analysis, made: Made) -> None:

@@ -109,6 +109,15 @@ def _read(source: Source, intensity: Intensity, page: int | None) -> Picture:
     return of_file(opener, intensity, page)
 
 
+def begins_as_image(path: Path) -> bool:
+    """Whether a file, whose name has no ending that would tell, begins as an image does; errors are as good as none."""
+    try:
+        head = _head(path)
+        return dicom.is_marked(head) or _opens(_opener(head, path))
+    except Exception:  # Pillow raises many kinds for a damaged file
+        return False
+
+
 def _opens(opener: Callable[[], Any]) -> bool:
     from PIL import UnidentifiedImageError
 

@@ -12,6 +12,8 @@ import numpy as np
 from ..errors import SettingsError
 
 RESAMPLES = 10_000
+#: Draws that are made at a time.
+AT_A_TIME = 2**21
 
 
 def interval(
@@ -44,8 +46,16 @@ def interval(
     if count == 1:
         unknown = np.full(values.shape[:-1], np.nan)
         return unknown, unknown.copy()
-    drawn = (np.random.default_rng(seed).random((resamples, count)) * count).astype(int)
-    weights = np.zeros((resamples, count))
-    np.add.at(weights, (np.arange(resamples)[:, None], drawn), 1 / count)
-    low, high = np.quantile(weights @ values.reshape(-1, count).T, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    rng, rows, step = np.random.default_rng(seed), values.reshape(-1, count), max(1, AT_A_TIME // count)
+    # a part after the other, with the draws of all at once: they may be more than memory holds
+    means = [_means(rows, rng.random((min(step, resamples - done), count))) for done in range(0, resamples, step)]
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low.reshape(values.shape[:-1]), high.reshape(values.shape[:-1])
+
+
+def _means(rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Means (resamples, rows) of values that are drawn by numbers (resamples, count) from 0 to 1."""
+    count = rows.shape[1]
+    weights = np.zeros(drawn.shape)
+    np.add.at(weights, (np.arange(len(drawn))[:, None], (drawn * count).astype(int)), 1 / count)
+    return weights @ rows.T

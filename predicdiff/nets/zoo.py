@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence, cast
@@ -28,6 +29,7 @@ from .modules.sources.timm_nets import DOOR as TIMM
 from .modules.sources.torchvision_nets import DOOR as TORCHVISION
 from .onnx.door import DOOR as ONNX
 from .preprocessing import Preprocessing
+from .recipes import Recipe, remember
 
 __all__ = [
     "Entry", "Fetched", "Status", "cache_dir", "caffe_preprocessing", "entry", "fetch_net", "known_preprocessing",
@@ -38,6 +40,9 @@ __all__ = [
 DOORS: tuple[Door, ...] = (
     MODULE, NAME, TIMM, TORCHVISION, HUGGING_FACE, FUNCTION, ONNX, EXPORTED, PROTOTXT,
 )  # fmt: skip
+
+#: Those whose nets other processes make again, by the name or of the files, see `recipes`.
+AGAIN = (NAME, ONNX, PROTOTXT)
 
 
 def load_net(
@@ -143,7 +148,18 @@ def load_net(
     net = door.load(source, settings)
     if precision != "float32":
         cast(HasPrecision, net).precision = precision
+    if door in AGAIN and pick is None and not also and box is None:
+        names = ("engine", "input_shape", "output", "output_is", "labels", "training_instances", "device")
+        told = {name: getattr(settings, name) for name in names}
+        remember(net, source if door is NAME else os.path.abspath(source), {
+            **told, "weights": None if weights is None else os.path.abspath(weights), "precision": precision,
+        })  # fmt: skip
     return net
+
+
+def made_again(recipe: Recipe) -> Net | None:
+    """The net of a recipe, in a process where its files may lie; None where they don't, or others do."""
+    return recipe.made(load_net)
 
 
 def caffe_facts(

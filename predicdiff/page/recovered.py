@@ -7,6 +7,7 @@ are left over to tell whether it does.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from ..windows import Sides
 
 #: How far a map may be from what the windows give, as a share of its largest value; rounding stays far below it.
 ROUNDING = 1e-8
+#: Pixels along a side of a map, beyond which the way back would take more than a second or two.
+LARGEST = 1024
 
 
 class Evidence(NamedTuple):
@@ -49,14 +52,12 @@ def evidence_of(explanation: Explanation) -> Evidence | None:
     """The windows' evidence; None where the map does not hold it: windows without a number, or made in another way."""
     window, box = window_of(explanation), _known(explanation.relevance)
     steps: Any = explanation.settings.get("stride")
-    if window is None or box is None or not SIDES.holds(steps):
+    if window is None or box is None or not SIDES.holds(steps) or max(explanation.relevance.shape[1:]) > LARGEST:
         return None
     maps = np.asarray(explanation.relevance[(slice(None), *box)], np.float64)
     linear = explanation.settings.get("between") == "linear"
     try:
-        axes = [
-            _Axis(size, side, step, linear) for size, side, step in zip(maps.shape[1:], window, windows.sides(steps))
-        ]
+        axes = [_axis(*along, linear) for along in zip(maps.shape[1:], window, windows.sides(steps))]
     except PredicdiffError:  # the windows leave pixels out, or do not fit
         return None
     rows, columns = axes
@@ -66,18 +67,24 @@ def evidence_of(explanation: Explanation) -> Evidence | None:
     return Evidence(values, rows.starts + box[0].start, columns.starts + box[1].start)
 
 
-class _Axis:
-    """How much windows count for pixels along one axis, (size, n), and the way back (n, size)."""
+class _Axis(NamedTuple):
+    """Where windows start along an axis, how much they count for pixels (size, n), and the way back (n, size)."""
 
-    def __init__(self, size: int, side: int, step: int, linear: bool) -> None:
-        self.starts = windows.positions(size, side, step)
-        if linear:
-            self.weights = between.weights(self.starts, side, size)
-        else:
-            pixels = np.arange(size)[:, None]
-            covers = (self.starts <= pixels) & (pixels < self.starts + side)
-            self.weights = covers / covers.sum(axis=1, keepdims=True)
-        self.back = np.linalg.pinv(self.weights)
+    starts: np.ndarray
+    weights: np.ndarray
+    back: np.ndarray
+
+
+@lru_cache(maxsize=8)
+def _axis(size: int, side: int, step: int, linear: bool) -> _Axis:
+    starts = windows.positions(size, side, step)
+    if linear:
+        weights = between.weights(starts, side, size)
+    else:
+        pixels = np.arange(size)[:, None]
+        covers = (starts <= pixels) & (pixels < starts + side)
+        weights = covers / covers.sum(axis=1, keepdims=True)
+    return _Axis(starts, weights, np.linalg.pinv(weights))
 
 
 def _known(maps: np.ndarray) -> tuple[slice, slice] | None:

@@ -14,7 +14,7 @@ from PIL import Image
 from ..errors import ExplanationError, PredicdiffError
 from ..explanation import Explanation, finite
 from ..files import PathLike, as_path
-from ..images import FILTERS, enlarge
+from ..images import enlarge
 from ..ours import hashed
 from ..overlays import DEFAULT, find_colour_map, overlay, picture
 from ..studies.folder import SETTINGS, settings_of
@@ -199,7 +199,7 @@ def thumbnail(one: Explanation, palette: str = DEFAULT) -> bytes:
     ground = picture(one.pixels, tones=one.tones)
     colours = overlay(enlarge(finite(one.relevance), ground.shape[:2])[0], ground, cmap=palette)
     image = Image.fromarray(colours)
-    image.thumbnail((SIDE, SIDE), FILTERS["bicubic"])
+    image.thumbnail((SIDE, SIDE))
     return as_png(image.quantize(COLOURS))
 
 

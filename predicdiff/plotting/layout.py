@@ -56,8 +56,8 @@ def lay_out(panels: Sequence[Panel], title: str, captions: Sequence[str]) -> Fig
 def _laid_out(panels: Sequence[Panel], title: str, captions: Sequence[str]) -> Figure:
     # room for titles and ticks, however narrow or low the maps
     broad = max(NARROW, *(panel.size[0] for panel in panels))
-    deep = max(LOW, *(panel.size[1] for panel in panels))
     rows, across = _rows(panels)
+    deeps = [max(LOW, *(panel.size[1] for panel in row)) for row in rows]
     # a column is as wide as its map and bar, and needs no bar where nothing with one stands in it
     barred = [any(panel.bar for row in rows for panel in row[column : column + 1]) for column in range(across)]
     steps = [broad + GAP + (BAR + 0.08 + LABELS if bar else 0.0) for bar in barred]
@@ -66,10 +66,10 @@ def _laid_out(panels: Sequence[Panel], title: str, captions: Sequence[str]) -> F
     foot = "\n".join(wrap(caption, wide - 2 * MARGIN, TEXT) for caption in captions if caption)
     heads = [max(tall(wrap(p.title, broad, TITLE, "bold"), TITLE) + tall(p.value, VALUE) for p in row) for row in rows]
     top = MARGIN + tall(heading, HEADING) + (0.1 if heading else 0.0)
-    high = top + sum(heads) + len(rows) * (deep + GAP + 0.03) + tall(foot, TEXT) + MARGIN - 0.05
+    high = top + sum(heads) + sum(deeps) + len(rows) * (GAP + 0.03) + tall(foot, TEXT) + MARGIN - 0.05
     sheet = Sheet(wide, high)
     sheet.text(MARGIN, MARGIN, heading, HEADING, weight="bold")
-    for row, head in zip(rows, heads):
+    for row, head, deep in zip(rows, heads, deeps):
         top += head + 0.03
         for column, panel in enumerate(row):
             _place(sheet, panel, (MARGIN + sum(steps[:column]), top), broad)

@@ -52,6 +52,10 @@ class _Result:
     def called(self, title: str) -> str:
         return f"{self.name}: {title}" if self.name else title
 
+    def looks_as(self, other: _Result) -> bool:
+        """Whether the input is the same, and where in it the net looked."""
+        return self.frame == other.frame and np.array_equal(self.seen, other.seen)
+
     def panels(self, scales: Iterator[float], *, sure: bool, cmap: str) -> Iterator[Panel]:
         """A panel of each map."""
         for one, relevance, scale in zip(self.picked, self.maps, scales):
@@ -108,20 +112,18 @@ def figure(
     ExplanationError
         If ``on_image`` was asked and the explanation holds no image.
     """
-    given = [explanation] if isinstance(explanation, Explanation) else explanation
-    if not isinstance(given, Iterable) or not all(isinstance(one, Explanation) for one in given):
+    given = list(explanation) if isinstance(explanation, Iterable) else [explanation]
+    if not all(isinstance(one, Explanation) for one in given):
         raise SettingsError(f"the explanation is a {type(explanation).__name__}: want what `explain` gives.")
-    results, left_out = _results(list(given), targets, names, on_image=on_image)
+    results, left_out = _results(given, targets, names, on_image=on_image)
     if scale == SHARED and len({result.unit for result in results}) > 1:
         raise SettingsError("maps in bits and of activations have no scale in common: draw them apart.")
     scales = iter(scales_of([relevance for result in results for relevance in result.maps], scale))
     panels: list[Panel] = []
-    seen = None
-    alike = len({result.seen.tobytes() for result in results}) == 1
-    for result in results:
-        if seen is None or not np.array_equal(seen, result.seen):
-            seen = result.seen
-            panels.append(Panel(seen, "input" if alike else result.called("input"), frame=result.frame))
+    alike = all(result.looks_as(results[0]) for result in results)
+    for before, result in zip([None, *results], results):
+        if before is None or not result.looks_as(before):
+            panels.append(Panel(result.seen, "input" if alike else result.called("input"), frame=result.frame))
         panels.extend(result.panels(scales, sure=sure, cmap=cmap))
     captions = [result.called(_settings(result.explanation, sure)) for result in results]
     return lay_out(panels, title, [left_out + captions[0], *captions[1:]])

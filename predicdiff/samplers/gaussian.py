@@ -75,6 +75,7 @@ class GaussianSampler(SavedSampler):
     """
 
     file = Kind("gaussian sampler", 1, "predicdiff fit DIR -o {path}", SamplerError)
+    drawn_by_threads = True
 
     def __init__(
         self,

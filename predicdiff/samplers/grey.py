@@ -31,6 +31,7 @@ class GreyPatch(SavedSampler):
 
     file = Kind("grey sampler", 1, "GreyPatch(127.5).save('{path}')", SamplerError)
     most_draws = 1
+    drawn_by_threads = True
 
     def __init__(self, value: Value | None = None) -> None:
         self.value = value

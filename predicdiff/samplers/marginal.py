@@ -62,6 +62,7 @@ class MarginalSampler(SavedSampler):
     """
 
     file = Kind("marginal sampler", 1, "MarginalSampler(images).save('{path}')", SamplerError)
+    drawn_by_threads = True
 
     def __init__(self, images: np.ndarray, *, names: Sequence[str] | None = None, choice: str = "random") -> None:
         if choice not in CHOICES:

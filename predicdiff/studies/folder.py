@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, fields
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Iterator, Mapping, NamedTuple
+from typing import Any, BinaryIO, Mapping, NamedTuple
 
 import numpy as np
 
@@ -23,12 +25,16 @@ from ..presets import Like
 from ..protocols import Json
 from ..settings import Settings
 from ..texts import name_of, one_line
-from ..written import written_whole
-from .index import BETWEEN, MOST, TABLE, Index, Row, as_parquet, read_index, replaced, rows_of
+from ..written import sweep, written_whole
+from .index import BETWEEN, INDEX, MOST, TABLE, Index, Row, as_parquet, read_index, replaced, rows_of
 from .many import Item, Outcome
 
 SETTINGS, LOCK = "settings.json", ".lock"
+#: The part of a file of settings that is being written.
+BEGUN = re.compile(r"\.settings\.json\.[a-z0-9_]{8}\.part\.json")
 TILES = ".tiles"
+#: Of the files that are made of each image.
+ENDINGS = (".h5", ".png")
 #: Bytes of the record of settings.
 MOST_SETTINGS = 2**26
 #: What tells a study's record from others.
@@ -107,22 +113,24 @@ class Study:
         self.folder, self._restart = folder, restart
         self._identity: Json = json.loads(json.dumps(identity))
         self._index = Index(folder)
-        self._names: dict[str, tuple[str, str]] = {}
+        #: The names of results by their files, and the files by these names.
+        self._own: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._begun = False
         self._stack = ExitStack()
 
     def __enter__(self) -> Study:
         with ExitStack() as stack:
             check_folder(self.folder)
             try:
+                new = not self.folder.exists()
                 self.folder.mkdir(parents=True, exist_ok=True)
-                stack.callback(let_go, self._lock())
-                self._check_settings()
-                self._index.take_up(self._is_there)
+                stack.callback(self._leave, self._lock(), new=new)
+                self._begin()
             except OSError as error:
                 raise ExplanationError(
                     f"{self.folder}: cannot be written ({error.strerror}). Choose another place for the output."
                 ) from error
-            self._names = {result: key for key, result in self._index.finished.items()}
             self._stack = stack.pop_all()
         return self
 
@@ -131,16 +139,40 @@ class Study:
     ) -> None:
         self._stack.close()
 
-    def missing(self, items: list[Item]) -> Iterator[Item]:
-        """The images that are not finished: files are known by their names and what they hold."""
-        known = {file for file, _ in self._index.finished}
-        for item in items:
-            if item.name not in known or not self._is_finished(item):
-                yield item
+    def _begin(self) -> None:
+        check_settings(self.folder, self._identity)
+        if settings_of(self.folder) != self._identity:
+            with written_whole(self.folder / SETTINGS) as part:
+                part.write_bytes(as_record({"kind": KIND, **self._identity}))
+        sweep(self.folder, *ENDINGS)  # once, since it looks at all files
+        self._index.take_up(self._is_there)
+        self._own = {file: result for file, (_, result) in self._index.finished.items()}
+        self._names = {result: file for file, result in self._own.items()}
+        self._begun = True
 
-    def finished(self, items: list[Item]) -> int:
-        """How many of the images are finished."""
-        return len(items) - sum(1 for _ in self.missing(items))
+    def missing(self, items: list[Item]) -> list[Item]:
+        """The images that are not finished: files are known by their names and what they hold.
+
+        Nothing stays of those that are to be computed anew, nor of others the tiles that a kill has left.
+        """
+        missing = self._missing(items)
+        if self._restart:
+            self._index.forget({item.name for item in items})
+        kept = set() if self._restart else {item.number for item in missing}
+        for item in items:
+            if item.number not in kept:
+                self._drop_tiles(item)
+        return missing
+
+    def look(self, items: list[Item]) -> list[Item]:
+        """As `missing`, of a study that is not entered: nothing is written."""
+        check_folder(self.folder)
+        check_settings(self.folder, self._identity)
+        self._index.look(self._is_there)
+        return self._missing(items)
+
+    def _missing(self, items: list[Item]) -> list[Item]:
+        return [item for item in items if self._restart or not self._is_finished(item)]
 
     def tiles(self, item: Item) -> Path:
         """Where the tiles of an image are kept until it is finished; the same name in each run."""
@@ -158,7 +190,7 @@ class Study:
         files: Files = outcome.made
         name = self._name(outcome)
         for path, content in ((self.folder / name, files.result), (self._picture(name), files.picture)):
-            with written_whole(path) as part:
+            with written_whole(path, swept=True) as part:
                 part.write_bytes(content)
         self._index.add(
             [
@@ -166,12 +198,12 @@ class Study:
                 for row in files.rows
             ]
         )
-        with suppress(OSError):
-            self.tiles(outcome.item).unlink()
+        self._drop_tiles(outcome.item)
         return name
 
     def finish(self) -> None:
         """Write the index as a Parquet file too, where pyarrow is installed."""
+        self._index.tidy()
         content = as_parquet(read_index(self.folder))
         if content is not None:
             replaced(self.folder / TABLE, content)
@@ -184,37 +216,47 @@ class Study:
                 f"{self.folder}: another run writes this study. Wait for its end, or give another output."
             ) from None
 
-    def _check_settings(self) -> None:
-        """Refuse a study of other settings; write those of a new one."""
-        there = settings_of(self.folder)
-        if there is None:
-            with written_whole(self.folder / SETTINGS) as part:
-                part.write_bytes(as_record({"kind": KIND, **self._identity}))
-        elif there != self._identity:
-            raise ExplanationError(
-                f"{self.folder}: a study with other settings ({changes(there, self._identity)}). Give another "
-                "output, or repeat those settings."
-            )
+    def _leave(self, lock: BinaryIO, *, new: bool) -> None:
+        """Let go of the folder, and leave nothing where nothing has come of it."""
+        with suppress(OSError, ExplanationError):
+            empty = self._begun and set(os.listdir(self.folder)) <= {SETTINGS, LOCK, INDEX}
+            if empty and not read_index(self.folder):
+                (self.folder / SETTINGS).unlink()
+                (self.folder / INDEX).unlink()
+        with suppress(OSError):  # an open file of Windows
+            (self.folder / LOCK).unlink()
+        let_go(lock)
+        if new:
+            with suppress(OSError):  # it is empty no more
+                self.folder.rmdir()
+
+    def _drop_tiles(self, item: Item) -> None:
+        with suppress(OSError):
+            self.tiles(item).unlink()
 
     def _is_there(self, row: Row) -> bool:
-        return not self._restart and (self.folder / row.result).is_file()
+        return (self.folder / row.result).is_file()
 
     def _is_finished(self, item: Item) -> bool:
+        held, _ = self._index.finished.get(item.name, (None, None))
+        if held is None:
+            return False
         try:
             content = content_of(item.source).getbuffer()
         except PredicdiffError:  # which is said where it is explained
             return False
-        return (item.name, hashlib.sha256(content).hexdigest()) in self._index.finished
+        return hashlib.sha256(content).hexdigest() == held
 
     def _name(self, outcome: Outcome) -> str:
-        """The name of an image's result: the file's, with a number where it is taken."""
-        item, key = outcome.item, (outcome.item.name, outcome.sha256)
-        stem, number = name_of(Path(item.name).stem), 1
-        while True:
-            name = f"{stem}.h5" if number == 1 else f"{stem}-{number}.h5"
-            if self._names.setdefault(name, key) == key and self._is_free(name, outcome):
-                return name
-            number += 1
+        """The name of an image's result: the one it has, or the file's, with a number where it is taken."""
+        file = outcome.item.name
+        stem = name_of(Path(file).stem)
+        own = [self._own[file]] if file in self._own else []
+        numbered = (f"{stem}-{number}.h5" for number in count(2))
+        for name in chain(own, [f"{stem}.h5"], numbered):
+            if self._names.setdefault(name, file) == file and self._is_free(name, outcome):
+                break
+        return name
 
     def _is_free(self, name: str, outcome: Outcome) -> bool:
         """Whether a result may have a name: nothing lies there, or what an earlier run made of the same file."""
@@ -222,6 +264,8 @@ class Study:
         try:
             refuse(path, ExplanationError)
             refuse(self._picture(name), ExplanationError)
+            if self._picture(name).is_dir():
+                return False
             return not os.path.lexists(path) or self._is_of(path, outcome)
         except ExplanationError:
             return False
@@ -243,13 +287,38 @@ def check_folder(folder: Path) -> None:
     if os.path.lexists(folder) and not folder.is_dir():
         raise ExplanationError(f"{folder}: a file, want a folder for the results of several images.")
     try:
+        # a kill at the very beginning leaves a part of the settings
         others = (
-            folder.is_dir() and not (folder / SETTINGS).exists() and any(name != LOCK for name in os.listdir(folder))
+            folder.is_dir()
+            and not (folder / SETTINGS).exists()
+            and any(name != LOCK and not BEGUN.fullmatch(name) for name in os.listdir(folder))
         )
     except OSError as error:
         raise ExplanationError(f"{folder}: cannot be read ({error.strerror}).") from error
     if others:
         raise ExplanationError(f"{folder}: holds other files, and no study. Give the name of a new folder.")
+
+
+def check_settings(folder: Path, identity: Json) -> None:
+    """Refuse a study of other settings, if any image of it is finished.
+
+    Raises
+    ------
+    ExplanationError
+    """
+    there = settings_of(folder)
+    wanted = json.loads(json.dumps(identity))
+    if there is None or there == wanted or not _has_results(folder):
+        return
+    raise ExplanationError(
+        f"{folder}: a study with other settings ({changes(there, wanted)}). Give another output, or repeat those "
+        "settings."
+    )
+
+
+def _has_results(folder: Path) -> bool:
+    rows = read_index(folder) if os.path.lexists(folder / INDEX) else []
+    return any((folder / row.result).is_file() for row in rows if row.result)
 
 
 def settings_of(folder: Path) -> Json | None:

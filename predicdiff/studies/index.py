@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Iterable, NamedTuple
 
@@ -93,10 +96,10 @@ def rows_of(explanation: Explanation, *, file: str, sha256: str, result: str = "
                 file=file, sha256=sha256, result=result, target=number, targets=len(explanation),
                 class_=one_line(target.title, MOST), unit=" ".join(map(str, target.unit)),
                 probability=float(explanation.base[number]), measure=explanation.unit,
-                highest=high, highest_row=high_row, highest_column=high_column,
-                lowest=low, lowest_row=low_row, lowest_column=low_column,
+                highest=_known(high), highest_row=high_row, highest_column=high_column,
+                lowest=_known(low), lowest_row=low_row, lowest_column=low_column,
                 stderr=_median(explanation.stderr[number]),
-                reliability=None if reliability is None else float(reliability[number]),
+                reliability=None if reliability is None else _known(reliability[number]),
                 seconds=explanation.provenance.get("seconds"),
                 notes=one_line(BETWEEN.join(explanation.notes), MOST),
             )
@@ -109,6 +112,10 @@ def _place(relevance: np.ndarray, value: float) -> tuple[int | None, int | None]
         return None, None
     row, column = np.unravel_index(int(np.argmax(relevance == value)), relevance.shape)
     return int(row), int(column)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _median(stderr: np.ndarray) -> float | None:
@@ -140,7 +147,7 @@ def _content(path: Path) -> bytes:
 
 
 def _rows(path: Path, content: bytes) -> list[Row]:
-    text = content[: content.rfind(b"\n") + 1].decode("utf-8", "surrogateescape")
+    text = _uncut(content).decode("utf-8", "surrogateescape")
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(lines, None)
@@ -149,9 +156,20 @@ def _rows(path: Path, content: bytes) -> list[Row]:
                 f"{path}: the index of a study has the columns {', '.join(COLUMNS[:3])}, ... {COLUMNS[-1]}, with "
                 "commas between, and this one has others. Move it away: the results beside it are computed again then."
             )
-        return [_row(path, lines.line_num, line) for line in lines]
+        return [_row(path, lines.line_num, line) for line in lines if line]
     except csv.Error as error:
         raise ExplanationError(f"{path}: line {lines.line_num} is damaged ({error}). Move it away.") from error
+
+
+def _uncut(content: bytes) -> bytes:
+    """The index without what a kill has left of its last row, and without the mark that some programs begin it with.
+
+    Names of files may hold line breaks: rows end as the header does, which another program may have changed.
+    """
+    content = content[len(codecs.BOM_UTF8) :] if content.startswith(codecs.BOM_UTF8) else content
+    header = content.partition(b"\n")[0]
+    end = b"\r\n" if header.endswith(b"\r") else b"\n"
+    return content[: content.rfind(end) + len(end)] if end in content else b""
 
 
 def _row(path: Path, number: int, line: list[str]) -> Row:
@@ -181,7 +199,7 @@ def as_csv(rows: Iterable[Row], *, header: bool = False) -> bytes:
 
 
 def _field(value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    if value is None:
         return ""
     return repr(value) if isinstance(value, float) else str(value)
 
@@ -192,21 +210,54 @@ class Index:
     Attributes
     ----------
     finished : dict
-        By a finished image's file and the SHA-256 of what it holds, the name of its result.
+        By a finished image's file the SHA-256 of what it held, and the name of its result.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / INDEX
-        self.finished: dict[tuple[str, str], str] = {}
+        self.finished: dict[str, tuple[str, str]] = {}
+        #: Whether there are rows of files that have others now.
+        self._outdated = False
 
     def take_up(self, is_kept: Callable[[Row], bool]) -> None:
         """Read what is there, and keep the rows of which ``is_kept`` says so; those of failed images come again."""
+        for table in (INDEX, TABLE):
+            with suppress(FileNotFoundError):
+                _part(self._path.with_name(table)).unlink()
+        self._keep(*self._found(is_kept))
+
+    def look(self, is_kept: Callable[[Row], bool]) -> None:
+        """The same, and leave the file as it is."""
+        rows, _ = self._found(is_kept)
+        self.finished = _finished(rows)
+
+    def _found(self, is_kept: Callable[[Row], bool]) -> tuple[list[Row], bytes]:
+        """The rows that are kept, and what the file holds."""
         content = _content(self._path) if os.path.lexists(self._path) else b""
-        there = _rows(self._path, content) if b"\n" in content else []
-        rows = [row for row in _whole_images(there) if is_kept(row)]
-        if rows != there or not content.endswith(b"\n"):
-            replaced(self._path, as_csv(rows, header=True))
-        self.finished = {(row.file, row.sha256): row.result for row in rows}
+        begun = as_csv([], header=True).startswith(content)
+        there = [] if begun else _rows(self._path, content)
+        return [row for row in whole_images(there) if is_kept(row)], content
+
+    def forget(self, files: set[str]) -> None:
+        """Take the rows of files out."""
+        content = _content(self._path)
+        self._keep([row for row in _rows(self._path, content) if row.file not in files], content)
+
+    def tidy(self) -> None:
+        """Take out the rows of files that have changed since, and have others now."""
+        if self._outdated:
+            content = _content(self._path)
+            rows = _rows(self._path, content)
+            current = set(whole_images(rows))
+            self._keep([row for row in rows if row.error or row in current], content)
+
+    def _keep(self, rows: list[Row], content: bytes) -> None:
+        """Have these rows alone, where the file holds ``content``."""
+        wanted = as_csv(rows, header=True)
+        if wanted != content:
+            replaced(self._path, wanted)
+        self.finished = _finished(rows)
+        self._outdated = False
 
     def add(self, rows: list[Row]) -> None:
         """Write an image's rows behind the others, on the disk."""
@@ -217,12 +268,19 @@ class Index:
                 os.fsync(file.fileno())
         except OSError as error:
             raise _cannot(self._path, error) from error
-        self.finished.update({(row.file, row.sha256): row.result for row in rows if not row.error})
+        for row in rows:
+            if not row.error:
+                self._outdated |= self.finished.get(row.file, (row.sha256,))[0] != row.sha256
+                self.finished[row.file] = row.sha256, row.result
+
+
+def _finished(rows: list[Row]) -> dict[str, tuple[str, str]]:
+    return {row.file: (row.sha256, row.result) for row in rows if not row.error}
 
 
 def replaced(path: Path, content: bytes) -> None:
     """Put a whole file in the place of the one that is there; both are of a study's own, whose lock is held."""
-    part = path.with_name(f".{path.name}.part")
+    part = _part(path)
     try:
         with open(part, "wb") as file:
             file.write(content)
@@ -233,19 +291,23 @@ def replaced(path: Path, content: bytes) -> None:
         raise _cannot(path, error) from error
 
 
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
 def _cannot(path: Path, error: OSError) -> ExplanationError:
     return ExplanationError(
         f"{path}: cannot be written ({error.strerror}). Make room; the same command goes on from there."
     )
 
 
-def _whole_images(rows: list[Row]) -> list[Row]:
-    """Rows of images of which there is one for each target; of two for the same target the last."""
+def whole_images(rows: list[Row]) -> list[Row]:
+    """Rows of images of which there is one for each target; of two for the same file and target the last."""
     last = {(row.file, row.sha256, row.target): row for row in rows if not row.error}
-    found: dict[tuple[str, str], int] = {}
-    for row in last.values():
-        found[row.file, row.sha256] = found.get((row.file, row.sha256), 0) + 1
-    return [row for row in last.values() if found[row.file, row.sha256] == row.targets]
+    found = Counter((row.file, row.sha256) for row in last.values())
+    whole = [row for row in last.values() if found[row.file, row.sha256] == row.targets]
+    held = {row.file: row.sha256 for row in whole}  # a file that has changed has rows of what it held before
+    return [row for row in whole if row.sha256 == held[row.file]]
 
 
 def as_parquet(rows: list[Row]) -> bytes | None:

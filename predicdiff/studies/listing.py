@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 from pathlib import Path
 from typing import Iterable, Iterator, Sequence
 
 from ..errors import ImageError, InputWarning, warn
+from ..image_files import begins_as_image
 
 #: Endings of images beside those that Pillow knows.
-FURTHER = frozenset({".dcm", ".dicom", ".heic", ".heif", ".hif", ""})
+FURTHER = frozenset({".dcm", ".dicom", ".heic", ".heif", ".hif"})
 #: Endings of Pillow's that are rather something else.
 OTHERS = frozenset({".h5", ".hdf", ".pdf", ".mpg", ".mpeg"})
 #: Files that a warning names.
@@ -32,7 +34,12 @@ def listed(given: Iterable[str]) -> list[Path]:
         If a folder or a pattern holds no image.
     """
     found = [path for one in given for path in _meant(one)]
-    return list(dict.fromkeys(found))
+    # a folder has several names, such as ../here; a link to a file is one of its own
+    folders = {folder: os.path.realpath(folder) for folder in {path.parent for path in found}}
+    each: dict[tuple[str, str], Path] = {}
+    for path in found:
+        each.setdefault((folders[path.parent], path.name), path)
+    return list(each.values())
 
 
 def is_many(given: str) -> bool:
@@ -48,6 +55,7 @@ def lines_of(content: bytes, name: str) -> list[str]:
     ImageError
         If it holds none, or is no text.
     """
+    content = content[len(codecs.BOM_UTF8) :] if content.startswith(codecs.BOM_UTF8) else content
     lines = [os.fsdecode(line) for line in content.splitlines() if line.strip()]
     if b"\0" in content or not lines:
         raise ImageError(f"{name}: want a text with the path of an image in each line.")
@@ -72,14 +80,15 @@ def _is_pattern(one: str) -> bool:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """The images in a folder, by their endings."""
+    """The images in a folder, by their endings or, of files without one, by how they begin."""
     try:
         files = sorted(path for path in folder.iterdir() if not path.is_dir() and not path.name.startswith("."))
     except OSError as error:
         raise ImageError(f"{folder}: the folder cannot be read ({error.strerror}).") from error
     endings = frozenset(_endings())
-    images = [path for path in files if path.suffix.lower() in endings]
-    others = [path.name for path in files if path.suffix.lower() not in endings]
+    images = [path for path in files if (path.suffix.lower() in endings if path.suffix else begins_as_image(path))]
+    taken = set(images)
+    others = [path.name for path in files if path not in taken]
     if not images:
         raise ImageError(f"{folder}: no image in this folder. Give one that holds images, or their paths.")
     if others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import deque
@@ -11,33 +12,50 @@ from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass, fields
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Callable, Generator, Iterable, Iterator, NamedTuple, Sized
 
-from ..abilities import net_abilities
+from ..abilities import net_abilities, sampler_abilities
 from ..algorithm import checked_effort, first_state, go_on
 from ..budget import within
-from ..errors import DependencyError, ImageError, OutOfMemoryError, PredicdiffError, SettingsError, collecting, warn
-from ..executors.spread import executor_with, worthwhile
+from ..errors import (
+    DependencyError,
+    ExplanationError,
+    ImageError,
+    OutOfMemoryError,
+    PredicdiffError,
+    SettingsError,
+    collecting,
+    first_line,
+    warn,
+)  # fmt: skip
+from ..executors.spread import executor_with, in_turn, made_of, send_net, worthwhile
 from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..image_files import Content, Intensity, check_intensity, content_of
 from ..images import load_image
 from ..journal import Journal
+from ..nets.recipes import Recipe
 from ..plan import Analysis, make_plan
 from ..protocols import Net, Sampler
 from ..settings import Settings
 from ..stopping import listen
+from ..targets import numbers_of
+from ..units import check_progress
 from ..workers.choice import WorkersLike, chosen
-from ..workers.protocol import LostWorkerError, Workers
-from ..workers.spreading import Task, spread
+from ..workers.protocol import Workers
+from ..workers.spreading import AHEAD, Task, spread
 
 #: Tiles of an image from which on workers get them one by one, and not the image as a whole: so much of the work and no
 #: more is lost with a worker.
 MANY_TILES = 64
-#: Images whose tiles workers get at the same time, so that the last tiles of one leave none of them idle.
-LANES = 2
-#: What concerns one image and no other.
+#: Images whose tiles workers get at the same time, at least, so that the last tiles of one leave none of them idle, and
+#: at most: each has its pixels and windows in memory here.
+LANES, MOST_LANES = 2, 16
+#: Images from which on they are never few: planning, drawing and writing one takes this process so long that workers
+#: with tiles would wait for it, see docs/scaling.md.
+MANY_IMAGES = 32
+#: What keeps a file from being read, and concerns no other.
 OF_THE_IMAGE = (ImageError, DependencyError)
 
 
@@ -158,30 +176,50 @@ def explain_many(
     intensity : (low, high), optional
         Black and white in files of greys of more than 8 bits, as for `load_image`.
     progress : callable, optional
-        Called with how many images are done, parts of one included, and how many there are, None where that is unknown.
+        Called with how many images are done, parts of one included, and how many there are, None where that is unknown;
+        one call after the other, though by several threads where workers get tiles.
     **settings
         Of `explain`: window, samples, stride, blob, units, until and so on.
 
-    Yields
-    ------
-    Explained
+    Returns
+    -------
+    iterator of Explained
         In the order in which they are done, which without workers is that of ``images``. An image that cannot be read
-        or explained has an ``error`` in place of an explanation.
+        or explained, also since the net or the sampler raised an error of its own, has an ``error`` in place of an
+        explanation.
 
     Raises
     ------
+    SettingsError
+        At once, if a setting is unknown or out of its range.
     PredicdiffError
-        One of its kinds, if settings do not fit the net; an error of the first images that is not theirs alone counts
-        for all.
+        One of its kinds, when the first images are asked for, if settings do not fit the net: until one was explained,
+        an error that is not of an image alone counts for all. Later where tiles cannot be kept, or workers are lost.
     """
+    if isinstance(images, (str, bytes, PurePath)) or not isinstance(images, Iterable):
+        raise SettingsError(f"images is {images!r}: want several, such as a list of paths or of arrays.")
     unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
     if unknown:
         raise SettingsError(f"{', '.join(unknown)}: explain_many has no such setting. They are those of explain.")
     asked = Settings(**{"window": 10, "samples": 20, "stride": 1, **settings})
     wish = Wish(asked, checked_effort(memory, batch_size), batch_size, check_intensity(intensity))
+    check_progress(progress)
+    return _explained(net, images, sampler, wish, workers, progress)
+
+
+def _explained(
+    net: Net,
+    images: Iterable[Any],
+    sampler: Sampler,
+    wish: Wish,
+    workers: WorkersLike | None,
+    progress: Callable[[float, int | None], object] | None,
+) -> Iterator[Explained]:
     count = len(images) if isinstance(images, Sized) else None
-    with chosen(workers, lambda: worthwhile(net_abilities(net), 2 if count is None else count)) as there:
-        for outcome in outcomes(net, _items(images), sampler, wish, count=count, workers=there, progress=progress):
+    with chosen(workers, lambda: worthwhile(net_abilities(net), 2 if count is None else count)) as there, closing(
+        outcomes(net, _items(images), sampler, wish, count=count, workers=there, progress=progress)
+    ) as found:
+        for outcome in found:
             for text, category in outcome.warned:
                 warn(f"{outcome.item.name}: {text}", category)
             yield Explained(outcome.item.number, outcome.item.name, outcome.made, outcome.error)
@@ -219,39 +257,66 @@ def outcomes(
             yield work.told(work.explained(item))
         return
     # images are few where workers would wait for the last ones
-    head = [item for _, item in zip(range(2 * workers.count), coming)]
+    many = min(2 * workers.count, MANY_IMAGES)
+    head = [item for _, item in zip(range(many), coming)]
     rest = chain(head, coming)
-    by_tiles = work.tiles > MANY_TILES or len(head) < 2 * workers.count
+    by_tiles = work.tiles > MANY_TILES or len(head) < many
     with closing(work.tile_by_tile(rest) if by_tiles else work.image_by_image(rest)) as found:
         for outcome in found:
             yield work.told(outcome)
 
 
+def lanes_for(count: int, tiles: int) -> int:
+    """Images under way at once, of which ``count`` workers get tiles, ``tiles`` each.
+
+    While one is planned, drawn or at its last tiles, the others have as many as workers take.
+    """
+    wanted = 1 + math.ceil(AHEAD * count / max(1, tiles))
+    return max(LANES, min(wanted, MOST_LANES))
+
+
 @dataclass
 class _Told:
-    """Tells how many images are done, with what is done of those that are worked on."""
+    """Tells how many images are done, with what is done of those that are worked on; never less than before.
+
+    Attributes
+    ----------
+    raised : Exception or None
+        What the caller's function raised, which no image is to blame for.
+    """
 
     progress: Callable[[float, int | None], object] | None
     count: int | None
     done: int = 0
+    raised: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.parts: dict[int, float] = {}
+        self._parts: dict[int, float] = {}
+        self._told = 0.0
+        self._turn = threading.Lock()  # a few images are worked on by as many threads
 
     def part(self, number: int, done: int, total: int) -> None:
         """So many windows of an image are done."""
-        self.parts[number] = done / total
-        self._tell()
+        with self._turn:
+            self._parts[number] = done / total
+            self._tell()
 
     def whole(self, number: int) -> None:
         """An image is done, or has failed."""
-        self.parts.pop(number, None)
-        self.done += 1
-        self._tell()
+        with self._turn:
+            self._parts.pop(number, None)
+            self.done += 1
+            self._tell()
 
     def _tell(self) -> None:
+        # a stage of a refined image has more windows than the one before, and one that fails takes its part back
+        self._told = max(self._told, self.done + sum(self._parts.values()))
         if self.progress is not None:
-            self.progress(self.done + sum(list(self.parts.values())), self.count)
+            try:
+                self.progress(self._told, self.count)
+            except Exception as error:
+                self.raised = error
+                raise
 
 
 class _Work:
@@ -280,17 +345,27 @@ class _Work:
     def explained(self, item: Item, *, first: bool = False) -> Outcome:
         """What becomes of an image that this process sees to; workers, where there are any, evaluate its tiles."""
         path = self._checkpoint(item)
+        of_all: list[Exception] = []
 
         def windows(done: int, total: int) -> None:
             self._progress.part(item.number, done, total)
+
+        def ends(wrong: Exception) -> bool:
+            if first and not isinstance(wrong, ImageError):
+                return isinstance(wrong, OutOfMemoryError) or not isinstance(wrong, MemoryError)
+            return wrong in of_all or wrong is self._progress.raised
 
         def run(analysis: Analysis, executor: Executor) -> Explanation:
             wish = self._wish
             state = first_state(analysis, wish.memory, wish.batch_size)
             # tiles that lie there of another run are those of a file that has changed since
-            with Journal(path, analysis.tiles_identity, state, outdated=lambda run: True) as journal:
-                self.tiles = max(self.tiles, len(analysis.tiles(int(journal.state["tile"]))))
-                return go_on(analysis, journal, progress=windows, executor=executor)
+            try:
+                with Journal(path, analysis.tiles_identity, state, outdated=lambda run: True) as journal:
+                    self.tiles = max(self.tiles, len(analysis.tiles(int(journal.state["tile"]))))
+                    return go_on(analysis, journal, progress=windows, executor=executor)
+            except ExplanationError as wrong:  # tiles cannot be kept, or workers were lost: so it would go on
+                of_all.append(wrong)
+                raise
 
         return _outcome(
             self._net,
@@ -300,12 +375,14 @@ class _Work:
             run,
             executor_with(self._workers, self._net, self._sampler),
             turn=self._turn,
-            first=first,
+            ends=ends,
         )
 
     def tile_by_tile(self, items: Iterator[Item]) -> Generator[Outcome, None, None]:
         """A few images at once, of which workers get tiles."""
-        lanes = 1 if self._wish.settings.refines else LANES  # between stages sampler and net are asked here
+        # between the stages of a refined map sampler and net are asked here
+        count = 1 if self._workers is None else self._workers.count
+        lanes = 1 if self._wish.settings.refines else lanes_for(count, self.tiles)
         stop = threading.Event()
         at_work: deque[Future[Outcome]] = deque()
 
@@ -331,35 +408,46 @@ class _Work:
         workers, wish = self._workers, self._wish
         if workers is None:
             return
-        parcels = [workers.send(self._net), workers.send(self._sampler), workers.send(wish)]
+        parcels = [send_net(workers, self._net), workers.send(self._sampler), workers.send(wish)]
+
+        def send_whole() -> None:
+            parcels[0] = workers.send(self._net)
+
         sent: dict[int, Item] = {}
 
         def tasks() -> Iterator[Task]:
             for item in items:
-                try:
-                    content = _read(item)
-                except OF_THE_IMAGE as error:
-                    failed.append(Outcome(item, None, str(error)))
-                    continue
                 sent[item.number] = item
-                yield Task(item.number, image_of, parcels, lambda lost, content=content: (content,))  # type: ignore[misc]
+                try:
+                    with within(wish.memory):
+                        content = _sendable(item)
+                except ImageError as error:  # has its turn like any other, lest many of them be read at once
+                    failed = Outcome(item._replace(source=None), None, str(error))
+                    yield Task(item.number, _as_it_is, [], lambda lost, failed=failed: (failed,))  # type: ignore[misc]
+                else:
+                    yield Task(item.number, image_of, parcels, lambda lost, content=content: (content,))  # type: ignore[misc]
 
-        failed: deque[Outcome] = deque()
-        for number, outcome in spread(workers, tasks()):
+        for number, outcome in spread(workers, tasks(), send_whole):
             yield outcome._replace(item=sent.pop(number))
-            while failed:
-                yield failed.popleft()
-        yield from failed
 
 
-def image_of(net: Net, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
+def _as_it_is(outcome: Outcome) -> Outcome:
+    """What became of an image that could not be sent; called by a worker."""
+    return outcome
+
+
+def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item) -> Outcome:
     """What becomes of an image that a worker sees to from its file to what is made of its explanation."""
 
     def run(analysis: Analysis, executor: Executor) -> Explanation:
         with Journal(None, analysis.tiles_identity, first_state(analysis, wish.memory, wish.batch_size)) as journal:
             return go_on(analysis, journal, executor=executor)
 
-    outcome = _outcome(net, sampler, item, wish, run, executor_with(None), turn=threading.Lock())
+    net = made_of(net)
+    together = net_abilities(net).shared_by_threads and sampler_abilities(sampler).drawn_by_threads
+    with in_turn(not together):
+        turn = threading.Lock()
+        outcome = _outcome(net, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
     return outcome._replace(item=item._replace(source=None))  # which need not go back
 
 
@@ -372,15 +460,10 @@ def _outcome(
     executor: Executor,
     *,
     turn: threading.Lock,
-    first: bool = False,
+    ends: Callable[[Exception], bool],
 ) -> Outcome:
-    """An image, read, planned, explained by ``run``, and made into what is wanted.
-
-    Raises
-    ------
-    PredicdiffError
-        Of the ``first`` image, if it is not of this image alone.
-    """
+    """An image, read, planned, explained by ``run``, and made into what is wanted; an error of which ``ends`` says so
+    ends all, and any other is the image's own."""
     started, digest = time.perf_counter(), ""
     with within(wish.memory), collecting() as warned:
         try:
@@ -389,18 +472,23 @@ def _outcome(
             with turn:
                 image = _image(read, wish.intensity)
                 analysis = make_plan(net, image, wish.settings).with_sampler(sampler)
-            explanation = run(analysis, executor)
-            made = explanation if wish.then is None else wish.then(item, digest, explanation)
-            error = ""
-        except LostWorkerError:
-            raise
-        except PredicdiffError as wrong:
-            if first and not isinstance(wrong, OF_THE_IMAGE):
+            explanation, made, error = run(analysis, executor), None, ""
+            with turn:  # settings of matplotlib are those of all threads
+                made = explanation if wish.then is None else wish.then(item, digest, explanation)
+        except Exception as wrong:  # anybody's net and sampler may raise anything
+            if ends(wrong):
                 raise
-            made, error = None, str(wrong)
-        except MemoryError as wrong:
-            made, error = None, str(OutOfMemoryError(f"memory ran out for {item.name}: {wrong}"))
+            made, error = None, _why(wrong)
     return Outcome(item, made, error, tuple(dict.fromkeys(warned)), digest, time.perf_counter() - started)
+
+
+def _why(wrong: Exception) -> str:
+    """Why there is no explanation, in a sentence."""
+    if isinstance(wrong, PredicdiffError):
+        return str(wrong)
+    if isinstance(wrong, MemoryError):
+        return "memory ran out for this image: free some, or make it smaller."
+    return f"the net or the sampler failed ({type(wrong).__name__}: {first_line(wrong)})."
 
 
 def _read(item: Item) -> Item:
@@ -410,9 +498,18 @@ def _read(item: Item) -> Item:
     return item._replace(source=content_of(item.source))
 
 
+def _sendable(item: Item) -> Item:
+    """The item with its file's content, or as an array, which can be pickled whatever it was."""
+    read = _read(item)
+    return read if isinstance(read.source, Content) else read._replace(source=numbers_of(read.source))
+
+
 def _sha256(item: Item) -> str:
     return hashlib.sha256(item.source.getbuffer()).hexdigest() if isinstance(item.source, Content) else ""
 
 
 def _image(item: Item, intensity: Intensity) -> Any:
-    return load_image(item.source, intensity=intensity) if isinstance(item.source, Content) else item.source
+    try:
+        return load_image(item.source, intensity=intensity) if isinstance(item.source, Content) else item.source
+    except DependencyError as error:  # what reads this format is not there; other images may be of others
+        raise ImageError(str(error)) from error

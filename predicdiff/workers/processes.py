@@ -11,14 +11,13 @@ import contextlib
 import itertools
 import multiprocessing
 import os
-import pickle
 import shutil
 import signal
 import tempfile
 import threading
-import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,9 +25,9 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 from ..budget import room
 from ..cores import cores
-from ..errors import ExplanationError, first_line
+from ..errors import ExplanationError
 from .protocol import Answer, LostWorkerError, Parcel
-from .working import Terms, do, packed
+from .working import Terms, answered, packed, result_of
 
 #: What says to numerical libraries how many threads a process computes with, before they are loaded.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -44,10 +43,6 @@ class _Asked(NamedTuple):
 
     future: Future[Answer]
     message: tuple[Any, ...]
-
-
-class WorkersTraceback(Exception):  # noqa: N818
-    """Where in a worker an error was raised, as text; the cause of the error that is raised here."""
 
 
 class Processes:
@@ -160,7 +155,7 @@ class _Process:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, folder), daemon=True)
         self._began = False
-        with _environment(share, gpu):
+        with _environment(share, gpu), _without_interrupts():
             self._process.start()
         theirs.close()
 
@@ -186,9 +181,7 @@ class _Process:
             self._process.join(PATIENCE)
             self.end()
             raise self._lost() from None
-        if good:
-            return answer
-        raise answer from WorkersTraceback(told)
+        return result_of(good, answer, told)
 
     def kill(self) -> None:
         """Have it end at once; whoever waits for its answer learns that there is none."""
@@ -230,31 +223,30 @@ def _environment(share: int, gpu: str | None) -> Iterator[None]:
                     os.environ[name] = value
 
 
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from processes that this thread starts, until they say themselves that they ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):  # another system
+        yield
+        return
+    resource_tracker.ensure_running()  # which is started with the first process, and lets signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def serve(pipe: Connection, folder: Path) -> None:
     """Do one task after the other that comes by a pipe, until it is closed; what a worker process runs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process is told, and tells us
+    if hasattr(signal, "pthread_sigmask"):  # it was kept off while this one started
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         pipe.send("ready")
         while True:
-            pipe.send(_answered(*pipe.recv()))
-
-
-def _answered(*message: Any) -> tuple[bool, Any, str]:
-    """Whether a task went well, its answer or the error, and where that was raised."""
-    try:
-        return True, do(*message), ""
-    except BaseException as error:
-        return False, _sendable(error), traceback.format_exc()
-
-
-def _sendable(error: BaseException) -> BaseException:
-    """The error itself, or where it cannot be pickled one of ours that says the same."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return ExplanationError(f"a worker failed ({type(error).__name__}: {first_line(error)}).")
-    return error
+            pipe.send(answered(*pipe.recv()))
 
 
 def _end_with_parent(folder: Path) -> None:

@@ -12,6 +12,14 @@ class LostWorkerError(ExplanationError):
     """A worker ended before its task did: it was killed, ran out of memory, or its machine is gone."""
 
 
+class UnbegunError(LostWorkerError):
+    """A worker ended, or is out of reach, before it began a task, which therefore is not to blame."""
+
+
+class NotMadeError(UnbegunError):
+    """A worker lacks what it would make a thing of that it was told of, and has to be sent the thing itself."""
+
+
 class Parcel(NamedTuple):
     """Something that was sent to workers, each of which unpacks it once.
 
@@ -58,7 +66,8 @@ class Workers(Protocol):
     def submit(self, work: Callable[..., Any], parcels: Sequence[Parcel], *arguments: Any) -> Future[Answer]:
         """Have a worker call ``work`` with what the parcels hold, and then the arguments.
 
-        What the work raises, the future raises; a LostWorkerError where the worker was lost.
+        What the work raises, the future raises; a LostWorkerError where the worker was lost with it, an UnbegunError
+        where it had not begun yet.
         """
 
     def close(self) -> None:

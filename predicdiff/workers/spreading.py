@@ -10,7 +10,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 from ..errors import warn
 from ..stopping import check_stopped
-from .protocol import Answer, LostWorkerError, Parcel, Workers
+from .protocol import Answer, LostWorkerError, NotMadeError, Parcel, UnbegunError, Workers
 
 #: Tasks that are under way for each worker: one at work, and one that waits for it.
 AHEAD = 2
@@ -40,8 +40,17 @@ class Task(NamedTuple):
     arguments: Callable[[int], tuple[Any, ...]]
 
 
-def spread(workers: Workers, tasks: Iterable[Task]) -> Iterator[tuple[Any, Any]]:
+def spread(
+    workers: Workers, tasks: Iterable[Task], not_made: Callable[[], object] = lambda: None
+) -> Iterator[tuple[Any, Any]]:
     """Keys and values of tasks, in the order in which they are done; what workers warned of is warned of here, once.
+
+    Parameters
+    ----------
+    workers : Workers
+    tasks : iterable of Task
+    not_made : callable
+        Called where a worker cannot make a thing that it was told of, to put other parcels into the tasks' lists.
 
     Raises
     ------
@@ -71,6 +80,11 @@ def spread(workers: Workers, tasks: Iterable[Task]) -> Iterator[tuple[Any, Any]]
             task, lost = at_work.pop(future)
             try:
                 answer = future.result()
+            except UnbegunError as error:
+                if isinstance(error, NotMadeError):
+                    not_made()
+                give(task, lost)
+                continue
             except (LostWorkerError, CancelledError) as error:
                 if lost + 1 == TRIES:
                     raise LostWorkerError(

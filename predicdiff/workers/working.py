@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pickle
 import threading
+import traceback
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Sequence, cast
 
 from ..budget import within
 from ..cores import sharing
-from ..errors import SettingsError, collecting, first_line
+from ..errors import ExplanationError, SettingsError, collecting, first_line
 from .protocol import Answer, Parcel
 
 #: Parcels that a worker keeps unpacked, those last used: a net, a sampler, and what is sent of a few images.
@@ -18,6 +19,10 @@ KEPT = 6
 
 _unpacked: OrderedDict[str, Any] = OrderedDict()
 _turn = threading.Lock()  # workers may have several threads
+
+
+class WorkersTraceback(Exception):  # noqa: N818
+    """Where in a worker an error was raised, as text; the cause of the error that is raised here."""
 
 
 class Terms(NamedTuple):
@@ -45,10 +50,25 @@ def do(work: Callable[..., Any], parcels: Sequence[Parcel], arguments: Sequence[
             return Answer(work(*things, *arguments), warned)
 
 
-def packed(thing: Any) -> bytes:
+def answered(*task: Any) -> tuple[bool, Any, str]:
+    """Whether a task went well, its answer or the error, and where that was raised; arguments as for `do`."""
+    try:
+        return True, do(*task), ""
+    except BaseException as error:
+        return False, _sendable(error), traceback.format_exc()
+
+
+def result_of(good: bool, answer: Any, told: str) -> Answer:
+    """The answer of a task, or its error raised: the other end of `answered`."""
+    if good:
+        return cast(Answer, answer)
+    raise answer from WorkersTraceback(told)
+
+
+def packed(thing: Any, dumps: Callable[..., bytes] = pickle.dumps) -> bytes:
     """A thing's pickled bytes; a SettingsError that names what cannot be pickled."""
     try:
-        return pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
+        return dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # anybody's class may raise anything
         raise SettingsError(
             f"a {type(thing).__name__} cannot be sent to worker processes ({first_line(error)}): want one that can be "
@@ -60,14 +80,24 @@ def unpacked(parcel: Parcel) -> Any:
     """What a parcel holds: one object for all tasks of this process that need it."""
     with _turn:
         if parcel.key not in _unpacked:
-            _unpacked[parcel.key] = _loaded(parcel.content)
+            _unpacked[parcel.key] = loaded(parcel.content)
             while len(_unpacked) > KEPT:
                 _unpacked.popitem(last=False)
         _unpacked.move_to_end(parcel.key)
         return _unpacked[parcel.key]
 
 
-def _loaded(content: Path | bytes) -> Any:
+def _sendable(error: BaseException) -> BaseException:
+    """The error itself, or where it cannot be pickled one of ours that says the same."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return ExplanationError(f"a worker failed ({type(error).__name__}: {first_line(error)}).")
+    return error
+
+
+def loaded(content: Path | bytes) -> Any:
+    """What was pickled, from its bytes or the file that has them; a SettingsError that says what is missing here."""
     data = content.read_bytes() if isinstance(content, Path) else content
     try:
         return pickle.loads(data)

@@ -48,6 +48,14 @@ def test_a_picture_of_the_whole_map(cli, pair, tmp_path):
     assert "taken as the whole map, which lies in rows 0.0 to 24.0, columns 0.0 to 24.0" in result.output
 
 
+def test_the_colours_asked_for(cli, pair, tmp_path):
+    result = cli("compare", *pair, "-o", "c.svg", "--cmap", "okabe")
+    assert result.exit_code == 0, result.output
+    drawn = (tmp_path / "c.svg").read_text(encoding="utf-8")
+    assert "orange for in both" in drawn
+    assert "red for" not in drawn
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -56,6 +64,7 @@ def test_a_picture_of_the_whole_map(cli, pair, tmp_path):
         (["{0}", "{1}", "--target", "1"], "out of range"),
         (["{0}", "{1}", "-o", "{1}"], "ends in"),
         (["{0}", "{1}", "--whole"], "is for a picture"),
+        (["{0}", "{1}", "--cmap", "vik"], "say which file to draw into with -o"),
     ],
 )
 def test_what_can_not_be_compared(cli, pair, picture, arguments, message):

@@ -17,6 +17,8 @@ from predicdiff.explanation import Explanation
 from predicdiff.images import load_image
 from predicdiff.methods.occlusion import occlusion
 from predicdiff.nets.caffe.prototxt import read_prototxt
+from predicdiff.plotting import figure
+from predicdiff.plotting.sheet import render
 from predicdiff.presets import LIKES
 from predicdiff.samplers import GaussianSampler, MarginalSampler
 from predicdiff.samplers.corpus import default_corpus, read_folder
@@ -135,6 +137,16 @@ def test_the_picture_can_go_elsewhere(cli, net, fitted, picture, tmp_path):
     assert result.exit_code == 0, result.output
     assert "<svg" in (tmp_path / "b" / "c.svg").read_text()
     assert not (tmp_path / "a.png").exists()
+
+
+def test_the_picture_has_the_colours_and_the_scale_asked_for(cli, net, fitted, few, tmp_path):
+    drawn = [*fitted, *QUICK, "--top", 2, "--cmap", "okabe", "--scale", "0.01"]
+    for image, output in ((few / "0.png", "a.h5"), (few, "study/")):
+        result = cli("explain", image, *net, *drawn, "-o", output)
+        assert result.exit_code == 0, result.output
+    for result in (tmp_path / "a.h5", tmp_path / "study" / "0.h5"):
+        wanted = figure(Explanation.load(result), cmap="okabe", scale=0.01)
+        assert result.with_suffix(".png").read_bytes() == render(wanted, "png", 150)
 
 
 def test_a_missing_mean_is_warned_of_in_a_line(cli, tiny, fitted, picture):

@@ -8,9 +8,11 @@ from __future__ import annotations
 import pytest
 from click import Argument, Choice
 from helpers.engines import needed
+from helpers.small_studies import write_study
 from PIL import Image
 
 from predicdiff.cli import COMMANDS, main
+from predicdiff.explanation import Explanation
 
 pytestmark = needed
 
@@ -18,6 +20,7 @@ pytestmark = needed
 HOW = ["--corpus", "corpus", "-k", "8", "-S", "2"]
 WORKS = {
     "explain": (["small.png"], ["--sampler", "marginal", *HOW, "--dry-run"]),
+    "study": (["study", "study"], []),
     "show": (["a.h5"], []),
     "report": (["study"], []),
     "predict": (["small.png"], []),
@@ -31,7 +34,11 @@ WORKS = {
     "blobs": ([], []),
     "fetch": (["squeezenet1.1"], []),
 }
+<<<<<<< HEAD
 WITHOUT_NET = ("show", "report", "compare", "nets", "fetch")
+=======
+WITHOUT_NET = ("study", "show", "compare", "nets", "fetch")
+>>>>>>> next
 HUGE = "9" * 400
 #: The others run with --whole alone.
 VALUES = ["", HUGE, *(pytest.param(value, marks=pytest.mark.whole) for value in ["nan", "-1", "a\udcff\n\x1b[2J"])]
@@ -54,9 +61,15 @@ def place(cli, net, tmp_path, photographs):
     for number in range(3):
         Image.fromarray(photographs[number]).save(tmp_path / "corpus" / f"{number}.png")
     Image.fromarray(photographs[4]).save(tmp_path / "small.png")
+<<<<<<< HEAD
     for output in ("a.h5", "study/"):
         made = cli("explain", "small.png", *net, "--sampler", "grey", "-k", "8", "--stride", "8", "-o", output)
         assert made.exit_code == 0, made.output
+=======
+    made = cli("explain", "small.png", *net, "--sampler", "grey", "-k", "8", "--stride", "8", "-o", "a.h5")
+    assert made.exit_code == 0, made.output
+    write_study(tmp_path / "study", [Explanation.load(tmp_path / "a.h5")])
+>>>>>>> next
     return tmp_path
 
 

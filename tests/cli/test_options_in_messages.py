@@ -17,7 +17,7 @@ COMMAND = re.compile(r"`predicdiff [^`]*`|predicdiff [a-z]+ .*|pip install .*")
 #: Said of what these commands never do: `blobs` reads no images (a net's ``view`` is a field there, taken for its
 #: method), and `fetch` no prototxts but the listed nets', whose inputs and layers are known; `faithfulness` and
 #: `randomisation` always take the predicted class; `explain` alone repeats another program's settings. `nets` tells
-#: what the others take for a net.
+#: what the others take for a net. `study` compares results alone, and no pictures.
 NOT_SAID = {
     "blobs": {"--white", "--intensity"},
     "fetch": {"--input-shape", "--engine"},
@@ -26,6 +26,7 @@ NOT_SAID = {
     "fit": {"--like"},
     "faithfulness": {"--unit", "--restart", "--like"},
     "randomisation": {"--unit", "--restart", "--like"},
+    "study": {"--white", "--intensity", "--whole"},
 }
 
 

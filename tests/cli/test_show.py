@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from predicdiff.cli.show import setting_lines
 from predicdiff.cli.summaries import target_lines
 from predicdiff.explanation import Explanation, Target
 from predicdiff.images import View
+from predicdiff.plotting import figure
+from predicdiff.plotting.sheet import render
 
 
 @pytest.fixture
@@ -85,7 +88,10 @@ def test_it_draws(cli, explanation, tmp_path, name):
 
 
 def test_each_way_of_drawing_changes_the_picture(cli, explanation, tmp_path):
-    ways = [[], ["--target", 1], ["--on-image"], ["--sure"], ["--scale", "shared"], ["--title", "A dog"]]
+    ways = [
+        [], ["--target", 1], ["--on-image"], ["--sure"], ["--scale", "shared"], ["--scale", "1.5"],
+        ["--cmap", "okabe"], ["--cmap", "vik"], ["--title", "A dog"],
+    ]  # fmt: skip
     pictures = []
     for way in ways:
         assert cli("show", "a.h5", "-o", "a.png", *way).exit_code == 0
@@ -94,10 +100,51 @@ def test_each_way_of_drawing_changes_the_picture(cli, explanation, tmp_path):
     assert len(set(pictures)) == len(ways)
 
 
+@pytest.fixture
+def other(explanation, tmp_path):
+    """Another result, half as strong, saved as other/a.h5."""
+    (tmp_path / "other").mkdir()
+    weaker = replace(explanation, relevance=explanation.relevance / 2, notes=[])
+    weaker.save(tmp_path / "other" / "a.h5")
+    return weaker
+
+
+def test_several_results_are_told_one_after_the_other_and_drawn_on_one_page(cli, explanation, other, tmp_path):
+    alone = cli("show", "a.h5").output.splitlines()
+    result = cli("show", "a.h5", "other/a.h5", "-o", "both.svg", "--target", 0, "--scale", "shared", "--cmap", "okabe")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[: len(alone) + 2] == ["a.h5:", *alone, "other/a.h5:"]
+    assert lines[-1] == "Wrote both.svg."
+    same = figure(
+        [explanation, other], targets=[0], scale="shared", cmap="okabe", names=["a.h5", str(Path("other", "a.h5"))]
+    )
+    assert (tmp_path / "both.svg").read_bytes() == render(same, "svg", 150)
+
+
+def test_names_of_results_are_those_of_their_files(cli, explanation, tmp_path):
+    explanation.save(tmp_path / "b.h5")
+    assert cli("show", "a.h5", "b.h5", "-o", "both.svg").exit_code == 0
+    same = figure([explanation, explanation], names=["a", "b"])
+    assert (tmp_path / "both.svg").read_bytes() == render(same, "svg", 150)
+
+
+def test_no_result_is_written_over(refused, cli, explanation, other, tmp_path):
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.h5").read_bytes())
+    assert "read and written" in refused("show", "a.h5", "b.png", "-o", "b.png")
+    assert "damaged.h5: " in refused("show", "a.h5", "damaged.h5")
+
+
 def test_what_cannot_be_drawn(refused, explanation, tmp_path):
-    for way in (["--target", 0], ["--on-image"], ["--sure"], ["--scale", "shared"], ["--title", "x"]):
+    for way in (
+        ["--target", 0], ["--on-image"], ["--sure"], ["--scale", "shared"], ["--cmap", "vik"], ["--title", "x"],
+    ):  # fmt: skip
         assert "say which file to draw into with -o" in refused("show", "a.h5", *way)
     assert "target 2 is out of range" in refused("show", "a.h5", "-o", "a.png", "--target", 2)
+    for scale in ("both", "0", "-1", "nan", "inf"):
+        assert "want own, shared, or a number above 0 such as 2.5" in refused(
+            "show", "a.h5", "-o", "a.png", "--scale", scale
+        )
     assert "want a name that ends in" in refused("show", "a.h5", "-o", "a.h5")
     assert "no folder" in refused("show", "a.h5", "-o", "a.h5/a.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5"]

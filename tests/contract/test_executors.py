@@ -7,6 +7,7 @@ from typing import Any, Iterator, Sequence
 
 import numpy as np
 import pytest
+from helpers.dask_cluster import Cluster
 from helpers.oracle_nets import MapNet, NormalSampler, analysis, photo
 from helpers.unchanged import unchanged
 
@@ -16,11 +17,12 @@ from predicdiff.executors.spread import Spread
 from predicdiff.executors.tiles import Executor
 from predicdiff.journal import Journal
 from predicdiff.plan import Analysis
+from predicdiff.workers.dask import DaskWorkers, client_at
 from predicdiff.workers.processes import Processes
 
 SHAPE = (2, 9, 10)
 IMAGE = photo(SHAPE, 1)
-EXECUTORS = ("here", "processes")
+EXECUTORS = ("here", "processes", "dask")
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,18 @@ def processes() -> Iterator[Processes]:
     workers = Processes(2)
     yield workers
     workers.close()
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskWorkers]:
+    pytest.importorskip("distributed")
+    with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        for _ in range(2):
+            cluster.start_worker()
+        with client_at(cluster.address) as client:
+            workers = DaskWorkers(client)
+            yield workers
+            workers.close()
 
 
 @pytest.fixture(params=EXECUTORS)

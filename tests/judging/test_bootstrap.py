@@ -56,6 +56,14 @@ def test_by_explicit_resampling() -> None:
     np.testing.assert_allclose(interval(values, seed=7, level=0.9, resamples=50), wanted)
 
 
+def test_draws_in_parts_are_those_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(3).random((2, 11))
+    wanted = interval(values, resamples=200)
+    for at_a_time in (1, 50, 2199, 2200):
+        monkeypatch.setattr("predicdiff.judging.bootstrap.AT_A_TIME", at_a_time)
+        np.testing.assert_allclose(interval(values, resamples=200), wanted, rtol=1e-12)
+
+
 def test_the_seed_decides() -> None:
     values = np.random.default_rng(2).random(20)
     assert interval(values, seed=1) == interval(values, seed=1)

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from helpers.figures import no_overlap, words
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 from PIL import Image
 
 from predicdiff import budget
 from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.explanation import Explanation, Target
 from predicdiff.images import Frame
+from predicdiff.overlays import COLOUR_MAPS
 from predicdiff.plotting import beside, figure, png
 from predicdiff.plotting.sheet import render
 
@@ -165,6 +167,114 @@ def test_each_map_has_its_scale_unless_it_is_shared() -> None:
     np.testing.assert_allclose(limits(figure(explanation(3))), [0.7, 0.35, 0.7 / 3])
     np.testing.assert_allclose(limits(figure(explanation(3), scale="shared")), [0.7, 0.7, 0.7])
     np.testing.assert_allclose(limits(figure(explanation(3), targets=[2, 1], scale="shared")), [0.35, 0.35])
+
+
+def test_a_number_is_the_scale_and_bars_say_where_values_lie_beyond_it() -> None:
+    both = explanation(2)
+    both.relevance[0, 0, 0] = -0.55
+    page = figure(both, scale=0.5)
+    assert limits(page) == [0.5, 0.5]
+    first, second = (page.axes[axes] for axes in (2, 4))
+    told = [[label.get_text() for label in axes.get_yticklabels()] for axes in (first, second)]
+    assert "≥0.5" in told[0]
+    assert "≤\N{MINUS SIGN}0.5" in told[0]
+    assert not any("≥" in text or "≤" in text for text in told[1])  # 0.35 at most
+    # an arrow at each end of the first bar, in the full colours, without a gap
+    shown = drawn(page)
+    tips = [artist for artist in page.artists if isinstance(artist, Polygon)]
+    place = first.get_position()
+    assert sorted(round(float(tip.get_xy()[0, 1]), 6) for tip in tips) == [round(place.y0, 6), round(place.y1, 6)]
+    for end, colour in ((place.y1 + 0.01, (128, 0, 0)), (place.y0 - 0.01, (0, 0, 76))):
+        row, column = round((1 - end) * len(shown)), round((place.x0 + place.x1) / 2 * shown.shape[1])
+        np.testing.assert_allclose(shown[row, column], colour, atol=30)
+    no_overlap(page)
+
+
+def test_values_beyond_the_scale_have_the_full_colour() -> None:
+    page = figure(explanation(), scale=0.1)
+    strong = inside(page, drawn(page), 1)
+    np.testing.assert_allclose(np.median(strong[redness(strong) > 60], axis=0), [128, 0, 0], atol=2)
+
+
+@pytest.mark.parametrize("scale", ["all", 0.0, -1, np.nan, True])
+def test_what_is_no_scale_is_refused(scale: Any) -> None:
+    with pytest.raises(SettingsError, match="want 'own', 'shared', or a number above 0"):
+        figure(explanation(), scale=scale)
+
+
+def pair() -> tuple[Explanation, Explanation]:
+    """Two explanations of one input, the second half as strong."""
+    return explanation(2), explanation(relevance=explanation().relevance / 2, provenance={"net": {"name": "googlenet"}})
+
+
+def test_several_explanations_stand_beside_each_other_and_one_input_once() -> None:
+    page = figure(pair(), names=["cat", "dog"], title="both")
+    assert len(page.axes) == 1 + 2 * 3
+    np.testing.assert_allclose(limits(page), [0.7, 0.35, 0.35])
+    np.testing.assert_allclose(limits(figure(pair(), scale="shared")), [0.7, 0.7, 0.7])
+    told = words(page)
+    for part in ("input", "cat: class 0", "cat: class 1", "dog: class 0", "cat: k = 10", "dog: googlenet, k = 10"):
+        assert part in told
+    assert "dog: input" not in told
+    no_overlap(page)
+
+
+def test_inputs_that_differ_are_drawn_each_in_its_proportions() -> None:
+    wide = explanation()
+    tall = explanation(
+        relevance=np.ones((1, 40, 20)), stderr=np.ones((1, 40, 20)), pixels=np.zeros((1, 40, 20), np.float32)
+    )
+    page = figure([wide, tall], names=["wide", "tall"])
+    assert len(page.axes) == 2 * 3
+    for text in ("wide: input", "tall: input"):
+        assert text in words(page)
+    width, height = page.get_size_inches()
+    for axes, shape in ((0, SHAPE), (3, (40, 20)), (4, (40, 20))):
+        place = page.axes[axes].get_position()
+        assert place.height * height / (place.width * width) == pytest.approx(shape[0] / shape[1])
+    no_overlap(page)
+
+
+def test_several_on_an_image_are_outlined_each() -> None:
+    image = np.full((60, 90, 3), 128, np.uint8)
+    left, right = (
+        explanation(image=image, frame=Frame((60, 90), (30, 45), (3, left), SHAPE)) for left in (0, 4)
+    )  # fmt: skip
+    page = figure([left, right], on_image=True)
+    corners = [axes.patches[0].get_x() + 0.5 for axes in page.axes if axes.patches]
+    assert corners == [0, 0, 8, 8]  # of an input and a map each
+
+
+def test_what_several_explanations_can_not_have_is_refused() -> None:
+    bits, other = pair()
+    activations = replace(other, unit="activation")
+    with pytest.raises(SettingsError, match="bits and of activations have no scale in common"):
+        figure([bits, activations], scale="shared")
+    assert len(limits(figure([bits, activations], scale=2.0))) == 3
+    with pytest.raises(SettingsError, match="1 names for 2 explanations: want one for each"):
+        figure([bits, other], names=["a"])
+    with pytest.raises(SettingsError, match="want at least one"):
+        figure([])
+    for wrong in (None, "cat.h5", [bits, "cat.h5"]):
+        with pytest.raises(SettingsError, match="want what `explain` gives"):
+            figure(wrong)  # type: ignore[arg-type]
+
+
+def test_of_many_maps_of_several_the_first_are_drawn() -> None:
+    page = figure([explanation(40), explanation(30), explanation(3)])
+    assert len(limits(page)) == 64
+    assert "the first 64 of 73 maps, " in words(page)
+
+
+def test_the_colours_asked_for_are_those_of_map_bar_and_words() -> None:
+    page = figure(explanation(), cmap="okabe")
+    colours = np.asarray(page.axes[1].images[0].get_array())
+    full = np.rint(255 * np.array(COLOUR_MAPS["okabe"].colours[-1]))
+    np.testing.assert_array_equal(colours[ROWS[0], COLUMNS[0]], full)
+    np.testing.assert_array_equal(np.asarray(page.axes[2].images[0].get_array())[0, 0], full)
+    inks = {text.get_text(): text.get_color() for text in page.texts}
+    assert (inks["for"], inks["against"]) == (COLOUR_MAPS["okabe"].ink(1), COLOUR_MAPS["okabe"].ink(-1))
+    assert png(explanation(), cmap="okabe") != png(explanation()) != png(explanation(), scale=9.0)
 
 
 def test_a_shared_scale_pales_the_weaker_map() -> None:

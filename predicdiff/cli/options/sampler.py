@@ -113,6 +113,13 @@ class SamplerChoice(Options):
         if samples is not None and sampler_abilities(sampler).most_draws == 1:
             raise SettingsError(f"--sampler {self.sampler} draws nothing: leave out -S.")
 
+    def check_idle(self, context: WindowLike | None, samples: int | None) -> None:
+        """Refuse what says how draws are made where none are."""
+        options = {"--sampler": self.sampler != registry.names()[0], "--corpus": self.corpus, "-l": context}
+        idle = [name for name, value in {**options, "-S": samples}.items() if value]
+        if idle:
+            raise SettingsError(f"--method occlusion draws nothing: leave out {' and '.join(idle)}.")
+
     def _load(self, ground: tuple[int, int, int], window: SidesLike, context: SidesLike | None) -> Sampler:
         if self.corpus is not None:
             raise SettingsError(

@@ -85,11 +85,10 @@ def choose_device(device: Device) -> torch.device:
 def threads() -> int:
     """How many threads are to compute on the processor: torch's number, but no more than there are cores for them.
 
-    0 where torch's number is 1, since one computes anyway. Torch's is what a user set (`torch.set_num_threads`,
+    Torch's is what a user set (`torch.set_num_threads`,
     OMP_NUM_THREADS), or the host's cores, whatever a container's quota is.
     """
-    usual = torch.get_num_threads()
-    return min(usual, cores()) if usual > 1 else 0
+    return min(torch.get_num_threads(), cores())
 
 
 def compute_with(count: int) -> None:

@@ -84,7 +84,7 @@ class TorchNet(BlobNet):
         return 20 if self.device.type == "cpu" else 2560
 
     def evaluating_threads(self) -> int:
-        """How many threads may call `evaluate` at once and gain by it; 0 where none does, as on a GPU."""
+        """How many threads are to call `evaluate` at once; 0 where they must not, or gain nothing, as on a GPU."""
         return threads() if self.device.type == "cpu" else 0
 
     def compute_with(self, count: int) -> None:

@@ -165,9 +165,8 @@ class OnnxNet(BlobNet):
             raise SettingsError(f"precision {name} is torch's: for net {self.name!r}, by onnxruntime, want float32.")
 
     def evaluating_threads(self) -> int:
-        """How many threads may call `evaluate` at once and gain by it; 0 where none does, as on a GPU."""
-        count = cores()
-        return count if self.device == "cpu" and count > 1 else 0
+        """How many threads are to call `evaluate` at once; 0 where they gain nothing, as on a GPU."""
+        return cores() if self.device == "cpu" else 0
 
     def compute_with(self, count: int) -> None:
         """Do nothing: the thread that calls computes by itself."""

@@ -1,0 +1,225 @@
+"""Workers that are processes of this machine: killed, interrupted, left behind or asked for what they can't do."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+import pytest
+from helpers.places import ROOT
+from helpers.worked import SHAPE, Alone, Broken, BrokenError, Doubtful, Full, Hungry, Slow, bits, here, planned
+
+from predicdiff.algorithm import run
+from predicdiff.errors import InputWarning, SettingsError
+from predicdiff.executors.spread import Spread
+from predicdiff.workers.processes import THREADS, Processes
+
+PATIENCE = 60  # seconds for whatever is waited for
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Processes]:
+    """Two that no test kills."""
+    made = Processes(2)
+    yield made
+    made.close()
+
+
+def there(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits for its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("kills", "seed"), [(3, 1), pytest.param(20, 2, marks=pytest.mark.whole)], ids=["three", "twenty"]
+)
+def test_processes_killed_at_random_moments_lose_no_tile(kills: int, seed: int, tmp_path: Path) -> None:
+    plan, path, choice = planned(Slow(), samples=320), tmp_path / "cat.tiles", random.Random(seed)
+    moments = sorted(choice.sample(range(len(plan.origins) * 9 // 10), kills))
+    workers, so_far, end, killed = Processes(2), [0], threading.Event(), list[int]()
+
+    def kill() -> None:
+        for moment in moments:
+            while (so_far[0] < moment or not workers.pids) and not end.wait(0.005):
+                pass
+            if end.wait(choice.uniform(0, 0.2)):
+                return
+            killed.append(choice.choice(workers.pids))
+            os.kill(killed[-1], signal.SIGKILL)
+
+    def progress(done: int, total: int) -> None:
+        so_far[0] = done
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        result = run(plan, batch_size=16, checkpoint=path, executor=Spread(workers), progress=progress)
+    finally:
+        end.set()
+        killer.join()
+        workers.close()
+    assert len(killed) == kills
+    assert bits(result) == here(320)
+    assert result.provenance["batch_size"] == 16
+    again = run(planned(Slow(), samples=320), batch_size=16, checkpoint=path)
+    assert again.provenance["windows_before"] == len(plan.origins)
+
+
+def test_memory_that_runs_out_and_takes_the_process_with_it_ends_with_smaller_batches() -> None:
+    workers = Processes(2)
+    try:
+        result = run(planned(Hungry(room=5, first=os.getpid())), batch_size=16, executor=Spread(workers))
+    finally:
+        workers.close()
+    assert result.provenance["batch_size"] == 4
+    assert bits(result) == here(batch_size=4)
+
+
+def test_memory_that_is_said_to_have_run_out_ends_with_smaller_batches(workers: Processes) -> None:
+    result = run(planned(Full(SHAPE, gain=0.4, dtype=np.float32)), batch_size=16, executor=Spread(workers))
+    assert result.provenance["batch_size"] == 4
+    assert bits(result) == here(batch_size=4)
+
+
+def test_a_net_that_threads_cannot_share_is_computed_by_processes(workers: Processes) -> None:
+    result = run(planned(Alone(SHAPE, gain=0.4, dtype=np.float32)), batch_size=16, executor=Spread(workers))
+    assert bits(result) == here()
+
+
+def test_an_error_in_a_worker_comes_out_as_it_is_with_where_it_was_raised(workers: Processes) -> None:
+    with pytest.raises(BrokenError, match="the corpus is gone") as caught:
+        run(planned(sampler=Broken()), executor=Spread(workers))
+    assert "in draw" in str(caught.value.__cause__)
+
+
+def test_what_workers_warn_of_is_warned_of_here_once(workers: Processes) -> None:
+    with pytest.warns(InputWarning, match="the corpus is small") as told:
+        result = run(planned(sampler=Doubtful()), batch_size=16, executor=Spread(workers))
+    assert len(told) == 1
+    assert bits(result) == here()
+
+
+def test_what_cannot_be_pickled_is_told(workers: Processes) -> None:
+    net = Slow()
+    net.compute = lambda inputs: {}  # type: ignore[method-assign]
+    with pytest.raises(SettingsError, match=r"^a Slow cannot be sent to worker processes \(.*\): want one that can be"):
+        workers.send(net)
+
+
+def test_the_environment_is_as_before_and_what_was_sent_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS[0], "7")
+    monkeypatch.delenv(THREADS[1], raising=False)
+    before = dict(os.environ)
+    workers = Processes(2)
+    folder = Path(workers.send("something").content).parent
+    asked = workers.submit(environment, [])
+    assert asked.result(PATIENCE).value[THREADS[1]] == asked.result().value[THREADS[0]] != "7"
+    assert dict(os.environ) == before
+    pids = workers.pids
+    assert pids
+    workers.close()
+    assert not folder.exists()
+    assert not any(there(pid) for pid in pids)
+    assert threading.active_count() < 20
+
+
+def environment() -> dict[str, str]:
+    """What a worker was started with."""
+    return dict(os.environ)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from helpers.worked import Slow, planned
+from predicdiff.algorithm import run
+from predicdiff.executors.spread import Spread
+from predicdiff.workers.processes import Processes
+
+def main():
+    workers = Processes(2)
+    def progress(done, total):
+        print("at work", workers._folder, *workers.pids, flush=True)
+    try:
+        run(planned(Slow(0.2), samples=320), executor=Spread(workers), progress=progress)
+    finally:
+        workers.close()
+
+GUARD
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Iterator[Any]:
+    """Starts a script that computes with two processes, in a group of its own as a terminal's jobs are."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(guard: str) -> subprocess.Popen[str]:
+        path = tmp_path / "script.py"
+        path.write_text(SCRIPT.replace("GUARD", guard))
+        paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+        started.append(subprocess.Popen(
+            [sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True, env={**os.environ, "PYTHONPATH": paths}, cwd=tmp_path,
+        ))  # fmt: skip
+        return started[-1]
+
+    yield start
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def at_work(process: subprocess.Popen[str]) -> tuple[Path, list[int]]:
+    """The folder of what was sent and the workers, as soon as both are at work."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        folder, *pids = line.split()[2:]
+        if len(pids) == 2:
+            return Path(folder), [int(pid) for pid in pids]
+    raise AssertionError(process.stderr and process.stderr.read())
+
+
+def gone(pids: list[int], folder: Path) -> bool:
+    until = time.monotonic() + PATIENCE
+    while any(there(pid) for pid in pids) or folder.exists():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_main_process_that_is_killed_leaves_nothing_behind(script: Any) -> None:
+    process = script('if __name__ == "__main__": main()')
+    folder, pids = at_work(process)
+    assert folder.exists()
+    process.kill()
+    assert gone(pids, folder)
+
+
+def test_ctrl_c_ends_all_without_a_word_of_the_workers(script: Any) -> None:
+    process = script('if __name__ == "__main__": main()')
+    folder, pids = at_work(process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, said = process.communicate(timeout=PATIENCE)
+    assert gone(pids, folder)
+    assert said.count("Traceback") == 1, said  # that of the script itself
+    assert said.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_a_script_that_workers_would_run_again_is_told_so(script: Any) -> None:
+    _, said = script("main()").communicate(timeout=PATIENCE)
+    assert 'has to do so below `if __name__ == "__main__":`' in said.splitlines()[-1]
