@@ -41,13 +41,9 @@ LEVELS = (
     ("refinement",),
     ("algorithm",),
     ("effort", "methods"),
-<<<<<<< HEAD
-    ("judging", "studies"),
-    ("page",),
-=======
     ("judging",),
     ("studies",),
->>>>>>> next
+    ("page",),
     ("__init__",),
     ("cli",),
     ("__main__",),

@@ -21,12 +21,8 @@ Examples:
 """
 #: In the order of the help text.
 COMMANDS = (
-<<<<<<< HEAD
-    "explain", "show", "report", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation",
-=======
-    "explain", "study", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation",
->>>>>>> next
-    "nets", "blobs", "fetch",
+    "explain", "study", "show", "report", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness",
+    "randomisation", "nets", "blobs", "fetch",
 )  # fmt: skip
 
 

@@ -34,11 +34,7 @@ WORKS = {
     "blobs": ([], []),
     "fetch": (["squeezenet1.1"], []),
 }
-<<<<<<< HEAD
-WITHOUT_NET = ("show", "report", "compare", "nets", "fetch")
-=======
-WITHOUT_NET = ("study", "show", "compare", "nets", "fetch")
->>>>>>> next
+WITHOUT_NET = ("study", "show", "report", "compare", "nets", "fetch")
 HUGE = "9" * 400
 #: The others run with --whole alone.
 VALUES = ["", HUGE, *(pytest.param(value, marks=pytest.mark.whole) for value in ["nan", "-1", "a\udcff\n\x1b[2J"])]
@@ -61,15 +57,9 @@ def place(cli, net, tmp_path, photographs):
     for number in range(3):
         Image.fromarray(photographs[number]).save(tmp_path / "corpus" / f"{number}.png")
     Image.fromarray(photographs[4]).save(tmp_path / "small.png")
-<<<<<<< HEAD
-    for output in ("a.h5", "study/"):
-        made = cli("explain", "small.png", *net, "--sampler", "grey", "-k", "8", "--stride", "8", "-o", output)
-        assert made.exit_code == 0, made.output
-=======
     made = cli("explain", "small.png", *net, "--sampler", "grey", "-k", "8", "--stride", "8", "-o", "a.h5")
     assert made.exit_code == 0, made.output
     write_study(tmp_path / "study", [Explanation.load(tmp_path / "a.h5")])
->>>>>>> next
     return tmp_path
 
 
