@@ -9,8 +9,7 @@ import click
 
 from ..budget import size
 from ..page.study import save_report
-from ..texts import one_line
-from .console import bar, follow, say, speaker
+from .console import bar, follow, speaker
 from .options.base import Command, Options, Speech, option_field, options_of
 from .options.shared import cmap_field, memory_option
 from .options.values import FOLDER, PAGE
@@ -26,8 +25,6 @@ Examples:
   predicdiff report study/ -o study.html
   predicdiff report study/ -o study.html --pages
 """
-#: Results that could not be read, of which it is said why.
-MOST_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -55,10 +52,6 @@ def command(study: Path, page: Page, speech: Speech) -> None:
     output = page.output or default_output(study.resolve().name, suffix=".html")
     check_outputs([output], [])
     with bar(None, quiet=speech.quiet, unit=" maps") as shown:
-        written = save_report(study, output, pages=page.pages, palette=page.cmap, progress=follow(shown))
-    for reason in written.unread[:MOST_TOLD]:
-        say(f"Warning: {one_line(reason)}", err=True)
-    if len(written.unread) > MOST_TOLD:
-        say(f"Warning: {len(written.unread) - MOST_TOLD} more results could not be read.", err=True)
+        written = save_report(study, output, pages=page.pages, cmap=page.cmap, progress=follow(shown))
     beside = f", and {written.beside} files into {output.with_name(output.stem + '_files')}" if written.beside else ""
     speaker(speech.quiet)(f"Wrote {output} ({size(written.size)}){beside}.")

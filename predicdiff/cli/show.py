@@ -76,7 +76,7 @@ def command(results: tuple[Path, ...], drawing: Drawing) -> None:
     if drawing.output is not None:
         _draw(results, explanations, drawing, drawing.output)
     if drawing.html is not None:
-        look = Look(sure=drawing.sure, scale=drawing.scale, palette=drawing.cmap)
+        look = Look(sure=drawing.sure, scale=drawing.scale, cmap=drawing.cmap)
         named = list(zip(_names(results) or [result.stem for result in results], explanations))
         targets = list(drawing.target) or None
         save_page(named, drawing.html, targets=targets, title=drawing.title, look=look)

@@ -12,7 +12,7 @@ const look = {
   opacity: 1,
   hidden: DATA.look.sure ? 2 : 0,
   scale: DATA.look.scale,
-  palette: DATA.palettes.find((one) => one.name === DATA.look.palette),
+  palette: DATA.palettes.find((one) => one.name === DATA.look.cmap),
   ground: "grey",
   linked: true,
 };

@@ -33,13 +33,13 @@ class Look(NamedTuple):
         Hide what lies within two standard errors of zero.
     scale : {"own", "shared"} or float
         What gets the full colour: the largest value of each map, of all maps, or this number.
-    palette : str
+    cmap : str
         A name of `overlays.COLOUR_MAPS`.
     """
 
     sure: bool = False
     scale: Scale = OWN
-    palette: str = DEFAULT
+    cmap: str = DEFAULT
 
 
 def maps_page(
@@ -68,13 +68,13 @@ def maps_page(
     Raises
     ------
     SettingsError
-        If there is no result, a target is out of range, the palette or the scale is none, or the page would take more
+        If there is no result, a target is out of range, the colour map or the scale is none, or the page would take more
         memory than is allowed.
     """
     named, look = list(results), look or Look()
     if not named:
         raise SettingsError("no result to show: want at least one.")
-    find_colour_map(look.palette)
+    find_colour_map(look.cmap)
     scales_of([], look.scale)
     shown = [list(range(len(one)) if targets is None else targets) for _, one in named]
     pixels = sum(3 * len(some) * one.relevance[0].size + one.pixels[0].size for some, (_, one) in zip(shown, named))

@@ -11,14 +11,14 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from ..errors import ExplanationError, PredicdiffError
 from ..explanation import Explanation, finite
 from ..files import PathLike, as_path
 from ..images import enlarge
 from ..ours import hashed
 from ..overlays import DEFAULT, find_colour_map, overlay, picture
-from ..studies.folder import SETTINGS, settings_of
+from ..studies.folder import settings_of
 from ..studies.index import Row, read_index
+from ..studies.results import open_study
 from ..texts import one_line
 from ..written import written_whole
 from .document import as_png, as_uri, document
@@ -40,11 +40,10 @@ BESIDE = ("data:", "'self'", "file:")
 
 
 class Written(NamedTuple):
-    """What was written: the page's bytes, how many files lie beside it, and which results could not be read."""
+    """What was written: the page's bytes, and how many files beside it."""
 
     size: int
     beside: int
-    unread: list[str]
 
 
 def save_report(
@@ -52,7 +51,7 @@ def save_report(
     path: PathLike,
     *,
     pages: bool = False,
-    palette: str = DEFAULT,
+    cmap: str = DEFAULT,
     inside: int = MOST_INSIDE,
     progress: Callable[[int, int], None] | None = None,
 ) -> Written:
@@ -66,7 +65,7 @@ def save_report(
         The page's. Of more than ``inside`` maps thumbnails lie beside it, in a folder of its name and ``_files``.
     pages : bool
         Write a page of each result too, into that folder.
-    palette : str
+    cmap : str
         A name of `overlays.COLOUR_MAPS`.
     inside : int
         Maps whose thumbnails the page holds itself, at most.
@@ -78,32 +77,33 @@ def save_report(
     ExplanationError
         If the folder is no study's, a file cannot be written, or what stands there is not ours.
     SettingsError
-        If the palette is unknown.
+        If the colour map is unknown.
+
+    Warns
+    -----
+    InputWarning
+        Of results that cannot be read; the page has their rows, without maps.
     """
-    report = _Report(as_path(folder, "the study's folder"), as_path(path, "the page's file"), pages, palette)
+    report = _Report(as_path(folder, "the study's folder"), as_path(path, "the page's file"), pages, cmap)
     report.lies_beside = len(report.rows) > inside
     content = report.page(progress or (lambda done, total: None))
     with written_whole(report.path) as part:
         part.write_bytes(content)
-    return Written(len(content), report.beside, report.unread)
+    return Written(len(content), report.beside)
 
 
 class _Report:
     """A page that is being made."""
 
-    def __init__(self, folder: Path, path: Path, pages: bool, palette: str) -> None:
-        find_colour_map(palette)
-        self.folder, self.path, self.pages, self.palette = folder, path, pages, palette
-        settings = settings_of(folder)
-        if settings is None:
-            raise ExplanationError(
-                f"{folder / SETTINGS}: no such file. Want the folder of a study, as `predicdiff explain PHOTOS -o "
-                "study/` makes one."
-            )
-        self.settings, self.rows = settings, read_index(folder)
+    def __init__(self, folder: Path, path: Path, pages: bool, cmap: str) -> None:
+        find_colour_map(cmap)
+        self.folder, self.path, self.pages, self.cmap = folder, path, pages, cmap
+        self.results = open_study(folder)
+        self.images = {image.path.name: image for image in self.results.images}
+        self.rows = _latest(read_index(folder))
+        self.settings = settings_of(folder) or {}
         self.lies_beside = False
         self.beside = 0
-        self.unread: list[str] = []
 
     def page(self, progress: Callable[[int, int], None]) -> bytes:
         """The page's bytes; writes what lies beside it."""
@@ -120,7 +120,7 @@ class _Report:
 
     def _words(self) -> str:
         images, failed = len({row.file for row in self.rows}), sum(1 for row in self.rows if row.error)
-        colours = find_colour_map(self.palette)
+        colours = find_colour_map(self.cmap)
         could_not = f", of which {failed} could not be explained" if failed else ""
         measures = sorted({row.measure for row in self.rows if row.measure})
         return (
@@ -134,20 +134,12 @@ class _Report:
         last, explanation = "", None
         for number, row in enumerate(self.rows):
             if row.result != last:
-                last, explanation = row.result, self._explanation(row.result)
+                last, image = row.result, self.images.get(row.result)
+                explanation = None if image is None else self.results.load(image)
                 if self.pages and explanation is not None:
                     self._write_page(row.result, explanation)
             yield self._row(row, explanation)
             progress(number + 1, len(self.rows))
-
-    def _explanation(self, result: str) -> Explanation | None:
-        if not result:
-            return None
-        try:
-            return Explanation.load(self.folder / result)
-        except PredicdiffError as error:  # the others are shown all the same
-            self.unread.append(str(error))
-            return None
 
     def _row(self, row: Row, explanation: Explanation | None) -> dict[str, Any]:
         told: dict[str, Any] = {name: one_line(getattr(row, name), MOST) for name in TEXTS}
@@ -164,7 +156,7 @@ class _Report:
 
     def _thumbnail(self, row: Row, one: Explanation) -> str:
         """The address of a small picture, which the page holds or which is written beside it."""
-        png = thumbnail(one, self.palette)
+        png = thumbnail(one, self.cmap)
         if not self.lies_beside:
             return as_uri(png)
         path = self._files / f"{Path(row.result).stem}-{row.target}.png"
@@ -182,7 +174,7 @@ class _Report:
 
     def _write_page(self, result: str, explanation: Explanation) -> None:
         path = self._files / f"{Path(result).stem}.html"
-        save_page([(Path(result).stem, explanation)], path, look=Look(palette=self.palette))
+        save_page([(Path(result).stem, explanation)], path, look=Look(cmap=self.cmap))
         self.beside += 1
 
     def _address(self, path: Path) -> str:
@@ -194,10 +186,17 @@ class _Report:
         return "./" + quote(os.fsencode(way))
 
 
-def thumbnail(one: Explanation, palette: str = DEFAULT) -> bytes:
+def _latest(rows: list[Row]) -> list[Row]:
+    """Rows without those of earlier tries: of an image that failed once, and was explained or failed again."""
+    explained = {row.file for row in rows if row.result}
+    last = {(row.file, row.result, row.target): row for row in rows if row.result or row.file not in explained}
+    return list(last.values())
+
+
+def thumbnail(one: Explanation, cmap: str = DEFAULT) -> bytes:
     """The first target's map over its picture, small, as a PNG."""
     ground = picture(one.pixels, tones=one.tones)
-    colours = overlay(enlarge(finite(one.relevance), ground.shape[:2])[0], ground, cmap=palette)
+    colours = overlay(enlarge(finite(one.relevance), ground.shape[:2])[0], ground, cmap=cmap)
     image = Image.fromarray(colours)
     image.thumbnail((SIDE, SIDE))
     return as_png(image.quantize(COLOURS))

@@ -25,9 +25,9 @@ def test_it_writes_a_page(cli, study, tmp_path):
 
 
 def test_it_writes_a_page_of_each_image(cli, study, tmp_path):
-    result = cli("report", "study/", "-o", "a/all.html", "--pages", "--cmap", "puor")
+    result = cli("report", "study/", "-o", "a/all.html", "--pages", "--cmap", "vik")
     assert result.output.endswith(", and 3 files into a/all_files.\n")
-    assert b'"palette":"puor"' in (tmp_path / "a" / "all_files" / "1.html").read_bytes()
+    assert b'"cmap":"vik"' in (tmp_path / "a" / "all_files" / "1.html").read_bytes()
     assert cli("report", "study/", "-o", "a/all.html", "-q").output == ""
 
 
@@ -35,12 +35,12 @@ def test_what_is_wrong_with_a_result_is_said(cli, study, tmp_path):
     (tmp_path / "study" / "0.h5").write_bytes(b"none")
     result = cli("report", "study", "-o", "a.html")
     assert result.exit_code == 0
-    assert result.output.startswith("Warning: study/0.h5: not a whole explanation")
+    assert "Warning: study/0.h5: not a whole explanation" in result.output
 
 
 def test_what_no_report_is_made_of(refused, few, tmp_path):
-    assert "few/settings.json: no such file. Want the folder of a study" in refused("report", "few")
-    assert "none/settings.json: no such file" in refused("report", "none")
-    assert "few/0.png/settings.json: cannot be read" in refused("report", "few/0.png")
+    assert "few/index.csv: no such file. Want the folder of a study" in refused("report", "few")
+    assert "none: no such folder. Give the folder of a study." in refused("report", "none")
+    assert "few/0.png: no such folder" in refused("report", "few/0.png")
     assert "want a name that ends in .html" in refused("report", "few", "-o", "a.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few"]

@@ -158,7 +158,7 @@ def test_it_writes_a_page(cli, refused, explanation, tmp_path):
     content = (tmp_path / "new" / "a.html").read_bytes()
     assert result.output.splitlines()[-2:] == ["Wrote a.png.", f"Wrote new/a.html ({size(len(content))})."]
     assert b"<title>Pigs</title>" in content
-    assert b'"palette":"vik"' in content
+    assert b'"cmap":"vik"' in content
     assert b"prob[3] rather than pig" in content
     assert b'"title":"dog"' not in content
     cli("show", "a.h5", "--html", "new/a.html")

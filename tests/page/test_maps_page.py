@@ -284,9 +284,9 @@ def test_opacity_mixes_with_the_picture(opened: Open) -> None:
 
 
 def test_how_it_begins_is_asked_for(opened: Open) -> None:
-    browser = opened(made(), look=Look(sure=True, scale=3.5, palette="puor"), title="Cats & dogs", targets=[1])
+    browser = opened(made(), look=Look(sure=True, scale=3.5, cmap="vik"), title="Cats & dogs", targets=[1])
     assert browser.run("[...document.forms[0].elements].map((one) => one.value).slice(1, 6)") == [
-        "100%", "2", "number", "3.5", "puor",
+        "100%", "2", "number", "3.5", "vik",
     ]  # fmt: skip
     assert browser.text("h1") == browser.run("document.title") == "Cats & dogs"
     assert browser.texts(".panel h2") == ["What the net sees", "dog rather than cat"]
@@ -455,6 +455,6 @@ def test_what_no_page_is_made_of() -> None:
     with pytest.raises(SettingsError, match="target 2 is out of range"):
         maps_page([("a", made())], targets=[2])
     with pytest.raises(SettingsError, match="colour map 'pink' is unknown"):
-        maps_page([("a", made())], look=Look(palette="pink"))
+        maps_page([("a", made())], look=Look(cmap="pink"))
     with pytest.raises(SettingsError, match="scale = 'large'"):
         maps_page([("a", made())], look=Look(scale="large"))

@@ -15,7 +15,7 @@ from helpers.browser import Browser
 from helpers.results import made
 from PIL import Image
 
-from predicdiff.errors import ExplanationError
+from predicdiff.errors import ExplanationError, InputWarning
 from predicdiff.explanation import Explanation, Target
 from predicdiff.ours import as_record
 from predicdiff.overlays import picture
@@ -191,7 +191,7 @@ def test_of_many_maps_small_pictures_lie_beside(browser: Browser, tmp_path: Path
     assert done[-1] == (5, 5)
     there = sorted(path.name for path in (tmp_path / "out" / "all_files").iterdir())
     assert there == ["0-0.png", "0-1.png", "1-0.png", "1-1.png"]
-    assert written == (page.stat().st_size, 4, [])
+    assert written == (page.stat().st_size, 4)
     save_report(tmp_path / "study", page, inside=4)  # over what is ours
     browser.open(page)
     browser.until("document.querySelector('#rows img').naturalWidth === 18")
@@ -218,22 +218,21 @@ def test_a_thousand_rows_are_shown_by_pages(browser: Browser, tmp_path: Path) ->
 
 def test_a_page_of_each_image(browser: Browser, tmp_path: Path) -> None:
     study(tmp_path / "study", 2)
-    written = save_report(tmp_path / "study", tmp_path / "study.html", pages=True, palette="puor")
+    written = save_report(tmp_path / "study", tmp_path / "study.html", pages=True, cmap="vik")
     assert written.beside == 2
     browser.open(tmp_path / "study.html")
     browser.mouse("click", "#rows tr:nth-child(3) button")
     link = browser.run("document.querySelector('#larger a').getAttribute('href')")
     browser.open(tmp_path / unquote(link))
     assert browser.text("h1") == "1"
-    assert browser.run("document.getElementById('palette').value") == "puor"
+    assert browser.run("document.getElementById('palette').value") == "vik"
 
 
 def test_results_that_cannot_be_read_are_named_and_passed_over(browser: Browser, tmp_path: Path) -> None:
     study(tmp_path / "study", 2)
     (tmp_path / "study" / "0.h5").write_bytes(b"no result")
-    written = save_report(tmp_path / "study", tmp_path / "study.html")
-    assert len(written.unread) == 1
-    assert "0.h5: not a whole explanation" in written.unread[0]
+    with pytest.warns(InputWarning, match=r"0\.h5: not a whole explanation.* Left out\."):
+        save_report(tmp_path / "study", tmp_path / "study.html")
     browser.open(tmp_path / "study.html")
     assert browser.run("document.querySelectorAll('#rows img').length") == 2
     assert len(column(browser, 2)) == 5
@@ -263,15 +262,25 @@ def test_on_paper_all_rows_are_shown(browser: Browser, tmp_path: Path) -> None:
     assert len(column(browser, 2)) == 50
 
 
+def test_of_an_image_that_failed_at_first_the_last_try_counts(browser: Browser, tmp_path: Path) -> None:
+    rows = study(tmp_path / "study", 1)
+    tried = [Row(rows[0].file, error="Not yet."), Row("photos/broken.png", error="First."), *rows]
+    (tmp_path / "study" / "index.csv").write_bytes(as_csv(tried, header=True))
+    (tmp_path / "study" / "settings.json").unlink()
+    save_report(tmp_path / "study", tmp_path / "study.html")
+    browser.open(tmp_path / "study.html")
+    assert column(browser, 2) == ["photos/broken.png", "photos/0.jpg", "photos/0.jpg"]
+    assert column(browser, 3)[0] == "photos/broken.png: no image."
+
+
 def test_what_no_report_is_made_of(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ExplanationError, match=r"settings\.json: no such file\. Want the folder of a study"):
+    with pytest.raises(ExplanationError, match=r"index\.csv: no such file\. Want the folder of a study"):
         save_report(tmp_path / "folder", tmp_path / "a.html")
-    with pytest.raises(ExplanationError, match=r"settings\.json: no such file\. Want the folder of a study"):
-        save_report(tmp_path / "none", tmp_path / "a.html")
     (tmp_path / "file").write_text("text")
-    with pytest.raises(ExplanationError, match="cannot be read"):
-        save_report(tmp_path / "file", tmp_path / "a.html")
+    for name in ("none", "file"):
+        with pytest.raises(ExplanationError, match=r"no such folder\. Give the folder of a study"):
+            save_report(tmp_path / name, tmp_path / "a.html")
     study(tmp_path / "study", 1)
     (tmp_path / "study.html").write_text("my own")
     with pytest.raises(ExplanationError, match="did not write, or that was changed since"):
