@@ -44,6 +44,11 @@ function signed(value) {
   return value > 0 ? `+${told(value)}` : told(value);
 }
 
+/** A list of names and what they have, for `readout`s. */
+function pairs(lines) {
+  return lines.flatMap(([name, text]) => [make("dt", { text: name }), make("dd", { text })]);
+}
+
 /** Tables of names and values, folded away; `open` where they are to be seen at once. */
 function facts(tables, title) {
   const rows = ([name, value]) => make("tr", {}, make("th", { text: name, scope: "row" }), make("td", { text: value }));

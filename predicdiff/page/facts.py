@@ -10,8 +10,9 @@ from ..texts import one_line
 
 #: Letters of a name and of a value, and the rows of a table: what files say has no end.
 MOST_OF_NAME, MOST_OF_VALUE, MOST_ROWS = 100, 400, 200
-#: The parts of a result's provenance that have tables of their own.
+#: The parts of a result's provenance that have tables of their own, and what stands in it once more.
 PARTS = {"net": "Net", "sampler": "Sampler", "versions": "Versions"}
+TWICE = ("settings", "kind")
 
 
 class Table(NamedTuple):
@@ -23,7 +24,7 @@ class Table(NamedTuple):
 
 def tables_of(settings: Mapping[str, Any], provenance: Mapping[str, Any]) -> list[Table]:
     """The tables of a result or of a study, those without rows left out."""
-    others = {name: value for name, value in provenance.items() if name not in PARTS}
+    others = {name: value for name, value in provenance.items() if name not in (*PARTS, *TWICE)}
     named = [
         ("Settings", settings),
         *((title, provenance.get(name)) for name, title in PARTS.items()),
@@ -53,4 +54,6 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
 def _told(value: Json | Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return value if isinstance(value, str) else json.dumps(value)

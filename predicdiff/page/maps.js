@@ -146,7 +146,8 @@ class Panel {
 
   relabel() {
     this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", `The picture as the net sees it, ${this.canvas.width} by ${this.canvas.height} pixels.`);
+    const { width, height } = this.canvas;
+    this.canvas.setAttribute("aria-label", `The picture as the net sees it, ${width} by ${height} pixels.`);
   }
 }
 
@@ -197,13 +198,12 @@ class MapPanel extends Panel {
     if (this.highest < 0) {
       return [];
     }
-    const button = (name, at) =>
-      make("button", {
-        type: "button",
-        text: `${name} ${signed(this.relevance[at])}`,
-        "aria-label": `Go to the ${name.toLowerCase()} pixel of ${this.map.title}, ${signed(this.relevance[at])}${this.result.unit}`,
-        on: { click: () => point(this, ...this.cell(at), true, true) },
-      });
+    const button = (name, at) => {
+      const text = `${name} ${signed(this.relevance[at])}`;
+      const label = `${text}${this.result.unit}: go to this pixel of ${this.map.title}`;
+      const go = () => point(this, ...this.cell(at), true, true);
+      return make("button", { type: "button", text, "aria-label": label, on: { click: go } });
+    };
     return [button("Highest", this.highest), button("Lowest", this.lowest)];
   }
 
@@ -228,7 +228,8 @@ class MapPanel extends Panel {
     if (typeof look.scale === "number") {
       return look.scale;
     }
-    const alike = look.scale === "shared" ? panels.filter((one) => one.map && one.result.data.unit === this.result.data.unit) : [this];
+    const isAlike = (one) => one.map && one.result.unit === this.result.unit;
+    const alike = look.scale === "shared" ? panels.filter(isAlike) : [this];
     const largest = Math.max(...alike.map((one) => one.largest));
     return largest < DATA.nothing ? 1 : largest;
   }
@@ -292,8 +293,7 @@ class MapPanel extends Panel {
 
   show(row, column) {
     super.show(row, column);
-    const lines = this.lines(row, column);
-    this.readout.replaceChildren(...lines.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]));
+    this.readout.replaceChildren(...pairs(this.lines(row, column)));
   }
 
   /** What is read off at a pixel, as names and values; outlines the window that it speaks of. */

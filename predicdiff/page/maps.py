@@ -68,8 +68,8 @@ def maps_page(
     Raises
     ------
     SettingsError
-        If there is no result, a target is out of range, the colour map or the scale is none, or the page would take more
-        memory than is allowed.
+        If there is no result, a target is out of range, the colour map or the scale is none, or the page would take
+        more memory than is allowed.
     """
     named, look = list(results), look or Look()
     if not named:

@@ -13,7 +13,8 @@ const COLUMNS = [
   { title: "Highest", key: "highest", number: true, tell: signed },
   { title: "Lowest", key: "lowest", number: true, tell: signed },
   { title: "Standard error", key: "stderr", number: true },
-  { title: "Reliability", key: "reliability", number: true, tell: (value) => told(value === null ? null : Math.floor(1000 * value) / 1000) },
+  // cut and not rounded, so that it is not told as higher than it is
+  { title: "Reliability", key: "reliability", number: true, tell: (value) => told(Math.floor(1000 * value) / 1000) },
   { title: "Seconds", key: "seconds", number: true },
 ];
 /** The same order on every machine: of text by language, with numbers in it as numbers. */
@@ -124,7 +125,7 @@ function enlarge(row) {
   picture.addEventListener("error", () => {
     picture.replaceWith(
       make("img", { src: row.thumbnail, alt: `The map of ${row.class} over the picture.` }),
-      make("p", { class: "faint", text: "The study's folder is not where it was when this page was made, so this is the small picture." }),
+      make("p", { class: "faint", text: "The study's folder is not where it was, so this is the small picture." }),
     );
   }, { once: true });
   const close = make("button", { type: "button", text: "Close", on: { click: () => dialog.close() } });
@@ -148,7 +149,7 @@ function known(row) {
     ["Measure", row.measure],
     ["Unit", row.unit],
   ];
-  const list = make("dl", { class: "readout" }, ...lines.flatMap(([name, text]) => [make("dt", { text: name }), make("dd", { text })]));
+  const list = make("dl", { class: "readout" }, ...pairs(lines));
   const way = row.page
     ? make("p", {}, make("a", { href: row.page, text: "Read this map pixel by pixel" }))
     : make("p", {}, "A page on which this map is read pixel by pixel: ", make("code", { text: row.command }));
@@ -162,9 +163,8 @@ function furnishControls() {
     make("option", { value: ALL, text: "all" }),
     ...DATA.classes.map((name, number) => make("option", { value: number, text: `${name} (${many.get(name)})` })),
   );
-  for (const [id, event] of [["class", "change"], ["text", "input"], ["least", "input"], ["most", "input"], ["which", "change"], ["size", "change"]]) {
-    byId(id).addEventListener(event, choose);
-  }
+  ["class", "which", "size"].forEach((id) => byId(id).addEventListener("change", choose));
+  ["text", "least", "most"].forEach((id) => byId(id).addEventListener("input", choose));
   byId("least-told").textContent = `${VALUE} from`;
   byId("most-told").textContent = `${VALUE} to`;
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
