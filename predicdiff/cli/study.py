@@ -19,7 +19,7 @@ from ..studies.summary import summary
 from ..written import written_whole
 from .console import bar, follow, speaker
 from .options.base import Command, Options, Speech, option_field, options_of
-from .options.shared import memory_option
+from .options.shared import cmap_field, memory_option
 from .options.values import FIGURE, FOLDER, File
 from .outputs import check_outputs
 
@@ -57,6 +57,7 @@ class Telling(Options):
     output: Path | None = option_field(
         "-o", "--output", type=FIGURE, help="The picture.  [default: study.png in STUDY, of two studies agreement.png]"
     )
+    cmap: str = cmap_field()
     table: Path | None = option_field(
         "--table", type=TABLE, help="The tables as a page, or all numbers of each image as JSON."
     )
@@ -103,7 +104,9 @@ def _write(found: Found, output: Path, telling: Telling) -> None:
     from ..plotting import save_figure
     from ..studies.drawing import agreement_figure, summary_figure
 
-    save_figure(summary_figure(found) if isinstance(found, Summary) else agreement_figure(found), output)
+    cmap = telling.cmap
+    drawn = summary_figure(found, cmap=cmap) if isinstance(found, Summary) else agreement_figure(found, cmap=cmap)
+    save_figure(drawn, output)
     if telling.table is None:
         return
     as_page = telling.table.suffix.lower() == ".md"

@@ -86,7 +86,7 @@ def study_figure(
     unit: str = "",
     title: str = "",
     caption: str = "",
-    colour_map: str = DEFAULT,
+    cmap: str = DEFAULT,
 ) -> Figure:
     """Rows of maps, a row of diagrams below them, and a caption.
 
@@ -96,9 +96,9 @@ def study_figure(
     diagrams : sequence of Bars, Counts and Places
         Bars are as wide as two maps, others as one; all have to fit side by side.
     unit : str
-        What colour bars measure.
+        What bars for classes measure.
     title, caption : str
-    colour_map : str
+    cmap : str
         A name of `overlays.COLOUR_MAPS`.
 
     Returns
@@ -115,7 +115,7 @@ def study_figure(
     if max(longest, columns) > ACROSS or longest + columns == 0:
         raise SettingsError(f"rows of {longest} maps and diagrams as wide as {columns}: want 1 to {ACROSS}.")
     with styled():
-        return _Page(strips, diagrams, unit, title, caption, colour_map).drawn()
+        return _Page(strips, diagrams, unit, title, caption, cmap).drawn()
 
 
 class _Page:
@@ -128,10 +128,10 @@ class _Page:
         unit: str,
         title: str,
         caption: str,
-        colour_map: str,
+        cmap: str,
     ) -> None:
         self.strips, self.diagrams, self.unit = strips, diagrams, unit
-        self.colours = find_colour_map(colour_map)
+        self.colours = find_colour_map(cmap)
         self.lefts = self._lefts()
         self.wide = self.lefts.pop() - GAP + MARGIN
         self.title = wrap(title, self.wide - 2 * MARGIN, TITLE, "bold")
@@ -143,7 +143,7 @@ class _Page:
         lefts = [MARGIN]
         for column in range(ACROSS):
             rows = [strip.panels[column : column + 1] for strip in self.strips]
-            bar = any(panel.scale is not None for row in rows for panel in row)
+            bar = any(panel.bar is not None for row in rows for panel in row)
             lefts.append(lefts[-1] + SIDE + GAP + (BAR + LABELS if bar else 0.0))
         return lefts
 
@@ -189,9 +189,9 @@ class _Row:
             sheet.text(left, under - tall(title, HEAD), title, HEAD, weight="bold")
             sheet.text(left, under, value, TEXT, color=FAINT)
             sheet.image(panel.colours, (left, top + self.map, *size))
-            if panel.scale is not None:
-                bar = (left + SIDE + 0.08, top + self.map, BAR, size[1])
-                sheet.bar(panel.scale, self.page.unit, bar, self.page.colours.name)
+            if panel.bar is not None:
+                slot = (left + SIDE + 0.08, top + self.map, BAR, size[1])
+                sheet.bar(panel.bar.scale, panel.bar.unit, slot, panel.bar.cmap, panel.bar.beyond)
 
 
 def _size(panel: Panel) -> tuple[float, float]:

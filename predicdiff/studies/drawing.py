@@ -10,9 +10,9 @@ import numpy as np
 from ..comparing.comparison import NAMES, called
 from ..explanation import Explanation, finite
 from ..images import enlarge
-from ..overlays import find_colour_map, heat, overlay, picture, saliency, symmetric_scale
+from ..overlays import DEFAULT, find_colour_map, heat, overlay, picture, saliency, symmetric_scale
 from ..plotting.comparison import RANGES
-from ..plotting.maps import Panel
+from ..plotting.layout import Bar, Panel
 from ..plotting.sheet import MINUS
 from ..plotting.study import ACROSS, Bars, Counts, Diagram, Places, Strip, study_figure
 from ..texts import one_line
@@ -32,31 +32,33 @@ MOST_OF_CLASS = 60
 EXAMPLES = ACROSS // 2
 
 
-def summary_figure(summary: Summary, title: str = "") -> Figure:
+def summary_figure(summary: Summary, title: str = "", cmap: str = DEFAULT) -> Figure:
     """Mean, spread and signs; the most unlike images; the classes' evidence as bars, and how like maps are."""
     unlike = [one for one in summary.unlike(ACROSS) if one.image.path.exists()]
-    strips = [_maps(summary)]
+    strips = [_maps(summary, cmap)]
     if unlike:
         words = "correlation r with the mean of all other maps; full colour at each map's largest magnitude"
         panels = [
-            _drawn(Explanation.load(one.image.path), summary.target, one.image.stem, _told(one.correlation))
+            _drawn(Explanation.load(one.image.path), summary.target, one.image.stem, _told(one.correlation), cmap)
             for one in unlike
         ]
         strips.append(Strip("Images whose maps are most unlike the others", words, panels))
     height, width = summary.mean.shape
     maps = f"{counted(len(summary.seen), 'map')} of {height} x {width}, target {summary.target} of each image"
     caption = f"{summary.made and summary.made + ': '}{maps}, whatever its class."
-    return study_figure(strips, _diagrams(summary), unit=_unit(summary.unit), title=title, caption=caption)
+    unit = _unit(summary.unit)
+    return study_figure(strips, _diagrams(summary, cmap), unit=unit, title=title, caption=caption, cmap=cmap)
 
 
-def _maps(summary: Summary) -> Strip:
-    colours = find_colour_map()
+def _maps(summary: Summary, cmap: str) -> Strip:
+    colours = find_colour_map(cmap)
     size = summary.ground.shape[:2]
     mean = enlarge(summary.mean, size)
     scale = symmetric_scale(mean)
+    over = overlay(mean, summary.ground, scale=scale, cmap=cmap)
     panels = [
         Panel(summary.ground, "mean picture", "of what the net saw"),
-        Panel(overlay(mean, summary.ground, scale=scale), "mean map", "over the mean picture, in grey", scale),
+        Panel(over, "mean map", "over the mean picture, in grey", Bar(scale, _unit(summary.unit), cmap)),
     ]
     spread = summary.spread[np.isfinite(summary.spread)]
     if spread.size:
@@ -65,7 +67,7 @@ def _maps(summary: Summary) -> Strip:
         panels.append(Panel(_shades(enlarge(summary.spread, size), most), "standard deviation", told))
         signs = 2.0 * enlarge(summary.above, size) - 1.0
         told = f"{colours.positive}: all, white: half, {colours.negative}: none"
-        panels.append(Panel(heat(signs, scale=1.0), "part of maps above zero", told))
+        panels.append(Panel(heat(signs, scale=1.0, cmap=cmap), "part of maps above zero", told))
     return Strip("All maps together", "", panels)
 
 
@@ -74,17 +76,16 @@ def _shades(values: np.ndarray, most: float) -> np.ndarray:
     return np.where(np.isfinite(values)[..., None], saliency(values, scale=most), heat(np.full(values.shape, np.nan)))
 
 
-def _drawn(explanation: Explanation, target: int, title: str, words: str) -> Panel:
+def _drawn(explanation: Explanation, target: int, title: str, words: str, cmap: str) -> Panel:
     """A map over what the net saw."""
     seen = picture(explanation.pixels, tones=explanation.tones)
     relevance = enlarge(finite(explanation.relevance[target]), explanation.pixels.shape[1:])
-    return Panel(
-        overlay(relevance, seen), title, f"{words}; {one_line(explanation.targets[target].title, MOST_OF_CLASS)}"
-    )
+    words = f"{words}; {one_line(explanation.targets[target].title, MOST_OF_CLASS)}"
+    return Panel(overlay(relevance, seen, cmap=cmap), title, words)
 
 
-def _diagrams(summary: Summary) -> list[Diagram]:
-    colours, shown = find_colour_map(), summary.classes[:MOST_BARS]
+def _diagrams(summary: Summary, cmap: str) -> list[Diagram]:
+    colours, shown = find_colour_map(cmap), summary.classes[:MOST_BARS]
     more = f", the first {MOST_BARS} of {len(summary.classes)}" if len(summary.classes) > MOST_BARS else ""
     bars = Bars(
         "Classes with most evidence",
@@ -110,23 +111,24 @@ def _unit(unit: str) -> str:
     return "evidence in bits a pixel" if unit == "bits" else "activation difference a pixel"
 
 
-def agreement_figure(agreement: Agreement, title: str = "") -> Figure:
+def agreement_figure(agreement: Agreement, title: str = "", cmap: str = DEFAULT) -> Figure:
     """How the figures of all images are distributed, with their nulls, and the maps that agree least and most."""
     least = [pair for pair in agreement.least(len(agreement.pairs)) if all(one.path.exists() for one in pair.match)]
     worst, best = least[:EXAMPLES], least[EXAMPLES:][-EXAMPLES:][::-1]
     words = "correlation r of the two maps, of the first study and of the second beside it"
     strips = [
-        Strip(heading, words, [panel for pair in pairs for panel in _both(pair)])
+        Strip(heading, words, [panel for pair in pairs for panel in _both(pair, cmap)])
         for heading, pairs in (("Where they agree least", worst), ("Where they agree most", best))
         if pairs
     ]
     names = [named(Path(side.folder.name), side.made) for side in (agreement.first, agreement.second)]
+    colour = find_colour_map(cmap).positive
     caption = (
-        f"{names[0]} against {names[1]}: {counted(len(agreement.pairs), 'image')}. Red: maps of the same image; "
+        f"{names[0]} against {names[1]}: {counted(len(agreement.pairs), 'image')}. In {colour} maps of the same image; "
         "grey: the second study's maps held against the first's of other images; lines: means."
     )
     diagrams = [_counts(agreement, name) for name in NAMES]
-    return study_figure(strips, diagrams, title=title, caption=" ".join([caption, *agreement.notes]))
+    return study_figure(strips, diagrams, title=title, caption=" ".join([caption, *agreement.notes]), cmap=cmap)
 
 
 def _counts(agreement: Agreement, name: str) -> Diagram:
@@ -139,11 +141,11 @@ def _counts(agreement: Agreement, name: str) -> Diagram:
     return Counts(heading[0].upper() + heading[1:], words.replace("-", MINUS), known, others, low)
 
 
-def _both(pair: Pair) -> list[Panel]:
+def _both(pair: Pair, cmap: str) -> list[Panel]:
     """The two maps of an image, each over what its net saw."""
     words = [_told(pair.similarity.pearson), "second study"]
     numbers = (pair.targets.first, pair.targets.second)
     return [
-        _drawn(Explanation.load(image.path), number, image.stem, text)
+        _drawn(Explanation.load(image.path), number, image.stem, text, cmap)
         for image, number, text in zip(pair.match, numbers, words)
     ]

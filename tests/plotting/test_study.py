@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from predicdiff.errors import SettingsError
 from predicdiff.overlays import find_colour_map, heat, overlay, saliency
 from predicdiff.plotting import save_figure
-from predicdiff.plotting.maps import Panel
+from predicdiff.plotting.layout import Bar, Panel
 from predicdiff.plotting.study import Bars, Counts, Places, Strip, study_figure
 from predicdiff.studies.agreement import agreement
 from predicdiff.studies.drawing import agreement_figure, summary_figure
@@ -42,7 +42,7 @@ def readable(figure: Figure) -> None:
 
 def page(count: int, shape: tuple[int, int], name: str = "short", scale: float | None = None) -> Figure:
     colours = np.zeros((*shape, 3), np.uint8)
-    panels = [Panel(colours, name, name, scale) for _ in range(count)]
+    panels = [Panel(colours, name, name, None if scale is None else Bar(scale, "bits")) for _ in range(count)]
     names = [f"{name} {number}" for number in range(3 * count)]
     bars = Bars("Bars", "of classes", names, np.linspace(1, 0.1, len(names)), np.linspace(0.1, 1, len(names)))
     third = np.full((3, 3), 1 / 9)
