@@ -20,6 +20,8 @@ from ..overlays import COLOUR_MAPS, GREYS, MISSING, NOTHING
 
 #: The folder of the template, the style and the programs.
 HERE = Path(__file__).parent
+#: Of these a page has each palette's colours: steps as fine as eight bits of a colour.
+LEVELS = np.linspace(-1.0, 1.0, 2049)
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -80,8 +82,8 @@ def _colours() -> dict[str, Any]:
     palettes = [
         {
             "name": one.name, "positive": one.positive, "negative": one.negative,
-            "stops": [float(stop) for stop in one.stops],
-            "colours": [[float(part) for part in colour] for colour in one.colours],
+            "colours": numbers(np.rint(255 * one.at(LEVELS)), "u1"),
+            "pane": numbers(np.rint(255 * one.pane(LEVELS)), "u1"),
         }
         for one in COLOUR_MAPS.values()
     ]  # fmt: skip

@@ -1,8 +1,12 @@
 "use strict";
 // Maps over pictures: drawn as predicdiff's pictures are, and read pixel by pixel with the mouse, a finger or the keyboard.
 
-/** Steps of a palette between -1 and 1: finer than eight bits of a colour tell. */
-const STEPS = 4096;
+/** The palettes: red, green and blue of each level, and these with their opacity as a pane of glass over a picture. */
+const PALETTES = DATA.palettes.map((one) => ({
+  ...one,
+  colours: new Uint8Array(bytes(one.colours)),
+  pane: new Uint8Array(bytes(one.pane)),
+}));
 /** Pixels that an arrow key moves by, with Shift. */
 const LEAP = 10;
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -12,7 +16,7 @@ const look = {
   opacity: 1,
   hidden: DATA.look.sure ? 2 : 0,
   scale: DATA.look.scale,
-  palette: DATA.palettes.find((one) => one.name === DATA.look.cmap),
+  palette: PALETTES.find((one) => one.name === DATA.look.cmap),
   ground: "grey",
   linked: true,
 };
@@ -29,22 +33,9 @@ function floats(base64) {
   return base64 === null ? null : new Float32Array(bytes(base64));
 }
 
-/** A palette as red, green and blue (0 to 255) at each of its steps. */
-function colourTable({ stops, colours }) {
-  const table = new Float32Array(3 * (STEPS + 1));
-  let upper = 1;
-  for (let step = 0; step <= STEPS; step++) {
-    const level = (2 * step) / STEPS - 1;
-    while (upper < stops.length - 1 && stops[upper] < level) {
-      upper++;
-    }
-    const part = (level - stops[upper - 1]) / (stops[upper] - stops[upper - 1]);
-    for (let channel = 0; channel < 3; channel++) {
-      const [low, high] = [colours[upper - 1][channel], colours[upper][channel]];
-      table[3 * step + channel] = 255 * (low + (high - low) * Math.min(1, Math.max(0, part)));
-    }
-  }
-  return table;
+/** The place of a level between -1 and 1 in a palette's tables. */
+function step(level) {
+  return Math.round(((level + 1) / 2) * (look.palette.colours.length / 3 - 1));
 }
 
 /** What is above zero in words of the palette, and what is below. */
@@ -242,17 +233,16 @@ class MapPanel extends Panel {
   draw() {
     const { width, height } = this.canvas;
     const image = new ImageData(width, height);
-    const table = colourTable(look.palette);
     const ground = look.ground === "colour" ? this.result.colours : this.result.greys;
     for (let y = 0, to = 0; y < height; y++) {
       const start = Math.floor(((y + 0.5) * this.rows) / height) * this.columns;
       for (let x = 0; x < width; x++, to += 4) {
         const at = start + Math.floor(((x + 0.5) * this.columns) / width);
-        mix(image.data, to, table, this.level(at), look.ground === "none" ? null : ground);
+        mix(image.data, to, this.level(at), look.ground === "none" ? null : ground);
       }
     }
     this.canvas.getContext("2d").putImageData(image, 0, 0);
-    this.drawLegend(table);
+    this.drawLegend();
   }
 
   /** The relevance in units of the scale, from -1 to 1; NaN where it is not known. */
@@ -264,12 +254,12 @@ class MapPanel extends Panel {
     return Number.isFinite(value) ? Math.min(1, Math.max(-1, value / this.scaleNow)) : NaN;
   }
 
-  drawLegend(table) {
+  drawLegend() {
     const { width } = this.bar;
     const image = new ImageData(width, 1);
     const white = new Uint8ClampedArray(4 * width).fill(255);
     for (let x = 0; x < width; x++) {
-      mix(image.data, 4 * x, table, (2 * x) / (width - 1) - 1, look.ground === "none" ? null : white);
+      mix(image.data, 4 * x, (2 * x) / (width - 1) - 1, look.ground === "none" ? null : white);
     }
     this.bar.getContext("2d").putImageData(image, 0, 0);
     this.low.textContent = `${MINUS}${told(this.scaleNow)} against (${look.palette.negative})`;
@@ -377,13 +367,15 @@ class MapPanel extends Panel {
   }
 }
 
-/** Mix the colour of a level with what lies under it, as opaque as the level is far from zero. */
-function mix(to, at, table, level, ground) {
-  const step = Number.isNaN(level) ? -1 : 3 * Math.round(((level + 1) * STEPS) / 2);
-  const opacity = ground === null ? 1 : step < 0 ? 0 : Math.abs(level) * look.opacity;
+/** Put the colour of a level into an image: over a ground as a pane of glass, without one as it is. */
+function mix(to, at, level, ground) {
+  const known = !Number.isNaN(level);
+  const place = known ? step(level) : 0;
+  const { colours, pane } = look.palette;
+  const opacity = known ? (pane[4 * place + 3] / 255) * look.opacity : 0;
   for (let channel = 0; channel < 3; channel++) {
-    const colour = step < 0 ? 255 * DATA.missing : table[step + channel];
-    to[at + channel] = colour * opacity + (ground === null ? 0 : ground[at + channel] * (1 - opacity));
+    const alone = known ? colours[3 * place + channel] : 255 * DATA.missing;
+    to[at + channel] = ground ? pane[4 * place + channel] * opacity + ground[at + channel] * (1 - opacity) : alone;
   }
   to[at + 3] = 255;
 }
@@ -468,7 +460,7 @@ function furnishScale() {
 }
 
 function furnishControls() {
-  byId("palette").append(...DATA.palettes.map(({ name, positive, negative }) =>
+  byId("palette").append(...PALETTES.map(({ name, positive, negative }) =>
     make("option", { value: name, text: `${name} (${positive} for, ${negative} against)` })));
   byId("palette").value = look.palette.name;
   byId("hidden").value = look.hidden;
@@ -480,7 +472,7 @@ function furnishControls() {
   control("hidden", "change", ({ value }) => { look.hidden = Number(value); });
   control("scale", "change", () => { look.scale = scaleAsked(); });
   control("full", "input", () => { look.scale = scaleAsked(); });
-  control("palette", "change", ({ value }) => { look.palette = DATA.palettes.find((one) => one.name === value); });
+  control("palette", "change", ({ value }) => { look.palette = PALETTES.find((one) => one.name === value); });
   control("ground", "change", ({ value }) => { look.ground = value; });
   control("linked", "change", ({ checked }) => { look.linked = checked; });
   byId("row").addEventListener("input", typed);
