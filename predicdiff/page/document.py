@@ -50,7 +50,7 @@ def document(kind: str, title: str, data: Mapping[str, Any], *, pictures: Sequen
         "title": html.escape(title),
         "style": style,
         "body": _text(f"{kind}.html"),
-        "data": _json({"title": title, "made": PROGRAM, **_colours(), **data}),
+        "data": _json({"title": title, "made": PROGRAM, **data}),
         "programs": "\n".join(f"<script>{program}</script>" for program in programs),
     }
     filled = PLACE.sub(lambda place: parts[place[1]], _text("template.html"))
@@ -77,8 +77,8 @@ def _json(data: Mapping[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _colours() -> dict[str, Any]:
-    """What the programs need to draw as `overlays` does."""
+def colours() -> dict[str, Any]:
+    """What a program needs to draw as `overlays` does."""
     palettes = [
         {
             "name": one.name, "positive": one.positive, "negative": one.negative,

@@ -57,6 +57,8 @@ class Result {
     this.colours = colours;
     this.greys = Result.greyed(colours);
     this.segments = data.segments && new Int32Array(bytes(data.segments));
+    this.sizes = new Map();
+    this.segments?.forEach((one) => this.sizes.set(one, (this.sizes.get(one) || 0) + 1));
     this.unit = data.unit === "bits" ? " bits" : "";
   }
 
@@ -304,8 +306,7 @@ class MapPanel extends Panel {
   around(row, column, at) {
     if (this.result.segments) {
       const segment = this.result.segments[at];
-      const size = this.result.segments.reduce((count, one) => count + (one === segment), 0);
-      return [["Segment", `number ${segment}, of ${size} pixels`]];
+      return [["Segment", `number ${segment}, of ${this.result.sizes.get(segment)} pixels`]];
     }
     if (!this.result.data.window || Number.isNaN(this.relevance[at])) {
       return [];

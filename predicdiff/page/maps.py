@@ -14,7 +14,7 @@ from ..overlays import DEFAULT, MOST_DRAWN, OWN, Scale, find_colour_map, picture
 from ..precision import UNKNOWN, told_reliability
 from ..texts import one_line
 from ..written import written_whole
-from .document import document, numbers, picture_uri
+from .document import colours, document, numbers, picture_uri
 from .facts import tables_of
 from .recovered import Evidence, evidence_of, window_of
 
@@ -82,7 +82,7 @@ def maps_page(
         MADE * pixels, f"a page of {len(named)} result(s)", SettingsError, "Show fewer targets, or allow more memory"
     )
     parts = [_result(one_line(name, MOST), one, some) for some, (name, one) in zip(shown, named)]
-    data = {"look": look._asdict(), "results": parts}
+    data = {"look": look._asdict(), **colours(), "results": parts}
     return document("maps", one_line(title or ", ".join(name for name, _ in named), MOST), data)
 
 

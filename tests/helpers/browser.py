@@ -98,8 +98,10 @@ class Browser:
     def open(self, path: Path) -> None:
         """Open a file, and wait until the page says that it is ready."""
         self.complaints, self.asked = [], []
-        self.send("Page.navigate", url=path.resolve().as_uri())
-        self.until("document.readyState === 'complete' && document.body.dataset.ready === 'yes'")
+        url = path.resolve().as_uri()
+        self.send("Page.navigate", url=url)
+        here = f"location.href === new URL({json.dumps(url)}).href"
+        self.until(f"{here} && document.readyState === 'complete' && document.body.dataset.ready === 'yes'")
 
     def until(self, condition: str) -> None:
         """Wait until an expression is true, or what the page has complained of says why it will not be."""
