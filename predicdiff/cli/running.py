@@ -21,7 +21,7 @@ from ..plan import Analysis
 from ..presets import QUALITIES
 from ..refinement import windows_done
 from ..workers.choice import WorkersLike, chosen
-from ..workers.dask import client_at
+from ..workers.clients import client_at
 from ..workers.protocol import Workers
 from .console import INTERRUPTED, SOON, bar, duration, say
 from .options.explain_options import Effort, Output, Sampling

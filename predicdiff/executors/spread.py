@@ -12,7 +12,7 @@ from ..abilities import NetAbilities, net_abilities, sampler_abilities
 from ..conditions import conditions
 from ..cores import cores
 from ..errors import OutOfMemoryError
-from ..nets.recipes import Recipe, recipe_of
+from ..nets.recipes import Recipe, forget_recipe, recipe_of
 from ..nets.zoo import made_again
 from ..plan import Analysis
 from ..protocols import Json, Net, Progress, Sampler
@@ -70,7 +70,7 @@ class Spread:
         parcels = [send_net(self.workers, analysis.net), *map(self.workers.send, things[1:])]
 
         def send_whole() -> None:
-            parcels[0] = self.workers.send(analysis.net)
+            parcels[0] = send_whole_net(self.workers, analysis.net)
 
         sizes = Sizes(batch)
 
@@ -177,6 +177,12 @@ def in_turn(alone: bool) -> Iterator[None]:
 def send_net(workers: Workers, net: Net) -> Parcel:
     """Tell workers how to make a net, or where that is not known send it whole."""
     return workers.send(recipe_of(net) or net)
+
+
+def send_whole_net(workers: Workers, net: Net) -> Parcel:
+    """Send a net that workers cannot make, as which it goes to them from now on."""
+    forget_recipe(net)
+    return workers.send(net)
 
 
 def made_of(net: Net | Recipe) -> Net:

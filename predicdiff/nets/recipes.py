@@ -58,6 +58,12 @@ def remember(net: Net, source: str, settings: Mapping[str, Any]) -> None:
         _told[net] = source, dict(settings)
 
 
+def forget_recipe(net: Net) -> None:
+    """Take a net for one that others cannot make: they lack its files."""
+    if isinstance(net, BlobNet):
+        _told.pop(net, None)
+
+
 def recipe_of(net: Net) -> Recipe | None:
     """How a net is made again, the same recipe as long as the net is the same; None where that is not known."""
     if not isinstance(net, BlobNet) or net not in _told:

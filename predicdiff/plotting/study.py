@@ -31,7 +31,7 @@ MOST_OF_TITLE, MOST_OF_WORDS = 48, 80
 #: Bars that a diagram has room for at least: fewer are no thicker.
 FEWEST_BARS = 6
 BINS = 24
-ACCENT, NULL = "#b00000", "#7f7f7f"
+NULL = "#7f7f7f"
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class _Diagrams:
             if isinstance(one, Bars):
                 self._bars(sheet, one, at)
             elif isinstance(one, Counts):
-                _draw_counts(_axes(sheet, left + LEFT, at[1], width - LEFT, self.deep), one)
+                _draw_counts(_axes(sheet, left + LEFT, at[1], width - LEFT, self.deep), one, self.page.colours.ink(1))
             else:
                 side = min(width, self.deep)
                 _draw_places(_axes(sheet, left, at[1], side, side), one, self.page.colours)
@@ -281,13 +281,13 @@ def _draw_bars(axes: Axes, bars: Bars, colours: ColourMap) -> None:
     axes.set_xticklabels([f"{abs(tick):.4g}" for tick in ticks])
 
 
-def _draw_counts(axes: Axes, counts: Counts) -> None:
+def _draw_counts(axes: Axes, counts: Counts, colour: str) -> None:
     edges = np.linspace(counts.low, counts.high, BINS + 1).tolist()
     if len(counts.null):
         axes.hist(counts.null, edges, color=NULL, alpha=0.45, linewidth=0)
-    axes.hist(counts.values, edges, color=ACCENT, alpha=0.55, linewidth=0)
+    axes.hist(counts.values, edges, color=colour, alpha=0.55, linewidth=0)
     if len(counts.values):
-        axes.axvline(float(np.mean(counts.values)), color=ACCENT, linewidth=1.4)
+        axes.axvline(float(np.mean(counts.values)), color=colour, linewidth=1.4)
     if len(counts.null):
         axes.axvline(float(np.mean(counts.null)), color=NULL, linewidth=1.4, linestyle=(0, (3, 1.5)))
     ticks = np.linspace(counts.low, counts.high, 5)

@@ -29,7 +29,7 @@ from ..errors import (
     first_line,
     warn,
 )  # fmt: skip
-from ..executors.spread import executor_with, in_turn, made_of, send_net, worthwhile
+from ..executors.spread import executor_with, in_turn, made_of, send_net, send_whole_net, worthwhile
 from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..image_files import Content, Intensity, check_intensity, content_of
@@ -55,6 +55,8 @@ LANES, MOST_LANES = 2, 16
 #: Images from which on they are never few: planning, drawing and writing one takes this process so long that workers
 #: with tiles would wait for it, see docs/scaling.md.
 MANY_IMAGES = 32
+#: A worker may have several images at once, whose pictures share the settings of matplotlib.
+_turn = threading.Lock()
 #: What keeps a file from being read, and concerns no other.
 OF_THE_IMAGE = (ImageError, DependencyError)
 
@@ -411,7 +413,7 @@ class _Work:
         parcels = [send_net(workers, self._net), workers.send(self._sampler), workers.send(wish)]
 
         def send_whole() -> None:
-            parcels[0] = workers.send(self._net)
+            parcels[0] = send_whole_net(workers, self._net)
 
         sent: dict[int, Item] = {}
 
@@ -446,8 +448,7 @@ def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item) -> Out
     net = made_of(net)
     together = net_abilities(net).shared_by_threads and sampler_abilities(sampler).drawn_by_threads
     with in_turn(not together):
-        turn = threading.Lock()
-        outcome = _outcome(net, sampler, item, wish, run, executor_with(None), turn=turn, ends=lambda wrong: False)
+        outcome = _outcome(net, sampler, item, wish, run, executor_with(None), turn=_turn, ends=lambda wrong: False)
     return outcome._replace(item=item._replace(source=None))  # which need not go back
 
 

@@ -9,7 +9,8 @@ from typing import Any, Callable, Union
 import numpy as np
 
 from ..errors import SettingsError
-from .dask import DaskWorkers, current_client, is_client
+from .clients import current_client, is_client
+from .dask import DaskWorkers
 from .processes import Processes
 from .protocol import Workers
 

@@ -8,14 +8,11 @@ not by the scheduler; where the last one that had it is lost, it is sent again.
 
 from __future__ import annotations
 
-import asyncio
-import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Callable, Sequence
 
@@ -23,12 +20,12 @@ from ..budget import room
 from ..cores import cores
 from ..errors import DependencyError, ExplanationError, InputWarning, SettingsError, first_line, warn
 from ..extras import imported
+from ..stopping import check_stopped
+from .clients import ANSWERS, LEAST, connected, signs_of_loss
 from .protocol import Answer, LostWorkerError, Parcel, UnbegunError
 from .versions import check_versions, versions
 from .working import Terms, answered, loaded, packed, result_of
 
-#: The first version of Dask that serves, that of Python 3.8.
-LEAST = "2023.5"
 #: What a worker evaluates: a worker that cannot load a function of a package which it lacks would end.
 TASK = f"__import__({__name__!r}, fromlist=['task']).task(*arguments)"
 #: Seconds between two looks at which workers there are.
@@ -37,8 +34,6 @@ LOOK = 0.5
 PATIENCE = 300.0
 #: Seconds after which it is said that no worker is there.
 QUIET = 30.0
-#: Seconds in which a scheduler answers.
-ANSWERS = 10.0
 
 
 class _Sent:
@@ -82,11 +77,12 @@ class DaskWorkers:
         self._client, self._users = client, client
         self._address, self._security = client.scheduler.address, client.security
         self._versions = versions()
-        self._gone = _signs_of_loss(self._distributed)
+        self._gone = signs_of_loss(self._distributed)
         self._sent: dict[str, _Sent] = {}
         self._given: dict[str, dict[Future[Answer], _Given]] = {}
         self._threads: dict[str, int] = {}
-        self._turn, self._looking = threading.RLock(), threading.Lock()
+        # several images may have their tiles evaluated at once, each by a thread of this process
+        self._turn, self._sending, self._looking = threading.RLock(), threading.Lock(), threading.Lock()
         self._closed = threading.Event()
         self._look()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -98,16 +94,18 @@ class DaskWorkers:
 
     def send(self, thing: Any) -> Parcel:
         """Pack a thing; it goes on its way with the first task that needs it. See `Workers.send`."""
-        for key, sent in self._sent.items():
-            if sent.thing is thing:
-                return Parcel(key, None)
-        key = f"predicdiff-{uuid.uuid4().hex}"
-        self._sent[key] = _Sent(thing)
-        return Parcel(key, None)
+        with self._sending:
+            for key, sent in self._sent.items():
+                if sent.thing is thing:
+                    return Parcel(key, None)
+            key = f"predicdiff-{uuid.uuid4().hex}"
+            self._sent[key] = _Sent(thing)
+            return Parcel(key, None)
 
     def forget(self, parcel: Parcel) -> None:
         """Have the cluster forget a parcel."""
-        self._sent.pop(parcel.key, None)
+        with self._sending:
+            self._sent.pop(parcel.key, None)
 
     def submit(self, work: Callable[..., Any], parcels: Sequence[Parcel], *arguments: Any) -> Future[Answer]:
         """Give a task to the worker that has the least to do; waits for one, and for the scheduler, if need be.
@@ -120,6 +118,7 @@ class DaskWorkers:
         call = _packed((work, arguments))
         until = time.monotonic() + PATIENCE
         while True:
+            check_stopped()
             address = self._free_worker()
             try:
                 return self._submitted(address, [parcel.key for parcel in parcels], call)
@@ -158,12 +157,13 @@ class DaskWorkers:
 
     def _content(self, key: str, address: str) -> Any:
         """What stands for a parcel on the cluster, where it is sent to a worker unless it is there."""
-        sent = self._sent[key]
-        if sent.there is None or sent.there.status != "finished":
-            content = _packed(sent.thing) if sent.content is None else sent.content
-            sent.there = self._client.scatter(content, workers=[address], hash=False, timeout=ANSWERS)
-            sent.content = None
-        return sent.there
+        with self._sending:
+            sent = self._sent[key]
+            if sent.there is None or sent.there.status != "finished":
+                content = _packed(sent.thing) if sent.content is None else sent.content
+                sent.there = self._client.scatter(content, workers=[address], hash=False, timeout=ANSWERS)
+                sent.content = None
+            return sent.there
 
     def _done(self, address: str, given: _Given) -> None:
         """Hand on what became of a task; called by a thread of Dask's."""
@@ -204,6 +204,7 @@ class DaskWorkers:
         """The address of the worker with the fewest tasks for its threads; waits until there is one."""
         quiet = time.monotonic() + QUIET
         while True:
+            check_stopped()
             self._connect()
             with self._turn:
                 if self._threads:
@@ -218,13 +219,14 @@ class DaskWorkers:
         """Wait until the client has its scheduler, again where that was lost; an ExplanationError after minutes."""
         until = time.monotonic() + PATIENCE
         while self._client.status != "running":
+            check_stopped()
             if self._closed.is_set():
                 raise LostWorkerError("the workers were told to end.")
             if time.monotonic() > until:
                 raise self._unreached(None)
             if self._client.status == "closed":  # it has given up
                 with suppress(*self._gone):
-                    self._client = _client(self._distributed, self._address, security=self._security)
+                    self._client = connected(self._distributed, self._address, security=self._security)
             time.sleep(LOOK / 5)
 
     def _unreached(self, error: BaseException | None) -> ExplanationError:
@@ -259,72 +261,6 @@ class DaskWorkers:
                     _cancel(given.theirs, self._gone)
 
 
-def current_client() -> Any:
-    """The Dask client that is there, whose workers are to compute; None without one, and in a task of Dask's own."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:  # nobody can have made one
-        return None
-    with suppress(ValueError):
-        distributed.get_worker()
-        return None
-    with suppress(ValueError):
-        client = distributed.Client.current()
-        return None if client.asynchronous or client.status != "running" else client
-    return None
-
-
-def is_client(thing: Any) -> bool:
-    """Whether something is a client of Dask."""
-    distributed = sys.modules.get("distributed")
-    return distributed is not None and isinstance(thing, distributed.Client)
-
-
-@contextmanager
-def client_at(address: str) -> Iterator[Any]:
-    """A client of the scheduler at an address, such as "tcp://host:8786", which is closed afterwards.
-
-    Raises
-    ------
-    DependencyError
-        If Dask is not installed.
-    SettingsError
-        If this is no address.
-    ExplanationError
-        If nobody answers there.
-    """
-    distributed = imported("distributed", "dask", least=LEAST)
-    try:
-        distributed.comm.get_address_host_port(str(address), strict=True)
-    except (ValueError, TypeError) as error:
-        raise SettingsError(
-            f"{address!r} is no address of a Dask scheduler: want one such as tcp://host:8786."
-        ) from error
-    silence = _signs_of_loss(distributed) + (ValueError,)
-    try:
-        client = _client(distributed, str(address))
-    except silence as error:
-        raise ExplanationError(
-            f"no Dask scheduler answers at {address} ({first_line(error)}): start one (dask scheduler), or mend the "
-            "address or what lies between."
-        ) from error
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def _client(distributed: Any, address: str, **settings: Any) -> Any:
-    return distributed.Client(address, timeout=ANSWERS, set_as_default=False, **settings)
-
-
-def _signs_of_loss(distributed: Any) -> tuple[type[BaseException], ...]:
-    """What Dask raises when a scheduler, a worker or what they held is gone."""
-    closed = getattr(distributed.client, "ClosedClientError", OSError)
-    cancelled = (asyncio.TimeoutError, asyncio.CancelledError, CancelledError)
-    # a scheduler that does not know a worker any more, and a client that is closing
-    return (OSError, *cancelled, LookupError, AttributeError, RuntimeError, closed)
-
-
 def _cancel(theirs: Any, gone: tuple[type[BaseException], ...]) -> None:
     with suppress(*gone):
         theirs.cancel()
@@ -348,8 +284,8 @@ def task(wanted: dict[str, str], keys: list[str], call: bytes, memory: int, *con
         check_versions(wanted, worker.address)
     except DependencyError as error:
         return False, error, ""
-    share = max(1, cores() // max(1, worker.state.nthreads))
-    return answered(_called, [Parcel(*one) for one in zip(keys, contents)], (call,), Terms(share, memory))
+    terms = Terms(max(1, cores() // max(1, worker.state.nthreads)), memory)
+    return answered(_called, [Parcel(*one) for one in zip(keys, contents)], (call,), terms)
 
 
 def _called(*things: Any) -> Any:

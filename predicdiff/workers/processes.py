@@ -65,6 +65,7 @@ class Processes:
         self._closed = threading.Event()
         self._processes: dict[int, _Process] = {}
         self._turn = threading.Lock()  # to start a process, or to end them all
+        self._sending = threading.Lock()  # several images may have their tiles evaluated at once
         self._threads = [
             threading.Thread(target=self._serve, args=(number, gpus[number] if gpus else None), daemon=True)
             for number in range(count)
@@ -74,21 +75,15 @@ class Processes:
 
     def send(self, thing: Any) -> Parcel:
         """Write a thing into a file that each process reads once; see `Workers.send`."""
-        if id(thing) not in self._sent:
-            content, path = packed(thing), self._folder / f"{next(self._numbers)}.pickle"
-            try:
-                path.write_bytes(content)
-            except OSError as error:
-                raise ExplanationError(
-                    f"{path}: what workers need cannot be written ({error.strerror}). Make room there, or name another "
-                    "folder for temporary files in the environment's TMPDIR."
-                ) from error
-            self._sent[id(thing)] = thing, Parcel(path.name, path)
-        return self._sent[id(thing)][1]
+        with self._sending:
+            if id(thing) not in self._sent:
+                self._sent[id(thing)] = thing, self._written(packed(thing))
+            return self._sent[id(thing)][1]
 
     def forget(self, parcel: Parcel) -> None:
         """Delete a parcel's file."""
-        self._sent = {key: sent for key, sent in self._sent.items() if sent[1] != parcel}
+        with self._sending:
+            self._sent = {key: sent for key, sent in self._sent.items() if sent[1] != parcel}
         with contextlib.suppress(OSError):
             parcel.content.unlink()
 
@@ -117,6 +112,17 @@ class Processes:
         """Process numbers of those that are running."""
         with self._turn:
             return [process.pid for process in self._processes.values() if process.runs]
+
+    def _written(self, content: bytes) -> Parcel:
+        path = self._folder / f"{next(self._numbers)}.pickle"
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise ExplanationError(
+                f"{path}: what workers need cannot be written ({error.strerror}). Make room there, or name another "
+                "folder for temporary files in the environment's TMPDIR."
+            ) from error
+        return Parcel(path.name, path)
 
     def _serve(self, number: int, gpu: str | None) -> None:
         """Give one process its tasks, and start another where it was lost; in a thread of its own."""

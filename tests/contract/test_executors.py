@@ -17,7 +17,8 @@ from predicdiff.executors.spread import Spread
 from predicdiff.executors.tiles import Executor
 from predicdiff.journal import Journal
 from predicdiff.plan import Analysis
-from predicdiff.workers.dask import DaskWorkers, client_at
+from predicdiff.workers.clients import client_at
+from predicdiff.workers.dask import DaskWorkers
 from predicdiff.workers.processes import Processes
 
 SHAPE = (2, 9, 10)

@@ -14,7 +14,7 @@ from typing import Any, Iterator
 import numpy as np
 import pytest
 from helpers.dask_cluster import PATIENCE, Cluster
-from helpers.oracle_nets import NormalSampler
+from helpers.oracle_nets import NormalSampler, photo
 from helpers.places import PACKAGE
 from helpers.worked import (
     SHAPE,
@@ -35,7 +35,8 @@ from predicdiff.algorithm import run
 from predicdiff.errors import DependencyError, ExplanationError, InputWarning, SettingsError
 from predicdiff.executors.spread import Spread
 from predicdiff.workers.choice import chosen
-from predicdiff.workers.dask import DaskWorkers, client_at, current_client
+from predicdiff.workers.clients import client_at, current_client
+from predicdiff.workers.dask import DaskWorkers
 
 distributed = pytest.importorskip("distributed")
 
@@ -92,12 +93,16 @@ class Killer:
 
 
 @pytest.mark.parametrize(
-    ("kills", "seed"), [(3, 1), pytest.param(20, 2, marks=pytest.mark.whole)], ids=["three", "twenty"]
+    ("kills", "samples", "seed"),
+    [(3, 160, 1), pytest.param(20, 320, 2, marks=pytest.mark.whole)],
+    ids=["three", "twenty"],
 )
-def test_workers_killed_at_random_moments_lose_no_tile(cluster: Cluster, kills: int, seed: int, tmp_path: Path) -> None:
+def test_workers_killed_at_random_moments_lose_no_tile(
+    cluster: Cluster, kills: int, samples: int, seed: int, tmp_path: Path
+) -> None:
     for _ in range(3):
         cluster.start_worker()
-    plan, path = planned(Slow(), samples=320), tmp_path / "cat.tiles"
+    plan, path = planned(Slow(), samples=samples), tmp_path / "cat.tiles"
     with client_at(cluster.address) as client:
         client.wait_for_workers(3, timeout=PATIENCE)
         workers, killer = DaskWorkers(client), Killer(cluster, kills, len(plan.origins), seed)
@@ -108,9 +113,9 @@ def test_workers_killed_at_random_moments_lose_no_tile(cluster: Cluster, kills: 
             killer.thread.join()
             workers.close()
     assert killer.kills == kills
-    assert bits(result) == here(320)
+    assert bits(result) == here(samples)
     assert result.provenance["batch_size"] == 16
-    asked = planned(Slow(), samples=320)
+    asked = planned(Slow(), samples=samples)
     again = run(asked, batch_size=16, checkpoint=path)
     assert again.provenance["windows_before"] == len(asked.origins)
     assert bits(again) == bits(result)
@@ -129,10 +134,10 @@ def test_a_worker_that_joins_late_gets_work(cluster: Cluster) -> None:
                 cluster.start_worker()
                 client.wait_for_workers(2, timeout=PATIENCE)
 
-        result = run(planned(Slow(), samples=320), batch_size=16, executor=Spread(workers), progress=progress)
+        result = run(planned(Slow(), samples=160), batch_size=16, executor=Spread(workers), progress=progress)
         ran = set(client.run(did).values())
         workers.close()
-    assert bits(result) == here(320)
+    assert bits(result) == here(160)
     assert (counts[0], counts[-1]) == (1, 2)
     assert 0 not in ran
 
@@ -159,17 +164,19 @@ def test_a_scheduler_that_is_killed_and_started_again_goes_on(cluster: Cluster, 
     with client_at(cluster.address) as client:
         client.wait_for_workers(2, timeout=PATIENCE)
         workers = DaskWorkers(client)
-        result = run(planned(Slow(), samples=320), batch_size=16, executor=Spread(workers), progress=progress)
+        result = run(planned(Slow(), samples=160), batch_size=16, executor=Spread(workers), progress=progress)
         workers.close()
     assert killed.is_set()
-    assert bits(result) == here(320)
+    assert bits(result) == here(160)
 
 
+@pytest.mark.whole
 def test_a_scheduler_that_does_not_come_back_is_told_and_what_is_finished_is_kept(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("predicdiff.workers.dask.PATIENCE", 1.0)
-    monkeypatch.setattr("predicdiff.workers.dask.ANSWERS", 1.0)
+    for module in ("dask", "clients"):
+        monkeypatch.setattr(f"predicdiff.workers.{module}.ANSWERS", 1.0)
     cluster.start_worker()
     path = tmp_path / "cat.tiles"
 
@@ -182,11 +189,13 @@ def test_a_scheduler_that_does_not_come_back_is_told_and_what_is_finished_is_kep
         with pytest.raises(ExplanationError, match=r"^the scheduler tcp://127.* is gone, and did not come back in 1 s"):
             run(planned(samples=320), batch_size=16, checkpoint=path, executor=Spread(workers), progress=progress)
         workers.close()
+    assert not [told for told in caplog.records if told.name.startswith("distributed")], "it logs tracebacks"
     result = run(planned(samples=320), batch_size=16, checkpoint=path)
     assert result.provenance["windows_before"] > len(planned(samples=320).origins) / 3
     assert bits(result) == here(320)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("nanny", [False, True])
 def test_memory_that_runs_out_and_takes_the_worker_with_it_ends_with_smaller_batches(
     cluster: Cluster, nanny: bool
@@ -280,8 +289,8 @@ def test_what_workers_warn_of_is_warned_of_here_once(workers: DaskWorkers) -> No
 
 def test_what_is_sent_is_unpacked_once_by_each_worker(workers: DaskWorkers) -> None:
     net = Counted()
-    run(planned(net), batch_size=16, executor=Spread(workers))
-    run(planned(net), batch_size=16, executor=Spread(workers))
+    for _ in range(2):
+        run(planned(net), batch_size=16, executor=Spread(workers, kept=(net,)))
     made = workers._client.run(unpacked).values()
     assert set(made) <= {0, 1}
     assert sum(made) > 0
@@ -326,6 +335,19 @@ def test_the_client_that_is_there_is_taken(pair: Cluster) -> None:
     assert before["batch_size"] == 16
 
 
+@pytest.mark.parametrize("count", [3, 12], ids=["tiles", "images"])
+def test_many_images_are_explained_by_the_workers_that_there_are(workers: DaskWorkers, count: int) -> None:
+    settings: dict[str, Any] = {"window": 3, "samples": 80, "units": [0, 2], "batch_size": 16}
+    images = [photo(SHAPE, seed) for seed in range(count)]
+    net = Alone(SHAPE, gain=0.4, dtype=np.float32)
+    found = {done.number: done for done in pd.explain_many(net, images, NormalSampler(), workers=workers, **settings)}
+    here = pd.explain_many(net, images, NormalSampler(), workers=1, **settings)
+    assert sorted(found) == list(range(count))
+    for done in here:
+        assert not found[done.number].error
+        assert bits(found[done.number].explanation) == bits(done.explanation)
+
+
 def test_what_is_interrupted_is_cancelled(workers: DaskWorkers) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt("by the keyboard")
@@ -345,7 +367,7 @@ def test_what_is_no_address_is_refused(address: Any) -> None:
 
 
 def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("predicdiff.workers.dask.ANSWERS", 0.3)
+    monkeypatch.setattr("predicdiff.workers.clients.ANSWERS", 0.3)
     with pytest.raises(ExplanationError, match=r"^no Dask scheduler answers at tcp://127\.0\.0\.1:9 \("):
         client_at("tcp://127.0.0.1:9").__enter__()
 

@@ -43,10 +43,12 @@ def there(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("kills", "seed"), [(3, 1), pytest.param(20, 2, marks=pytest.mark.whole)], ids=["three", "twenty"]
+    ("kills", "samples", "seed"),
+    [(3, 160, 1), pytest.param(20, 320, 2, marks=pytest.mark.whole)],
+    ids=["three", "twenty"],
 )
-def test_processes_killed_at_random_moments_lose_no_tile(kills: int, seed: int, tmp_path: Path) -> None:
-    plan, path, choice = planned(Slow(), samples=320), tmp_path / "cat.tiles", random.Random(seed)
+def test_processes_killed_at_random_moments_lose_no_tile(kills: int, samples: int, seed: int, tmp_path: Path) -> None:
+    plan, path, choice = planned(Slow(), samples=samples), tmp_path / "cat.tiles", random.Random(seed)
     moments = sorted(choice.sample(range(len(plan.origins) * 9 // 10), kills))
     workers, so_far, end, killed = Processes(2), [0], threading.Event(), list[int]()
 
@@ -71,12 +73,13 @@ def test_processes_killed_at_random_moments_lose_no_tile(kills: int, seed: int, 
         killer.join()
         workers.close()
     assert len(killed) == kills
-    assert bits(result) == here(320)
+    assert bits(result) == here(samples)
     assert result.provenance["batch_size"] == 16
-    again = run(planned(Slow(), samples=320), batch_size=16, checkpoint=path)
+    again = run(planned(Slow(), samples=samples), batch_size=16, checkpoint=path)
     assert again.provenance["windows_before"] == len(plan.origins)
 
 
+@pytest.mark.whole
 def test_memory_that_runs_out_and_takes_the_process_with_it_ends_with_smaller_batches() -> None:
     workers = Processes(2)
     try:
