@@ -20,7 +20,7 @@ def test_it_writes_a_page(cli, study, tmp_path):
     assert result.exit_code == 0, result.output
     content = (tmp_path / "out" / "study.html").read_bytes()
     assert result.output == f"Wrote out/study.html ({size(len(content))}).\n"
-    for text in (b"<title>Study study</title>", b"few/0.png", b"no.png: ", b'"name":"seismic"'):
+    for text in (b"<title>Study study</title>", b"few/0.png", b"no.png: ", b"In the small maps red speaks"):
         assert text in content
 
 
