@@ -226,6 +226,22 @@ class Explanation:
 
         return png(self)
 
+    def _repr_html_(self) -> str | None:
+        """The page of all targets, for notebooks; None where it would be too large for one."""
+        from .page.notebook import framed
+
+        return framed(self)
+
+
+def told_value(explanation: Explanation) -> str:
+    """What the net gives the untouched image, of the first target: a probability, or another blob's value."""
+    base = float(explanation.base[0])
+    if explanation.unit != "bits":
+        return f"{explanation.targets[0].blob} = {base:.4g}"
+    if base > 0.999995:
+        return "p > 0.99999"
+    return f"p = {base:.1e}" if base < 0.0005 else f"p = {base:.5f}" if base > 0.9995 else f"p = {base:.3f}"
+
 
 def extent(values: np.ndarray) -> tuple[float, float]:
     """The least and the largest of values; NaN where they are nothing else."""

@@ -1,8 +1,8 @@
 """Whose a file is, by what is in it: only what this program wrote, and nobody has changed since, is overwritten.
 
 Every file holds a SHA-256 of all the rest of it, so that one which somebody went on with is known too: HDF5, SVG, PDF
-and pages (Markdown) at their end, records (JSON) at their beginning, and PNGs in the chunk Software, which names this
-program. Earlier versions wrote no hash; of their files those are known that a `make` writes again.
+and pages (HTML and Markdown) at their end, records (JSON) at their beginning, and PNGs in the chunk Software, which
+names this program. Earlier versions wrote no hash; of their files those are known that a `make` writes again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ SEAL = b"\npredicdiff sha256 "
 #: What stands around the hash at the end of a text, which has to be a comment there.
 COMMENTS = {
     "svg": (b"<!-- predicdiff sha256 ", b" -->\n"),
+    "html": (b"<!-- predicdiff sha256 ", b" -->\n"),
     "md": (b"<!-- predicdiff sha256 ", b" -->\n"),
     "pdf": (b"% predicdiff sha256 ", b"\n"),
 }
@@ -68,7 +69,13 @@ EARLIER_PNG = re.compile(rb"Software\0predicdiff [^\0 ]+")
 #: Bytes at a file's beginning and end that are looked at, and those of the largest record of an earlier version.
 LOOK, LARGEST_RECORD = 4096, 2**22
 #: What files are called, by how they begin.
-NOUNS = {PNG: "a PNG picture", b"\x89HDF\r\n\x1a\n": "an HDF5 file", b"%PDF-": "a PDF", b"<?xml": "an XML or SVG file"}
+NOUNS = {
+    PNG: "a PNG picture",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
+    b"%PDF-": "a PDF",
+    b"<?xml": "an XML or SVG file",
+    b"<!doctype html>": "a page",
+}
 
 
 def refuse(path: Path, error: type[PredicdiffError]) -> None:

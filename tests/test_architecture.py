@@ -43,6 +43,7 @@ LEVELS = (
     ("effort", "methods"),
     ("judging",),
     ("studies",),
+    ("page",),
     ("__init__",),
     ("cli",),
     ("__main__",),
@@ -57,8 +58,8 @@ INSIDE = {
         ("zoo",),
     ),
 }
-# a notebook asks a result itself for its picture, and only then
-LATE = {("explanation", "plotting")}
+# a notebook asks a result itself for its picture or its page, and only then
+LATE = {("explanation", "plotting"), ("explanation", "page")}
 # where heavy packages may be imported as soon as a module is
 HEAVY = {
     "torch": {"nets"},

@@ -40,6 +40,7 @@ OURS: dict[str, Callable[[Path], object]] = {
     **{"a.h5": hdf5, "a.png": figure, "a.svg": figure, "a.pdf": figure},
     "a.json": lambda path: path.write_bytes(as_record({"value": "ä"}, ensure_ascii=False)),
     "a.md": lambda path: path.write_bytes(hashed((PAGE + "# Results\n").encode(), "md")),
+    "a.html": lambda path: path.write_bytes(hashed(b"<!doctype html>\n<p>Results</p>\n", "html")),
     "empty.json": lambda path: path.write_bytes(as_record({})),
     "empty.txt": lambda path: path.write_bytes(b""),
 }
@@ -143,6 +144,7 @@ def foreign_json(**record: object) -> Callable[[Path], object]:
 
 
 FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "others.html": (lambda path: path.write_text("<!doctype html>\n<p>Results</p>\n"), "a page"),
     "other.h5": (other_hdf5, "an HDF5 file"),
     "annotated.h5": (annotated, "an HDF5 file"),
     "photograph.png": (photograph, "a PNG picture"),

@@ -152,7 +152,13 @@ def test_everything_is_inside(wheel: Path) -> None:
     code = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py")}
     models = {f"predicdiff/models/{path.name}" for path in MODELS.iterdir()}
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert inside == code | models | {"predicdiff/py.typed"}
+    page = {
+        path.relative_to(ROOT).as_posix()
+        for ending in ("css", "html", "js")
+        for path in PACKAGE.glob(f"page/*.{ending}")
+    }
+    assert len(page) == 7
+    assert inside == code | models | page | {"predicdiff/py.typed"}
 
 
 def test_it_works_without_torch(environment: Path) -> None:

@@ -21,8 +21,8 @@ Examples:
 """
 #: In the order of the help text.
 COMMANDS = (
-    "explain", "study", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation",
-    "nets", "blobs", "fetch",
+    "explain", "study", "show", "report", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness",
+    "randomisation", "nets", "blobs", "fetch",
 )  # fmt: skip
 
 

@@ -9,24 +9,29 @@ from typing import Any, Iterator, Sequence
 import click
 
 from .. import windows
+from ..budget import size
 from ..errors import SettingsError
 from ..explanation import Explanation
 from ..overlays import Scale
+from ..page.maps import Look, save_page
 from ..shapes.region import told as told_region
 from ..texts import one_line
 from ..validation import BOX, COUNT, LIST, MOST_SHOWN, NUMBER, SIDES, told
 from .console import duration, say
 from .options.base import Command, Options, option_field, options_of
 from .options.shared import cmap_field, memory_option, scale_field
-from .options.values import FIGURE, FILE
+from .options.values import FIGURE, FILE, PAGE
 from .outputs import check_outputs
 from .summaries import note_lines, target_lines
 
 HELP = """Say what results of `predicdiff explain` hold, and draw them, several beside each other.
 
+A page (--html) is a file for any browser, on which maps are read pixel by pixel.
+
 \b
 Examples:
   predicdiff show out/cat.h5
+  predicdiff show out/cat.h5 --html cat.html
   predicdiff show out/cat.h5 -o cat.pdf --on-image --sure
   predicdiff show out/cat.h5 -o top.png --target 0 --target 2 --scale 2.5
   predicdiff show out/cat_alexnet.h5 out/cat_googlenet.h5 -o both.png \\
@@ -36,9 +41,10 @@ Examples:
 
 @dataclass(frozen=True)
 class Drawing(Options):
-    """The options that say how results are drawn; none of them has a say without ``output``."""
+    """The options that say how results are drawn; none of them has a say without ``output`` or ``html``."""
 
     output: Path | None = option_field("-o", "--output", type=FIGURE, help="Draw a picture into this file.")
+    html: Path | None = option_field("--html", type=PAGE, help="Write a page for a browser into this file.")
     target: tuple[int, ...] = option_field(
         "--target",
         type=click.IntRange(0),
@@ -63,16 +69,27 @@ class Drawing(Options):
 @memory_option()
 def command(results: tuple[Path, ...], drawing: Drawing) -> None:
     """Print a summary; draw where ``drawing`` says."""
+    _check(results, drawing)
     explanations = [Explanation.load(result) for result in results]
-    if drawing.output is None:
-        if drawing != Drawing():
-            raise SettingsError("say which file to draw into with -o FILE.png.")
-        _say(results, explanations)
-        return
-    check_outputs([drawing.output], results)
-    _draw(results, explanations, drawing, drawing.output)
+    outputs = [path for path in (drawing.output, drawing.html) if path is not None]
+    check_outputs(outputs, results)
+    if drawing.output is not None:
+        _draw(results, explanations, drawing, drawing.output)
+    if drawing.html is not None:
+        look = Look(sure=drawing.sure, scale=drawing.scale, cmap=drawing.cmap)
+        named = list(zip(_names(results) or [result.stem for result in results], explanations))
+        targets = list(drawing.target) or None
+        save_page(named, drawing.html, targets=targets, title=drawing.title, look=look)
     _say(results, explanations)
-    say(f"Wrote {drawing.output}.")
+    for path in outputs:
+        say(f"Wrote {path}" + (f" ({size(path.stat().st_size)})." if path == drawing.html else "."))
+
+
+def _check(results: Sequence[Path], drawing: Drawing) -> None:
+    if drawing.output is None and drawing.html is None and drawing != Drawing():
+        raise SettingsError("say which file to draw into with -o FILE.png, or with --html FILE.html.")
+    if drawing.output is None and drawing.on_image:
+        raise SettingsError("--on-image goes with -o: a page shows what the net saw of the image. Leave it out.")
 
 
 def _draw(results: Sequence[Path], explanations: list[Explanation], drawing: Drawing, output: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from .. import budget, windows
 from ..errors import ExplanationError, SettingsError
-from ..explanation import Explanation, finite
+from ..explanation import Explanation, finite, told_value
 from ..images import Frame, enlarge
 from ..overlays import DEFAULT, MOST_DRAWN, OWN, SHARED, Scale, beyond, overlay, picture, scales_of
 from ..precision import UNKNOWN, told_reliability
@@ -62,7 +62,7 @@ class _Result:
             hide = _unsure(one, relevance, self.frame) if sure else None
             colours = overlay(relevance, self.seen, scale=scale, hide=hide, cmap=cmap)
             bar = Bar(scale, self.unit, cmap, beyond(relevance, scale))
-            yield Panel(colours, self.called(one.targets[0].title), _value(one), bar, self.frame)
+            yield Panel(colours, self.called(one.targets[0].title), told_value(one), bar, self.frame)
 
 
 def figure(
@@ -256,16 +256,6 @@ def _unsure(one: Explanation, relevance: np.ndarray, frame: Frame | None) -> np.
     error = finite(np.hypot(one.stderr, left_out))
     unsure: np.ndarray = ~(np.abs(relevance) >= 2.0 * _at(frame, error, one.pixels.shape[1:])[0])
     return unsure
-
-
-def _value(one: Explanation) -> str:
-    """What the net gives the untouched image."""
-    base = float(one.base[0])
-    if one.unit != "bits":
-        return f"{one.targets[0].blob} = {base:.4g}"
-    if base > 0.999995:
-        return "p > 0.99999"
-    return f"p = {base:.1e}" if base < 0.0005 else f"p = {base:.5f}" if base > 0.9995 else f"p = {base:.3f}"
 
 
 def _settings(explanation: Explanation, sure: bool) -> str:

@@ -22,6 +22,7 @@ WORKS = {
     "explain": (["small.png"], ["--sampler", "marginal", *HOW, "--dry-run"]),
     "study": (["study", "study"], []),
     "show": (["a.h5"], []),
+    "report": (["study"], []),
     "predict": (["small.png"], []),
     "sensitivity": (["small.png"], []),
     "samples": (["small.png"], ["--at", "1,1", "--sampler", "marginal", *HOW]),
@@ -33,7 +34,7 @@ WORKS = {
     "blobs": ([], []),
     "fetch": (["squeezenet1.1"], []),
 }
-WITHOUT_NET = ("study", "show", "compare", "nets", "fetch")
+WITHOUT_NET = ("study", "show", "report", "compare", "nets", "fetch")
 HUGE = "9" * 400
 #: The others run with --whole alone.
 VALUES = ["", HUGE, *(pytest.param(value, marks=pytest.mark.whole) for value in ["nan", "-1", "a\udcff\n\x1b[2J"])]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from predicdiff.budget import size
 from predicdiff.cli.show import setting_lines
 from predicdiff.cli.summaries import target_lines
 from predicdiff.explanation import Explanation, Target
@@ -147,6 +148,40 @@ def test_what_cannot_be_drawn(refused, explanation, tmp_path):
     assert "want a name that ends in" in refused("show", "a.h5", "-o", "a.h5")
     assert "no folder" in refused("show", "a.h5", "-o", "a.h5/a.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5"]
+
+
+def test_it_writes_a_page(cli, refused, explanation, tmp_path):
+    result = cli(
+        "show", "a.h5", "--html", "new/a.html", "-o", "a.png", "--cmap", "vik", "--target", 1, "--title", "Pigs"
+    )
+    assert result.exit_code == 0, result.output
+    content = (tmp_path / "new" / "a.html").read_bytes()
+    assert result.output.splitlines()[-2:] == ["Wrote a.png.", f"Wrote new/a.html ({size(len(content))})."]
+    assert b"<title>Pigs</title>" in content
+    assert b'"cmap":"vik"' in content
+    assert b"prob[3] rather than pig" in content
+    assert b'"title":"dog"' not in content
+    cli("show", "a.h5", "--html", "new/a.html")
+    content = (tmp_path / "new" / "a.html").read_bytes()
+    assert b"<title>a</title>" in content
+    assert b'"title":"dog"' in content
+
+
+def test_it_writes_a_page_of_several(cli, explanation, tmp_path):
+    explanation.save(tmp_path / "b.h5")
+    assert cli("show", "a.h5", "b.h5", "--html", "ab.htm").exit_code == 0
+    assert b"<title>a, b</title>" in (tmp_path / "ab.htm").read_bytes()
+
+
+def test_what_no_page_is_made_of(refused, explanation, tmp_path):
+    assert "--on-image goes with -o" in refused("show", "a.h5", "--html", "a.html", "--on-image")
+    assert "want a name that ends in .html or .htm" in refused("show", "a.h5", "--html", "a.png")
+    assert "target 2 is out of range" in refused("show", "a.h5", "--html", "a.html", "--target", 2)
+    (tmp_path / "mine.html").write_text("<!doctype html>")
+    assert "mine.html: a page stands there" in refused("show", "a.h5", "--html", "mine.html")
+    (tmp_path / "no.h5").write_text("no result")
+    assert "no.h5: not a whole explanation" in refused("show", "a.h5", "no.h5", "--html", "a.html")
+    assert not (tmp_path / "a.html").exists()
 
 
 def test_files_that_are_damaged(refused, explanation, tmp_path):

@@ -91,7 +91,7 @@ def result(path: Path, folder: Path, seldom: bool) -> Any:
     if not seldom:
         return command_line("show", path)
     drawn = folder / "out" / "drawn.svg"
-    said = command_line("show", path, "-o", drawn)
+    said = command_line("show", path, "-o", drawn, "--html", folder / "out" / "page.html")
     ElementTree.parse(drawn)
     return said
 

@@ -22,6 +22,7 @@ SECONDS = {"s": 1, "min": 60, "h": 3600}
 #: Beyond any amount of bytes or of seconds.
 MOST = 1e18
 FIGURES = (".png", ".pdf", ".svg")
+PAGES = (".html", ".htm")
 RESULTS = (".h5", ".hdf5")
 
 
@@ -254,5 +255,6 @@ REGION = Numbers("ROW,COLUMN,HEIGHT,WIDTH", (4,), "row, column, height and width
 STEP = Numbers("STEP", (1, 2), "one number of pixels such as 2, or ROWSxCOLUMNS such as 4x2")
 WORKERS = WorkerCount()
 FIGURE = File("FILE.png|pdf|svg", FIGURES)
+PAGE = File("FILE.html", PAGES)
 RESULT = File("FILE.h5", RESULTS)
 RESULT_OR_FOLDER = Result()

@@ -15,8 +15,8 @@ from predicdiff.cli.options.base import Command, Options, option_field, options_
 from predicdiff.cli.options.values import MEMORY
 
 COMMANDS = [
-    "explain", "study", "show", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness", "randomisation",
-    "nets", "blobs", "fetch",
+    "explain", "study", "show", "report", "predict", "sensitivity", "samples", "fit", "compare", "faithfulness",
+    "randomisation", "nets", "blobs", "fetch",
 ]  # fmt: skip
 
 
