@@ -41,6 +41,7 @@ from ..plan import Analysis
 from ..protocols import Net, Sampler
 from ..settings import Settings
 from ..stopping import listen
+from ..targets import numbers_of
 from ..units import check_progress
 from ..workers.choice import WorkersLike, chosen
 from ..workers.protocol import LostWorkerError, Workers
@@ -157,7 +158,18 @@ def _explained(
 
 def _items(images: Iterable[Any]) -> Iterator[Item]:
     for number, image in enumerate(images):
-        yield Item(number, str(image) if isinstance(image, (str, Path)) else f"image {number}", image)
+        if isinstance(image, (str, Path)):
+            yield Item(number, str(image), image)
+        else:
+            yield Item(number, f"image {number}", _copied(image))
+
+
+def _copied(image: Any) -> Any:
+    """An image of our own: what gives them may change or close one when the next is asked for, and several are then."""
+    try:
+        return numbers_of(image).copy()
+    except ImageError:  # which is told of in its turn
+        return image
 
 
 def outcomes(
