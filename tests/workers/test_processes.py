@@ -50,7 +50,8 @@ def there(pid: int) -> bool:
 def test_processes_killed_at_random_moments_lose_no_tile(kills: int, samples: int, seed: int, tmp_path: Path) -> None:
     plan, path, choice = planned(Slow(), samples=samples), tmp_path / "cat.tiles", random.Random(seed)
     moments = sorted(choice.sample(range(len(plan.origins) * 9 // 10), kills))
-    workers, so_far, end, killed = Processes(2), [0], threading.Event(), list[int]()
+    workers, so_far, end = Processes(2), [0], threading.Event()
+    killed: list[int] = []
 
     def kill() -> None:
         for moment in moments:
