@@ -27,7 +27,7 @@ from ..budget import room
 from ..cores import cores
 from ..errors import ExplanationError
 from .protocol import Answer, LostWorkerError, Parcel
-from .working import Terms, answered, packed, result_of
+from .working import Terms, answered, pack_into, result_of
 
 #: What says to numerical libraries how many threads a process computes with, before they are loaded.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -57,8 +57,8 @@ class Processes:
 
     def __init__(self, count: int, *, gpus: Sequence[str] = ()) -> None:
         self.count = count
-        self._share = max(1, cores() // count)
-        self._folder = Path(tempfile.mkdtemp(prefix="predicdiff-"))
+        self._share = max(1, min([cores() // count, *_threads_allowed()]))
+        self._folder = _new_folder()
         self._sent: dict[int, tuple[Any, Parcel]] = {}
         self._numbers = itertools.count()
         self._tasks: SimpleQueue[_Asked | None] = SimpleQueue()
@@ -77,7 +77,7 @@ class Processes:
         """Write a thing into a file that each process reads once; see `Workers.send`."""
         with self._sending:
             if id(thing) not in self._sent:
-                self._sent[id(thing)] = thing, self._written(packed(thing))
+                self._sent[id(thing)] = thing, self._written(thing)
             return self._sent[id(thing)][1]
 
     def forget(self, parcel: Parcel) -> None:
@@ -113,15 +113,12 @@ class Processes:
         with self._turn:
             return [process.pid for process in self._processes.values() if process.runs]
 
-    def _written(self, content: bytes) -> Parcel:
+    def _written(self, thing: Any) -> Parcel:
         path = self._folder / f"{next(self._numbers)}.pickle"
         try:
-            path.write_bytes(content)
+            pack_into(path, thing)
         except OSError as error:
-            raise ExplanationError(
-                f"{path}: what workers need cannot be written ({error.strerror}). Make room there, or name another "
-                "folder for temporary files in the environment's TMPDIR."
-            ) from error
+            raise _no_room(path, error) from error
         return Parcel(path.name, path)
 
     def _serve(self, number: int, gpu: str | None) -> None:
@@ -150,6 +147,28 @@ class Processes:
                     there.end()
                 self._processes[number] = _Process(self._share, gpu, self._folder)
             return self._processes[number]
+
+
+def _threads_allowed() -> Iterator[int]:
+    """How many threads a user lets each process compute with, where that is said."""
+    first = os.environ.get(THREADS[0], "").partition(",")[0].strip()  # of nested threads there may be further numbers
+    if first.isdecimal() and int(first) > 0:
+        yield int(first)
+
+
+def _new_folder() -> Path:
+    """Where what is sent lies, for nobody else to read."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="predicdiff-"))
+    except OSError as error:
+        raise _no_room("the folder of temporary files", error) from error
+
+
+def _no_room(place: object, error: OSError) -> ExplanationError:
+    return ExplanationError(
+        f"{place}: what workers need cannot be written ({error.strerror}). Make room there, or name another folder for "
+        "temporary files in the environment's TMPDIR."
+    )
 
 
 class _Process:
