@@ -25,7 +25,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 from ..budget import room
 from ..cores import cores
-from ..errors import ExplanationError
+from ..errors import ExplanationError, first_line
 from .protocol import Answer, LostWorkerError, Parcel
 from .working import Terms, answered, pack_into, result_of
 
@@ -34,6 +34,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 GPUS = "CUDA_VISIBLE_DEVICES"
 #: Seconds that a process may take to end by itself.
 PATIENCE = 5.0
+#: Seconds between two looks whether a process that computes is there still.
+LOOK = 1.0
 
 _environment_turn = threading.Lock()
 
@@ -198,15 +200,22 @@ class _Process:
         """Have it do a task, and wait for the answer."""
         try:
             if not self._began:
-                self._pipe.recv()
+                self._received()
                 self._began = True
             self._pipe.send(message)
-            good, answer, told = self._pipe.recv()
+            good, answer, told = self._received()
         except (EOFError, OSError):
             self._process.join(PATIENCE)
             self.end()
             raise self._lost() from None
         return result_of(good, answer, told)
+
+    def _received(self) -> Any:
+        """What comes by the pipe, which a process that has ended may have left open: children of its own hold it."""
+        while not self._pipe.poll(LOOK):
+            if not self.runs and not self._pipe.poll():
+                raise EOFError
+        return self._pipe.recv()
 
     def kill(self) -> None:
         """Have it end at once; whoever waits for its answer learns that there is none."""
@@ -268,10 +277,24 @@ def serve(pipe: Connection, folder: Path) -> None:
     if hasattr(signal, "pthread_sigmask"):  # it was kept off while this one started
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
-    with contextlib.suppress(EOFError, OSError):
+    with contextlib.suppress(EOFError, OSError), pipe:  # closed at once: a stranger's threads may go on
         pipe.send("ready")
         while True:
-            pipe.send(answered(*pipe.recv()))
+            _send(pipe, answered(*pipe.recv()))
+
+
+def _send(pipe: Connection, answer: tuple[bool, Any, str]) -> None:
+    """Send an answer, or why that cannot be sent: of such a one nothing is on its way yet."""
+    try:
+        pipe.send(answer)
+    except OSError:  # nobody is there
+        raise
+    except Exception as error:
+        pipe.send(answered(_refused, (), (error,), Terms(None, room())))
+
+
+def _refused(error: Exception) -> None:
+    raise ExplanationError(f"a worker cannot send what it has made ({type(error).__name__}: {first_line(error)}).")
 
 
 def _end_with_parent(folder: Path) -> None:

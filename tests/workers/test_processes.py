@@ -26,6 +26,7 @@ from predicdiff.errors import ExplanationError, InputWarning, SettingsError
 from predicdiff.executors.spread import Spread
 from predicdiff.workers import processes
 from predicdiff.workers.processes import THREADS, Processes
+from predicdiff.workers.protocol import LostWorkerError
 
 PATIENCE = 60  # seconds for whatever is waited for
 
@@ -126,9 +127,41 @@ def test_what_cannot_be_pickled_is_told(workers: Processes) -> None:
         workers.send(net)
 
 
+def test_an_answer_that_cannot_be_sent_is_told_of(workers: Processes) -> None:
+    with pytest.raises(ExplanationError, match=r"^a worker cannot send what it has made \(\w+: .*lock.*\)\.$"):
+        workers.submit(threading.Lock, []).result(PATIENCE)
+    assert workers.submit(abs, [], -2).result(PATIENCE).value == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_process_that_is_killed_is_missed_though_a_child_of_its_own_lives_on(tmp_path: Path) -> None:
+    workers, told = Processes(1), tmp_path / "child"
+    answer = workers.submit(with_a_child, [], told)
+    until = time.monotonic() + PATIENCE
+    while not told.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.kill(workers.pids[0], signal.SIGKILL)
+    try:
+        with pytest.raises(LostWorkerError, match="was killed by signal 9"):
+            answer.result(PATIENCE)
+    finally:
+        os.kill(int(told.read_text()), signal.SIGKILL)
+        workers.close()
+
+
+def with_a_child(told: Path) -> None:
+    """Have a child that holds open what this process had open, and wait; in a worker."""
+    child = os.fork()
+    if child:
+        part = told.with_suffix(".part")
+        part.write_text(str(child))
+        part.replace(told)
+    time.sleep(3 * PATIENCE)
+
+
 def test_no_copy_of_what_is_sent_is_in_memory() -> None:
     imports = "import numpy as np; from pathlib import Path; from predicdiff.workers.working import loaded, pack_into"
-    size = 200 * 10**6
+    size = 80 * 10**6
     made = (
         f"thing = np.ones({size}, np.uint8); pack_into(Path(sys.argv[1]), thing); del thing; loaded(Path(sys.argv[1]))"
     )
