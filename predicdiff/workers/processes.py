@@ -26,6 +26,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 from ..budget import room
 from ..cores import cores
 from ..errors import ExplanationError, first_line
+from ..scratch import folder
 from .protocol import Answer, LostWorkerError, Parcel
 from .working import Terms, answered, pack_into, result_of
 
@@ -159,9 +160,9 @@ def _threads_allowed() -> Iterator[int]:
 
 
 def _new_folder() -> Path:
-    """Where what is sent lies, for nobody else to read."""
+    """Where what is sent lies, for nobody else to read: a corpus may be large, and /tmp memory."""
     try:
-        return Path(tempfile.mkdtemp(prefix="predicdiff-"))
+        return Path(tempfile.mkdtemp(prefix="predicdiff-", dir=folder()))
     except OSError as error:
         raise _no_room("the folder of temporary files", error) from error
 
@@ -176,11 +177,11 @@ def _no_room(place: object, error: OSError) -> ExplanationError:
 class _Process:
     """A process, and this end of its pipe."""
 
-    def __init__(self, share: int, gpu: str | None, folder: Path) -> None:
+    def __init__(self, share: int, gpu: str | None, sent: Path) -> None:
         # not forked: threads of this process may hold locks that would never be let go of in the other
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, folder), daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, sent), daemon=True)
         self._began = False
         with _environment(share, gpu), _without_interrupts():
             self._process.start()
@@ -271,12 +272,12 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def serve(pipe: Connection, folder: Path) -> None:
+def serve(pipe: Connection, sent: Path) -> None:
     """Do one task after the other that comes by a pipe, until it is closed; what a worker process runs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process is told, and tells us
     if hasattr(signal, "pthread_sigmask"):  # it was kept off while this one started
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(sent,), daemon=True).start()
     with contextlib.suppress(EOFError, OSError), pipe:  # closed at once: a stranger's threads may go on
         pipe.send("ready")
         while True:
@@ -297,10 +298,10 @@ def _refused(error: Exception) -> None:
     raise ExplanationError(f"a worker cannot send what it has made ({type(error).__name__}: {first_line(error)}).")
 
 
-def _end_with_parent(folder: Path) -> None:
+def _end_with_parent(sent: Path) -> None:
     """End this process as soon as the one that started it has; what was sent is deleted then, too."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(sent, ignore_errors=True)
         os._exit(1)

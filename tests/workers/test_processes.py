@@ -21,6 +21,7 @@ from helpers.peak import peak
 from helpers.places import ROOT
 from helpers.worked import SHAPE, Alone, Broken, BrokenError, Doubtful, Full, Hungry, Slow, bits, here, planned
 
+from predicdiff import scratch
 from predicdiff.algorithm import run
 from predicdiff.errors import ExplanationError, InputWarning, SettingsError
 from predicdiff.executors.spread import Spread
@@ -171,6 +172,16 @@ def test_no_copy_of_what_is_sent_is_in_memory() -> None:
     assert taken < 1.5 * size
 
 
+def test_what_is_sent_lies_where_large_temporary_files_belong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in scratch.NAMED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(scratch, "LARGE", str(tmp_path))
+    workers = Processes(1)
+    assert workers.send("something").content.parent.parent == tmp_path
+    workers.close()
+    assert not list(tmp_path.iterdir())
+
+
 def test_where_nothing_can_be_written_that_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     workers = Processes(1)
     parcel = workers.send("something")
@@ -180,7 +191,7 @@ def test_where_nothing_can_be_written_that_is_told(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ExplanationError, match=r"0\.pickle: what was sent to workers cannot be read"):
         workers.submit(str, [parcel]).result(PATIENCE)
     workers.close()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    monkeypatch.setattr(processes, "folder", lambda: str(tmp_path / "absent"))
     with pytest.raises(ExplanationError, match=r"^the folder of temporary files: what workers need cannot be written"):
         Processes(1)
 
@@ -228,6 +239,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from helpers.worked import Slow, planned
+from predicdiff import scratch
 from predicdiff.algorithm import run
 from predicdiff.executors.spread import Spread
 from predicdiff.workers.processes import Processes
