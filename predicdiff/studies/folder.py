@@ -251,8 +251,9 @@ class Study:
         own = [self._own[file]] if file in self._own else []
         numbered = (f"{stem}-{number}.h5" for number in count(2))
         for name in chain(own, [f"{stem}.h5"], numbered):
-            if self._names.setdefault(name, file) == file and self._is_free(name, outcome):
+            if self._names.get(name, file) == file and self._is_free(name, outcome):
                 break
+        self._names[name] = file
         return name
 
     def _is_free(self, name: str, outcome: Outcome) -> bool:

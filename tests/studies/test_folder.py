@@ -338,6 +338,17 @@ def test_what_kills_leave_at_any_moment_is_swept() -> None:
     assert there() == whole("00", "01")
 
 
+def test_images_that_are_called_alike_have_the_same_names_in_whichever_order_they_are_done_again() -> None:
+    paths = [pictures(Path("p", str(number)), 1)[0] for number in range(4)]
+    run(paths)
+    names = {file: row.result for file, row in rows().items()}
+    assert sorted(names.values()) == ["00-2.h5", "00-3.h5", "00-4.h5", "00.h5"]
+    Path("study/index.csv").unlink()  # or a kill before the rows of some
+    run([paths[0], *paths[:0:-1]])
+    assert {file: row.result for file, row in rows().items()} == names
+    assert there() == whole("00", "00-2", "00-3", "00-4")
+
+
 def test_what_a_kill_leaves_at_the_very_beginning_and_what_systems_hide_is_no_other_file() -> None:
     Path("study").mkdir()
     for name in (".lock", ".settings.json.0a1b2c3d.part.json", ".DS_Store"):
