@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass, fields
@@ -41,10 +41,11 @@ from ..plan import Analysis
 from ..protocols import Net, Sampler
 from ..settings import Settings
 from ..stopping import listen
+from ..targets import numbers_of
 from ..units import check_progress
 from ..workers.choice import WorkersLike, chosen
 from ..workers.protocol import LostWorkerError, Workers
-from ..workers.spreading import AHEAD, Task, spread
+from ..workers.spreading import AHEAD, PATIENCE, Task, spread
 from .one import PLANNING, Item, Outcome, Wish, outcome_of, sendable
 
 #: Tiles of an image from which on workers get them one by one, and not the image as a whole: so much of the work and no
@@ -157,7 +158,18 @@ def _explained(
 
 def _items(images: Iterable[Any]) -> Iterator[Item]:
     for number, image in enumerate(images):
-        yield Item(number, str(image) if isinstance(image, (str, Path)) else f"image {number}", image)
+        if isinstance(image, (str, Path)):
+            yield Item(number, str(image), image)
+        else:
+            yield Item(number, f"image {number}", _copied(image))
+
+
+def _copied(image: Any) -> Any:
+    """An image of our own: what gives them may change or close one when the next is asked for, and several are then."""
+    try:
+        return numbers_of(image).copy()
+    except ImageError:  # which is told of in its turn
+        return image
 
 
 def outcomes(
@@ -325,9 +337,9 @@ class _Work:
                 for item in items:
                     at_work.append(pool.submit(copy_context().run, explained, item))
                     if len(at_work) == lanes:
-                        yield at_work.popleft().result()
+                        yield _awaited(at_work.popleft())
                 while at_work:
-                    yield at_work.popleft().result()
+                    yield _awaited(at_work.popleft())
             finally:
                 stop.set()
                 for future in at_work:
@@ -365,6 +377,13 @@ class _Work:
 
         for number, outcome in spread(workers, tasks(), send_whole):
             yield outcome._replace(item=sent.pop(number))
+
+
+def _awaited(future: Future[Outcome]) -> Outcome:
+    """What becomes of an image; whoever waits looks up, since not everywhere does Ctrl-C wake it."""
+    while not wait([future], PATIENCE).done:
+        pass
+    return future.result()
 
 
 def _as_it_is(outcome: Outcome) -> Outcome:

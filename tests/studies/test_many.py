@@ -114,6 +114,23 @@ def test_paths_arrays_and_pillows_images_mixed(way: Any, photos: list[Path], tmp
         )
 
 
+def test_what_gives_images_may_use_one_array_for_all_and_close_its_files(way: Any, photos: list[Path]) -> None:
+    rgb = [pd.load_image(path) for path in photos]
+
+    def given() -> Iterator[Any]:
+        reused = np.empty_like(rgb[0])
+        for image, path in zip(rgb, photos):
+            reused[...] = image
+            yield reused
+            with Image.open(path) as opened:
+                yield opened
+
+    found = by_number(Pictured(), given(), NormalSampler(), **QUICK, **way)
+    for done, image in zip(found, np.repeat(rgb, 2, axis=0)):
+        assert not done.error
+        alike(done.explanation, pd.explain(Pictured(), image, NormalSampler(), **QUICK))
+
+
 def test_what_goes_wrong_with_some_is_theirs_alone(way: Any, tmp_path: Path) -> None:
     paths = pictures(tmp_path, 5)
     (tmp_path / "text.png").write_text("no image")
