@@ -34,7 +34,7 @@ import predicdiff as pd
 from predicdiff.algorithm import run
 from predicdiff.errors import DependencyError, ExplanationError, InputWarning, SettingsError
 from predicdiff.executors.spread import Spread
-from predicdiff.workers.choice import chosen
+from predicdiff.workers.choice import Fitting, chosen
 from predicdiff.workers.clients import client_at, current_client
 from predicdiff.workers.dask import DaskWorkers
 
@@ -316,14 +316,14 @@ def unpacked() -> int:
 def test_the_client_that_is_there_is_taken(pair: Cluster) -> None:
     settings: dict[str, Any] = {"window": 3, "samples": 80, "units": [0, 2], "batch_size": 16}
     asked = planned()
-    with chosen(None, lambda: 1) as nobody:
+    with chosen(None, lambda: Fitting(1)) as nobody:
         assert nobody is None
     with distributed.Client(pair.address) as client:
         client.wait_for_workers(2, timeout=PATIENCE)
         assert current_client() is client
-        with chosen(None, lambda: 1) as workers:
+        with chosen(None, lambda: Fitting(1)) as workers:
             assert isinstance(workers, DaskWorkers)
-        with chosen(1, lambda: 1) as nobody:
+        with chosen(1, lambda: Fitting(1)) as nobody:
             assert nobody is None
         result = pd.explain(asked.net, asked.pixels, NormalSampler(), **settings)
         before = result.provenance
