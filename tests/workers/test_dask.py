@@ -258,7 +258,9 @@ def test_a_worker_of_another_version_is_refused_also_where_it_joins_late(cluster
 
 def test_a_worker_without_this_package_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "other" / "predicdiff").mkdir(parents=True)
-    (tmp_path / "other" / "predicdiff" / "__init__.py").write_text("")
+    # not an empty one, to which an installation of the working tree adds its parts
+    absent = "raise ModuleNotFoundError(\"No module named 'predicdiff'\")"
+    (tmp_path / "other" / "predicdiff" / "__init__.py").write_text(absent)
     cluster.start_worker("--no-nanny", environment={"PYTHONPATH": str(tmp_path / "other")})
     with client_at(cluster.address) as client:
         workers = DaskWorkers(client)
