@@ -155,7 +155,7 @@ def _rows(path: Path, content: bytes) -> list[Row]:
         if header != list(COLUMNS):
             raise ExplanationError(
                 f"{path}: the index of a study has the columns {', '.join(COLUMNS[:3])}, ... {COLUMNS[-1]}, with "
-                "commas between, and this one has others. Move it away: the same command makes it anew from the results beside it."
+                "commas between, and this one has others. Move it away: the same command makes it anew of the results."
             )
         return [_row(path, lines.line_num, line) for line in lines if line]
     except csv.Error as error:
