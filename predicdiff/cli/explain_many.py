@@ -261,11 +261,12 @@ def _tell(
             continue
         analysis = make_plan(model, image, settings).with_sampler(sampler)
         memory, batch_size = options.effort.memory, options.effort.batch_size
+        cluster = ", which the cluster's workers share among them" if options.effort.scheduler is not None else ""
         seconds = seconds_needed(analysis, memory=memory, batch_size=batch_size) * len(items)
         say(
             f"{_count(len(items))}, each with {analysis.shapes.told(len(analysis.origins))} and "
-            f"{analysis.settings.samples} draws: {duration(seconds)} by this machine's processors, estimated from a "
-            f"few windows of {item.name}.",
+            f"{analysis.settings.samples} draws: {duration(seconds)} by this machine's processors{cluster}, "
+            f"estimated from a few windows of {item.name}.",
             f"Results would go to {study.folder}. Nothing was written.",
         )
         return

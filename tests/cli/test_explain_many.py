@@ -217,6 +217,9 @@ def test_a_dry_run_writes_nothing(cli: Any, refused: Any) -> None:
     )
     assert "Results would go to study. Nothing was written." in said.output
     assert "out/study_numpy_marginal" in cli("explain", "p", *FAST, "--dry-run").output
+    if not absent("distributed"):
+        there = cli("explain", "p", *FAST, "--dry-run", "--scheduler", "tcp://cluster:8786").output
+        assert "by this machine's processors, which the cluster's workers share" in there
     assert "absent.png: no such file" in refused("explain", "absent.png", "b.png", *FAST, "--dry-run")
     assert snapshot() == before
     assert cli("explain", "p/00.png", "p/01.png", *FAST, "-o", "study/", "-q").exit_code == 0
