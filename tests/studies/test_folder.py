@@ -19,7 +19,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import predicdiff as pd
-from predicdiff.errors import ExplanationError
+from predicdiff.abilities import sampler_abilities
+from predicdiff.errors import ExplanationError, InputWarning
 from predicdiff.locks import InUseError
 from predicdiff.ours import PROGRAM, hashed
 from predicdiff.settings import Settings
@@ -237,6 +238,30 @@ def test_another_ones_result_of_the_same_name_stays() -> None:
     run(paths)
     assert rows()["p/00.png"].result == "00-2.h5"
     assert Path("study/00.h5").read_bytes() == before
+
+
+def test_an_index_that_is_gone_is_made_anew_from_the_results_that_are_this_studys() -> None:
+    paths = pictures(Path("p"), 5)
+    same = {**IDENTITY, "net": Pictured().provenance, "sampler": sampler_abilities(NormalSampler()).identity}
+    run(paths, identity=same, top=2)
+    before = {row[:4]: row for row in read_index(Path("study"))}
+    Path("study/index.csv").unlink()
+    with pytest.raises(ExplanationError, match=r"a study with other settings \(seed was 0, is 1\)"):
+        run(paths, identity={**same, "settings": {"seed": 1}}, top=2, seed=1)
+    Path("study/00.png").unlink()
+    other = held("01.h5")
+    other.provenance["net"] = {"name": "another"}
+    other.save(Path("study/01.h5"))
+    Path("study/02.h5").write_bytes(b"changed")
+    with pytest.warns(InputWarning, match=r"^study: index\.csv is not there; 2 results with the same net and sampler"):
+        assert run(paths, identity=same, top=2) == ["p/00.png", "p/01.png", "p/02.png"]
+    found = {row[:4]: row for row in read_index(Path("study"))}
+    assert {key: row for key, row in found.items() if key[0] in ("p/03.png", "p/04.png")} == {
+        key: row for key, row in before.items() if key[0] in ("p/03.png", "p/04.png")
+    }
+    assert Path("study/02.h5").read_bytes() == b"changed"
+    assert len(found) == 10
+    assert run(paths, identity=same, top=2) == []
 
 
 def test_failures_are_rows_that_the_next_run_tries_again() -> None:
