@@ -26,8 +26,8 @@ from ..settings import Settings
 from ..shapes.labels import SLIC
 from ..studies.folder import Maker, Study, asked, check_folder
 from ..studies.listing import lines_of, listed
-from ..studies.many import outcomes
 from ..studies.one import OF_THE_IMAGE, Item, Outcome, Wish
+from ..studies.outcomes import outcomes
 from ..texts import one_line
 from ..units import as_map, lookup
 from ..windows import spanned
@@ -76,7 +76,7 @@ class StudyOptions:
         }  # fmt: skip
         given = [name for name, value in options.items() if value]
         if given:
-            raise SettingsError(f"{' and '.join(given)} go with one image alone: leave them out with several.")
+            raise SettingsError(f"{' and '.join(given)} say something of one image: leave out with several.")
         if self.out.output is not None and not self.out.is_folder:
             raise SettingsError(
                 f"{self.out.output}: several images want a folder for their results, such as -o study/."

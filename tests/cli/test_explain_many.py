@@ -236,12 +236,12 @@ def test_a_dry_run_writes_nothing(cli: Any, refused: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--figure", "a.png"], "--figure go with one image alone"),
-        (["--mask", "p/00.png"], "--mask go with one image alone"),
-        (["--page", 1], "--page go with one image alone"),
-        (["--box", "1,2,3,4", "--page", 2], "--box and --page go with one image alone"),
-        (["--segments", "p/00.png"], "--segments FILE go with one image alone"),
-        (["--like", "authors"], "--like authors go with one image alone"),
+        (["--figure", "a.png"], "--figure say something of one image"),
+        (["--mask", "p/00.png"], "--mask say something of one image"),
+        (["--page", 1], "--page say something of one image"),
+        (["--box", "1,2,3,4", "--page", 2], "--box and --page say something of one image"),
+        (["--segments", "p/00.png"], "--segments FILE say something of one image"),
+        (["--like", "authors"], "--like authors say something of one image"),
         (["-o", "a.h5"], "a.h5: several images want a folder for their results, such as -o study/"),
         (["--workers", "0"], "want a number of processes from 1"),
         (["--list", "absent.txt"], "absent.txt: no such file. Want a text"),

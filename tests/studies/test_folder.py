@@ -27,8 +27,8 @@ from predicdiff.settings import Settings
 from predicdiff.studies import folder as folders
 from predicdiff.studies.folder import Files, Maker, Study, asked, settings_of
 from predicdiff.studies.index import Row, read_index, rows_of
-from predicdiff.studies.many import outcomes
 from predicdiff.studies.one import Item, Wish
+from predicdiff.studies.outcomes import outcomes
 
 
 def dot() -> bytes:
