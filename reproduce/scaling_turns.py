@@ -154,7 +154,7 @@ class Turns:
         pool, subject = self.workers(1), self.subject
         parcels = [pool.send(thing) for thing in (subject.net, subject.sampler, self._wish)]
         started = time.perf_counter()
-        list(spread(pool, [Task(0, image_of, parcels, lambda lost: (subject.item,))]))
+        list(spread(pool, [Task(0, image_of, parcels, lambda lost: (subject.item, lost))]))
         return time.perf_counter() - started
 
 
