@@ -51,7 +51,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "download_all_examples": False,
     "min_reported_time": 1e9,
-    "plot_gallery": True,
+    "write_computation_times": False,
 }
 
 html_theme = "furo"

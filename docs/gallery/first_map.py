@@ -13,8 +13,8 @@ net = pd.load_net("efficientnet_lite0")
 image = bundled()["chelsea"]  # or pd.load_image("cat.jpg")
 
 # %%
-# A sampler says what else could have stood in a window. This one draws from a Gaussian, given the pixels around the window. It is
-# fitted to other photographs: no crop of the corpus shows the explained image.
+# A sampler says what else could have stood in a window. This one draws from a Gaussian, given the pixels around the
+# window. It is fitted to other photographs: no crop of the corpus shows the explained image.
 
 corpus, _ = pd.default_corpus(net.input_shape, exclude=image)
 sampler = pd.GaussianSampler.fit(corpus, context=24, seed=0)
@@ -26,8 +26,8 @@ result = pd.explain(net, image, sampler, window=20, stride=10, samples=2)
 drawn = figure(result)
 
 # %%
-# Red speaks for the class, blue against it. The numbers are weights of evidence in bits: without a window of 2 bits, the odds of the
-# class would be a quarter of what they are.
+# Red speaks for the class, blue against it. The numbers are weights of evidence in bits: without a window of 2 bits,
+# the odds of the class would be a quarter of what they are.
 
 target = result.targets[0]
 print(f"{target.title}: {result.base[0]:.2f}")

@@ -27,8 +27,8 @@ excited = [
 maps = figure(excited)
 
 # %%
-# The other way round: which places of that layer speak for the class? The sampler then draws activations, and windows lie on the
-# layer's maps of 14 x 14.
+# The other way round: which places of that layer speak for the class? The sampler then draws activations, and windows
+# lie on the layer's maps of 14 x 14.
 
 drawing = hidden_marginal(net, corpus, layer)
 places = pd.explain(net, image, drawing, start=layer, window=3, samples=4)

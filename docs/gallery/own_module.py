@@ -2,7 +2,8 @@
 A module of one's own
 =====================
 
-Any ``torch.nn.Module`` is explained as it is. This one's answer is known beforehand, so that one sees whether the map tells the truth.
+Any ``torch.nn.Module`` is explained as it is. This one's answer is known beforehand, so that one sees whether the map
+tells the truth.
 """
 
 import numpy as np
@@ -41,8 +42,9 @@ result = pd.explain(net, image, sampler, window=6, samples=8, stride=2, units=["
 drawn = figure(result)
 
 # %%
-# What is for upright stripes lies on the left, what is against them on the right. The grey between them says nothing, except where a
-# window of another brightness adds edges of its own: those of its sides cancel those of its top and bottom.
+# What is for upright stripes lies on the left, what is against them on the right. The grey between them says nothing,
+# except where a window of another brightness adds edges of its own: those of its sides cancel those of its top and
+# bottom.
 
 left, middle, right = (result.relevance[0, 12:36, columns].mean() for columns in (slice(6, 18), 24, slice(30, 42)))
 print(f"left {left:+.3f} bits, middle {middle:+.3f} bits, right {right:+.3f} bits")

@@ -2,8 +2,8 @@
 Samplers compared
 =================
 
-A map depends on what stands in for a window: what other images have at that place (marginal sampling), what goes with the pixels
-around it (conditional sampling), or plain grey (occlusion).
+A map depends on what stands in for a window: what other images have at that place (marginal sampling), what goes with
+the pixels around it (conditional sampling), or plain grey (occlusion).
 """
 
 import numpy as np
@@ -44,7 +44,8 @@ grey = pd.occlusion(net, image, window=20, stride=10, measure="evidence")
 occluded = figure(grey, title="a grey patch")
 
 # %%
-# How alike are they? The correlation says it in a number; a third colour shows where one map says for and the other against.
+# How alike are they? The correlation says it in a number; a third colour shows where one map says for and the other
+# against.
 
 comparison = pd.compare(maps["conditional"], maps["marginal"])
 agreement = comparison_figure(comparison, title="conditional and marginal")

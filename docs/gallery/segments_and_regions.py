@@ -15,7 +15,8 @@ corpus, _ = pd.default_corpus(net.input_shape, exclude=image)
 sampler = pd.MarginalSampler(corpus)
 
 # %%
-# Fifty segments of scikit-image's SLIC, each taken away as a whole. An array of whole numbers, a segment each, serves as well.
+# Fifty segments of scikit-image's SLIC, each taken away as a whole. An array of whole numbers, a segment each, serves
+# as well.
 
 pieces = pd.explain(net, image, sampler, segments="slic:50", samples=8)
 segments = figure(pieces, title="segments")
