@@ -23,10 +23,9 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "mathml",
 ]
-exclude_patterns = ["_build", "gallery", "generated/gallery/*.md5"]
+exclude_patterns = ["_build", "gallery"]
 templates_path = ["templates"]
 default_role = "code"  # in docstrings `x` is a name or a piece of code
-nitpicky = False
 
 myst_enable_extensions = ["dollarmath", "html_image"]
 myst_heading_anchors = 3
@@ -44,14 +43,10 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "image_scrapers": (ShownFigures(),),
     "capture_repr": ("_repr_html_", "__repr__"),
-    "ignore_repr_types": r"Figure",  # is shown by the scraper
-    "abort_on_example_error": False,
-    "only_warn_on_example_error": False,
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,
-    "min_reported_time": 1e9,
-    "write_computation_times": False,
+    "write_computation_times": False,  # its pages would have programs of other hosts
 }
 
 html_theme = "furo"
@@ -60,5 +55,5 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
-math_numfig = False
+html_show_copyright = False
 html_math_renderer = "mathml"
