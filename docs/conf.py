@@ -23,7 +23,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "mathml",
 ]
-exclude_patterns = ["_build", "gallery"]
+exclude_patterns = ["_build", "gallery", "**sg_execution_times*"]
 templates_path = ["templates"]
 default_role = "code"  # in docstrings `x` is a name or a piece of code
 
@@ -46,7 +46,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,
-    "write_computation_times": False,  # its pages would have programs of other hosts
+    "write_computation_times": False,  # its pages have programs of other hosts, and are left out above
 }
 
 html_theme = "furo"

@@ -26,7 +26,7 @@ print(curves.table())
 drawn = curves.figure()
 
 # %%
-# Random weights: the last layer's weights are shuffled, then all layers'. Maps that stayed alike would not show what
+# Random weights: the last layer's weights are shuffled, then twenty layers'. Maps that stayed alike would not show what
 # the net has learnt; the correlation with the untouched net's map has to fall below that of two seeds.
 
 some = {"chelsea": images["chelsea"]}
