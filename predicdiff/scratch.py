@@ -104,7 +104,7 @@ class Stack:
         """Move what memory holds into the file."""
         try:
             if self._file is None:
-                self._folder = _folder()
+                self._folder = folder()
                 self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
             while self._held:
                 array = self._held.pop(0)
@@ -168,7 +168,7 @@ def _mapped(array: Any) -> _Mapped | None:
     return array if isinstance(array, _Mapped) else None
 
 
-def _folder() -> str:
-    """Where the files lie."""
+def folder() -> str:
+    """Where large temporary files belong."""
     named = any(os.environ.get(name) for name in NAMED)
     return LARGE if not named and os.path.isdir(LARGE) and os.access(LARGE, os.W_OK) else tempfile.gettempdir()

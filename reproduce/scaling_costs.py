@@ -24,7 +24,7 @@ from predicdiff.plan import Analysis, make_plan
 from predicdiff.presets import QUALITIES
 from predicdiff.settings import Settings
 from predicdiff.studies.folder import Files, Maker, Study, asked
-from predicdiff.studies.many import Item, Outcome
+from predicdiff.studies.one import Item, Outcome
 from predicdiff.workers.protocol import Workers
 from predicdiff.workers.spreading import Task, spread
 

@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Callable, Iterator, Sequence
 
-from predicdiff.studies.many import lanes_for
+from predicdiff.studies.outcomes import lanes_for
 from predicdiff.workers.spreading import AHEAD
 
 #: Tasks that are simulated at most, and of each worker at least; what a longer study takes follows from their rate.
@@ -79,7 +79,7 @@ class Cluster:
     workers: int
     bandwidth: float = float("inf")
     scheduler: float = 0.0
-    #: How many images are under way at once, of which workers get tiles; None as `studies.many` has it.
+    #: How many images are under way at once, of which workers get tiles; None as `studies.outcomes` has it.
     lanes: int | None = None
 
 

@@ -20,7 +20,8 @@ from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.samplers.registry import Recipe, find
 from predicdiff.settings import Settings
 from predicdiff.studies.folder import Maker, Study, asked
-from predicdiff.studies.many import Item, Wish, outcomes
+from predicdiff.studies.one import Item, Wish
+from predicdiff.studies.outcomes import outcomes
 
 from .timing_machine import peak_memory, reset_peak
 from .timing_nets import seeded_module

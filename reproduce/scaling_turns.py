@@ -21,7 +21,8 @@ from predicdiff.executors.spread import Luggage, executor_with, tile_of
 from predicdiff.plan import Analysis
 from predicdiff.settings import Settings
 from predicdiff.studies.folder import Maker, Study, asked
-from predicdiff.studies.many import Item, Outcome, Wish, image_of, outcomes
+from predicdiff.studies.one import Item, Outcome, Wish
+from predicdiff.studies.outcomes import image_of, outcomes
 from predicdiff.workers.processes import Processes
 from predicdiff.workers.protocol import Workers
 from predicdiff.workers.spreading import Task, spread

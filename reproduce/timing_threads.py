@@ -103,7 +103,7 @@ def by(analysis: Analysis, tiles: dict[int, slice], team: Team, of_torch: int) -
         before = torch.get_num_threads()
         torch.set_num_threads(of_torch)
         try:
-            values = {number: difference.value for number, difference, _ in evaluated(analysis, tiles, batch, team)}
+            values = {number: difference.value for number, difference, *_ in evaluated(analysis, tiles, batch, team)}
         finally:
             torch.set_num_threads(before)
         return np.concatenate([values[number] for number in sorted(values)])

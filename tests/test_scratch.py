@@ -140,12 +140,12 @@ def test_files_lie_where_the_environment_says_and_else_where_large_ones_belong(
     for name in scratch.NAMED:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(scratch, "LARGE", str(tmp_path.parent))
-    assert scratch._folder() == str(tmp_path.parent)
+    assert scratch.folder() == str(tmp_path.parent)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    assert scratch._folder() == str(tmp_path)
+    assert scratch.folder() == str(tmp_path)
     monkeypatch.delenv("TMPDIR")
     monkeypatch.setattr(scratch, "LARGE", str(tmp_path / "missing"))
-    assert scratch._folder() == str(tmp_path)
+    assert scratch.folder() == str(tmp_path)
 
 
 def test_a_folder_that_nothing_can_be_written_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

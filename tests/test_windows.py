@@ -81,7 +81,11 @@ def test_the_last_window_is_added_where_the_stride_does_not_end_there() -> None:
         (0, 1, r"window k = 0 does not fit: want 1 <= k <= 8"),
         (-3, 1, r"window k = -3 does not fit"),
         (9, 1, r"window k = 9 does not fit: want 1 <= k <= 8"),
-        (4, 5, r"stride = 5 with window k = 4: want 1 <= stride <= k"),
+        (
+            4,
+            5,
+            r"stride = 5 with window k = 4: want 1 <= stride <= k, .* with between='linear' \(--between linear\)",
+        ),
         (4, 0, r"stride = 0 with window k = 4"),
         (4, -1, r"stride = -1 with window k = 4"),
     ],

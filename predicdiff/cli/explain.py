@@ -91,6 +91,7 @@ def command(
     speech: Speech,
 ) -> None:
     """Check everything, say how long it will take, run, write."""
+    effort.check()
     if listing.list is not None or len(images) > 1 or any(map(is_many, images)) or out.is_folder:
         study = StudyOptions(net, reading, sampler, targets, sampling, effort, out, speech)
         explain_many(images, listing.list, study)

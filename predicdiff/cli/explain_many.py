@@ -26,8 +26,8 @@ from ..settings import Settings
 from ..shapes.labels import SLIC
 from ..studies.folder import Maker, Study, asked, check_folder
 from ..studies.listing import lines_of, listed
-from ..studies.many import outcomes
 from ..studies.one import OF_THE_IMAGE, Item, Outcome, Wish
+from ..studies.outcomes import outcomes
 from ..texts import one_line
 from ..units import as_map, lookup
 from ..windows import spanned
@@ -76,7 +76,7 @@ class StudyOptions:
         }  # fmt: skip
         given = [name for name, value in options.items() if value]
         if given:
-            raise SettingsError(f"{' and '.join(given)} go with one image alone: leave them out with several.")
+            raise SettingsError(f"{' and '.join(given)} say something of one image: leave out with several.")
         if self.out.output is not None and not self.out.is_folder:
             raise SettingsError(
                 f"{self.out.output}: several images want a folder for their results, such as -o study/."
@@ -95,8 +95,8 @@ def explain_many(images: Iterable[str], listing: Path | None, options: StudyOpti
     settings, paths = options.settings(), _paths(images, listing)
     model = options.net.load(options.sampling.model)
     folder = options.out.output or default_output("study", model.name, options.method, suffix="")
-    items = _items(paths, folder)
     check_folder(folder)
+    items = _items(paths, folder)
     check_outputs([folder / "settings.json"], [*(item.source for item in items), *options.net.files])
     sampler = _sampler(model, settings, options)
     study = Study(folder, _identity(model, sampler, settings, options), restart=options.out.restart)
@@ -113,7 +113,10 @@ def explain_many(images: Iterable[str], listing: Path | None, options: StudyOpti
         )
         failed = _explained(model, missing, sampler, settings, study, options, len(items))
         without = f", without {failed} that could not be explained" if failed else ""
-        say_(f"Wrote {len(items) - failed} of {_count(len(items))} into {folder}{without}, and {folder / 'index.csv'}.")
+        written, where = f"{len(items) - failed} of {_count(len(items))}", f"into {folder}"
+        if done:
+            written, where = _count(len(missing) - failed), f"{where}, which holds {written} now"
+        say_(f"Wrote {written} {where}{without}, and {folder / 'index.csv'}.")
     if failed:
         raise click.exceptions.Exit(Failure.exit_code)
 
@@ -140,6 +143,8 @@ def _paths(images: Iterable[str], listing: Path | None) -> list[Path]:
             content = sys.stdin.buffer.read() if sys.stdin is not None else b""
             given += lines_of(content, "standard input")
         else:
+            if not listing.exists():
+                raise ImageError(f"{listing}: no such file. Want a text with the path of an image in each line.")
             given += lines_of(content_of(listing).getvalue(), str(listing))
     if PIPED in given:
         raise ImageError(f"{PIPED} is standard input, by which one image comes: leave it out with several.")
@@ -256,11 +261,12 @@ def _tell(
             continue
         analysis = make_plan(model, image, settings).with_sampler(sampler)
         memory, batch_size = options.effort.memory, options.effort.batch_size
+        cluster = ", which the cluster's workers share among them" if options.effort.scheduler is not None else ""
         seconds = seconds_needed(analysis, memory=memory, batch_size=batch_size) * len(items)
         say(
             f"{_count(len(items))}, each with {analysis.shapes.told(len(analysis.origins))} and "
-            f"{analysis.settings.samples} draws: {duration(seconds)} by this machine's processors, estimated from a "
-            f"few windows of {item.name}.",
+            f"{analysis.settings.samples} draws: {duration(seconds)} by this machine's processors{cluster}, "
+            f"estimated from a few windows of {item.name}.",
             f"Results would go to {study.folder}. Nothing was written.",
         )
         return

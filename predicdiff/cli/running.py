@@ -12,7 +12,6 @@ import click
 
 from ..algorithm import go_on
 from ..effort import precision_gap
-from ..errors import SettingsError
 from ..executors.here import run_tiles
 from ..executors.tiles import Executor
 from ..explanation import Explanation
@@ -131,8 +130,6 @@ def workers_of(effort: Effort, worthwhile: Callable[[], Fitting]) -> Iterator[Wo
     with ExitStack() as stack:
         asked: WorkersLike | None = effort.workers
         if effort.scheduler is not None:
-            if asked is not None:
-                raise SettingsError("--workers and --scheduler both say who computes: want one of them.")
             asked = stack.enter_context(client_at(effort.scheduler))
         yield stack.enter_context(chosen(asked, worthwhile))
 

@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Callable, Generator, Iterator, Sequence, TypeVar
 
 from ..budget import MEMORY
+from ..cores import cores
 from ..errors import OutOfMemoryError
 from ..noise import Draws
 from ..plan import DRAWS_SHARE, Analysis
@@ -63,7 +64,7 @@ def team_for(analysis: Analysis, batch: int, tile: int, memory: int) -> Team:
     abilities = analysis.abilities
     shared, settles = abilities.evaluating_threads, abilities.compute_with
     most = 0 if shared is None or settles is None or analysis.varies else shared()
-    if most < 2:
+    if not most or (most == 1 and cores() > 1):  # where one thread evaluates, another makes draws meanwhile
         return Team()
     settings = analysis.settings
     draws = 4 * len(analysis.ground) * prod(settings.sides) * tile

@@ -125,7 +125,8 @@ class _Report:
         measures = sorted({row.measure for row in self.rows if row.measure})
         return (
             f"{images} image{'s' * (images != 1)}{could_not}. In the small maps {colours.positive} speaks for the "
-            f"class and {colours.negative} against it, each on a scale of its own; choose one to see it larger."
+            f"class and {colours.negative} against it, each on a scale of its own; choose one to see it larger, or a "
+            "heading to sort by it."
             + (f" Relevance is in {one_line(measures[0], MOST)}." if len(measures) == 1 else "")
         )
 

@@ -89,7 +89,8 @@ def _diagrams(summary: Summary, cmap: str) -> list[Diagram]:
     more = f", the first {MOST_BARS} of {len(summary.classes)}" if len(summary.classes) > MOST_BARS else ""
     bars = Bars(
         "Classes with most evidence",
-        f"means over their maps, in brackets how many{more}; {colours.positive} for, {colours.negative} against",
+        f"by their share of all; means over their maps, in brackets how many{more}; "
+        f"{colours.positive} for, {colours.negative} against",
         [f"{one.name} ({one.maps})" for one in shown],
         np.array([one.evidence_for for one in shown]),
         np.array([one.evidence_against for one in shown]),

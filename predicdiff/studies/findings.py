@@ -138,7 +138,8 @@ class Summary:
             facts += [("spread", f"standard deviation over the maps: {told}")]
         correlation = [one.correlation for one in self.unlike(len(self.seen))]
         if correlation:
-            told = f"median {np.median(correlation):.3f}, from {min(correlation):.3f} to {max(correlation):.3f}"
+            middle = f"mean {np.mean(correlation):.3f}, median {np.median(correlation):.3f}"
+            told = f"{middle}, from {min(correlation):.3f} to {max(correlation):.3f}"
             facts += [("correlation", f"Pearson's correlation of a map with the mean of the others: {told}")]
         elif len(self.seen) == 1:
             facts += [("correlation", "there is one map alone, and no others that it could be unlike")]

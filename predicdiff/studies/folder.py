@@ -27,6 +27,7 @@ from ..texts import name_of, one_line
 from ..written import sweep, written_whole
 from .index import BETWEEN, INDEX, MOST, TABLE, Index, Row, as_parquet, read_index, replaced, rows_of
 from .one import Item, Outcome
+from .recovery import rows_of_results
 
 SETTINGS, LOCK = "settings.json", ".lock"
 TILES = ".tiles"
@@ -109,7 +110,7 @@ class Study:
     def __init__(self, folder: Path, identity: Json, *, restart: bool = False) -> None:
         self.folder, self._restart = folder, restart
         self._identity: Json = json.loads(json.dumps(identity))
-        self._index = Index(folder)
+        self._index = Index(folder, lambda: rows_of_results(folder, self._identity))
         #: The names of results by their files, and the files by these names.
         self._own: dict[str, str] = {}
         self._names: dict[str, str] = {}
@@ -251,8 +252,9 @@ class Study:
         own = [self._own[file]] if file in self._own else []
         numbered = (f"{stem}-{number}.h5" for number in count(2))
         for name in chain(own, [f"{stem}.h5"], numbered):
-            if self._names.setdefault(name, file) == file and self._is_free(name, outcome):
+            if self._names.get(name, file) == file and self._is_free(name, outcome):
                 break
+        self._names[name] = file
         return name
 
     def _is_free(self, name: str, outcome: Outcome) -> bool:
@@ -311,7 +313,9 @@ def check_settings(folder: Path, identity: Json) -> None:
 
 
 def _has_results(folder: Path) -> bool:
-    rows = read_index(folder) if os.path.lexists(folder / INDEX) else []
+    if not os.path.lexists(folder / INDEX):
+        return any(folder.glob("*.h5"))
+    rows = read_index(folder)
     return any((folder / row.result).is_file() for row in rows if row.result)
 
 

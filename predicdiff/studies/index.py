@@ -140,7 +140,8 @@ def _content(path: Path) -> bytes:
             return file.read()
     except FileNotFoundError:
         raise ExplanationError(
-            f"{path}: no such file. Want the folder of a study, as `predicdiff explain PHOTOS -o study/` makes one."
+            f"{path}: no such file. Want the folder of a study, as `predicdiff explain PHOTOS -o study/` makes one; "
+            "the same command makes an index anew that is gone."
         ) from None
     except OSError as error:
         raise ExplanationError(f"{path}: cannot be read ({error.strerror}).") from error
@@ -154,7 +155,7 @@ def _rows(path: Path, content: bytes) -> list[Row]:
         if header != list(COLUMNS):
             raise ExplanationError(
                 f"{path}: the index of a study has the columns {', '.join(COLUMNS[:3])}, ... {COLUMNS[-1]}, with "
-                "commas between, and this one has others. Move it away: the results beside it are computed again then."
+                "commas between, and this one has others. Move it away: the same command makes it anew of the results."
             )
         return [_row(path, lines.line_num, line) for line in lines if line]
     except csv.Error as error:
@@ -213,8 +214,9 @@ class Index:
         By a finished image's file the SHA-256 of what it held, and the name of its result.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / INDEX
+    def __init__(self, folder: Path, lost: Callable[[], list[Row]] = list) -> None:
+        #: What gives the rows of an index that is not there, by the results that are.
+        self._path, self._lost = folder / INDEX, lost
         self.finished: dict[str, tuple[str, str]] = {}
         #: Whether there are rows of files that have others now.
         self._outdated = False
@@ -233,7 +235,9 @@ class Index:
 
     def _found(self, is_kept: Callable[[Row], bool]) -> tuple[list[Row], bytes]:
         """The rows that are kept, and what the file holds."""
-        content = _content(self._path) if os.path.lexists(self._path) else b""
+        if not os.path.lexists(self._path):
+            return whole_images(self._lost()), b""
+        content = _content(self._path)
         begun = as_csv([], header=True).startswith(content)
         there = [] if begun else _rows(self._path, content)
         return [row for row in whole_images(there) if is_kept(row)], content

@@ -31,7 +31,7 @@ def listed(given: Iterable[str]) -> list[Path]:
     Raises
     ------
     ImageError
-        If a folder or a pattern holds no image.
+        If a folder or a pattern holds no image, or a name that ends as a folder's is of none.
     """
     found = [path for one in given for path in _meant(one)]
     # a folder has several names, such as ../here; a link to a file is one of its own
@@ -68,6 +68,8 @@ def _meant(one: str) -> Sequence[Path]:
     if os.path.isdir(one):
         return _inside(Path(one))
     if not _is_pattern(one):
+        if one.endswith(tuple(filter(None, (os.sep, os.altsep)))) and not os.path.lexists(one):
+            raise ImageError(f"{one}: no such folder. Give the paths of images, a folder or a pattern.")
         return [Path(one)]
     matches = [Path(path) for path in sorted(glob.glob(one, recursive=True)) if not os.path.isdir(path)]
     if not matches:

@@ -87,7 +87,9 @@ class _Reader:
         """Read those that counted again, and sum up."""
         self.study.check_any(len(self.seen) + self.without)
         if not self.seen or self.first is None:
-            raise SettingsError(f"target {self.target}: no image of {self.study.folder} has so many, from 0.")
+            raise SettingsError(
+                f"target {self.target}: no image of {self.study.folder} has one of that number; 0 is the first."
+            )
         places_for, places_against = self.maps.places()
         return Summary(
             folder=self.study.folder, made=made_by(self.first), unit=self.first.unit, target=self.target,

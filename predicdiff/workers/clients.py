@@ -39,6 +39,26 @@ def is_client(thing: Any) -> bool:
     return distributed is not None and isinstance(thing, distributed.Client)
 
 
+def check_address(address: str) -> Any:
+    """The package that serves, where this is an address of a scheduler, whether or not one answers there.
+
+    Raises
+    ------
+    DependencyError
+        If Dask is not installed.
+    SettingsError
+        If this is no address.
+    """
+    distributed = imported("distributed", "dask", least=LEAST)
+    try:
+        distributed.comm.get_address_host_port(str(address), strict=True)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(
+            f"{address!r} is no address of a Dask scheduler: want one such as tcp://host:8786."
+        ) from error
+    return distributed
+
+
 @contextmanager
 def client_at(address: str) -> Iterator[Any]:
     """A client of the scheduler at an address, such as "tcp://host:8786", which is closed afterwards.
@@ -52,13 +72,7 @@ def client_at(address: str) -> Iterator[Any]:
     ExplanationError
         If nobody answers there.
     """
-    distributed = imported("distributed", "dask", least=LEAST)
-    try:
-        distributed.comm.get_address_host_port(str(address), strict=True)
-    except (ValueError, TypeError) as error:
-        raise SettingsError(
-            f"{address!r} is no address of a Dask scheduler: want one such as tcp://host:8786."
-        ) from error
+    distributed = check_address(address)
     silence = signs_of_loss(distributed) + (ValueError,)
     try:
         client = connected(distributed, str(address))

@@ -25,15 +25,18 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 from ..budget import room
 from ..cores import cores
-from ..errors import ExplanationError
+from ..errors import ExplanationError, first_line
+from ..scratch import folder
 from .protocol import Answer, LostWorkerError, Parcel
-from .working import Terms, answered, packed, result_of
+from .working import Terms, answered, pack_into, result_of
 
 #: What says to numerical libraries how many threads a process computes with, before they are loaded.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 GPUS = "CUDA_VISIBLE_DEVICES"
 #: Seconds that a process may take to end by itself.
 PATIENCE = 5.0
+#: Seconds between two looks whether a process that computes is there still.
+LOOK = 1.0
 
 _environment_turn = threading.Lock()
 
@@ -57,8 +60,8 @@ class Processes:
 
     def __init__(self, count: int, *, gpus: Sequence[str] = ()) -> None:
         self.count = count
-        self._share = max(1, cores() // count)
-        self._folder = Path(tempfile.mkdtemp(prefix="predicdiff-"))
+        self._share = max(1, min([cores() // count, *_threads_allowed()]))
+        self._folder = _new_folder()
         self._sent: dict[int, tuple[Any, Parcel]] = {}
         self._numbers = itertools.count()
         self._tasks: SimpleQueue[_Asked | None] = SimpleQueue()
@@ -77,7 +80,7 @@ class Processes:
         """Write a thing into a file that each process reads once; see `Workers.send`."""
         with self._sending:
             if id(thing) not in self._sent:
-                self._sent[id(thing)] = thing, self._written(packed(thing))
+                self._sent[id(thing)] = thing, self._written(thing)
             return self._sent[id(thing)][1]
 
     def forget(self, parcel: Parcel) -> None:
@@ -113,15 +116,12 @@ class Processes:
         with self._turn:
             return [process.pid for process in self._processes.values() if process.runs]
 
-    def _written(self, content: bytes) -> Parcel:
+    def _written(self, thing: Any) -> Parcel:
         path = self._folder / f"{next(self._numbers)}.pickle"
         try:
-            path.write_bytes(content)
+            pack_into(path, thing)
         except OSError as error:
-            raise ExplanationError(
-                f"{path}: what workers need cannot be written ({error.strerror}). Make room there, or name another "
-                "folder for temporary files in the environment's TMPDIR."
-            ) from error
+            raise _no_room(path, error) from error
         return Parcel(path.name, path)
 
     def _serve(self, number: int, gpu: str | None) -> None:
@@ -152,14 +152,36 @@ class Processes:
             return self._processes[number]
 
 
+def _threads_allowed() -> Iterator[int]:
+    """How many threads a user lets each process compute with, where that is said."""
+    first = os.environ.get(THREADS[0], "").partition(",")[0].strip()  # of nested threads there may be further numbers
+    if first.isdecimal() and int(first) > 0:
+        yield int(first)
+
+
+def _new_folder() -> Path:
+    """Where what is sent lies, for nobody else to read: a corpus may be large, and /tmp memory."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="predicdiff-", dir=folder()))
+    except OSError as error:
+        raise _no_room("the folder of temporary files", error) from error
+
+
+def _no_room(place: object, error: OSError) -> ExplanationError:
+    return ExplanationError(
+        f"{place}: what workers need cannot be written ({error.strerror}). Make room there, or name another folder for "
+        "temporary files in the environment's TMPDIR."
+    )
+
+
 class _Process:
     """A process, and this end of its pipe."""
 
-    def __init__(self, share: int, gpu: str | None, folder: Path) -> None:
+    def __init__(self, share: int, gpu: str | None, sent: Path) -> None:
         # not forked: threads of this process may hold locks that would never be let go of in the other
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, folder), daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, sent), daemon=True)
         self._began = False
         with _environment(share, gpu), _without_interrupts():
             self._process.start()
@@ -179,15 +201,22 @@ class _Process:
         """Have it do a task, and wait for the answer."""
         try:
             if not self._began:
-                self._pipe.recv()
+                self._received()
                 self._began = True
             self._pipe.send(message)
-            good, answer, told = self._pipe.recv()
+            good, answer, told = self._received()
         except (EOFError, OSError):
             self._process.join(PATIENCE)
             self.end()
             raise self._lost() from None
         return result_of(good, answer, told)
+
+    def _received(self) -> Any:
+        """What comes by the pipe, which a process that has ended may have left open: children of its own hold it."""
+        while not self._pipe.poll(LOOK):
+            if not self.runs and not self._pipe.poll():
+                raise EOFError
+        return self._pipe.recv()
 
     def kill(self) -> None:
         """Have it end at once; whoever waits for its answer learns that there is none."""
@@ -243,22 +272,36 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def serve(pipe: Connection, folder: Path) -> None:
+def serve(pipe: Connection, sent: Path) -> None:
     """Do one task after the other that comes by a pipe, until it is closed; what a worker process runs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process is told, and tells us
     if hasattr(signal, "pthread_sigmask"):  # it was kept off while this one started
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
-    with contextlib.suppress(EOFError, OSError):
+    threading.Thread(target=_end_with_parent, args=(sent,), daemon=True).start()
+    with contextlib.suppress(EOFError, OSError), pipe:  # closed at once: a stranger's threads may go on
         pipe.send("ready")
         while True:
-            pipe.send(answered(*pipe.recv()))
+            _send(pipe, answered(*pipe.recv()))
 
 
-def _end_with_parent(folder: Path) -> None:
+def _send(pipe: Connection, answer: tuple[bool, Any, str]) -> None:
+    """Send an answer, or why that cannot be sent: of such a one nothing is on its way yet."""
+    try:
+        pipe.send(answer)
+    except OSError:  # nobody is there
+        raise
+    except Exception as error:
+        pipe.send(answered(_refused, (), (error,), Terms(None, room())))
+
+
+def _refused(error: Exception) -> None:
+    raise ExplanationError(f"a worker cannot send what it has made ({type(error).__name__}: {first_line(error)}).")
+
+
+def _end_with_parent(sent: Path) -> None:
     """End this process as soon as the one that started it has; what was sent is deleted then, too."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(sent, ignore_errors=True)
         os._exit(1)

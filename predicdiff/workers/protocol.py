@@ -52,7 +52,7 @@ class Workers(Protocol):
     def send(self, thing: Any) -> Parcel:
         """Pack a thing for all workers, each of which gets it when a task of its own needs it, and once.
 
-        The same object makes the same parcel, until it is forgotten.
+        The same object makes the same parcel until it is forgotten, also where it has changed in its place meanwhile.
 
         Raises
         ------

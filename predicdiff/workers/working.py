@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import threading
 import traceback
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Sequence, cast
+from typing import Any, BinaryIO, Callable, NamedTuple, Sequence, cast
 
 from ..budget import within
 from ..cores import sharing
@@ -67,8 +70,22 @@ def result_of(good: bool, answer: Any, told: str) -> Answer:
 
 def packed(thing: Any, dumps: Callable[..., bytes] = pickle.dumps) -> bytes:
     """A thing's pickled bytes; a SettingsError that names what cannot be pickled."""
-    try:
+    with _picklable(thing):
         return dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def pack_into(path: Path, thing: Any) -> None:
+    """Pickle a thing into a file, of which memory holds no copy; errors as of `packed`, and OSError."""
+    with open(path, "wb") as file, _picklable(thing):
+        pickle.dump(thing, file, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+@contextmanager
+def _picklable(thing: Any) -> Iterator[None]:
+    try:
+        yield
+    except OSError:  # no room in a file
+        raise
     except Exception as error:  # anybody's class may raise anything
         raise SettingsError(
             f"a {type(thing).__name__} cannot be sent to worker processes ({first_line(error)}): want one that can be "
@@ -97,12 +114,32 @@ def _sendable(error: BaseException) -> BaseException:
 
 
 def loaded(content: Path | bytes) -> Any:
-    """What was pickled, from its bytes or the file that has them; a SettingsError that says what is missing here."""
-    data = content.read_bytes() if isinstance(content, Path) else content
+    """What was pickled, from its bytes or the file that has them, of which memory holds no copy.
+
+    Raises
+    ------
+    SettingsError
+        That says what is missing here.
+    ExplanationError
+        If the file is gone.
+    """
+    with _opened(content) as file:
+        try:
+            return pickle.load(file)
+        except (AttributeError, ImportError) as error:
+            raise SettingsError(
+                f"a worker cannot make what it was sent ({first_line(error)}): want nets and samplers whose classes "
+                "stand in a module that workers can import too."
+            ) from error
+
+
+def _opened(content: Path | bytes) -> BinaryIO:
+    if isinstance(content, bytes):
+        return io.BytesIO(content)
     try:
-        return pickle.loads(data)
-    except (AttributeError, ImportError) as error:
-        raise SettingsError(
-            f"a worker cannot make what it was sent ({first_line(error)}): want nets and samplers whose classes stand "
-            "in a module that workers can import too."
+        return open(content, "rb")
+    except OSError as error:
+        raise ExplanationError(
+            f"{content}: what was sent to workers cannot be read ({error.strerror}). Name a folder in which nobody "
+            "deletes temporary files in the environment's TMPDIR."
         ) from error

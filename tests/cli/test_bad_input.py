@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import numpy as np
@@ -205,6 +206,12 @@ def test_unreadable_files_of_a_corpus_are_named_skipped_and_counted(cli, net, pi
 
 def test_outputs(no, picture, tmp_path):
     assert "want a name that ends in .h5 or .hdf5" in no("-o", "a.png")
+    assert f"of a folder for the results of several images one that ends in {os.sep}, such as v.2{os.sep}" in no(
+        "-o", "v.2"
+    )
+    assert "--workers and --scheduler both say" in no(
+        "--workers", 2, "--scheduler", "tcp://host:8786", "--net", "absent"
+    )
     assert "want a name that ends in .png, .pdf or .svg" in no("--figure", "a.jpg")
     assert "both read and written" in no("--figure", picture)
     assert "both read and written" in no("-o", "small.h5")  # its picture would be the image

@@ -152,7 +152,7 @@ def test_workers_give_the_same_and_so_does_a_second_run_that_finds_all_there(cli
     said = cli("explain", "p", *LONG, "-o", "study/", "--workers", 2)
     assert said.output.splitlines() == [
         "6 images, which numpy sees as 9 x 10, of which 6 are finished in study.",
-        f"Wrote 6 of 6 images into study, and {Path('study', 'index.csv')}.",
+        f"Wrote 0 images into study, which holds 6 of 6 images now, and {Path('study', 'index.csv')}.",
     ]
     assert {path.name: path.stat().st_mtime_ns for path in Path("study").glob("*[gh5]")} == before
 
@@ -217,6 +217,9 @@ def test_a_dry_run_writes_nothing(cli: Any, refused: Any) -> None:
     )
     assert "Results would go to study. Nothing was written." in said.output
     assert "out/study_numpy_marginal" in cli("explain", "p", *FAST, "--dry-run").output
+    if not absent("distributed"):
+        there = cli("explain", "p", *FAST, "--dry-run", "--scheduler", "tcp://cluster:8786").output
+        assert "by this machine's processors, which the cluster's workers share" in there
     assert "absent.png: no such file" in refused("explain", "absent.png", "b.png", *FAST, "--dry-run")
     assert snapshot() == before
     assert cli("explain", "p/00.png", "p/01.png", *FAST, "-o", "study/", "-q").exit_code == 0
@@ -233,15 +236,15 @@ def test_a_dry_run_writes_nothing(cli: Any, refused: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--figure", "a.png"], "--figure go with one image alone"),
-        (["--mask", "p/00.png"], "--mask go with one image alone"),
-        (["--page", 1], "--page go with one image alone"),
-        (["--box", "1,2,3,4", "--page", 2], "--box and --page go with one image alone"),
-        (["--segments", "p/00.png"], "--segments FILE go with one image alone"),
-        (["--like", "authors"], "--like authors go with one image alone"),
+        (["--figure", "a.png"], "--figure say something of one image"),
+        (["--mask", "p/00.png"], "--mask say something of one image"),
+        (["--page", 1], "--page say something of one image"),
+        (["--box", "1,2,3,4", "--page", 2], "--box and --page say something of one image"),
+        (["--segments", "p/00.png"], "--segments FILE say something of one image"),
+        (["--like", "authors"], "--like authors say something of one image"),
         (["-o", "a.h5"], "a.h5: several images want a folder for their results, such as -o study/"),
         (["--workers", "0"], "want a number of processes from 1"),
-        (["--list", "absent.txt"], "absent.txt: no such file"),
+        (["--list", "absent.txt"], "absent.txt: no such file. Want a text"),
         (["--list", "corpus"], "corpus: a folder"),
         (["--list", "p/00.png"], "want a text with the path of an image in each line"),
         (["-"], "- is standard input, by which one image comes"),

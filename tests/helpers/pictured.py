@@ -14,8 +14,8 @@ from helpers.oracle_nets import MapNet, NormalSampler
 from predicdiff.nets.preprocessing import Preprocessing
 from predicdiff.settings import Settings
 from predicdiff.studies.folder import Maker, Study
-from predicdiff.studies.many import outcomes
 from predicdiff.studies.one import Item, Wish
+from predicdiff.studies.outcomes import outcomes
 from predicdiff.workers.choice import chosen
 
 #: What each map of a study is made with where nothing else is said.

@@ -19,15 +19,16 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import predicdiff as pd
-from predicdiff.errors import ExplanationError
+from predicdiff.abilities import sampler_abilities
+from predicdiff.errors import ExplanationError, InputWarning
 from predicdiff.locks import InUseError
 from predicdiff.ours import PROGRAM, hashed
 from predicdiff.settings import Settings
 from predicdiff.studies import folder as folders
 from predicdiff.studies.folder import Files, Maker, Study, asked, settings_of
 from predicdiff.studies.index import Row, read_index, rows_of
-from predicdiff.studies.many import outcomes
 from predicdiff.studies.one import Item, Wish
+from predicdiff.studies.outcomes import outcomes
 
 
 def dot() -> bytes:
@@ -239,6 +240,30 @@ def test_another_ones_result_of_the_same_name_stays() -> None:
     assert Path("study/00.h5").read_bytes() == before
 
 
+def test_an_index_that_is_gone_is_made_anew_from_the_results_that_are_this_studys() -> None:
+    paths = pictures(Path("p"), 5)
+    same = {**IDENTITY, "net": Pictured().provenance, "sampler": sampler_abilities(NormalSampler()).identity}
+    run(paths, identity=same, top=2)
+    before = {row[:4]: row for row in read_index(Path("study"))}
+    Path("study/index.csv").unlink()
+    with pytest.raises(ExplanationError, match=r"a study with other settings \(seed was 0, is 1\)"):
+        run(paths, identity={**same, "settings": {"seed": 1}}, top=2, seed=1)
+    Path("study/00.png").unlink()
+    other = held("01.h5")
+    other.provenance["net"] = {"name": "another"}
+    other.save(Path("study/01.h5"))
+    Path("study/02.h5").write_bytes(b"changed")
+    with pytest.warns(InputWarning, match=r"^study: index\.csv is not there; 2 results with the same net and sampler"):
+        assert run(paths, identity=same, top=2) == ["p/00.png", "p/01.png", "p/02.png"]
+    found = {row[:4]: row for row in read_index(Path("study"))}
+    assert {key: row for key, row in found.items() if key[0] in ("p/03.png", "p/04.png")} == {
+        key: row for key, row in before.items() if key[0] in ("p/03.png", "p/04.png")
+    }
+    assert Path("study/02.h5").read_bytes() == b"changed"
+    assert len(found) == 10
+    assert run(paths, identity=same, top=2) == []
+
+
 def test_failures_are_rows_that_the_next_run_tries_again() -> None:
     paths = [*pictures(Path("p"), 3, red=[1]), Path("p/absent.png")]
     net = Fails(ValueError("no"))
@@ -336,6 +361,17 @@ def test_what_kills_leave_at_any_moment_is_swept() -> None:
     Path("study/.01.h5.0a1b2c3d.part.h5").write_bytes(b"half")
     assert run(paths) == ["p/01.png"]
     assert there() == whole("00", "01")
+
+
+def test_images_that_are_called_alike_have_the_same_names_in_whichever_order_they_are_done_again() -> None:
+    paths = [pictures(Path("p", str(number)), 1)[0] for number in range(4)]
+    run(paths)
+    names = {file: row.result for file, row in rows().items()}
+    assert sorted(names.values()) == ["00-2.h5", "00-3.h5", "00-4.h5", "00.h5"]
+    Path("study/index.csv").unlink()  # or a kill before the rows of some
+    run([paths[0], *paths[:0:-1]])
+    assert {file: row.result for file, row in rows().items()} == names
+    assert there() == whole("00", "00-2", "00-3", "00-4")
 
 
 def test_what_a_kill_leaves_at_the_very_beginning_and_what_systems_hide_is_no_other_file() -> None:

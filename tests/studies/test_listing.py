@@ -118,6 +118,12 @@ def test_a_folder_without_images_is_an_error(make: Callable[[], None]) -> None:
         listed(["p"])
 
 
+def test_a_folder_that_is_not_there_is_no_image() -> None:
+    with pytest.raises(ImageError, match="nowhere/: no such folder"):
+        listed(["nowhere/"])
+    assert listed(["nowhere"]) == [Path("nowhere")]  # whatever becomes of it, it is no mistake of all
+
+
 @posix
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="everything may be read")
 def test_a_folder_that_may_not_be_read() -> None:

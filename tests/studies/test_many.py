@@ -24,7 +24,7 @@ from PIL import Image
 
 import predicdiff as pd
 from predicdiff.errors import InputWarning, OutOfMemoryError, SettingsError, warn
-from predicdiff.studies import many
+from predicdiff.studies import outcomes
 from predicdiff.workers.processes import Processes
 
 WAYS = ("here", "images", "tiles")
@@ -53,7 +53,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict
     """How workers get the images: not at all, each whole, or their tiles."""
     if request.param == "here":
         return {}
-    monkeypatch.setattr(many, "MANY_TILES", 0 if request.param == "tiles" else 10**6)
+    monkeypatch.setattr(outcomes, "MANY_TILES", 0 if request.param == "tiles" else 10**6)
     return {"workers": request.getfixturevalue("processes")}
 
 
@@ -112,6 +112,23 @@ def test_paths_arrays_and_pillows_images_mixed(way: Any, photos: list[Path], tmp
         np.testing.assert_array_equal(
             done.explanation.relevance, pd.explain(Pictured(), image, NormalSampler(), **QUICK).relevance
         )
+
+
+def test_what_gives_images_may_use_one_array_for_all_and_close_its_files(way: Any, photos: list[Path]) -> None:
+    rgb = [pd.load_image(path) for path in photos]
+
+    def given() -> Iterator[Any]:
+        reused = np.empty_like(rgb[0])
+        for image, path in zip(rgb, photos):
+            reused[...] = image
+            yield reused
+            with Image.open(path) as opened:
+                yield opened
+
+    found = by_number(Pictured(), given(), NormalSampler(), **QUICK, **way)
+    for done, image in zip(found, np.repeat(rgb, 2, axis=0)):
+        assert not done.error
+        alike(done.explanation, pd.explain(Pictured(), image, NormalSampler(), **QUICK))
 
 
 def test_what_goes_wrong_with_some_is_theirs_alone(way: Any, tmp_path: Path) -> None:
@@ -173,7 +190,7 @@ def test_a_sampler_that_fails_at_an_image_is_that_images_error(way: Any, tmp_pat
 def test_an_image_with_which_workers_are_lost_gets_smaller_batches(
     tiles: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(many, "MANY_TILES", tiles)
+    monkeypatch.setattr(outcomes, "MANY_TILES", tiles)
     paths = pictures(tmp_path, 6, red=[4])
     how = {**QUICK, "stride": 1, "samples": 20}
     found = by_number(Greedy(), paths, NormalSampler(), workers=2, **how)
@@ -270,7 +287,7 @@ def threads() -> set[str]:
 def test_closed_early_it_leaves_no_process_and_no_thread(
     tiles: int, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(many, "MANY_TILES", tiles)
+    monkeypatch.setattr(outcomes, "MANY_TILES", tiles)
     before = threads(), set(multiprocessing.active_children())
     for done in pd.explain_many(Pictured(), photos * 20, NormalSampler(), workers=2, **QUICK):
         assert not done.error
@@ -359,7 +376,7 @@ def test_memory_does_not_grow_with_the_number_of_images(workers: int, tmp_path: 
 def test_so_many_images_are_under_way_that_all_but_one_have_two_tiles_for_each_worker(
     workers: int, tiles: int, images: int
 ) -> None:
-    assert many.lanes_for(workers, tiles) == images
+    assert outcomes.lanes_for(workers, tiles) == images
 
 
 def test_files_are_known_by_what_they_hold_at_their_turn(photos: list[Path], tmp_path: Path) -> None:

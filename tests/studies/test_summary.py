@@ -108,7 +108,7 @@ def test_another_target_may_count(tmp_path: Path) -> None:
     assert found.without == 1
     assert dict(found.facts())["left out"] == "1 without a target 1"
     assert [one.maps for one in found.classes] == [4, 3]
-    with pytest.raises(SettingsError, match=r"target 2: no image of .* has so many, from 0"):
+    with pytest.raises(SettingsError, match=r"target 2: no image of .* has one of that number; 0 is the first"):
         summary(tmp_path, target=2)
     with pytest.raises(SettingsError, match="target = -1: want a number from 0"):
         summary(tmp_path, target=-1)

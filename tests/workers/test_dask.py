@@ -34,7 +34,7 @@ import predicdiff as pd
 from predicdiff.algorithm import run
 from predicdiff.errors import DependencyError, ExplanationError, InputWarning, SettingsError
 from predicdiff.executors.spread import Spread
-from predicdiff.workers.choice import chosen
+from predicdiff.workers.choice import Fitting, chosen
 from predicdiff.workers.clients import client_at, current_client
 from predicdiff.workers.dask import DaskWorkers
 
@@ -258,7 +258,9 @@ def test_a_worker_of_another_version_is_refused_also_where_it_joins_late(cluster
 
 def test_a_worker_without_this_package_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "other" / "predicdiff").mkdir(parents=True)
-    (tmp_path / "other" / "predicdiff" / "__init__.py").write_text("")
+    # not an empty one, to which an installation of the working tree adds its parts
+    absent = "raise ModuleNotFoundError(\"No module named 'predicdiff'\")"
+    (tmp_path / "other" / "predicdiff" / "__init__.py").write_text(absent)
     cluster.start_worker("--no-nanny", environment={"PYTHONPATH": str(tmp_path / "other")})
     with client_at(cluster.address) as client:
         workers = DaskWorkers(client)
@@ -316,14 +318,14 @@ def unpacked() -> int:
 def test_the_client_that_is_there_is_taken(pair: Cluster) -> None:
     settings: dict[str, Any] = {"window": 3, "samples": 80, "units": [0, 2], "batch_size": 16}
     asked = planned()
-    with chosen(None, lambda: 1) as nobody:
+    with chosen(None, lambda: Fitting(1)) as nobody:
         assert nobody is None
     with distributed.Client(pair.address) as client:
         client.wait_for_workers(2, timeout=PATIENCE)
         assert current_client() is client
-        with chosen(None, lambda: 1) as workers:
+        with chosen(None, lambda: Fitting(1)) as workers:
             assert isinstance(workers, DaskWorkers)
-        with chosen(1, lambda: 1) as nobody:
+        with chosen(1, lambda: Fitting(1)) as nobody:
             assert nobody is None
         result = pd.explain(asked.net, asked.pixels, NormalSampler(), **settings)
         before = result.provenance

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -15,13 +17,17 @@ from typing import Any, Iterator
 
 import numpy as np
 import pytest
+from helpers.peak import peak
 from helpers.places import ROOT
 from helpers.worked import SHAPE, Alone, Broken, BrokenError, Doubtful, Full, Hungry, Slow, bits, here, planned
 
+from predicdiff import scratch
 from predicdiff.algorithm import run
-from predicdiff.errors import InputWarning, SettingsError
+from predicdiff.errors import ExplanationError, InputWarning, SettingsError
 from predicdiff.executors.spread import Spread
+from predicdiff.workers import processes
 from predicdiff.workers.processes import THREADS, Processes
+from predicdiff.workers.protocol import LostWorkerError
 
 PATIENCE = 60  # seconds for whatever is waited for
 
@@ -50,7 +56,8 @@ def there(pid: int) -> bool:
 def test_processes_killed_at_random_moments_lose_no_tile(kills: int, samples: int, seed: int, tmp_path: Path) -> None:
     plan, path, choice = planned(Slow(), samples=samples), tmp_path / "cat.tiles", random.Random(seed)
     moments = sorted(choice.sample(range(len(plan.origins) * 9 // 10), kills))
-    workers, so_far, end, killed = Processes(2), [0], threading.Event(), list[int]()
+    workers, so_far, end = Processes(2), [0], threading.Event()
+    killed: list[int] = []
 
     def kill() -> None:
         for moment in moments:
@@ -58,8 +65,10 @@ def test_processes_killed_at_random_moments_lose_no_tile(kills: int, samples: in
                 pass
             if end.wait(choice.uniform(0, 0.2)):
                 return
-            killed.append(choice.choice(workers.pids))
-            os.kill(killed[-1], signal.SIGKILL)
+            there = workers.pids
+            if there:  # else others are just being started in their place
+                killed.append(choice.choice(there))
+                os.kill(killed[-1], signal.SIGKILL)
 
     def progress(done: int, total: int) -> None:
         so_far[0] = done
@@ -121,14 +130,99 @@ def test_what_cannot_be_pickled_is_told(workers: Processes) -> None:
         workers.send(net)
 
 
+def test_an_answer_that_cannot_be_sent_is_told_of(workers: Processes) -> None:
+    with pytest.raises(ExplanationError, match=r"^a worker cannot send what it has made \(\w+: .*lock.*\)\.$"):
+        workers.submit(threading.Lock, []).result(PATIENCE)
+    assert workers.submit(abs, [], -2).result(PATIENCE).value == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_process_that_is_killed_is_missed_though_a_child_of_its_own_lives_on(tmp_path: Path) -> None:
+    workers, told = Processes(1), tmp_path / "child"
+    answer = workers.submit(with_a_child, [], told)
+    until = time.monotonic() + PATIENCE
+    while not told.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.kill(workers.pids[0], signal.SIGKILL)
+    try:
+        with pytest.raises(LostWorkerError, match="was killed by signal 9"):
+            answer.result(PATIENCE)
+    finally:
+        os.kill(int(told.read_text()), signal.SIGKILL)
+        workers.close()
+
+
+def with_a_child(told: Path) -> None:
+    """Have a child that holds open what this process had open, and wait; in a worker."""
+    child = os.fork()
+    if child:
+        part = told.with_suffix(".part")
+        part.write_text(str(child))
+        part.replace(told)
+    time.sleep(3 * PATIENCE)
+
+
+def test_no_copy_of_what_is_sent_is_in_memory() -> None:
+    imports = "import numpy as np; from pathlib import Path; from predicdiff.workers.working import loaded, pack_into"
+    size = 80 * 10**6
+    made = (
+        f"thing = np.ones({size}, np.uint8); pack_into(Path(sys.argv[1]), thing); del thing; loaded(Path(sys.argv[1]))"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        taken, said = peak(imports, made, Path(folder) / "x")
+    assert not said
+    assert taken < 1.5 * size
+
+
+def test_what_is_sent_lies_where_large_temporary_files_belong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in scratch.NAMED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(scratch, "LARGE", str(tmp_path))
+    workers = Processes(1)
+    assert workers.send("something").content.parent.parent == tmp_path
+    workers.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_nothing_can_be_written_that_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    workers = Processes(1)
+    parcel = workers.send("something")
+    shutil.rmtree(parcel.content.parent)
+    with pytest.raises(ExplanationError, match=r"what workers need cannot be written .* environment's TMPDIR"):
+        workers.send("something else")
+    with pytest.raises(ExplanationError, match=r"0\.pickle: what was sent to workers cannot be read"):
+        workers.submit(str, [parcel]).result(PATIENCE)
+    workers.close()
+    monkeypatch.setattr(processes, "folder", lambda: str(tmp_path / "absent"))
+    with pytest.raises(ExplanationError, match=r"^the folder of temporary files: what workers need cannot be written"):
+        Processes(1)
+
+
+def test_a_process_has_no_more_threads_than_the_environment_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "cores", lambda: 8)
+    monkeypatch.setenv(THREADS[0], "3")
+    workers = Processes(2)
+    monkeypatch.undo()
+    assert workers.submit(environment, []).result(PATIENCE).value[THREADS[0]] == "3"
+    workers.close()
+
+
+@pytest.mark.parametrize(("said", "allowed"), [("2,1", [2]), (" 9 ", [9]), ("", []), ("none", []), ("0", [])])
+def test_how_many_threads_the_environment_allows(
+    monkeypatch: pytest.MonkeyPatch, said: str, allowed: list[int]
+) -> None:
+    monkeypatch.setenv(THREADS[0], said)
+    assert list(processes._threads_allowed()) == allowed
+
+
 def test_the_environment_is_as_before_and_what_was_sent_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(THREADS[0], "7")
+    monkeypatch.setenv(THREADS[0], "999")
     monkeypatch.delenv(THREADS[1], raising=False)
     before = dict(os.environ)
     workers = Processes(2)
     folder = Path(workers.send("something").content).parent
     asked = workers.submit(environment, [])
-    assert asked.result(PATIENCE).value[THREADS[1]] == asked.result().value[THREADS[0]] != "7"
+    assert asked.result(PATIENCE).value[THREADS[1]] == asked.result().value[THREADS[0]] != "999"
     assert dict(os.environ) == before
     pids = workers.pids
     assert pids
@@ -147,6 +241,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from helpers.worked import Slow, planned
+from predicdiff import scratch
 from predicdiff.algorithm import run
 from predicdiff.executors.spread import Spread
 from predicdiff.workers.processes import Processes

@@ -75,7 +75,8 @@ def test_no_tasks_give_no_answers() -> None:
 
 
 def test_so_many_tasks_are_under_way_as_keep_the_workers_there_are_at_work() -> None:
-    workers, begun = Threads(2), list[int]()
+    workers = Threads(2)
+    begun: list[int] = []
     workers.go_on.clear()
     answers = spread(workers, tasks(50, begun))
     thread = threading.Timer(0.2, workers.go_on.set)

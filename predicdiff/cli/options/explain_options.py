@@ -17,6 +17,7 @@ from ...presets import LIKES, QUALITIES, Like
 from ...protocols import UnitLike
 from ...shapes.labels import SLIC, read_segments
 from ...windows import SidesLike, WindowLike, shortest
+from ...workers.clients import check_address
 from ...written import target_of
 from ..outputs import TILES, default_output
 from .base import Options, option_field
@@ -306,6 +307,14 @@ class Effort(Options):
         help="Check everything, say how many evaluations, how much memory and time it would take and where results "
         "would go, and stop; writes nothing.",
     )
+
+    def check(self) -> None:
+        """Refuse what cannot compute, before a net is loaded and a sampler made."""
+        if self.scheduler is None:
+            return
+        if self.workers is not None:
+            raise SettingsError("--workers and --scheduler both say who computes: want one of them.")
+        check_address(self.scheduler)
 
 
 @dataclass(frozen=True)

@@ -148,9 +148,14 @@ class Result(File):
         """Text -> path; that of a folder has no ending of a result."""
         path = FOLDER.convert(value, param, ctx)
         separators = tuple(filter(None, (os.sep, os.altsep)))
-        if str(value).endswith(separators) or path.is_dir() or not path.suffix:
+        if str(value).endswith(separators) or path.is_dir() or path.suffix.lower() in {"", *RESULTS}:
             return path
-        return super().convert(value, param, ctx)
+        self.fail(
+            f"{value}: want a name that ends in {_listed(self.suffixes)}, or of a folder for the results of several "
+            f"images one that ends in {os.sep}, such as {value}{os.sep}.",
+            param,
+            ctx,
+        )
 
 
 class WorkerCount(Value):
