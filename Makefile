@@ -38,12 +38,16 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 # nets of other libraries, which want a torch of their own
 DOORS := .venv-doors
+# what builds the site, which is not needed to work on the program
+SITE  := .venv-docs
 # a job shares its environment with others; who sets it up, or removes it, has it alone (LOCKED: in a make under that lock)
 LOCK  = $(PYTHON) .ci/locked.py
 JOB   = $(LOCK) shared $(VENV).lock
 ALONE = $(LOCK) alone $(VENV).lock
 DOORS_JOB   = $(LOCK) shared $(DOORS).lock
 DOORS_ALONE = $(LOCK) alone $(DOORS).lock
+SITE_JOB    = $(LOCK) shared $(SITE).lock
+SITE_ALONE  = $(LOCK) alone $(SITE).lock
 CAFFE_ALONE = $(LOCK) alone .caffe.lock
 # what every figure's target runs, with the variables above
 FIGURE = $(NET_PYTHON) -m reproduce.$@ --quality $(QUALITY) --seed $(SEED) --out $(OUT) $(if $(NET_ENGINE),--engine $(NET_ENGINE)) $(OWN) \
@@ -59,7 +63,7 @@ BUILD   = $(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BAKE),--
 
 .DEFAULT_GOAL := help
 .PHONY: help venv figures figure1 figure2 figure3 figure4 figure5 figure6 presets claims panels timing against architectures scaling
-.PHONY: lint format clean
+.PHONY: lint format docs clean
 .PHONY: test fuzz test-whole test-caffe test-doors coverage docker docker-test docker-figure1
 
 help:  ## This list
@@ -191,5 +195,19 @@ format: $(READY)  ## Put the code in ruff's format
 	$(JOB) $(BIN)/ruff check --fix .
 	$(JOB) $(BIN)/ruff format .
 
-clean:  ## Remove .venv, .venv-doors, .caffe and caches (results in OUT stay)
-	$(ALONE) $(DOORS_ALONE) $(CAFFE_ALONE) rm -rf $(VENV) $(DOORS) .caffe build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+docs: $(SITE)/.ready  ## The site, docs/_build/html/index.html, by Sphinx in an environment of its own (.venv-docs)
+	$(SITE_JOB) $(SITE)/bin/python -m sphinx -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	@echo "Wrote docs/_build/html/index.html."
+
+$(SITE)/.ready: pyproject.toml setup.py constraints.txt constraints-docs.txt
+ifdef LOCKED
+	$(PYTHON) -m venv --clear $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -c constraints-docs.txt -e '.[torch,docs]'
+	@touch $@
+else
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "the site needs Python 3.11 or newer: make docs PYTHON=python3.11"; exit 2; }
+	@$(SITE_ALONE) $(MAKE) --no-print-directory LOCKED=1 $@
+endif
+
+clean:  ## Remove .venv, .venv-doors, .venv-docs, .caffe, the site and caches (results in OUT stay)
+	$(ALONE) $(DOORS_ALONE) $(SITE_ALONE) $(CAFFE_ALONE) rm -rf $(VENV) $(DOORS) $(SITE) .caffe docs/_build docs/generated build predicdiff.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

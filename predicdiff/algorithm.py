@@ -162,6 +162,17 @@ def explain(
     References
     ----------
     L. M. Zintgraf, T. S. Cohen, M. Welling, "A New Method to Visualize Deep Neural Networks", 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import predicdiff as pd
+    >>> module = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> net = pd.load_net(module, input_shape=(3, 8, 8), preprocessing=pd.Preprocessing(raw_scale=1.0))
+    >>> corpus = np.random.default_rng(0).uniform(0, 255, (20, 3, 8, 8))
+    >>> result = pd.explain(net, corpus[0], pd.MarginalSampler(corpus[1:]), window=3, samples=4, units=[0, 1])
+    >>> result.relevance.shape, [target.title for target in result.targets], result.unit
+    ((2, 8, 8), ['prob[0]', 'prob[1]'], 'bits')
     """
     settings = Settings(
         window=window, samples=samples, stride=stride, blob=blob, units=units, channels=channels, top=top,

@@ -60,6 +60,15 @@ def check_net(net: Net) -> list[str]:
     ------
     PredicdiffError
         A SettingsError that names what is missing or wrong, or what the net itself raises of ours.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import predicdiff as pd
+    >>> module = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> net = pd.load_net(module, input_shape=(3, 8, 8), preprocessing=pd.Preprocessing(raw_scale=1.0))
+    >>> "Budgeted" in pd.check_net(net)
+    True
     """
     abilities = net_abilities(net)
     members = [*Net.__annotations__, *(name for name in vars(Net) if not name.startswith("_"))]
@@ -101,6 +110,13 @@ def check_sampler(sampler: Sampler, shape: tuple[int, int, int] = (3, 32, 32), *
         A SamplerError that names what is missing or wrong: draws of another shape, that change from call to call, with
         the window's own contents or with the other windows that are asked for, or do not change with the seed; a call
         that changes what it is given, or the random numbers of the whole program; or what the sampler itself raises.
+
+    Examples
+    --------
+    >>> import predicdiff as pd
+    >>> corpus, _ = pd.default_corpus((3, 32, 32))
+    >>> "HasPopulation" in pd.check_sampler(pd.MarginalSampler(corpus))
+    True
     """
     abilities = sampler_abilities(sampler)
     shape = image_shape("shape", shape)

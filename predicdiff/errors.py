@@ -20,6 +20,15 @@ class PredicdiffError(Exception):
 
     Each argument is one line of it. What a file or a server has put into one can neither steer a terminal nor begin a
     line of its own: control characters and line breaks are escaped, and of a long line the middle is left out.
+
+    Examples
+    --------
+    >>> import predicdiff as pd
+    >>> try:
+    ...     pd.load_image("nowhere.png")
+    ... except pd.PredicdiffError as error:
+    ...     print(type(error).__name__)
+    ImageError
     """
 
     def __init__(self, *lines: object) -> None:

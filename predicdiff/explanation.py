@@ -118,6 +118,17 @@ class Explanation:
         apart, and where a sampler always gives the same draws.
     segments : (H, W) int64 array or None
         The number of each pixel's segment, where segments were taken away and not windows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import predicdiff as pd
+    >>> module = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> net = pd.load_net(module, input_shape=(3, 8, 8), preprocessing=pd.Preprocessing(raw_scale=1.0))
+    >>> corpus = np.random.default_rng(0).uniform(0, 255, (20, 3, 8, 8))
+    >>> result = pd.explain(net, corpus[0], pd.MarginalSampler(corpus[1:]), window=3, samples=4, units=[0, 1])
+    >>> result.pick(1).relevance.shape, result.targets[1].name, result.unit
+    ((1, 8, 8), 'prob[1]', 'bits')
     """
 
     relevance: np.ndarray

@@ -74,6 +74,12 @@ def load_image(path: Source, *, intensity: tuple[float, float] | None = None, pa
         If there is no ``intensity``, and values lie below zero, far below white, or are floats above 1; if there is
         one that leaves few levels, or one for a picture of 8 bits; if values are NaN or infinite; or if a file holds
         several pictures, and no page was asked for.
+
+    Examples
+    --------
+    >>> import predicdiff as pd
+    >>> pd.load_image(np.array([[0, 2048, 4095]], np.uint16), intensity=(0, 4095))[..., 0].tolist()
+    [[0, 128, 255]]
     """
     intensity, page = check_intensity(intensity), _check_page(page)
     picture = read_picture(path, intensity, page)
@@ -207,6 +213,15 @@ class View:
         torchvision does it.
 
     An image smaller than the net's input is enlarged until it covers it, whatever the mode.
+
+    Examples
+    --------
+    >>> import predicdiff as pd
+    >>> image = np.zeros((300, 400, 3), np.uint8)
+    >>> pd.View("short", 256, antialias=True).apply(image, (224, 224)).shape
+    (3, 224, 224)
+    >>> pd.View("short", 256).frame((300, 400), (224, 224)).resized
+    (256, 341)
     """
 
     mode: str = "warp"

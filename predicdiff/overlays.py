@@ -156,6 +156,11 @@ def picture(pixels: np.ndarray, *, tones: Tones | None = None) -> np.ndarray:
     Returns
     -------
     (H, W, 3) uint8 array
+
+    Examples
+    --------
+    >>> picture(np.zeros((3, 4, 5))).shape, picture(np.zeros((1, 4, 5))).dtype.name
+    ((4, 5, 3), 'uint8')
     """
     pixels = np.asarray(pixels)
     if pixels.ndim != 3 or 0 in pixels.shape:
@@ -188,6 +193,11 @@ def symmetric_scale(relevance: np.ndarray, *, percentile: float = 100.0) -> floa
     -------
     float
         1.0 where nothing differs from zero, so that such a map can be drawn.
+
+    Examples
+    --------
+    >>> symmetric_scale(np.array([[0.5, -2.0], [np.nan, 1.0]]))
+    2.0
     """
     if not 0.0 < percentile <= 100.0:
         raise SettingsError(f"percentile {percentile}: want more than 0 and at most 100.")
@@ -277,6 +287,11 @@ def heat(relevance: np.ndarray, *, scale: float | None = None, cmap: str = DEFAU
         Magnitude of the full colour; by default `symmetric_scale`.
     cmap : str
         A name of `COLOUR_MAPS`.
+
+    Examples
+    --------
+    >>> heat(np.array([[-1.0, 0.0, 1.0]])).tolist()[0][1]
+    [255, 255, 255]
     """
     level = _levels(relevance, scale)
     colours = np.where(np.isfinite(level)[..., None], find_colour_map(cmap).at(np.nan_to_num(level)), MISSING)
@@ -292,6 +307,11 @@ def saliency(sensitivity: np.ndarray, *, scale: float | None = None) -> np.ndarr
         Of signed values the magnitude is shown.
     scale : float, optional
         Magnitude of white; by default the 99.5th percentile, since single pixels of a gradient stand out.
+
+    Examples
+    --------
+    >>> saliency(np.array([[0.0, -3.0]]), scale=3.0)[..., 0].tolist()
+    [[0, 255]]
     """
     level = np.nan_to_num(np.abs(_levels(sensitivity, scale, percentile=99.5)))
     return _eight(np.repeat(level[..., None], 3, axis=2))
@@ -316,6 +336,11 @@ def tint(
     -------
     (H, W, 4) uint8 array
         RGB and opacity, not multiplied into them.
+
+    Examples
+    --------
+    >>> tint(np.array([[0.0, 2.0]]))[..., 3].tolist()[0][0]
+    0
     """
     level = _levels(relevance, scale)
     if hide is not None:
@@ -347,6 +372,12 @@ def overlay(
     Returns
     -------
     (H, W, 3) uint8 array
+
+    Examples
+    --------
+    >>> ground = np.full((2, 2, 3), 200, np.uint8)
+    >>> bool((overlay(np.zeros((2, 2)), ground) == greyed(ground)).all())
+    True
     """
     pane = tint(relevance, scale=scale, hide=hide, cmap=cmap) / 255.0
     below = greyed(ground)
@@ -359,7 +390,14 @@ def overlay(
 
 
 def greyed(ground: np.ndarray) -> np.ndarray:
-    """The image (C, H, W) or (H, W, 3) without its colours and with its blacks lifted, (H, W, 3) uint8."""
+    """The image (C, H, W) or (H, W, 3) without its colours and with its blacks lifted, (H, W, 3) uint8.
+
+    Examples
+    --------
+    >>> colours = greyed(np.full((2, 2, 3), (200, 0, 0), np.uint8))
+    >>> len(set(colours[0, 0].tolist()))
+    1
+    """
     luma = picture(ground) @ LUMA / 255.0
     dark, light = GREYS
     return _eight(np.repeat((dark + (light - dark) * luma)[..., None], 3, axis=2))

@@ -32,7 +32,7 @@ class Quality:
     samples: int
 
 
-#: What `--quality` names. "paper" is the paper's own setting; the README says what the others are worth.
+#: What `--quality` names. "paper" is the paper's own setting; docs/precision.md says what the others are worth.
 QUALITIES = {"preview": Quality(4, 2), "standard": Quality(2, 2), "paper": Quality(1, 20)}
 
 

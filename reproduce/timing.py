@@ -6,8 +6,8 @@ Occlusion where it is installed, Caffe itself where a Python has it (in a proces
 to hold the arithmetic against. The first round warms up and is not counted. Sampling is part of all times but
 Captum's. All compute in float32 as IEEE has it, whatever torch does by default. The slow ways take fewer windows than
 the incremental one, since where a window lies makes no difference to them. Writes OUT/timing.json after each net;
-a record worth keeping goes into reproduce/timings, from which `python -m reproduce.timing_table` makes the README's
-table.
+a record worth keeping goes into reproduce/timings, from which `python -m reproduce.timing_table` makes the table of
+docs/precision.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The README's table of times, from the records that are committed: python -m reproduce.timing_table
+"""The table of times in docs/precision.md, from the records that are committed: python -m reproduce.timing_table
 
 Each argument is a record that `make timing` wrote; without any, those in reproduce/timings. What is derived from
 measured seconds is derived here: medians and spread, times as fast, and what a whole image takes.

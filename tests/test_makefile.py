@@ -77,11 +77,12 @@ def test_nothing_is_cleared_beneath_a_job(checkout: Path) -> None:
 
 
 def test_every_recipe_locks_the_environments_that_it_uses(checkout: Path) -> None:
-    for environment in (".venv", ".venv-doors"):
+    for environment in (".venv", ".venv-doors", ".venv-docs"):
         (checkout / environment).mkdir()
         (checkout / environment / ".ready").touch()
-    (checkout / "constraints-doors.txt").touch()
-    os.utime(checkout / "constraints-doors.txt", (0, 0))
+    for constraints in ("constraints-doors.txt", "constraints-docs.txt"):
+        (checkout / constraints).touch()
+        os.utime(checkout / constraints, (0, 0))
     targets = re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     with make(checkout, "--dry-run", *targets, stdout=subprocess.PIPE) as process:
         output, _ = process.communicate(timeout=60)
@@ -92,7 +93,7 @@ def test_every_recipe_locks_the_environments_that_it_uses(checkout: Path) -> Non
     for command, place in jobs:
         assert f"locked.py shared {place}.lock " in command.partition(f"{place}/bin/")[0], command
     (removal,) = [command for command in commands if "rm -rf" in command]
-    for place in (".venv", ".venv-doors", ".caffe"):
+    for place in (".venv", ".venv-doors", ".venv-docs", ".caffe"):
         assert f"locked.py alone {place}.lock " in removal.partition("rm -rf")[0]
         assert f" {place} " in removal.partition("rm -rf")[2]
 

@@ -1,4 +1,4 @@
-"""What the README says, as far as a program can tell: its commands, names, targets, pictures and table of settings."""
+"""What the README and the guides say, as far as a program can tell: commands, names, targets, pictures, settings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,28 @@ import predicdiff
 from predicdiff.cli import main
 from predicdiff.presets import differences
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+#: Pages that show the program at work; what others show, tests of theirs hold.
+GUIDES = (
+    "start",
+    "commands",
+    "python",
+    "figures",
+    "method",
+    "precision",
+    "judging",
+    "containers",
+    "reproduced",
+    "tried",
+)
+README, *PAGES = (
+    place.read_text(encoding="utf-8")
+    for place in (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in GUIDES))
+)
+TEXT = "\n".join([README, *PAGES])
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
 def lines(program: str) -> list[list[str]]:
@@ -42,7 +59,7 @@ def test_its_commands_are_understood(arguments: list[str]) -> None:
 
 def test_its_make_targets_are_there() -> None:
     known = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    asked = {words[0] for words in lines("make")} | set(re.findall(r"`make ([a-z0-9-]+)", README))
+    asked = {words[0] for words in lines("make")} | set(re.findall(r"`make ([a-z0-9-]+)", TEXT))
     assert asked <= set(known)
 
 
@@ -58,10 +75,15 @@ def test_its_python_uses_names_that_there_are() -> None:
 
 
 def test_its_pictures_are_there() -> None:
-    pictures = re.findall(r'src="([^"]+)"', README)
-    assert pictures
-    assert [picture for picture in pictures if not (ROOT / picture).is_file()] == []
+    for folder, texts in ((ROOT, [README]), (ROOT / "docs", PAGES)):
+        pictures = re.findall(r'src="([^"]+)"', "".join(texts))
+        assert pictures
+        assert [picture for picture in pictures if not (folder / picture).is_file()] == []
 
 
-def test_its_settings_side_by_side_are_those_of_the_program() -> None:
-    assert differences() in README
+def test_settings_side_by_side_are_those_of_the_program() -> None:
+    assert differences() in PAGES[GUIDES.index("method")]
+
+
+def test_the_readme_is_read_in_three_minutes() -> None:
+    assert len(README.split()) < 1200

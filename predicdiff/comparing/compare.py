@@ -91,6 +91,14 @@ def compare(
         If either is no map, or the picture shows none.
     SettingsError
         If an explanation has no such target, the style is unknown, or ``whole`` is asked for without a picture.
+
+    Examples
+    --------
+    >>> import predicdiff as pd
+    >>> rows, columns = np.mgrid[:20, :20]
+    >>> comparison = pd.compare(np.sin(rows / 3), 2 * np.sin(rows / 3), nulls=[np.sin(columns / 3)])
+    >>> round(comparison.similarity.pearson, 3), [abs(null.pearson) < 1e-9 for null in comparison.nulls]
+    (1.0, [True])
     """
     if isinstance(nulls, Explanation) or not isinstance(nulls, Iterable):
         raise SettingsError(f"nulls are a {type(nulls).__name__}: want a list of explanations or maps.")

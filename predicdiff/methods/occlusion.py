@@ -49,6 +49,18 @@ def occlusion(
     ------
     PredicdiffError
         As `explain` does.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import predicdiff as pd
+    >>> module = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> net = pd.load_net(module, input_shape=(3, 8, 8), preprocessing=pd.Preprocessing(raw_scale=1.0))
+    >>> image = np.full((8, 8, 3), 127, np.uint8)
+    >>> image[:4, :4] = 255
+    >>> result = pd.occlusion(net, image, window=4, stride=4, units=[0])
+    >>> result.relevance.shape, bool(abs(result.relevance[0, :4, :4]).min() > abs(result.relevance[0, 4:]).max())
+    ((1, 8, 8), True)
     """
     return explain(net, image, GreyPatch(value), window=window, stride=stride, **occluding(how))
 

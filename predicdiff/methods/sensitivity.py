@@ -61,6 +61,17 @@ def sensitivity(
     ------
     PredicdiffError
         One of its kinds, if the image, the blob or the unit does not fit the net.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import predicdiff as pd
+    >>> module = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> net = pd.load_net(module, input_shape=(3, 8, 8), preprocessing=pd.Preprocessing(raw_scale=1.0))
+    >>> image = np.full((8, 8, 3), 127, np.uint8)
+    >>> values = pd.sensitivity(net, image, unit=0)
+    >>> values.shape, bool((values[:4, :4] == values[0, 0]).all())  # a mean over 4 x 4 pixels counts each alike
+    ((8, 8), True)
     """
     if reduce not in REDUCTIONS:
         raise SettingsError(f"reduce = {reduce!r} is unknown: want one of {', '.join(REDUCTIONS)}.")

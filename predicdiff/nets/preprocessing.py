@@ -39,6 +39,14 @@ class Preprocessing:
         was cropped, as in the authors' later code for AlexNet ([29:256] of 256).
     mean_file : str or None
         What messages call the file that the mean was read from.
+
+    Examples
+    --------
+    >>> import predicdiff as pd
+    >>> preprocessing = pd.Preprocessing(raw_scale=1.0, mean=[0.5], scale=2.0)
+    >>> pixels = np.full((3, 4, 4), 255.0)
+    >>> float(preprocessing.encode(pixels, (3, 4, 4))[0, 0, 0])
+    1.0
     """
 
     view: View = field(default_factory=View)

@@ -123,6 +123,18 @@ def load_net(
         If a file cannot be read.
     DependencyError
         If the engine is not installed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import predicdiff as pd
+    >>> module = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> net = pd.load_net(module, input_shape=(3, 8, 8), preprocessing=pd.Preprocessing(raw_scale=1.0))
+    >>> net.blobs["prob"], net.input_shape
+    ((2,), (3, 8, 8))
+    >>> pd.load_net("nonesuch")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    predicdiff.errors.SettingsError: ...
     """
     if not (preprocessing is None or isinstance(preprocessing, Preprocessing) or callable(preprocessing)):
         raise SettingsError(

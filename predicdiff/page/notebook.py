@@ -20,7 +20,8 @@ def framed(explanation: Explanation) -> str | None:
     page = maps_page([("", explanation)], title="; ".join(target.title for target in explanation.targets))
     if len(page) > LARGEST:
         return None
-    source = html.escape(page.decode("utf-8"))
+    # on one line: what indents an output would change the programs, which run only as the page has their hashes
+    source = html.escape(page.decode("utf-8")).replace("\n", "&#10;")
     return (
         f'<iframe srcdoc="{source}" sandbox="allow-scripts" title="Maps of an explanation" width="100%" '
         f'height="{HEIGHT}" style="border: 0; color-scheme: light dark"></iframe>'

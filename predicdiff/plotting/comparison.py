@@ -61,6 +61,14 @@ def comparison_figure(comparison: Comparison, title: str = "", *, cmap: str = DE
     -------
     matplotlib.figure.Figure
         For `save_figure`, or to go on drawing.
+
+    Examples
+    --------
+    >>> import predicdiff as pd
+    >>> from predicdiff.plotting import comparison_figure
+    >>> rows = np.sin(np.mgrid[:20, :20][0] / 3)
+    >>> type(comparison_figure(pd.compare(rows, rows + 0.1))).__name__
+    'Figure'
     """
     panels = _panels(comparison, cmap)
     height, width = comparison.a.shape

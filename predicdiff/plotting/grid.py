@@ -36,6 +36,13 @@ class Block:
         What stands under each map, e.g. its scale; "" for nothing.
     title, text : str
         What stands above and below the input, e.g. the classes that the nets predict.
+
+    Examples
+    --------
+    >>> from predicdiff.plotting import Block, heat
+    >>> block = Block(np.zeros((8, 8, 3), np.uint8), ["net"], [[heat(np.eye(8))]], title="tabby")
+    >>> len(block.panels)
+    1
     """
 
     picture: np.ndarray
@@ -86,6 +93,13 @@ def grid_figure(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from predicdiff.plotting import Block, grid_figure, heat
+    >>> blocks = [Block(np.zeros((8, 8, 3), np.uint8), ["net"], [[heat(np.eye(8))]]) for _ in range(2)]
+    >>> type(grid_figure(blocks, ["marginal"], caption="Two inputs.")).__name__
+    'Figure'
     """
     _check(blocks, row_labels)
     widest = max(block.width for block in blocks)

@@ -111,6 +111,18 @@ def figure(
         asked of a run whose standard error is unknown.
     ExplanationError
         If ``on_image`` was asked and the explanation holds no image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> import predicdiff as pd
+    >>> module = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> net = pd.load_net(module, input_shape=(3, 8, 8), preprocessing=pd.Preprocessing(raw_scale=1.0))
+    >>> result = pd.occlusion(net, np.eye(8, dtype=np.uint8)[..., None] * np.full(3, 255, np.uint8), window=4, stride=2)
+    >>> from predicdiff.plotting import figure
+    >>> type(figure(result, scale="shared", cmap="okabe")).__name__
+    'Figure'
     """
     given = list(explanation) if isinstance(explanation, Iterable) else [explanation]
     if not all(isinstance(one, Explanation) for one in given):
@@ -186,13 +198,33 @@ def beside(
         The colour bar's: a name of `overlays.COLOUR_MAPS`.
     beyond : (bool, bool)
         Whether values lie below and above the scale, as `overlays.beyond` tells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from predicdiff.plotting import beside, saliency
+    >>> drawn = beside(np.zeros((3, 8, 8)), saliency(np.eye(8)), "a gradient")
+    >>> type(drawn).__name__
+    'Figure'
     """
     bar = None if scale is None else Bar(scale, unit, cmap, beyond)
     return lay_out([Panel(picture(ground), "input"), Panel(colours, title, "", bar)], "", [caption])
 
 
 def png(explanation: Explanation, *, dpi: float = 100, scale: Scale = OWN, cmap: str = DEFAULT) -> bytes:
-    """The figure of the first target as a PNG file; ``scale`` and ``cmap`` are those of `figure`."""
+    """The figure of the first target as a PNG file; ``scale`` and ``cmap`` are those of `figure`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> import predicdiff as pd
+    >>> module = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> net = pd.load_net(module, input_shape=(3, 8, 8), preprocessing=pd.Preprocessing(raw_scale=1.0))
+    >>> from predicdiff.plotting import png
+    >>> png(pd.occlusion(net, np.full((8, 8, 3), 200, np.uint8), window=4, stride=2))[1:4]
+    b'PNG'
+    """
     return render(figure(explanation, targets=[0], scale=scale, cmap=cmap), "png", dpi)
 
 

@@ -214,6 +214,16 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float = 150) -> Path:
         If the ending is another, or the picture would be too large to draw.
     ExplanationError
         If the file cannot be written (read-only, disk full).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from predicdiff.plotting import beside, heat, save_figure
+    >>> drawn = beside(np.zeros((3, 8, 8)), heat(np.eye(8)), "a map", scale=1.0, unit="bits")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_figure(drawn, f"{folder}/map.png").name
+    'map.png'
     """
     if not isinstance(figure, Figure):
         raise SettingsError(f"the figure is a {type(figure).__name__}: want what `figure` makes of an explanation.")

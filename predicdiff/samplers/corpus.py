@@ -143,6 +143,13 @@ def default_corpus(
         If the net takes other than 1 or 3 channels, or there are no photographs.
     SettingsError, ImageError
         If that is no shape, or ``exclude`` no image.
+
+    Examples
+    --------
+    >>> import predicdiff as pd
+    >>> corpus, names = pd.default_corpus((3, 32, 32))
+    >>> corpus.shape, names[0]
+    ((48, 3, 32, 32), 'chelsea 0')
     """
     shape, seed = image_shape("shape", shape), check_seed(seed)
     if shape[0] not in (1, 3):

@@ -72,6 +72,14 @@ class GaussianSampler(SavedSampler):
     References
     ----------
     L. M. Zintgraf, T. S. Cohen, M. Welling, "A New Method to Visualize Deep Neural Networks", 2016, section 3.1.
+
+    Examples
+    --------
+    >>> import predicdiff as pd
+    >>> corpus, _ = pd.default_corpus((3, 32, 32))
+    >>> sampler = pd.GaussianSampler.fit(corpus, context=6, patches=2000, seed=0)
+    >>> sampler.draw(corpus[0], np.array([[4, 8], [10, 10]]), window=2, samples=5, seed=0).shape
+    (2, 5, 3, 2, 2)
     """
 
     file = Kind("gaussian sampler", 1, "predicdiff fit DIR -o {path}", SamplerError)

@@ -94,6 +94,20 @@ def explain_many(
     PredicdiffError
         One of its kinds, when the first images are asked for, if settings do not fit the net: until one was explained,
         an error that is not of an image alone counts for all. Later where tiles cannot be kept, or workers are lost.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import predicdiff as pd
+    >>> module = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> net = pd.load_net(module, input_shape=(3, 8, 8), preprocessing=pd.Preprocessing(raw_scale=1.0))
+    >>> import numpy as np
+    >>> corpus = np.random.default_rng(0).uniform(0, 255, (20, 3, 8, 8))
+    >>> sampler = pd.MarginalSampler(corpus[5:])
+    >>> for one in pd.explain_many(net, corpus[:2], sampler, window=3, samples=4):
+    ...     print(one.name, one.explanation.relevance.shape, one.error or "done")
+    image 0 (1, 8, 8) done
+    image 1 (1, 8, 8) done
     """
     if isinstance(images, (str, bytes, PurePath)) or not isinstance(images, Iterable):
         raise SettingsError(f"images is {images!r}: want several, such as a list of paths or of arrays.")

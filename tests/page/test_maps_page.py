@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
@@ -408,11 +409,9 @@ def test_on_paper_there_are_maps_and_tables_and_no_controls(opened: Open) -> Non
 
 
 def test_a_notebook_shows_the_page(browser: Browser, tmp_path: Path) -> None:
-    result = made()
+    shown = textwrap.indent(made()._repr_html_() or "", "   ")  # as what makes pages of notebooks does
     page = tmp_path / "notebook.html"
-    page.write_text(
-        f"<!doctype html><title>n</title><body data-ready='yes'>{result._repr_html_()}</body>", encoding="utf-8"
-    )
+    page.write_text(f"<!doctype html><title>n</title><body data-ready='yes'>{shown}</body>", encoding="utf-8")
     browser.open(page)
     frame = browser.send("Page.getFrameTree")["frameTree"]["childFrames"][0]["frame"]["id"]
     world = browser.send("Page.createIsolatedWorld", frameId=frame)["executionContextId"]

@@ -52,8 +52,8 @@ def unknown_type(layer: str, kind: str) -> LayerError:
     if kind in REFUSED:
         return LayerError(f"layer {layer!r} is of type {kind!r}, which {REFUSED[kind]}.")
     hint = (
-        f"is not known here.{meant(kind, TYPES)} Want a type of BVLC's Caffe or a fork's that the README names, or "
-        "--engine caffe, if your Caffe has it."
+        f"is not known here.{meant(kind, TYPES)} Want a type of BVLC's Caffe or a fork's that docs/commands.md names, "
+        "or --engine caffe, if your Caffe has it."
     )
     if kind.endswith(READERS + JUDGES):
         hint = "belongs to training: want the net without it, and without what reads it."
