@@ -422,6 +422,12 @@ function typed() {
   }
 }
 
+/** What is hidden, in words: the controls are not seen on paper. */
+function cleared() {
+  const errors = look.hidden === 1 ? "error" : "errors";
+  return look.hidden > 0 ? ` What lies within ${look.hidden} ${errors} of zero is left clear.` : "";
+}
+
 /** Draw all maps as the controls say. */
 function redraw() {
   for (const panel of panels) {
@@ -434,7 +440,7 @@ function redraw() {
   }
   byId("words").textContent =
     `Where the picture speaks for a class it is ${look.palette.positive}, where it speaks against it ` +
-    `${look.palette.negative}: the more colour, the more the prediction changes when other pixels stand there.`;
+    `${look.palette.negative}: the more colour, the more the prediction changes when other pixels stand there.${cleared()}`;
 }
 
 /** Bind a control to what it changes. */

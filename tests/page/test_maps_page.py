@@ -245,6 +245,7 @@ def test_the_threshold_hides_what_it_says(opened: Open, times: int) -> None:
     seen = picture(result.pixels, tones=result.tones)
     wanted = overlay(result.relevance[0], seen, hide=hide).astype(int)
     assert np.abs(drawn(browser, FIRST) - wanted).max() <= 2
+    assert f"within {times} error{'s' * (times > 1)} of zero is left clear" in browser.text("#words")
 
 
 def test_scales_are_own_shared_or_a_number(opened: Open) -> None:
