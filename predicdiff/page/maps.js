@@ -288,15 +288,20 @@ class MapPanel extends Panel {
     this.readout.replaceChildren(...pairs(this.lines(row, column)));
   }
 
+  /** A number with its unit, where it is known. */
+  amount(value) {
+    return Number.isNaN(value) ? told(value) : `${told(value)}${this.result.unit}`;
+  }
+
   /** What is read off at a pixel, as names and values; outlines the window that it speaks of. */
   lines(row, column) {
     const at = row * this.columns + column;
     const value = this.relevance[at];
     const lines = [["Pixel", `row ${row}, column ${column}`]];
     lines.push(["Relevance", Number.isNaN(value) ? "not known" : `${signed(value)}${this.result.unit}${sign(value)}`]);
-    lines.push(["Standard error", this.stderr ? `${told(this.stderr[at])}${this.result.unit}` : "unknown: one draw a window"]);
+    lines.push(["Standard error", this.stderr ? this.amount(this.stderr[at]) : "unknown: one draw a window"]);
     if (this.lost) {
-      lines.push(["Interpolation error", `${told(this.lost[at])}${this.result.unit}`]);
+      lines.push(["Interpolation error", this.amount(this.lost[at])]);
     }
     this.box.hidden = true;
     return [...lines, ...this.around(row, column, at)];
@@ -364,7 +369,9 @@ class MapPanel extends Panel {
   }
 
   get sentence() {
-    return `${this.map.title}. ${[...this.readout.children].map((one) => one.textContent).join(" ")}`;
+    // a stop behind each value, at which a voice rests
+    const told = [...this.readout.children].map((one) => one.textContent + (one.tagName === "DT" ? ":" : "."));
+    return `${this.map.title}. ${told.join(" ")}`;
   }
 }
 

@@ -107,7 +107,7 @@ def test_what_no_window_covers_is_not_known(opened: Open) -> None:
     assert readout(browser, FIRST) == {
         "Pixel": "row 0, column 0",
         "Relevance": "not known",
-        "Standard error": "unknown bits",
+        "Standard error": "unknown",
     }
 
 
@@ -169,8 +169,8 @@ def test_arrow_keys_move_and_are_said_aloud(opened: Open) -> None:
     browser.press("ArrowDown", 2)
     assert place(browser) == place(browser, SECOND) == (4, 10)
     said = browser.text("#said")
-    assert said.startswith("dog rather than cat. Pixel row 4, column 10 Relevance ")
-    assert agrees(said.partition("Relevance ")[2], result.relevance[1, 4, 10])
+    assert said.startswith("dog rather than cat. Pixel: row 4, column 10. Relevance: ")
+    assert agrees(said.partition("Relevance: ")[2], result.relevance[1, 4, 10])
     browser.press("ArrowRight", shift=True)
     browser.press("ArrowUp", 9)
     assert place(browser) == (0, 17)  # no further than the border
