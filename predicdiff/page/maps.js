@@ -264,8 +264,11 @@ class MapPanel extends Panel {
       mix(image.data, 4 * x, (2 * x) / (width - 1) - 1, look.ground === "none" ? null : white);
     }
     this.bar.getContext("2d").putImageData(image, 0, 0);
-    this.low.textContent = `${MINUS}${told(this.scaleNow)} against (${look.palette.negative})`;
-    this.high.textContent = `+${told(this.scaleNow)}${this.result.unit} for (${look.palette.positive})`;
+    const isBeyond = (at, sign) => at >= 0 && sign * this.relevance[at] > this.scaleNow;
+    const less = isBeyond(this.lowest, -1) ? " or less," : "";
+    const more = isBeyond(this.highest, 1) ? " or more," : "";
+    this.low.textContent = `${MINUS}${told(this.scaleNow)}${less} against (${look.palette.negative})`;
+    this.high.textContent = `+${told(this.scaleNow)}${this.result.unit}${more} for (${look.palette.positive})`;
   }
 
   relabel() {

@@ -261,10 +261,14 @@ def test_scales_are_own_shared_or_a_number(opened: Open) -> None:
     assert is_drawn_at(2.5)
     browser.choose("#scale", "shared")
     assert is_drawn_at(4.25)
+    assert "or more" not in browser.text(".legend")
     browser.choose("#scale", "number")
     assert is_drawn_at(2.5)  # until there is a number
     browser.type_into("#full", "1.25")
     assert is_drawn_at(1.25)
+    legend = browser.text(f"{in_panel(FIRST)} .legend")
+    assert ("or more," in legend) is bool(np.nanmax(result.relevance[0]) > 1.25)
+    assert ("or less," in legend) is bool(np.nanmin(result.relevance[0]) < -1.25)
 
 
 def test_bits_and_activations_share_no_scale(opened: Open) -> None:
