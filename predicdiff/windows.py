@@ -325,7 +325,7 @@ def _check_steps(shape: tuple[int, ...], lengths: Sides, steps: Sides, gaps: boo
     wanted = "1 <= stride"
     if not gaps:
         wanted += f" <= {'k' if square else by(lengths)}, or some pixels would be in no window"
-        wanted += "; with between='linear' (--between linear) asked for, evidence is interpolated there"
+        wanted += "; with between='linear' asked for, evidence is interpolated there"
     if min(steps) < 1 or (not gaps and any(step > length for step, length in zip(steps, lengths))):
         raise WindowError(f"stride = {_told(steps)} with window k = {window}: want {wanted}.")
 
