@@ -22,6 +22,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "mathml",
+    "gallery_links",
 ]
 exclude_patterns = ["_build", "gallery", "**sg_execution_times*"]
 templates_path = ["templates"]

@@ -18,7 +18,8 @@ DEPTH = "0.2em"
 def mathml(text: str, display: str) -> str:
     """LaTeX as MathML, "inline" or as a "block"."""
     root = ElementTree.fromstring(convert(text, display=display))
-    for subscript in list(root.iter(f"{{{MATHML}}}msub")):
+    tags = (f"{{{MATHML}}}msub", f"{{{MATHML}}}msubsup")
+    for subscript in [one for one in root.iter() if one.tag in tags]:
         base = subscript[0]
         subscript.remove(base)
         padded = ElementTree.Element(f"{{{MATHML}}}mpadded", {"depth": DEPTH})

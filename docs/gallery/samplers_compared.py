@@ -22,7 +22,7 @@ samplers = {
 }
 
 # %%
-# What they put into a window over the cat's left eye.
+# What they put into a window between the cat's eyes.
 
 pixels, place = net.view(image), (70, 130)
 rows = []

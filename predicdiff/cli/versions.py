@@ -18,6 +18,7 @@ from .console import say
 #: Packages that the extras bring, torch apart.
 OPTIONAL = (
     "torchvision", "timm", "transformers", "onnx", "onnx2torch", "onnxruntime", "safetensors", "pydicom", "pillow-heif",
+    "distributed", "pyarrow",
 )  # fmt: skip
 ABSENT = "not installed"
 

@@ -74,5 +74,5 @@ function unfoldForPrint() {
 }
 
 byId("title").textContent = DATA.title;
-byId("made").textContent = `Made by ${DATA.made}. This page is whole in itself and loads nothing from any network.`;
+byId("made").textContent = `Made by ${DATA.made}. This page loads nothing from any network.`;
 unfoldForPrint();

@@ -264,8 +264,11 @@ class MapPanel extends Panel {
       mix(image.data, 4 * x, (2 * x) / (width - 1) - 1, look.ground === "none" ? null : white);
     }
     this.bar.getContext("2d").putImageData(image, 0, 0);
-    this.low.textContent = `${MINUS}${told(this.scaleNow)} against (${look.palette.negative})`;
-    this.high.textContent = `+${told(this.scaleNow)}${this.result.unit} for (${look.palette.positive})`;
+    const isBeyond = (at, sign) => at >= 0 && sign * this.relevance[at] > this.scaleNow;
+    const less = isBeyond(this.lowest, -1) ? " or less," : "";
+    const more = isBeyond(this.highest, 1) ? " or more," : "";
+    this.low.textContent = `${MINUS}${told(this.scaleNow)}${less} against (${look.palette.negative})`;
+    this.high.textContent = `+${told(this.scaleNow)}${this.result.unit}${more} for (${look.palette.positive})`;
   }
 
   relabel() {
@@ -288,15 +291,20 @@ class MapPanel extends Panel {
     this.readout.replaceChildren(...pairs(this.lines(row, column)));
   }
 
+  /** A number with its unit, where it is known. */
+  amount(value) {
+    return Number.isNaN(value) ? told(value) : `${told(value)}${this.result.unit}`;
+  }
+
   /** What is read off at a pixel, as names and values; outlines the window that it speaks of. */
   lines(row, column) {
     const at = row * this.columns + column;
     const value = this.relevance[at];
     const lines = [["Pixel", `row ${row}, column ${column}`]];
     lines.push(["Relevance", Number.isNaN(value) ? "not known" : `${signed(value)}${this.result.unit}${sign(value)}`]);
-    lines.push(["Standard error", this.stderr ? `${told(this.stderr[at])}${this.result.unit}` : "unknown: one draw a window"]);
+    lines.push(["Standard error", this.stderr ? this.amount(this.stderr[at]) : "unknown: one draw a window"]);
     if (this.lost) {
-      lines.push(["Interpolation error", `${told(this.lost[at])}${this.result.unit}`]);
+      lines.push(["Interpolation error", this.amount(this.lost[at])]);
     }
     this.box.hidden = true;
     return [...lines, ...this.around(row, column, at)];
@@ -364,7 +372,9 @@ class MapPanel extends Panel {
   }
 
   get sentence() {
-    return `${this.map.title}. ${[...this.readout.children].map((one) => one.textContent).join(" ")}`;
+    // a stop behind each value, at which a voice rests
+    const told = [...this.readout.children].map((one) => one.textContent + (one.tagName === "DT" ? ":" : "."));
+    return `${this.map.title}. ${told.join(" ")}`;
   }
 }
 
@@ -422,6 +432,12 @@ function typed() {
   }
 }
 
+/** What is hidden, in words: the controls are not seen on paper. */
+function cleared() {
+  const errors = look.hidden === 1 ? "error" : "errors";
+  return look.hidden > 0 ? ` What lies within ${look.hidden} ${errors} of zero is left clear.` : "";
+}
+
 /** Draw all maps as the controls say. */
 function redraw() {
   for (const panel of panels) {
@@ -434,7 +450,7 @@ function redraw() {
   }
   byId("words").textContent =
     `Where the picture speaks for a class it is ${look.palette.positive}, where it speaks against it ` +
-    `${look.palette.negative}: the more colour, the more the prediction changes when other pixels stand there.`;
+    `${look.palette.negative}: the more colour, the more the prediction changes when other pixels stand there.${cleared()}`;
 }
 
 /** Bind a control to what it changes. */

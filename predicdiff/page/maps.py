@@ -30,7 +30,7 @@ class Look(NamedTuple):
     Attributes
     ----------
     sure : bool
-        Hide what lies within two standard errors of zero.
+        Hide what lies within two standard errors of zero, the interpolation's included.
     scale : {"own", "shared"} or float
         What gets the full colour: the largest value of each map, of all maps, or this number.
     cmap : str

@@ -47,6 +47,7 @@ def test_it_says_what_is_not_there(cli, monkeypatch, tmp_path):
         "further packages: none",
     ]
     assert told[5].startswith("not installed: torchvision, timm, ")
+    assert told[5].endswith(", distributed, pyarrow")
 
 
 def test_it_says_where_pycaffe_is_and_imports_nothing(tmp_path: Path) -> None:

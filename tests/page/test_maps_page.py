@@ -107,7 +107,7 @@ def test_what_no_window_covers_is_not_known(opened: Open) -> None:
     assert readout(browser, FIRST) == {
         "Pixel": "row 0, column 0",
         "Relevance": "not known",
-        "Standard error": "unknown bits",
+        "Standard error": "unknown",
     }
 
 
@@ -169,8 +169,8 @@ def test_arrow_keys_move_and_are_said_aloud(opened: Open) -> None:
     browser.press("ArrowDown", 2)
     assert place(browser) == place(browser, SECOND) == (4, 10)
     said = browser.text("#said")
-    assert said.startswith("dog rather than cat. Pixel row 4, column 10 Relevance ")
-    assert agrees(said.partition("Relevance ")[2], result.relevance[1, 4, 10])
+    assert said.startswith("dog rather than cat. Pixel: row 4, column 10. Relevance: ")
+    assert agrees(said.partition("Relevance: ")[2], result.relevance[1, 4, 10])
     browser.press("ArrowRight", shift=True)
     browser.press("ArrowUp", 9)
     assert place(browser) == (0, 17)  # no further than the border
@@ -245,6 +245,7 @@ def test_the_threshold_hides_what_it_says(opened: Open, times: int) -> None:
     seen = picture(result.pixels, tones=result.tones)
     wanted = overlay(result.relevance[0], seen, hide=hide).astype(int)
     assert np.abs(drawn(browser, FIRST) - wanted).max() <= 2
+    assert f"within {times} error{'s' * (times > 1)} of zero is left clear" in browser.text("#words")
 
 
 def test_scales_are_own_shared_or_a_number(opened: Open) -> None:
@@ -260,10 +261,14 @@ def test_scales_are_own_shared_or_a_number(opened: Open) -> None:
     assert is_drawn_at(2.5)
     browser.choose("#scale", "shared")
     assert is_drawn_at(4.25)
+    assert "or more" not in browser.text(".legend")
     browser.choose("#scale", "number")
     assert is_drawn_at(2.5)  # until there is a number
     browser.type_into("#full", "1.25")
     assert is_drawn_at(1.25)
+    legend = browser.text(f"{in_panel(FIRST)} .legend")
+    assert ("or more," in legend) is bool(np.nanmax(result.relevance[0]) > 1.25)
+    assert ("or less," in legend) is bool(np.nanmin(result.relevance[0]) < -1.25)
 
 
 def test_bits_and_activations_share_no_scale(opened: Open) -> None:

@@ -262,6 +262,16 @@ def test_on_paper_all_rows_are_shown(browser: Browser, tmp_path: Path) -> None:
     assert len(column(browser, 2)) == 50
 
 
+@pytest.mark.parametrize("width", [640, 718])
+def test_a_sheet_of_paper_has_room_for_all_columns(five: tuple[Browser, list[Row]], width: int) -> None:
+    browser, _ = five
+    browser.size(width, 1000)
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    right = browser.run("document.querySelector('#head th:last-child').getBoundingClientRect().right")
+    browser.send("Emulation.setEmulatedMedia", media="")
+    assert right <= width
+
+
 def test_of_an_image_that_failed_at_first_the_last_try_counts(browser: Browser, tmp_path: Path) -> None:
     rows = study(tmp_path / "study", 1)
     tried = [Row(rows[0].file, error="Not yet."), Row("photos/broken.png", error="First."), *rows]
