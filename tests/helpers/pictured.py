@@ -16,7 +16,7 @@ from predicdiff.settings import Settings
 from predicdiff.studies.folder import Maker, Study
 from predicdiff.studies.one import Item, Wish
 from predicdiff.studies.outcomes import outcomes
-from predicdiff.workers.choice import chosen
+from predicdiff.workers.choice import Fitting, chosen
 
 #: What each map of a study is made with where nothing else is said.
 QUICK: dict[str, Any] = {"window": 3, "samples": 4, "stride": 3}
@@ -93,7 +93,7 @@ def studied(count: int, folder: str, workers: int) -> None:
     """A study of so many images, which are all alike, in a folder."""
     image = picture(Path(folder, "a.png"), 0, size=(300, 300))
     items = [Item(number, f"{number}.png", image) for number in range(count)]
-    with chosen(workers, lambda: 1) as there, Study(Path(folder, str(count)), {}) as study:
+    with chosen(workers, lambda: Fitting(1)) as there, Study(Path(folder, str(count)), {}) as study:
         wish = Wish(Settings(**QUICK), 10**9, then=Maker())
         for done in outcomes(Pictured(), study.missing(items), NormalSampler(), wish, workers=there):
             if done.error:
