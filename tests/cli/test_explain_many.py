@@ -427,7 +427,9 @@ def killed_and_gone_on_with(cli: Any, started: Any, times: int, *more: object) -
                 time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.3))
         process.kill()
-        assert process.communicate()[1] == ""
+        told = process.communicate()[1]
+        # a worker that was just being started finds nothing to read, before it runs anything of ours
+        assert told == "" or told.endswith("EOFError: Ran out of input\n"), told
         now = computed()
         assert {name: now[name] for name in kept} == kept, "what was finished was computed again"
         named = {row.result for row in read_index(Path("study"))} if Path("study/index.csv").exists() else set()
