@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.engines import needed
+from helpers.engines import ENGINES, needed
 from helpers.oracle_nets import NormalSampler, analysis
 from helpers.places import DATA
 
@@ -50,7 +50,7 @@ class Told(Processes):
 @needed
 def test_a_net_is_sent_whole_only_where_its_files_are_not(there: bool, tmp_path: Path) -> None:
     prototxt, weights = (Path(shutil.copy(DATA / f"tiny_v1.{end}", tmp_path)) for end in ("prototxt", "caffemodel"))
-    net, workers = load_net(prototxt, weights=weights), Told()
+    net, workers = load_net(prototxt, weights=weights, engine=ENGINES[0]), Told()
     image = np.random.default_rng(0).uniform(0, 255, net.input_shape).astype(np.float32)
     if not there:
         weights.unlink()
