@@ -62,6 +62,7 @@ def test_a_net_of_files_is_made_again(net: Any) -> None:
     same(net, again(net))
 
 
+@pytest.mark.skipif("torch" not in ENGINES, reason="a name alone takes torch, which is not installed")
 def test_a_net_of_the_manifest_is_made_again_by_its_name(zoo: TinyZoo) -> None:
     zoo.place("tiny.caffemodel", WEIGHTS)
     zoo.place("tiny_mean.binaryproto", (DATA / "tiny_mean.binaryproto").read_bytes())
