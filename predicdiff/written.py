@@ -25,7 +25,7 @@ PERMISSIONS = 0o777
 
 @contextmanager
 def written_whole(
-    path: Path, *, error: type[PredicdiffError] = ExplanationError, swept: bool = False
+    path: Path, *, error: type[PredicdiffError] = ExplanationError, swept: bool = False, known: bool = False
 ) -> Iterator[Path]:
     """Give a name beside ``path`` to write to; it gets the real name only when all went well.
 
@@ -40,6 +40,8 @@ def written_whole(
     swept : bool
         Whether nothing is to be looked for that killed writes of this file have left: `sweep` was called before. To
         look takes the longer, the more files the folder has.
+    known : bool
+        Whether what stands there is known to be ours, though nothing in it says so.
 
     Raises
     ------
@@ -54,7 +56,8 @@ def written_whole(
             _sweep(target.parent, re.escape(target.name), re.escape(target.suffix))
         part = _Part(target)
         yield part.path
-        refuse(target, error)
+        if not known:
+            refuse(target, error)
         part.keep()
     except (OSError, RuntimeError) as wrong:
         reason = getattr(wrong, "strerror", None) or (str(wrong) or type(wrong).__name__).splitlines()[0]

@@ -111,7 +111,7 @@ def explain_many(images: Iterable[str], listing: Path | None, options: StudyOpti
             f"{_count(len(items))}, which {model.name} sees as {model.input_shape[1]} x {model.input_shape[2]}"
             + (f", of which {done} are finished in {folder}." if done else ".")
         )
-        failed = _explained(model, missing, sampler, settings, study, options, len(items))
+        failed = _explained(model, items, missing, sampler, settings, study, options)
         without = f", without {failed} that could not be explained" if failed else ""
         written, where = f"{len(items) - failed} of {_count(len(items))}", f"into {folder}"
         if done:
@@ -186,15 +186,16 @@ def _wish(settings: Settings, options: StudyOptions) -> Wish:
 
 def _explained(
     model: Net,
+    items: list[Item],
     missing: list[Item],
     sampler: Sampler,
     settings: Settings,
     study: Study,
     options: StudyOptions,
-    count: int,
 ) -> int:
     """Explain what is missing under one bar, and write each as it is done; returns how many failed."""
-    quiet, finished = options.speech.quiet, count - len(missing)
+    quiet, count = options.speech.quiet, len(items)
+    finished = count - len(missing)
     failed = written = warned = 0
     abilities = net_abilities(model)
     try:
@@ -231,7 +232,7 @@ def _explained(
     except KeyboardInterrupt:
         study.finish()
         say(
-            f"Interrupted. {finished + written} of {_count(count)} are finished in {study.folder}: the same command "
+            f"Interrupted. {study.holds(items)} of {_count(count)} are finished in {study.folder}: the same command "
             "goes on from there.",
             err=True,
         )

@@ -13,7 +13,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from math import prod
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Callable, Generator, Iterator, Sequence, TypeVar
 
 from ..budget import MEMORY
@@ -22,13 +22,10 @@ from ..errors import OutOfMemoryError
 from ..noise import Draws
 from ..plan import DRAWS_SHARE, Analysis
 from ..protocols import Progress
-from ..stopping import Stopped, listen
+from ..stopping import Stopped, listen, next_of
 from .tiles import Evaluated, Outcome, Tiles, put_into
 
 T = TypeVar("T")
-
-#: Seconds after which whoever waits for threads looks up: not everywhere does Ctrl-C wake it.
-PATIENCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -165,17 +162,12 @@ class _Threads:
                 for _ in range(self._at_work):
                     pool.submit(copy_context().run, self._work)
                 for _ in self._tiles:
-                    result = self._next()
+                    result = next_of(self._results)
                     if isinstance(result, BaseException):
                         raise result
                     yield result
             finally:
                 self._stop.set()
-
-    def _next(self) -> Evaluated | BaseException:
-        while True:
-            with suppress(Empty):
-                return self._results.get(timeout=PATIENCE)
 
     def _work(self) -> None:
         """Evaluate tiles until none is left, in a thread of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import os
@@ -58,6 +59,11 @@ class Content(io.BytesIO):
     def __init__(self, content: bytes, name: str) -> None:
         super().__init__(content)
         self.name = name
+
+    @property
+    def sha256(self) -> str:
+        """Of all of it, in hexadecimal digits."""
+        return hashlib.sha256(self.getbuffer()).hexdigest()
 
 
 def content_of(path: str | os.PathLike[str]) -> Content:

@@ -25,14 +25,14 @@ from ..protocols import Json
 from ..settings import Settings
 from ..texts import name_of, one_line
 from ..written import sweep, written_whole
-from .index import BETWEEN, INDEX, MOST, TABLE, Index, Row, as_parquet, read_index, replaced, rows_of
+from .index import INDEX, MOST, TABLE, Index, Row, as_parquet, noted, read_index, replaced, rows_of, whole_images
 from .one import Item, Outcome
 from .recovery import rows_of_results
 
 SETTINGS, LOCK = "settings.json", ".lock"
 TILES = ".tiles"
-#: Of the files that are made of each image.
-ENDINGS = (".h5", ".png")
+#: Of the files that are written whole, the record of settings apart.
+ENDINGS = (".h5", ".png", ".csv", ".parquet")
 #: Bytes of the record of settings.
 MOST_SETTINGS = 2**26
 #: What tells a study's record from others.
@@ -182,7 +182,7 @@ class Study:
         notes = [text for text, _ in outcome.warned]
         if outcome.made is None:
             self._index.add(
-                [Row(outcome.item.name, outcome.sha256, error=one_line(outcome.error, MOST), notes=_told(notes))]
+                [Row(outcome.item.name, outcome.sha256, error=one_line(outcome.error, MOST), notes=noted(notes))]
             )
             return ""
         files: Files = outcome.made
@@ -192,12 +192,17 @@ class Study:
                 part.write_bytes(content)
         self._index.add(
             [
-                row._replace(result=name, notes=_told([row.notes, *(note for note in notes if note not in row.notes)]))
+                row._replace(result=name, notes=noted([row.notes, *(note for note in notes if note not in row.notes)]))
                 for row in files.rows
             ]
         )
         self._drop_tiles(outcome.item)
         return name
+
+    def holds(self, items: list[Item]) -> int:
+        """Of how many images there are rows on the disk by now, whatever an interruption kept from being counted."""
+        there = {row.file for row in whole_images(read_index(self.folder))}
+        return sum(item.name in there for item in items)
 
     def finish(self) -> None:
         """Write the index as a Parquet file too, where pyarrow is installed."""
@@ -240,10 +245,9 @@ class Study:
         if held is None:
             return False
         try:
-            content = content_of(item.source).getbuffer()
+            return content_of(item.source).sha256 == held
         except PredicdiffError:  # which is said where it is explained
             return False
-        return hashlib.sha256(content).hexdigest() == held
 
     def _name(self, outcome: Outcome) -> str:
         """The name of an image's result: the one it has, or the file's, with a number where it is taken."""
@@ -275,10 +279,6 @@ class Study:
 
     def _picture(self, name: str) -> Path:
         return (self.folder / name).with_suffix(".png")
-
-
-def _told(notes: list[str]) -> str:
-    return one_line(BETWEEN.join(note for note in notes if note), MOST)
 
 
 def check_folder(folder: Path) -> None:

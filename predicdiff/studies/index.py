@@ -7,7 +7,6 @@ import csv
 import io
 import os
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Iterable, NamedTuple
 
@@ -18,6 +17,7 @@ from ..explanation import Explanation, extent
 from ..extras import absent, imported
 from ..files import open_regular
 from ..texts import one_line
+from ..written import written_whole
 
 INDEX, TABLE = "index.csv", "index.parquet"
 #: Between notes, in one field.
@@ -101,7 +101,7 @@ def rows_of(explanation: Explanation, *, file: str, sha256: str, result: str = "
                 stderr=_median(explanation.stderr[number]),
                 reliability=None if reliability is None else _known(reliability[number]),
                 seconds=explanation.provenance.get("seconds"),
-                notes=one_line(BETWEEN.join(explanation.notes), MOST),
+                notes=noted(explanation.notes),
             )
         )  # fmt: skip
     return rows
@@ -223,9 +223,6 @@ class Index:
 
     def take_up(self, is_kept: Callable[[Row], bool]) -> None:
         """Read what is there, and keep the rows of which ``is_kept`` says so; those of failed images come again."""
-        for table in (INDEX, TABLE):
-            with suppress(FileNotFoundError):
-                _part(self._path.with_name(table)).unlink()
         self._keep(*self._found(is_kept))
 
     def look(self, is_kept: Callable[[Row], bool]) -> None:
@@ -271,7 +268,9 @@ class Index:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise _cannot(self._path, error) from error
+            raise ExplanationError(
+                f"{self._path}: cannot be written ({error.strerror}). Make room; the same command goes on from there."
+            ) from error
         for row in rows:
             if not row.error:
                 self._outdated |= self.finished.get(row.file, (row.sha256,))[0] != row.sha256
@@ -283,26 +282,14 @@ def _finished(rows: list[Row]) -> dict[str, tuple[str, str]]:
 
 
 def replaced(path: Path, content: bytes) -> None:
-    """Put a whole file in the place of the one that is there; both are of a study's own, whose lock is held."""
-    part = _part(path)
-    try:
-        with open(part, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise _cannot(path, error) from error
+    """Put a table in the place of the one that is there, which has no mark of ours: the study is locked and swept."""
+    with written_whole(path, swept=True, known=True) as part:
+        part.write_bytes(content)
 
 
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
-
-
-def _cannot(path: Path, error: OSError) -> ExplanationError:
-    return ExplanationError(
-        f"{path}: cannot be written ({error.strerror}). Make room; the same command goes on from there."
-    )
+def noted(notes: Iterable[str]) -> str:
+    """Notes as one field."""
+    return one_line(BETWEEN.join(filter(None, notes)), MOST)
 
 
 def whole_images(rows: list[Row]) -> list[Row]:

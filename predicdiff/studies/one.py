@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from dataclasses import dataclass
@@ -118,7 +117,7 @@ def outcome_of(
     with within(wish.memory), collecting() as warned:
         try:
             read = _read(item)
-            digest = _sha256(read)
+            digest = read.source.sha256 if isinstance(read.source, Content) else ""
             with PLANNING:
                 image = _image(read, wish.intensity)
                 analysis = make_plan(net, image, wish.settings).with_sampler(sampler)
@@ -153,10 +152,6 @@ def sendable(item: Item) -> Item:
     """The item with its file's content, or as an array, which can be pickled whatever it was."""
     read = _read(item)
     return read if isinstance(read.source, Content) else read._replace(source=numbers_of(read.source))
-
-
-def _sha256(item: Item) -> str:
-    return hashlib.sha256(item.source.getbuffer()).hexdigest() if isinstance(item.source, Content) else ""
 
 
 def _image(item: Item, intensity: Intensity) -> Any:

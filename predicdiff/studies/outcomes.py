@@ -17,16 +17,16 @@ from ..abilities import net_abilities, sampler_abilities
 from ..algorithm import first_state, go_on
 from ..budget import within
 from ..errors import ExplanationError, ImageError, OutOfMemoryError
-from ..executors.spread import LOST_AT_FIRST, executor_with, in_turn, made_of, send_net, send_whole_net
+from ..executors.spread import Sizes, executor_with, in_turn, made_of, send_net, send_whole_net
 from ..executors.tiles import Executor
 from ..explanation import Explanation
 from ..journal import Journal
 from ..nets.recipes import Recipe
 from ..plan import Analysis
 from ..protocols import Net, Sampler
-from ..stopping import listen
+from ..stopping import PATIENCE, listen
 from ..workers.protocol import LostWorkerError, Workers
-from ..workers.spreading import AHEAD, PATIENCE, Task, spread
+from ..workers.spreading import AHEAD, Task, spread
 from .one import Item, Outcome, Wish, outcome_of, sendable
 
 #: Tiles of an image from which on workers get them one by one, and not the image as a whole: so much of the work and no
@@ -267,7 +267,7 @@ def image_of(net: Net | Recipe, sampler: Sampler, wish: Wish, item: Item, lost: 
 
     def run(analysis: Analysis, executor: Executor) -> Explanation:
         state = first_state(analysis, wish.memory, wish.batch_size)
-        state["batch_size"] = max(1, state["batch_size"] >> max(0, lost - LOST_AT_FIRST))
+        state["batch_size"] = Sizes(state["batch_size"]).after(lost)
         with Journal(None, analysis.tiles_identity, state) as journal:
             return go_on(analysis, journal, executor=executor)
 

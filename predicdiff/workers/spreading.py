@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Callable, NamedTuple, Sequence
 
 from ..errors import warn
-from ..stopping import check_stopped
+from ..stopping import next_of
 from .protocol import Answer, LostWorkerError, NotMadeError, Parcel, UnbegunError, Workers
 
 #: Tasks that are under way for each worker: one at work, and one that waits for it.
 AHEAD = 2
 #: How often a task is given to workers before it is given up.
 TRIES = 6
-#: Seconds after which whoever waits looks up: not everywhere does Ctrl-C wake it.
-PATIENCE = 0.1
 
 
 class Task(NamedTuple):
@@ -80,7 +77,7 @@ def spread(
                 give(task, 0)
             if not at_work:
                 return
-            future = _next(done)
+            future = next_of(done)
             task, lost = at_work.pop(future)
             try:
                 answer = future.result()
@@ -109,10 +106,3 @@ def spread(
     finally:
         for future in at_work:
             future.cancel()
-
-
-def _next(done: SimpleQueue[Future[Answer]]) -> Future[Answer]:
-    while True:
-        check_stopped()
-        with suppress(Empty):
-            return done.get(timeout=PATIENCE)

@@ -351,7 +351,7 @@ def test_what_kills_leave_at_any_moment_is_swept() -> None:
     study = Study(Path("study"), IDENTITY)
     for item in items_of(paths):  # between the row and their deletion
         study.tiles(item).write_bytes(b"predicdiff tiles")
-    for name in (".index.csv.part", ".index.parquet.part"):
+    for name in (".index.csv.0a1b2c3d.part.csv", ".index.parquet.0a1b2c3d.part.parquet"):
         Path("study", name).write_bytes(b"half")
     assert run(paths) == []
     assert there() == whole("00", "01")
