@@ -13,9 +13,9 @@ from pathlib import Path
 from PIL import Image
 
 from predicdiff.samplers.corpus import bundled
-from predicdiff.studies.drawing import summary_figure
 from predicdiff.studies.index import read_index
-from predicdiff.studies.summary import summary
+from predicdiff.studies.overview.drawing import summary_figure
+from predicdiff.studies.overview.summary import summary
 
 # %%
 # Some photographs, as files.

@@ -10,12 +10,12 @@ import click
 
 from ..errors import ExplanationError
 from ..ours import as_record
-from ..studies.agreed import Agreement
-from ..studies.agreement import agreement
-from ..studies.findings import TOP, Summary
 from ..studies.index import INDEX
-from ..studies.results import open_study
-from ..studies.summary import summary
+from ..studies.overview.agreed import Agreement
+from ..studies.overview.agreement import agreement
+from ..studies.overview.findings import TOP, Summary
+from ..studies.overview.results import open_study
+from ..studies.overview.summary import summary
 from ..written import written_whole
 from .console import bar, follow, speaker
 from .options.base import Command, Options, Speech, option_field, options_of
@@ -102,7 +102,7 @@ def _check(outputs: list[Path], folders: list[Path]) -> None:
 
 def _write(found: Found, output: Path, telling: Telling) -> None:
     from ..plotting import save_figure
-    from ..studies.drawing import agreement_figure, summary_figure
+    from ..studies.overview.drawing import agreement_figure, summary_figure
 
     cmap = telling.cmap
     drawn = summary_figure(found, cmap=cmap) if isinstance(found, Summary) else agreement_figure(found, cmap=cmap)

@@ -18,7 +18,7 @@ from ..ours import hashed
 from ..overlays import DEFAULT, find_colour_map, overlay, picture
 from ..studies.folder import settings_of
 from ..studies.index import Row, read_index
-from ..studies.results import open_study
+from ..studies.overview.results import open_study
 from ..texts import one_line
 from ..written import written_whole
 from .document import as_png, as_uri, document

@@ -9,8 +9,8 @@ from helpers.small_studies import explained, maps, write_study
 from PIL import Image
 
 from predicdiff.images import load_image
-from predicdiff.studies.agreement import agreement
-from predicdiff.studies.summary import summary
+from predicdiff.studies.overview.agreement import agreement
+from predicdiff.studies.overview.summary import summary
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from predicdiff.overlays import find_colour_map, heat, overlay, saliency
 from predicdiff.plotting import save_figure
 from predicdiff.plotting.layout import Bar, Panel
 from predicdiff.plotting.study import Bars, Counts, Places, Strip, study_figure
-from predicdiff.studies.agreement import agreement
-from predicdiff.studies.drawing import agreement_figure, summary_figure
-from predicdiff.studies.summary import summary
+from predicdiff.studies.overview.agreement import agreement
+from predicdiff.studies.overview.drawing import agreement_figure, summary_figure
+from predicdiff.studies.overview.summary import summary
 
 LONG = "a name that goes on and on, with_underscores_in_it_and_$dollars$, " * 3
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..comparing.comparison import NAMES, called
-from ..comparing.similarity import Similarity
-from ..errors import SettingsError
-from ..judging.bootstrap import RESAMPLES, interval
-from ..protocols import Json
+from ...comparing.comparison import NAMES, called
+from ...comparing.similarity import Similarity
+from ...errors import SettingsError
+from ...judging.bootstrap import RESAMPLES, interval
+from ...protocols import Json
 from .findings import TOP
 from .matching import Match, Targets
 from .numbers import number

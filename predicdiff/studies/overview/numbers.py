@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..protocols import Json
+from ...protocols import Json
 
 
 def number(value: float) -> float | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import budget
-from ..errors import ExplanationError
-from ..overlays import picture
-from ..tones import Tones
+from ... import budget
+from ...errors import ExplanationError
+from ...overlays import picture
+from ...tones import Tones
 
 #: Bytes that are kept and made of each pixel.
 KEPT = 120

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterable, NamedTuple
 
-from ..errors import ExplanationError, InputWarning, warn
-from ..explanation import Explanation
-from ..samplers.registry import caption
-from ..texts import one_line
-from ..validation import MOST_SHOWN
-from .index import Row, read_index
+from ...errors import ExplanationError, InputWarning, warn
+from ...explanation import Explanation
+from ...samplers.registry import caption
+from ...texts import one_line
+from ...validation import MOST_SHOWN
+from ..index import Row, read_index
 
 
 class Image(NamedTuple):

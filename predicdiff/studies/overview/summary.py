@@ -11,11 +11,11 @@ from typing import Iterator
 
 import numpy as np
 
-from ..comparing.similarity import pearson
-from ..errors import SettingsError
-from ..explanation import Explanation, finite
-from ..protocols import Progress
-from ..units import check_progress, whole_number
+from ...comparing.similarity import pearson
+from ...errors import SettingsError
+from ...explanation import Explanation, finite
+from ...protocols import Progress
+from ...units import check_progress, whole_number
 from .findings import ClassEvidence, Seen, Summary
 from .results import Image, Results, made_by, open_study
 from .totals import MapSums, PictureSums

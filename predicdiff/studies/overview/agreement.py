@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..comparing.compare import compare
-from ..comparing.comparison import Comparison
-from ..errors import ExplanationError, ImageError, SettingsError
-from ..explanation import Explanation
-from ..protocols import Progress
-from ..samplers.streams import check_seed
-from ..units import check_progress, whole_number
+from ...comparing.compare import compare
+from ...comparing.comparison import Comparison
+from ...errors import ExplanationError, ImageError, SettingsError
+from ...explanation import Explanation
+from ...protocols import Progress
+from ...samplers.streams import check_seed
+from ...units import check_progress, whole_number
 from .agreed import Agreement, Pair, Side
 from .matching import Match, Targets, common_targets, matches
 from .results import Results, made_by, open_study

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Sequence
 
-from ..explanation import Explanation
+from ...explanation import Explanation
 from .results import Image
 
 

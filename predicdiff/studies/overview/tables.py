@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Sequence
 
-from ..ours import PAGE, hashed
-from ..texts import one_line
+from ...ours import PAGE, hashed
+from ...texts import one_line
 
 #: Letters of a cell on a terminal: of a longer one, such as a path, the middle is left out.
 MOST_OF_CELL = 48

@@ -13,8 +13,8 @@ from helpers.small_studies import SHAPE, explained, maps, write_study
 from predicdiff.errors import ExplanationError, InputWarning, SettingsError
 from predicdiff.images import Frame
 from predicdiff.judging.bootstrap import interval
-from predicdiff.studies.agreed import Agreement
-from predicdiff.studies.agreement import agreement
+from predicdiff.studies.overview.agreed import Agreement
+from predicdiff.studies.overview.agreement import agreement
 
 
 def studies(tmp_path: Path, first: list[Any], second: list[Any], **how: Any) -> tuple[Path, Path]:

@@ -14,7 +14,7 @@ from helpers.small_studies import SHAPE, explained, maps, write_study
 
 from predicdiff.errors import ExplanationError, InputWarning, SettingsError
 from predicdiff.ours import refuse
-from predicdiff.studies.summary import summary
+from predicdiff.studies.overview.summary import summary
 
 
 def test_mean_spread_and_signs_as_of_all_maps_at_once(tmp_path: Path) -> None:

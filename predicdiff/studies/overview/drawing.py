@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..comparing.comparison import NAMES, called
-from ..explanation import Explanation, finite
-from ..images import enlarge
-from ..overlays import DEFAULT, find_colour_map, heat, overlay, picture, saliency, symmetric_scale
-from ..plotting.comparison import RANGES
-from ..plotting.layout import Bar, Panel
-from ..plotting.sheet import MINUS
-from ..plotting.study import ACROSS, Bars, Counts, Diagram, Places, Strip, study_figure
-from ..texts import one_line
+from ...comparing.comparison import NAMES, called
+from ...explanation import Explanation, finite
+from ...images import enlarge
+from ...overlays import DEFAULT, find_colour_map, heat, overlay, picture, saliency, symmetric_scale
+from ...plotting.comparison import RANGES
+from ...plotting.layout import Bar, Panel
+from ...plotting.sheet import MINUS
+from ...plotting.study import ACROSS, Bars, Counts, Diagram, Places, Strip, study_figure
+from ...texts import one_line
 from .agreed import Agreement, Pair
 from .findings import Summary
 from .numbers import counted

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..protocols import Json
+from ...protocols import Json
 from .numbers import counted, extreme, listed, median, number, percent, place
 from .results import Image, named
 from .tables import Table, aligned, facts_lines, page
