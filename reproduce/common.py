@@ -24,7 +24,8 @@ from predicdiff.errors import DependencyError, ExplanationError, ImageError, Pre
 from predicdiff.explanation import Explanation
 from predicdiff.images import load_image
 from predicdiff.ours import PAGE, as_record, hashed, refuse
-from predicdiff.overlays import find_colour_map, symmetric_scale
+from predicdiff.overlays import symmetric_scale
+from predicdiff.palettes import find_colour_map
 from predicdiff.plan import Analysis, make_plan
 from predicdiff.plotting import Block, grid_figure, save_figure
 from predicdiff.presets import QUALITIES, Quality

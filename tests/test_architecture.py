@@ -20,7 +20,7 @@ import predicdiff
 LEVELS = (
     ("texts",),
     ("errors", "sums", "cores", "stopping", "flock", "_version"),
-    ("noise", "budget", "ours", "chunks", "name_trees"),
+    ("noise", "budget", "ours", "palettes", "chunks", "name_trees"),
     ("scratch",),
     ("tones", "extras", "datasets", "validation"),
     ("written",),

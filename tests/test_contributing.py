@@ -20,7 +20,7 @@ from helpers.records import layer, net
 from PIL import Image
 
 import predicdiff as pd
-from predicdiff import cli, overlays
+from predicdiff import cli, palettes
 from predicdiff.algorithm import run
 from predicdiff.methods import registry as methods
 from predicdiff.nets import zoo
@@ -64,7 +64,7 @@ def tiny(data: Path) -> list[str]:
 @pytest.fixture(autouse=True)
 def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Afterwards the registries are what they were."""
-    tables: list[dict[Any, Any]] = [samplers.SAMPLERS, methods.METHODS, overlays.COLOUR_MAPS]
+    tables: list[dict[Any, Any]] = [samplers.SAMPLERS, methods.METHODS, palettes.COLOUR_MAPS]
     if "torch" in ENGINES:
         from predicdiff.nets.caffe import layer_types, torch_layers
         from predicdiff.nets.modules import operations

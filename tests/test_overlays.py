@@ -8,7 +8,7 @@ from helpers.colours import DUSK
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predicdiff import overlays
+from predicdiff import overlays, palettes
 from predicdiff.errors import ImageError, SettingsError
 from predicdiff.tones import PIXELS
 
@@ -194,7 +194,7 @@ def test_a_percentile_out_of_range_is_refused(percentile: float) -> None:
 
 
 def test_a_colour_map_of_ones_own_gives_maps_its_colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(overlays.COLOUR_MAPS, "dusk", DUSK)
+    monkeypatch.setitem(palettes.COLOUR_MAPS, "dusk", DUSK)
     relevance = np.array([[-2.0, -1.0, 0.0, 1.0, 2.0]])
     wanted = [[0, 255, 0], [51, 178, 51], [102, 102, 102], [178, 178, 51], [255, 255, 0]]
     np.testing.assert_allclose(overlays.heat(relevance, cmap="dusk")[0], wanted, atol=1)

@@ -8,7 +8,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from predicdiff import overlays
 from predicdiff.errors import SettingsError
-from predicdiff.overlays import COLOUR_MAPS
+from predicdiff.palettes import COLOUR_MAPS
 
 #: Machado, Oliveira and Fernandes (2009), severity 1, for linear RGB.
 VISION = {

@@ -6,7 +6,7 @@ The paper's colours are not for all eyes, and a picture is not all that a map ca
 """
 
 import predicdiff as pd
-from predicdiff.overlays import COLOUR_MAPS
+from predicdiff.palettes import COLOUR_MAPS
 from predicdiff.plotting import figure
 from predicdiff.samplers.corpus import bundled
 

@@ -11,7 +11,7 @@ from ..comparing.colours import READ
 from ..comparing.compare import compare, load
 from ..errors import ImageError, SettingsError
 from ..explanation import Explanation
-from ..overlays import DEFAULT, find_colour_map
+from ..palettes import DEFAULT, find_colour_map
 from .console import say
 from .options.base import Command, Options, option_field, options_of
 from .options.net import Reading

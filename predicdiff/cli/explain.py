@@ -16,7 +16,8 @@ from ..image_files import Intensity
 from ..journal import Journal
 from ..masks import check_maps
 from ..methods.occlusion import occluding
-from ..overlays import MOST_DRAWN, find_colour_map
+from ..overlays import MOST_DRAWN
+from ..palettes import find_colour_map
 from ..plan import Analysis, Plan, make_plan
 from ..samplers.grey import GreyPatch
 from ..samplers.registry import find

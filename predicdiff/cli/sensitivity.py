@@ -12,7 +12,8 @@ import numpy as np
 from ..abilities import net_abilities
 from ..errors import SettingsError
 from ..methods.sensitivity import REDUCTIONS, sensitivity, source
-from ..overlays import DEFAULT, beyond, heat, picture, saliency, symmetric_scale
+from ..overlays import beyond, heat, picture, saliency, symmetric_scale
+from ..palettes import DEFAULT
 from ..presets import LIKES
 from ..protocols import UnitLike
 from ..targets import name as unit_name

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..images import LUMA
-from ..overlays import find_colour_map, overlay
+from ..overlays import overlay
+from ..palettes import find_colour_map
 from .colours import BLACK, LEVELS, NEAR, PALE, READ, areas, distance, saturation_of, signed, soft
 
 #: Pixels over which saturation is averaged, of which more would cost a small picture its detail; those over which the

@@ -18,7 +18,8 @@ import numpy as np
 from .. import budget
 from ..errors import ImageError, SettingsError
 from ..images import LUMA
-from ..overlays import find_colour_map, tint
+from ..overlays import tint
+from ..palettes import find_colour_map
 from .colours import DARK, FAINT, NEAR, PALE, READ, areas, distance, excess, saturation_of, signed, soft
 from .decoding import blend, hsv, multiply, plain
 from .registration import Placement

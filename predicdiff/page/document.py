@@ -16,7 +16,8 @@ from PIL import Image
 
 from ..images import LUMA
 from ..ours import PROGRAM, hashed
-from ..overlays import COLOUR_MAPS, GREYS, MISSING, NOTHING
+from ..overlays import GREYS, MISSING, NOTHING
+from ..palettes import COLOUR_MAPS
 
 #: The folder of the template, the style and the programs.
 HERE = Path(__file__).parent

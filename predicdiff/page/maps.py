@@ -10,7 +10,8 @@ from .. import budget
 from ..errors import SettingsError
 from ..explanation import Explanation, told_value
 from ..files import PathLike, as_path
-from ..overlays import DEFAULT, MOST_DRAWN, OWN, Scale, find_colour_map, picture, scales_of
+from ..overlays import MOST_DRAWN, OWN, Scale, picture, scales_of
+from ..palettes import DEFAULT, find_colour_map
 from ..precision import UNKNOWN, told_reliability
 from ..texts import one_line
 from ..written import written_whole
@@ -34,7 +35,7 @@ class Look(NamedTuple):
     scale : {"own", "shared"} or float
         What gets the full colour: the largest value of each map, of all maps, or this number.
     cmap : str
-        A name of `overlays.COLOUR_MAPS`.
+        A name of `palettes.COLOUR_MAPS`.
     """
 
     sure: bool = False

@@ -15,7 +15,8 @@ from ..explanation import Explanation, finite
 from ..files import PathLike, as_path
 from ..images import enlarge
 from ..ours import hashed
-from ..overlays import DEFAULT, find_colour_map, overlay, picture
+from ..overlays import overlay, picture
+from ..palettes import DEFAULT, find_colour_map
 from ..studies.folder import settings_of
 from ..studies.index import Row, read_index
 from ..studies.overview.results import open_study
@@ -66,7 +67,7 @@ def save_report(
     pages : bool
         Write a page of each result too, into that folder.
     cmap : str
-        A name of `overlays.COLOUR_MAPS`.
+        A name of `palettes.COLOUR_MAPS`.
     inside : int
         Maps whose thumbnails the page holds itself, at most.
     progress : callable, optional

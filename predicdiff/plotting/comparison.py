@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from ..comparing.comparison import Comparison
 from ..comparing.pictures import LIMITED
-from ..overlays import DEFAULT, find_colour_map, heat, symmetric_scale
+from ..overlays import heat, symmetric_scale
+from ..palettes import DEFAULT, find_colour_map
 from .sheet import EDGE, FAINT, MINUS, Sheet, styled, tall, wrap
 
 #: Inches: longer side of a map, narrowest column, margin, gap; a line of the table, names, strip of nulls, its ends.
@@ -30,7 +31,7 @@ def agreement(a: np.ndarray, b: np.ndarray, *, cmap: str = DEFAULT) -> np.ndarra
     ----------
     a, b : (H, W) float arrays
     cmap : str
-        A name of `overlays.COLOUR_MAPS`, which says what the other colour is.
+        A name of `palettes.COLOUR_MAPS`, which says what the other colour is.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def comparison_figure(comparison: Comparison, title: str = "", *, cmap: str = DE
         What `predicdiff.compare` gives.
     title : str
     cmap : str
-        A name of `overlays.COLOUR_MAPS`.
+        A name of `palettes.COLOUR_MAPS`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import SettingsError
-from ..overlays import DEFAULT, ColourMap, find_colour_map
+from ..palettes import DEFAULT, ColourMap, find_colour_map
 from .sheet import FAINT, Sheet, ramp, styled, tall, wrap
 
 #: Inches: a map and the input, at 250 dots an inch two and three times 224 dots wide; margin, between maps, between
@@ -88,7 +88,7 @@ def grid_figure(
     legend : bool
         Say which colours are for and against.
     cmap : str
-        Whose colours those are: a name of `overlays.COLOUR_MAPS`.
+        Whose colours those are: a name of `palettes.COLOUR_MAPS`.
 
     Returns
     -------

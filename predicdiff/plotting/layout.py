@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..images import Frame
-from ..overlays import DEFAULT
+from ..palettes import DEFAULT
 from .sheet import FAINT, Sheet, Slot, styled, tall, wrap
 
 #: Inches: longer side of a map, narrowest column, lowest row, margin, gap, colour bar, room for its labels.

@@ -15,7 +15,8 @@ from .. import budget, windows
 from ..errors import ExplanationError, SettingsError
 from ..explanation import Explanation, finite, told_value
 from ..images import Frame, enlarge
-from ..overlays import DEFAULT, MOST_DRAWN, OWN, SHARED, Scale, beyond, overlay, picture, scales_of
+from ..overlays import MOST_DRAWN, OWN, SHARED, Scale, beyond, overlay, picture, scales_of
+from ..palettes import DEFAULT
 from ..precision import UNKNOWN, told_reliability
 from ..samplers.registry import caption
 from ..texts import one_line
@@ -95,7 +96,7 @@ def figure(
         larger than the figure can show, or memory has room for, is made smaller by a whole number.
     title : str
     cmap : str
-        A name of `overlays.COLOUR_MAPS`.
+        A name of `palettes.COLOUR_MAPS`.
     names : sequence of str, optional
         What each of several explanations is called, in the titles of its maps.
 
@@ -195,7 +196,7 @@ def beside(
         Magnitude of the full colours, for a colour bar from for to against with its ``unit``.
     caption : str
     cmap : str
-        The colour bar's: a name of `overlays.COLOUR_MAPS`.
+        The colour bar's: a name of `palettes.COLOUR_MAPS`.
     beyond : (bool, bool)
         Whether values lie below and above the scale, as `overlays.beyond` tells.
 

@@ -25,7 +25,8 @@ from matplotlib.ticker import MaxNLocator
 from ..errors import SettingsError
 from ..files import as_path
 from ..ours import PROGRAM, hashed
-from ..overlays import DEFAULT, find_colour_map, overlay
+from ..overlays import overlay
+from ..palettes import DEFAULT, find_colour_map
 from ..texts import escaped, shown
 from ..written import written_whole
 

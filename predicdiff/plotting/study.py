@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import SettingsError
-from ..overlays import DEFAULT, ColourMap, find_colour_map
+from ..palettes import DEFAULT, ColourMap, find_colour_map
 from ..texts import one_line
 from .maps import Panel
 from .sheet import EDGE, FAINT, INK, MINUS, Sheet, Slot, styled, tall, wrap
@@ -99,7 +99,7 @@ def study_figure(
         What bars for classes measure.
     title, caption : str
     cmap : str
-        A name of `overlays.COLOUR_MAPS`.
+        A name of `palettes.COLOUR_MAPS`.
 
     Returns
     -------

@@ -6,7 +6,7 @@ import pytest
 from helpers.engines import needed
 from PIL import Image
 
-from predicdiff.overlays import COLOUR_MAPS
+from predicdiff.palettes import COLOUR_MAPS
 
 pytestmark = needed
 

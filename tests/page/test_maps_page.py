@@ -17,9 +17,10 @@ from helpers.results import made
 from predicdiff import windows
 from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.explanation import Explanation, Target
-from predicdiff.overlays import COLOUR_MAPS, heat, overlay, picture
+from predicdiff.overlays import heat, overlay, picture
 from predicdiff.page import maps_page, save_page
 from predicdiff.page.maps import Look
+from predicdiff.palettes import COLOUR_MAPS
 
 Open = Callable[..., Browser]
 HOSTILE = "</script><img src=x onerror='window.harmed = true'><!-- \u2028 &lt;b&gt; \u202e\x1b[31m"

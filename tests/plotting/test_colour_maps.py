@@ -9,7 +9,7 @@ from helpers.figures import words
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from predicdiff import overlays
+from predicdiff import overlays, palettes
 from predicdiff.comparing.compare import compare
 from predicdiff.plotting import Block, beside, comparison_figure, grid_figure
 
@@ -19,7 +19,7 @@ YELLOW, GREEN = (255, 255, 0), (0, 255, 0)
 
 @pytest.fixture(autouse=True)
 def dusk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(overlays.COLOUR_MAPS, "dusk", DUSK)
+    monkeypatch.setitem(palettes.COLOUR_MAPS, "dusk", DUSK)
 
 
 def legend(figure: Figure) -> dict[str, tuple[float, ...]]:
@@ -40,7 +40,7 @@ def test_for_and_against_are_written_in_the_colours_at_half_the_scale(kind: str)
     else:
         page = beside(np.zeros((3, 2, 2)), colours, "map", scale=1.0, cmap="dusk")
     # half way from grey to yellow and to green, and darker, as thin strokes must be; yellow more so, to be read
-    np.testing.assert_allclose(legend(page)["for"], 0.95 * overlays.INK * np.array([0.7, 0.7, 0.2]), atol=0.004)
-    np.testing.assert_allclose(legend(page)["against"], overlays.INK * np.array([0.2, 0.7, 0.2]), atol=0.003)
+    np.testing.assert_allclose(legend(page)["for"], 0.95 * palettes.INK * np.array([0.7, 0.7, 0.2]), atol=0.004)
+    np.testing.assert_allclose(legend(page)["against"], palettes.INK * np.array([0.2, 0.7, 0.2]), atol=0.003)
     ramp = page.axes[-1].images[0].get_array().reshape(-1, 3)
     assert {tuple(ramp[0]), tuple(ramp[-1])} == {YELLOW, GREEN}

@@ -17,7 +17,7 @@ from predicdiff import budget
 from predicdiff.errors import ExplanationError, SettingsError
 from predicdiff.explanation import Explanation, Target
 from predicdiff.images import Frame
-from predicdiff.overlays import COLOUR_MAPS
+from predicdiff.palettes import COLOUR_MAPS
 from predicdiff.plotting import beside, figure, png
 from predicdiff.plotting.sheet import render
 

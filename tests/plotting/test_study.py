@@ -12,7 +12,8 @@ from helpers.small_studies import explained, maps, write_study
 from matplotlib.figure import Figure
 
 from predicdiff.errors import SettingsError
-from predicdiff.overlays import find_colour_map, heat, overlay, saliency
+from predicdiff.overlays import heat, overlay, saliency
+from predicdiff.palettes import find_colour_map
 from predicdiff.plotting import save_figure
 from predicdiff.plotting.layout import Bar, Panel
 from predicdiff.plotting.study import Bars, Counts, Places, Strip, study_figure

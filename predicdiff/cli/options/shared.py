@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from ...overlays import COLOUR_MAPS, DEFAULT, OWN
+from ...overlays import OWN
+from ...palettes import COLOUR_MAPS, DEFAULT
 from ...protocols import ENGINES
 from .base import ALLOWED, Decorator, Grouped, option_field
 from .values import MEMORY, SCALE, STEP, WINDOW

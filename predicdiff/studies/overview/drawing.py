@@ -10,7 +10,8 @@ import numpy as np
 from ...comparing.comparison import NAMES, called
 from ...explanation import Explanation, finite
 from ...images import enlarge
-from ...overlays import DEFAULT, find_colour_map, heat, overlay, picture, saliency, symmetric_scale
+from ...overlays import heat, overlay, picture, saliency, symmetric_scale
+from ...palettes import DEFAULT, find_colour_map
 from ...plotting.comparison import RANGES
 from ...plotting.layout import Bar, Panel
 from ...plotting.sheet import MINUS
